@@ -1,0 +1,94 @@
+"""One tree of errors, each with its exit code and its hint.
+
+    ParakeetError            1  anything that fails one piece of work
+    ├── InputError           1  a file that can't be read or decoded
+    ├── OutputError          1  an output that can't be written
+    ├── EngineError          1  an engine that failed while it worked
+    ├── EngineUnavailable    3  an engine or a model that can't be used at all
+    ├── UsageError           2  options that don't go together
+    │   └── ConfigError      2  a configuration that can't be read or means nothing
+    └── RepairError             the doctor's own
+        ├── RepairFailed     4  the repair failed and everything was put back
+        ├── RestoreFailed    5  something could not be put back
+        └── Refused          6  nothing was touched
+
+They are shown in one place, `parakeet_cli.console.show_error`: what happened and
+why (the message), and what to do next (the hint). No traceback without `--debug`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller. Part of the contract: never renumber."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    ENGINE = 3
+    PUT_BACK = 4
+    NOT_PUT_BACK = 5
+    REFUSED = 6
+    INTERRUPTED = 130
+
+
+class ParakeetError(Exception):
+    """What happened and why, in one plain sentence; `hint` is what to do next."""
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(ParakeetError):
+    """A file that can't be read or decoded."""
+
+
+class OutputError(ParakeetError):
+    """An output that can't be written."""
+
+
+class EngineError(ParakeetError):
+    """An engine that failed while it worked on one piece of audio."""
+
+
+class EngineUnavailable(ParakeetError):
+    """An engine or a model that can't be used at all."""
+
+    exit_code = ExitCode.ENGINE
+
+
+class UsageError(ParakeetError):
+    """Options or arguments that mean nothing together."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(UsageError):
+    """A configuration file or variable that can't be read or means nothing."""
+
+
+class RepairError(ParakeetError):
+    """What the doctor's repair ends in when it does not stand."""
+
+
+class RepairFailed(RepairError):
+    """The repair failed and everything was put back."""
+
+    exit_code = ExitCode.PUT_BACK
+
+
+class RestoreFailed(RepairError):
+    """Something could not be put back; the message says what."""
+
+    exit_code = ExitCode.NOT_PUT_BACK
+
+
+class Refused(RepairError):
+    """Nothing was touched."""
+
+    exit_code = ExitCode.REFUSED

@@ -1,0 +1,1 @@
+"""Files to transcripts: inputs, jobs, chunks, engine, outputs."""
