@@ -89,7 +89,7 @@ SETTINGS: dict[str, _Setting] = {
     "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "never ask a model hub"),
     "ml_python": _Setting(_text, str, "PARAKEET_ML_PYTHON", "the ML stack's interpreter"),
 }
-_FILE_ONLY = {"version", "use_mock_stt"}
+_FILE_ONLY: dict[str, type] = {"version": int, "use_mock_stt": bool}
 
 
 def config_path(given: str | None = None) -> Path:
@@ -120,7 +120,7 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
             raise ConfigError(f"{origin}: '{name}' {error}, not {value!r}.") from None
         origins[name] = origin
 
-    for name, setting in SETTINGS.items():
+    for name in SETTINGS:
         if name in file:
             take(name, file[name], str(path))
     if file.get("use_mock_stt") and "engine" not in file:
@@ -186,8 +186,7 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
         elif value is None and key in SETTINGS:
             continue
         else:
-            expected = bool if key == "use_mock_stt" else int
-            expected = SETTINGS[key].json_type if key in SETTINGS else expected
+            expected = _json_type(key)
             if type(value) is not expected:
                 names = {str: "a text", int: "a whole number", bool: "true or false"}
                 raise ConfigError(f"{path}: '{key}' must be {names[expected]}, not {value!r}.")
@@ -196,6 +195,10 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
         for key, value in content.items()
         if value is not None and (key in SETTINGS or key in _FILE_ONLY)
     }, warnings
+
+
+def _json_type(key: str) -> type:
+    return SETTINGS[key].json_type if key in SETTINGS else _FILE_ONLY[key]
 
 
 def initial_config() -> str:

@@ -58,9 +58,7 @@ Offline = Annotated[
 ]
 Config = Annotated[
     str | None,
-    typer.Option(
-        metavar="FILE", help="Another configuration file.", rich_help_panel=SAID_PANEL
-    ),
+    typer.Option(metavar="FILE", help="Another configuration file.", rich_help_panel=SAID_PANEL),
 ]
 Quiet = Annotated[
     bool,

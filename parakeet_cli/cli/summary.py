@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from parakeet_cli import console
 from parakeet_cli.transcript import FileResult, Status
 
-_STYLES = {Status.OK: "green", Status.SKIPPED: "dim", Status.PARTIAL: "yellow", Status.FAILED: "red"}
+_STYLES = {
+    Status.OK: "green",
+    Status.SKIPPED: "dim",
+    Status.PARTIAL: "yellow",
+    Status.FAILED: "red",
+}
 _TABLE_AT_MOST = 50  # rows: beyond, only the counts are read
 
 
 def show_summary(results: Sequence[FileResult], *, many: bool) -> None:
     """Nothing for one file that ended well."""
     if many:
-        if console.is_terminal() and not console.verbosity().quiet:
-            if len(results) <= _TABLE_AT_MOST:
-                _show_table(results)
+        shown = console.is_terminal() and not console.verbosity().quiet
+        if shown and len(results) <= _TABLE_AT_MOST:
+            _show_table(results)
         counts = Counter(result.status for result in results)
         said = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
         console.info(f"{len(results)} files: {said}.")

@@ -104,14 +104,15 @@ def transcribe(
     channel: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Which channel, from 0.", rich_help_panel=SOUND, show_default="all, averaged"
+            min=0,
+            help="Which channel, from 0.",
+            rich_help_panel=SOUND,
+            show_default="all, averaged",
         ),
     ] = None,
     vad: Annotated[
         bool,
-        typer.Option(
-            "--vad/--no-vad", help="Leave out what is no speech.", rich_help_panel=SOUND
-        ),
+        typer.Option("--vad/--no-vad", help="Leave out what is no speech.", rich_help_panel=SOUND),
     ] = True,
     engine: options.Engine = None,
     model: options.Model = None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli import console
@@ -118,19 +118,25 @@ def _text(shown: Format, result: FileResult, options: Options) -> str:
 
 def _without_transcript(result: FileResult) -> FileResult:
     """What the summary needs: a thousand transcripts are not kept until the end."""
-    from dataclasses import replace
-
     transcript = result.transcript
     return replace(result, transcript=replace(transcript, segments=()) if transcript else None)
 
 
 @contextmanager
-def _manifest(path: str | None) -> Iterator[object]:
+def _manifest(path: str | None) -> Iterator[Callable[[FileResult], None]]:
+    """What takes each result for the manifest; an interrupted run keeps what it has."""
     if path is None:
         yield lambda result: None
         return
     with atomic_writer(Path(path).expanduser()) as stream:
-        yield lambda result: stream.write(manifest_line(result))
+        try:
+            yield lambda result: stream.writelines([manifest_line(result)])
+        except KeyboardInterrupt as interrupt:
+            pressed: KeyboardInterrupt | None = interrupt
+        else:
+            pressed = None
+    if pressed is not None:
+        raise pressed
 
 
 def _say_how_to_go_on(results: Sequence[FileResult], total: int, writes: bool) -> None:
@@ -142,6 +148,4 @@ def _say_how_to_go_on(results: Sequence[FileResult], total: int, writes: bool) -
 
 def _exit_code(results: Sequence[FileResult], *, allow_partial: bool) -> ExitCode:
     accepted = {Status.OK, Status.SKIPPED} | ({Status.PARTIAL} if allow_partial else set())
-    return (
-        ExitCode.OK if all(result.status in accepted for result in results) else ExitCode.FAILED
-    )
+    return ExitCode.OK if all(result.status in accepted for result in results) else ExitCode.FAILED

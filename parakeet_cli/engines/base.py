@@ -90,6 +90,4 @@ def _placed(chunk: Chunk, segment: Segment) -> Segment:
     )
     if words:
         return replace(segment, start=words[0].start, end=words[-1].end, words=words)
-    return replace(
-        segment, start=chunk.on_clock(segment.start), end=chunk.on_clock(segment.end)
-    )
+    return replace(segment, start=chunk.on_clock(segment.start), end=chunk.on_clock(segment.end))

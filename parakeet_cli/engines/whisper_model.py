@@ -76,7 +76,7 @@ class ModelFolder:
             english_only = self.name.endswith(".en")
         if english_only and language not in (None, "en"):
             raise UsageError(
-                f"The model {self.name} knows English only, and --language {language} was asked for.",
+                f"The model {self.name} knows English only; --language {language} was asked for.",
                 hint="Leave --language out, or name a multilingual model with --model.",
             )
 
@@ -145,7 +145,7 @@ def _from_hub(asked: str, *, offline: bool) -> ModelFolder:
     except LocalEntryNotFoundError as error:
         if offline:
             raise EngineUnavailable(
-                f"The model {repository} is not on this machine, and --offline forbids to fetch it.",
+                f"The model {repository} is not on this machine, and --offline is set.",
                 hint="Run once without --offline, or name a folder with --model.",
             ) from error
     try:

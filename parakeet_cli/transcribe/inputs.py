@@ -22,14 +22,12 @@ STDIN = "-"
 STDIN_NAME = "stdin"
 
 # What a directory is searched for. A file named outright is tried whatever its suffix.
-MEDIA_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        "3gp aac ac3 aif aifc aiff alac amr ape au avi awb caf dts eac3 flac flv gsm m2ts m4a m4b "
-        "m4v mka mkv mov mp1 mp2 mp3 mp4 mpeg mpg mts mxf oga ogg ogm ogv opus ra rf64 rm snd spx "
-        "tak tta ts vob w64 wav webm wma wmv wv"
-    ).split()
+_SOUND = (
+    "3ga aac ac3 aif aifc aiff alac amr ape au awb caf dts eac3 flac gsm m4a m4b mka mp1 mp2 mp3 "
+    "mpga oga ogg opus ra rf64 snd spx tak tta w64 wav wma wv"
 )
+_VIDEO = "3g2 3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogm ogv rm ts vob webm wmv"
+MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_SOUND} {_VIDEO}".split())
 MANIFEST_SUFFIX = ".jsonl"
 
 _PIPE_PATIENCE = 10.0  # seconds until a pipe that nobody writes to is given up
@@ -123,7 +121,7 @@ def as_file(path: Path, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
     only be held against a length that is known.
     """
     if path == Path(STDIN):
-        with _spooled(sys.stdin.buffer.raw.fileno(), "stdin", lambda: None) as spooled:
+        with _spooled(sys.stdin.fileno(), "stdin", lambda: None) as spooled:
             yield spooled
     elif path.exists() and stat.S_ISFIFO(path.stat().st_mode):
         # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
