@@ -54,16 +54,15 @@ def guide() -> tuple[Failure, ...]:
 
 @cache
 def modules() -> Mapping[str, str]:
-    """Distribution -> pattern of the module it is imported as, where the two differ."""
+    """Distribution -> pattern of its module, where the two differ; "" where a row says it."""
     return dict(_data()["modules"])
 
 
 def missing_module_pattern(distributions: Iterable[str]) -> str:
-    """An alternation of the modules that these distributions bring."""
+    """An alternation of the modules of these distributions that no row of its own has."""
     names = modules()
-    return "|".join(
-        sorted({names.get(name, re.escape(name.replace("-", "_"))) for name in distributions})
-    )
+    patterns = {names.get(name, re.escape(name.replace("-", "_"))) for name in distributions}
+    return "|".join(sorted(patterns - {""}))
 
 
 @cache

@@ -52,6 +52,11 @@ CHAINED = re.compile(
     r"During handling of the above exception|The above exception was the direct cause"
 )
 FRAME = re.compile(r'\s*File "[^"]*", line \d+|\s*File \S+:\d+|\s*\S+\.py:\d+(?::| in )')
+FRAME_FILE = re.compile(r'File"([^"]{1,500})",line\d+')  # in a text without spaces
+EXCEPTION = re.compile(
+    r"(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Enabled|NotFound)\b"
+    r"|(?:\w+\.)*Exception:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,11 @@ class Place(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A pattern found: the lines it stands on."""
+    """A pattern found: the lines it stands on, and what it found without the spaces."""
 
     first: int
     last: int
+    text: str
 
 
 class Pasted:
@@ -116,18 +122,27 @@ class Pasted:
         return pattern.search(self.by_line) is not None or pattern.search(self.joined) is not None
 
     def frames(self) -> list[str]:
-        return ["".join(line.split()) for line in self.lines if FRAME.match(line)]
+        """The files a traceback went through, broken lines put together again."""
+        return FRAME_FILE.findall(self.joined)
 
     def evidence(self, hit: Hit) -> str:
-        """The line that says it, broken ones put together again."""
+        """The line that says it, broken ones put together again, cut around what was found."""
         lines = [line.strip() for line in self.lines[hit.first : hit.last + 1]]
         text = " ".join(line for line in lines if line)
-        return text if len(text) <= EVIDENCE_LENGTH else text[: EVIDENCE_LENGTH - 1] + "…"
+        if len(text) <= EVIDENCE_LENGTH:
+            return text
+        seen = [i for i, character in enumerate(text) if not character.isspace()]
+        at = seen["".join(text.split()).index(hit.text)]
+        start = max(0, min(at - EVIDENCE_LENGTH // 4, len(text) - EVIDENCE_LENGTH + 2))
+        part = text[start : start + EVIDENCE_LENGTH - 2]
+        return f"{'…' if start else ''}{part}{'…' if start + len(part) < len(text) else ''}"
 
     @staticmethod
     def _hit(found: re.Match[str], starts: list[int]) -> Hit:
         last = max(found.start(), found.end() - 1)
-        return Hit(bisect_right(starts, found.start()) - 1, bisect_right(starts, last) - 1)
+        return Hit(
+            bisect_right(starts, found.start()) - 1, bisect_right(starts, last) - 1, found.group()
+        )
 
     def _places(self) -> Iterator[Place]:
         """For each line whether it is a frame, what a traceback ends in, or neither."""
@@ -147,13 +162,6 @@ class Pasted:
             else:
                 # An exception's name is enough where the traceback's head was left out.
                 yield Place.EXCEPTION if is_exception(line) else Place.TEXT
-
-
-EXCEPTION = re.compile(
-    r"(?:[\w]+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Enabled|NotFound)\b"
-    r"|(?:[\w]+\.)*(?:Exception|Unknown)\b:"
-    r"|ImportError:|OSError:"
-)
 
 
 def is_exception(line: str) -> bool:
