@@ -44,7 +44,7 @@ def read(paths: tuple[str, ...]) -> Installed:
     installed = Installed()
     for folder in paths:
         try:
-            names = sorted(os.listdir(folder))
+            names = sorted(os.listdir(folder))  # noqa: PTH208
         except OSError:
             continue  # a folder on the path that is gone holds nothing to import
         recorded = False
@@ -133,7 +133,7 @@ def _head(
 
 def _bytes(path: str) -> bytes | OSError:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - hot: Path costs as much as the read
+        with open(path, "rb") as stream:
             return stream.read()
     except OSError as error:
         return error
@@ -169,7 +169,7 @@ def _record(folder: str, record: bytes, package: str) -> tuple[tuple[str, ...], 
 
 def _listing(folder: str) -> set[str]:
     try:
-        return set(os.listdir(folder))
+        return set(os.listdir(folder))  # noqa: PTH208
     except OSError:
         return set()
 

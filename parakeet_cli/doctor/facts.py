@@ -21,7 +21,7 @@ class NotKnown:
     reason: str
 
 
-class Unknown(Exception):  # noqa: N818 - it carries an answer, it is no failure of ours
+class Unknown(Exception):
     """Raised by `known` inside a check: the check ends as `unknown`, with this reason."""
 
 

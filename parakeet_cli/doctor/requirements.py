@@ -124,7 +124,7 @@ class _Markers:
             return ""
         alone = ONLY_EXTRA.match(marker)
         if alone:  # nine of ten markers: no need to wake packaging's parser
-            return alone[1] if alone[1] in extras else None
+            return str(alone[1]) if alone[1] in extras else None
         named = set(EXTRA.findall(marker))
         if not named:
             return "" if self._true(marker, "") else None
@@ -175,7 +175,10 @@ def _satisfiable(specs: tuple[str, ...]) -> bool:
         for clause in bounds
         for candidate in _around(clause.version)
     } | {Version("0"), Version("99999")}
-    return any(all(bounds.contains(version, prereleases=True) for bounds in sets if bounds is not None) for version in candidates)
+    return any(
+        all(bounds.contains(version, prereleases=True) for bounds in sets if bounds is not None)
+        for version in candidates
+    )
 
 
 def _around(text: str) -> Iterator[Version]:

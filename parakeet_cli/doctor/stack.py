@@ -194,9 +194,7 @@ def _bare(name: str) -> Stack:
         name=name,
         title=entry["title"],
         stages=tuple(
-            Stage(
-                number, titles[number], tuple(held), ("--no-deps",) if number in flagged else ()
-            )
+            Stage(number, titles[number], tuple(held), ("--no-deps",) if number in flagged else ())
             for number, held in sorted(pins.items())
         ),
         python=entry["python"],

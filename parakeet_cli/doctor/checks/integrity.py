@@ -139,9 +139,7 @@ def duplicate_dists(facts: Facts, stack: Stack) -> Finding:
     )
 
 
-def _clean(
-    facts: Facts, packages: list[str], leftovers: list[str], stack: Stack
-) -> Iterable[str]:
+def _clean(facts: Facts, packages: list[str], leftovers: list[str], stack: Stack) -> Iterable[str]:
     if leftovers:
         import shlex
 
@@ -240,8 +238,7 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
         return Finding(
             check,
             Status.FAIL if serious else Status.WARN,
-            f"the user site hides {listed([dist.name for dist, _ in shadowed])} of the "
-            "environment",
+            f"the user site hides {listed([dist.name for dist, _ in shadowed])} of the environment",
             why,
             lines(
                 f"{mine.name} {mine.version} in {folder} hides {other.version} in {other.location}"

@@ -79,8 +79,17 @@ def judge_pin(check: str, pin: Pin, facts: Facts, stack: Stack) -> Finding:
             f"{name} {version} suits the stack, but not {named}",
             why,
             evidence,
-            repair(facts, pip(facts, "install", "--upgrade-strategy", "only-if-needed",
-                              pin.wanted.text, *others)),
+            repair(
+                facts,
+                pip(
+                    facts,
+                    "install",
+                    "--upgrade-strategy",
+                    "only-if-needed",
+                    pin.wanted.text,
+                    *others,
+                ),
+            ),
             pin.advice.link,
             tuple(sorted({pin.stage, *(other.stage for other in held)})),
         )
@@ -187,8 +196,12 @@ def pyarrow_numpy(facts: Facts, stack: Stack) -> Finding:
         Status.FAIL,
         f"{said}: it will say 'pyarrow requires NumPy 2.0' and stop; wanted: {bounds(pin)}",
         why,
-        lines([f"{bounds(pin)} keeps with NumPy 1 ({pin.file}, stage {pin.stage})",
-               *edge_lines(graph_of(facts).to("pyarrow"), arrow.version)]),
+        lines(
+            [
+                f"{bounds(pin)} keeps with NumPy 1 ({pin.file}, stage {pin.stage})",
+                *edge_lines(graph_of(facts).to("pyarrow"), arrow.version),
+            ]
+        ),
         repair(facts, install(facts, [pin])),
         pin.advice.link,
         (pin.stage,) if stack.pin("pyarrow") else (),
