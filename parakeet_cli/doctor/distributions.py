@@ -36,6 +36,7 @@ class Installed:
     distributions: list[Distribution] = field(default_factory=list)
     leftovers: list[Leftover] = field(default_factory=list)
     compiled: list[Compiled] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
     pkg_resources: bool = False
 
 
@@ -45,8 +46,11 @@ def read(paths: tuple[str, ...]) -> Installed:
     for folder in paths:
         try:
             names = sorted(os.listdir(folder))  # noqa: PTH208
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue  # a folder on the path that is gone holds nothing to import
+        except OSError as error:
+            installed.unlisted.append(f"{folder}: {error.strerror or error}")
+            continue
         recorded = False
         for name in names:
             if name.startswith("~"):

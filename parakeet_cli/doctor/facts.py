@@ -223,6 +223,7 @@ class Facts:
     interpreter: Interpreter
     distributions: tuple[Distribution, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
+    unlisted: tuple[str, ...] = ()  # site folders that can't be listed
     pkg_resources: bool = False  # the module is there to import
     torch: TorchBuild | NotKnown | None = None
     binaries: Binaries | NotKnown = Binaries()

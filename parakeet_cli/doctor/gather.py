@@ -44,6 +44,7 @@ def gather(
         interpreter=target,
         distributions=tuple(installed.distributions),
         leftovers=tuple(installed.leftovers),
+        unlisted=tuple(installed.unlisted),
         pkg_resources=installed.pkg_resources,
         torch=torch,
         binaries=compiled,

@@ -155,7 +155,7 @@ def judged_by(nemo_version: str | None, asked: str | None) -> Stack:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((Path(__file__).parent / "data" / "policy.toml").read_text("utf-8"))
+    return tomllib.loads((Path(__file__).parent / "policy.toml").read_text("utf-8"))
 
 
 def data_file(name: str) -> Path:

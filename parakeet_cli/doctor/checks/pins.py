@@ -134,6 +134,8 @@ def lightning_pair(facts: Facts, stack: Stack) -> Finding:
     if lacking:
         return Finding(check, Status.SKIP, f"{listed(lacking)} not installed: no pair to compare")
     there = {name: dist.version for name, dist in versions.items() if dist is not None}
+    if None in there.values():
+        raise Unknown("the version of one of them can't be read")
     said = " beside ".join(f"{name} {version}" for name, version in there.items())
     pins = [pin for pin in map(stack.pin, stack.equal) if pin is not None]
     why = (

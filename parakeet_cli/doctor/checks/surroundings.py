@@ -254,6 +254,10 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
 def advisories(facts: Facts, stack: Stack) -> Finding:
     """Published weaknesses of the versions that are there, and what protects from them."""
     check = "advisories"
+    for advisory in stack.advisories:
+        dist = facts.installed(advisory.package)
+        if dist is not None and dist.version is None:
+            raise Unknown(f"the version of {dist.name} can't be read: {dist.problem}")
     hits = [
         (advisory, dist)
         for advisory in stack.advisories
@@ -261,11 +265,11 @@ def advisories(facts: Facts, stack: Stack) -> Finding:
     ]
     if not hits:
         return Finding(check, Status.OK, "no published weakness of what is installed is known here")
-    first, dist = hits[0]
+    first, found = hits[0]
     return Finding(
         check,
         Status.WARN,
-        f"{dist.name} {dist.version} {first.title} ({listed(list(first.ids))})",
+        f"{found.name} {found.version} {first.title} ({listed(list(first.ids))})",
         "A model file is a program to these versions: loading one from a stranger runs it.",
         lines(
             f"{d.name} {d.version}: {a.title}; affected: {a.affected}; {listed(list(a.ids))}"
