@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parakeet_cli.doctor.checks.common import count, graph_of, install, listed, pip, repair
+from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip, repair
 from parakeet_cli.doctor.facts import Facts, Unknown
 from parakeet_cli.doctor.findings import Finding, Status, lines
 from parakeet_cli.doctor.requirements import Edge
@@ -32,7 +32,7 @@ class Want:
     def line(self) -> str:
         if self.there is None:
             return f"missing: {self.text}, wanted by {self.by}"
-        return f"outside its bounds: {self.name} {self.there}, {self.by} wants {self.text}"
+        return f"outside its bounds: {self.name} {self.there}; {self.text} is wanted by {self.by}"
 
 
 def nemo_requirements(facts: Facts, stack: Stack) -> Finding:
@@ -81,9 +81,10 @@ def _unmet(facts: Facts, stack: Stack) -> list[Want]:
         unmet.setdefault((name, there is None), Want(name, text, by, there, stage))
 
     for pin in stack.pins:
-        if pin.advice.id:
-            continue  # it has a check of its own
         version = graph.version(pin.name)
+        missing_last = version is None and pin.stage == stack.stages[-1].number
+        if pin.advice.id and not missing_last:
+            continue  # it has a check of its own; but all that stage 6 lacks is named here
         if version is None or not pin.allows(version):
             note(pin.name, pin.wanted.text, _by(pin, graph.to(pin.name)), version, pin.stage)
     for edge in graph.of(NEMO):
@@ -115,7 +116,10 @@ def _text(edge: Edge, stack: Stack) -> str:
 
 
 def _stage(edge: Edge, stack: Stack) -> int:
-    pin = stack.pin(edge.wanted.name) or stack.pin(edge.requirer)
+    """The stage that brings it: its own, else that of who wants it; NeMo's come last."""
+    pin = stack.pin(edge.wanted.name)
+    if pin is None and edge.requirer != NEMO:
+        pin = stack.pin(edge.requirer)
     return pin.stage if pin else stack.stages[-1].number
 
 
@@ -129,8 +133,7 @@ def _unneeded(facts: Facts, stack: Stack) -> list[tuple[str, str]]:
 
 
 def _by_hand(facts: Facts, stack: Stack, names: list[str]) -> str:
-    pins = [pin for pin in map(stack.pin, names) if pin is not None]
-    others = [name for name in names if stack.pin(name) is None]
-    if not others:
-        return install(facts, pins)
-    return pip(facts, "install", *(pin.wanted.text for pin in pins), *others)
+    """One pip run, held to every pin of the stack where pip can take them as constraints."""
+    held = [] if any(pin.wanted.extras for pin in stack.pins) else ["-c", str(stack.files[-1])]
+    texts = [pin.wanted.text if (pin := stack.pin(name)) else name for name in names]
+    return pip(facts, "install", *held, *texts)
