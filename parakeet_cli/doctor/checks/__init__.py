@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parakeet_cli.doctor.checks import gpu, integrity, nemo, pins, probes, surroundings
+from parakeet_cli.doctor.checks.combinations import joined
 from parakeet_cli.doctor.checks.common import Judge
 from parakeet_cli.doctor.checks.pins import pin_check
 from parakeet_cli.doctor.facts import Facts, Unknown
@@ -80,7 +81,7 @@ def _one(id_: str, facts: Facts, stack: Stack) -> Finding:
     if facts.mock and check.ml:
         return Finding(id_, Status.SKIP, f"no ML package is used: {facts.mock}")
     try:
-        return check.judge(facts, stack)
+        return joined(check.judge(facts, stack), facts)
     except Unknown as unknown:
         return Finding(id_, Status.UNKNOWN, str(unknown), why="What can't be read can't pass.")
     except Exception as error:
