@@ -45,9 +45,7 @@ def scan_all(compiled: list[Compiled], cache: ScanCache) -> Binaries:
             continue
         if "numpy" in found and file.package != "numpy":
             minimum = str(found["numpy"])
-            numpy.append(
-                NumpyAbi(file.path, file.package, None if minimum == "1" else minimum)
-            )
+            numpy.append(NumpyAbi(file.path, file.package, None if minimum == "1" else minimum))
         if "cubins" in found or "ptx" in found:
             kernels.append(
                 Kernels(file.package, file.path, _texts(found, "cubins"), _texts(found, "ptx"))
@@ -84,7 +82,7 @@ def _texts(found: Scan, key: str) -> tuple[str, ...]:
 def scan(path: str) -> Scan:
     """One file's NumPy, C++ library and GPU code. Raises OSError."""
     found: Scan = {}
-    with open(path, "rb") as stream:  # noqa: PTH123 - hot
+    with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         if size == 0:
             return found
@@ -112,7 +110,7 @@ def scan(path: str) -> Scan:
 
 
 def _numpy(text: bytes) -> str:
-    """"1.23" for NumPy 2 headers (the oldest it runs on), "1" for NumPy 1 headers."""
+    """ "1.23" for NumPy 2 headers (the oldest it runs on), "1" for NumPy 1 headers."""
     at = text.find(NUMPY2)
     if at >= 0:
         start = at + len(NUMPY2)

@@ -63,7 +63,8 @@ def diagnose(request: Request) -> Diagnosis:
         from parakeet_cli.doctor.probes import probe
 
         facts = replace(facts, probes=probe(facts, stack, ids))
-    return conclude(facts, stack, judge(facts, stack, ids))
+    found = conclude(facts, stack, judge(facts, stack, ids))
+    return replace(found, stages=()) if request.only else found
 
 
 def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagnosis:
@@ -83,9 +84,7 @@ def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagn
 def _rows(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> list[StageRows]:
     by_id = {finding.id: finding.status for finding in findings}
     return [
-        StageRows(
-            stage.number, stage.title, tuple(_row(facts, pin, by_id) for pin in stage.pins)
-        )
+        StageRows(stage.number, stage.title, tuple(_row(facts, pin, by_id) for pin in stage.pins))
         for stage in stack.stages
     ]
 

@@ -36,6 +36,7 @@ class Installed:
     distributions: list[Distribution] = field(default_factory=list)
     leftovers: list[Leftover] = field(default_factory=list)
     compiled: list[Compiled] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
     pkg_resources: bool = False
 
 
@@ -44,9 +45,12 @@ def read(paths: tuple[str, ...]) -> Installed:
     installed = Installed()
     for folder in paths:
         try:
-            names = sorted(os.listdir(folder))
-        except OSError:
+            names = sorted(os.listdir(folder))  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
             continue  # a folder on the path that is gone holds nothing to import
+        except OSError as error:
+            installed.unlisted.append(f"{folder}: {error.strerror or error}")
+            continue
         recorded = False
         for name in names:
             if name.startswith("~"):
@@ -133,7 +137,7 @@ def _head(
 
 def _bytes(path: str) -> bytes | OSError:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - hot: Path costs as much as the read
+        with open(path, "rb") as stream:
             return stream.read()
     except OSError as error:
         return error
@@ -169,7 +173,7 @@ def _record(folder: str, record: bytes, package: str) -> tuple[tuple[str, ...], 
 
 def _listing(folder: str) -> set[str]:
     try:
-        return set(os.listdir(folder))
+        return set(os.listdir(folder))  # noqa: PTH208
     except OSError:
         return set()
 

@@ -21,7 +21,7 @@ class NotKnown:
     reason: str
 
 
-class Unknown(Exception):  # noqa: N818 - it carries an answer, it is no failure of ours
+class Unknown(Exception):
     """Raised by `known` inside a check: the check ends as `unknown`, with this reason."""
 
 
@@ -223,6 +223,7 @@ class Facts:
     interpreter: Interpreter
     distributions: tuple[Distribution, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
+    unlisted: tuple[str, ...] = ()  # site folders that can't be listed
     pkg_resources: bool = False  # the module is there to import
     torch: TorchBuild | NotKnown | None = None
     binaries: Binaries | NotKnown = Binaries()

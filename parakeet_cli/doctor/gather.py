@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from parakeet_cli.doctor import binaries, distributions, interpreter, libraries, machine
+from parakeet_cli.doctor import binaries, distributions, interpreter, libraries, machine, torchbuild
 from parakeet_cli.doctor import gpu as gpus
-from parakeet_cli.doctor import torchbuild
 from parakeet_cli.doctor.facts import Facts, NotKnown
 from parakeet_cli.doctor.scancache import ScanCache
 
@@ -45,6 +44,7 @@ def gather(
         interpreter=target,
         distributions=tuple(installed.distributions),
         leftovers=tuple(installed.leftovers),
+        unlisted=tuple(installed.unlisted),
         pkg_resources=installed.pkg_resources,
         torch=torch,
         binaries=compiled,
@@ -66,5 +66,5 @@ def _section(read: Callable[[], T]) -> T | NotKnown:
     """The section, or why it could not be read: one broken file must not hide the rest."""
     try:
         return read()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it becomes `unknown`
+    except Exception as error:
         return NotKnown(f"{type(error).__name__}: {error}")

@@ -52,9 +52,7 @@ def _which(name: str, environment: Mapping[str, str]) -> str | None:
     return None
 
 
-def _start(
-    command: list[str], environment: Mapping[str, str]
-) -> subprocess.Popen[str] | OSError:
+def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str] | OSError:
     try:
         return subprocess.Popen(
             command,

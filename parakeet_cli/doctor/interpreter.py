@@ -48,7 +48,7 @@ def locate(python: str) -> Path:
                 hint="Name the interpreter by its path: --python /path/to/env/bin/python",
             )
         named = found
-    path = Path(os.path.abspath(named))  # noqa: PTH100 - resolve() would follow the link
+    path = Path(os.path.abspath(named))
     if path.is_dir():
         inside = [path / "bin" / "python", path / "bin" / "python3"]
         path = next((one for one in inside if os.path.lexists(one)), path)
@@ -257,7 +257,7 @@ def _assemble(
 
 def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
     """Each `.pth` file with the folders it adds. Its `import` lines are counted, not run."""
-    for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):
+    for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):  # noqa: PTH208
         path = site / name
         try:
             text = path.read_bytes().decode("utf-8-sig", errors="replace")

@@ -36,7 +36,7 @@ def shadowing(environment: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for folder in _folders(environment.get("LD_LIBRARY_PATH", "")):
         try:
-            names = sorted(name for name in os.listdir(folder) if SHADOWING.match(name))
+            names = sorted(name for name in os.listdir(folder) if SHADOWING.match(name))  # noqa: PTH208
         except OSError:
             names = []  # a folder that is not there shadows nothing
         found[str(folder)] = tuple(names)

@@ -36,7 +36,7 @@ def conda_records(interpreter: Interpreter) -> tuple[CondaRecord, ...]:
         return ()
     parts = (
         entry.removesuffix(".json").rsplit("-", 2)
-        for entry in sorted(os.listdir(folder))
+        for entry in sorted(os.listdir(folder))  # noqa: PTH208
         if entry.endswith(".json")
     )
     return tuple(CondaRecord(part[0], part[1]) for part in parts if len(part) == 3)
@@ -75,7 +75,7 @@ def model_cache(environment: Mapping[str, str]) -> ModelCache:
     whole: list[str] = []
     damaged: list[str] = []
     try:
-        entries = sorted(entry for entry in os.listdir(folder) if entry.startswith("models--"))
+        entries = sorted(entry for entry in os.listdir(folder) if entry.startswith("models--"))  # noqa: PTH208
     except FileNotFoundError:
         entries = []
     for entry in entries:

@@ -124,11 +124,13 @@ class _Markers:
             return ""
         alone = ONLY_EXTRA.match(marker)
         if alone:  # nine of ten markers: no need to wake packaging's parser
-            return alone[1] if alone[1] in extras else None
+            only = str(alone[1])
+            return only if only in extras else None
         named = set(EXTRA.findall(marker))
         if not named:
             return "" if self._true(marker, "") else None
-        for extra in ("", *sorted(named & extras)):
+        candidates: list[str] = ["", *sorted(named & extras)]
+        for extra in candidates:
             if self._true(marker, extra):
                 return extra
         return None
@@ -150,7 +152,7 @@ class _Markers:
                 environment["implementation_version"] = self._version
             self._environment = environment
         try:
-            return Marker(marker).evaluate({**self._environment, "extra": extra})
+            return bool(Marker(marker).evaluate({**self._environment, "extra": extra}))
         except InvalidMarker:
             return False  # what can't be read is asked of nobody
 
@@ -175,7 +177,10 @@ def _satisfiable(specs: tuple[str, ...]) -> bool:
         for clause in bounds
         for candidate in _around(clause.version)
     } | {Version("0"), Version("99999")}
-    return any(all(bounds.contains(version, prereleases=True) for bounds in sets if bounds is not None) for version in candidates)
+    return any(
+        all(bounds.contains(version, prereleases=True) for bounds in sets if bounds is not None)
+        for version in candidates
+    )
 
 
 def _around(text: str) -> Iterator[Version]:

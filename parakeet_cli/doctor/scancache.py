@@ -84,6 +84,4 @@ class ScanCache:
         files = data.get("files")
         if not isinstance(files, dict):
             return {}
-        return {
-            path: row for path, row in files.items() if isinstance(row, list) and len(row) == 4
-        }
+        return {path: row for path, row in files.items() if isinstance(row, list) and len(row) == 4}

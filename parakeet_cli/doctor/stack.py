@@ -155,7 +155,7 @@ def judged_by(nemo_version: str | None, asked: str | None) -> Stack:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((Path(__file__).parent / "data" / "policy.toml").read_text("utf-8"))
+    return tomllib.loads((Path(__file__).parent / "policy.toml").read_text("utf-8"))
 
 
 def data_file(name: str) -> Path:
@@ -194,9 +194,7 @@ def _bare(name: str) -> Stack:
         name=name,
         title=entry["title"],
         stages=tuple(
-            Stage(
-                number, titles[number], tuple(held), ("--no-deps",) if number in flagged else ()
-            )
+            Stage(number, titles[number], tuple(held), ("--no-deps",) if number in flagged else ())
             for number, held in sorted(pins.items())
         ),
         python=entry["python"],

@@ -50,7 +50,7 @@ def _assignments(path: Path) -> dict[str, str]:
     values: dict[str, str] = {}
     for node in ast.parse(path.read_bytes()).body:
         if isinstance(node, ast.AnnAssign):
-            targets = [node.target]
+            targets: list[ast.expr] = [node.target]
         elif isinstance(node, ast.Assign):
             targets = list(node.targets)
         else:

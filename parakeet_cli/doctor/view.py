@@ -78,9 +78,12 @@ def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Ite
 
 
 _SHOWN = {Status.FAIL, Status.UNKNOWN, Status.WARN}
-_ORDER = {status: place for place, status in enumerate(
-    (Status.SKIP, Status.OK, Status.WARN, Status.UNKNOWN, Status.FAIL)
-)}
+_ORDER = {
+    status: place
+    for place, status in enumerate(
+        (Status.SKIP, Status.OK, Status.WARN, Status.UNKNOWN, Status.FAIL)
+    )
+}
 # The gravest come last, nearest to where the eye is when the report has run through.
 
 
@@ -146,7 +149,7 @@ def next_command(diagnosis: Diagnosis) -> str:
 
 
 def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
-    counts = {status: 0 for status in Status}
+    counts = dict.fromkeys(Status, 0)
     for finding in diagnosis.findings:
         counts[finding.status] += 1
     parts = [

@@ -1,6 +1,6 @@
 """Releases that fail together although every declared requirement is met.
 
-The table is `data/combinations.toml`. What it finds joins the finding of the check that
+The table is `combinations.toml`. What it finds joins the finding of the check that
 reports it: a pass becomes a warning or a failure, a failure gets one more line of evidence.
 """
 
@@ -47,7 +47,7 @@ class Combination:
 
 @cache
 def combinations() -> tuple[Combination, ...]:
-    text = (files("parakeet_cli.doctor") / "data" / "combinations.toml").read_text("utf-8")
+    text = (files("parakeet_cli.doctor") / "combinations.toml").read_text("utf-8")
     return tuple(
         Combination(
             **{**row, "status": Status(row["status"]), "newer": tuple(row.get("newer", ()))}

@@ -39,7 +39,7 @@ def install(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
 
 
 def listed(items: Sequence[str], most: int = 6) -> str:
-    """"a, b and c", or the first few and how many more."""
+    """ "a, b and c", or the first few and how many more."""
     if len(items) > most:
         return f"{', '.join(items[:most])} and {len(items) - most} more"
     if len(items) > 1:
@@ -52,7 +52,7 @@ def count(number: int, word: str, plural: str = "") -> str:
 
 
 def bounds(pin: Pin) -> str:
-    """"fsspec==2024.12.0", or "wget" where any version will do."""
+    """ "fsspec==2024.12.0", or "wget" where any version will do."""
     return f"{pin.name}{pin.spec}"
 
 

@@ -44,7 +44,7 @@ def runs_on(device: GpuDevice, archs: Iterable[str]) -> str | None:
 
 
 def span(archs: Iterable[str]) -> str:
-    """"sm_50 to sm_90": the architectures in a few words."""
+    """ "sm_50 to sm_90": the architectures in a few words."""
     cubins = sorted(
         {a for a in archs if a.startswith("sm_")},
         key=lambda a: int("".join(c for c in a if c.isdigit())),
@@ -79,9 +79,7 @@ def torch_arch(facts: Facts, stack: Stack) -> Finding:
         "GPU code is compiled for an architecture: it runs on the same major version at the "
         "same or a higher minor one; only PTX is carried over to newer GPUs."
     )
-    remedy = repair(
-        facts, pip(facts, "install", "--force-reinstall", "-r", str(stack.files[0]))
-    )
+    remedy = repair(facts, pip(facts, "install", "--force-reinstall", "-r", str(stack.files[0])))
     if build.cuda is None and build.hip is None:
         return Finding(
             check,
@@ -187,8 +185,10 @@ def cuda_driver(facts: Facts, stack: Stack) -> Finding:
     device = gpus.devices[0]
     evidence = lines(
         [
-            *(f"{d.name}: compute capability {d.capability}, driver {d.driver}, {d.memory}"
-              for d in gpus.devices),
+            *(
+                f"{d.name}: compute capability {d.capability}, driver {d.driver}, {d.memory}"
+                for d in gpus.devices
+            ),
             f"the driver serves CUDA up to {gpus.cuda}" if gpus.cuda else "",
             f"kernel module: {gpus.kernel_module}" if gpus.kernel_module else "",
             *(f"libcuda: {path}" for path in gpus.libcuda),
@@ -215,14 +215,17 @@ def cuda_driver(facts: Facts, stack: Stack) -> Finding:
         needed = stack.drivers.capability.get(device.capability)
         if needed and _major(device.driver) < int(needed):
             return fail(
-                f"driver {device.driver} is older than {short(device)}: it needs {needed} "
-                "or newer",
+                f"driver {device.driver} is older than {short(device)}: it needs {needed} or newer",
                 f"Install an NVIDIA driver of series {needed} or newer, then restart.",
             )
     build = known(facts.torch)
     if build is None or build.cuda is None:
         return Finding(
-            check, Status.OK, f"driver {device.driver} serves {_names(gpus)}", why, evidence,
+            check,
+            Status.OK,
+            f"driver {device.driver} serves {_names(gpus)}",
+            why,
+            evidence,
             source=source,
         )
     major = build.cuda.split(".")[0]
@@ -274,11 +277,10 @@ def _silent(gpus: Gpus, source: str) -> Finding:
             "Load it (modprobe nvidia) or reinstall the driver, then restart.",
         ),
     )
-    for words, cause, remedy in causes:
-        if words.lower() in said.lower():
-            break
-    else:
-        cause, remedy = "nvidia-smi fails", f"Run {gpus.nvidia_smi} and mend what it says."
+    cause, remedy = next(
+        ((cause, remedy) for words, cause, remedy in causes if words.lower() in said.lower()),
+        ("nvidia-smi fails", f"Run {gpus.nvidia_smi} and mend what it says."),
+    )
     return Finding(
         "cuda-driver",
         Status.FAIL,
@@ -378,8 +380,10 @@ def torch_family(facts: Facts, stack: Stack) -> Finding:
         lines(problems),
         repair(
             facts,
-            install(facts, [pin] if pin else []) + "".join(f" {d.name}" for d in there)
-            + " --index-url https://download.pytorch.org/whl/" + (tag or "cu128"),
+            install(facts, [pin] if pin else [])
+            + "".join(f" {d.name}" for d in there)
+            + " --index-url https://download.pytorch.org/whl/"
+            + (tag or "cu128"),
         ),
         source,
         (pin.stage,) if pin else (),

@@ -96,6 +96,7 @@ def _stages(packages: Iterable[str], stack: Stack) -> tuple[int, ...]:
 def duplicate_dists(facts: Facts, stack: Stack) -> Finding:
     """Each distribution is there once: in its folder, and between conda and pip."""
     check = "duplicate-dists"
+    _listed_all(facts)
     problems: list[str] = []
     names: list[str] = []
     groups: dict[tuple[str, str], list[Distribution]] = {}
@@ -139,9 +140,7 @@ def duplicate_dists(facts: Facts, stack: Stack) -> Finding:
     )
 
 
-def _clean(
-    facts: Facts, packages: list[str], leftovers: list[str], stack: Stack
-) -> Iterable[str]:
+def _clean(facts: Facts, packages: list[str], leftovers: list[str], stack: Stack) -> Iterable[str]:
     if leftovers:
         import shlex
 
@@ -151,6 +150,12 @@ def _clean(
         remove = pip(facts, "uninstall", "--yes", *packages)
         pins = [pin.wanted.text if (pin := stack.pin(name)) else name for name in packages]
         yield f"{remove} && {remove} && {pip(facts, 'install', *pins)}"
+
+
+def _listed_all(facts: Facts) -> None:
+    """What is in a folder that can't be listed is not known to be well."""
+    if facts.unlisted:
+        raise Unknown(f"a site folder can't be listed: {facts.unlisted[0]}")
 
 
 def _same(one: str, other: str) -> bool:
@@ -163,6 +168,7 @@ def _same(one: str, other: str) -> bool:
 def broken_dists(facts: Facts, stack: Stack) -> Finding:
     """Metadata can be read, listed files are there, `.pth` files point somewhere."""
     check = "broken-dists"
+    _listed_all(facts)
     serious: list[str] = []
     names: list[str] = []
     slight: list[str] = []
@@ -220,6 +226,7 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
     folder = facts.interpreter.user_site
     if folder is None:
         return Finding(check, Status.OK, "this interpreter takes nothing from a user site")
+    _listed_all(facts)
     inside = {dist.name: dist for dist in facts.distributions if dist.location == folder}
     shadowed = [
         (inside[dist.name], dist)
@@ -240,8 +247,7 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
         return Finding(
             check,
             Status.FAIL if serious else Status.WARN,
-            f"the user site hides {listed([dist.name for dist, _ in shadowed])} of the "
-            "environment",
+            f"the user site hides {listed([dist.name for dist, _ in shadowed])} of the environment",
             why,
             lines(
                 f"{mine.name} {mine.version} in {folder} hides {other.version} in {other.location}"

@@ -79,8 +79,17 @@ def judge_pin(check: str, pin: Pin, facts: Facts, stack: Stack) -> Finding:
             f"{name} {version} suits the stack, but not {named}",
             why,
             evidence,
-            repair(facts, pip(facts, "install", "--upgrade-strategy", "only-if-needed",
-                              pin.wanted.text, *others)),
+            repair(
+                facts,
+                pip(
+                    facts,
+                    "install",
+                    "--upgrade-strategy",
+                    "only-if-needed",
+                    pin.wanted.text,
+                    *others,
+                ),
+            ),
             pin.advice.link,
             tuple(sorted({pin.stage, *(other.stage for other in held)})),
         )
@@ -125,6 +134,8 @@ def lightning_pair(facts: Facts, stack: Stack) -> Finding:
     if lacking:
         return Finding(check, Status.SKIP, f"{listed(lacking)} not installed: no pair to compare")
     there = {name: dist.version for name, dist in versions.items() if dist is not None}
+    if None in there.values():
+        raise Unknown("the version of one of them can't be read")
     said = " beside ".join(f"{name} {version}" for name, version in there.items())
     pins = [pin for pin in map(stack.pin, stack.equal) if pin is not None]
     why = (
@@ -187,8 +198,12 @@ def pyarrow_numpy(facts: Facts, stack: Stack) -> Finding:
         Status.FAIL,
         f"{said}: it will say 'pyarrow requires NumPy 2.0' and stop; wanted: {bounds(pin)}",
         why,
-        lines([f"{bounds(pin)} keeps with NumPy 1 ({pin.file}, stage {pin.stage})",
-               *edge_lines(graph_of(facts).to("pyarrow"), arrow.version)]),
+        lines(
+            [
+                f"{bounds(pin)} keeps with NumPy 1 ({pin.file}, stage {pin.stage})",
+                *edge_lines(graph_of(facts).to("pyarrow"), arrow.version),
+            ]
+        ),
         repair(facts, install(facts, [pin])),
         pin.advice.link,
         (pin.stage,) if stack.pin("pyarrow") else (),

@@ -53,7 +53,7 @@ def _judge(
     said = lines(
         f"{result.name}: {'works' if result.ok else result.cause} ({result.seconds:.1f} s)"
         + (f"\n{result.detail}" if result.detail and not result.ok else "")
-        for result in results
+        for result in sorted(results, key=lambda result: result.ok)
     )
     failed = [result for result in results if not result.ok]
     if not results:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip, repair
+from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip
 from parakeet_cli.doctor.facts import Facts, Unknown, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
 from parakeet_cli.doctor.names import allows
@@ -110,8 +110,8 @@ def environment_variables(facts: Facts, stack: Stack) -> Finding:
     return Finding(
         check,
         Status.FAIL if serious else Status.WARN,
-        (serious or slight)[0] + (f" (and {len(serious + slight) - 1} more)"
-                                  if len(serious + slight) > 1 else ""),
+        (serious or slight)[0]
+        + (f" (and {len(serious + slight) - 1} more)" if len(serious + slight) > 1 else ""),
         why,
         lines(serious + slight),
         f"unset {' '.join(named)}" if named else "Nothing has to be done, if it is meant.",
@@ -172,7 +172,7 @@ def system_libraries(facts: Facts, stack: Stack) -> Finding:
         Status.FAIL if serious else Status.WARN,
         (serious or slight)[0],
         why,
-        lines([*serious, *slight, there]),
+        lines([*(serious + slight)[1:], there]),
         lines(type_this),
         source,
     )
@@ -215,8 +215,13 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
     cache = known(facts.model_cache)
     why = "A model that is not in the cache is downloaded at its first use; offline it can't be."
     source = "https://huggingface.co/docs/huggingface_hub/guides/manage-cache"
-    here = lines([cache.path, *(f"whole: {m}" for m in cache.models),
-                  *(f"with gaps: {m}" for m in cache.damaged)])
+    here = lines(
+        [
+            cache.path,
+            *(f"whole: {m}" for m in cache.models),
+            *(f"with gaps: {m}" for m in cache.damaged),
+        ]
+    )
     if cache.offline and not cache.models:
         return Finding(
             check,
@@ -238,8 +243,10 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
             f"Remove its folder in {cache.path}; it is downloaded anew at its next use.",
             source,
         )
-    summary = f"{count(len(cache.models), 'model')} in the cache" if cache.models else (
-        "no model in the cache: the first use downloads one"
+    summary = (
+        f"{count(len(cache.models), 'model')} in the cache"
+        if cache.models
+        else ("no model in the cache: the first use downloads one")
     )
     return Finding(check, Status.OK, summary, why, here, source=source)
 
@@ -247,6 +254,10 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
 def advisories(facts: Facts, stack: Stack) -> Finding:
     """Published weaknesses of the versions that are there, and what protects from them."""
     check = "advisories"
+    for advisory in stack.advisories:
+        dist = facts.installed(advisory.package)
+        if dist is not None and dist.version is None:
+            raise Unknown(f"the version of {dist.name} can't be read: {dist.problem}")
     hits = [
         (advisory, dist)
         for advisory in stack.advisories
@@ -254,11 +265,11 @@ def advisories(facts: Facts, stack: Stack) -> Finding:
     ]
     if not hits:
         return Finding(check, Status.OK, "no published weakness of what is installed is known here")
-    first, dist = hits[0]
+    first, found = hits[0]
     return Finding(
         check,
         Status.WARN,
-        f"{dist.name} {dist.version} {first.title} ({listed(list(first.ids))})",
+        f"{found.name} {found.version} {first.title} ({listed(list(first.ids))})",
         "A model file is a program to these versions: loading one from a stranger runs it.",
         lines(
             f"{d.name} {d.version}: {a.title}; affected: {a.affected}; {listed(list(a.ids))}"
