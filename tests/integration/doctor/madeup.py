@@ -229,7 +229,8 @@ class Environment:
         """pip installs the wheels from a local folder, over what is there."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = [str(wheel.build(folder)) for wheel in wheels]
-        pip(self, "install", "--no-deps", "--no-index", "--find-links", str(folder), *paths)
+        flags = ("--no-deps", "--no-index", "--force-reinstall", "--find-links", str(folder))
+        pip(self, "install", *flags, *paths)
 
     def imported(self) -> list[str]:
         """The packages whose code has run."""
