@@ -9,6 +9,7 @@ import pytest
 
 from parakeet_cli.doctor import distributions
 from parakeet_cli.doctor.facts import Distribution
+from parakeet_cli.doctor.names import normal
 from tests.doctor_facts import OnDisk
 
 
@@ -157,7 +158,7 @@ def test_it_finds_what_importlib_metadata_finds() -> None:
 
     site = sysconfig.get_path("purelib")
     expected = {
-        (distributions.normal(dist.name), dist.version, frozenset(dist.requires or ()))
+        (normal(dist.name), dist.version, frozenset(dist.requires or ()))
         for dist in importlib.metadata.distributions(path=[site])
     }
     found = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.doctor import stack as policy
+from parakeet_cli.doctor.names import normal
 from parakeet_cli.doctor.stack import judged_by, load, stack_names
 from parakeet_cli.errors import ParakeetError, UsageError
 
@@ -82,7 +83,7 @@ def test_the_versions_of_the_stack_are_written_in_the_requirements_files_alone()
 def test_every_name_in_the_table_is_one_that_a_stack_or_nemo_knows() -> None:
     table = tomllib.loads((ROOT / "parakeet_cli/doctor/policy.toml").read_text("utf-8"))
     pinned = {pin.name for name in stack_names() for pin in load(name).pins}
-    assert set(map(policy.normal, table["advice"])) <= pinned
+    assert {normal(name) for name in table["advice"]} <= pinned
 
 
 def test_an_environment_is_judged_by_the_stack_whose_nemo_it_holds() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from parakeet_cli.doctor.checks import judge
 from parakeet_cli.doctor.diagnose import conclude
-from parakeet_cli.doctor.facts import Facts
+from parakeet_cli.doctor.facts import Binaries, Facts
 from parakeet_cli.doctor.findings import Diagnosis, Finding, Status
 from parakeet_cli.doctor.report import markdown, redact
 from parakeet_cli.doctor.stack import load
@@ -130,7 +130,7 @@ def test_no_finding_at_all_is_not_healthy() -> None:
 
 
 def test_a_cache_that_failed_is_a_note() -> None:
-    facts = replace(WELL, binaries=replace(WELL.binaries, cache_problem="no room"))  # type: ignore[type-var]
+    facts = replace(WELL, binaries=Binaries(cache_problem="no room"))
     assert "Note: no room" in shown(facts)
 
 
