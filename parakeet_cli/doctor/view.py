@@ -125,8 +125,9 @@ def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
     if len(details) > most:
         yield style.paint(f"{INDENT}      and {len(details) - most} more lines: --verbose", "2")
     for number, line in enumerate(finding.remedy.splitlines()):
-        # A command is never broken: it is to be copied.
-        yield f"{INDENT}{'Type  ' if number == 0 else '      '}{line}"
+        typed = f"{INDENT}{'Type  ' if number == 0 else '      '}{line}"
+        # A command is never broken: it is to be copied. Sentences begin with a capital.
+        yield from _wrap(typed, style, 10) if line[:1].isupper() else [typed]
     if verbose and finding.source:
         yield f"{INDENT}See   {finding.source}"
 
