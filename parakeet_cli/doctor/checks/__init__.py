@@ -83,7 +83,13 @@ def _one(id_: str, facts: Facts, stack: Stack) -> Finding:
     try:
         return joined(check.judge(facts, stack), facts)
     except Unknown as unknown:
-        return Finding(id_, Status.UNKNOWN, str(unknown), why="What can't be read can't pass.")
+        return Finding(
+            id_,
+            Status.UNKNOWN,
+            str(unknown),
+            why="What can't be read can't pass.",
+            remedy=f"parakeet doctor --verbose --only {id_}",
+        )
     except Exception as error:
         return Finding(
             id_,

@@ -272,6 +272,11 @@ def _silent(gpus: Gpus, source: str) -> Finding:
             "Install the driver with the open kernel modules (nvidia-open), then restart.",
         ),
         (
+            "not a valid field",
+            "the driver is too old to tell a GPU's compute capability",
+            "Install an NVIDIA driver of a current series, then restart.",
+        ),
+        (
             "communicate with the NVIDIA driver",
             "the kernel module is not loaded",
             "Load it (modprobe nvidia) or reinstall the driver, then restart.",
