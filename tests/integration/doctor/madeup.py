@@ -184,7 +184,7 @@ FILES: dict[str, dict[str, bytes | str]] = {
 def verified() -> dict[str, Wheel]:
     """The verified environment: every distribution of the real one, by its metadata."""
     recorded = json.loads((RECORDED / "verified.json").read_text())
-    wheels = {
+    wheels: dict[str, Wheel] = {
         canonicalize_name(name): Wheel(
             name,
             entry["version"],
