@@ -52,7 +52,7 @@ def count(number: int, word: str, plural: str = "") -> str:
 
 
 def bounds(pin: Pin) -> str:
-    """ "fsspec==2024.12.0", or "wget" where any version will do."""
+    """ "numba>=N", or "wget" where any version will do."""
     return f"{pin.name}{pin.spec}"
 
 

@@ -8,6 +8,7 @@ network). CI builds them in a temporary folder; elsewhere, without it, these are
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.stack import load
 from tests.integration.doctor.conftest import Patient
 from tests.integration.doctor.madeup import Environment
 
@@ -42,7 +42,7 @@ DOCUMENTED: tuple[list[str], ...] = (
 
 def pip(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
@@ -52,11 +52,26 @@ def build_documented(prefix: Path) -> None:
 
 
 def build_verified(prefix: Path) -> None:
-    """The documented order, each stage whole, with the requirements file as constraints."""
-    for stage in load("2.4").stages:
-        wanted = [pin.wanted.text for pin in stage.pins] if stage.number != 2 else TORCH
-        held = ["-c", str(ROOT / "requirements-ml.txt")]
-        pip(prefix / "bin" / "python", "install", "-q", *held, *stage.flags, *wanted)
+    """The guide's own commands for installing by hand, as they stand there."""
+    commands = guide_commands()
+    assert len(commands) == 6
+    for words in commands:
+        assert words[:2] == ["pip", "install"]
+        pip(prefix / "bin" / "python", "install", "-q", *words[2:])
+
+
+def guide_commands() -> list[list[str]]:
+    """The guide's commands; for torch the one that it gives for a machine without a GPU."""
+    text = (ROOT / "docs" / "ml-dependencies.md").read_text()
+    block = text.partition("<!-- table: steps -->")[2].partition("<!-- end -->")[0]
+    lines = block.replace("\\\n", " ").splitlines()
+    with_gpu = [line for line in lines if "-r requirements-torch.txt" in line]
+    lines = [
+        line.removeprefix("# ") if line.startswith("# pip install") else line
+        for line in lines
+        if line not in with_gpu
+    ]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("pip install")]
 
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
