@@ -82,7 +82,9 @@ def _dist_info(folder: str, entry: str) -> tuple[Distribution, list[Compiled]]:
     record = _bytes(f"{info}/RECORD")
     metadata = _bytes(f"{info}/METADATA")
     name, version, requires, problem = _head(metadata, record)
-    name = normal(name or stem_name)
+    if problem:  # half a name or half a version may be all that a cut file has
+        name, version = stem_name, stem_version
+    name = normal(name)
     missing: tuple[str, ...] = ()
     compiled: list[Compiled] = []
     if isinstance(record, bytes):
@@ -91,7 +93,7 @@ def _dist_info(folder: str, entry: str) -> tuple[Distribution, list[Compiled]]:
     return (
         Distribution(
             name=name,
-            version=version or stem_version or None,
+            version=version or None,
             location=folder,
             info=info,
             requires=requires,

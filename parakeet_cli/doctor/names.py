@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 REQUIREMENT = re.compile(
     r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*"
     r"(?:\[(?P<extras>[^\]]*)\])?\s*"
-    r"(?:@\s*(?P<url>[^\s;]+)|\(?(?P<spec>[^;()@]*)\)?)\s*"
+    r"(?:@\s*(?P<url>[^\s;]+)|\(?(?P<spec>(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()]+\s*,?\s*)*)\)?)\s*"
     r"(?:;\s*(?P<marker>.*))?$",
     re.DOTALL,
 )

@@ -17,7 +17,7 @@ from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Sta
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skip": "-"}
 ASCII_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?", "skip": "-"}
 COLOURS = {"ok": "32", "warn": "33", "fail": "31", "unknown": "35", "skip": "2"}
-NARROWEST, WIDEST = 40, 100
+NARROWEST, WIDEST = 48, 100
 DETAIL_LINES = 6
 INDENT = "    "
 
@@ -88,7 +88,9 @@ _ORDER = {
 
 
 def _stage(stage: StageRows, style: Style) -> Iterator[str]:
-    yield from _wrap(style.paint(f"{stage.number}  {stage.title}", "1"), style, 3)
+    yield from (
+        style.paint(line, "1") for line in _wrap(f"{stage.number}  {stage.title}", style, 3)
+    )
     room = style.width - 6 - (0 if style.unicode else 3)
     name_width = max(12, min(20, room // 3))
     wanted_width = max(14, min(22, room // 3))
@@ -165,7 +167,8 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     ]
     verdict = "Healthy" if diagnosis.healthy else "Not healthy"
     colour = "1;32" if diagnosis.healthy else "1;31"
-    yield f"{style.paint(verdict, colour)}: {', '.join(parts)}."
+    for line in _wrap(f"{verdict}: {', '.join(parts)}.", style, 2):
+        yield line.replace(verdict, style.paint(verdict, colour), 1)
     command = next_command(diagnosis)
     if not command and diagnosis.healthy and counts[Status.OK]:
         deep = any(f.id == "import-probe" and f.status is Status.OK for f in diagnosis.findings)

@@ -52,7 +52,7 @@ def count(number: int, word: str, plural: str = "") -> str:
 
 
 def bounds(pin: Pin) -> str:
-    """The requirement as it is written, the bare name where any version will do."""
+    """The name with its bounds, or the name alone where any version will do."""
     return f"{pin.name}{pin.spec}"
 
 
