@@ -27,13 +27,14 @@ PYTHON = Interpreter(
     paths=("/env/site",),
     site_packages="/env/site",
 )
+NO_GPU = Gpus()
 DRIVER_124 = Gpus(
     "/usr/bin/nvidia-smi", (GpuDevice("RTX 4090", "8.9", "550.54.15", "24564 MiB"),), "12.4"
 )
 
 
 def facts(
-    torch: TorchBuild | NotKnown | None = None, gpus: Gpus | NotKnown = Gpus(), **versions: str
+    torch: TorchBuild | NotKnown | None = None, gpus: Gpus | NotKnown = NO_GPU, **versions: str
 ) -> Facts:
     names = {name.replace("_", "-"): version for name, version in versions.items()}
     dists = tuple(Distribution(n, v, "/env/site", f"/env/site/{n}") for n, v in names.items())
