@@ -48,7 +48,8 @@ def pip(python: Path, *arguments: str) -> None:
 
 def build_documented(prefix: Path) -> None:
     for step in DOCUMENTED:
-        pip(prefix / "bin" / "python", "install", "-q", *step)
+        # Hardly any of it is imported here; compiling it all would take a minute.
+        pip(prefix / "bin" / "python", "install", "-q", "--no-compile", *step)
 
 
 def build_verified(prefix: Path) -> None:
