@@ -134,7 +134,7 @@ def _request(given: dict[str, Any]) -> Request:
     from parakeet_cli.config import load_settings
     from parakeet_cli.doctor.diagnose import Request
 
-    settings = load_settings({"ml_python": given.get("python")}, config=given.get("config"))
+    settings = load_settings({}, config=given.get("config"))
     for warning in settings.warnings:
         console.note(f"Warning: {warning}")
     again = ["parakeet", "doctor", "--fix"]
@@ -142,7 +142,7 @@ def _request(given: dict[str, Any]) -> Request:
     again += ["--stack", given["stack"]] if given.get("stack") else []
     mock = settings.origins.get("engine", "the configuration")
     return Request(
-        python=settings.ml_python or sys.executable,
+        python=given["python"] or settings.ml_python or sys.executable,
         stack=given.get("stack"),
         only=given.get("only", ()),
         skip=given.get("skip", ()),

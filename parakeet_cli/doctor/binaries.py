@@ -20,7 +20,8 @@ from parakeet_cli.doctor.scancache import Scan, ScanCache
 
 NUMPY2 = b"compiled against NumPy C-API version 0x%x (NumPy "
 NUMPY1 = b"compiled against API version 0x%x but this version of numpy"
-ARCH_RUN = re.compile(rb"(?<![A-Za-z0-9_])(?:(?:sm|compute)_\d{2,3}[af]?(?: |(?![0-9a-z_])))+")
+# No boundary before it: in torch 2.8.0+cu128 the list follows another text without a gap.
+ARCH_RUN = re.compile(rb"(?:(?:sm|compute)_\d{2,3}[af]?(?: |(?![0-9a-z_])))+")
 GLIBCXX = re.compile(rb"GLIBCXX_3\.4\.(\d+)")
 # Libraries this large that don't say "python" hold kernels, never NumPy's C-API.
 LARGE = 64 * 2**20

@@ -18,7 +18,10 @@ from parakeet_cli.doctor.names import normal
 FIELD = re.compile(rb"^(Name|Version|Requires-Dist):[ \t]*(.*)$", re.MULTILINE)
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 METADATA_LINE = re.compile(rb"^[^\n]*?\.dist-info/METADATA,[^,\n]*,(\d+)\r?$", re.MULTILINE)
-FOLDED_MARK = b"\n        "
+# What an import reads; a quoted path ends in its quote.
+READ = tuple(
+    f".{kind}{quote}" for kind in ("py", "so", "pyi", "json", "yaml") for quote in ("", '"')
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +154,18 @@ def _bytes(path: str) -> bytes | OSError:
 def _record(folder: str, record: bytes, package: str) -> tuple[tuple[str, ...], list[Compiled]]:
     """The listed files that are gone, and the compiled ones that are there.
 
-    Folders are listed once each instead of asking for every file: a stack has 60,000.
+    Folders are listed once each instead of asking for every file: a stack has 50,000.
     """
     folders: dict[str, set[str]] = {}
     missing: list[str] = []
     compiled: list[Compiled] = []
     for line in record.decode("utf-8", errors="replace").splitlines():
         path = line.rsplit(",", 2)[0]
+        if not path.endswith(READ) and ".so." not in path:
+            continue  # headers, tests' data, bytecode: nothing that an import reads
         if path.startswith('"'):
             path = path.strip('"').replace('""', '"')
-        if not path or path.endswith(".pyc") or path.startswith("/"):
+        if path.startswith("/"):
             continue
         parent, _, name = path.rpartition("/")
         there = folders.get(parent)

@@ -156,8 +156,9 @@ def _ask(executable: Path) -> tuple[dict[str, object], str]:
     except OSError as error:
         return {}, f"it can't be started: {error.strerror or error}"
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        return {}, f"it fails to start: {last[0]}"
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        # A traceback ends with what happened; other programs begin with it.
+        return {}, f"it fails to start: {said[-1 if 'Traceback' in said[0] else 0].strip()}"
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-SCHEMA = 2  # of the cached values: a change of what a scan reads is a new number
+SCHEMA = 1  # of the cached values: a change of what a scan reads is a new number
 
 Scan = dict[str, object]
 

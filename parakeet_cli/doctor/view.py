@@ -107,13 +107,19 @@ def _row(row: Row, style: Style, name_width: int, wanted_width: int) -> str:
 def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
     head = f"{style.mark(finding.status)} {style.paint(finding.id, '1')}: "
     plain = (1 if style.unicode else 4) + len(finding.id) + 3
-    text = textwrap.wrap(finding.summary, style.width - 4, initial_indent=" " * (plain - 4))
+    text = textwrap.wrap(
+        finding.summary,
+        style.width - 4,
+        initial_indent=" " * (plain - 4),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
     if text and len(text[0].strip()) + plain <= style.width:
         yield head + text[0].strip()
         yield from (INDENT + line for line in text[1:])
     else:
         yield head.rstrip()
-        yield from (INDENT + line for line in textwrap.wrap(finding.summary, style.width - 4))
+        yield from _wrap(INDENT + finding.summary, style, 4)
     if finding.why:
         yield from _wrap(f"{INDENT}Why   {finding.why}", style, 10)
     details = finding.detail.splitlines()
@@ -125,8 +131,9 @@ def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
     if len(details) > most:
         yield style.paint(f"{INDENT}      and {len(details) - most} more lines: --verbose", "2")
     for number, line in enumerate(finding.remedy.splitlines()):
-        # A command is never broken: it is to be copied.
-        yield f"{INDENT}{'Type  ' if number == 0 else '      '}{line}"
+        typed = f"{INDENT}{'Type  ' if number == 0 else '      '}{line}"
+        # A command is never broken: it is to be copied. Sentences begin with a capital.
+        yield from _wrap(typed, style, 10) if line[:1].isupper() else [typed]
     if verbose and finding.source:
         yield f"{INDENT}See   {finding.source}"
 
@@ -143,8 +150,10 @@ def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
 
 def next_command(diagnosis: Diagnosis) -> str:
     """The one thing to type next: the repair where a step can mend something."""
+    # A Python that doesn't start or suit comes first: nothing can be installed into it.
+    first = [finding for finding in diagnosis.unhealthy if finding.id == "python-version"]
     mendable = [finding for finding in diagnosis.unhealthy if finding.stages]
-    for finding in (*mendable, *diagnosis.unhealthy):
+    for finding in (*first, *mendable, *diagnosis.unhealthy):
         if finding.remedy:
             return finding.remedy.splitlines()[0]
     return ""

@@ -102,6 +102,12 @@ def duplicate_dists(facts: Facts, stack: Stack) -> Finding:
     groups: dict[tuple[str, str], list[Distribution]] = {}
     for dist in facts.distributions:
         groups.setdefault((dist.name, dist.location), []).append(dist)
+    for key, dists in groups.items():
+        # Debian leaves an egg-info of the same version beside a dist-info: one distribution.
+        whole = {dist.version for dist in dists if dist.info.endswith(".dist-info")}
+        groups[key] = [
+            dist for dist in dists if dist.info.endswith(".dist-info") or dist.version not in whole
+        ]
     for (name, _), dists in groups.items():
         if len(dists) > 1:
             names.append(name)

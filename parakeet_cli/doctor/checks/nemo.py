@@ -31,8 +31,8 @@ class Want:
     @property
     def line(self) -> str:
         if self.there is None:
-            return f"missing: {self.text}, wanted by {self.by}"
-        return f"outside its bounds: {self.name} {self.there}; {self.text} is wanted by {self.by}"
+            return f"missing: {self.text} ({self.by})"
+        return f"outside its bounds: {self.name} {self.there}, wanted: {self.text} ({self.by})"
 
 
 def nemo_requirements(facts: Facts, stack: Stack) -> Finding:
@@ -104,9 +104,9 @@ def _unmet(facts: Facts, stack: Stack) -> list[Want]:
 
 
 def _by(pin: Pin, edges: tuple[Edge, ...]) -> str:
+    """Who wants it, in a few words: NeMo where it says so, else the stack alone."""
     nemo = next((edge for edge in edges if edge.requirer == NEMO), None)
-    who = f"the stack ({pin.file}, stage {pin.stage})"
-    return f"{who} and {nemo.who}" if nemo else who
+    return nemo.who if nemo else f"the stack, {pin.file}"
 
 
 def _text(edge: Edge, stack: Stack) -> str:

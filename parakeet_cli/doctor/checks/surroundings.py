@@ -272,8 +272,7 @@ def advisories(facts: Facts, stack: Stack) -> Finding:
         f"{found.name} {found.version} {first.title} ({listed(list(first.ids))})",
         "A model file is a program to these versions: loading one from a stranger runs it.",
         lines(
-            f"{d.name} {d.version}: {a.title}; affected: {a.affected}; {listed(list(a.ids))}"
-            for a, d in hits
+            f"{d.name} {d.version}, affected: {a.affected}: {listed(list(a.ids))}" for a, d in hits
         ),
         lines(advisory.protects for advisory, _ in hits),
         first.link,

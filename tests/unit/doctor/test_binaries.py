@@ -66,16 +66,16 @@ def test_the_numpy_an_extension_was_built_for_is_in_its_text(
     [
         # As found in libtorch_python.so of the wheels 2.8.0+cu128 and 2.6.0+cu124.
         (
-            b"\0sm_70 sm_75 sm_80 sm_86 sm_90 sm_100 sm_120\0",
+            b"std::string ipc_hsm_70 sm_75 sm_80 sm_86 sm_90 sm_100 sm_120\0\0\0/pytorch/torch/",
             ["sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"],
         ),
         (
-            b"\0sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90\0",
+            b"CUDAGraphsC10Utils.h\0\0sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90\0\0/pytorch",
             ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"],
         ),
         (b"needs sm_90 or so\0sm_75 sm_80 compute_80\0", ["sm_75", "sm_80", "compute_80"]),
         (b"\0sm_90a\0", ["sm_90a"]),
-        (b"prism_123 and sm_x", []),
+        (b"a mechanism_x and sm_ alone", []),
         (b"", []),
     ],
 )

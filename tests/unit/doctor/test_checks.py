@@ -317,7 +317,7 @@ def test_what_nemo_declares_and_does_not_need_may_be_missing_but_not_wrong() -> 
 def test_what_a_needed_package_needs_in_turn_is_followed() -> None:
     facts = having(WELL, dist("lhotse", "1.33.0", "intervaltree>=3.1"))
     finding = look("nemo-requirements", facts)
-    assert "missing: intervaltree>=3.1, wanted by lhotse 1.33.0" in finding.detail
+    assert "missing: intervaltree>=3.1 (lhotse 1.33.0)" in finding.detail
 
 
 def test_torch_of_two_releases_in_one_folder_is_seen() -> None:
