@@ -46,18 +46,18 @@
   const seek = (time) => {
     position = Math.min(Math.max(0, time), duration);
     if (playable()) audio.currentTime = position;
-    following = true;
+    following = touched = true;
     show(true, position);
   };
   const toggle = () => {
     if (!playable()) return;
-    if (audio.paused) { following = true; audio.play().catch(() => {}); } else audio.pause();
+    if (audio.paused) { following = touched = true; audio.play().catch(() => {}); } else audio.pause();
   };
 
   // ---- what is shown of it -----------------------------------------------------------
-  let lit = -1, nowPara = null, following = true, second = -1;
+  let lit = -1, last = -1, nowPara = null, following = true, touched = false, second = -1;
   const show = (scroll, time = now()) => {
-    const index = wordAt(time + 0.02);
+    const index = touched ? wordAt(time + 0.02) : -1;
     // A word stays lit through a short pause, so that reading along does not blink.
     const until = Math.min(starts[index + 1] ?? Infinity, ends[index] + 0.6);
     const next = index >= 0 && time < until ? index : -1;
@@ -72,7 +72,8 @@
       para?.classList.add("now");
       nowPara = para;
     }
-    if (scroll && following && index >= 0) reveal(spans[index]);
+    if (scroll && following && index >= 0 && index !== last) reveal(spans[index]);
+    last = scroll ? index : -1;
     $("follow").hidden = following || !playable() || audio.paused;
     if (wave) {
       const share = duration ? Math.min(1, time / duration) : 0;
@@ -88,12 +89,15 @@
   };
 
   /** Scrolls only when the word has left the quiet middle of the window. */
-  const reveal = (element) => {
+  const reveal = (element, tries = 4) => {
     const box = element.getBoundingClientRect();
     const top = $("deck").getBoundingClientRect().bottom;
     if (box.top > top + 24 && box.bottom < innerHeight - 72) return;
-    const to = scrollY + box.top - top - (innerHeight - top) / 3;
-    scrollTo({ top: to, behavior: calm.matches ? "auto" : "smooth" });
+    const by = box.top - top - (innerHeight - top) / 3;
+    const far = Math.abs(by) > 2 * innerHeight;
+    scrollBy({ top: by, behavior: far || calm.matches ? "instant" : "smooth" });
+    // Paragraphs far away have a guessed height until they are drawn: look again.
+    if (far && tries) requestAnimationFrame(() => reveal(element, tries - 1));
   };
 
   let frame = 0;
@@ -114,7 +118,7 @@
     });
     for (const event of ["seeked", "timeupdate"]) audio.addEventListener(event, () => show(!audio.paused));
     audio.addEventListener("loadedmetadata", () => { if (position) audio.currentTime = position; });
-    audio.addEventListener("error", () => {
+    const broken = () => {
       mute();
       const note = document.createElement("p");
       note.className = "note";
@@ -122,7 +126,8 @@
         ? "This browser can’t play the recording."
         : `The recording can’t be played. It is looked for at ${decodeURI(audio.getAttribute("src"))}, beside this page.`;
       $("controls").before(note);
-    });
+    };
+    if (audio.error) broken(); else audio.addEventListener("error", broken, { once: true });
     $("play").addEventListener("click", toggle);
     $("speed").addEventListener("change", (event) => { audio.playbackRate = Number(event.target.value); });
   } else mute();
@@ -233,12 +238,13 @@
   const mark = () => {
     const found = $("found");
     if (!found) return;
-    const box = wave.querySelector("svg").viewBox.baseVal;
+    const scale = wave.querySelector("svg").viewBox.baseVal;
     found.replaceChildren(...hits.map(([from]) => {
-      const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-      const x = box.width * starts[from] / duration;
-      for (const [name, value] of Object.entries({ x1: x, x2: x, y1: 0, y2: box.height })) line.setAttribute(name, value);
-      return line;
+      const tick = $("played").cloneNode();
+      const x = scale.width * starts[from] / duration;
+      tick.removeAttribute("id");
+      for (const [name, value] of Object.entries({ x, y: scale.height - 7, width: 1, height: 7 })) tick.setAttribute(name, value);
+      return tick;
     }));
   };
   let waiting = 0;

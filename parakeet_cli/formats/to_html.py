@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
+import re
 from collections.abc import Iterator
 from functools import cache
 from html import escape
@@ -41,14 +43,15 @@ SILENT = '<p class="note">The recording itself is not part of this page.</p>'
 def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
     """The page, a paragraph at a time; `shape.sound` brings the waveform and the recording."""
     sound = shape.sound or Sound()
-    name = PurePath(transcript.source.path).name or transcript.source.path
+    name = _readable(PurePath(transcript.source.path).name or transcript.source.path)
     duration = _duration(transcript)
     yield _head(transcript, name, sound)
     yield f'<body data-duration="{duration:.3f}">\n'
     yield '<a class="skip" href="#transcript">Skip to the transcript</a>\n'
     yield _heading(transcript, name, duration)
     yield '<section id="deck" aria-label="Player">\n'
-    yield _waveform(sound.envelope, transcript.accounting.lost, duration)
+    if shape.sound:
+        yield _waveform(sound.envelope, transcript.accounting.lost, duration)
     yield from _recording(sound, name)
     yield _controls(transcript)
     yield "</section>\n"
@@ -233,7 +236,8 @@ def _paragraph(segments: list[Segment], lost: list[Lost]) -> str:
     anchor = f"t={start:.2f}"
     return (
         f'<div class="para" id="{anchor}"><a class="at time" href="#{anchor}">'
-        f'{spoken_time(start)}</a><p dir="auto" data-t="{" ".join(times)}">{"".join(text)}</p></div>\n'
+        f'{spoken_time(start)}</a><p dir="auto" data-t="{" ".join(times)}">'
+        f"{''.join(text)}</p></div>\n"
     )
 
 
@@ -242,7 +246,8 @@ def _word(word: Word) -> str:
     if word.confidence is not None:
         for limit, name in DOUBT:
             if word.confidence < limit:
-                shade = f' class="{name}" title="heard with {max(0, round(100 * word.confidence))} % confidence"'
+                percent = max(0, round(100 * word.confidence))
+                shade = f' class="{name}" title="heard with {percent} % confidence"'
                 break
     return f"<span{shade}>{escape(clean(word.text), quote=False)}</span>"
 
@@ -256,7 +261,8 @@ def _foot(transcript: Transcript) -> str:
     engine = transcript.engine
     made = " ".join(part for part in (engine.name, engine.version, engine.model) if part)
     return (
-        f"<footer><p>Transcribed by parakeet with {escape(made)} on {escape(engine.device)}.</p></footer>\n"
+        f"<footer><p>Transcribed by parakeet with {escape(made)} on {escape(engine.device)}."
+        "</p></footer>\n"
         '<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2><dl>'
         "<dt><kbd>Space</kbd></dt><dd>play, pause</dd>"
         "<dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>5 seconds back, forward</dd>"
@@ -264,18 +270,30 @@ def _foot(transcript: Transcript) -> str:
         "<dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next, previous paragraph</dd>"
         "<dt><kbd>&lt;</kbd> <kbd>&gt;</kbd></dt><dd>slower, faster</dd>"
         "<dt><kbd>d</kbd></dt><dd>next doubtful word</dd>"
-        "<dt><kbd>/</kbd></dt><dd>search; <kbd>Enter</kbd> next, <kbd>Shift Enter</kbd> previous</dd>"
+        "<dt><kbd>/</kbd></dt><dd>search: <kbd>Enter</kbd> next, "
+        "<kbd>Shift Enter</kbd> previous</dd>"
         '</dl><button id="close" type="button" autofocus>Close</button></dialog>\n'
         '<button id="follow" type="button" hidden>Back to now</button>\n'
     )
 
 
 def _span(stretch: Lost) -> str:
-    return f"{spoken_time(stretch.start)}–{spoken_time(stretch.end)}"
+    return f"{_tenths(stretch.start)}–{_tenths(stretch.end)}"
+
+
+def _tenths(seconds: float) -> str:
+    tenths = round(10 * seconds)
+    return f"{spoken_time(tenths // 10)}.{tenths % 10}"
+
+
+def _readable(name: str) -> str:
+    """`name` with a mark for each byte that is no character."""
+    return re.sub("[\ud800-\udfff\0]", "\ufffd", name)
 
 
 def _duration(transcript: Transcript) -> float:
     """The source's, or as far as anything is known to reach."""
+    known = transcript.source.duration or 0.0
     reached = [segment.end for segment in transcript.segments[-1:]]
     reached += [stretch.end for stretch in transcript.accounting.lost]
-    return max([transcript.source.duration or 0.0, *reached])
+    return max(filter(math.isfinite, (0.0, known, *reached)))
