@@ -1,0 +1,156 @@
+"""Opening a media file: one plain sentence for everything that can be wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard
+
+from parakeet_cli.errors import InputError
+
+# A playlist could otherwise make the decoder fetch addresses or open other files.
+LIBAV_OPTIONS = {"protocol_whitelist": "file"}
+PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
+
+AUDIO_STREAM_HINT = "--audio-stream N takes another one."
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A container with the audio stream that was chosen from it."""
+
+    container: InputContainer
+    stream: AudioStream
+
+
+def check_readable(path: Path, name: str) -> None:
+    """Raise InputError unless `path` is a regular file with something in it."""
+    try:
+        # Not to wait: a FIFO that nobody writes to must not hold the batch up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = os.fstat(descriptor)
+        os.close(descriptor)
+    except OSError as error:
+        raise InputError(_cannot_open(name, error)) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{name} is a directory, not a media file.")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(
+            f"{name} is not a regular file.",
+            hint=f"Pipe it in: parakeet transcribe - < {name}",
+        )
+    if status.st_size == 0:
+        raise InputError(f"{name} is empty: it has no bytes at all.")
+
+
+def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | None) -> Opened:
+    """Open `path` and choose its audio stream. Raises InputError."""
+    check_readable(path, name)
+    container = _open_container(path, name)
+    try:
+        stream = _choose(container, name, audio_stream)
+        _check_channel(stream, name, channel)
+    except BaseException:
+        container.close()
+        raise
+    # The packets of a video's other streams are dropped before they are read.
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    return Opened(container, stream)
+
+
+def _cannot_open(name: str, error: OSError) -> str:
+    reasons = {
+        errno.ENOENT: f"{name} does not exist.",
+        errno.EACCES: f"{name} can't be read: permission denied.",
+        errno.EPERM: f"{name} can't be read: permission denied.",
+        errno.EISDIR: f"{name} is a directory, not a media file.",
+        errno.ENOTDIR: f"{name} does not exist: a part of its path is not a directory.",
+        errno.ELOOP: f"{name} is a symbolic link that leads back to itself.",
+        errno.ENAMETOOLONG: f"{name} does not exist: its name is too long for this system.",
+    }
+    return reasons.get(error.errno or 0, f"{name} can't be opened: {error.strerror}.")
+
+
+def _open_container(path: Path, name: str) -> InputContainer:
+    try:
+        # `file:` keeps names like `concat:x` or `http://x` from being taken for protocols.
+        container = av.open(f"file:{path}", metadata_errors="replace", options=LIBAV_OPTIONS)
+    except av.FFmpegError as error:
+        if lacks_index(path):
+            raise InputError(
+                f"{name} was cut off before its index was written, and nothing can be "
+                "played without it.",
+                hint="Copy it anew from where it came from, or rebuild its index with untrunc.",
+            ) from error
+        raise InputError(
+            f"{name} is not a media file, or its beginning is damaged beyond recognition."
+        ) from error
+    if PLAYLISTS & set(container.format.name.split(",")):
+        container.close()
+        raise InputError(
+            f"{name} is a playlist, not a media file.", hint="Name the files that it lists."
+        )
+    return container
+
+
+def _choose(container: InputContainer, name: str, audio_stream: int | None) -> AudioStream:
+    streams = container.streams.audio
+    if not streams:
+        kinds = {stream.type for stream in container.streams}
+        if "video" in kinds:
+            raise InputError(f"{name} is a video without sound: it has no audio stream.")
+        raise InputError(f"{name} has no sound in it: no audio stream was found.")
+    wanted = audio_stream or 0
+    if not 0 <= wanted < len(streams):
+        listing = "; ".join(f"{number}: {_describe(one)}" for number, one in enumerate(streams))
+        raise InputError(
+            f"{name} has no audio stream {wanted}. It has {listing}.", hint=AUDIO_STREAM_HINT
+        )
+    stream = streams[wanted]
+    context = stream.codec_context
+    if context is None or (not context.sample_rate and context.name in ("none", "unknown")):
+        raise InputError(f"The sound of {name} is in a format that can't be decoded here.")
+    return stream
+
+
+def _check_channel(stream: AudioStream, name: str, channel: int | None) -> None:
+    count = stream.codec_context.layout.nb_channels
+    if channel is None or 0 <= channel < count:
+        return
+    there_are = "one channel, 0" if count == 1 else f"{count} channels, 0 to {count - 1}"
+    raise InputError(f"{name} has no channel {channel}. It has {there_are}.")
+
+
+def _describe(stream: AudioStream) -> str:
+    context = stream.codec_context
+    parts = [context.name, f"{context.sample_rate} Hz", context.layout.name]
+    if language := stream.metadata.get("language"):
+        parts.append(language)
+    return " ".join(parts)
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether this is an MP4 family file (ISO 14496-12) whose `moov` box is not there."""
+    position, seen = 0, set[bytes]()
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while position + 8 <= size and len(seen) < 64:
+            file.seek(position)
+            header = file.read(16)
+            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
+            seen.add(kind)
+            if length == 1:  # the true length follows, in 64 bits
+                length = int.from_bytes(header[8:16], "big")
+            if length < 8:
+                break
+            position += length
+    return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen
