@@ -35,7 +35,9 @@ FORMATS: dict[str, Format] = {
         Format("vtt", ".vtt", "WebVTT subtitles, for browsers", to_vtt.pieces),
         Format("tsv", ".tsv", "start, end (milliseconds) and text", to_tsv.pieces, False),
         Format("json", ".json", "everything: words, times, confidence, losses", to_json.pieces),
-        Format("html", ".html", "one page to read, hear and search", to_html.pieces),
+        Format(
+            "html", ".html", "one page to read, hear and search", to_html.pieces, needs_sound=True
+        ),
     )
 }
 

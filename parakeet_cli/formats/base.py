@@ -56,7 +56,8 @@ class Format:
     """One row of FORMATS: a file name's suffix, a line of help, and how it is written.
 
     `pieces` yields the text bit by bit, so that a ten-hour transcript need not stand
-    in memory twice. `needs_words` is false for a format that never looks at word times.
+    in memory twice. `needs_words` is false for a format that never looks at word times;
+    `needs_sound` is true for one that shows `shape.sound`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Format:
     help: str
     pieces: Pieces
     needs_words: bool = True
+    needs_sound: bool = False
 
     def render(self, transcript: Transcript, shape: Shape | None = None) -> str:
         """The whole text; encode it with `encode`, for file names may be undecodable."""

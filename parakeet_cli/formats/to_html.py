@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from functools import cache
 from html import escape
 from importlib.resources import files
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
+from parakeet_cli.errors import InputError
 from parakeet_cli.formats.atoms import spaced_words
 from parakeet_cli.formats.base import Shape
 from parakeet_cli.formats.clock import spoken_time
@@ -148,15 +149,26 @@ def _recording(sound: Sound, name: str) -> Iterator[str]:
     if sound.embed is not None:
         before, after = PLAYER.split("{src}")
         yield f"{before}data:{sound.mime};base64,"
-        with sound.embed.open("rb") as file:
-            while block := file.read(READ_BYTES):
-                yield base64.b64encode(block).decode("ascii")
+        for block in _blocks(sound.embed):
+            yield base64.b64encode(block).decode("ascii")
         yield f"{after}\n"
     elif sound.link is not None:
         shown = PLAYER if sound.mime else UNPLAYABLE
         yield shown.format(src=escape(sound.link), name=escape(name)) + "\n"
     else:
         yield f"{SILENT}\n"
+
+
+def _blocks(recording: Path) -> Iterator[bytes]:
+    try:
+        with recording.open("rb") as file:
+            while block := file.read(READ_BYTES):
+                yield block
+    except OSError as error:
+        raise InputError(
+            f"{recording} can't be read for its page: {error.strerror}.",
+            hint="--html-link-audio makes a page that links to the recording.",
+        ) from error
 
 
 def _controls(transcript: Transcript) -> str:
@@ -272,7 +284,7 @@ def _foot(transcript: Transcript) -> str:
         "<dt><kbd>d</kbd></dt><dd>next doubtful word</dd>"
         "<dt><kbd>/</kbd></dt><dd>search: <kbd>Enter</kbd> next, "
         "<kbd>Shift Enter</kbd> previous</dd>"
-        '</dl><button id="close" type="button" autofocus>Close</button></dialog>\n'
+        '</dl><button id="close" type="button">Close</button></dialog>\n'
         '<button id="follow" type="button" hidden>Back to now</button>\n'
     )
 
