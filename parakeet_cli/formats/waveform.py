@@ -5,10 +5,16 @@ The one module of the formats that needs numpy: `parakeet_cli.formats` does not 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.formats.sound import Envelope
+
+if TYPE_CHECKING:
+    from parakeet_cli.audio.media import Block
 
 FINEST = 160  # samples of 16 kHz: 10 ms, a bar of the shortest recording worth a look
 BARS_AT_MOST = 4096  # more than a screen has columns
@@ -51,3 +57,10 @@ class Waveform:
         pairs = self._energy.reshape(-1, 2).sum(axis=1)
         self._energy = np.concatenate((pairs, np.zeros_like(pairs)))
         self._size *= 2
+
+
+def traced(blocks: Iterable[Block], waveform: Waveform) -> Iterator[Block]:
+    """The same blocks, each added to `waveform` as it passes."""
+    for block in blocks:
+        waveform.add(block.samples, block.start)
+        yield block

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parakeet_cli.audio.media import Block
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats import FORMATS, Envelope, Shape, Sound, encode, sound_of
 from parakeet_cli.formats.sound import EMBED_AT_MOST
-from parakeet_cli.formats.waveform import BARS_AT_MOST, Waveform
+from parakeet_cli.formats.waveform import BARS_AT_MOST, Waveform, traced
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
 from tests.unit.formats.spoken import SENSE, make, speak
 
@@ -251,6 +252,15 @@ def test_a_waveform_of_thirty_hours_takes_no_more_room_than_one_of_a_minute() ->
     assert sum(bar > 0 for bar in envelope.loudness) == 30
     energy = sum(bar**2 for bar in envelope.loudness) * envelope.seconds
     assert energy == pytest.approx(30 * 0.25)
+
+
+def test_blocks_pass_a_waveform_unchanged() -> None:
+    blocks = [
+        Block(np.full(1_600, loud, dtype=np.float32), 0.1 * i) for i, loud in enumerate((0.5, 1))
+    ]
+    waveform = Waveform()
+    assert list(traced(iter(blocks), waveform)) == blocks
+    assert waveform.envelope().bars(2, 0.2) == pytest.approx([0.5, 1.0])
 
 
 def test_samples_that_are_no_numbers_do_not_spoil_a_waveform() -> None:
