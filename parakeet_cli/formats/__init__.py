@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.formats import to_json, to_srt, to_tsv, to_txt, to_vtt
+from parakeet_cli.formats import to_html, to_json, to_srt, to_tsv, to_txt, to_vtt
 from parakeet_cli.formats.base import Format, Shape, encode
+from parakeet_cli.formats.sound import Envelope, Sound, sound_of
 
-__all__ = ["ALL", "FORMATS", "Format", "Shape", "encode", "expand_formats"]
+__all__ = [
+    "ALL",
+    "FORMATS",
+    "Envelope",
+    "Format",
+    "Shape",
+    "Sound",
+    "encode",
+    "expand_formats",
+    "sound_of",
+]
 
 ALL = "all"
 
@@ -24,6 +35,9 @@ FORMATS: dict[str, Format] = {
         Format("vtt", ".vtt", "WebVTT subtitles, for browsers", to_vtt.pieces),
         Format("tsv", ".tsv", "start, end (milliseconds) and text", to_tsv.pieces, False),
         Format("json", ".json", "everything: words, times, confidence, losses", to_json.pieces),
+        Format(
+            "html", ".html", "one page to read, hear and search", to_html.pieces, needs_sound=True
+        ),
     )
 }
 

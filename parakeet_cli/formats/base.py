@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from parakeet_cli.errors import UsageError
+from parakeet_cli.formats.sound import Sound
 from parakeet_cli.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How subtitles are laid out. Times are seconds, widths are columns.
+    """How subtitles are laid out, and what sound a page has. Times are seconds, widths are columns.
 
     The defaults are the broadcasters' (Netflix's Timed Text Style Guide): 42
     characters, 2 lines, 7 s at most, 5/6 s at least, 2 frames between two cues
     (0.083 s at 24 frames a second). A wide character (Chinese, emoji) fills 2 columns.
 
     `max_words_per_line` is the Whisper family's: no cue has more words than that.
+    `sound` is for the page alone, and differs from file to file.
     """
 
     max_line_width: int = 42
@@ -27,6 +29,7 @@ class Shape:
     max_cue_seconds: float = 7.0
     min_cue_seconds: float = 0.833
     min_gap: float = 0.083
+    sound: Sound | None = None
 
     def __post_init__(self) -> None:
         least_one = {
@@ -53,7 +56,8 @@ class Format:
     """One row of FORMATS: a file name's suffix, a line of help, and how it is written.
 
     `pieces` yields the text bit by bit, so that a ten-hour transcript need not stand
-    in memory twice. `needs_words` is false for a format that never looks at word times.
+    in memory twice. `needs_words` is false for a format that never looks at word times;
+    `needs_sound` is true for one that shows `shape.sound`.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Format:
     help: str
     pieces: Pieces
     needs_words: bool = True
+    needs_sound: bool = False
 
     def render(self, transcript: Transcript, shape: Shape | None = None) -> str:
         """The whole text; encode it with `encode`, for file names may be undecodable."""

@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
-from spoken import make, speak
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats import encode
 from parakeet_cli.formats.manifest import ManifestRow, is_manifest, manifest_line, read_manifest
 from parakeet_cli.transcript import FileResult, Status
+from tests.unit.formats.spoken import make, speak
 
 
 def test_a_relative_path_starts_at_the_manifest(tmp_path: Path) -> None:
