@@ -95,7 +95,7 @@ def _engine(choice: Choice, settings: Settings, jobs: Sequence[Job]) -> Engine:
     )
     engine = make_engine(choice.name, options, lanes=_lanes(options, jobs))
     info = engine.info
-    console.info(f"Engine: {info.name}, model {info.model}, on {info.device} ({choice.reason}).")
+    console.info(f"Engine: {info.name} {info.model} on {info.device} ({choice.reason}).")
     return engine
 
 
