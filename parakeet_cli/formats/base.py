@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.formats.sound import Sound
 from parakeet_cli.transcript import Transcript
+
+if TYPE_CHECKING:
+    from parakeet_cli.formats.sound import Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +52,25 @@ class Shape:
             raise UsageError("The gap between two cues must be between 0 and 1 second.")
 
 
-Pieces = Callable[[Transcript, Shape], Iterator[str]]
-
-
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One row of FORMATS: a file name's suffix, a line of help, and how it is written.
+    """One row of FORMATS: a file name's suffix, a line of help, and the module that writes it.
 
-    `pieces` yields the text bit by bit, so that a ten-hour transcript need not stand
-    in memory twice. `needs_words` is false for a format that never looks at word times;
-    `needs_sound` is true for one that shows `shape.sound`.
+    `needs_sound` is true for a format that shows `shape.sound`.
     """
 
     name: str
     suffix: str
     help: str
-    pieces: Pieces
-    needs_words: bool = True
+    module: str
     needs_sound: bool = False
+
+    def pieces(self, transcript: Transcript, shape: Shape) -> Iterator[str]:
+        """The text bit by bit: a ten-hour transcript need not stand in memory twice."""
+        pieces: Iterator[str] = import_module(f"{__package__}.{self.module}").pieces(
+            transcript, shape
+        )
+        return pieces
 
     def render(self, transcript: Transcript, shape: Shape | None = None) -> str:
         """The whole text; encode it with `encode`, for file names may be undecodable."""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parakeet_cli.formats import FORMATS, Shape, encode, sound_of
+from parakeet_cli.formats import FORMATS, Shape, encode
+from parakeet_cli.formats.sound import sound_of
 from parakeet_cli.formats.waveform import Waveform
 from parakeet_cli.transcript import Lost
 from tests.integration.formats.browser import CHROMEDRIVER, CHROMIUM, Browser

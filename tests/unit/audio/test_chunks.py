@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ class Marked:
     resets = 0
 
     def __call__(self, frames: Samples) -> NDArray[np.float32]:
-        return (frames.max(axis=1) > 0).astype(np.float32)
+        return np.asarray(frames.max(axis=1) > 0, dtype=np.float32)
 
     def reset(self) -> None:
         self.resets += 1
@@ -33,7 +34,8 @@ class Marked:
 def recording(*parts: tuple[str, float]) -> Samples:
     """Stretches of `speech` and `silence` in seconds; a speech sample holds its own time."""
     seconds = sum(length for _, length in parts)
-    samples = np.arange(1, round(seconds * SAMPLE_RATE) + 1, dtype=np.float32) / SAMPLE_RATE
+    samples = np.arange(1, round(seconds * SAMPLE_RATE) + 1).astype(np.float32)
+    samples /= SAMPLE_RATE
     at = 0
     for kind, length in parts:
         count = round(length * SAMPLE_RATE)
@@ -48,13 +50,10 @@ def blocks_of(samples: Samples, size: int = 7 * SAMPLE_RATE, start: float = 0.0)
         yield Block(samples[at : at + size], start + at / SAMPLE_RATE)
 
 
-def cut(samples: Samples, **options: bool) -> list[Chunk]:
-    return list(cut_in_silence(blocks_of(samples), Marked(), window=WINDOW, **options))
-
-
-def times_in(chunk: Chunk) -> Samples:
-    """The time that each sample says it belongs to."""
-    return np.abs(chunk.samples[chunk.samples != 0])
+def cut(samples: Samples, *, keep_silence: bool = False) -> list[Chunk]:
+    return list(
+        cut_in_silence(blocks_of(samples), Marked(), window=WINDOW, keep_silence=keep_silence)
+    )
 
 
 def heard(chunks: list[Chunk]) -> list[float]:
@@ -116,7 +115,7 @@ def test_speech_without_a_pause_is_cut_with_an_overlap() -> None:
     chunks = cut(recording(("speech", 24)))
     assert all(chunk.duration <= WINDOW for chunk in chunks)
     assert [chunk.overlap > 0 for chunk in chunks] == [False] + [True] * (len(chunks) - 1)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert after.start + after.overlap == pytest.approx(before.end, abs=1e-6)
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from parakeet_cli.audio.media import Block
 from parakeet_cli.errors import InputError
-from parakeet_cli.formats import FORMATS, Envelope, Shape, Sound, encode, sound_of
-from parakeet_cli.formats.sound import EMBED_AT_MOST
+from parakeet_cli.formats import FORMATS, Shape, encode
+from parakeet_cli.formats.sound import EMBED_AT_MOST, Envelope, Sound, sound_of
 from parakeet_cli.formats.waveform import BARS_AT_MOST, Waveform, traced
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
 from tests.unit.formats.spoken import SENSE, make, speak

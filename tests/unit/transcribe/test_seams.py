@@ -9,10 +9,11 @@ import pytest
 from parakeet_cli.transcribe.seams import join
 from parakeet_cli.transcript import Segment, Word
 
-SENTENCE = (
+_TEXT = (
     "and mister john dashwood had then leisure to consider how much there might be prudently "
     "in his power to do for them he was not an ill disposed young man"
-).split()
+)
+SENTENCE = _TEXT.split()
 
 
 def spoken(words: list[str], start: float = 0.0, pace: float = 0.4) -> list[Word]:
@@ -46,9 +47,7 @@ def test_shaken_times_and_broken_edge_words_do_no_harm(seed: int) -> None:
     low, high = cut - 1.5, cut + 1.5
 
     def shaken(chosen: list[Word]) -> list[Word]:
-        return [
-            Word(w.start + (d := shake.uniform(-0.2, 0.2)), w.end + d, w.text) for w in chosen
-        ]
+        return [Word(w.start + (d := shake.uniform(-0.2, 0.2)), w.end + d, w.text) for w in chosen]
 
     left = shaken([w for w in words if w.start < high])
     right = shaken([w for w in words if w.end > low])
