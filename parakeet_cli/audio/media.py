@@ -12,15 +12,17 @@ Anything that libav opens, video included. Every channel is averaged into one un
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import av
 
-from parakeet_cli.audio.decoding import Decoder
-from parakeet_cli.audio.opening import check_readable, open_stream
-from parakeet_cli.audio.sound import SAMPLE_RATE, Block, Samples, Timeline
+from parakeet_cli.audio.accounting import DAMAGED, LEAST, Ledger
+from parakeet_cli.audio.opening import check_readable
+from parakeet_cli.audio.promise import declared_seconds
+from parakeet_cli.audio.sound import SAMPLE_RATE, Block, Piece, Samples, Timeline, pieces
+from parakeet_cli.audio.work import Work, start_work
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Source
 
@@ -63,10 +65,12 @@ class Media:
     `source` holds what the header says until the iteration ends, then what was found.
     """
 
-    def __init__(self, decoder: Decoder, source: Source, span: Span) -> None:
+    def __init__(self, work: Work, source: Source, span: Span) -> None:
         self.source = source
-        self.accounting = Accounting()
-        self._decoder = decoder
+        self.accounting = Accounting(
+            expected_seconds=work.promise.seconds, expected_basis=work.promise.basis
+        )
+        self._work = work
         self._span = span
 
     def __enter__(self) -> Media:
@@ -78,33 +82,55 @@ class Media:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._decoder.close()
+        self._work.opened.container.close()
 
     def __iter__(self) -> Iterator[Block]:
+        work, span = self._work, self._span
+        ledger = Ledger(begin=work.begin)
         timeline = Timeline(BLOCK_SECONDS)
-        decoded = 0
-        end = 0.0
-        for block in self._blocks(timeline):
-            end = block.end
-            part = self._span.cut(block)
-            if part is not None:
-                decoded += len(part.samples)
-                yield part
-            if self._span.end is not None and block.end >= self._span.end:
+        for piece in pieces(work.decoding, work.channel):
+            yield from self._placed(piece, ledger, timeline)
+            if span.end is not None and ledger.end >= span.end:
                 break
         else:
-            self.source = replace(self.source, duration=end)
-        self.accounting = Accounting(
-            expected_seconds=self.source.duration,
-            expected_basis="none" if self.source.duration is None else "estimated",
-            decoded_seconds=decoded / SAMPLE_RATE,
-            damaged_packets=self._decoder.damaged_packets,
+            _close(ledger, work)
+        yield from self._cut(timeline.finish())
+        if not ledger.heard and (work.decoding.damaged_packets or ledger.lost):
+            raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")
+        self.accounting = ledger.account(
+            work.promise, work.decoding.damaged_packets, span.start, span.end
         )
 
-    def _blocks(self, timeline: Timeline) -> Iterator[Block]:
-        for piece in self._decoder:
-            yield from timeline.add(piece.samples, piece.rate, piece.start)
-        yield from timeline.finish()
+    def _placed(self, piece: Piece, ledger: Ledger, timeline: Timeline) -> Iterator[Block]:
+        """A piece entered into the ledger and put on the timeline."""
+        samples, rate = piece.samples, piece.rate
+        start = ledger.end if piece.start is None else piece.start
+        if start < 0:  # an encoder's delay
+            early = min(len(samples), round(-start * rate))
+            samples, start = samples[early:], start + early / rate
+            if not len(samples):
+                return
+        jumps = not ledger.heard or start - ledger.end > LEAST
+        ledger.place(start, start + len(samples) / rate, piece.reason)
+        yield from self._cut(timeline.add(samples, rate, start if jumps else None))
+
+    def _cut(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        for block in blocks:
+            part = self._span.cut(block)
+            if part is not None:
+                yield part
+
+
+def _close(ledger: Ledger, work: Work) -> None:
+    """What is missing after the last sound."""
+    promise = work.promise
+    if promise.basis == "exact" and promise.seconds is not None:
+        if promise.seconds - ledger.end > promise.slack:
+            ledger.lose_until(promise.seconds, promise.reason)
+    elif promise.missing:
+        ledger.lose_until(ledger.end + promise.missing, promise.reason)
+    if work.decoding.damaged_packets:
+        ledger.lose_until(work.decoding.reached, DAMAGED)
 
 
 def open_media(
@@ -123,16 +149,16 @@ def open_media(
     blocks still lie on the whole source's clock. Raises InputError, with one sentence.
     """
     shown = name or str(path)
-    opened = open_stream(path, shown, audio_stream, channel)
-    context = opened.stream.codec_context
+    work = start_work(path, shown, audio_stream, channel)
+    context = work.opened.stream.codec_context
+    promised = work.promise.seconds
     source = Source(
         path=shown,
-        duration=_declared_seconds(opened.container),
+        duration=declared_seconds(work.opened.container) if promised is None else promised,
         sample_rate=context.sample_rate or None,
         channels=context.layout.nb_channels or None,
     )
-    end = None if duration is None else offset + duration
-    return Media(Decoder(opened, channel), source, Span(offset, end))
+    return Media(work, source, Span(offset, None if duration is None else offset + duration))
 
 
 def probe_duration(path: Path) -> float | None:
@@ -143,10 +169,6 @@ def probe_duration(path: Path) -> float | None:
     try:
         check_readable(path, str(path))
         with av.open(f"file:{path}", metadata_errors="replace") as container:
-            return _declared_seconds(container)
+            return declared_seconds(container)
     except (InputError, av.FFmpegError):
         return None
-
-
-def _declared_seconds(container: av.container.InputContainer) -> float | None:
-    return None if container.duration is None else container.duration / av.time_base
