@@ -22,15 +22,16 @@ class Promise:
     `exact` counts samples, and what is missing from it is lost; an `estimated` length is
     derived from a bit rate and never makes a loss. `slack` is by how much a healthy file
     of this kind may fall short: a container's rounding, an encoder's padding.
-    `missing` is what is known to be missing after the last sound, where the whole length
-    isn't known.
+    `until` is how long there is known to have been sound: `seconds` where that is exact;
+    a file that was cut off may be known to have gone on a little even where its whole
+    length is not.
     """
 
     seconds: float | None = None
     basis: Basis = "none"
     slack: float = 0.0
     reason: str = ENDS_EARLY
-    missing: float = 0.0
+    until: float | None = None
 
 
 @dataclass(slots=True)
@@ -45,6 +46,11 @@ class Ledger:
     def end(self) -> float:
         return self.heard[-1][1] if self.heard else self.begin
 
+    @property
+    def until(self) -> float:
+        """Where the sound ends, heard or lost."""
+        return max(self.end, self.lost[-1].end if self.lost else 0.0)
+
     def place(self, start: float, end: float, reason: str = DAMAGED) -> None:
         """Sound was heard from `start` to `end`; a gap before it is lost for `reason`."""
         if start - self.end > LEAST:
@@ -57,9 +63,8 @@ class Ledger:
 
     def lose_until(self, end: float, reason: str) -> None:
         """Nothing more was heard, though there was sound until `end`."""
-        start = max(self.end, self.lost[-1].end if self.lost else 0.0)
-        if end - start > LEAST:
-            self.lost.append(Lost(start, end, reason))
+        if end - self.until > LEAST:
+            self.lost.append(Lost(self.until, end, reason))
 
     def account(
         self, promise: Promise, damaged_packets: int, start: float, end: float | None

@@ -75,7 +75,7 @@ class ByTimestamps:
                     suspect = True
                     break
                 if gap > (LEAST_GAP if suspect else JITTER_SECONDS):
-                    self.damaged_packets += not suspect
+                    self.damaged_packets += not suspect and end > 0
                     end = end + gap
                     yield Timed(frame, at, DAMAGED if suspect else JUMP)
                 else:

@@ -7,23 +7,20 @@
 
 Anything that libav opens, video included. Every channel is averaged into one unless
 `channel` picks one, counted from 0 as `audio_stream` is.
+
+Codecs crash, hang and eat memory on broken input, so they work in a process of their
+own (`isolation`), and libav is not even loaded in this one.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import av
-
-from parakeet_cli.audio.accounting import DAMAGED, LEAST, Ledger
-from parakeet_cli.audio.opening import check_readable
-from parakeet_cli.audio.promise import declared_seconds
-from parakeet_cli.audio.sound import SAMPLE_RATE, Block, Piece, Samples, Timeline, pieces
-from parakeet_cli.audio.work import Work, start_work
-from parakeet_cli.errors import InputError
+from parakeet_cli.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, Block, Samples, Span
 from parakeet_cli.transcript import Accounting, Source
 
 __all__ = [
@@ -34,44 +31,23 @@ __all__ = [
     "Samples",
     "open_media",
     "probe_duration",
+    "warm_up",
 ]
 
-BLOCK_SECONDS = 10.0  # bounds memory, and is long enough to be cheap
+
+WHOLE = Span()
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The part of a source that is asked for, in seconds on its clock."""
-
-    start: float = 0.0
-    end: float | None = None
-
-    def cut(self, block: Block) -> Block | None:
-        """What of a block lies within the span; None where nothing does."""
-        first = max(0, round((self.start - block.start) * SAMPLE_RATE))
-        last = len(block.samples)
-        if self.end is not None:
-            last = min(last, round((self.end - block.start) * SAMPLE_RATE))
-        if first == 0 and last == len(block.samples):
-            return block
-        if first >= last:
-            return None
-        return Block(block.samples[first:last], block.start + first / SAMPLE_RATE)
-
-
-class Media:
+class Media(ABC):
     """An open media file: iterate over it once for its blocks, then ask `accounting`.
 
-    `source` holds what the header says until the iteration ends, then what was found.
+    `source` and `accounting` hold what the header says until the iteration ends, then
+    what was found.
     """
 
-    def __init__(self, work: Work, source: Source, span: Span) -> None:
+    def __init__(self, source: Source, accounting: Accounting) -> None:
         self.source = source
-        self.accounting = Accounting(
-            expected_seconds=work.promise.seconds, expected_basis=work.promise.basis
-        )
-        self._work = work
-        self._span = span
+        self.accounting = accounting
 
     def __enter__(self) -> Media:
         return self
@@ -82,55 +58,26 @@ class Media:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._work.opened.container.close()
+        self.close()
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Block]:
-        work, span = self._work, self._span
-        ledger = Ledger(begin=work.begin)
-        timeline = Timeline(BLOCK_SECONDS)
-        for piece in pieces(work.decoding, work.channel):
-            yield from self._placed(piece, ledger, timeline)
-            if span.end is not None and ledger.end >= span.end:
-                break
-        else:
-            _close(ledger, work)
-        yield from self._cut(timeline.finish())
-        if not ledger.heard and (work.decoding.damaged_packets or ledger.lost):
-            raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")
-        self.accounting = ledger.account(
-            work.promise, work.decoding.damaged_packets, span.start, span.end
-        )
+        """The blocks, in order. Raises InputError where nothing at all can be decoded."""
 
-    def _placed(self, piece: Piece, ledger: Ledger, timeline: Timeline) -> Iterator[Block]:
-        """A piece entered into the ledger and put on the timeline."""
-        samples, rate = piece.samples, piece.rate
-        start = ledger.end if piece.start is None else piece.start
-        if start < 0:  # an encoder's delay
-            early = min(len(samples), round(-start * rate))
-            samples, start = samples[early:], start + early / rate
-            if not len(samples):
-                return
-        jumps = not ledger.heard or start - ledger.end > LEAST
-        ledger.place(start, start + len(samples) / rate, piece.reason)
-        yield from self._cut(timeline.add(samples, rate, start if jumps else None))
-
-    def _cut(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        for block in blocks:
-            part = self._span.cut(block)
-            if part is not None:
-                yield part
+    @abstractmethod
+    def close(self) -> None:
+        """Let the file go; done twice it does no harm."""
 
 
-def _close(ledger: Ledger, work: Work) -> None:
-    """What is missing after the last sound."""
-    promise = work.promise
-    if promise.basis == "exact" and promise.seconds is not None:
-        if promise.seconds - ledger.end > promise.slack:
-            ledger.lose_until(promise.seconds, promise.reason)
-    elif promise.missing:
-        ledger.lose_until(ledger.end + promise.missing, promise.reason)
-    if work.decoding.damaged_packets:
-        ledger.lose_until(work.decoding.reached, DAMAGED)
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a file. `name` is what the user called it."""
+
+    path: str
+    name: str
+    audio_stream: int | None = None
+    channel: int | None = None
+    span: Span = WHOLE
 
 
 def open_media(
@@ -141,34 +88,45 @@ def open_media(
     channel: int | None = None,
     offset: float = 0.0,
     duration: float | None = None,
+    isolated: bool = True,
 ) -> Media:
     """Open a media file. `name` is what the user called it, `stdin` for instance.
 
     `audio_stream` and `channel` count from 0; without them it is the first stream and
     the mean of all channels. `offset` and `duration` ask for a part, in seconds; the
-    blocks still lie on the whole source's clock. Raises InputError, with one sentence.
+    blocks still lie on the whole source's clock. `isolated` decodes in a worker process,
+    so that a codec's crash is this file's and no other's. Raises InputError, with one
+    sentence.
     """
-    shown = name or str(path)
-    work = start_work(path, shown, audio_stream, channel)
-    context = work.opened.stream.codec_context
-    promised = work.promise.seconds
-    source = Source(
-        path=shown,
-        duration=declared_seconds(work.opened.container) if promised is None else promised,
-        sample_rate=context.sample_rate or None,
-        channels=context.layout.nb_channels or None,
+    end = None if duration is None else offset + duration
+    request = Request(
+        str(path.absolute()), name or str(path), audio_stream, channel, Span(offset, end)
     )
-    return Media(work, source, Span(offset, None if duration is None else offset + duration))
+    if isolated:
+        from parakeet_cli.audio.isolation import IsolatedMedia
+
+        return IsolatedMedia(request)
+    from parakeet_cli.audio.local import LocalMedia
+
+    return LocalMedia(request)
 
 
-def probe_duration(path: Path) -> float | None:
+def probe_duration(path: Path, *, isolated: bool = True) -> float | None:
     """What the header says the length is, in seconds; None where it says nothing.
 
     Cheap, for planning: nothing is decoded, and it may be an estimate.
     """
-    try:
-        check_readable(path, str(path))
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
-            return declared_seconds(container)
-    except (InputError, av.FFmpegError):
-        return None
+    if isolated:
+        from parakeet_cli.audio.isolation import isolated_duration
+
+        return isolated_duration(path)
+    from parakeet_cli.audio.local import local_duration
+
+    return local_duration(path)
+
+
+def warm_up(workers: int = 1) -> None:
+    """Start workers now, while a model is loading for instance; returns at once."""
+    from parakeet_cli.audio.isolation import POOL
+
+    POOL.warm_up(workers)

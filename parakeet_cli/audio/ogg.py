@@ -58,7 +58,7 @@ def ogg_promise(file: BinaryIO, declared: float | None) -> Promise:
     data = file.read(TAIL)
     pages = list(_pages(data))
     if not pages:
-        return Promise(None, "none", reason=NO_END_MARK, missing=1.0)
+        return _cut_off(declared, 1.0)
     ends = {page.serial for page in pages if page.flags & LAST}
     # Other streams, a video's for instance, may go on a little further.
     last = pages[-1]
@@ -68,14 +68,19 @@ def ogg_promise(file: BinaryIO, declared: float | None) -> Promise:
     second = last.granule / declared if declared and last.granule > 0 else 0.0
     torn = _torn_granule(data, last)
     if torn and second:
-        return Promise(declared, "estimated", reason=NO_END_MARK, missing=torn / second)
+        return _cut_off(declared, torn / second)
     lengths = [
         after.granule - before.granule
         for before, after in pairwise(pages)
         if after.serial == before.serial and after.granule > before.granule >= 0
     ]
     mean = sum(lengths) / len(lengths) / second if lengths and second else 1.0
-    return Promise(declared, "estimated", reason=NO_END_MARK, missing=mean)
+    return _cut_off(declared, mean)
+
+
+def _cut_off(declared: float | None, more: float) -> Promise:
+    until = (declared or 0.0) + more
+    return Promise(until, "estimated", reason=NO_END_MARK, until=until)
 
 
 def _torn_granule(data: bytes, last: Page) -> int:

@@ -17,6 +17,7 @@ from parakeet_cli.audio.opening import Opened
 
 HEAD = 1 << 16  # bytes in which every header read here lies
 SLOPPY = 64  # bytes by which writers of WAV are known to miscount
+FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # its GUID in ASF
 MPEG4_FRAME = 1024 / 44_100  # an AAC frame: what an index or a muxer may round to
 
 
@@ -117,9 +118,16 @@ def _ogg(file: BinaryIO, opened: Opened) -> Promise:
 
 
 def _asf(file: BinaryIO, opened: Opened) -> Promise:
-    """The play duration in 100 ns units; the last packet is filled up."""
-    declared = declared_seconds(opened.container)
-    return Promise(declared, "exact", slack=0.15) if declared else Promise()
+    """The play duration in 100 ns units, less the preroll (ASF specification, 3.2)."""
+    head = file.read(HEAD)
+    at = head.find(FILE_PROPERTIES)
+    if at < 0 or at + 92 > len(head):
+        return Promise()
+    play, _, preroll, flags = struct.unpack("<QQQI", head[at + 64 : at + 92])
+    seconds = play / 10_000_000 - preroll / 1000
+    if flags & 1 or seconds <= 0:  # a broadcast, whose end nobody knew
+        return Promise()
+    return Promise(seconds, "exact", slack=0.05)
 
 
 def _count(file: BinaryIO, opened: Opened) -> Promise:

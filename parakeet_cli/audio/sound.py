@@ -11,11 +11,9 @@ import soxr
 from av import AudioFrame
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000  # what every engine and the VAD are trained on
+from parakeet_cli.audio.blocks import SAMPLE_RATE, Block, Samples
 
 PIECE_SECONDS = 1.0  # of frames, mixed and resampled in one go
-
-Samples = NDArray[np.float32]
 
 # How each sample format is stored, and where its full scale lies.
 # https://ffmpeg.org/doxygen/trunk/samplefmt_8h.html
@@ -27,22 +25,6 @@ FORMATS: dict[str, tuple[type[np.generic], float]] = {
     "flt": (np.float32, 1.0),
     "dbl": (np.float64, 1.0),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Mono float32 samples in [-1, 1] at 16 kHz, shape (n,), from `start` seconds on.
-
-    Blocks follow each other without a gap unless something was lost between them:
-    then the next block's `start` says where on the source's clock it belongs.
-    """
-
-    samples: Samples
-    start: float
-
-    @property
-    def end(self) -> float:
-        return self.start + len(self.samples) / SAMPLE_RATE
 
 
 class Timed(NamedTuple):

@@ -25,7 +25,6 @@ from parakeet_cli.audio.frames import (
 PARSERS: dict[str, Parse] = {"mp3": mpeg_header, "aac": adts_header}
 
 DECODER_DELAY = 528 + 1  # samples that any layer III decoder is late by (LAME's tag counts on it)
-MOST_CUT = 8  # frames that a hole may hide more than its bytes say, before the end is blamed
 MOST_RUNS = 100_000  # more than any recording has: it isn't one
 
 
@@ -128,9 +127,8 @@ def _reconciled(holes: list[int], missing: int) -> list[int]:
         return scaled
     rest = missing - guessed
     places = [number for number, hole in enumerate(holes) if hole]
-    torn_end = bool(holes[-1]) or not places
-    if torn_end or rest > MOST_CUT * len(places):
-        holes[-1] += rest  # the end is gone
+    if holes[-1] or not places:
+        holes[-1] += rest  # the end is torn off
         return holes
     for number in places:  # bytes were cut out, nobody knows how many from where
         holes[number] += rest // len(places)

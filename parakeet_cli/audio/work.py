@@ -10,6 +10,7 @@ from parakeet_cli.audio.decoding import ByCount, ByTimestamps, Decoding
 from parakeet_cli.audio.opening import Opened, open_stream
 from parakeet_cli.audio.promise import origin, promise_of
 from parakeet_cli.audio.survey import survey
+from parakeet_cli.transcript import Basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Work:
     channel: int | None
     promise: Promise
     decoding: Decoding
-    begin: float  # where the sound starts on the source's clock, in seconds
+    begin: float = 0.0  # where the sound starts on the source's clock, in seconds
+    limit: float | None = None  # where it ends; what comes out after that is padding
 
 
 def start_work(path: Path, name: str, audio_stream: int | None, channel: int | None) -> Work:
@@ -29,13 +31,15 @@ def start_work(path: Path, name: str, audio_stream: int | None, channel: int | N
     surveyed = survey(path, opened.container.format.name)
     if surveyed is None:
         promise = promise_of(path, opened)
-        return Work(opened, channel, promise, ByTimestamps(opened, path), _begin(opened))
-    promise = Promise(surveyed.seconds, "exact" if surveyed.exact else "estimated")
+        decoding: Decoding = ByTimestamps(opened, path)
+        return Work(opened, channel, promise, decoding, _begin(opened))
+    basis: Basis = "exact" if surveyed.exact else "estimated"
+    # Every frame that is there or isn't was counted, so the end is known either way.
+    promise = Promise(surveyed.seconds, basis, until=surveyed.seconds)
     if surveyed.whole:
-        return Work(opened, channel, promise, ByTimestamps(opened, path), 0.0)
-    # Every frame was counted, and what is missing, so this is the length to the sample.
-    promise = Promise(surveyed.seconds, promise.basis, reason=promise.reason)
-    return Work(opened, channel, promise, ByCount(opened, path, surveyed), 0.0)
+        return Work(opened, channel, promise, ByTimestamps(opened, path))
+    decoding = ByCount(opened, path, surveyed)
+    return Work(opened, channel, promise, decoding, limit=surveyed.seconds)
 
 
 def _begin(opened: Opened) -> float:
