@@ -1,6 +1,6 @@
 """The bare engine: a faster-whisper loop over files, with nothing around it.
 
-    python bench/bare.py MODEL_FOLDER THREADS FILE...
+python bench/bare.py MODEL_FOLDER THREADS FILE...
 """
 
 import sys

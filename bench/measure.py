@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -64,9 +65,8 @@ def spread(values: Sequence[float]) -> str:
 def machine() -> str:
     """The processor, how many cores this process may use, and the Python."""
     name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(line.partition(":")[2].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        pass  # not Linux: platform's own word stands
+    cpuinfo = Path("/proc/cpuinfo")  # Linux has the model's name, platform has not
+    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
+        if line.startswith("model name"):
+            name = line.partition(":")[2].strip()
     return f"{name}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"

@@ -14,21 +14,24 @@ import subprocess
 import sys
 import venv
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 from measure import Runs, in_turn, machine, spread
 
-from parakeet_cli.engines.whisper_model import find_model
 from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.whisper_model import find_model
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data"
-PEER = "whisper-ctranslate2==0.6.0"
+PEER = "whisper-ctranslate2==0.5.8"
 CLIPS = 100
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
     parser.add_argument("--clips", type=int, default=CLIPS, help="short clips (default 100)")
     parser.add_argument("--write", type=Path, help="replace the table in this file")
@@ -65,7 +68,8 @@ def _make_clips(count: int) -> tuple[Path, list[Path]]:
     return joined, clips
 
 
-def _commands():  # type: ignore[no-untyped-def]
+def _commands() -> dict[str, Callable[[list[Path]], list[str]]]:
+    """A command line for each contender, made from the files it shall transcribe."""
     model = str(find_model(None, offline=True).path)
     threads = str(EngineOptions().cores)
     peer = _peer()
@@ -80,7 +84,16 @@ def _commands():  # type: ignore[no-untyped-def]
 
     def theirs(files: list[Path]) -> list[str]:
         base = [str(peer), "--model_directory", model, "--device", "cpu", "--compute_type", "int8"]
-        base += ["--threads", threads, "--beam_size", "5", "--language", "en", "--vad_filter", "True"]
+        base += [
+            "--threads",
+            threads,
+            "--beam_size",
+            "5",
+            "--language",
+            "en",
+            "--vad_filter",
+            "True",
+        ]
         return [*base, "-f", "txt", "-o", str(out), *map(str, files)]
 
     return {"parakeet": ours, "bare faster-whisper": bare, PEER.replace("==", " "): theirs}

@@ -77,6 +77,14 @@ def transcribe(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    html_link_audio: Annotated[
+        bool,
+        typer.Option(
+            "--html-link-audio",
+            help="Link the recording from the html page instead of embedding it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     max_line_width: Annotated[
         int, typer.Option(min=1, help="Columns a line.", rich_help_panel=SUBTITLES)
     ] = 42,
@@ -159,6 +167,14 @@ def transcribe(
         template=output_template,
         manifest_out=manifest_out,
         allow_partial=allow_partial,
-        options=Options(audio_stream, channel, vad, skip_existing, overwrite, shape),
+        options=Options(
+            audio_stream=audio_stream,
+            channel=channel,
+            vad=vad,
+            skip_existing=skip_existing,
+            overwrite=overwrite,
+            html_link_audio=html_link_audio,
+            shape=shape,
+        ),
     )
     return run(request, settings)

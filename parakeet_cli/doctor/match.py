@@ -51,7 +51,7 @@ TRACEBACK = re.compile(r"Traceback \(most recent call last\)", re.IGNORECASE)
 CHAINED = re.compile(
     r"During handling of the above exception|The above exception was the direct cause"
 )
-FRAME = re.compile(r'\s*File "[^"]*", line \d+|\s*File \S+:\d+|\s*\S+\.py:\d+(?::| in )')
+FRAME = re.compile(r'\s*File "[^"]*", line \d+|\s*File \S+:\d+|\s*\S+\.py:\d+: in ')
 FRAME_FILE = re.compile(r'File"([^"]{1,500})",line\d+')  # in a text without spaces
 EXCEPTION = re.compile(
     r"(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Enabled|NotFound)\b"
@@ -93,7 +93,8 @@ class Pasted:
     """A text as people paste it, cleaned, with and without its line ends."""
 
     def __init__(self, text: str) -> None:
-        plain = TERMINAL.sub("", text.lstrip("\ufeff")).replace("\r\n", "\n").replace("\r", "\n")
+        text = text.lstrip("\ufeff").replace("\0", "")  # UTF-16 that was read as another
+        plain = TERMINAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
         self.lines = [cleaned(line) for line in plain.split("\n")]
         self.by_line = "\n".join("".join(line.split()) for line in self.lines)
         self.joined = self.by_line.replace("\n", "")

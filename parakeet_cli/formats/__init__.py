@@ -1,7 +1,8 @@
 """Transcript to text: one file a format, one table.
 
-Each format is a `Format`: a suffix, a line of help and a function from a
-`Transcript` and a `Shape` to text. Adding one is a file here and a row in FORMATS.
+Each row of FORMATS names the module here whose `pieces(transcript, shape)` writes the
+format; it is imported when the format is first written. Adding a format is a module and
+a row.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.formats import to_json, to_srt, to_tsv, to_txt, to_vtt
 from parakeet_cli.formats.base import Format, Shape, encode
 
 __all__ = ["ALL", "FORMATS", "Format", "Shape", "encode", "expand_formats"]
@@ -19,11 +19,12 @@ ALL = "all"
 FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
-        Format("txt", ".txt", "plain text, one line a segment", to_txt.pieces, needs_words=False),
-        Format("srt", ".srt", "SubRip subtitles", to_srt.pieces),
-        Format("vtt", ".vtt", "WebVTT subtitles, for browsers", to_vtt.pieces),
-        Format("tsv", ".tsv", "start, end (milliseconds) and text", to_tsv.pieces, False),
-        Format("json", ".json", "everything: words, times, confidence, losses", to_json.pieces),
+        Format("txt", ".txt", "plain text, one line a segment", "to_txt"),
+        Format("srt", ".srt", "SubRip subtitles", "to_srt"),
+        Format("vtt", ".vtt", "WebVTT subtitles, for browsers", "to_vtt"),
+        Format("tsv", ".tsv", "start, end (milliseconds) and text", "to_tsv"),
+        Format("json", ".json", "everything: words, times, confidence, losses", "to_json"),
+        Format("html", ".html", "one page to read, hear and search", "to_html", needs_sound=True),
     )
 }
 

@@ -36,7 +36,7 @@ def atoms(segments: Iterable[Segment]) -> Iterator[Atom]:
     count = 0
     for segment in in_order(segments):
         opens = True
-        for word, spaced in _spaced_words(segment):
+        for word, spaced in spaced_words(segment):
             for part in _parts(word):
                 atom = replace(part, spaced=spaced or opens, word=count, opens=opens)
                 if atom.opens and held is not None and breakable(held.text, atom.text):
@@ -54,7 +54,7 @@ def atoms(segments: Iterable[Segment]) -> Iterator[Atom]:
         yield held
 
 
-def _spaced_words(segment: Segment) -> Iterator[tuple[Word, bool]]:
+def spaced_words(segment: Segment) -> Iterator[tuple[Word, bool]]:
     """Each word, and whether a space stands before it in the segment's own text."""
     if not segment.words:
         for word in _words_from_text(segment):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import UsageError
 from parakeet_cli.transcript import Transcript
 
+if TYPE_CHECKING:
+    from parakeet_cli.formats.sound import Sound
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How subtitles are laid out. Times are seconds, widths are columns.
+    """How subtitles are laid out, and what sound a page has. Times are seconds, widths are columns.
 
     The defaults are the broadcasters' (Netflix's Timed Text Style Guide): 42
     characters, 2 lines, 7 s at most, 5/6 s at least, 2 frames between two cues
     (0.083 s at 24 frames a second). A wide character (Chinese, emoji) fills 2 columns.
 
     `max_words_per_line` is the Whisper family's: no cue has more words than that.
+    `sound` is for the page alone, and differs from file to file.
     """
 
     max_line_width: int = 42
@@ -27,6 +33,7 @@ class Shape:
     max_cue_seconds: float = 7.0
     min_cue_seconds: float = 0.833
     min_gap: float = 0.083
+    sound: Sound | None = None
 
     def __post_init__(self) -> None:
         least_one = {
@@ -45,22 +52,25 @@ class Shape:
             raise UsageError("The gap between two cues must be between 0 and 1 second.")
 
 
-Pieces = Callable[[Transcript, Shape], Iterator[str]]
-
-
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One row of FORMATS: a file name's suffix, a line of help, and how it is written.
+    """One row of FORMATS: a file name's suffix, a line of help, and the module that writes it.
 
-    `pieces` yields the text bit by bit, so that a ten-hour transcript need not stand
-    in memory twice. `needs_words` is false for a format that never looks at word times.
+    `needs_sound` is true for a format that shows `shape.sound`.
     """
 
     name: str
     suffix: str
     help: str
-    pieces: Pieces
-    needs_words: bool = True
+    module: str
+    needs_sound: bool = False
+
+    def pieces(self, transcript: Transcript, shape: Shape) -> Iterator[str]:
+        """The text bit by bit: a ten-hour transcript need not stand in memory twice."""
+        pieces: Iterator[str] = import_module(f"{__package__}.{self.module}").pieces(
+            transcript, shape
+        )
+        return pieces
 
     def render(self, transcript: Transcript, shape: Shape | None = None) -> str:
         """The whole text; encode it with `encode`, for file names may be undecodable."""

@@ -21,12 +21,13 @@ FIRST_LINE_AT_MOST = 64 * 1024  # bytes looked at to tell a manifest from other 
 class ManifestRow:
     """One input of a manifest: `duration` seconds of `path`, from `offset` seconds on.
 
-    Without a duration it goes to the end. `line` is where the row stands, from 1.
+    Without a duration it goes to the end; without an offset it is the whole file, and
+    the duration only says how long that is, often rounded. `line` is where the row stands, from 1.
     """
 
     path: Path
     duration: float | None
-    offset: float
+    offset: float | None
     line: int
 
 
@@ -87,7 +88,7 @@ def _row(manifest: Path, line: int, text: str) -> ManifestRow:
     return ManifestRow(
         path=manifest.parent / Path(audio).expanduser(),
         duration=_seconds(manifest, line, row, "duration"),
-        offset=_seconds(manifest, line, row, "offset") or 0.0,
+        offset=_seconds(manifest, line, row, "offset"),
         line=line,
     )
 

@@ -108,7 +108,10 @@ def _glob(given: str, path: Path) -> Iterator[Job]:
 def _manifest(given: str, path: Path) -> Iterator[Job]:
     try:
         for row in read_manifest(path):
-            yield Job(str(row.path), row.path, offset=row.offset, duration=row.duration)
+            if row.offset is None:
+                yield Job(str(row.path), row.path)
+            else:
+                yield Job(str(row.path), row.path, offset=row.offset, duration=row.duration)
     except InputError as error:
         yield Job(given, path, error=error)
 

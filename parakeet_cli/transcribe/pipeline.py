@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from parakeet_cli.audio.chunks import Chunk, Detector, cut_fixed, cut_in_silence
-from parakeet_cli.audio.media import Media, open_media
+from parakeet_cli.audio.media import Block, Media, open_media
 from parakeet_cli.engines.base import Engine, Heard
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Shape
+from parakeet_cli.formats.sound import sound_of
+from parakeet_cli.formats.waveform import Waveform, traced
 from parakeet_cli.transcribe.assemble import Assembler
-from parakeet_cli.transcribe.inputs import Job, as_file
+from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, as_file
 from parakeet_cli.transcribe.interrupts import deferred_interrupts
 from parakeet_cli.transcribe.lanes import Lanes
 from parakeet_cli.transcribe.outputs import Planned, write_atomically
@@ -31,6 +34,7 @@ class Options:
     vad: bool = True
     skip_existing: bool = False
     overwrite: bool = False
+    html_link_audio: bool = False
     shape: Shape = field(default_factory=Shape)
 
 
@@ -109,6 +113,7 @@ class _InHand:
     failure: EngineError | None = None
     source: Source | None = None
     accounting: Accounting = field(default_factory=Accounting)
+    waveform: Waveform | None = None
     complete: bool = False  # no more chunks will come
 
     @property
@@ -132,13 +137,18 @@ class _Work:
             with ExitStack() as stack:
                 media = stack.enter_context(self._open(stack, job))
                 self._view.started(job, job.duration or media.source.duration)
-                for chunk in self._chunks(media, job):
+                if any(form.needs_sound for form, _ in hand.item.paths):
+                    hand.waveform = Waveform()
+                blocks = traced(media, hand.waveform) if hand.waveform else media
+                for chunk in self._chunks(blocks, job):
                     hand.waiting.append((chunk.without_samples(), self._lanes.submit(chunk)))
                     self._collect(hand)
                     yield
                 hand.source, hand.accounting = media.source, media.accounting
         except InputError as error:
             hand.result = _failed(job, error)
+        except ParakeetError:  # the engine can't be used, and no other file will fare better
+            raise
         except Exception as error:  # a bug of ours must not cost the other files
             reason = f"An unexpected {type(error).__name__}: {error}"
             hand.result = FileResult(
@@ -156,17 +166,17 @@ class _Work:
             duration=job.duration,
         )
 
-    def _chunks(self, media: Media, job: Job) -> Iterator[Chunk]:
+    def _chunks(self, blocks: Iterable[Block], job: Job) -> Iterator[Chunk]:
         window, source = self._engine.window, str(job.path)
         if self._engine.hears_silence:
-            return cut_fixed(media, window=window, source=source)
+            return cut_fixed(blocks, window=window, source=source)
         if self._detector is None:
             from parakeet_cli.audio.vad import SpeechDetector
 
             self._detector = SpeechDetector()
         self._detector.reset()
         return cut_in_silence(
-            media,
+            blocks,
             self._detector,
             window=window,
             source=source,
@@ -214,7 +224,7 @@ class _Work:
             segments=hand.assembler.finish(),
         )
         try:
-            written = self._write(hand.item, transcript)
+            written = self._write(hand, transcript)
         except ParakeetError as error:
             return replace(_failed(hand.item.job, error), transcript=transcript)
         return FileResult(
@@ -225,15 +235,27 @@ class _Work:
             outputs=written,
         )
 
-    def _write(self, item: Planned, transcript: Transcript) -> tuple[str, ...]:
+    def _write(self, hand: _InHand, transcript: Transcript) -> tuple[str, ...]:
         written = []
-        for form, path in item.paths:
-            if self._options.skip_existing and path in item.existing:
+        for form, path in hand.item.paths:
+            if self._options.skip_existing and path in hand.item.existing:
                 continue
+            shape = self._shape_with_sound(hand, path) if form.needs_sound else self._options.shape
             with deferred_interrupts():
-                write_atomically(path, form.pieces(transcript, self._options.shape))
+                write_atomically(path, form.pieces(transcript, shape))
             written.append(str(path))
         return tuple(written)
+
+    def _shape_with_sound(self, hand: _InHand, page: Path) -> Shape:
+        """The shape with the recording's waveform, and the recording where it is a file."""
+        job = hand.item.job
+        sound = sound_of(
+            None if job.name == STDIN_NAME else job.path,
+            page,
+            hand.waveform.envelope() if hand.waveform else None,
+            link_audio=self._options.html_link_audio,
+        )
+        return replace(self._options.shape, sound=sound)
 
 
 def _what_is_lost(accounting: Accounting) -> str | None:

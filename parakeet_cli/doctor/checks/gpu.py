@@ -315,7 +315,7 @@ def cuda_toolkit(facts: Facts, stack: Stack) -> Finding:
     if build is None or build.cuda is None:
         return Finding(check, Status.SKIP, "torch is not installed, or built for CPU")
     why = "Numba compiles NeMo's CUDA code with the toolkit; torch itself brings its own CUDA."
-    source = "https://anaconda.org/conda-forge/cuda-toolkit"
+    source = "https://github.com/conda-forge/cuda-feedstock"
     if record is None:
         if facts.interpreter.kind.startswith("conda"):
             return Finding(

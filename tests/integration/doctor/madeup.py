@@ -17,6 +17,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -184,7 +185,7 @@ FILES: dict[str, dict[str, bytes | str]] = {
 def verified() -> dict[str, Wheel]:
     """The verified environment: every distribution of the real one, by its metadata."""
     recorded = json.loads((RECORDED / "verified.json").read_text())
-    wheels = {
+    wheels: dict[str, Wheel] = {
         canonicalize_name(name): Wheel(
             name,
             entry["version"],
@@ -229,7 +230,7 @@ class Environment:
         """pip installs the wheels from a local folder, over what is there."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = [str(wheel.build(folder)) for wheel in wheels]
-        flags = ("--no-deps", "--no-index", "--force-reinstall", "--find-links", str(folder))
+        flags = ("--no-deps", "--no-index", "--no-compile", "--force-reinstall")
         pip(self, "install", *flags, *paths)
 
     def imported(self) -> list[str]:
@@ -241,10 +242,11 @@ class Environment:
 
 
 def pip(environment: Environment, *arguments: str) -> None:
-    """The pip of this test run, at work in that environment."""
+    """The pip of this test run, at work in that environment: what `pip --python` comes to."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     variables |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    command = [sys.executable, "-m", "pip", "--python", str(environment.python), *arguments]
+    runner = Path(import_module("pip").__path__[0]) / "__pip-runner__.py"
+    command = [str(environment.python), "-B", str(runner), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

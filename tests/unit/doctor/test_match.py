@@ -162,6 +162,16 @@ def test_the_evidence_of_a_broken_line_is_put_together_again() -> None:
     assert rows(broken) == [17]
 
 
+def test_a_text_that_powershell_wrote_is_read() -> None:
+    text = "No module named 'lightning'\r\n".encode("utf-16-le").decode("utf-8", errors="replace")
+    assert rows(text) == [19]
+
+
+def test_the_evidence_of_a_warning_is_its_first_line() -> None:
+    (found,) = match((TEXTS / "01-torch-2.13.txt").read_text())
+    assert "Found GPU0 NVIDIA GeForce RTX 5090" in found.evidence
+
+
 def test_the_evidence_of_an_endless_line_is_cut() -> None:
     (found,) = match("x" * 5000 + " PortAudio library not found")
     assert len(found.evidence) <= 200

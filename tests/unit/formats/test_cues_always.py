@@ -70,7 +70,7 @@ SHAPES = st.builds(
 
 
 @given(transcripts(), SHAPES)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 def test_cues_keep_to_their_shape_and_their_order(transcript: Transcript, shape: Shape) -> None:
     clock = 0
     for cue in cues(transcript, shape):
@@ -88,7 +88,7 @@ def test_cues_keep_to_their_shape_and_their_order(transcript: Transcript, shape:
 
 
 @given(transcripts(), SHAPES)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 def test_every_word_is_shown_exactly_once_and_in_order(
     transcript: Transcript, shape: Shape
 ) -> None:
@@ -101,7 +101,7 @@ def test_every_word_is_shown_exactly_once_and_in_order(
 
 
 @given(transcripts(), SHAPES)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_every_format_renders_anything_to_text_that_can_be_encoded(
     transcript: Transcript, shape: Shape
 ) -> None:
@@ -110,7 +110,7 @@ def test_every_format_renders_anything_to_text_that_can_be_encoded(
 
 
 @given(transcripts())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_highlighted_cues_follow_each_other_without_overlap(transcript: Transcript) -> None:
     vtt = FORMATS["vtt"].render(transcript, Shape(highlight_words=True))
     clock = ""
@@ -122,7 +122,7 @@ def test_highlighted_cues_follow_each_other_without_overlap(transcript: Transcri
 
 
 @given(transcripts())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_atoms_never_go_backwards(transcript: Transcript) -> None:
     clock = 0.0
     for atom in atoms(transcript.segments):

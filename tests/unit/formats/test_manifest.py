@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
-from spoken import make, speak
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats import encode
 from parakeet_cli.formats.manifest import ManifestRow, is_manifest, manifest_line, read_manifest
 from parakeet_cli.transcript import FileResult, Status
+from tests.unit.formats.spoken import make, speak
 
 
 def test_a_relative_path_starts_at_the_manifest(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_relative_path_starts_at_the_manifest(tmp_path: Path) -> None:
         '{"audio_filepath": "/data/two.wav", "offset": 1.5, "duration": null}\n'
     )
     assert list(read_manifest(manifest)) == [
-        ManifestRow(tmp_path / "a/one.wav", 3.0, 0.0, 1),
+        ManifestRow(tmp_path / "a/one.wav", 3.0, None, 1),
         ManifestRow(Path("/data/two.wav"), None, 1.5, 3),
     ]
 

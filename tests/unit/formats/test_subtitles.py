@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from spoken import SENSE, make, speak
 
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FORMATS, Shape
 from parakeet_cli.transcript import Segment, Word
+from tests.unit.formats.spoken import SENSE, make, speak
 
 
 def texts(srt: str) -> list[str]:

@@ -5,11 +5,11 @@ import math
 from typing import Any
 
 import pytest
-from spoken import SENSE, make, speak
 
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FORMATS, Shape, encode, expand_formats
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
+from tests.unit.formats.spoken import SENSE, make, speak
 
 
 def loaded(transcript: Transcript) -> dict[str, Any]:
