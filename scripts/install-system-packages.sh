@@ -16,9 +16,9 @@ EOT
 }
 
 # For transcribing, and on top of that for the checks and tests: make and shellcheck run
-# the checks, chromium opens the HTML transcripts.
+# the checks, chromium opens the HTML transcripts and its driver looks at them.
 packages=(python3 python3-venv)
-test_packages=(make shellcheck chromium)
+test_packages=(make shellcheck chromium chromium-driver)
 
 python=${PYTHON:-python3}
 
@@ -28,6 +28,7 @@ is_there() {
         python3) command -v "$python" ;;
         python3-venv) "$python" -c 'import ensurepip, venv' ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+        chromium-driver) command -v chromedriver ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }

@@ -83,7 +83,7 @@ def test_anyone_else_installs_with_sudo_and_is_told(tmp_path: Path) -> None:
     assert "with sudo" in done.stderr
     sudo, _, again, install = machine.called
     assert sudo == again == "sudo"
-    assert install.endswith(" python3 python3-venv make shellcheck chromium")
+    assert install.endswith(" python3 python3-venv make shellcheck chromium chromium-driver")
 
 
 @pytest.mark.parametrize(
