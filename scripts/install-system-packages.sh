@@ -72,6 +72,14 @@ if [ ${#as_root[@]} -gt 0 ] && ! command -v sudo >/dev/null; then
 fi
 
 echo "Installing system packages${as_root[0]:+ with ${as_root[0]}}: ${missing[*]}" >&2
-quietly=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
-"${as_root[@]}" "${quietly[@]}" update
-"${as_root[@]}" "${quietly[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# What the packages' own scripts say matters only where one of them fails.
+if ! { "${as_root[@]}" "${apt[@]}" update &&
+    "${as_root[@]}" "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "apt-get could not install them; its own words are above." >&2
+    exit 1
+fi

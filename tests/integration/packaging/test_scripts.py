@@ -43,14 +43,17 @@ class BareMachine:
     """A PATH with the few commands the script itself uses, an apt-get and a sudo that note
     how they were called, and no Python."""
 
-    def __init__(self, path: Path, *, user: int, apt: bool = True, sudo: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, user: int, apt: bool = True, sudo: bool = True, fails: bool = False
+    ) -> None:
         self.path = path
         self.calls = path / "calls"
-        for name in ("bash", "env", "cat"):
+        for name in ("bash", "env", "cat", "mktemp", "rm"):
             (path / name).symlink_to(shutil.which(name) or name)
         self._command("id", f"echo {user}")
         if apt:
-            self._command("apt-get", f'echo "apt-get $*" >> "{self.calls}"')
+            words = "echo no such package >&2; exit 100" if fails else ""
+            self._command("apt-get", f'echo "apt-get $*" >> "{self.calls}"; {words}')
         if sudo:
             self._command("sudo", f'echo "sudo" >> "{self.calls}"; exec "$@"')
 
@@ -98,6 +101,14 @@ def test_where_nothing_can_be_installed_it_says_so_and_goes_on(
     assert done.returncode == 0
     assert advice in done.stderr
     assert machine.called == []
+
+
+def test_where_apt_get_fails_its_own_words_are_shown(tmp_path: Path) -> None:
+    machine = BareMachine(tmp_path, user=0, fails=True)
+    done = machine.install()
+    assert done.returncode == 1
+    assert "no such package" in done.stderr
+    assert len(machine.called) == 1
 
 
 def test_where_all_is_there_nothing_is_asked_or_said(tmp_path: Path) -> None:
