@@ -147,6 +147,8 @@ class _Work:
                 hand.source, hand.accounting = media.source, media.accounting
         except InputError as error:
             hand.result = _failed(job, error)
+        except ParakeetError:  # the engine can't be used, and no other file will fare better
+            raise
         except Exception as error:  # a bug of ours must not cost the other files
             reason = f"An unexpected {type(error).__name__}: {error}"
             hand.result = FileResult(
