@@ -22,21 +22,24 @@ def test_each_script_says_what_it_does(script: Path) -> None:
 
 
 @pytest.mark.slow
-def test_trying_sets_up_once_and_transcribes() -> None:
+def test_trying_sets_up_once_and_again_when_something_changed() -> None:
     with tempfile.TemporaryDirectory(prefix="parakeet try ") as folder:
         checkout = copy_checkout(Path(folder) / "check out")
+        moved = Path(folder) / "moved"
 
-        def tried() -> subprocess.CompletedProcess[str]:
+        def tried(checkout: Path) -> subprocess.CompletedProcess[str]:
             done = run("bash", "scripts/try.sh", "samples/sense_0880.wav", cwd=checkout)
             assert done.returncode == 0, done.stderr
             assert done.stdout.strip().endswith(CLIP_ENDS)
             return done
 
-        assert "Setting up" in tried().stderr
-        assert "Setting up" not in tried().stderr
+        assert "Setting up" in tried(checkout).stderr
+        assert "Setting up" not in tried(checkout).stderr
         with (checkout / "pyproject.toml").open("a") as pyproject:
             pyproject.write("# changed\n")
-        assert "Setting up" in tried().stderr
+        assert "Setting up" in tried(checkout).stderr
+        checkout.rename(moved)
+        assert "Setting up" in tried(moved).stderr
 
 
 class BareMachine:
