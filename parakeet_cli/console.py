@@ -67,6 +67,11 @@ def is_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def shows_progress() -> bool:
+    """Whether a bar may be drawn: there is a terminal, and nobody asked for none."""
+    return is_terminal() and _verbosity.progress and not _verbosity.quiet
+
+
 def rich_console() -> Console:
     """Rich on stderr, with nothing in a file's name or a text taken for markup."""
     from rich.console import Console

@@ -1,94 +1,191 @@
-"""Packet by packet from an open container to mono pieces on the source's clock."""
+"""Packets to decoded frames, each with its place on the source's clock.
+
+Three ways lead there, and damage decides which:
+
+    by timestamps   whatever libav's demuxer gives, for every container that keeps time
+    by count        MP3 and ADTS with holes: frame by frame from their own headers
+    by number       FLAC after damage: its frames say themselves which they are
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import av
-from av import AudioFrame, AudioStream, Packet
+from av import AudioCodecContext, AudioFrame, AudioStream, Packet
 
+from parakeet_cli.audio.accounting import DAMAGED, JUMP
+from parakeet_cli.audio.flac import FlacFrames
+from parakeet_cli.audio.frames import Reader
 from parakeet_cli.audio.opening import Opened
-from parakeet_cli.audio.sound import Samples, Shape, mono
+from parakeet_cli.audio.promise import origin
+from parakeet_cli.audio.sound import Timed
+from parakeet_cli.audio.survey import Survey
 
-PIECE_SECONDS = 1.0  # of frames, mixed and resampled in one go
 JITTER_SECONDS = 0.05  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
+LEAST_GAP = 0.002  # beside damage every gap counts that isn't rounding
 READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Mono samples at the source's rate; `start` is None where they go on from before."""
+class Decoding(Protocol):
+    """A stream's frames in order, once; damage is counted on the way.
 
-    samples: Samples
-    rate: int
-    start: float | None
-
-
-class Decoder:
-    """An open stream as mono pieces, in order; iterate once.
-
-    A packet that can't be decoded is counted and passed over. Where timestamps jump,
-    the piece after the jump says where it starts.
+    `reached` is where the last packet ended, decoded or not, in seconds.
     """
 
-    def __init__(self, opened: Opened, channel: int | None) -> None:
+    damaged_packets: int
+    reached: float
+
+    def __iter__(self) -> Iterator[Timed]: ...
+
+
+class ByTimestamps:
+    """libav's demuxer and its timestamps."""
+
+    def __init__(self, opened: Opened, path: Path) -> None:
         self.damaged_packets = 0
-        self._container = opened.container
-        self._stream = opened.stream
-        self._channel = channel
-        start = opened.container.start_time
-        self._origin = 0.0 if start is None else start / av.time_base
+        self.reached = 0.0
+        self._opened = opened
+        self._path = path
+        self._origin = origin(opened.container)
+        self._codec = opened.stream.codec_context
+        self._flac = opened.container.format.name == "flac"
+        if self._codec.name == "flac":
+            # Without it, garbage between two frames is taken for sound.
+            self._codec.options = {"err_detect": "crccheck+explode"}
 
-    def close(self) -> None:
-        self._container.close()
-
-    def __iter__(self) -> Iterator[Piece]:
-        shape: Shape | None = None
-        held: list[AudioFrame] = []
-        count = 0
-        start: float | None = 0.0
-        end = 0.0  # of what was seen so far, in seconds
-        for frame in self._frames():
-            now = Shape.of(frame)
-            at = self._placed(frame, end)
-            if now != shape or at is not None or count >= now.rate * PIECE_SECONDS:
-                if held and shape is not None:
-                    yield Piece(mono(held, shape, self._channel), shape.rate, start)
-                    start = None
-                held, count, shape = [], 0, now
-                if at is not None:
-                    start = end = at
-            held.append(frame)
-            count += frame.samples
-            end += frame.samples / now.rate
-        if held and shape is not None:
-            yield Piece(mono(held, shape, self._channel), shape.rate, start)
-
-    def _placed(self, frame: AudioFrame, end: float) -> float | None:
-        """Where a frame starts, if that is not where the one before it ended."""
-        if frame.time is None:
-            return None
-        at = frame.time - self._origin
-        return at if at - end > JITTER_SECONDS else None
-
-    def _frames(self) -> Iterator[AudioFrame]:
+    def __iter__(self) -> Iterator[Timed]:
+        shift = 0.0  # of timestamps that went back, as in files put together from several
+        end = 0.0
+        good = 0  # byte after the last packet that was decoded
+        suspect = False
         for packet in self._packets():
-            try:
-                frames = self._stream.codec_context.decode(packet)
-            except av.FFmpegError:
-                self.damaged_packets += 1
+            frames = self._decoded(packet)
+            if frames is None:
+                suspect = True
+                if self._flac:
+                    break
                 continue
-            yield from (frame for frame in frames if frame.samples)
+            for frame in frames:
+                at = None if frame.time is None else frame.time - self._origin + shift
+                gap = 0.0 if at is None else at - end
+                if self._flac and abs(gap) > LEAST_GAP:
+                    suspect = True
+                    break
+                if gap > (LEAST_GAP if suspect else JITTER_SECONDS):
+                    self.damaged_packets += not suspect and end > 0
+                    end = end + gap
+                    yield Timed(frame, at, DAMAGED if suspect else JUMP)
+                else:
+                    shift -= gap if gap < -JITTER_SECONDS else 0.0
+                    yield Timed(frame, None, DAMAGED)
+                suspect = False
+                end += frame.samples / frame.sample_rate
+            if self._flac and suspect:
+                break
+            if packet.size and packet.pos is not None:
+                good = packet.pos + packet.size
+        if self._flac and suspect:
+            numbered = ByNumber(self._codec, self._path, good, end)
+            yield from numbered
+            self.damaged_packets += numbered.damaged_packets
+            end = numbered.reached
+        self.reached = max(self.reached, end)
+
+    def _decoded(self, packet: Packet[AudioStream]) -> list[AudioFrame] | None:
+        """A packet's frames; None where it is damaged."""
+        try:
+            frames = self._codec.decode(packet)
+        except av.FFmpegError:
+            self.damaged_packets += 1
+            if packet.pts is not None and packet.time_base is not None:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self.reached = max(self.reached, end - self._origin)
+            return None
+        return [frame for frame in frames if frame.samples]
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
         errors = 0
         while errors < READ_ERRORS:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._opened.container.demux(self._opened.stream):
                     errors = 0
                     yield packet
             except av.FFmpegError:
                 errors += 1  # libav skips what it can't parse when it is asked again
             else:
                 return
+
+
+class ByCount:
+    """MP3 or ADTS frames where a survey found them, each run at its place."""
+
+    def __init__(self, opened: Opened, path: Path, survey: Survey) -> None:
+        self.damaged_packets = 0
+        self.reached = 0.0
+        self._codec = opened.stream.codec_context
+        self._path = path
+        self._survey = survey
+
+    def __iter__(self) -> Iterator[Timed]:
+        with self._path.open("rb") as file:
+            reader = Reader(file, self._path.stat().st_size)
+            for number, run in enumerate(self._survey.runs):
+                if number:  # what the decoder holds is of before the hole
+                    self._codec.flush_buffers()
+                    self.damaged_packets += 1
+                start: float | None = self._survey.starts[number]
+                position, done = run.start, 0
+                while position < run.end:
+                    header = self._survey.parse(*reader.window(position))
+                    if header is None:
+                        break
+                    packet = Packet(reader.read(position, header.size))
+                    position += header.size
+                    done += header.samples
+                    try:
+                        frames = self._codec.decode(packet)
+                    except av.FFmpegError:
+                        self.damaged_packets += 1
+                        start = self._survey.starts[number] + done / run.rate
+                        continue
+                    for frame in frames:
+                        yield Timed(frame, start, DAMAGED)
+                        start = None
+                self.reached = self._survey.starts[number] + done / run.rate
+            if self._survey.runs[-1].broken:
+                self.damaged_packets += 1
+
+
+class ByNumber:
+    """FLAC frames from a byte on, each where its own number says."""
+
+    def __init__(self, codec: AudioCodecContext, path: Path, position: int, end: float) -> None:
+        self.damaged_packets = 0
+        self.reached = end
+        self._codec = codec
+        self._path = path
+        self._position = position
+        self._end = end
+
+    def __iter__(self) -> Iterator[Timed]:
+        end = self._end
+        self._codec.flush_buffers()
+        with self._path.open("rb") as file:
+            size = self._path.stat().st_size
+            reader = Reader(file, size)  # the search is a frame ahead, with its own window
+            for one in FlacFrames(Reader(file, size), self._position):
+                start = one.sample / one.rate
+                if start < end - LEAST_GAP:
+                    continue
+                self.reached = max(self.reached, start + one.samples / one.rate)
+                try:
+                    frames = self._codec.decode(Packet(reader.read(one.position, one.size)))
+                except av.FFmpegError:
+                    self.damaged_packets += 1
+                    continue
+                for frame in frames:
+                    yield Timed(frame, start if start - end > LEAST_GAP else None, DAMAGED)
+                    end = start = start + frame.samples / one.rate

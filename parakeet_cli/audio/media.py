@@ -7,21 +7,20 @@
 
 Anything that libav opens, video included. Every channel is averaged into one unless
 `channel` picks one, counted from 0 as `audio_stream` is.
+
+Codecs crash, hang and eat memory on broken input, so they work in a process of their
+own (`isolation`), and libav is not even loaded in this one.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import av
-
-from parakeet_cli.audio.decoding import Decoder
-from parakeet_cli.audio.opening import check_readable, open_stream
-from parakeet_cli.audio.sound import SAMPLE_RATE, Block, Samples, Timeline
-from parakeet_cli.errors import InputError
+from parakeet_cli.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, Block, Samples, Span
 from parakeet_cli.transcript import Accounting, Source
 
 __all__ = [
@@ -32,42 +31,23 @@ __all__ = [
     "Samples",
     "open_media",
     "probe_duration",
+    "warm_up",
 ]
 
-BLOCK_SECONDS = 10.0  # bounds memory, and is long enough to be cheap
+
+WHOLE = Span()
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The part of a source that is asked for, in seconds on its clock."""
-
-    start: float = 0.0
-    end: float | None = None
-
-    def cut(self, block: Block) -> Block | None:
-        """What of a block lies within the span; None where nothing does."""
-        first = max(0, round((self.start - block.start) * SAMPLE_RATE))
-        last = len(block.samples)
-        if self.end is not None:
-            last = min(last, round((self.end - block.start) * SAMPLE_RATE))
-        if first == 0 and last == len(block.samples):
-            return block
-        if first >= last:
-            return None
-        return Block(block.samples[first:last], block.start + first / SAMPLE_RATE)
-
-
-class Media:
+class Media(ABC):
     """An open media file: iterate over it once for its blocks, then ask `accounting`.
 
-    `source` holds what the header says until the iteration ends, then what was found.
+    `source` and `accounting` hold what the header says until the iteration ends, then
+    what was found.
     """
 
-    def __init__(self, decoder: Decoder, source: Source, span: Span) -> None:
+    def __init__(self, source: Source, accounting: Accounting) -> None:
         self.source = source
-        self.accounting = Accounting()
-        self._decoder = decoder
-        self._span = span
+        self.accounting = accounting
 
     def __enter__(self) -> Media:
         return self
@@ -78,33 +58,26 @@ class Media:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._decoder.close()
+        self.close()
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Block]:
-        timeline = Timeline(BLOCK_SECONDS)
-        decoded = 0
-        end = 0.0
-        for block in self._blocks(timeline):
-            end = block.end
-            part = self._span.cut(block)
-            if part is not None:
-                decoded += len(part.samples)
-                yield part
-            if self._span.end is not None and block.end >= self._span.end:
-                break
-        else:
-            self.source = replace(self.source, duration=end)
-        self.accounting = Accounting(
-            expected_seconds=self.source.duration,
-            expected_basis="none" if self.source.duration is None else "estimated",
-            decoded_seconds=decoded / SAMPLE_RATE,
-            damaged_packets=self._decoder.damaged_packets,
-        )
+        """The blocks, in order. Raises InputError where nothing at all can be decoded."""
 
-    def _blocks(self, timeline: Timeline) -> Iterator[Block]:
-        for piece in self._decoder:
-            yield from timeline.add(piece.samples, piece.rate, piece.start)
-        yield from timeline.finish()
+    @abstractmethod
+    def close(self) -> None:
+        """Let the file go; done twice it does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a file. `name` is what the user called it."""
+
+    path: str
+    name: str
+    audio_stream: int | None = None
+    channel: int | None = None
+    span: Span = WHOLE
 
 
 def open_media(
@@ -115,38 +88,45 @@ def open_media(
     channel: int | None = None,
     offset: float = 0.0,
     duration: float | None = None,
+    isolated: bool = True,
 ) -> Media:
     """Open a media file. `name` is what the user called it, `stdin` for instance.
 
     `audio_stream` and `channel` count from 0; without them it is the first stream and
     the mean of all channels. `offset` and `duration` ask for a part, in seconds; the
-    blocks still lie on the whole source's clock. Raises InputError, with one sentence.
+    blocks still lie on the whole source's clock. `isolated` decodes in a worker process,
+    so that a codec's crash is this file's and no other's. Raises InputError, with one
+    sentence.
     """
-    shown = name or str(path)
-    opened = open_stream(path, shown, audio_stream, channel)
-    context = opened.stream.codec_context
-    source = Source(
-        path=shown,
-        duration=_declared_seconds(opened.container),
-        sample_rate=context.sample_rate or None,
-        channels=context.layout.nb_channels or None,
-    )
     end = None if duration is None else offset + duration
-    return Media(Decoder(opened, channel), source, Span(offset, end))
+    request = Request(
+        str(path.absolute()), name or str(path), audio_stream, channel, Span(offset, end)
+    )
+    if isolated:
+        from parakeet_cli.audio.isolation import IsolatedMedia
+
+        return IsolatedMedia(request)
+    from parakeet_cli.audio.local import LocalMedia
+
+    return LocalMedia(request)
 
 
-def probe_duration(path: Path) -> float | None:
+def probe_duration(path: Path, *, isolated: bool = True) -> float | None:
     """What the header says the length is, in seconds; None where it says nothing.
 
     Cheap, for planning: nothing is decoded, and it may be an estimate.
     """
-    try:
-        check_readable(path, str(path))
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
-            return _declared_seconds(container)
-    except (InputError, av.FFmpegError):
-        return None
+    if isolated:
+        from parakeet_cli.audio.isolation import isolated_duration
+
+        return isolated_duration(path)
+    from parakeet_cli.audio.local import local_duration
+
+    return local_duration(path)
 
 
-def _declared_seconds(container: av.container.InputContainer) -> float | None:
-    return None if container.duration is None else container.duration / av.time_base
+def warm_up(workers: int = 1) -> None:
+    """Start workers now, while a model is loading for instance; returns at once."""
+    from parakeet_cli.audio.isolation import POOL
+
+    POOL.warm_up(workers)

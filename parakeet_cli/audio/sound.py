@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -11,9 +11,9 @@ import soxr
 from av import AudioFrame
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000  # what every engine and the VAD are trained on
+from parakeet_cli.audio.blocks import SAMPLE_RATE, Block, Samples
 
-Samples = NDArray[np.float32]
+PIECE_SECONDS = 1.0  # of frames, mixed and resampled in one go
 
 # How each sample format is stored, and where its full scale lies.
 # https://ffmpeg.org/doxygen/trunk/samplefmt_8h.html
@@ -27,20 +27,22 @@ FORMATS: dict[str, tuple[type[np.generic], float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Mono float32 samples in [-1, 1] at 16 kHz, shape (n,), from `start` seconds on.
+class Timed(NamedTuple):
+    """A decoded frame; `start` is None where it goes on from the one before."""
 
-    Blocks follow each other without a gap unless something was lost between them:
-    then the next block's `start` says where on the source's clock it belongs.
-    """
+    frame: AudioFrame
+    start: float | None
+    reason: str  # of the gap before it, if there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Mono samples at the source's rate; `start` is None where they go on from before."""
 
     samples: Samples
-    start: float
-
-    @property
-    def end(self) -> float:
-        return self.start + len(self.samples) / SAMPLE_RATE
+    rate: int
+    start: float | None
+    reason: str
 
 
 class Shape(NamedTuple):  # one is made for every frame, and a tuple is the cheapest
@@ -89,6 +91,25 @@ def _channel(
     step = 1 if shape.planar else shape.channels
     values: NDArray[Any] = np.frombuffer(plane, stored, frame.samples * step)
     return values if shape.planar else values[number::step]
+
+
+def pieces(frames: Iterable[Timed], channel: int | None) -> Iterator[Piece]:
+    """Frames of one shape that follow one another, put together a second at a time."""
+    shape: Shape | None = None
+    held: list[AudioFrame] = []
+    count = 0
+    start: float | None = None
+    reason = ""
+    for frame, at, why in frames:
+        now = Shape.of(frame)
+        if now != shape or at is not None or count >= now.rate * PIECE_SECONDS:
+            if held and shape is not None:
+                yield Piece(mono(held, shape, channel), shape.rate, start, reason)
+            held, count, shape, start, reason = [], 0, now, at, why
+        held.append(frame)
+        count += frame.samples
+    if held and shape is not None:
+        yield Piece(mono(held, shape, channel), shape.rate, start, reason)
 
 
 class Timeline:

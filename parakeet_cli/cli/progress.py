@@ -22,8 +22,7 @@ class Screen(View, Protocol):
 @contextmanager
 def make_view(total: int) -> Iterator[Screen]:
     """A bar where there is a terminal and nobody asked for none; else silence."""
-    said = console.verbosity()
-    if not console.is_terminal() or said.quiet or not said.progress:
+    if not console.shows_progress():
         yield Plain()
         return
     bar = Bar(total)

@@ -36,7 +36,9 @@ def show_summary(results: Sequence[FileResult], *, many: bool) -> None:
 
 def _show_reason(word: str, result: FileResult) -> None:
     style = _STYLES[result.status]
-    console.note(f"{word}: {console.shown_name(result.source)}: {result.reason}", style=style)
+    name, reason = console.shown_name(result.source), console.shown_name(result.reason or "")
+    said = reason if name in reason else f"{name}: {reason}"
+    console.note(f"{word}: {said}", style=style)
     if result.hint:
         console.note(f"  {result.hint}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli import console
+from parakeet_cli.audio.media import probe_duration, warm_up
 from parakeet_cli.cli.progress import make_view
 from parakeet_cli.cli.summary import show_summary
 from parakeet_cli.config import Settings
@@ -16,7 +17,7 @@ from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.formats.manifest import manifest_line
-from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, find_jobs
+from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, find_jobs, is_regular
 from parakeet_cli.transcribe.outputs import atomic_writer, check_apart, plan_outputs
 from parakeet_cli.transcribe.pipeline import Options, transcribe_jobs
 from parakeet_cli.transcript import FileResult, Status
@@ -66,6 +67,8 @@ def run(request: Request, settings: Settings) -> int:
     record_to = Path(request.manifest_out).expanduser() if request.manifest_out else None
     if record_to is not None:
         check_apart(record_to, request.inputs, planned)
+    if any(job.error is None for job in jobs):
+        warm_up()  # the decoder starts while the engine is being imported
     choice = choose(settings.engine, settings.origins.get("engine", "default"))
     engine = _engine(choice, settings, jobs)
     results: list[FileResult] = []
@@ -97,10 +100,11 @@ def _engine(choice: Choice, settings: Settings, jobs: Sequence[Job]) -> Engine:
         threads=settings.threads,
         offline=settings.offline,
         ml_python=settings.ml_python,
+        progress=console.shows_progress(),
     )
     engine = make_engine(choice.name, options, lanes=_lanes(options, jobs))
     info = engine.info
-    console.info(f"Engine: {info.name}, model {info.model}, on {info.device} ({choice.reason}).")
+    console.info(f"Engine: {info.name} {info.model} on {info.device} ({choice.reason}).")
     return engine
 
 
@@ -108,9 +112,8 @@ def _lanes(options: EngineOptions, jobs: Sequence[Job]) -> int:
     """One lane with every core where there is only one chunk to hear, else one a core."""
     usable = [job for job in jobs if job.error is None]
     if len(usable) == 1 and usable[0].name != STDIN_NAME:
-        from parakeet_cli.audio.media import probe_duration
-
-        duration = probe_duration(usable[0].path)
+        path = usable[0].path
+        duration = probe_duration(path) if is_regular(path) else None
         if duration is not None and duration <= 30.0:
             return 1
     return options.cores
@@ -148,7 +151,7 @@ def _say_how_to_go_on(results: Sequence[FileResult], total: int, writes: bool) -
     done = sum(result.status in (Status.OK, Status.PARTIAL, Status.SKIPPED) for result in results)
     console.note(f"Interrupted: {done} of {total} files are done and kept.")
     if writes:
-        console.note("  The same command with --skip-existing goes on where it stopped.")
+        console.note("  The same command with --skip-existing, and not --overwrite, goes on.")
 
 
 def _exit_code(results: Sequence[FileResult], *, allow_partial: bool) -> ExitCode:

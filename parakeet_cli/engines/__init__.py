@@ -56,7 +56,7 @@ def choose(asked: str, origin: str) -> Choice:
     UsageError for a name that is none, EngineUnavailable for one that can't be used.
     """
     if asked == AUTO:
-        return Choice("whisper", "auto: the embedded model, nothing else is set up")
+        return Choice("whisper", "auto: nothing else is set up")
     if asked not in ENGINES:
         raise UsageError(
             f"There is no engine called '{asked}' ({origin}).",

@@ -20,11 +20,16 @@ class EngineOptions:
     beam_size: int = 5
     threads: int | None = None  # None is every core this process may use
     offline: bool = False
+    progress: bool = False  # whether a download may draw a bar on stderr
     ml_python: str | None = None  # the ML interpreter; None is the one that runs the tool
 
     @property
     def cores(self) -> int:
-        return self.threads or len(os.sched_getaffinity(0))
+        if self.threads:
+            return self.threads
+        if hasattr(os, "sched_getaffinity"):  # Linux: the cores this process was given
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

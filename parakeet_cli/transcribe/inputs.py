@@ -86,6 +86,11 @@ def _kind(path: Path) -> int:
         return 0
 
 
+def is_regular(path: Path) -> bool:
+    """Whether it is a plain file: a pipe must be opened once only, its writer would notice."""
+    return stat.S_ISREG(_kind(path))
+
+
 def _not_stdin(path: Path) -> Path:
     """`./-` is a file, and would be taken for stdin: Path drops the `./`."""
     return Path.cwd() / path if path == Path(STDIN) else path

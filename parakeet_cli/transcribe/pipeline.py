@@ -14,7 +14,7 @@ from parakeet_cli import console
 from parakeet_cli.audio.chunks import Chunk, Detector, cut_fixed, cut_in_silence
 from parakeet_cli.audio.media import Block, Media, open_media
 from parakeet_cli.engines.base import Engine, Heard
-from parakeet_cli.errors import EngineError, EngineUnavailable, InputError, ParakeetError
+from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Shape
 from parakeet_cli.formats.sound import sound_of
 from parakeet_cli.formats.waveform import Waveform, traced
@@ -156,7 +156,7 @@ class _Work:
                 hand.source, hand.accounting = media.source, media.accounting
         except InputError as error:
             hand.result = _failed(job, error)
-        except EngineUnavailable:
+        except ParakeetError:  # the engine can't be used, and no other file will fare better
             raise
         except Exception as error:  # a bug of ours must not cost the other files
             hand.result = _unexpected(job, error)
@@ -198,7 +198,7 @@ class _Work:
             except EngineError as error:
                 hand.unheard.append(Lost(chunk.start, chunk.end, str(error)))
                 hand.failure = error
-            except EngineUnavailable:
+            except ParakeetError:
                 raise
             except Exception as error:
                 hand.result = hand.result or _unexpected(hand.item.job, error)

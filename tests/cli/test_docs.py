@@ -70,7 +70,8 @@ def test_each_quoted_help_is_what_help_says(document: Path) -> None:
 def test_each_quoted_script_and_target_exists(document: Path) -> None:
     for quoted in _quoted(document):
         for script in re.findall(r"\b[\w/.-]+\.(?:sh|py)\b", quoted):
-            assert list(ROOT.glob(script)) or list(ROOT.glob(f"**/{script}")), quoted
+            if "NAME" not in script:
+                assert list(ROOT.glob(script)) or list(ROOT.glob(f"**/{script}")), quoted
         if target := re.match(r"(?:\$ )?make ([a-z]+)", quoted):
             planned = subprocess.run(
                 ["make", "--dry-run", target[1]], cwd=ROOT, capture_output=True, text=True

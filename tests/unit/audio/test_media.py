@@ -235,7 +235,7 @@ def test_a_file_without_permission_is_refused_by_name(
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InputError, match=r"a\.wav can't be read: permission denied\."):
-        open_media(path)
+        open_media(path, isolated=False)
 
 
 @pytest.mark.parametrize(

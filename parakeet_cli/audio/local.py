@@ -1,0 +1,125 @@
+"""Decoding within this process: what a worker does, and what tests and small tools may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+
+from parakeet_cli.audio.accounting import DAMAGED, JUMP, LEAST, Ledger
+from parakeet_cli.audio.blocks import BLOCK_SECONDS, Block
+from parakeet_cli.audio.media import Media, Request
+from parakeet_cli.audio.opening import check_readable
+from parakeet_cli.audio.promise import declared_seconds
+from parakeet_cli.audio.sound import Piece, Timeline, pieces
+from parakeet_cli.audio.work import Work, start_work
+from parakeet_cli.errors import InputError
+from parakeet_cli.transcript import Accounting, Source
+
+LONGEST = 100 * 3600.0  # seconds; small files can be made that decode to years of silence
+WARM_UP = 0.25  # seconds; WMA's decoder gives nothing for the first 92 ms
+
+
+class LocalMedia(Media):
+    """A file that libav has open in this process."""
+
+    def __init__(self, request: Request) -> None:
+        work = start_work(Path(request.path), request.name, request.audio_stream, request.channel)
+        context = work.opened.stream.codec_context
+        promised = work.promise.seconds
+        source = Source(
+            path=request.name,
+            duration=declared_seconds(work.opened.container) if promised is None else promised,
+            sample_rate=context.sample_rate or None,
+            channels=context.layout.nb_channels or None,
+        )
+        super().__init__(source, Accounting(promised, work.promise.basis))
+        self._work = work
+        self._span = request.span
+        if promised is not None and promised > LONGEST and request.span.end is None:
+            self.close()
+            raise InputError(_too_long(request.name, promised))
+
+    @property
+    def damaged_packets(self) -> int:
+        """So far."""
+        return self._work.decoding.damaged_packets
+
+    def close(self) -> None:
+        self._work.opened.container.close()
+
+    def __iter__(self) -> Iterator[Block]:
+        work, span = self._work, self._span
+        ledger = Ledger(begin=work.begin)
+        timeline = Timeline(BLOCK_SECONDS)
+        for piece in pieces(work.decoding, work.channel):
+            yield from self._placed(piece, ledger, timeline)
+            if span.end is not None and ledger.end >= span.end:
+                break
+            if ledger.end > LONGEST:
+                raise InputError(_too_long(self.source.path, ledger.end))
+        else:
+            _close(ledger, work)
+            self.source = replace(self.source, duration=ledger.until)
+        yield from self._cut(timeline.finish())
+        if not ledger.heard and (work.decoding.damaged_packets or ledger.lost):
+            raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")
+        self.accounting = ledger.account(
+            work.promise, work.decoding.damaged_packets, span.start, span.end
+        )
+
+    def _placed(self, piece: Piece, ledger: Ledger, timeline: Timeline) -> Iterator[Block]:
+        """A piece entered into the ledger and put on the timeline."""
+        samples, rate = piece.samples, piece.rate
+        start = ledger.end if piece.start is None else piece.start
+        if start < 0:  # an encoder's delay
+            early = min(len(samples), round(-start * rate))
+            samples, start = samples[early:], start + early / rate
+            if not len(samples):
+                return
+        if self._work.limit is not None:  # an encoder's padding
+            samples = samples[: max(0, round((self._work.limit - start) * rate))]
+            if not len(samples):
+                return
+        if not ledger.heard and piece.reason == JUMP and start - ledger.begin < WARM_UP:
+            ledger.begin = start
+        jumps = not ledger.heard or start - ledger.end > LEAST
+        ledger.place(start, start + len(samples) / rate, piece.reason)
+        yield from self._cut(timeline.add(samples, rate, start if jumps else None))
+
+    def _cut(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        for block in blocks:
+            part = self._span.cut(block)
+            if part is not None:
+                yield part
+
+
+def _close(ledger: Ledger, work: Work) -> None:
+    """What is missing after the last sound."""
+    promise = work.promise
+    until = promise.seconds if promise.basis == "exact" else promise.until
+    if until is None:  # nobody promised anything, but damaged packets say when they were
+        ledger.lose_until(work.decoding.reached, DAMAGED)
+    elif until - ledger.end > promise.slack:
+        ledger.lose_until(until, promise.reason)
+    elif work.decoding.damaged_packets:
+        ledger.lose_until(min(until, work.decoding.reached), DAMAGED)
+
+
+def _too_long(name: str, seconds: float) -> str:
+    return (
+        f"{name} would be {seconds / 3600:,.0f} hours of sound, more than the "
+        f"{LONGEST / 3600:g} hours that any recording is believed."
+    )
+
+
+def local_duration(path: Path) -> float | None:
+    """What the header says the length is, in seconds; None where it says nothing."""
+    try:
+        check_readable(path, str(path))
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
+            return declared_seconds(container)
+    except (InputError, av.FFmpegError):
+        return None

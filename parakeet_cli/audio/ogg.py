@@ -1,0 +1,112 @@
+"""Whether an Ogg file is whole: its last page, and the mark that it is the last (RFC 3533)."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import BinaryIO
+
+from parakeet_cli.audio.accounting import NO_END_MARK, Promise
+
+CAPTURE = b"OggS"
+TAIL = 1 << 18  # bytes; a page has at most 65,307, so three whole ones lie in them
+MOST_AHEAD = 48_000 * 60  # granules between two pages
+LAST = 4  # the end-of-stream flag
+REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page's header, at `position` in what was read."""
+
+    position: int
+    size: int
+    flags: int
+    granule: int
+    serial: int
+    sequence: int
+
+
+def page_at(data: bytes, at: int) -> Page | None:
+    """The whole page at `at` whose checksum is right; None where there is none."""
+    if data[at : at + 4] != CAPTURE or at + 27 > len(data):
+        return None
+    segments = data[at + 26]
+    size = 27 + segments + sum(data[at + 27 : at + 27 + segments])
+    page = data[at : at + size]
+    if len(page) < size or _checksum(page) != int.from_bytes(page[22:26], "little"):
+        return None
+    return Page(
+        at,
+        size,
+        page[5],
+        int.from_bytes(page[6:14], "little", signed=True),
+        int.from_bytes(page[14:18], "little"),
+        int.from_bytes(page[18:22], "little"),
+    )
+
+
+def ogg_promise(file: BinaryIO, declared: float | None) -> Promise:
+    """The last granule, where the last page says that it is the last and nothing follows.
+
+    Otherwise the file was cut off. How much is gone is not written anywhere: what its
+    torn page would have held is counted, and no more.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - TAIL))
+    data = file.read(TAIL)
+    pages = list(_pages(data))
+    if not pages:
+        return _cut_off(declared, 1.0)
+    ends = {page.serial for page in pages if page.flags & LAST}
+    # Other streams, a video's for instance, may go on a little further.
+    last = pages[-1]
+    if last.serial in ends and last.position + last.size == len(data):
+        return Promise(declared, "exact", slack=0.035)
+    # Granules are in the codec's own units; set against the whole they give seconds.
+    second = last.granule / declared if declared and last.granule > 0 else 0.0
+    torn = _torn_granule(data, last)
+    if torn and second:
+        return _cut_off(declared, torn / second)
+    lengths = [
+        after.granule - before.granule
+        for before, after in pairwise(pages)
+        if after.serial == before.serial and after.granule > before.granule >= 0
+    ]
+    mean = sum(lengths) / len(lengths) / second if lengths and second else 1.0
+    return _cut_off(declared, mean)
+
+
+def _cut_off(declared: float | None, more: float) -> Promise:
+    until = (declared or 0.0) + more
+    return Promise(until, "estimated", reason=NO_END_MARK, until=until)
+
+
+def _torn_granule(data: bytes, last: Page) -> int:
+    """By how much a page whose header alone is left would have gone on; 0 for no such page."""
+    at = data.find(CAPTURE, last.position + last.size)
+    if at < 0 or at + 27 > len(data):
+        return 0
+    granule = int.from_bytes(data[at + 6 : at + 14], "little", signed=True)
+    serial = int.from_bytes(data[at + 14 : at + 18], "little")
+    # Pages last seconds at most; more is a header that was overwritten.
+    ahead = granule - last.granule
+    return ahead if serial == last.serial and 0 < ahead < MOST_AHEAD else 0
+
+
+def _pages(data: bytes) -> list[Page]:
+    found, at = [], data.find(CAPTURE)
+    while at >= 0:
+        page = page_at(data, at)
+        if page is not None:
+            found.append(page)
+        at = data.find(CAPTURE, at + (page.size if page else 1))
+    return found
+
+
+def _checksum(page: bytes) -> int:
+    """Ogg's CRC-32: zlib's polynomial, bits the other way round, no inversion."""
+    plain = page[:22] + bytes(4) + page[26:]
+    reflected = zlib.crc32(plain.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(reflected.to_bytes(4, "little").translate(REVERSED), "big")
