@@ -68,7 +68,11 @@ def start(
 
 
 def run(
-    folder: Path, *arguments: Argument, stdin: bytes | None = None, limit: float = 60, **options: Any
+    folder: Path,
+    *arguments: Argument,
+    stdin: bytes | None = None,
+    limit: float = 60,
+    **options: Any,
 ) -> Done:
     """The same, to its end. `stdin` is what it can read there."""
     if stdin is not None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.formats import FORMATS
 from tests.integration.transcribe.command import CLIP, SAID, clip, files, start, transcribe
-
 
 
 def test_stdin_is_read_to_its_end_and_called_stdin(tmp_path: Path) -> None:
@@ -158,20 +158,14 @@ HOSTILE = [
 
 
 def test_any_name_that_a_file_can_have_is_taken(tmp_path: Path) -> None:
-    sound = os.fsencode(tmp_path / "in")
-    os.mkdir(sound)
     for name in HOSTILE:
-        with open(os.path.join(sound, name), "wb") as file:
-            file.write(CLIP.read_bytes())
+        clip(tmp_path / "in" / os.fsdecode(name))
     done = transcribe(tmp_path / "in", "-f", "all", "-o", "../out", "--", *HOSTILE)
     assert done.code == 0, done.err
-    made = set(os.listdir(os.fsencode(tmp_path / "out")))
-    stems = {name.removesuffix(b".wav") or b".wav" for name in HOSTILE}
-    suffixes = (b".txt", b".srt", b".vtt", b".tsv", b".json", b".html")
-    assert made == {stem + suffix for stem in stems for suffix in suffixes}
-    odd = os.path.join(os.fsencode(tmp_path / "out"), b"undecodable \xff\xfe.json")
-    with open(odd, "rb") as file:
-        path = json.loads(file.read())["source"]["path"]
+    stems = {os.fsdecode(name.removesuffix(b".wav") or b".wav") for name in HOSTILE}
+    assert files(tmp_path / "out") == {f"{stem}.{form}" for stem in stems for form in FORMATS}
+    odd = tmp_path / "out" / os.fsdecode(b"undecodable \xff\xfe.json")
+    path = json.loads(odd.read_bytes())["source"]["path"]
     assert os.fsencode(path) == b"undecodable \xff\xfe.wav"
 
 
