@@ -13,21 +13,28 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.ogg import TAIL, begins_torn
 from parakeet_cli.errors import InputError
 
 # A playlist could otherwise make the decoder fetch addresses or open other files.
 LIBAV_OPTIONS = {"protocol_whitelist": "file"}
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
+LATEST_TORN = 60.0  # seconds; an Ogg stream that starts later was recorded from a broadcast
 AUDIO_STREAM_HINT = "--audio-stream N takes another one."
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A container with the audio stream that was chosen from it."""
+    """A container with the audio stream that was chosen from it.
+
+    `origin` is what its timestamps call zero, in seconds: where the first of its streams
+    starts, sound or picture.
+    """
 
     container: InputContainer
     stream: AudioStream
+    origin: float
 
 
 def check_readable(path: Path, name: str) -> None:
@@ -64,7 +71,18 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    return Opened(container, stream)
+    return Opened(container, stream, _origin(container, path))
+
+
+def _origin(container: InputContainer, path: Path) -> float:
+    if not container.start_time:  # it may be None, whatever PyAV's stubs say
+        return 0.0
+    start = container.start_time / av.time_base
+    if container.format.name == "ogg" and 0 < start < LATEST_TORN:
+        with path.open("rb") as file:
+            if begins_torn(file.read(TAIL)):
+                return 0.0
+    return start
 
 
 def _cannot_open(name: str, error: OSError) -> str:
