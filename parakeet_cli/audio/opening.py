@@ -13,6 +13,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.boxes import boxes
+from parakeet_cli.audio.mp4 import repaired
 from parakeet_cli.audio.ogg import TAIL, begins_torn
 from parakeet_cli.errors import InputError
 
@@ -99,9 +101,10 @@ def _cannot_open(name: str, error: OSError) -> str:
 
 
 def _open_container(path: Path, name: str) -> InputContainer:
+    # `file:` keeps names like `concat:x` or `http://x` from being taken for protocols.
+    source = repaired(path) or f"file:{path}"
     try:
-        # `file:` keeps names like `concat:x` or `http://x` from being taken for protocols.
-        container = av.open(f"file:{path}", metadata_errors="replace", options=LIBAV_OPTIONS)
+        container = av.open(source, metadata_errors="replace", options=LIBAV_OPTIONS)
     except av.FFmpegError as error:
         if lacks_index(path):
             raise InputError(
@@ -117,6 +120,7 @@ def _open_container(path: Path, name: str) -> InputContainer:
         raise InputError(
             f"{name} is a playlist, not a media file.", hint="Name the files that it lists."
         )
+    assert isinstance(container, InputContainer)
     return container
 
 
@@ -157,18 +161,7 @@ def _describe(stream: AudioStream) -> str:
 
 
 def lacks_index(path: Path) -> bool:
-    """Whether this is an MP4 family file (ISO 14496-12) whose `moov` box is not there."""
-    position, seen = 0, set[bytes]()
-    size = path.stat().st_size
+    """Whether this is an MP4 family file (ISO/IEC 14496-12) whose `moov` box isn't there."""
     with path.open("rb") as file:
-        while position + 8 <= size and len(seen) < 64:
-            file.seek(position)
-            header = file.read(16)
-            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
-            seen.add(kind)
-            if length == 1:  # the true length follows, in 64 bits
-                length = int.from_bytes(header[8:16], "big")
-            if length < 8:
-                break
-            position += length
+        seen = {box.kind for box in boxes(file, 0, path.stat().st_size)}
     return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen
