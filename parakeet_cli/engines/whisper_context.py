@@ -33,9 +33,9 @@ Decoded = tuple[Any, float, float, float]
 _PADDING = 1000
 _AT_LEAST = 1500
 
-# What faster-whisper takes for a failure (2.4 and -1.0), with some room before it.
+# What faster-whisper takes for a failure (2.4 and -1.0), with room before it: most speech comes out at -0.2 to -0.5.
 _REPETITIVE = 2.0
-_UNSURE = -0.8
+_UNSURE = -0.6
 
 
 class ShortContextWhisper(WhisperModel):  # type: ignore[misc]  # faster_whisper has no types
