@@ -16,7 +16,7 @@ from parakeet_cli.errors import ExitCode, ParakeetError
 
 def _with_hyphens(token: str) -> str:
     """`--output_dir` as `--output-dir`: the Whisper family's spelling is understood."""
-    return token.replace("_", "-") if token.startswith("--") else token
+    return token.replace("_", "-")
 
 
 class _Parakeet(TyperGroup):

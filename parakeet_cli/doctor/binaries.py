@@ -122,9 +122,14 @@ def _numpy(text: bytes) -> str:
 
 
 def arch_list(text: bytes) -> list[str]:
-    """torch's own list, TORCH_CUDA_ARCH_FLAGS: the longest run of architectures."""
+    """torch's own list, TORCH_CUDA_ARCH_FLAGS: the longest run of architectures.
+
+    Without a run of several, every architecture that is named.
+    """
     runs = [match[0].split() for match in ARCH_RUN.finditer(text)]
-    return [flag.decode() for flag in max(runs, key=len, default=[])]
+    longest = max(runs, key=len, default=[])
+    named = longest if len(longest) > 1 else dict.fromkeys(flag for run in runs for flag in run)
+    return [flag.decode() for flag in named]
 
 
 def fatbin_entries(data: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:

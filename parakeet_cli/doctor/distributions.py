@@ -54,22 +54,41 @@ def read(paths: tuple[str, ...]) -> Installed:
         except OSError as error:
             installed.unlisted.append(f"{folder}: {error.strerror or error}")
             continue
-        recorded = False
+        site = _Site(folder)
         for name in names:
             if name.startswith("~"):
                 installed.leftovers.append(Leftover(f"{folder}/{name}"))
             elif name.endswith(".dist-info"):
-                dist, compiled = _dist_info(folder, name)
-                installed.distributions.append(dist)
-                installed.compiled.extend(compiled)
-                recorded = True
+                installed.distributions.append(_dist_info(site, name))
             elif name.endswith(".egg-info"):
                 installed.distributions.append(_egg_info(folder, name))
             elif name == "pkg_resources":
                 installed.pkg_resources = installed.pkg_resources or _is_package(folder, name)
-        if recorded:
-            installed.compiled.extend(_unrecorded(folder, names, installed))
+        for path, package in {**site.beside, **site.recorded}.items():
+            installed.compiled.append(Compiled(f"{folder}/{path}", package))
+        installed.compiled.extend(_unrecorded(folder, names, installed))
     return installed
+
+
+@dataclass(slots=True)
+class _Site:
+    """One site folder while it is read: its listings, and who owns its compiled files."""
+
+    folder: str
+    listings: dict[str, set[str]] = field(default_factory=dict)
+    recorded: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, str] = field(default_factory=dict)  # in a package's folder, in no RECORD
+
+    def listing(self, parent: str) -> set[str]:
+        """A folder's names, asked for once: a stack has 50,000 files in 3,500 folders."""
+        there = self.listings.get(parent)
+        if there is None:
+            try:
+                there = set(os.listdir(f"{self.folder}/{parent}"))  # noqa: PTH208
+            except OSError:
+                there = set()
+            self.listings[parent] = there
+        return there
 
 
 def _is_package(folder: str, name: str) -> bool:
@@ -79,8 +98,8 @@ def _is_package(folder: str, name: str) -> bool:
 # dist-info
 
 
-def _dist_info(folder: str, entry: str) -> tuple[Distribution, list[Compiled]]:
-    info = f"{folder}/{entry}"
+def _dist_info(site: _Site, entry: str) -> Distribution:
+    info = f"{site.folder}/{entry}"
     stem_name, _, stem_version = entry.removesuffix(".dist-info").partition("-")
     record = _bytes(f"{info}/RECORD")
     metadata = _bytes(f"{info}/METADATA")
@@ -89,23 +108,19 @@ def _dist_info(folder: str, entry: str) -> tuple[Distribution, list[Compiled]]:
         name, version = stem_name, stem_version
     name = normal(name)
     missing: tuple[str, ...] = ()
-    compiled: list[Compiled] = []
     if isinstance(record, bytes):
-        missing, compiled = _record(folder, record, name)
+        missing = _record(site, record, name)
     installer = _bytes(f"{info}/INSTALLER")
-    return (
-        Distribution(
-            name=name,
-            version=version or None,
-            location=folder,
-            info=info,
-            requires=requires,
-            has_record=isinstance(record, bytes),
-            missing=missing,
-            problem=problem,
-            conda=isinstance(installer, bytes) and installer.strip() == b"conda",
-        ),
-        compiled,
+    return Distribution(
+        name=name,
+        version=version or None,
+        location=site.folder,
+        info=info,
+        requires=requires,
+        has_record=isinstance(record, bytes),
+        missing=missing,
+        problem=problem,
+        conda=isinstance(installer, bytes) and installer.strip() == b"conda",
     )
 
 
@@ -151,14 +166,10 @@ def _bytes(path: str) -> bytes | OSError:
 # RECORD
 
 
-def _record(folder: str, record: bytes, package: str) -> tuple[tuple[str, ...], list[Compiled]]:
-    """The listed files that are gone, and the compiled ones that are there.
-
-    Folders are listed once each instead of asking for every file: a stack has 50,000.
-    """
-    folders: dict[str, set[str]] = {}
+def _record(site: _Site, record: bytes, package: str) -> tuple[str, ...]:
+    """The listed files that are gone; the compiled ones that are there go to the site."""
     missing: list[str] = []
-    compiled: list[Compiled] = []
+    parents: set[str] = set()
     for line in record.decode("utf-8", errors="replace").splitlines():
         path = line.rsplit(",", 2)[0]
         if not path.endswith(READ) and ".so." not in path:
@@ -168,21 +179,17 @@ def _record(folder: str, record: bytes, package: str) -> tuple[tuple[str, ...], 
         if path.startswith("/"):
             continue
         parent, _, name = path.rpartition("/")
-        there = folders.get(parent)
-        if there is None:
-            there = folders[parent] = _listing(f"{folder}/{parent}" if parent else folder)
-        if name not in there:
+        if name not in site.listing(parent):
             missing.append(path)
         elif ".so" in name:
-            compiled.append(Compiled(f"{folder}/{path}", package))
-    return tuple(missing), compiled
-
-
-def _listing(folder: str) -> set[str]:
-    try:
-        return set(os.listdir(folder))  # noqa: PTH208
-    except OSError:
-        return set()
+            site.recorded[path] = package
+        parents.add(parent)
+    # What lies in a package's folder is imported whether RECORD lists it or not.
+    for parent in parents - {""}:
+        for name in site.listing(parent):
+            if name.endswith(".so") or ".so." in name:
+                site.beside.setdefault(f"{parent}/{name}", package)
+    return tuple(missing)
 
 
 def _unrecorded(folder: str, names: list[str], installed: Installed) -> Iterator[Compiled]:

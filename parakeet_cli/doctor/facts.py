@@ -38,7 +38,6 @@ class PthFile:
 
     path: str
     dangling: tuple[str, ...] = ()  # folders that are not there
-    code_lines: int = 0  # lines Python would execute at start; read, never executed
     problem: str = ""  # why it could not be read
 
 
@@ -120,8 +119,7 @@ class Binaries:
     numpy: tuple[NumpyAbi, ...] = ()
     kernels: tuple[Kernels, ...] = ()
     unreadable: tuple[str, ...] = ()
-    scanned: int = 0
-    seen: int = 0
+    seen: int = 0  # compiled files in the site folders
     cache_problem: str = ""
 
 

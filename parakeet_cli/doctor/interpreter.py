@@ -228,13 +228,16 @@ def _assemble(
 ) -> Interpreter:
     """Puts the folders in import order: PYTHONPATH, the user site, the site folders.
 
-    After each site folder come the folders its `.pth` files name, as `site` does it.
+    A virtual environment's own folder comes before the user site, which it takes part in
+    only where it inherits its base. After each folder come those its `.pth` files name.
     """
+    own, others = (sites[:1], sites[1:]) if kind == "venv" else ([], sites)
+    ordered = [*own, *([user] if user else []), *others]
     entries = environment.get("PYTHONPATH", "").split(os.pathsep)
     python_path = tuple(entry for entry in entries if entry and Path(entry).is_dir())
     paths: dict[str, None] = dict.fromkeys(python_path)
     pth_files: list[PthFile] = []
-    for site in ([user] if user else []) + sites:
+    for site in ordered:
         if not site.is_dir():
             continue
         paths[str(site)] = None
@@ -257,7 +260,7 @@ def _assemble(
 
 
 def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
-    """Each `.pth` file with the folders it adds. Its `import` lines are counted, not run."""
+    """Each `.pth` file with the folders it adds. Its `import` lines are passed over."""
     for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):  # noqa: PTH208
         path = site / name
         try:
@@ -267,13 +270,9 @@ def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
             continue
         added: list[str] = []
         dangling: list[str] = []
-        code = 0
         for line in (line.strip() for line in text.splitlines()):
-            if not line or line.startswith("#"):
-                continue
-            if line.startswith(("import ", "import\t")):
-                code += 1
+            if not line or line.startswith(("#", "import ", "import\t")):
                 continue
             folder = os.path.normpath(site / line)
             (added if os.path.exists(folder) else dangling).append(folder)  # noqa: PTH110
-        yield PthFile(str(path), tuple(dangling), code), [p for p in added if Path(p).is_dir()]
+        yield PthFile(str(path), tuple(dangling)), [p for p in added if Path(p).is_dir()]

@@ -135,7 +135,7 @@ def _from_hub(asked: str, *, offline: bool, progress: bool) -> ModelFolder:
         )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not progress:
         disable_progress_bars()

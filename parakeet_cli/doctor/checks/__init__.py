@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from parakeet_cli.doctor.checks import gpu, integrity, nemo, pins, probes, surroundings
+from parakeet_cli.doctor.checks import driver, gpu, integrity, nemo, pins, probes, surroundings
 from parakeet_cli.doctor.checks.combinations import joined
 from parakeet_cli.doctor.checks.common import Judge
 from parakeet_cli.doctor.checks.pins import pin_check
@@ -36,8 +36,8 @@ CHECKS: dict[str, Check] = {
     "torch-installed": Check("torch is there, whole, within bounds", pins.torch_installed),
     "torch-arch": Check("torch has kernels for every GPU", gpu.torch_arch),
     "torch-family": Check("torchvision and torchaudio suit torch", gpu.torch_family),
-    "cuda-driver": Check("the driver serves the GPU and torch's CUDA", gpu.cuda_driver),
-    "cuda-toolkit": Check("conda's CUDA toolkit suits torch", gpu.cuda_toolkit),
+    "cuda-driver": Check("the driver serves the GPU and torch's CUDA", driver.cuda_driver),
+    "cuda-toolkit": Check("conda's CUDA toolkit suits torch", driver.cuda_toolkit),
     "fsspec-pin": Check("fsspec is within the stack's bounds", pin_check("fsspec-pin")),
     "numba-pin": Check("Numba is within the stack's bounds", pin_check("numba-pin")),
     "librosa-pin": Check("librosa is within the stack's bounds", pin_check("librosa-pin")),
@@ -83,7 +83,13 @@ def _one(id_: str, facts: Facts, stack: Stack) -> Finding:
     try:
         return joined(check.judge(facts, stack), facts)
     except Unknown as unknown:
-        return Finding(id_, Status.UNKNOWN, str(unknown), why="What can't be read can't pass.")
+        return Finding(
+            id_,
+            Status.UNKNOWN,
+            str(unknown),
+            why="What can't be read can't pass.",
+            remedy=f"parakeet doctor --verbose --only {id_}",
+        )
     except Exception as error:
         return Finding(
             id_,

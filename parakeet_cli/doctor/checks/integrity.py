@@ -164,6 +164,11 @@ def _listed_all(facts: Facts) -> None:
         raise Unknown(f"a site folder can't be listed: {facts.unlisted[0]}")
 
 
+def _found(facts: Facts, name: str) -> str:
+    dist = facts.installed(name)
+    return dist.location if dist else ""
+
+
 def _same(one: str, other: str) -> bool:
     try:
         return Version(one).public == Version(other).public
@@ -234,10 +239,12 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
         return Finding(check, Status.OK, "this interpreter takes nothing from a user site")
     _listed_all(facts)
     inside = {dist.name: dist for dist in facts.distributions if dist.location == folder}
+    paths = facts.interpreter.paths
+    behind = paths[paths.index(folder) + 1 :] if folder in paths else ()
     shadowed = [
         (inside[dist.name], dist)
         for dist in facts.distributions
-        if dist.location != folder and dist.name in inside
+        if dist.location in behind and dist.name in inside
     ]
     why = "The user site comes first on the path: its packages hide the environment's own."
     source = "https://github.com/conda-forge/python-feedstock/issues/171"
@@ -262,7 +269,7 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
             remedy,
             source,
         )
-    pinned = sorted(name for name in inside if stack.pin(name))
+    pinned = sorted(name for name in inside if stack.pin(name) and _found(facts, name) == folder)
     if pinned:
         return Finding(
             check,

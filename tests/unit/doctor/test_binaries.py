@@ -75,6 +75,7 @@ def test_the_numpy_an_extension_was_built_for_is_in_its_text(
         ),
         (b"needs sm_90 or so\0sm_75 sm_80 compute_80\0", ["sm_75", "sm_80", "compute_80"]),
         (b"\0sm_90a\0", ["sm_90a"]),
+        (b"\0sm_80\0sm_90\0sm_80\0", ["sm_80", "sm_90"]),
         (b"a mechanism_x and sm_ alone", []),
         (b"", []),
     ],

@@ -151,7 +151,7 @@ CASES: dict[str, dict[str, Facts]] = {
     "user-site": {
         "ok": WELL,
         "fail": replace(
-            interpreter(user_site="/home/u/site"),
+            interpreter(user_site="/home/u/site", paths=("/home/u/site", SITE)),
             distributions=(dist("numpy", "2.4.6", location="/home/u/site"), *WELL.distributions),
         ),
         "warn": replace(

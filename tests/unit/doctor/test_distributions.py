@@ -107,6 +107,16 @@ def test_a_distribution_without_record_keeps_its_compiled_files(env: OnDisk) -> 
     assert [c.package for c in installed.compiled] == ["scipy"]
 
 
+def test_a_compiled_file_that_no_record_lists_is_found_beside_those_that_it_does(
+    env: OnDisk,
+) -> None:
+    env.install("a", "1.0", files={"a/__init__.py": "", "shared/a.so": b"x"})
+    env.install("b", "1.0", files={"shared/b.so": b"x"})
+    (env.site / "a" / "stray.so").write_bytes(b"x")
+    found = {(Path(c.path).name, c.package) for c in read(env).compiled}
+    assert found == {("a.so", "a"), ("b.so", "b"), ("stray.so", "a")}
+
+
 def test_leftovers_and_twins_are_seen(env: OnDisk) -> None:
     env.install("numpy", "1.26.4")
     env.install("numpy", "2.4.6")

@@ -153,7 +153,6 @@ def test_pth_files_add_folders_and_their_code_is_not_run(env: OnDisk, tmp_path: 
     found = interpreter.read(env.python, NO_VARIABLES)
     assert found.paths == (str(env.site), f"{tmp_path}/extra", str(env.site / "inner"))
     assert found.pth_files[0].dangling == ("/gone",)
-    assert found.pth_files[0].code_lines == 1
     assert not canary.exists()
 
 
@@ -193,6 +192,26 @@ def test_a_virtual_environment_that_inherits_sees_its_base(env: OnDisk) -> None:
     found = interpreter.read(env.python, NO_VARIABLES)
     base = interpreter.read(Path(os.path.realpath(sys.executable)), NO_VARIABLES)
     assert found.paths == (str(env.site), *base.paths)
+
+
+def test_the_user_site_stands_where_the_interpreter_puts_it(tmp_path: Path) -> None:
+    """In a virtual environment that inherits: after its own folder, before its base's."""
+    env = tmp_path / "v"
+    command = [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(env)]
+    subprocess.run(command, check=True)
+    user = tmp_path / "home/.local/lib/python3.11/site-packages"
+    user.mkdir(parents=True)
+    variables = {"HOME": str(tmp_path / "home")}
+    said = subprocess.run(
+        [env / "bin/python", "-c", "import sys; print([p for p in sys.path if 'packages' in p])"],
+        capture_output=True,
+        text=True,
+        env=variables,
+        check=True,
+    ).stdout
+    found = interpreter.read(env / "bin/python", variables)
+    assert found.user_site == str(user)
+    assert str(list(found.paths)) == said.strip()
 
 
 def test_it_agrees_with_what_the_interpreter_itself_says(tmp_path: Path) -> None:
