@@ -129,16 +129,13 @@ def _merged(context: typer.Context, **given: Any) -> dict[str, Any]:
 
 def _request(given: dict[str, Any]) -> Request:
     """Options and settings as what the doctor is asked."""
-    import shlex
-
     from parakeet_cli.config import load_settings
     from parakeet_cli.doctor.diagnose import Request
 
     settings = load_settings({}, config=given.get("config"))
     for warning in settings.warnings:
         console.note(f"Warning: {warning}")
-    again = ["parakeet", "doctor", "--fix"]
-    again += ["--python", given["python"]] if given.get("python") else []
+    again = ["--python", given["python"]] if given["python"] else []
     again += ["--stack", given["stack"]] if given.get("stack") else []
     mock = settings.origins.get("engine", "the configuration")
     return Request(
@@ -148,5 +145,5 @@ def _request(given: dict[str, Any]) -> Request:
         skip=given.get("skip", ()),
         deep=given.get("deep", False),
         mock=f"the mock engine is selected ({mock})" if settings.engine == "mock" else None,
-        repair=shlex.join(again),
+        options=tuple(again),
     )

@@ -24,7 +24,7 @@ class Request:
     skip: Collection[str] = ()
     deep: bool = False
     mock: str | None = None
-    repair: str = "parakeet doctor --fix"
+    options: tuple[str, ...] = ()  # to be repeated in what people are told to type
     environment: Mapping[str, str] | None = None
     cache_folder: Path | None = None
 
@@ -49,7 +49,7 @@ def examine(request: Request) -> tuple[Facts, Stack]:
         environment=request.environment,
         cache_folder=request.cache_folder,
         mock=request.mock,
-        repair=request.repair,
+        options=request.options,
     )
     nemo = facts.installed(NEMO)
     return facts, judged_by(nemo.version if nemo else None, request.stack)
@@ -78,6 +78,7 @@ def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagn
         findings=findings,
         stages=() if facts.mock else tuple(_rows(facts, stack, findings)),
         notes=tuple(notes),
+        deeper=facts.doctor("--deep"),
     )
 
 

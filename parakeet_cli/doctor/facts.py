@@ -7,6 +7,7 @@ that asks for it ends as `unknown`, never as a pass.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -234,7 +235,21 @@ class Facts:
     lib_folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: Probes | None = None  # None unless --deep
     mock: str | None = None  # why mock speech recognition is selected
-    repair: str = "parakeet doctor --fix"  # what to type to repair this very interpreter
+    options: tuple[str, ...] = ()  # of this run, to be repeated: --python PATH
+
+    def doctor(self, *options: str) -> str:
+        """What to type to have the doctor look at this very interpreter."""
+        return shlex.join(["parakeet", "doctor", *options, *self.options])
+
+    @property
+    def repair(self) -> str:
+        """What to type to repair it. A base Python is never changed: it makes one of its own."""
+        target = self.interpreter
+        if target.kind not in ("base", "conda-base") or target.problem:
+            return self.doctor("--fix")
+        new = "parakeet-ml"
+        fresh = shlex.join([target.executable, "-m", "venv", new])
+        return f"{fresh} && parakeet doctor --fix --python {new}/bin/python"
 
     def installed(self, name: str) -> Distribution | None:
         """The distribution that an import of it would find: the first on the path."""

@@ -76,6 +76,7 @@ class Diagnosis:
     stack: str
     findings: tuple[Finding, ...]
     stages: tuple[StageRows, ...] = ()
+    deeper: str = "parakeet doctor --deep"
     notes: tuple[str, ...] = ()  # what went wrong beside the diagnosis: an unwritable cache
 
     @property

@@ -5,14 +5,13 @@ in the target, and a section that can't be read never takes the others with it.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from parakeet_cli.doctor import binaries, distributions, interpreter, libraries, machine, torchbuild
 from parakeet_cli.doctor import gpu as gpus
-from parakeet_cli.doctor.facts import Facts, Interpreter, NotKnown
+from parakeet_cli.doctor.facts import Facts, NotKnown
 from parakeet_cli.doctor.scancache import ScanCache
 
 T = TypeVar("T")
@@ -25,7 +24,7 @@ def gather(
     root: Path = Path("/"),
     cache_folder: Path | None = None,
     mock: str | None = None,
-    repair: str = "parakeet doctor --fix",
+    options: tuple[str, ...] = (),
 ) -> Facts:
     """Everything that is known of the interpreter without running anything in it.
 
@@ -59,17 +58,8 @@ def gather(
         environment=machine.variables(env),
         lib_folders=libraries.shadowing(env),
         mock=mock,
-        repair=_repair(target, repair),
+        options=options,
     )
-
-
-def _repair(target: Interpreter, repair: str) -> str:
-    """What to type: a base Python is never changed, so it gets an environment first."""
-    if target.kind not in ("base", "conda-base") or target.problem:
-        return repair
-    new = "parakeet-ml"
-    fresh = shlex.join([target.executable, "-m", "venv", new])
-    return f"{fresh} && parakeet doctor --fix --python {new}/bin/python"
 
 
 def _section(read: Callable[[], T]) -> T | NotKnown:

@@ -181,7 +181,7 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     command = next_command(diagnosis)
     if not command and diagnosis.healthy and counts[Status.OK]:
         deep = any(f.id == "import-probe" and f.status is Status.OK for f in diagnosis.findings)
-        command = "parakeet transcribe FILE" if deep else "parakeet doctor --deep"
+        command = "parakeet transcribe FILE" if deep else diagnosis.deeper
     if command:
         yield f"Next: {style.paint(command, '1')}"
 

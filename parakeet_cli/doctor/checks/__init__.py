@@ -88,7 +88,7 @@ def _one(id_: str, facts: Facts, stack: Stack) -> Finding:
             Status.UNKNOWN,
             str(unknown),
             why="What can't be read can't pass.",
-            remedy=f"parakeet doctor --verbose --only {id_}",
+            remedy=facts.doctor("--verbose", "--only", id_),
         )
     except Exception as error:
         return Finding(

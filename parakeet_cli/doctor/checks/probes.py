@@ -7,7 +7,7 @@ from parakeet_cli.doctor.facts import Facts, ProbeResult, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
 from parakeet_cli.doctor.stack import Stack
 
-NOT_ASKED = "not tried: parakeet doctor --deep"
+NOT_ASKED = "not tried without --deep"
 
 
 def import_probe(facts: Facts, stack: Stack) -> Finding:
