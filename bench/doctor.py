@@ -2,8 +2,10 @@
 
     python bench/doctor.py PYTHON [--rounds N]
 
-PYTHON is the interpreter of a healthy environment to look at: the stack itself. Both are
-warm, the first rounds are not counted. nvidia-smi is left out, by a PATH without it. The
+PYTHON is the interpreter of a healthy environment to look at: the stack itself. The pip is
+the one beside the tool, started as `pip --python` starts it but once, not twice: old ones,
+as a virtual environment brings them, take several times as long. Both are warm, the first
+rounds are not counted. nvidia-smi is left out, by a PATH without it. The
 first look ever at an environment, with nothing in the cache of scanned files, is timed
 apart.
 """
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 
 from measure import in_turn, machine, spread
@@ -33,7 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     os.environ["PATH"] = str(Path(sys.executable).parent)
     doctor = [sys.executable, "-m", "parakeet_cli", "doctor", "--python", options.python]
-    check = [options.python, "-m", "pip", "check"]
+    runner = Path(import_module("pip").__path__[0]) / "__pip-runner__.py"
+    check = [options.python, str(runner), "check"]
     runs = in_turn({"parakeet doctor": doctor, "pip check": check}, options.rounds, warmup=2)
     shares = runs["parakeet doctor"].against(runs["pip check"])
     print(machine())
