@@ -49,8 +49,8 @@ def pool() -> Iterator[Pool]:
 def heard(path: Path, pool: Pool) -> Heard:
     with IsolatedMedia(Request(str(path), path.name, None, None, WHOLE), pool) as media:
         blocks = list(media)
-    samples = [block.samples for block in blocks]
-    return Heard(np.concatenate(samples) if samples else np.zeros(0), media.accounting)
+    nothing = np.zeros(0, np.float32)
+    return Heard(np.concatenate([nothing, *(one.samples for one in blocks)]), media.accounting)
 
 
 def complaint(kind: str, whole: Heard, one: Heard, change: Mutation) -> str | None:
