@@ -2,57 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.transcript import EngineInfo, Segment
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of one source, no longer than the engine's window.
+class EngineOptions:
+    """What a user can ask of any engine; an engine refuses what it can't honour."""
 
-    `samples` are mono float32 in [-1, 1] at 16 kHz, shape (n,); `start` is where they
-    lie on the source's clock, in seconds. `last` marks the end of the source.
-    """
-
-    samples: NDArray[np.float32]
-    start: float
-    source: str = ""
-    last: bool = False
-
-    @property
-    def duration(self) -> float:
-        return len(self.samples) / 16_000
+    model: str | None = None  # an alias, a hub id or a path; None is the engine's own
+    device: str = "auto"  # auto, cpu, cuda, cuda:N
+    language: str | None = None  # ISO 639-1; None is detected, or the model's only one
+    beam_size: int = 5
+    threads: int | None = None  # None is every core this process may use
+    offline: bool = False
+    progress: bool = False  # whether a download may draw a bar on stderr
+    ml_python: str | None = None  # the ML interpreter; None is the one that runs the tool
 
     @property
-    def end(self) -> float:
-        return self.start + self.duration
+    def cores(self) -> int:
+        if self.threads:
+            return self.threads
+        if hasattr(os, "sched_getaffinity"):  # Linux: the cores this process was given
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an engine made of one chunk: segments in order, on the source's clock."""
+
+    segments: tuple[Segment, ...]
+    language: str | None = None
 
 
 class Engine(Protocol):
-    """Speech to text, one chunk at a time; `transcribe` may be called from many threads.
+    """Speech to text, one chunk at a time.
 
-    `window` is the longest chunk in seconds; `lanes` how many chunks it works on at
-    once; `hears_silence` is true for an engine that wants all of the sound rather than
-    the speech in it.
+    Making one is cheap and says whether it can work here at all (EngineUnavailable);
+    `load` does the heavy part. `transcribe` may be called from as many threads as there
+    are `lanes`.
     """
 
-    info: EngineInfo
-    window: float
-    lanes: int
-    hears_silence: bool
+    @property
+    def info(self) -> EngineInfo: ...
 
-    def transcribe(self, chunk: Chunk, *, words: bool) -> tuple[Segment, ...]:
-        """Segments on the source's clock, in order.
+    @property
+    def window(self) -> float:
+        """The longest chunk it takes, in seconds."""
+        ...
 
-        With `words`, each has its words with their times. Raises EngineError.
-        """
+    @property
+    def lanes(self) -> int:
+        """How many chunks it works on at once."""
+        ...
+
+    @property
+    def hears_silence(self) -> bool:
+        """Whether it wants all of the sound rather than the speech in it."""
+        ...
+
+    def load(self) -> None:
+        """Bring the model into memory; raises EngineUnavailable."""
+        ...
+
+    def transcribe(self, chunk: Chunk) -> Heard:
+        """Text with words and times for one chunk; raises EngineError."""
         ...
 
     def close(self) -> None:
         """Free the model; the engine is not used again."""
         ...
+
+
+def placed(chunk: Chunk, segments: list[Segment]) -> tuple[Segment, ...]:
+    """Segments timed from the chunk's start, put on the source's clock."""
+    return tuple(_placed(chunk, segment) for segment in segments)
+
+
+def _placed(chunk: Chunk, segment: Segment) -> Segment:
+    words = tuple(
+        replace(
+            word,
+            start=chunk.on_clock(word.start, near=(word.start + word.end) / 2),
+            end=chunk.on_clock(word.end, near=(word.start + word.end) / 2),
+        )
+        for word in segment.words
+    )
+    if words:
+        return replace(segment, start=words[0].start, end=words[-1].end, words=words)
+    return replace(segment, start=chunk.on_clock(segment.start), end=chunk.on_clock(segment.end))

@@ -1,5 +1,50 @@
 """Transcript to text: one file a format, one table.
 
-Each format is a `Format`: a suffix, a line of help and a function from a
-`Transcript` and a `Shape` to text. Adding one is a file here and a row in FORMATS.
+Each row of FORMATS names the module here whose `pieces(transcript, shape)` writes the
+format; it is imported when the format is first written. Adding a format is a module and
+a row.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from parakeet_cli.errors import UsageError
+from parakeet_cli.formats.base import Format, Shape, encode
+
+__all__ = ["ALL", "FORMATS", "Format", "Shape", "encode", "expand_formats"]
+
+ALL = "all"
+
+FORMATS: dict[str, Format] = {
+    row.name: row
+    for row in (
+        Format("txt", ".txt", "plain text, one line a segment", "to_txt"),
+        Format("srt", ".srt", "SubRip subtitles", "to_srt"),
+        Format("vtt", ".vtt", "WebVTT subtitles, for browsers", "to_vtt"),
+        Format("tsv", ".tsv", "start, end (milliseconds) and text", "to_tsv"),
+        Format("json", ".json", "everything: words, times, confidence, losses", "to_json"),
+        Format("html", ".html", "one page to read, hear and search", "to_html", needs_sound=True),
+    )
+}
+
+
+def expand_formats(names: Iterable[str]) -> tuple[Format, ...]:
+    """The named formats in the order first asked for, each once; `all` is every one.
+
+    A name may hold several, separated by commas. Raises UsageError for an unknown one.
+    """
+    chosen: dict[str, Format] = {}
+    for name in (
+        part.strip().lower().removeprefix(".") for each in names for part in each.split(",")
+    ):
+        if name == ALL:
+            chosen |= {key: row for key, row in FORMATS.items() if key not in chosen}
+        elif name in FORMATS:
+            chosen.setdefault(name, FORMATS[name])
+        else:
+            raise UsageError(
+                f"There is no format {name!r}.",
+                hint=f"The formats are {', '.join(FORMATS)} and {ALL}.",
+            )
+    return tuple(chosen.values())

@@ -1,0 +1,48 @@
+# `make check` is what CI runs. VENV names another environment than the checkout's own.
+VENV ?= .venv
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+bin := $(VENV)/bin
+shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
+
+.PHONY: help setup check lint types contracts shell test bench soak snapshots
+.NOTPARALLEL:
+
+help:
+	@echo "make setup      the environment .venv, with the tools of the checks"
+	@echo "make check      every check, then every test: what CI runs"
+	@echo "make test       the tests alone (PYTEST_ARGS='-k subtitles')"
+	@echo "make snapshots  write the --help snapshots anew"
+	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
+	@echo "make soak       the long seeded runs"
+
+setup:
+	@scripts/install-system-packages.sh --tests
+	@scripts/setup.sh --dev
+
+check: lint types contracts shell test
+
+lint:
+	@$(bin)/ruff check --quiet .
+	@$(bin)/ruff format --quiet --check .
+
+types:
+	@$(bin)/mypy --no-error-summary
+
+contracts:
+	@$(bin)/lint-imports --no-logo
+
+shell:
+	@shellcheck $(shell_scripts)
+
+test:
+	@$(bin)/python -m pytest $(PYTEST_ARGS)
+
+snapshots:
+	@PARAKEET_UPDATE_SNAPSHOTS=1 $(bin)/python -m pytest -q tests/cli
+
+bench:
+	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
+
+soak:
+	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)

@@ -1,0 +1,72 @@
+"""Whole commands, run in turn, and what they took: wall seconds and peak memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Runs:
+    """Every run of one command. Seconds are wall clock; memory is the peak RSS in MiB."""
+
+    seconds: list[float] = field(default_factory=list)
+    mebibytes: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def against(self, other: Runs) -> list[float]:
+        """This one's time by the other's, pair by pair: a drifting machine drifts in both."""
+        return [a / b for a, b in zip(self.seconds, other.seconds, strict=True)]
+
+
+def in_turn(
+    commands: Mapping[str, Sequence[str]], rounds: int, *, warmup: int = 1
+) -> dict[str, Runs]:
+    """Run each command once a round, in turn; rounds of warming up are not counted."""
+    results = {name: Runs() for name in commands}
+    for number in range(-warmup, rounds):
+        for name, command in commands.items():
+            seconds, memory = _once(command)
+            if number >= 0:
+                results[name].seconds.append(seconds)
+                results[name].mebibytes.append(memory)
+            print(f"  {name}: {seconds:.2f} s", file=sys.stderr, flush=True)
+    return results
+
+
+def _once(command: Sequence[str]) -> tuple[float, float]:
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)[:200]} ended with {process.returncode}:\n{said.decode()}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median with the least and the greatest."""
+    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def machine() -> str:
+    """The processor, how many cores this process may use, and the Python."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")  # Linux has the model's name, platform has not
+    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
+        if line.startswith("model name"):
+            name = line.partition(":")[2].strip()
+    return f"{name}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"

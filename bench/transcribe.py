@@ -1,0 +1,141 @@
+"""`parakeet transcribe` against the bare engine and a peer command, in turn, in one run.
+
+    python bench/transcribe.py [--rounds N] [--write docs/benchmarks.md]
+
+Same model folder, same beam, same cores. The peer, whisper-ctranslate2, is installed in
+an environment of its own below bench-data/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import venv
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+from measure import Runs, in_turn, machine, spread
+
+from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.whisper_model import find_model
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "bench-data"
+PEER = "whisper-ctranslate2==0.5.8"
+CLIPS = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
+    parser.add_argument("--clips", type=int, default=CLIPS, help="short clips (default 100)")
+    parser.add_argument("--write", type=Path, help="replace the table in this file")
+    options = parser.parse_args()
+    joined, clips = _make_clips(options.clips)
+    commands = _commands()
+    print("44 s in one file", file=sys.stderr)
+    one = in_turn({name: make([joined]) for name, make in commands.items()}, options.rounds)
+    print(f"{len(clips)} short clips", file=sys.stderr)
+    many = in_turn({name: make(clips) for name, make in commands.items()}, options.rounds, warmup=0)
+    table = _table(one, many, len(clips))
+    print(table)
+    if options.write:
+        _write(options.write, table)
+
+
+def _make_clips(count: int) -> tuple[Path, list[Path]]:
+    """All samples joined, and that many short ones: the samples over and over."""
+    samples = sorted((ROOT / "samples").rglob("*.wav"))
+    folder = DATA / "clips"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    joined = DATA / "joined.wav"
+    with wave.open(str(joined), "wb") as out:
+        out.setparams((1, 2, 16000, 0, "NONE", ""))
+        for sample in samples:
+            with wave.open(str(sample), "rb") as source:
+                out.writeframes(source.readframes(source.getnframes()))
+    clips = []
+    for number in range(count):
+        clip = folder / f"clip-{number:03}.wav"
+        shutil.copy(samples[number % len(samples)], clip)
+        clips.append(clip)
+    return joined, clips
+
+
+def _commands() -> dict[str, Callable[[list[Path]], list[str]]]:
+    """A command line for each contender, made from the files it shall transcribe."""
+    model = str(find_model(None, offline=True).path)
+    threads = str(EngineOptions().cores)
+    peer = _peer()
+    out = DATA / "out"
+
+    def ours(files: list[Path]) -> list[str]:
+        base = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet", "--threads", threads]
+        return [*base, "-f", "txt", "-o", str(out), "--overwrite", *map(str, files)]
+
+    def bare(files: list[Path]) -> list[str]:
+        return [sys.executable, str(ROOT / "bench" / "bare.py"), model, threads, *map(str, files)]
+
+    def theirs(files: list[Path]) -> list[str]:
+        base = [str(peer), "--model_directory", model, "--device", "cpu", "--compute_type", "int8"]
+        base += [
+            "--threads",
+            threads,
+            "--beam_size",
+            "5",
+            "--language",
+            "en",
+            "--vad_filter",
+            "True",
+        ]
+        return [*base, "-f", "txt", "-o", str(out), *map(str, files)]
+
+    return {"parakeet": ours, "bare faster-whisper": bare, PEER.replace("==", " "): theirs}
+
+
+def _peer() -> Path:
+    """The peer's command, installed on the first run."""
+    folder = DATA / "peer"
+    command = folder / "bin" / "whisper-ctranslate2"
+    if not command.exists():
+        venv.create(folder, with_pip=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", PEER]
+        subprocess.run(pip, check=True)
+    return command
+
+
+def _table(one: dict[str, Runs], many: dict[str, Runs], clips: int) -> str:
+    lines = [
+        f"Machine: {machine()}. Medians of whole commands, model load included; the ratio is",
+        "parakeet's time by the other's, pair by pair (median, least and greatest).",
+        "",
+        "| what | command | seconds | peak memory, MiB | parakeet ÷ this |",
+        "|---|---|---|---|---|",
+    ]
+    for what, runs in (("44 s in one file", one), (f"{clips} short clips", many)):
+        ours = runs["parakeet"]
+        for name, these in runs.items():
+            ratio = "" if these is ours else spread(ours.against(these))
+            memory = max(these.mebibytes)
+            lines.append(f"| {what} | {name} | {these.median:.2f} | {memory:.0f} | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
+def _write(path: Path, table: str) -> None:
+    begin, end = "<!-- transcribe -->\n", "<!-- /transcribe -->\n"
+    text = path.read_text(encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        sys.exit(f"{path} has no place for the table ({begin.strip()} ... {end.strip()}).")
+    path.write_text(f"{before}{begin}{table}{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The entry point: `parakeet`, and `python -m parakeet_cli`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    from parakeet_cli.console import prepare_streams
+    from parakeet_cli.errors import ExitCode
+
+    prepare_streams()
+    try:
+        from parakeet_cli.cli.app import app
+
+        code = app(standalone_mode=False)
+    except BrokenPipeError:
+        # Whoever read stdout has gone, as in `parakeet ... | head`. Python would complain
+        # once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    except KeyboardInterrupt:  # before the command could take it
+        code = ExitCode.INTERRUPTED
+    if code == ExitCode.INTERRUPTED:
+        # Chunks still in work would hold the process up for seconds; nothing waits for them.
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""How several files ended, as a table; what failed, last and with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from parakeet_cli import console
+from parakeet_cli.transcript import FileResult, Status
+
+_STYLES = {
+    Status.OK: "green",
+    Status.SKIPPED: "dim",
+    Status.PARTIAL: "yellow",
+    Status.FAILED: "red",
+}
+_TABLE_AT_MOST = 50  # rows: beyond, only the counts are read
+
+
+def show_summary(results: Sequence[FileResult], *, many: bool) -> None:
+    """Nothing for one file that ended well."""
+    if many:
+        shown = console.is_terminal() and not console.verbosity().quiet
+        if shown and len(results) <= _TABLE_AT_MOST:
+            _show_table(results)
+        counts = Counter(result.status for result in results)
+        said = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+        console.info(f"{len(results)} files: {said}.")
+    for result in results:
+        if result.status is Status.PARTIAL:
+            _show_reason("Partial", result)
+    for result in results:
+        if result.status is Status.FAILED:
+            _show_reason("Failed", result)
+
+
+def _show_reason(word: str, result: FileResult) -> None:
+    style = _STYLES[result.status]
+    name, reason = console.shown_name(result.source), console.shown_name(result.reason or "")
+    said = reason if name in reason else f"{name}: {reason}"
+    console.note(f"{word}: {said}", style=style)
+    if result.hint:
+        console.note(f"  {result.hint}")
+
+
+def _show_table(results: Sequence[FileResult]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    rich = console.rich_console()
+    table = Table(box=box.SIMPLE_HEAD, safe_box=True, pad_edge=False)
+    table.add_column("File", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column("Length", justify="right", no_wrap=True)
+    table.add_column("Lost", justify="right", no_wrap=True)
+    table.add_column("Result", no_wrap=True)
+    for result in results:
+        transcript = result.transcript
+        length = console.clock(transcript.source.duration) if transcript else "-"
+        lost = transcript.accounting.lost_seconds if transcript else 0.0
+        table.add_row(
+            console.shown_name(result.source),
+            length,
+            f"{lost:.1f} s" if lost else "-",
+            str(result.status),
+            style=_STYLES[result.status],
+        )
+    rich.print(table)

@@ -1,0 +1,180 @@
+"""`parakeet transcribe FILE...`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parakeet_cli.cli import options
+from parakeet_cli.formats import ALL, FORMATS
+
+OUTPUT = "Output"
+SUBTITLES = "Subtitles"
+SOUND = "Sound"
+
+
+def transcribe(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Media files, folders, quoted globs, NeMo manifests (.jsonl), or - for stdin.",
+            show_default=False,
+        ),
+    ],
+    output_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output-format",
+            "-f",
+            metavar="FORMAT",
+            help=f"{', '.join(FORMATS)} or {ALL}; repeatable. Without it, text to stdout.",
+            autocompletion=lambda: [*FORMATS, ALL],
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    output_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            metavar="DIR",
+            help="Folder for the outputs; - for stdout. Alone, it means -f txt.",
+            rich_help_panel=OUTPUT,
+            show_default="the working directory",
+        ),
+    ] = None,
+    output_template: Annotated[
+        str,
+        typer.Option(
+            help="Their names: {filename}, {parent}, {index}, {date}.", rich_help_panel=OUTPUT
+        ),
+    ] = "{filename}",
+    skip_existing: Annotated[
+        bool,
+        typer.Option("--skip-existing", help="Leave done files alone.", rich_help_panel=OUTPUT),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),
+    ] = False,
+    manifest_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a NeMo manifest of the results.",
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    allow_partial: Annotated[
+        bool,
+        typer.Option(
+            "--allow-partial",
+            help="Exit 0 although parts of a file could not be heard.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    html_link_audio: Annotated[
+        bool,
+        typer.Option(
+            "--html-link-audio",
+            help="Link the recording from the html page instead of embedding it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    max_line_width: Annotated[
+        int, typer.Option(min=1, help="Columns a line.", rich_help_panel=SUBTITLES)
+    ] = 42,
+    max_line_count: Annotated[
+        int, typer.Option(min=1, help="Lines a cue.", rich_help_panel=SUBTITLES)
+    ] = 2,
+    max_words_per_line: Annotated[
+        int | None,
+        typer.Option(min=1, help="Words a cue.", rich_help_panel=SUBTITLES, show_default="any"),
+    ] = None,
+    highlight_words: Annotated[
+        bool,
+        typer.Option(
+            "--highlight-words",
+            help="Underline each word as it is said.",
+            rich_help_panel=SUBTITLES,
+        ),
+    ] = False,
+    audio_stream: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Which audio stream, from 0.", rich_help_panel=SOUND, show_default="first"
+        ),
+    ] = None,
+    channel: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Which channel, from 0.",
+            rich_help_panel=SOUND,
+            show_default="all, averaged",
+        ),
+    ] = None,
+    vad: Annotated[
+        bool,
+        typer.Option("--vad/--no-vad", help="Leave out what is no speech.", rich_help_panel=SOUND),
+    ] = True,
+    engine: options.Engine = None,
+    model: options.Model = None,
+    device: options.Device = None,
+    language: options.Language = None,
+    beam_size: options.BeamSize = None,
+    threads: options.Threads = None,
+    offline: options.Offline = None,
+    config: options.Config = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+    no_progress: options.NoProgress = False,
+) -> int:
+    """Any recording to text, subtitles or JSON.
+
+    Text goes to stdout and everything else to stderr. Exit codes: 0 all done, 1 one or
+    more failed or partial, 2 usage, 3 the engine or model can't be used, 130 interrupted.
+    """
+    from parakeet_cli import console
+    from parakeet_cli.cli.transcribing import Request, run
+    from parakeet_cli.config import load_settings
+    from parakeet_cli.formats import Shape
+    from parakeet_cli.transcribe.pipeline import Options
+
+    console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))
+    settings = load_settings(
+        {
+            "engine": engine,
+            "model": model,
+            "device": device,
+            "language": language,
+            "beam_size": beam_size,
+            "threads": threads,
+            "offline": offline,
+        },
+        config=config,
+    )
+    shape = Shape(max_line_width, max_line_count, max_words_per_line, highlight_words)
+    request = Request(
+        inputs=tuple(inputs),
+        formats=tuple(output_format or ()),
+        folder=output_dir,
+        template=output_template,
+        manifest_out=manifest_out,
+        allow_partial=allow_partial,
+        options=Options(
+            audio_stream=audio_stream,
+            channel=channel,
+            vad=vad,
+            skip_existing=skip_existing,
+            overwrite=overwrite,
+            html_link_audio=html_link_audio,
+            shape=shape,
+        ),
+    )
+    return run(request, settings)

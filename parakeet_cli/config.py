@@ -1,0 +1,214 @@
+"""config.json, the environment and the options to one frozen Settings.
+
+The order is option, environment, file, default. The engine has one more step: the mock
+switch of PersonalParakeet, `PERSONALPARAKEET_USE_MOCK_STT=true` or `"use_mock_stt": true`,
+stands before PARAKEET_ENGINE and before the file's `engine`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from parakeet_cli.errors import ConfigError
+
+CONFIG_VERSION = 1
+MOCK_VARIABLE = "PERSONALPARAKEET_USE_MOCK_STT"
+CONFIG_VARIABLE = "PARAKEET_CONFIG"
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its value; `origins` says where each came from."""
+
+    engine: str = "auto"
+    model: str | None = None
+    device: str = "auto"
+    language: str | None = None
+    beam_size: int = 5
+    threads: int | None = None
+    offline: bool = False
+    ml_python: str | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\d+", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("must be a whole number of at least 1")
+    return value
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _TRUE | _FALSE:
+        return value.lower() in _TRUE
+    raise ValueError("must be true or false")
+
+
+def _language(value: Any) -> str:
+    return _text(value).lower()
+
+
+def _device(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError("must be auto, cpu, cuda or cuda:N")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """How one setting is read. A JSON file needs the JSON type, a variable only has text."""
+
+    read: Callable[[Any], Any]
+    json_type: type
+    variable: str
+    help: str
+
+
+SETTINGS: dict[str, _Setting] = {
+    "engine": _Setting(_text, str, "PARAKEET_ENGINE", "the engine: auto, whisper, mock"),
+    "model": _Setting(_text, str, "PARAKEET_MODEL", "an alias, a hub id or a path"),
+    "device": _Setting(_device, str, "PARAKEET_DEVICE", "auto, cpu, cuda or cuda:N"),
+    "language": _Setting(_language, str, "PARAKEET_LANGUAGE", "the language spoken, e.g. en"),
+    "beam_size": _Setting(_whole, int, "PARAKEET_BEAM_SIZE", "beams of the search"),
+    "threads": _Setting(_whole, int, "PARAKEET_THREADS", "cores to use"),
+    "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "never ask a model hub"),
+    "ml_python": _Setting(_text, str, "PARAKEET_ML_PYTHON", "the ML stack's interpreter"),
+}
+_FILE_ONLY: dict[str, type] = {"version": int, "use_mock_stt": bool}
+
+
+def config_path(given: str | None = None) -> Path:
+    """The configuration file: `--config`, PARAKEET_CONFIG, or the user's own folder."""
+    named = given or os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_config_path
+
+    return user_config_path("parakeet") / "config.json"
+
+
+def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> Settings:
+    """One Settings from the options given (None: not given), the environment and the file.
+
+    Raises ConfigError, naming the key and the file or the variable.
+    """
+    path = config_path(config)
+    named = bool(config or os.environ.get(CONFIG_VARIABLE))
+    file, warnings = _read_file(path, must_exist=named)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def take(name: str, value: Any, origin: str) -> None:
+        try:
+            values[name] = SETTINGS[name].read(value)
+        except ValueError as error:
+            raise ConfigError(f"{origin}: '{name}' {error}, not {value!r}.") from None
+        origins[name] = origin
+
+    for name in SETTINGS:
+        if name in file:
+            take(name, file[name], str(path))
+    mock = _mock_by_variable()
+    if file.get("use_mock_stt") and mock is not False:
+        take("engine", "mock", f'"use_mock_stt": true in {path}')
+    for name, setting in SETTINGS.items():
+        if given := os.environ.get(setting.variable):
+            take(name, given, setting.variable)
+    if mock:
+        take("engine", "mock", f"{MOCK_VARIABLE}=true")
+    for name in SETTINGS:
+        if options.get(name) is not None:
+            take(name, options[name], "--" + name.replace("_", "-"))
+    return Settings(**values, origins=origins, warnings=tuple(warnings))
+
+
+def _mock_by_variable() -> bool | None:
+    """True or false as it was set, None where it was not."""
+    given = os.environ.get(MOCK_VARIABLE)
+    try:
+        return _switch(given) if given else None
+    except ValueError as error:
+        raise ConfigError(f"{MOCK_VARIABLE} {error}, not '{given}'.") from None
+
+
+def _read_file(path: Path, *, must_exist: bool) -> tuple[dict[str, Any], list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(
+                f"There is no configuration file {path}.",
+                hint=f"`parakeet config init --config {path}` makes one.",
+            ) from None
+        return {}, []
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {path} can't be read: {error}.") from error
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+        ) from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold one JSON object, {{...}}.")
+    return _checked(content, path)
+
+
+def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[str]]:
+    version = content.get("version", CONFIG_VERSION)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ConfigError(f"{path}: 'version' must be a whole number, not {version!r}.")
+    newer = version > CONFIG_VERSION
+    warnings = []
+    for key, value in content.items():
+        if key not in SETTINGS and key not in _FILE_ONLY:
+            if not newer:
+                raise ConfigError(
+                    f"{path}: '{key}' is no setting.", hint=f"Known: {', '.join(sorted(SETTINGS))}."
+                )
+            warnings.append(
+                f"{path} is of version {version}, newer than this program's "
+                f"{CONFIG_VERSION}: '{key}' is unknown and was left out."
+            )
+        elif value is None and key in SETTINGS:
+            continue
+        else:
+            expected = _json_type(key)
+            if type(value) is not expected:
+                names = {str: "a text", int: "a whole number", bool: "true or false"}
+                raise ConfigError(f"{path}: '{key}' must be {names[expected]}, not {value!r}.")
+    return {
+        key: value
+        for key, value in content.items()
+        if value is not None and (key in SETTINGS or key in _FILE_ONLY)
+    }, warnings
+
+
+def _json_type(key: str) -> type:
+    return SETTINGS[key].json_type if key in SETTINGS else _FILE_ONLY[key]
+
+
+def initial_config() -> str:
+    """What `parakeet config init` writes: the defaults, to be edited."""
+    defaults = Settings()
+    content = {"version": CONFIG_VERSION} | {name: getattr(defaults, name) for name in SETTINGS}
+    return json.dumps(content, indent=2) + "\n"

@@ -1,0 +1,152 @@
+"""Two streams: stdout for what was asked for, stderr for everything else.
+
+Rich is only imported where stderr is a terminal: elsewhere its import would be a tenth
+of a short run, for nothing that anyone sees.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parakeet_cli.errors import ExitCode, OutputError, ParakeetError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Verbosity:
+    """How much is said on stderr."""
+
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    progress: bool = True
+
+
+_verbosity = Verbosity()
+
+
+def verbosity() -> Verbosity:
+    """What this run was asked to say."""
+    return _verbosity
+
+
+def set_verbosity(wanted: Verbosity) -> None:
+    """Settle it, once, when the command's options are known."""
+    global _verbosity
+    _verbosity = wanted
+
+
+def prepare_streams() -> None:
+    """Streams that any text can be written to, whatever the caller made of them.
+
+    What an encoding can't show is escaped, never an exception.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Closed by the caller: the next file opened would get its number, and whatever
+            # a library writes to stderr would end in that file.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def is_terminal() -> bool:
+    """Whether stderr is a terminal that can show a line more than once."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def shows_progress() -> bool:
+    """Whether a bar may be drawn: there is a terminal, and nobody asked for none."""
+    return is_terminal() and _verbosity.progress and not _verbosity.quiet
+
+
+def rich_console() -> Console:
+    """Rich on stderr, with nothing in a file's name or a text taken for markup."""
+    from rich.console import Console
+
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
+
+
+def out(text: str) -> None:
+    """What was asked for, to stdout, as it is. Raises OutputError, or BrokenPipeError."""
+    if sys.stdout is None:
+        raise OutputError("stdout is closed, and the text was to go there.")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"stdout can't be written: {error.strerror}.") from error
+
+
+def note(text: str, *, style: str | None = None) -> None:
+    """A line on stderr; `style` is Rich's, and shows on a terminal only."""
+    if style is None or not is_terminal() or "NO_COLOR" in os.environ:
+        print(printable(text), file=sys.stderr)
+    else:
+        rich_console().print(printable(text), style=style, soft_wrap=True)
+
+
+def info(text: str) -> None:
+    """A line on stderr that --quiet leaves out."""
+    if not _verbosity.quiet:
+        note(text)
+
+
+def trace(error: Exception) -> None:
+    """The traceback, with --debug only."""
+    if _verbosity.debug:
+        traceback.print_exception(error)
+
+
+def show_unexpected(error: Exception) -> ExitCode:
+    """A fault of ours: one line, and the traceback with --debug."""
+    trace(error)
+    note(f"Error: an unexpected {type(error).__name__}: {error}", style="bold red")
+    note("  This is a fault of the program. --debug shows where it happened.")
+    return ExitCode.FAILED
+
+
+def show_error(error: ParakeetError) -> None:
+    """What happened and why, and what to do next: the one place that shows errors."""
+    trace(error)
+    note(f"Error: {error}", style="bold red")
+    if error.hint:
+        note(f"  {error.hint}")
+
+
+def printable(text: str) -> str:
+    """The text with control characters escaped: a file's name may hold any of them."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def shown_name(name: str) -> str:
+    """A file's name on one line, whatever is in it."""
+    return printable(name).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as people read them: 7.1 s, 4:05, 1:02:03."""
+    if seconds is None:
+        return "?"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,68 @@
+"""Segments in order: times that are numbers and never go backwards.
+
+Engines have been seen to give words that overlap, end before they start or lie outside
+their segment. Subtitles, JSON and the page promise order, so it is made here, once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from parakeet_cli.transcript import Segment, Word
+
+
+def in_order(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """The same segments and words; starts never fall, and no word outlasts the next's start.
+
+    Where two words overlap the first gives way: the time a word starts at is the surer one.
+    A segment holds its words; one without a text of its own has theirs; one without
+    either is left out.
+    """
+    held: Segment | None = None
+    clock = 0.0
+    for segment in segments:
+        if not segment.text.strip() and not any(word.text.strip() for word in segment.words):
+            continue
+        segment = _forwards(segment, clock)
+        clock = segment.words[-1].start if segment.words else segment.start
+        if held is not None:
+            held, segment = _apart(held, segment)
+            yield held
+        held = segment
+    if held is not None:
+        yield held
+
+
+def _forwards(segment: Segment, clock: float) -> Segment:
+    start = _finite(segment.start, clock)
+    if segment.words:
+        start = min(start, _finite(segment.words[0].start, start))
+    start = max(start, clock)
+    words: list[Word] = []
+    at = start
+    for word in segment.words:
+        if not word.text.strip():
+            continue
+        at = max(at, _finite(word.start, at))
+        if words and words[-1].end > at:
+            words[-1] = replace(words[-1], end=at)
+        words.append(replace(word, start=at, end=max(at, _finite(word.end, at))))
+    end = max(start, _finite(segment.end, start), words[-1].end if words else start)
+    text = segment.text if segment.text.strip() else " ".join(word.text for word in words)
+    return replace(segment, start=start, end=end, text=text, words=tuple(words))
+
+
+def _apart(first: Segment, second: Segment) -> tuple[Segment, Segment]:
+    """Both, with no time that belongs to the two of them: words say where they part."""
+    words = first.words
+    limit = second.words[0].start if second.words else second.start
+    if words and words[-1].end > limit:
+        words = (*words[:-1], replace(words[-1], end=limit))
+    end = min(first.end, max(second.start, words[-1].end if words else first.start))
+    return replace(first, end=end, words=words), replace(second, start=max(second.start, end))
+
+
+def _finite(seconds: float, otherwise: float) -> float:
+    return max(0.0, seconds) if math.isfinite(seconds) else otherwise

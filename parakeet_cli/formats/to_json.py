@@ -1,0 +1,96 @@
+"""JSON, schema `parakeet.transcript/1`: everything that is known, for other programs.
+
+One segment and one word a line, so that a person can read it and a diff is small.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+
+from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.timeline import in_order
+from parakeet_cli.transcript import Segment, Transcript, Word
+
+SCHEMA = "parakeet.transcript/1"
+
+Value = str | float | int | None
+
+
+def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
+    """One segment a piece. Times are seconds to the millisecond, never NaN, never falling."""
+    source, accounting, engine = transcript.source, transcript.accounting, transcript.engine
+    head = {
+        "schema": SCHEMA,
+        "source": {
+            "path": source.path,
+            "duration": number(source.duration),
+            "sample_rate": source.sample_rate,
+            "channels": source.channels,
+        },
+        "accounting": {
+            "expected_seconds": number(accounting.expected_seconds),
+            "expected_basis": accounting.expected_basis,
+            "decoded_seconds": number(accounting.decoded_seconds),
+            "lost_seconds": number(accounting.lost_seconds),
+            "lost": [
+                {"start": number(lost.start), "end": number(lost.end), "reason": lost.reason}
+                for lost in accounting.lost
+            ],
+            "damaged_packets": accounting.damaged_packets,
+        },
+        "engine": {
+            "name": engine.name,
+            "model": engine.model,
+            "device": engine.device,
+            "version": engine.version,
+        },
+        "language": transcript.language,
+        "status": str(transcript.status),
+        "text": transcript.text,
+    }
+    yield "{\n"
+    for key, value in head.items():
+        yield f"  {dumps(key)}: {dumps(value)},\n"
+    yield '  "segments": ['
+    empty = True
+    for index, segment in enumerate(in_order(transcript.segments)):
+        yield ("\n" if empty else ",\n") + _segment(index, segment)
+        empty = False
+    yield "]\n}\n" if empty else "\n  ]\n}\n"
+
+
+def _segment(index: int, segment: Segment) -> str:
+    head = dumps(
+        {
+            "id": index,
+            "start": number(segment.start),
+            "end": number(segment.end),
+            "text": segment.text.strip(),
+            "confidence": number(segment.confidence, most=1.0),
+        }
+    )
+    words = ",".join(f"\n      {dumps(_word(word))}" for word in segment.words)
+    return f'    {head[:-1]}, "words": [{words}{chr(10) + "    " if words else ""}]}}'
+
+
+def _word(word: Word) -> dict[str, Value]:
+    return {
+        "word": word.text.strip(),
+        "start": number(word.start),
+        "end": number(word.end),
+        "confidence": number(word.confidence, most=1.0),
+    }
+
+
+def number(value: float | None, *, most: float = math.inf) -> float | None:
+    """Rounded to three places, from 0 to `most`; None for what is no number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(min(max(value, 0.0), most)), 3)
+
+
+def dumps(value: object) -> str:
+    """JSON on one line, letters as they are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,98 @@
+"""How wide text stands on a screen, and where a script lets a line be broken."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+ZERO_WIDTH_JOINER = "\u200d"
+SKIN_TONES = range(0x1F3FB, 0x1F400)
+FLAG_LETTERS = range(0x1F1E6, 0x1F200)
+
+# Scripts written without spaces: a line may be broken between any two of their letters.
+UNSPACED = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Burmese
+    (0x1780, 0x17FF),  # Khmer
+    (0x2E80, 0x9FFF),  # Han radicals, kana, Han
+    (0xF900, 0xFAFF),  # Han compatibility
+    (0xFF00, 0xFFEF),  # full- and half-width forms
+    (0x20000, 0x3FFFF),  # rarer Han
+)
+KOREAN = (0x3130, 0x318F)  # jamo: inside the Han range above, but Korean has spaces
+
+# East Asian line breaking (JIS X 4051): these may not begin, or not end, a line.
+NOT_FIRST = frozenset(
+    "、。，．・：；？！）］｝」』】〉》〕〗”’ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
+    ",.!?:;)]}…‥～ฯๆ"
+)
+NOT_LAST = frozenset("（［｛「『【〈《〔〖“‘([{")
+
+
+@lru_cache(maxsize=4096)
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf", "Cc"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def width(text: str) -> int:
+    """Columns `text` fills: 2 for a wide character, 0 for a mark that stands on another."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
+
+
+@lru_cache(maxsize=4096)
+def unspaced(char: str) -> bool:
+    """Whether `char` belongs to a script that puts no space between words."""
+    code = ord(char)
+    if KOREAN[0] <= code <= KOREAN[1]:
+        return False
+    return any(low <= code <= high for low, high in UNSPACED)
+
+
+def clusters(text: str) -> list[str]:
+    """What a reader takes for one character each: letters with their marks, joined emoji."""
+    found: list[str] = []
+    joining = False
+    flags = 0
+    for char in text:
+        code = ord(char)
+        is_flag = code in FLAG_LETTERS
+        mark = unicodedata.category(char) in ("Mn", "Me", "Mc") or char == ZERO_WIDTH_JOINER
+        if found and (joining or mark or code in SKIN_TONES or (is_flag and flags % 2)):
+            found[-1] += char
+        else:
+            found.append(char)
+        joining = char == ZERO_WIDTH_JOINER
+        flags = flags + 1 if is_flag else 0
+    return found
+
+
+def breakable(left: str, right: str) -> bool:
+    """Whether a line may end between two characters that have no space between them."""
+    if not left or not right or right[0] in NOT_FIRST or left[-1] in NOT_LAST:
+        return False
+    return unspaced(left[-1]) or unspaced(right[0])
+
+
+def units(word: str) -> list[str]:
+    """The parts of a word that a line may be broken between; most scripts have but one."""
+    if word.isascii() or not any(map(unspaced, word)):
+        return [word]
+    parts: list[str] = []
+    for cluster in clusters(word):
+        if parts and not breakable(parts[-1], cluster):
+            parts[-1] += cluster
+        else:
+            parts.append(cluster)
+    return parts
+
+
+def clean(text: str) -> str:
+    """One line: every run of blanks is one space, and control characters are gone."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join(char for char in line if unicodedata.category(char) != "Cc")

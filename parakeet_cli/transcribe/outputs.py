@@ -1,0 +1,154 @@
+"""Where each output goes, and how it gets there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import string
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+from parakeet_cli.errors import OutputError, UsageError
+from parakeet_cli.formats import Format
+from parakeet_cli.transcribe.inputs import Job
+
+TEMPLATE_FIELDS = ("filename", "parent", "index", "date")
+_ENCODING = "utf-8"
+# A file's name may hold bytes that are no text. Escaped like this they stay valid JSON,
+# and a JSON reader gets the same name back.
+_ERRORS = "backslashreplace"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The outputs of one job: a path for each format."""
+
+    job: Job
+    paths: tuple[tuple[Format, Path], ...]
+
+    @property
+    def existing(self) -> tuple[Path, ...]:
+        return tuple(path for _, path in self.paths if os.path.lexists(path))
+
+
+def plan_outputs(
+    jobs: Sequence[Job], formats: Sequence[Format], folder: Path, template: str
+) -> list[Planned]:
+    """A path for every job and format, all different and none of them an input.
+
+    Raises UsageError where two jobs would write one path, before anything is started.
+    """
+    check_template(template)
+    today = date.today().isoformat()
+    planned = []
+    owners: dict[str, Job] = {}
+    inputs = {os.path.abspath(job.path) for job in jobs}
+    for index, job in enumerate(jobs, start=1):
+        name = template.format(
+            filename=job.stem,
+            parent=Path(os.path.abspath(job.path)).parent.name or "root",
+            index=index,
+            date=today,
+        )
+        target = Path(os.path.normpath(folder / job.folder / name))
+        paths = tuple((form, target.with_name(f"{target.name}{form.suffix}")) for form in formats)
+        for _, path in paths:
+            key = os.path.abspath(path)
+            if (other := owners.setdefault(key, job)) is not job:
+                raise UsageError(
+                    f"{other.name} and {job.name} would both be written to {path}.",
+                    hint="Give them different names with --output-template, e.g. "
+                    "'{parent}-{filename}' or '{filename}-{index}', or run them one by one.",
+                )
+            if key in inputs:
+                raise UsageError(f"{path} is an input, and would be overwritten by an output.")
+        planned.append(Planned(job, paths))
+    return planned
+
+
+def check_template(template: str) -> None:
+    """Raise UsageError for a template with a field that is none, or that leaves the folder."""
+    try:
+        fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        unknown = [name for name in fields if name not in TEMPLATE_FIELDS]
+        template.format(filename="f", parent="p", index=1, date="d")
+    except (ValueError, KeyError, IndexError, AttributeError):
+        unknown = [template]
+    if unknown:
+        raise UsageError(
+            f"--output-template: '{unknown[0]}' means nothing here.",
+            hint="Fields: " + ", ".join("{" + name + "}" for name in TEMPLATE_FIELDS) + ".",
+        )
+    parts = Path(template).parts
+    if not fields or not parts or Path(template).is_absolute() or ".." in parts:
+        raise UsageError(
+            f"--output-template '{template}' must be a name inside the output folder "
+            "with at least one field, such as '{filename}'."
+        )
+
+
+def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[Planned]) -> None:
+    """Raise UsageError where a file beside the outputs would replace one of this run's own."""
+    key = os.path.abspath(path)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file to write to.")
+    used = [Path(given) for given in inputs] + [item.job.path for item in planned]
+    if any(key == os.path.abspath(one) for one in used):
+        raise UsageError(f"{path} is an input, and would be overwritten by an output.")
+    if any(key == os.path.abspath(output) for item in planned for _, output in item.paths):
+        raise UsageError(f"{path} would be written twice.")
+
+
+@contextmanager
+def atomic_writer(path: Path) -> Iterator[IO[str]]:
+    """A text file that appears at `path` whole when the block ends well, or not at all.
+
+    It is written in the same folder, synced and renamed. Raises OutputError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".parakeet-{os.urandom(6).hex()}.part")
+        # Not tempfile's, which only the owner may read: an output gets what the umask allows,
+        # and a file system without permissions is never asked to change them.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o666)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with open(descriptor, "w", encoding=_ENCODING, errors=_ERRORS, newline="\n") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except BrokenPipeError:
+        raise  # of what the block wrote elsewhere: no file is a pipe
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, pieces: Iterable[str]) -> None:
+    """The text at `path`, whole or not at all; raises OutputError."""
+    with atomic_writer(path) as stream:
+        stream.writelines(pieces)
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path} can't be written: {error.strerror or error}.")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system can sync a folder."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,282 @@
+"""Jobs to results: decode, cut, hear, put together, write."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from parakeet_cli import console
+from parakeet_cli.audio.chunks import Chunk, Detector, cut_fixed, cut_in_silence
+from parakeet_cli.audio.media import Block, Media, open_media
+from parakeet_cli.engines.base import Engine, Heard
+from parakeet_cli.errors import EngineError, InputError, ParakeetError
+from parakeet_cli.formats import Shape
+from parakeet_cli.formats.sound import sound_of
+from parakeet_cli.formats.waveform import Waveform, traced
+from parakeet_cli.transcribe.assemble import Assembler
+from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, as_file
+from parakeet_cli.transcribe.interrupts import deferred_interrupts
+from parakeet_cli.transcribe.lanes import Lanes
+from parakeet_cli.transcribe.outputs import Planned, write_atomically
+from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How recordings are read and outputs written; the engine has its own."""
+
+    audio_stream: int | None = None
+    channel: int | None = None
+    vad: bool = True
+    skip_existing: bool = False
+    overwrite: bool = False
+    html_link_audio: bool = False
+    shape: Shape = field(default_factory=Shape)
+
+
+class View(Protocol):
+    """Who wants to know how far it is. Seconds are on the source's clock."""
+
+    def started(self, job: Job, duration: float | None) -> None: ...
+
+    def advanced(self, job: Job, seconds: float) -> None: ...
+
+    def ended(self, job: Job, result: FileResult) -> None: ...
+
+
+def transcribe_jobs(
+    planned: Sequence[Planned], engine: Engine, options: Options, view: View
+) -> Iterator[FileResult]:
+    """Every job's result, in the jobs' order, as soon as it is known.
+
+    While one job's last chunks are heard the next one is decoded. An input that fails
+    is a result; only an engine that can't be used at all raises (EngineUnavailable).
+    """
+    refused = [_refusal(item, options) for item in planned]
+    if all(refused):
+        for item, result in zip(planned, refused, strict=True):
+            assert result is not None
+            view.ended(item.job, result)
+            yield result
+        return
+    with Lanes(engine) as lanes:
+        work = _Work(lanes, engine, options, view)
+        for item, result in zip(planned, refused, strict=True):
+            hand = _InHand(item, result)
+            work.hands.append(hand)
+            if result is None:
+                for _ in work.feed(hand):
+                    yield from work.finished()
+            hand.complete = True
+            yield from work.finished()
+        while work.hands:
+            yield work.finish_first()
+
+
+def _refusal(item: Planned, options: Options) -> FileResult | None:
+    """The result of a job that is not even begun; None for one that is."""
+    job = item.job
+    if job.error is not None:
+        return _failed(job, job.error)
+    if not item.existing or options.overwrite:
+        return None
+    if options.skip_existing:
+        if len(item.existing) < len(item.paths):
+            return None
+        return FileResult(job.name, Status.SKIPPED, reason="its outputs are already there")
+    return FileResult(
+        job.name,
+        Status.FAILED,
+        reason=f"{item.existing[0]} is already there.",
+        hint="--skip-existing leaves it alone, --overwrite replaces it.",
+    )
+
+
+def _failed(job: Job, error: ParakeetError) -> FileResult:
+    return FileResult(job.name, Status.FAILED, reason=str(error), hint=error.hint)
+
+
+def _unexpected(job: Job, error: Exception) -> FileResult:
+    console.trace(error)
+    reason = f"An unexpected {type(error).__name__}: {error}"
+    return FileResult(
+        job.name, Status.FAILED, reason=reason, hint="--debug shows where it happened."
+    )
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A job between its first chunk and its result."""
+
+    item: Planned
+    result: FileResult | None = None
+    waiting: deque[tuple[Chunk, Future[Heard]]] = field(default_factory=deque)
+    assembler: Assembler = field(default_factory=Assembler)
+    heard: int = 0
+    unheard: list[Lost] = field(default_factory=list)
+    failure: EngineError | None = None
+    source: Source | None = None
+    accounting: Accounting = field(default_factory=Accounting)
+    waveform: Waveform | None = None
+    complete: bool = False  # no more chunks will come
+
+    @property
+    def done(self) -> bool:
+        return self.complete and all(future.done() for _, future in self.waiting)
+
+
+class _Work:
+    def __init__(self, lanes: Lanes, engine: Engine, options: Options, view: View) -> None:
+        self.hands: deque[_InHand] = deque()
+        self._lanes = lanes
+        self._engine = engine
+        self._options = options
+        self._view = view
+        self._detector: Detector | None = None
+
+    def feed(self, hand: _InHand) -> Iterator[None]:
+        """Decode a job and hand its chunks to the lanes; yields after each."""
+        job = hand.item.job
+        try:
+            with ExitStack() as stack:
+                media = stack.enter_context(self._open(stack, job))
+                self._view.started(job, job.duration or media.source.duration)
+                if any(form.needs_sound for form, _ in hand.item.paths):
+                    hand.waveform = Waveform()
+                blocks = traced(media, hand.waveform) if hand.waveform else media
+                for chunk in self._chunks(blocks, job):
+                    hand.waiting.append((chunk.without_samples(), self._lanes.submit(chunk)))
+                    self._collect(hand)
+                    yield
+                hand.source, hand.accounting = media.source, media.accounting
+        except InputError as error:
+            hand.result = _failed(job, error)
+        except ParakeetError:  # the engine can't be used, and no other file will fare better
+            raise
+        except Exception as error:  # a bug of ours must not cost the other files
+            hand.result = _unexpected(job, error)
+
+    def _open(self, stack: ExitStack, job: Job) -> AbstractContextManager[Media]:
+        path = stack.enter_context(as_file(job.path))
+        return open_media(
+            path,
+            name=job.name,
+            audio_stream=self._options.audio_stream,
+            channel=self._options.channel,
+            offset=job.offset,
+            duration=job.duration,
+        )
+
+    def _chunks(self, blocks: Iterable[Block], job: Job) -> Iterator[Chunk]:
+        window, source = self._engine.window, str(job.path)
+        if self._engine.hears_silence:
+            return cut_fixed(blocks, window=window, source=source)
+        if self._detector is None:
+            from parakeet_cli.audio.vad import SpeechDetector
+
+            self._detector = SpeechDetector()
+        self._detector.reset()
+        return cut_in_silence(
+            blocks,
+            self._detector,
+            window=window,
+            source=source,
+            keep_silence=not self._options.vad,
+        )
+
+    def _collect(self, hand: _InHand, *, wait: bool = False) -> None:
+        """Take over what the lanes have finished, in order."""
+        while hand.waiting and (wait or hand.waiting[0][1].done()):
+            chunk, future = hand.waiting[0]
+            try:
+                heard = future.result()
+            except EngineError as error:
+                hand.unheard.append(Lost(chunk.start, chunk.end, str(error)))
+                hand.failure = error
+            except ParakeetError:
+                raise
+            except Exception as error:
+                hand.result = hand.result or _unexpected(hand.item.job, error)
+            else:
+                hand.heard += 1
+                hand.assembler.add(chunk, heard)
+            hand.waiting.popleft()
+            self._view.advanced(hand.item.job, chunk.end)
+
+    def finished(self) -> Iterator[FileResult]:
+        """The results that are there, as far as the jobs' order allows."""
+        while self.hands and self.hands[0].done:
+            yield self.finish_first()
+
+    def finish_first(self) -> FileResult:
+        hand = self.hands.popleft()
+        self._lanes.ready()
+        self._collect(hand, wait=True)
+        try:
+            result = hand.result or self._result(hand)
+        except Exception as error:
+            result = _unexpected(hand.item.job, error)
+        self._view.ended(hand.item.job, result)
+        return result
+
+    def _result(self, hand: _InHand) -> FileResult:
+        if hand.failure is not None and not hand.heard:
+            return _failed(hand.item.job, hand.failure)
+        assert hand.source is not None
+        lost = sorted((*hand.accounting.lost, *hand.unheard), key=lambda stretch: stretch.start)
+        transcript = Transcript(
+            source=hand.source,
+            accounting=replace(hand.accounting, lost=tuple(lost)),
+            engine=self._engine.info,
+            language=hand.assembler.language,
+            segments=hand.assembler.finish(),
+        )
+        try:
+            written = self._write(hand, transcript)
+        except ParakeetError as error:
+            return replace(_failed(hand.item.job, error), transcript=transcript)
+        return FileResult(
+            hand.item.job.name,
+            transcript.status,
+            transcript,
+            reason=_what_is_lost(transcript.accounting),
+            outputs=written,
+        )
+
+    def _write(self, hand: _InHand, transcript: Transcript) -> tuple[str, ...]:
+        written = []
+        for form, path in hand.item.paths:
+            if self._options.skip_existing and path in hand.item.existing:
+                continue
+            shape = self._shape_with_sound(hand, path) if form.needs_sound else self._options.shape
+            with deferred_interrupts():
+                write_atomically(path, form.pieces(transcript, shape))
+            written.append(str(path))
+        return tuple(written)
+
+    def _shape_with_sound(self, hand: _InHand, page: Path) -> Shape:
+        """The shape with the recording's waveform, and the recording where it is a file."""
+        job = hand.item.job
+        sound = sound_of(
+            None if job.name == STDIN_NAME else job.path,
+            page,
+            hand.waveform.envelope() if hand.waveform else None,
+            link_audio=self._options.html_link_audio,
+        )
+        return replace(self._options.shape, sound=sound)
+
+
+def _what_is_lost(accounting: Accounting) -> str | None:
+    if not accounting.lost:
+        return None
+    first, *more = accounting.lost
+    said = (
+        f"{accounting.lost_seconds:.2f} s could not be heard: "
+        f"{first.start:.2f} to {first.end:.2f} s, {first.reason}"
+    )
+    return said + (f", and {len(more)} more" if more else "")

@@ -1,0 +1,91 @@
+"""What the documents quote exists: commands, options, scripts, targets, files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import ROOT, commands, parakeet
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+def _blocks(document: Path) -> list[str]:
+    """The fenced blocks of a document, without their fences."""
+    text = document.read_text(encoding="utf-8")
+    return re.findall(r"^```\w*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _quoted(document: Path) -> list[str]:
+    """Everything that is written as code: lines of blocks, and spans within the text."""
+    text = document.read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for block in _blocks(document) for line in block.splitlines()]
+    return [*lines, *re.findall(r"`([^`\n]+)`", prose)]
+
+
+def _words(quoted: str, program: str) -> list[str] | None:
+    """The arguments where a quote is a call of the program, variables before it allowed."""
+    match = re.match(rf"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S+/)?{program}(?: (.*))?$", quoted)
+    return None if match is None else shlex.split(match[1] or "", comments=True)
+
+
+@every_document
+def test_each_quoted_parakeet_command_has_these_options(document: Path) -> None:
+    known = commands()
+    for quoted in _quoted(document):
+        words = _words(quoted, "parakeet")
+        if words is None:
+            continue
+        verbs: tuple[str, ...] = ()
+        while words and (*verbs, words[0]) in known:
+            verbs = (*verbs, words.pop(0))
+        takes_more = not getattr(known[verbs], "commands", None) or not words
+        assert takes_more or words[0].startswith("-"), f"{quoted}: there is no '{words[0]}'"
+        options = {
+            option
+            for param in known[verbs].params
+            for option in (*param.opts, *param.secondary_opts)
+        } | {"--help", "-h"}
+        asked = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        assert asked <= options, f"{quoted}: {asked - options}"
+
+
+@every_document
+def test_each_quoted_help_is_what_help_says(document: Path) -> None:
+    for block in _blocks(document):
+        first, _, shown = block.partition("\n")
+        words = _words(first, "parakeet")
+        if words and words[-1] == "--help" and shown.strip():
+            assert _trimmed(shown) == _trimmed(parakeet(*words).stdout), first
+
+
+@every_document
+def test_each_quoted_script_and_target_exists(document: Path) -> None:
+    for quoted in _quoted(document):
+        for script in re.findall(r"\b[\w/.-]+\.(?:sh|py)\b", quoted):
+            if "NAME" not in script:
+                assert list(ROOT.glob(script)) or list(ROOT.glob(f"**/{script}")), quoted
+        if target := re.match(r"(?:\$ )?make ([a-z]+)", quoted):
+            planned = subprocess.run(
+                ["make", "--dry-run", target[1]], cwd=ROOT, capture_output=True, text=True
+            )
+            assert planned.returncode == 0, planned.stderr
+
+
+@every_document
+def test_each_link_within_the_project_leads_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def _trimmed(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]

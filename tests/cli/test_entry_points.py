@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+
+import pytest
+
+from parakeet_cli import __version__
+from tests.cli.running import COMMAND, ROOT, parakeet, run_python
+
+
+def test_the_installed_command_and_the_module_are_one() -> None:
+    module = run_python("-m", "parakeet_cli", "--version")
+    assert parakeet("--version").stdout == module.stdout == f"parakeet {__version__}\n"
+
+
+def test_the_version_is_the_one_of_the_distribution() -> None:
+    """It stands twice, since Poetry knows no computed versions."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert metadata["project"]["version"] == __version__
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_completion_script(shell: str) -> None:
+    script = parakeet(env={"_PARAKEET_COMPLETE": f"source_{shell}"})
+    assert script.returncode == 0, script.stderr
+    assert f"_PARAKEET_COMPLETE=complete_{shell}" in script.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("tran", ["transcribe"]),
+        ("transcribe --eng", ["--engine"]),
+        ("transcribe --engine wh", ["whisper"]),
+        ("transcribe -f sr", ["srt"]),
+        ("config in", ["init"]),
+    ],
+)
+def test_bash_completes(line: str, offered: list[str]) -> None:
+    """The script that bash is given is run by bash."""
+    words = f"parakeet {line}".split()
+    script = f"""
+        eval "$(_PARAKEET_COMPLETE=source_bash parakeet)"
+        COMP_WORDS=({" ".join(words)}) COMP_CWORD={len(words) - 1}
+        _parakeet_completion parakeet
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    completed = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert completed.stdout.split() == offered, completed.stderr
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_the_other_shells_are_offered_the_same(shell: str) -> None:
+    asked = {
+        "_PARAKEET_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": "parakeet tran",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    assert "transcribe" in parakeet(env=asked).stdout

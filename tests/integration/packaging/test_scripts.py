@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.integration.packaging.environments import CLIP_ENDS, ROOT, copy_checkout, run
+
+SCRIPTS = ROOT / "scripts"
+INSTALL = SCRIPTS / "install-system-packages.sh"
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
+def test_each_script_says_what_it_does(script: Path) -> None:
+    done = run("bash", script, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: scripts/{script.name}")
+
+
+@pytest.mark.slow
+def test_trying_sets_up_once_and_again_when_something_changed() -> None:
+    with tempfile.TemporaryDirectory(prefix="parakeet try ") as folder:
+        checkout = copy_checkout(Path(folder) / "check out")
+        moved = Path(folder) / "moved"
+
+        def tried(checkout: Path) -> subprocess.CompletedProcess[str]:
+            done = run("bash", "scripts/try.sh", "samples/sense_0880.wav", cwd=checkout)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.strip().endswith(CLIP_ENDS)
+            return done
+
+        assert "Setting up" in tried(checkout).stderr
+        assert "Setting up" not in tried(checkout).stderr
+        with (checkout / "pyproject.toml").open("a") as pyproject:
+            pyproject.write("# changed\n")
+        assert "Setting up" in tried(checkout).stderr
+        checkout.rename(moved)
+        assert "Setting up" in tried(moved).stderr
+
+
+class BareMachine:
+    """A PATH with the few commands the script itself uses, an apt-get and a sudo that note
+    how they were called, and no Python."""
+
+    def __init__(
+        self, path: Path, *, user: int, apt: bool = True, sudo: bool = True, fails: bool = False
+    ) -> None:
+        self.path = path
+        self.calls = path / "calls"
+        for name in ("bash", "env", "cat", "mktemp", "rm"):
+            (path / name).symlink_to(shutil.which(name) or name)
+        self._command("id", f"echo {user}")
+        if apt:
+            words = "echo no such package >&2; exit 100" if fails else ""
+            self._command("apt-get", f'echo "apt-get $*" >> "{self.calls}"; {words}')
+        if sudo:
+            self._command("sudo", f'echo "sudo" >> "{self.calls}"; exec "$@"')
+
+    def _command(self, name: str, line: str) -> None:
+        script = self.path / name
+        script.write_text(f"#!{shutil.which('bash')}\n{line}\n", encoding="utf-8")
+        script.chmod(0o755)
+
+    def install(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return run("bash", INSTALL, *options, env={"PATH": str(self.path), "PYTHON": "python3"})
+
+    @property
+    def called(self) -> list[str]:
+        return self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
+
+
+def test_what_is_missing_is_installed_as_root_without_sudo(tmp_path: Path) -> None:
+    machine = BareMachine(tmp_path, user=0)
+    done = machine.install()
+    assert done.returncode == 0, done.stderr
+    assert "python3 python3-venv" in done.stderr
+    update, install = machine.called
+    assert update.endswith(" update")
+    assert install.endswith(" python3 python3-venv")
+
+
+def test_anyone_else_installs_with_sudo_and_is_told(tmp_path: Path) -> None:
+    machine = BareMachine(tmp_path, user=1000)
+    done = machine.install("--tests")
+    assert "with sudo" in done.stderr
+    sudo, _, again, install = machine.called
+    assert sudo == again == "sudo"
+    assert install.endswith(" python3 python3-venv make shellcheck chromium chromium-driver")
+
+
+@pytest.mark.parametrize(
+    ("user", "apt", "advice"),
+    [(0, False, "There is no apt-get here"), (1000, True, "As root: apt-get install python3")],
+)
+def test_where_nothing_can_be_installed_it_says_so_and_goes_on(
+    tmp_path: Path, user: int, apt: bool, advice: str
+) -> None:
+    machine = BareMachine(tmp_path, user=user, apt=apt, sudo=False)
+    done = machine.install()
+    assert done.returncode == 0
+    assert advice in done.stderr
+    assert machine.called == []
+
+
+def test_where_apt_get_fails_its_own_words_are_shown(tmp_path: Path) -> None:
+    machine = BareMachine(tmp_path, user=0, fails=True)
+    done = machine.install()
+    assert done.returncode == 1
+    assert "no such package" in done.stderr
+    assert len(machine.called) == 1
+
+
+def test_where_all_is_there_nothing_is_asked_or_said(tmp_path: Path) -> None:
+    machine = BareMachine(tmp_path, user=0)
+    (tmp_path / "python3").symlink_to(sys.executable)
+    done = machine.install()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert machine.called == []
+
+
+def test_a_python_that_is_too_old_is_named_with_the_way_out(tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
+    old.chmod(0o755)
+    done = run("bash", SCRIPTS / "setup.sh", env={"PYTHON": str(old)})
+    assert done.returncode == 1
+    assert "Python 3.9.2 is too old: parakeet needs Python 3.11 or newer" in done.stderr
+    assert "PYTHON=" in done.stderr
+
+
+def test_no_python_at_all_is_said_in_one_sentence() -> None:
+    done = run("bash", SCRIPTS / "setup.sh", env={"PYTHON": "python9.9"})
+    assert done.returncode == 1
+    assert "There is no python9.9 here." in done.stderr

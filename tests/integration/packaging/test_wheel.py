@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli import __version__
+from tests.integration.packaging.environments import (
+    CLIP,
+    CLIP_ENDS,
+    ROOT,
+    Environment,
+    copy_checkout,
+    run,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Environments are large: they don't outlive the tests."""
+    with tempfile.TemporaryDirectory(prefix="parakeet-wheel-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def built(folder: Path) -> Path:
+    """The folder of an sdist and of the wheel that was built from it."""
+    checkout = copy_checkout(folder / "built")
+    done = run(sys.executable, "-m", "build", "--outdir", folder / "dist", checkout)
+    assert done.returncode == 0, done.stderr
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (wheel,) = built.glob("*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "parakeet_cli").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert package <= names
+    assert "parakeet_cli/py.typed" in names
+    assert {name.partition("/")[0] for name in names} == {
+        "parakeet_cli",
+        f"parakeet_cli-{__version__}.dist-info",
+    }
+
+
+def test_the_wheel_carries_the_versions_of_the_ml_stack(wheel: Path) -> None:
+    """They are written in these files once; the installed doctor reads its copy."""
+    files = sorted(ROOT.glob("requirements-*.txt"))
+    assert len(files) == 3
+    with zipfile.ZipFile(wheel) as archive:
+        for file in files:
+            assert archive.read(f"parakeet_cli/data/{file.name}") == file.read_bytes()
+
+
+def test_the_wheel_asks_for_nothing_of_the_ml_stack(wheel: Path) -> None:
+    """NeMo and torch are installed by the doctor, in order, never by an extra."""
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read(f"parakeet_cli-{__version__}.dist-info/METADATA").decode()
+    asked = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:")]
+    assert any("faster-whisper" in line for line in asked)
+    assert not [line for line in asked if "torch" in line or "nemo" in line]
+    assert not [line for line in asked if "pytest" in line]
+
+
+def test_the_sdist_holds_what_the_checks_need(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"Makefile", "LICENSE", "README.md", "scripts/test.sh", "samples/README.md"} <= names
+    assert "tests/integration/packaging/test_wheel.py" in names
+
+
+def test_the_wheel_transcribes_in_a_clean_environment(wheel: Path, folder: Path) -> None:
+    environment = Environment.make(folder / "of-the-wheel", wheel)
+    assert environment.parakeet("--version").stdout == f"parakeet {__version__}\n"
+    heard = environment.parakeet("transcribe", CLIP)
+    assert heard.returncode == 0, heard.stderr
+    assert heard.stdout.strip().endswith(CLIP_ENDS)
+
+
+def test_pip_install_of_the_checkout_transcribes(folder: Path) -> None:
+    checkout = copy_checkout(folder / "checkout")
+    environment = Environment.make(folder / "of-the-checkout", ".", cwd=checkout)
+    heard = environment.parakeet("transcribe", CLIP)
+    assert heard.returncode == 0, heard.stderr
+    assert heard.stdout.strip().endswith(CLIP_ENDS)
