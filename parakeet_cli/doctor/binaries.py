@@ -181,6 +181,6 @@ def _section(data: mmap.mmap | bytes, name: bytes) -> tuple[int, int] | None:
             if data[start : start + len(name) + 1] == name + b"\0":
                 offset, size = struct.unpack_from("<QQ", data, at + 0x18)
                 return offset, min(offset + size, len(data))
-    except struct.error:
-        return None  # a truncated file has no sections to find
+    except (struct.error, OverflowError):
+        return None  # a truncated or senseless header has no sections to find
     return None

@@ -65,7 +65,8 @@ def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Ite
     for stage in diagnosis.stages:
         yield ""
         yield from _stage(stage, style)
-    shown = [f for f in diagnosis.findings if verbose or f.status in _SHOWN]
+    told = {*_SHOWN, Status.OK} if verbose else _SHOWN
+    shown = [f for f in diagnosis.findings if f.status in told]
     shown.sort(key=lambda finding: _ORDER[finding.status])
     for finding in shown:
         yield ""
