@@ -56,7 +56,7 @@ def show_why(package: str, request: Request, *, as_json: bool) -> ExitCode:
             f"and no part of stack {why.stack}.\n"
         )
     else:
-        console.out("\n".join(lines(why)) + "\n")
+        console.out(console.printable("\n".join(lines(why)) + "\n"))
     return ExitCode.OK if why.satisfied else ExitCode.FAILED
 
 
@@ -76,11 +76,12 @@ def show_matches(text: str, *, as_json: bool) -> ExitCode:
     elif not found:
         console.out("No known failure is in this text. What can be read: parakeet doctor\n")
     for hit in () if as_json else found:
-        console.out(
+        shown = console.printable(
             f"{hit.title}\n  Cause     {hit.cause}\n  Type      {hit.remedy}\n"
             f"  Seen in   {hit.evidence}\n  Check     parakeet doctor --only {hit.check}\n"
             f"  See       {hit.source}\n\n"
         )
+        console.out(shown)
     return ExitCode.OK if found else ExitCode.FAILED
 
 
@@ -114,4 +115,4 @@ def show_report(request: Request, *, as_json: bool) -> None:
     if as_json:
         _print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
     else:
-        console.out(text)
+        console.out(console.printable(text))

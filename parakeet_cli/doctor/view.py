@@ -9,7 +9,7 @@ import os
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Status
@@ -70,7 +70,7 @@ def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Ite
     shown.sort(key=lambda finding: _ORDER[finding.status])
     for finding in shown:
         yield ""
-        yield from _finding(finding, style, verbose)
+        yield from _finding(_printable(finding), style, verbose)
     yield ""
     yield from _skipped(diagnosis, style)
     for note in diagnosis.notes:
@@ -102,7 +102,23 @@ def _stage(stage: StageRows, style: Style) -> Iterator[str]:
 def _row(row: Row, style: Style, name_width: int, wanted_width: int) -> str:
     there = row.there or "missing"
     left = f"{row.package:{name_width}} {row.wanted:{wanted_width}} "
-    return f"   {style.mark(row.status)} {left}{there}".rstrip()
+    return f"   {style.mark(row.status)} {left}{_clean(there)}".rstrip()
+
+
+def _printable(finding: Finding) -> Finding:
+    """The finding with control characters taken out: names come from other people's files."""
+    return replace(
+        finding,
+        summary=_clean(finding.summary),
+        detail="\n".join(map(_clean, finding.detail.splitlines())),
+        remedy="\n".join(map(_clean, finding.remedy.splitlines())),
+    )
+
+
+def _clean(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
