@@ -84,10 +84,10 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
         who: sum(errors(expected[name], heard[name]) for name in expected)
         for who, heard in (("ours", ours), ("theirs", theirs))
     }
-    for name, text in expected.items():
+    for name, said in expected.items():
         if ours[name] != theirs[name]:
-            print(f"{name}: {errors(text, ours[name])} in {ours[name]}")
-            print(f"{name}: {errors(text, theirs[name])} in {theirs[name]}, called directly")
+            print(f"{name}: {errors(said, ours[name])} in {ours[name]}")
+            print(f"{name}: {errors(said, theirs[name])} in {theirs[name]}, called directly")
     print(f"words wrong of {count} in {len(paths)} files: {wrong}")
     assert wrong["ours"] <= wrong["theirs"]
 
