@@ -33,7 +33,8 @@ Decoded = tuple[Any, float, float, float]
 _PADDING = 1000
 _AT_LEAST = 1500
 
-# What faster-whisper takes for a failure (2.4 and -1.0), with room before it: most speech comes out at -0.2 to -0.5.
+# Well before what faster-whisper takes for a failure (2.4 and -1.0): most speech comes out
+# at -0.2 to -0.5.
 _REPETITIVE = 2.0
 _UNSURE = -0.6
 
