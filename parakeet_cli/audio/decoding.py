@@ -24,6 +24,9 @@ from parakeet_cli.audio.sound import Timed
 from parakeet_cli.audio.survey import Survey
 
 JITTER_SECONDS = 0.05  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
+# Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
+TIMEKEEPERS = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf"})
+MADE_UP_SECONDS = 1.0
 LEAST_GAP = 0.002  # beside damage every gap counts that isn't rounding
 READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
 
@@ -50,6 +53,8 @@ class ByTimestamps:
         self._path = path
         self._origin = opened.origin
         self._codec = opened.stream.codec_context
+        keeps_time = TIMEKEEPERS.intersection(opened.container.format.name.split(","))
+        self._jitter = JITTER_SECONDS if keeps_time else MADE_UP_SECONDS
         self._flac = opened.container.format.name == "flac"
         if self._codec.name == "flac":
             # Without it, garbage between two frames is taken for sound.
@@ -73,12 +78,12 @@ class ByTimestamps:
                 if self._flac and abs(gap) > LEAST_GAP:
                     suspect = True
                     break
-                if gap > (LEAST_GAP if suspect else JITTER_SECONDS):
+                if gap > (LEAST_GAP if suspect else self._jitter):
                     self.damaged_packets += not suspect and end > 0
                     end = end + gap
                     yield Timed(frame, at, DAMAGED if suspect else JUMP)
                 else:
-                    shift -= gap if gap < -JITTER_SECONDS else 0.0
+                    shift -= gap if gap < -self._jitter else 0.0
                     yield Timed(frame, None, DAMAGED)
                 suspect = False
                 end += frame.samples / frame.sample_rate
