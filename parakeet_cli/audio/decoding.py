@@ -26,7 +26,6 @@ from parakeet_cli.audio.survey import Survey
 JITTER_SECONDS = 0.05  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
 # Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
 TIMEKEEPERS = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf"})
-MADE_UP_SECONDS = 1.0
 LEAST_GAP = 0.002  # beside damage every gap counts that isn't rounding
 READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
 
@@ -53,8 +52,8 @@ class ByTimestamps:
         self._path = path
         self._origin = opened.origin
         self._codec = opened.stream.codec_context
-        keeps_time = TIMEKEEPERS.intersection(opened.container.format.name.split(","))
-        self._jitter = JITTER_SECONDS if keeps_time else MADE_UP_SECONDS
+        names = opened.container.format.name.split(",")
+        self._keeps_time = not TIMEKEEPERS.isdisjoint(names)
         self._flac = opened.container.format.name == "flac"
         if self._codec.name == "flac":
             # Without it, garbage between two frames is taken for sound.
@@ -64,29 +63,33 @@ class ByTimestamps:
         shift = 0.0  # of timestamps that went back, as in files put together from several
         end = 0.0
         good = 0  # byte after the last packet that was decoded
-        suspect = False
+        suspect = 0  # damaged packets since the last sound
+        length = 0.0  # of the last frame, in seconds
         for packet in self._packets():
             frames = self._decoded(packet)
             if frames is None:
-                suspect = True
+                suspect += 1
                 if self._flac:
                     break
                 continue
             for frame in frames:
-                at = None if frame.time is None else frame.time - self._origin + shift
-                gap = 0.0 if at is None else at - end
-                if self._flac and abs(gap) > LEAST_GAP:
-                    suspect = True
-                    break
-                if gap > (LEAST_GAP if suspect else self._jitter):
-                    self.damaged_packets += not suspect and end > 0
-                    end = end + gap
-                    yield Timed(frame, at, DAMAGED if suspect else JUMP)
+                if self._keeps_time and frame.time is not None:
+                    gap = frame.time - self._origin + shift - end
                 else:
-                    shift -= gap if gap < -self._jitter else 0.0
+                    gap = suspect * length
+                if self._flac and abs(gap) > LEAST_GAP:
+                    suspect += 1
+                    break
+                if gap > (LEAST_GAP if suspect else JITTER_SECONDS):
+                    self.damaged_packets += not suspect and end > 0
+                    end += gap
+                    yield Timed(frame, end, DAMAGED if suspect else JUMP)
+                else:
+                    shift -= gap if gap < -JITTER_SECONDS else 0.0
                     yield Timed(frame, None, DAMAGED)
-                suspect = False
-                end += frame.samples / frame.sample_rate
+                suspect = 0
+                length = frame.samples / frame.sample_rate
+                end += length
             if self._flac and suspect:
                 break
             if packet.size and packet.pos is not None:
