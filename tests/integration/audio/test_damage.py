@@ -28,7 +28,7 @@ UNITS = {
     "flac": 4608 / 44_100,
     "vorbis": 1.05,
     "opus": 1.0,
-    "webm": 5.0,
+    "webm": 0.1,  # a block has 0.02, and one is found by those that follow
 }
 FILLINGS = {"random": random.Random(5).randbytes(HOLE), "zeros": bytes(HOLE), "cut out": b""}
 PLACES = {"a quarter": 0.25, "half": 0.5, "the end": 1.0}
