@@ -1,0 +1,149 @@
+"""`parakeet doctor`: what is broken in the ML stack, and why."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parakeet_cli import console
+from parakeet_cli.cli import options
+
+if TYPE_CHECKING:
+    from parakeet_cli.doctor.diagnose import Request
+
+Python = Annotated[
+    str | None,
+    typer.Option("--python", metavar="PATH", help="The ML interpreter to examine."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+StackOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stack", metavar="2.4|3.0", help="The stack to judge by, where no NeMo says which."
+    ),
+]
+
+doctor_app = typer.Typer(
+    help="Find what is broken in the ML stack, without importing it.",
+    invoke_without_command=True,
+)
+
+
+@doctor_app.callback()
+def doctor(
+    context: typer.Context,
+    python: Python = None,
+    stack: StackOption = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Import each stage and use the GPU, in new processes.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ID", help="Only this check; repeatable.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option("--skip", metavar="ID", help="Not this check; repeatable.")
+    ] = None,
+    list_checks: Annotated[bool, typer.Option("--list", help="List the checks.")] = False,
+    json: Json = False,
+    yes: Yes = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="All evidence, and what is well.")
+    ] = False,
+    config: options.Config = None,
+) -> None:
+    """Find what is broken in the ML stack, without importing it."""
+    given: dict[str, Any] = {"python": python, "stack": stack, "json": json, "config": config}
+    context.obj = {**given, "deep": deep, "only": _ids(only), "skip": _ids(skip)}
+    if context.invoked_subcommand is not None:
+        return
+    from parakeet_cli.cli import doctoring
+
+    if list_checks:
+        doctoring.show_checks(as_json=json)
+        return
+    raise typer.Exit(doctoring.show_diagnosis(_request(context.obj), as_json=json, verbose=verbose))
+
+
+@doctor_app.command("why")
+def why(
+    context: typer.Context,
+    package: Annotated[str, typer.Argument(help="A distribution, as pip names it.")],
+    python: Python = None,
+    stack: StackOption = None,
+    json: Json = False,
+    yes: Yes = False,
+    config: options.Config = None,
+) -> None:
+    """Show who requires a package, what the stack says of it, and whether all can be met."""
+    from parakeet_cli.cli import doctoring
+
+    given = _merged(context, python=python, stack=stack, json=json, config=config)
+    raise typer.Exit(doctoring.show_why(package, _request(given), as_json=given["json"]))
+
+
+@doctor_app.command("match")
+def match(
+    context: typer.Context,
+    text: Annotated[
+        str, typer.Argument(metavar="[FILE|-|TEXT]", help="A traceback: a file, - or the text.")
+    ] = "-",
+    python: Python = None,
+    json: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Name the cause of a pasted traceback, and the remedy. Exit 0 matched, 1 not."""
+    from parakeet_cli.cli import doctoring
+
+    given = _merged(context, python=python, json=json)
+    raise typer.Exit(doctoring.show_matches(text, as_json=given["json"]))
+
+
+@doctor_app.command("report")
+def report(
+    context: typer.Context,
+    python: Python = None,
+    stack: StackOption = None,
+    json: Json = False,
+    yes: Yes = False,
+    config: options.Config = None,
+) -> None:
+    """Print Markdown for a bug report, without your home folder and your name."""
+    from parakeet_cli.cli import doctoring
+
+    given = _merged(context, python=python, stack=stack, json=json, config=config)
+    doctoring.show_report(_request(given), as_json=given["json"])
+
+
+def _ids(named: list[str] | None) -> tuple[str, ...]:
+    """`--only a --only b` and `--only a,b` mean the same."""
+    return tuple(id_.strip() for item in named or () for id_ in item.split(",") if id_.strip())
+
+
+def _merged(context: typer.Context, **given: Any) -> dict[str, Any]:
+    """The options on both sides of the verb; the one after it is the nearer."""
+    return {**(context.obj or {}), **{key: value for key, value in given.items() if value}}
+
+
+def _request(given: dict[str, Any]) -> Request:
+    """Options and settings as what the doctor is asked."""
+    from parakeet_cli.config import load_settings
+    from parakeet_cli.doctor.diagnose import Request
+
+    settings = load_settings({}, config=given.get("config"))
+    for warning in settings.warnings:
+        console.note(f"Warning: {warning}")
+    again = ["--python", given["python"]] if given["python"] else []
+    again += ["--stack", given["stack"]] if given.get("stack") else []
+    mock = settings.origins.get("engine", "the configuration")
+    return Request(
+        python=given["python"] or settings.ml_python or sys.executable,
+        stack=given.get("stack"),
+        only=given.get("only", ()),
+        skip=given.get("skip", ()),
+        deep=given.get("deep", False),
+        mock=f"the mock engine is selected ({mock})" if settings.engine == "mock" else None,
+        options=tuple(again),
+    )

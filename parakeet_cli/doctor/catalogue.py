@@ -1,0 +1,80 @@
+"""The failures that are known of this stack, as data: 40 rows, and the document's own.
+
+The rows stand in `catalogue.toml`, which says what each of its fields means. Each row
+names the check that reports it and carries a mark, how it is tested: `staged` (made of
+real files on disk), `facts only`, or `impossible here: why`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One known failure: what it prints, why it happens, how it is found and mended."""
+
+    number: int
+    title: str
+    messages: tuple[str, ...]  # patterns of what is printed; spaces in them mean nothing
+    cause: str
+    detect: str
+    remedy: str
+    check: str  # the id that reports it
+    mark: str
+    sources: tuple[str, ...]
+    beside: str = ""  # a pattern that must stand in the same text
+    frames: str = ""  # a pattern that one frame of the traceback must match, if it has any
+    outranks: tuple[int, ...] = ()  # rows that say the same less exactly
+    weak: bool = False  # comes after every other row
+
+    @property
+    def kind(self) -> str:
+        """`staged`, `facts only` or `impossible here`: the mark without its reason."""
+        return self.mark.partition(":")[0]
+
+
+@cache
+def catalogue() -> tuple[Failure, ...]:
+    """The 40 rows, in their order."""
+    return _failures("row")
+
+
+@cache
+def guide() -> tuple[Failure, ...]:
+    """The document's own troubles that no row of the forty says: numbers above 40."""
+    return _failures("guide")
+
+
+@cache
+def modules() -> Mapping[str, str]:
+    """Distribution -> pattern of its module, where the two differ; "" where a row says it."""
+    return dict(_data()["modules"])
+
+
+def missing_module_pattern(distributions: Iterable[str]) -> str:
+    """An alternation of the modules of these distributions that no row of its own has."""
+    names = modules()
+    patterns = {names.get(name, re.escape(name.replace("-", "_"))) for name in distributions}
+    return "|".join(sorted(patterns - {""}))
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads((files(__package__) / "catalogue.toml").read_text(encoding="utf-8"))
+
+
+def _failures(table: str) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(**{name: _frozen(value) for name, value in row.items()}) for row in _data()[table]
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,110 @@
+"""Releases that fail together although every declared requirement is met.
+
+The table is `combinations.toml`. What it finds joins the finding of the check that
+reports it: a pass becomes a warning or a failure, a failure gets one more line of evidence.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+
+from packaging.version import InvalidVersion, Version
+
+from parakeet_cli.doctor.checks.common import pip
+from parakeet_cli.doctor.facts import Facts, Gpus, TorchBuild
+from parakeet_cli.doctor.findings import Finding, Status, lines
+from parakeet_cli.doctor.names import allows
+
+NIGHTLY = re.compile(r"\.dev(20\d{6})")
+RANK = {Status.SKIP: 0, Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One row of the table; its file says what the fields mean."""
+
+    row: int
+    check: str
+    status: Status
+    says: str
+    why: str
+    remedy: str
+    link: str
+    when: Mapping[str, str] = field(default_factory=dict)
+    newer: tuple[str, ...] = ()
+
+    def holds(self, versions: Mapping[str, str]) -> bool:
+        """Whether all that it speaks of is there, in the versions that are affected."""
+        if not all(allows(bound, versions.get(name)) for name, bound in self.when.items()):
+            return False
+        return not self.newer or _newer(*(versions.get(name, "") for name in self.newer))
+
+
+@cache
+def combinations() -> tuple[Combination, ...]:
+    text = (files("parakeet_cli.doctor") / "combinations.toml").read_text("utf-8")
+    return tuple(
+        Combination(
+            **{**row, "status": Status(row["status"]), "newer": tuple(row.get("newer", ()))}
+        )
+        for row in tomllib.loads(text)["combination"]
+    )
+
+
+def joined(finding: Finding, facts: Facts) -> Finding:
+    """The finding, and what the table says of this check beside it."""
+    rows = [row for row in combinations() if row.check == finding.id]
+    if not rows or facts.mock:
+        return finding
+    versions = _versions(facts)
+    for row in rows:
+        if row.holds(versions):
+            finding = _join(finding, row, versions, facts)
+    return finding
+
+
+def _join(finding: Finding, row: Combination, versions: Mapping[str, str], facts: Facts) -> Finding:
+    said = _filled(row.says, versions)
+    if RANK[finding.status] >= RANK[row.status]:
+        return replace(finding, detail=lines([finding.detail, said]))
+    words = {**versions, "repair": facts.repair, "pip": pip(facts)}
+    return replace(
+        finding,
+        status=row.status,
+        summary=said,
+        why=row.why,
+        remedy=_filled(row.remedy, words),
+        source=row.link,
+    )
+
+
+def _versions(facts: Facts) -> dict[str, str]:
+    """Every version that the table may ask for; what is not known is left out."""
+    versions = {dist.name: dist.version for dist in reversed(facts.distributions) if dist.version}
+    torch, gpus = facts.torch, facts.gpus
+    if isinstance(torch, TorchBuild):
+        versions["torch"] = torch.version
+        if torch.cuda:
+            versions["torch cuda"] = torch.cuda
+        if nightly := NIGHTLY.search(torch.version):
+            versions["torch nightly"] = nightly[1]
+    if isinstance(gpus, Gpus) and gpus.present and gpus.cuda:
+        versions["driver cuda"] = gpus.cuda
+    return versions
+
+
+def _newer(one: str, other: str) -> bool:
+    try:
+        return Version(one).release[:2] > Version(other).release[:2]
+    except InvalidVersion:  # one of the two is not there
+        return False
+
+
+def _filled(text: str, versions: Mapping[str, str]) -> str:
+    """`{torch cuda}` and the like; a name may hold spaces, so str.format is no help."""
+    return re.sub(r"\{([^{}]+)\}", lambda name: versions.get(name[1], name[0]), text)

@@ -1,0 +1,100 @@
+"""The use case: an interpreter in, a Diagnosis out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parakeet_cli.doctor.checks import CHECKS, judge
+from parakeet_cli.doctor.facts import Facts, NotKnown
+from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Status
+from parakeet_cli.doctor.gather import gather
+from parakeet_cli.doctor.stack import NEMO, Pin, Stack, judged_by
+from parakeet_cli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of the doctor: which Python, judged by what, which checks, how deep."""
+
+    python: str
+    stack: str | None = None
+    only: Collection[str] = ()
+    skip: Collection[str] = ()
+    deep: bool = False
+    mock: str | None = None
+    options: tuple[str, ...] = ()  # to be repeated in what people are told to type
+    environment: Mapping[str, str] | None = None
+    cache_folder: Path | None = None
+
+
+def selected(only: Collection[str], skip: Collection[str]) -> tuple[str, ...]:
+    """The ids to run, in the table's order. Raises UsageError for one that is none."""
+    for named in (*only, *skip):
+        if named not in CHECKS:
+            raise UsageError(
+                f"There is no check {named}.", hint="See them all: parakeet doctor --list"
+            )
+    ids = tuple(id_ for id_ in CHECKS if (not only or id_ in only) and id_ not in skip)
+    if not ids:
+        raise UsageError("No check is left to run.", hint="Name fewer with --skip.")
+    return ids
+
+
+def examine(request: Request) -> tuple[Facts, Stack]:
+    """The facts and the stack they are judged by."""
+    facts = gather(
+        request.python,
+        environment=request.environment,
+        cache_folder=request.cache_folder,
+        mock=request.mock,
+        options=request.options,
+    )
+    nemo = facts.installed(NEMO)
+    return facts, judged_by(nemo.version if nemo else None, request.stack)
+
+
+def diagnose(request: Request) -> Diagnosis:
+    """Every finding about the interpreter. Raises UsageError for a request that means nothing."""
+    ids = selected(request.only, request.skip)
+    facts, stack = examine(request)
+    if request.deep and not request.mock:
+        from parakeet_cli.doctor.probes import probe
+
+        facts = replace(facts, probes=probe(facts, stack, ids))
+    found = conclude(facts, stack, judge(facts, stack, ids))
+    return replace(found, stages=()) if request.only else found
+
+
+def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagnosis:
+    """Findings with the table of what was wanted and what is there."""
+    notes = []
+    if not isinstance(facts.binaries, NotKnown) and facts.binaries.cache_problem:
+        notes.append(facts.binaries.cache_problem)
+    return Diagnosis(
+        python=facts.interpreter.executable,
+        stack=stack.name,
+        findings=findings,
+        stages=() if facts.mock else tuple(_rows(facts, stack, findings)),
+        notes=tuple(notes),
+        deeper=facts.doctor("--deep"),
+    )
+
+
+def _rows(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> list[StageRows]:
+    by_id = {finding.id: finding.status for finding in findings}
+    return [
+        StageRows(stage.number, stage.title, tuple(_row(facts, pin, by_id) for pin in stage.pins))
+        for stage in stack.stages
+    ]
+
+
+def _row(facts: Facts, pin: Pin, by_id: Mapping[str, Status]) -> Row:
+    """The mark is the finding's where the requirement has a check of its own."""
+    dist = facts.installed(pin.name)
+    version = dist.version if dist else None
+    suits = Status.OK if dist and pin.allows(version) else Status.FAIL
+    status = by_id.get(pin.advice.id, suits) if suits is Status.OK else suits
+    there = version or ("unreadable" if dist else "")
+    return Row(pin.stage, pin.name, pin.spec or "any", there, status)

@@ -1,0 +1,278 @@
+"""A path to a Python -> what that Python is and where it imports from.
+
+Everything is read from files: `pyvenv.cfg`, `conda-meta`, `.pth` files, the user site.
+Only an interpreter that has no such file (a system's or a home-built Python) is asked,
+with `-I -S`, so that nothing of its site folders runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from parakeet_cli.doctor.facts import Interpreter, Kind, PthFile
+from parakeet_cli.errors import UsageError
+
+ASK_SECONDS = 10.0
+
+# `site` is imported by name: under -S that defines its functions and runs nothing.
+ASK = """
+import json, platform, site, sys
+site.PREFIXES = [sys.prefix, sys.exec_prefix]
+print(json.dumps({
+    "version": platform.python_version(),
+    "prefix": sys.prefix,
+    "base_prefix": sys.base_prefix,
+    "sites": site.getsitepackages(),
+}))
+"""
+
+VERSION_IN_NAME = re.compile(r"python(\d+\.\d+)")
+
+
+def locate(python: str) -> Path:
+    """The interpreter as an absolute path, its links kept. A folder means its bin/python.
+
+    Raises UsageError where nothing is there to be run; a dangling link is there.
+    """
+    named = Path(python).expanduser()
+    if os.sep not in python and not named.exists():
+        found = _on_path(python)
+        if found is None:
+            raise UsageError(
+                f"There is no Python called {python} on PATH.",
+                hint="Name the interpreter by its path: --python /path/to/env/bin/python",
+            )
+        named = found
+    path = Path(os.path.abspath(named))
+    if path.is_dir():
+        inside = [path / "bin" / "python", path / "bin" / "python3"]
+        path = next((one for one in inside if os.path.lexists(one)), path)
+    if path.is_dir() or not os.path.lexists(path):
+        raise UsageError(
+            f"There is no Python at {path}.",
+            hint="Name the interpreter by its path: --python /path/to/env/bin/python",
+        )
+    if path.exists() and not os.access(path, os.X_OK):
+        raise UsageError(
+            f"{path} can't be run: it is not an executable file.",
+            hint="Name the interpreter itself: --python /path/to/env/bin/python",
+        )
+    return path
+
+
+def read(executable: Path, environment: Mapping[str, str]) -> Interpreter:
+    """What the interpreter is, and its site folders in the order it imports from them."""
+    cfg = _pyvenv_cfg(executable)
+    if cfg is not None:
+        return _virtual(executable, *cfg, environment)
+    prefix = executable.parent.parent
+    if (prefix / "conda-meta").is_dir():
+        return _conda(executable, prefix, environment)
+    return _asked(executable, environment)
+
+
+def _on_path(name: str) -> Path | None:
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        candidate = Path(folder or ".") / name
+        if candidate.is_file() and os.access(candidate, os.X_OK):
+            return candidate
+    return None
+
+
+# Kinds of interpreter
+
+
+def _virtual(
+    executable: Path, prefix: Path, settings: dict[str, str], environment: Mapping[str, str]
+) -> Interpreter:
+    home = settings.get("home", "")
+    version = settings.get("version_info") or settings.get("version") or ""
+    version = ".".join(version.split(".")[:3])
+    problem = _start_problem(executable)
+    site = _site_of(prefix, version, executable)
+    minor = VERSION_IN_NAME.search(str(site))
+    if minor and not version.startswith(minor[1]):
+        version = minor[1]
+    inherits = settings.get("include-system-site-packages", "").lower() == "true"
+    sites = [site]
+    base_prefix = str(Path(home).parent) if home else ""
+    if inherits and home and not problem:
+        base = _asked(_base_executable(Path(home), executable), environment)
+        sites += [Path(path) for path in base.paths if path not in map(str, sites)]
+        base_prefix = base.base_prefix
+    user = _user_site(version, environment) if inherits else None
+    return _assemble(
+        executable, version, prefix, base_prefix, "venv", sites, user, environment, problem
+    )
+
+
+def _conda(executable: Path, prefix: Path, environment: Mapping[str, str]) -> Interpreter:
+    version = ""
+    for record in sorted((prefix / "conda-meta").glob("python-[0-9]*.json")):
+        version = record.name.removeprefix("python-").split("-")[0]
+    site = _site_of(prefix, version, executable)
+    # Base conda is the installation itself: the one environment that holds the others.
+    kind: Kind = "conda-base" if (prefix / "condabin").is_dir() else "conda"
+    user = _user_site(version, environment)
+    problem = _start_problem(executable)
+    return _assemble(
+        executable, version, prefix, str(prefix), kind, [site], user, environment, problem
+    )
+
+
+def _asked(executable: Path, environment: Mapping[str, str]) -> Interpreter:
+    answer, problem = _ask(executable)
+    version = str(answer.get("version", ""))
+    prefix = Path(str(answer.get("prefix") or executable.parent.parent))
+    base_prefix = str(answer.get("base_prefix") or prefix)
+    listed = answer.get("sites")
+    sites = [Path(str(path)) for path in listed] if isinstance(listed, list) else []
+    if not sites:
+        sites = [_site_of(prefix, version, executable)]
+    user = _user_site(version, environment)
+    return _assemble(
+        executable, version, prefix, base_prefix, "base", sites, user, environment, problem
+    )
+
+
+def _ask(executable: Path) -> tuple[dict[str, object], str]:
+    try:
+        done = subprocess.run(
+            [str(executable), "-I", "-S", "-B", "-c", ASK],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ASK_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {}, f"it did not answer within {ASK_SECONDS:.0f} seconds"
+    except OSError as error:
+        return {}, f"it can't be started: {error.strerror or error}"
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        # A traceback ends with what happened; other programs begin with it.
+        return {}, f"it fails to start: {said[-1 if 'Traceback' in said[0] else 0].strip()}"
+    try:
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return {}, f"it is no Python: asked for its version, it said {done.stdout[:60]!r}"
+    return (answer, "") if isinstance(answer, dict) else ({}, "it is no Python")
+
+
+# Reading files
+
+
+def _pyvenv_cfg(executable: Path) -> tuple[Path, dict[str, str]] | None:
+    """Python looks beside the executable and one folder up; so does this."""
+    for folder in (executable.parent, executable.parent.parent):
+        try:
+            text = (folder / "pyvenv.cfg").read_text("utf-8", errors="replace")
+        except OSError:
+            continue
+        pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
+        return folder, {key.strip().lower(): value.strip() for key, value in pairs}
+    return None
+
+
+def _start_problem(executable: Path) -> str:
+    """A virtual environment outlives the Python it was made from: its link dangles then."""
+    if executable.exists():
+        return ""
+    return f"it points to {os.path.realpath(executable)}, which is not there"
+
+
+def _base_executable(home: Path, executable: Path) -> Path:
+    resolved = Path(os.path.realpath(executable))
+    return resolved if resolved.parent == Path(os.path.realpath(home)) else home / "python3"
+
+
+def _site_of(prefix: Path, version: str, executable: Path) -> Path:
+    """lib/pythonX.Y/site-packages: that of the version, else the one that is there."""
+    minor = ".".join(version.split(".")[:2])
+    if not minor and (match := VERSION_IN_NAME.search(os.path.realpath(executable))):
+        minor = match[1]
+    wanted = prefix / "lib" / f"python{minor}" / "site-packages"
+    if minor and wanted.is_dir():
+        return wanted
+    there = sorted((prefix / "lib").glob("python3.*/site-packages"))
+    there += sorted((prefix / "lib").glob("pypy3.*/site-packages"))
+    return there[-1] if there else wanted
+
+
+def _user_site(version: str, environment: Mapping[str, str]) -> Path | None:
+    if environment.get("PYTHONNOUSERSITE"):
+        return None
+    base = environment.get("PYTHONUSERBASE") or str(Path(environment.get("HOME", "~")) / ".local")
+    minor = ".".join(version.split(".")[:2])
+    folder = Path(base).expanduser() / "lib" / f"python{minor}" / "site-packages"
+    return folder if folder.is_dir() else None
+
+
+def _assemble(
+    executable: Path,
+    version: str,
+    prefix: Path,
+    base_prefix: str,
+    kind: Kind,
+    sites: list[Path],
+    user: Path | None,
+    environment: Mapping[str, str],
+    problem: str,
+) -> Interpreter:
+    """Puts the folders in import order: PYTHONPATH, the user site, the site folders.
+
+    A virtual environment's own folder comes before the user site, which it takes part in
+    only where it inherits its base. After each folder come those its `.pth` files name.
+    """
+    own, others = (sites[:1], sites[1:]) if kind == "venv" else ([], sites)
+    ordered = [*own, *([user] if user else []), *others]
+    entries = environment.get("PYTHONPATH", "").split(os.pathsep)
+    python_path = tuple(entry for entry in entries if entry and Path(entry).is_dir())
+    paths: dict[str, None] = dict.fromkeys(python_path)
+    pth_files: list[PthFile] = []
+    for site in ordered:
+        if not site.is_dir():
+            continue
+        paths[str(site)] = None
+        for pth, added in _pth_files(site):
+            pth_files.append(pth)
+            paths.update(dict.fromkeys(added))
+    return Interpreter(
+        executable=str(executable),
+        version=version,
+        prefix=str(prefix),
+        base_prefix=base_prefix,
+        kind=kind,
+        paths=tuple(paths),
+        site_packages=str(sites[0]),
+        user_site=str(user) if user else None,
+        pth_files=tuple(pth_files),
+        python_path=python_path,
+        problem=problem,
+    )
+
+
+def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
+    """Each `.pth` file with the folders it adds. Its `import` lines are passed over."""
+    for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):  # noqa: PTH208
+        path = site / name
+        try:
+            text = path.read_bytes().decode("utf-8-sig", errors="replace")
+        except OSError as error:
+            yield PthFile(str(path), problem=error.strerror or str(error)), []
+            continue
+        added: list[str] = []
+        dangling: list[str] = []
+        for line in (line.strip() for line in text.splitlines()):
+            if not line or line.startswith(("#", "import ", "import\t")):
+                continue
+            folder = os.path.normpath(site / line)
+            (added if os.path.exists(folder) else dangling).append(folder)  # noqa: PTH110
+        yield PthFile(str(path), tuple(dangling)), [p for p in added if Path(p).is_dir()]

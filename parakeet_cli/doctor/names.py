@@ -1,0 +1,75 @@
+"""Requirement strings taken apart quickly: name, extras, versions, marker.
+
+A stack declares some 1,500 requirements and the doctor looks at a few dozen, so they
+are split by one regular expression and only those looked at are given to `packaging`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+REQUIREMENT = re.compile(
+    r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*"
+    r"(?:\[(?P<extras>[^\]]*)\])?\s*"
+    r"(?:@\s*(?P<url>[^\s;]+)|\(?(?P<spec>(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()]+\s*,?\s*)*)\)?)\s*"
+    r"(?:;\s*(?P<marker>.*))?$",
+    re.DOTALL,
+)
+SEPARATORS = re.compile(r"[-_.]+")
+
+
+@lru_cache(maxsize=4096)
+def normal(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return SEPARATORS.sub("-", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One requirement, taken apart. `text` is as it was written, without its marker."""
+
+    name: str
+    extras: frozenset[str]
+    spec: str
+    marker: str
+    text: str
+
+
+@lru_cache(maxsize=8192)
+def wanted(requirement: str) -> Wanted | None:
+    """The parts of a requirement string, or None where it is not one."""
+    match = REQUIREMENT.match(requirement)
+    if match is None:
+        return None
+    extras = frozenset(normal(e.strip()) for e in (match["extras"] or "").split(",") if e.strip())
+    return Wanted(
+        name=normal(match["name"]),
+        extras=extras,
+        spec=(match["spec"] or "").strip().rstrip(","),
+        marker=(match["marker"] or "").strip(),
+        text=requirement.split(";", 1)[0].strip(),
+    )
+
+
+@lru_cache(maxsize=2048)
+def specifiers(spec: str) -> SpecifierSet | None:
+    """The version bounds, or None where they mean nothing to PEP 440."""
+    try:
+        return SpecifierSet(spec, prereleases=True)
+    except InvalidSpecifier:
+        return None
+
+
+def allows(spec: str, version: str | None) -> bool:
+    """Whether the version keeps within the bounds; an unreadable one of either does not."""
+    bounds = specifiers(spec)
+    if bounds is None or not version:
+        return False
+    try:
+        return bounds.contains(version, prereleases=True)
+    except ValueError:  # InvalidVersion: a version that is no version is within nothing
+        return False

@@ -1,0 +1,267 @@
+"""`parakeet doctor` as people and programs call it: options, exit codes, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parakeet_cli.doctor.checks import CHECKS
+from tests.doctor_facts import OnDisk
+
+FIELDS = {"id", "status", "summary", "why", "detail", "remedy", "source"}
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> OnDisk:
+    """A stack that lacks nearly everything."""
+    env = OnDisk.new(tmp_path / "env")
+    env.install("numpy", "2.4.6", files={"numpy/__init__.py": "raise SystemExit('imported')\n"})
+    env.install("nemo-toolkit", "2.4.0", 'numpy<2.0.0; extra == "asr"')
+    return env
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    """Runs `parakeet doctor` in a process of its own, on a machine with nothing on it."""
+
+    def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        home = tmp_path / "home"
+        home.mkdir(exist_ok=True)
+        return subprocess.run(
+            [sys.executable, "-m", "parakeet_cli", "doctor", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env={"PATH": str(tmp_path / "bin"), "HOME": str(home), "LANG": "C.UTF-8", **variables},
+            cwd=tmp_path,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_report_is_the_schema_that_was_promised(env: OnDisk, run: Any) -> None:
+    done = run("--python", str(env.python), "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert report["schema"] == "parakeet.doctor/1"
+    assert report["python"] == str(env.python)
+    assert report["stack"] == "2.4"
+    assert report["healthy"] is False
+    assert report["plan"] is None
+    assert [finding["id"] for finding in report["findings"]] == list(CHECKS)
+    for finding in report["findings"]:
+        assert set(finding) == FIELDS
+        assert finding["status"] in ("ok", "warn", "fail", "unknown", "skip")
+        assert all(isinstance(value, str) for value in finding.values())
+        if finding["status"] == "fail":
+            assert finding["why"]
+            assert finding["remedy"]
+
+
+def test_options_are_taken_on_either_side_of_a_verb(env: OnDisk, run: Any) -> None:
+    python = str(env.python)
+    before = run("--python", python, "--json", "--yes", "why", "numpy")
+    after = run("why", "numpy", "--python", python, "--json", "--yes")
+    mixed = run("--json", "why", "--python", python, "numpy")
+    assert before.stdout == after.stdout == mixed.stdout
+    why = json.loads(before.stdout)
+    assert (why["installed"], why["pin"]["requirement"]) == ("2.4.6", "numpy>=1.26,<2.0")
+    assert why["required_by"][0]["name"] == "nemo-toolkit"
+    assert before.returncode == 1
+
+
+def test_the_interpreter_comes_from_option_variable_or_configuration(
+    env: OnDisk, run: Any, tmp_path: Path
+) -> None:
+    python = str(env.python)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"version": 1, "ml_python": python}))
+    by_variable = run("--json", PARAKEET_ML_PYTHON=python)
+    by_file = run("--json", PARAKEET_CONFIG=str(config))
+    by_option = run("--json", "--python", python, PARAKEET_ML_PYTHON="/nowhere")
+    for done in (by_variable, by_file, by_option):
+        assert json.loads(done.stdout)["python"] == python
+    assert json.loads(run("--json").stdout)["python"] == sys.executable
+
+
+def test_only_and_skip_choose_the_checks(env: OnDisk, run: Any) -> None:
+    def ids(*options: str) -> list[str]:
+        report = json.loads(run("--python", str(env.python), "--json", *options).stdout)
+        return [finding["id"] for finding in report["findings"]]
+
+    assert ids("--only", "numpy-pin", "--only", "disk-space") == ["numpy-pin", "disk-space"]
+    assert ids("--only", "disk-space,numpy-pin") == ["numpy-pin", "disk-space"]
+    assert ids("--skip", "numpy-pin") == [id_ for id_ in CHECKS if id_ != "numpy-pin"]
+    assert ids("--only", "numpy-pin", "--only", "scipy-pin", "--skip", "scipy-pin") == ["numpy-pin"]
+
+
+def test_a_check_that_passes_alone_is_exit_0(env: OnDisk, run: Any) -> None:
+    assert run("--python", str(env.python), "--only", "nemo-version").returncode == 0
+    assert run("--python", str(env.python), "--only", "numpy-pin").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--only", "no-such-check"),
+        ("--skip", "no-such-check"),
+        ("--only", "numpy-pin", "--skip", "numpy-pin"),
+        ("--stack", "9.9"),
+        ("--python", "/no/such/python"),
+        ("--no-such-option",),
+        ("no-such-verb",),
+        ("why",),
+    ],
+)
+def test_what_means_nothing_is_exit_2_and_says_what_to_do(
+    arguments: tuple[str, ...], run: Any
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_check_is_listed(run: Any) -> None:
+    done = run("--list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(CHECKS)
+    assert [row["id"] for row in json.loads(run("--list", "--json").stdout)] == list(CHECKS)
+
+
+def test_mock_speech_recognition_is_healthy_without_any_ml_package(
+    run: Any, tmp_path: Path
+) -> None:
+    empty = OnDisk.new(tmp_path / "empty")
+    done = run("--python", str(empty.python), "--json", PERSONALPARAKEET_USE_MOCK_STT="true")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert report["healthy"] is True
+    statuses = {f["id"]: f["status"] for f in report["findings"]}
+    assert statuses["numpy-pin"] == statuses["nemo-version"] == statuses["torch-arch"] == "skip"
+    config = tmp_path / "config.json"
+    config.write_text('{"use_mock_stt": true}')
+    assert run("--python", str(empty.python), "--config", str(config)).returncode == 0
+    assert run("--python", str(empty.python)).returncode == 1
+
+
+def test_an_environment_without_nemo_is_judged_by_the_stack_asked_for(
+    run: Any, tmp_path: Path
+) -> None:
+    empty = OnDisk.new(tmp_path / "empty")
+    for name in ("2.4", "3.0"):
+        report = json.loads(run("--python", str(empty.python), "--json", "--stack", name).stdout)
+        assert report["stack"] == name
+
+
+TRACEBACK = """Traceback (most recent call last):
+  File "<string>", line 1, in <module>
+ModuleNotFoundError: No module named 'lightning'
+"""
+
+
+def test_a_traceback_is_matched_from_stdin_a_file_or_the_argument(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text(TRACEBACK)
+    for done in (
+        run("match", stdin=TRACEBACK),
+        run("match", "-", stdin=TRACEBACK),
+        run("match", "log.txt"),
+        run("match", TRACEBACK),
+    ):
+        assert done.returncode == 0
+        assert "lightning" in done.stdout
+    found = json.loads(run("match", "--json", stdin=TRACEBACK).stdout)
+    assert found["matches"][0]["row"] == 19
+    assert found["matches"][0]["check"] in CHECKS
+
+
+def test_a_text_without_a_known_failure_is_exit_1(run: Any) -> None:
+    assert run("match", stdin="all is well").returncode == 1
+    assert run("match", stdin="").returncode == 1
+    assert json.loads(run("--json", "match", stdin="all is well").stdout)["matches"] == []
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(run: Any) -> None:
+    done = run("match", "no-such-file.log")
+    assert done.returncode == 2
+    assert "There is no file" in done.stderr
+
+
+def test_the_report_for_a_bug_names_neither_home_nor_user(
+    env: OnDisk, run: Any, tmp_path: Path
+) -> None:
+    home = tmp_path / "alice"
+    home.mkdir()
+    inside = OnDisk.new(home / "env")
+    inside.install("numpy", "2.4.6")
+    done = run("report", "--python", str(inside.python), HOME=str(home), USER="alice")
+    assert done.returncode == 0
+    assert "`~/env/bin/python`" in done.stdout
+    assert "alice" not in done.stdout
+    assert "| numpy-pin | fail |" in done.stdout
+
+
+def test_in_a_pipe_there_is_no_colour_and_the_last_line_is_the_command(
+    env: OnDisk, run: Any
+) -> None:
+    done = run("--python", str(env.python), FORCE_COLOR="1")
+    assert "\x1b" not in done.stdout
+    assert done.stdout.splitlines()[-1] == f"Next: parakeet doctor --fix --python {env.python}"
+
+
+def test_a_terminal_without_unicode_gets_ascii(env: OnDisk, run: Any) -> None:
+    done = run("--python", str(env.python), PYTHONIOENCODING="ascii", LANG="C")
+    assert done.stdout.isascii()
+    assert "FAIL numpy" in done.stdout
+
+
+def test_help_loads_nothing_of_the_doctor_but_its_options() -> None:
+    script = (
+        "import sys\n"
+        "from parakeet_cli.cli.app import app\n"
+        "app(['doctor', '--help'], standalone_mode=False)\n"
+        "heavy = ('numpy', 'packaging', 'platformdirs', 'torch', 'parakeet_cli.doctor')\n"
+        "print([m for m in sys.modules if m.split('.')[0] in heavy or m in heavy])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "80", "_TYPER_FORCE_DISABLE_TERMINAL": "1"},
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    for option in (
+        "--python",
+        "--deep",
+        "--stack",
+        "--only",
+        "--skip",
+        "--list",
+        "--json",
+        "--yes",
+    ):
+        assert option in done.stdout
+    for verb in ("why", "match", "report"):
+        assert f" {verb} " in done.stdout
+
+
+def test_a_report_loads_no_rich_and_no_numpy(env: OnDisk) -> None:
+    script = (
+        "import sys\n"
+        "from parakeet_cli.cli.app import app\n"
+        f"app(['doctor', '--python', {str(env.python)!r}], standalone_mode=False)\n"
+        "print([m for m in sys.modules if m in ('numpy', 'rich', 'email', 'importlib.metadata')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

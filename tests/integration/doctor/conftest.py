@@ -1,0 +1,77 @@
+"""Made-up environments, one for all cases to be copied from, and the doctor at work on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.doctor.madeup import Environment, verified
+
+
+@dataclass(slots=True)
+class Patient:
+    """An environment, the variables it is looked at with, and the doctor's report of it."""
+
+    environment: Environment
+    tmp: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    code: int = 0
+
+    def examine(self, *options: str, before: tuple[str, ...] = ()) -> dict[str, Any]:
+        """`parakeet doctor --json`, as a person runs it."""
+        command = [*before, sys.executable, "-m", "parakeet_cli", "doctor", "--json"]
+        command += ["--python", str(self.environment.python), *options]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=self.all_variables(), check=False
+        )
+        assert done.stdout, done.stderr
+        self.code = done.returncode
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def all_variables(self) -> dict[str, str]:
+        """Nothing of the machine: no GPU, no models, no settings of the one who tests."""
+        return {
+            "PATH": str(self.tmp / "bin"),
+            "HOME": str(self.tmp / "home"),
+            "LANG": "C.UTF-8",
+            **self.variables,
+        }
+
+    def finding(self, check: str, *options: str) -> dict[str, str]:
+        """One check's finding, of the report of all of them."""
+        report = self.examine(*options)
+        return next(found for found in report["findings"] if found["id"] == check)
+
+
+@pytest.fixture(scope="session")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The verified environment with made-up packages, installed by pip in one go."""
+    folder = tmp_path_factory.mktemp("madeup")
+    environment = Environment.new(folder / "healthy")
+    environment.install(verified().values(), folder / "wheels")
+    return environment
+
+
+@pytest.fixture
+def patient(healthy: Environment, tmp_path: Path) -> Patient:
+    """A copy of the healthy environment, to be made ill."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "bin").mkdir()
+    return Patient(healthy.copy(tmp_path / "env"), tmp_path)
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file's size and time: what a doctor that only looks leaves alone."""
+    return {
+        os.path.relpath(path, folder): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

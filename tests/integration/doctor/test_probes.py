@@ -1,0 +1,167 @@
+"""Probes run in the ML interpreter: timed out, signals read, the innermost cause named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.doctor import probes
+from parakeet_cli.doctor.facts import ProbeResult
+from parakeet_cli.doctor.stack import load
+from tests.doctor_facts import OnDisk
+from tests.integration.doctor.conftest import snapshot
+
+SECONDS = 30.0
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> OnDisk:
+    env = OnDisk.new(tmp_path / "env")
+    modules = {
+        "good": "print('to stdout', flush=True)\n",
+        "crash": "import ctypes\nctypes.string_at(0)\n",
+        "abort": "import os\nos.abort()\n",
+        "leave": "import os\nos._exit(7)\n",
+        "quit": "import sys\nsys.exit('no licence')\n",
+        "hang": "import time\ntime.sleep(600)\n",
+        "inner": "import missing_module_x\n",
+        "outer": (
+            "try:\n    import inner\n"
+            "except ImportError as error:\n    raise RuntimeError('outer failed') from error\n"
+        ),
+        "wrapped": (
+            "try:\n    import inner\nexcept ImportError:\n    raise ImportError('look above')\n"
+        ),
+        "fallback": "try:\n    import optional_x\nexcept ImportError:\n    import needed_y\n",
+        "loud": "import sys\nsys.stderr.write('x' * 300_000)\n",
+        "forks": "import subprocess\nsubprocess.run(['echo', '{\"event\": 1}'])\n",
+    }
+    for name, code in modules.items():
+        (env.site / f"{name}.py").write_text(code)
+    return env
+
+
+def tried(env: OnDisk, *modules: str, seconds: float = SECONDS) -> list[ProbeResult]:
+    return list(probes.import_modules(str(env.python), modules, seconds))
+
+
+def test_what_works_works_and_nothing_is_left_behind(env: OnDisk) -> None:
+    before = snapshot(env.prefix)
+    results = tried(env, "good", "loud", "forks", "json")
+    assert [(r.name, r.ok) for r in results] == [
+        ("good", True),
+        ("loud", True),
+        ("forks", True),
+        ("json", True),
+    ]
+    assert snapshot(env.prefix) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("crash", "ended by SIGSEGV: a segmentation fault"),
+        ("abort", "ended by SIGABRT"),
+        ("leave", "with status 7"),
+        ("quit", "SystemExit: no licence"),
+        ("inner", "ModuleNotFoundError: No module named 'missing_module_x'"),
+        ("outer", "ModuleNotFoundError: No module named 'missing_module_x'"),
+        ("wrapped", "ModuleNotFoundError: No module named 'missing_module_x'"),
+        ("fallback", "ModuleNotFoundError: No module named 'needed_y'"),
+    ],
+)
+def test_a_failure_is_told_by_its_innermost_cause(env: OnDisk, module: str, words: str) -> None:
+    (result,) = tried(env, module)
+    assert not result.ok
+    assert words in result.cause
+
+
+def test_the_line_that_crashed_is_in_the_evidence(env: OnDisk) -> None:
+    (result,) = tried(env, "crash")
+    assert "ctypes" in result.detail
+    (result,) = tried(env, "outer")
+    assert f"at {env.site / 'inner.py'}:1" in result.detail
+    assert "RuntimeError: outer failed" in result.detail
+
+
+def test_after_a_failure_the_rest_is_tried_in_a_new_process(env: OnDisk) -> None:
+    results = tried(env, "good", "crash", "inner", "good", "leave", "good")
+    assert [r.ok for r in results] == [True, False, False, True, False, True]
+    assert [r.name for r in results] == ["good", "crash", "inner", "good", "leave", "good"]
+
+
+def test_what_hangs_is_ended(env: OnDisk) -> None:
+    results = tried(env, "hang", "good", seconds=2.0)
+    assert [r.ok for r in results] == [False, True]
+    assert "did not end within 2 seconds" in results[0].cause
+
+
+def test_an_interpreter_that_cant_start_is_a_result(tmp_path: Path) -> None:
+    results = list(probes.import_modules(str(tmp_path / "none"), ["numpy"], SECONDS))
+    assert [r.ok for r in results] == [False]
+    assert "can't be started" in results[0].cause
+
+
+def test_one_that_is_no_python_is_a_result(tmp_path: Path) -> None:
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho nonsense\nexit 1\n")
+    fake.chmod(0o755)
+    (result,) = probes.import_modules(str(fake), ["numpy"], SECONDS)
+    assert "status 1" in result.cause
+
+
+TORCH = """
+class _Cuda:
+    def is_available(self): return AVAILABLE
+    def device_count(self): return 1
+cuda = _Cuda()
+class _Tensor:
+    def __init__(self, value): self.value = value
+    def to(self, device): return _Tensor(self.value * WRONG)
+    def cpu(self): return self
+    def cuda(self): raise RuntimeError('no kernel image is available')
+    def __matmul__(self, other): return _Tensor(self.value * other.value)
+    def __sub__(self, other): return _Tensor(self.value - other.value)
+    def abs(self): return _Tensor(abs(self.value))
+    def max(self): return self
+    def __truediv__(self, by): return _Tensor(self.value / by)
+    def item(self): return self.value
+def randn(*shape): return _Tensor(3.0)
+def zeros(n): return _Tensor(0.0)
+def manual_seed(n): pass
+def device(kind, index): return kind
+"""
+
+
+@pytest.mark.parametrize(
+    ("available", "wrong", "name", "cause"),
+    [
+        (True, 1.0, "matrix product on cuda:0", ""),
+        (True, 2.0, "matrix product on cuda:0", "the product is wrong by"),
+        (False, 1.0, "torch.cuda", "no kernel image is available"),
+    ],
+)
+def test_the_gpu_probe_multiplies_and_compares(
+    env: OnDisk, available: bool, wrong: float, name: str, cause: str
+) -> None:
+    """A torch of our own stands in for a GPU; on a real one the same script runs."""
+    code = TORCH.replace("AVAILABLE", str(available)).replace("WRONG", str(wrong))
+    (env.site / "torch.py").write_text(code)
+    results = list(probes.run("multiply_on_gpu", str(env.python), (), SECONDS))
+    last = results[-1]
+    assert (last.name, last.ok) == (name, not cause)
+    assert cause in last.cause
+
+
+def test_the_last_module_is_the_one_that_transcribes() -> None:
+    modules = probes.modules_of(load("2.4"))
+    assert modules[0] == "numpy"
+    assert modules[-1] == "nemo.collections.asr"
+    assert "pytorch_lightning" in modules
+
+
+def test_this_interpreter_passes_its_own_probe() -> None:
+    (result,) = probes.import_modules(sys.executable, ["json"], SECONDS)
+    assert result.ok
