@@ -24,7 +24,7 @@ from parakeet_cli.audio.opening import Opened
 from parakeet_cli.audio.sound import Timed
 from parakeet_cli.audio.survey import Survey
 
-JITTER_SECONDS = 0.05  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
+JITTER_SECONDS = 0.04  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
 # Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
 TIMEKEEPERS = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf"})
 LEAST_GAP = 0.002  # beside damage every gap counts that isn't rounding
@@ -85,13 +85,14 @@ class ByTimestamps:
                     suspect += 1
                     break
                 if gap > JITTER_SECONDS and self._matroska and packet.pos is not None:
-                    found = list(self._passed_over(end, packet.pos))
+                    until = (frame.time or 0.0) - self._origin + shift
+                    found = list(self._passed_over(end, packet.pos, until, length))
                     if found:
                         self.damaged_packets += not suspect
                         suspect += 1
                         yield from found
                         end = self.reached
-                        gap = (frame.time or 0.0) - self._origin + shift - end
+                        gap = until - end
                 if gap > (LEAST_GAP if suspect else JITTER_SECONDS):
                     self.damaged_packets += not suspect and end > 0
                     end += gap
@@ -113,21 +114,36 @@ class ByTimestamps:
             self.damaged_packets += numbered.damaged_packets
             end = numbered.reached
         if self._matroska:
-            found = list(self._passed_over(end, self._path.stat().st_size))
+            found = list(self._passed_over(end, self._path.stat().st_size, None, length))
             self.damaged_packets += bool(found) and not suspect
             yield from found
         self.reached = max(self.reached, end)
 
-    def _passed_over(self, end: float, stop: int) -> Iterator[Timed]:
-        """Frames of the last cluster that libav left out, up to the byte `stop`."""
+    def _passed_over(
+        self, end: float, stop: int, until: float | None, length: float
+    ) -> Iterator[Timed]:
+        """Frames that libav left out up to the byte `stop`, where the second `until` is.
+
+        Those of the last cluster go by its time. Those of one that lost its head go by
+        what follows them: the last of them, `length` seconds long, ends there.
+        """
         position, start = self._last
         with self._path.open("rb") as file:
             reader = Reader(file, self._path.stat().st_size)
             last = block_around(reader, position)
             if last is None:
                 return
-            for block in passed_over(reader, last, min(stop, position + LONGEST_CLUSTER)):
-                at = start + (block.time - last.time) / 1000
+            base = start - last.time / 1000
+            time = last.time
+            blocks = list(passed_over(reader, last, min(stop, position + LONGEST_CLUSTER)))
+            for block in blocks:
+                if block.time <= time:
+                    if until is None:
+                        break
+                    base = until - length - blocks[-1].time / 1000
+                time, at = block.time, base + block.time / 1000
+                if at < end - JITTER_SECONDS:
+                    continue
                 frames = self._decoded(Packet(reader.read(block.data, block.end - block.data)))
                 for frame in frames or ():
                     yield Timed(frame, at if at - end > LEAST_GAP else None, DAMAGED)

@@ -57,8 +57,12 @@ def block_around(reader: Reader, position: int) -> SimpleBlock | None:
 
 
 def passed_over(reader: Reader, last: SimpleBlock, stop: int) -> Iterator[SimpleBlock]:
-    """Blocks of the same track and cluster between `last` and `stop`, in order."""
-    position, time = last.end, last.time
+    """Blocks of the same track between `last` and `stop`, in order.
+
+    Where `time` goes back another cluster begins, whose own time is gone with its head;
+    a second such cluster is not looked at.
+    """
+    position, time, clusters = last.end, last.time, 1
     while position < stop:
         data, at = reader.window(position, 16)
         found = data.find(SIMPLE_BLOCK.to_bytes(1, "big"), at)
@@ -72,8 +76,9 @@ def passed_over(reader: Reader, last: SimpleBlock, stop: int) -> Iterator[Simple
         if block is None or block.track != last.track or not _followed(reader, block, stop):
             position += 1
             continue
-        if block.time <= time:
-            return  # of another cluster, whose own time is gone
+        clusters += block.time <= time
+        if clusters > 2:
+            return
         yield block
         position, time = block.end, block.time
 
