@@ -15,7 +15,7 @@ def main() -> None:
     try:
         from parakeet_cli.cli.app import app
 
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="parakeet")
     except BrokenPipeError:
         # Whoever read stdout has gone, as in `parakeet ... | head`. Python would complain
         # once more when it flushes at its end.
