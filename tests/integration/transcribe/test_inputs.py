@@ -72,6 +72,14 @@ def test_a_manifest_that_names_nothing_is_a_failure(tmp_path: Path) -> None:
     assert "unexpected" not in done.err
 
 
+def test_a_part_behind_the_end_of_its_file_fails(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    (tmp_path / "m.jsonl").write_text('{"audio_filepath": "a.wav", "offset": 500}\n')
+    done = transcribe(tmp_path, "m.jsonl")
+    assert done.code == 1
+    assert "a.wav ends before second 500" in done.err
+
+
 def test_a_manifest_s_rows_are_jobs_and_offsets_are_parts_on_the_file_s_clock(
     tmp_path: Path,
 ) -> None:

@@ -109,6 +109,21 @@ def test_existing_outputs_are_refused_skipped_or_replaced_as_asked(tmp_path: Pat
     assert b"mock transcript" in (tmp_path / "a.srt").read_bytes()
 
 
+def test_a_skipped_file_keeps_the_manifest_s_line_of_the_earlier_run(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    asked = ("a.wav", "b.wav", "-o", "out", "--manifest-out", "m.jsonl", "--skip-existing")
+    assert transcribe(tmp_path, *asked).code == 1
+    clip(tmp_path / "b.wav")
+    done = transcribe(tmp_path, *asked)
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines()]
+    assert [(row["audio_filepath"], row["status"]) for row in rows] == [
+        ("a.wav", "ok"),
+        ("b.wav", "ok"),
+    ]
+    assert all("mock transcript" in row["pred_text"] for row in rows)
+
+
 def test_skip_existing_looks_in_the_folder_asked_for(tmp_path: Path) -> None:
     clip(tmp_path / "in/a.wav")
     clip(tmp_path / "a.txt")  # in the working directory, where nothing was asked for
