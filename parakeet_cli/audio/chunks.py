@@ -70,6 +70,7 @@ class Chunk:
     last: bool = False
 
     length: int = 0  # samples, known even where they are no longer held
+    speech_end: float | None = None  # seconds into the chunk; None where nobody looked
 
     def __post_init__(self) -> None:
         if not self.length:
@@ -252,11 +253,13 @@ class _Packer:
             if not pieces or not part.follows:
                 pieces.append(Piece(offset * FRAME_SECONDS, part.start))
             offset += len(part.frames)
+        speaking = np.flatnonzero(np.concatenate([part.speech for part in head]) >= SPEECH_ENDS)
         chunk = Chunk(
             np.concatenate([part.frames.reshape(-1) for part in head]),
             tuple(pieces),
             self._source,
             self._overlap * FRAME_SECONDS,
+            speech_end=(int(speaking[-1]) + 1) * FRAME_SECONDS if len(speaking) else None,
         )
         self._parts = tail_of(self._parts, self._length - frames + keep)
         self._length += keep - frames

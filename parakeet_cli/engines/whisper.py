@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from parakeet_cli.engines.whisper_context import ShortContextWhisper
 
 _WINDOW = 30.0  # seconds: what the encoder takes, whatever the sound's length
+# Seconds. The last word's end comes early by up to that much, and the detector's late; in
+# what is left of a chunk then, Whisper hears "Thank you." and "See you next time."
+_AT_ITS_END = 0.5
 _LANGUAGES_KEPT = 64  # sources in flight whose detected language is remembered
 
 
@@ -97,7 +100,11 @@ class Whisper:
                 condition_on_previous_text=False,
                 vad_filter=False,
             )
-            found = [_segment(segment, chunk.duration) for segment in segments]
+            found = []
+            for segment in segments:
+                found.append(_segment(segment, chunk.duration))
+                if chunk.speech_end is not None and segment.end >= chunk.speech_end - _AT_ITS_END:
+                    break  # what is left is silence, which Whisper would fill with words
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"Whisper failed: {error}") from error
         return Heard(placed(chunk, found), language)

@@ -12,6 +12,7 @@ ever, with the fallback to higher temperatures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from threading import local
@@ -33,10 +34,14 @@ Decoded = tuple[Any, float, float, float]
 _PADDING = 1000
 _AT_LEAST = 1500
 
-# Well before what faster-whisper takes for a failure (2.4 and -1.0): most speech comes out
-# at -0.2 to -0.5.
+# A little before what faster-whisper takes for a failure (2.4 and -1.0): most speech comes
+# out at -0.2 to -0.7.
 _REPETITIVE = 2.0
-_UNSURE = -0.6
+_UNSURE = -0.8
+
+# No one says more than fifteen tokens a second; who repeats himself is stopped there.
+_FEWEST_TOKENS = 30
+_TOKENS_A_SECOND = 15
 
 
 class ShortContextWhisper(WhisperModel):  # type: ignore[misc]  # faster_whisper has no types
@@ -63,13 +68,36 @@ class ShortContextWhisper(WhisperModel):  # type: ignore[misc]  # faster_whisper
         decode: Callable[..., Decoded] = super().generate_with_fallback
         features = getattr(self._given, "features", None)
         if features is not None:
-            first_only = replace(options, temperatures=options.temperatures[:1])
+            most = _FEWEST_TOKENS + _TOKENS_A_SECOND * _sounding_frames(features) // 100
+            first_only = replace(
+                options, temperatures=options.temperatures[:1], max_new_tokens=most
+            )
             found = decode(encoder_output, prompt, tokenizer, first_only)
-            _, mean_log_probability, _, compression_ratio = found
-            if compression_ratio <= _REPETITIVE and mean_log_probability >= _UNSURE:
+            if _is_good(found, most, tokenizer):
                 return found
             encoder_output = super().encode(features)
         return decode(encoder_output, prompt, tokenizer, options)
+
+
+def _is_good(found: Decoded, most: int, tokenizer: Tokenizer) -> bool:
+    result, mean_log_probability, _, compression_ratio = found
+    tokens = result.sequences_ids[0]
+    return (
+        compression_ratio <= _REPETITIVE
+        and mean_log_probability >= _UNSURE
+        and len(tokens) < most
+        and not _says_twice(tokenizer.decode(tokens))
+    )
+
+
+def _says_twice(text: str) -> bool:
+    """Whether two words or more are said once more at once: "ten of clubs, ten of clubs"."""
+    words = re.findall(r"\w+", text.lower())
+    return any(
+        words[at : at + count] == words[at + count : at + 2 * count]
+        for count in range(2, len(words) // 2 + 1)
+        for at in range(len(words) - 2 * count + 1)
+    )
 
 
 def _kept_frames(features: NDArray[np.float32]) -> int:
@@ -77,6 +105,9 @@ def _kept_frames(features: NDArray[np.float32]) -> int:
     total = int(features.shape[-1])
     if features.ndim != 2:
         return total
+    return min(total, max(_sounding_frames(features) + _PADDING, _AT_LEAST))
+
+
+def _sounding_frames(features: NDArray[np.float32]) -> int:
     sounding = np.flatnonzero(features.any(axis=0))
-    used = int(sounding[-1]) + 1 if len(sounding) else 0
-    return min(total, max(used + _PADDING, _AT_LEAST))
+    return int(sounding[-1]) + 1 if len(sounding) else 0

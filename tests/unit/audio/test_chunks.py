@@ -74,6 +74,12 @@ def test_short_speech_is_one_chunk_with_a_margin_of_silence() -> None:
     assert chunk.end == pytest.approx(7 + 0.4, abs=0.05)
 
 
+def test_a_chunk_knows_where_its_speech_ends() -> None:
+    (chunk,) = cut(recording(("speech", 2), ("silence", 1), ("speech", 1), ("silence", 5)))
+    assert chunk.speech_end == pytest.approx(4.0, abs=0.05)
+    assert chunk.duration == pytest.approx(4.4, abs=0.05)
+
+
 def test_silence_gives_no_chunk() -> None:
     assert cut(recording(("silence", 30))) == []
 
