@@ -1,6 +1,7 @@
 # `make check` is what CI runs. VENV names another environment than the checkout's own.
 VENV ?= .venv
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
@@ -12,7 +13,7 @@ help:
 	@echo "make check      every check, then every test: what CI runs"
 	@echo "make test       the tests alone (PYTEST_ARGS='-k subtitles')"
 	@echo "make snapshots  write the --help snapshots anew"
-	@echo "make bench      speed against the peers; writes the figures"
+	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
 	@echo "make soak       the long seeded runs"
 
 setup:
@@ -41,7 +42,7 @@ snapshots:
 	@PARAKEET_UPDATE_SNAPSHOTS=1 $(bin)/python -m pytest -q tests/cli
 
 bench:
-	@$(bin)/python bench/transcribe.py
+	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)

@@ -12,19 +12,22 @@ def main() -> None:
     from parakeet_cli.errors import ExitCode
 
     prepare_streams()
-    from parakeet_cli.cli.app import app
-
     try:
+        from parakeet_cli.cli.app import app
+
         code = app(standalone_mode=False)
     except BrokenPipeError:
         # Whoever read stdout has gone, as in `parakeet ... | head`. Python would complain
         # once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FAILED
+    except KeyboardInterrupt:  # before the command could take it
+        code = ExitCode.INTERRUPTED
     if code == ExitCode.INTERRUPTED:
         # Chunks still in work would hold the process up for seconds; nothing waits for them.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
         os._exit(code)
     sys.exit(code)
 

@@ -22,7 +22,7 @@ MOCK_VARIABLE = "PERSONALPARAKEET_USE_MOCK_STT"
 CONFIG_VARIABLE = "PARAKEET_CONFIG"
 
 _TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off", ""}
+_FALSE = {"0", "false", "no", "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ def _switch(value: Any) -> bool:
     raise ValueError("must be true or false")
 
 
+def _language(value: Any) -> str:
+    return _text(value).lower()
+
+
 def _device(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
         raise ValueError("must be auto, cpu, cuda or cuda:N")
@@ -83,7 +87,7 @@ SETTINGS: dict[str, _Setting] = {
     "engine": _Setting(_text, str, "PARAKEET_ENGINE", "the engine: auto, whisper, mock"),
     "model": _Setting(_text, str, "PARAKEET_MODEL", "an alias, a hub id or a path"),
     "device": _Setting(_device, str, "PARAKEET_DEVICE", "auto, cpu, cuda or cuda:N"),
-    "language": _Setting(_text, str, "PARAKEET_LANGUAGE", "the language spoken, e.g. en"),
+    "language": _Setting(_language, str, "PARAKEET_LANGUAGE", "the language spoken, e.g. en"),
     "beam_size": _Setting(_whole, int, "PARAKEET_BEAM_SIZE", "beams of the search"),
     "threads": _Setting(_whole, int, "PARAKEET_THREADS", "cores to use"),
     "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "never ask a model hub"),
@@ -123,12 +127,13 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
     for name in SETTINGS:
         if name in file:
             take(name, file[name], str(path))
-    if file.get("use_mock_stt") and "engine" not in file:
+    mock = _mock_by_variable()
+    if file.get("use_mock_stt") and mock is not False:
         take("engine", "mock", f'"use_mock_stt": true in {path}')
     for name, setting in SETTINGS.items():
         if given := os.environ.get(setting.variable):
             take(name, given, setting.variable)
-    if _mock_by_variable():
+    if mock:
         take("engine", "mock", f"{MOCK_VARIABLE}=true")
     for name in SETTINGS:
         if options.get(name) is not None:
@@ -136,17 +141,18 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
     return Settings(**values, origins=origins, warnings=tuple(warnings))
 
 
-def _mock_by_variable() -> bool:
-    given = os.environ.get(MOCK_VARIABLE, "")
+def _mock_by_variable() -> bool | None:
+    """True or false as it was set, None where it was not."""
+    given = os.environ.get(MOCK_VARIABLE)
     try:
-        return _switch(given)
+        return _switch(given) if given else None
     except ValueError as error:
         raise ConfigError(f"{MOCK_VARIABLE} {error}, not '{given}'.") from None
 
 
 def _read_file(path: Path, *, must_exist: bool) -> tuple[dict[str, Any], list[str]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(

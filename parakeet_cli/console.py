@@ -12,7 +12,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from parakeet_cli.errors import ExitCode, ParakeetError
+from parakeet_cli.errors import ExitCode, OutputError, ParakeetError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,19 @@ def set_verbosity(wanted: Verbosity) -> None:
 
 
 def prepare_streams() -> None:
-    """Text that a stream's encoding can't show is escaped, never an exception."""
+    """Streams that any text can be written to, whatever the caller made of them.
+
+    What an encoding can't show is escaped, never an exception.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Closed by the caller: the next file opened would get its number, and whatever
+            # a library writes to stderr would end in that file.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -68,9 +80,16 @@ def rich_console() -> Console:
 
 
 def out(text: str) -> None:
-    """What was asked for, to stdout, as it is."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """What was asked for, to stdout, as it is. Raises OutputError, or BrokenPipeError."""
+    if sys.stdout is None:
+        raise OutputError("stdout is closed, and the text was to go there.")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"stdout can't be written: {error.strerror}.") from error
 
 
 def note(text: str, *, style: str | None = None) -> None:
@@ -87,10 +106,15 @@ def info(text: str) -> None:
         note(text)
 
 
-def show_unexpected(error: Exception) -> ExitCode:
-    """A fault of ours: one line, and the traceback with --debug."""
+def trace(error: Exception) -> None:
+    """The traceback, with --debug only."""
     if _verbosity.debug:
         traceback.print_exception(error)
+
+
+def show_unexpected(error: Exception) -> ExitCode:
+    """A fault of ours: one line, and the traceback with --debug."""
+    trace(error)
     note(f"Error: an unexpected {type(error).__name__}: {error}", style="bold red")
     note("  This is a fault of the program. --debug shows where it happened.")
     return ExitCode.FAILED
@@ -98,8 +122,7 @@ def show_unexpected(error: Exception) -> ExitCode:
 
 def show_error(error: ParakeetError) -> None:
     """What happened and why, and what to do next: the one place that shows errors."""
-    if _verbosity.debug:
-        traceback.print_exception(error)
+    trace(error)
     note(f"Error: {error}", style="bold red")
     if error.hint:
         note(f"  {error.hint}")

@@ -16,9 +16,9 @@ EOT
 }
 
 # For transcribing, and on top of that for the checks and tests: make and shellcheck run
-# the checks, chromium opens the HTML transcripts.
+# the checks, chromium opens the HTML transcripts and its driver looks at them.
 packages=(python3 python3-venv)
-test_packages=(make shellcheck chromium)
+test_packages=(make shellcheck chromium chromium-driver)
 
 python=${PYTHON:-python3}
 
@@ -28,6 +28,7 @@ is_there() {
         python3) command -v "$python" ;;
         python3-venv) "$python" -c 'import ensurepip, venv' ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+        chromium-driver) command -v chromedriver ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
@@ -71,6 +72,14 @@ if [ ${#as_root[@]} -gt 0 ] && ! command -v sudo >/dev/null; then
 fi
 
 echo "Installing system packages${as_root[0]:+ with ${as_root[0]}}: ${missing[*]}" >&2
-quietly=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
-"${as_root[@]}" "${quietly[@]}" update
-"${as_root[@]}" "${quietly[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# What the packages' own scripts say matters only where one of them fails.
+if ! { "${as_root[@]}" "${apt[@]}" update &&
+    "${as_root[@]}" "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "apt-get could not install them; its own words are above." >&2
+    exit 1
+fi

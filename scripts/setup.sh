@@ -41,21 +41,22 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     exit 1
 fi
 
-# What the environment was made from. An environment made for the tests also serves without.
-fingerprint=$({
-    "$python" -c 'import sys; print(sys.version, sys.base_prefix)'
-    cat pyproject.toml scripts/setup.sh
-} | sha256sum | cut -d' ' -f1)
+# An environment belongs to one Python and one place: its scripts name both. One that
+# somebody else made here is taken as it is.
+home=$("$python" -c 'import sys; print(sys.version, sys.base_prefix, sep="\n")' && pwd)
+# What was installed from. An environment made for the tests also serves without them.
+fingerprint=$(sha256sum pyproject.toml scripts/setup.sh)
 stamp=$venv/parakeet-setup${dev:+-dev}
-is_current() {
-    [ -f "$1" ] && [ "$(cat "$1")" = "$fingerprint" ]
+holds() { # file, text
+    [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
-if "$venv/bin/python" -c '' 2>/dev/null; then
-    if is_current "$stamp" || is_current "$venv/parakeet-setup-dev"; then
-        exit 0
-    fi
-else
+if ! "$venv/bin/python" -c '' 2>/dev/null ||
+    { [ -f "$venv/parakeet-home" ] && ! holds "$venv/parakeet-home" "$home"; }; then
     "$python" -m venv --clear "$venv"
+    echo "$home" >"$venv/parakeet-home"
+fi
+if holds "$stamp" "$fingerprint" || holds "$venv/parakeet-setup-dev" "$fingerprint"; then
+    exit 0
 fi
 
 rm -f "$venv"/parakeet-setup*

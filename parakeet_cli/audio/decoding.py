@@ -20,7 +20,6 @@ from parakeet_cli.audio.accounting import DAMAGED, JUMP
 from parakeet_cli.audio.flac import FlacFrames
 from parakeet_cli.audio.frames import Reader
 from parakeet_cli.audio.opening import Opened
-from parakeet_cli.audio.promise import origin
 from parakeet_cli.audio.sound import Timed
 from parakeet_cli.audio.survey import Survey
 
@@ -49,7 +48,7 @@ class ByTimestamps:
         self.reached = 0.0
         self._opened = opened
         self._path = path
-        self._origin = origin(opened.container)
+        self._origin = opened.origin
         self._codec = opened.stream.codec_context
         self._flac = opened.container.format.name == "flac"
         if self._codec.name == "flac":
@@ -139,7 +138,7 @@ class ByCount:
                 start: float | None = self._survey.starts[number]
                 position, done = run.start, 0
                 while position < run.end:
-                    header = self._survey.parse(*reader.window(position))
+                    header = self._survey.form.parse(*reader.window(position))
                     if header is None:
                         break
                     packet = Packet(reader.read(position, header.size))

@@ -19,7 +19,6 @@ from typing import BinaryIO, NamedTuple
 WINDOW = 1 << 20  # bytes in memory at a time
 HEADER = 10  # bytes that any of the headers and tags read here needs
 MEAN_OVER = 32  # frames, for the mean size beside a hole; encoders smooth over less
-CHAIN = 3  # headers in a row, each where the one before it says, that make a sync
 
 
 class Header(NamedTuple):
@@ -32,6 +31,18 @@ class Header(NamedTuple):
 
 
 Parse = Callable[[bytes, int], Header | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A stream of frames that each say how long they are."""
+
+    parse: Parse
+    lead: bytes | None = b"\xff"  # the first byte of every frame, where there is one
+    # Headers in a row, each where the one before it says, that make a sync.
+    chain: int = 3
+    magic: bytes = b""  # what the file starts with
+
 
 BIT_RATES = {  # kbit/s by (MPEG 1?, layer), for the index 1 to 14
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -46,6 +57,10 @@ ADTS_RATES = (
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
     8_000, 7_350,
 )  # fmt: skip
+
+# Bytes a frame by its type, header included; 0 where the type means nothing.
+AMR_SIZES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1)
+AMR_WIDE_SIZES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1)
 
 
 @cache
@@ -68,12 +83,14 @@ def _mpeg_header(second: int, third: int) -> Header | None:
 
 def mpeg_header(data: bytes, at: int) -> Header | None:
     """The MPEG audio frame header at `at`, free format excepted."""
-    return _mpeg_header(data[at + 1], data[at + 2]) if data[at] == 0xFF else None
+    if at + 4 > len(data) or data[at] != 0xFF:
+        return None
+    return _mpeg_header(data[at + 1], data[at + 2])
 
 
 def adts_header(data: bytes, at: int) -> Header | None:
     """The ADTS frame header at `at`."""
-    if data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0:
+    if at + 7 > len(data) or data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0:
         return None
     rate = data[at + 2] >> 2 & 15
     size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
@@ -82,6 +99,25 @@ def adts_header(data: bytes, at: int) -> Header | None:
     samples = 1024 * ((data[at + 6] & 3) + 1)
     kind = data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3] & 0xC0
     return Header(size, samples, ADTS_RATES[rate], kind)
+
+
+def amr_header(data: bytes, at: int) -> Header | None:
+    """The AMR or AMR-WB frame at `at` by its table-of-contents byte (RFC 4867, 5.3)."""
+    size = AMR_SIZES[data[at] >> 3 & 15]
+    return Header(size, 160, 8_000, 0) if size and data[at] & 0x87 == 4 else None
+
+
+def amr_wide_header(data: bytes, at: int) -> Header | None:
+    """The same for AMR-WB."""
+    size = AMR_WIDE_SIZES[data[at] >> 3 & 15]
+    return Header(size, 320, 16_000, 0) if size and data[at] & 0x87 == 4 else None
+
+
+MPEG = Format(mpeg_header)
+ADTS = Format(adts_header)
+# One byte in 25 could be a header here, so more of them must follow one another.
+AMR = Format(amr_header, None, 8, b"#!AMR\n")
+AMR_WIDE = Format(amr_wide_header, None, 8, b"#!AMR-WB\n")
 
 
 @dataclass(slots=True)
@@ -137,11 +173,12 @@ def tag_size(data: bytes) -> int:
     return 0
 
 
-def runs(reader: Reader, parse: Parse) -> Iterator[Run]:
+def runs(reader: Reader, form: Format) -> Iterator[Run]:
     """The runs of a stream, in order, tags passed over."""
-    looked = position = _after_tags(reader, 0)
-    while (start := _sync(reader, parse, position)) is not None:
-        run = _follow(reader, parse, start)
+    magic = len(form.magic) if reader.read(0, len(form.magic)) == form.magic else 0
+    looked = position = _after_tags(reader, magic)
+    while (start := _sync(reader, form, position)) is not None:
+        run = _follow(reader, form, start)
         run.junk = start - looked
         yield run
         # A broken frame's own header must not be found again.
@@ -149,19 +186,19 @@ def runs(reader: Reader, parse: Parse) -> Iterator[Run]:
         position = looked + run.broken
 
 
-def _follow(reader: Reader, parse: Parse, start: int) -> Run:
+def _follow(reader: Reader, form: Format, start: int) -> Run:
     """The run that begins at `start`; its last frame is left out where it is broken."""
     data, at = reader.window(start)
-    first = parse(data, at)
+    first = form.parse(data, at)
     assert first is not None
     kind, size = first.kind, reader.size
     position = last = start
     frames = head_size = 0
     marks = (start, start)  # where frames begin, the second up to MEAN_OVER ago
-    while position + HEADER <= size:
+    while position < size:
         if at + HEADER > len(data):
             data, at = reader.window(position)
-        header = parse(data, at)
+        header = form.parse(data, at)
         if header is None or header.kind != kind:
             break
         if frames and frames % MEAN_OVER == 0:
@@ -171,7 +208,7 @@ def _follow(reader: Reader, parse: Parse, start: int) -> Run:
         frames += 1
         position += header.size
         at += header.size
-    broken = position != size and not _goes_on(reader, parse, position)
+    broken = position != size and not _goes_on(reader, form, position)
     end = last if broken else position
     frames -= broken
     counted = max(1, frames - max(0, (frames - 1) // MEAN_OVER * MEAN_OVER - MEAN_OVER))
@@ -183,11 +220,11 @@ def _follow(reader: Reader, parse: Parse, start: int) -> Run:
     )  # fmt: skip
 
 
-def _goes_on(reader: Reader, parse: Parse, position: int) -> bool:
+def _goes_on(reader: Reader, form: Format, position: int) -> bool:
     """Whether a frame that ends at `position` is followed by a tag or another stream."""
     if position > reader.size:
         return False
-    return bool(tag_size(reader.read(position, WINDOW))) or _chained(reader, parse, position)
+    return bool(tag_size(reader.read(position, WINDOW))) or _chained(reader, form, position)
 
 
 def _after_tags(reader: Reader, position: int) -> int:
@@ -196,31 +233,34 @@ def _after_tags(reader: Reader, position: int) -> int:
     return position
 
 
-def _sync(reader: Reader, parse: Parse, position: int) -> int | None:
+def _sync(reader: Reader, form: Format, position: int) -> int | None:
     """The first frame at or after `position` that others follow."""
-    while position + HEADER <= reader.size:
+    while position < reader.size:
         data, at = reader.window(position)
-        found = data.find(b"\xff", at, max(at + 1, len(data) - HEADER + 1))
+        if at + HEADER > len(data) and form.lead is not None:
+            return None
+        stop = max(at + 1, len(data) - HEADER + 1)
+        found = at if form.lead is None else data.find(form.lead, at, stop)
         if found < 0:
             position += max(1, len(data) - HEADER + 1 - at)
             continue
         position += found - at
-        if _chained(reader, parse, position):
+        if _chained(reader, form, position):
             return position
         position += 1
     return None
 
 
-def _chained(reader: Reader, parse: Parse, position: int) -> bool:
+def _chained(reader: Reader, form: Format, position: int) -> bool:
     """Whether a chain of headers starts here, or one that the file's end cuts short."""
     kind = None
-    for number in range(CHAIN):
+    for number in range(form.chain):
         if position == reader.size:
             return number > 0
-        if position + HEADER > reader.size:
+        if position > reader.size:
             return False
         data, at = reader.window(position)
-        header = parse(data, at)
+        header = form.parse(data, at)
         if header is None or kind not in (None, header.kind):
             return number > 0 and bool(tag_size(reader.read(position, WINDOW)))
         kind = header.kind

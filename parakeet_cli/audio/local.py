@@ -19,7 +19,6 @@ from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Source
 
 LONGEST = 100 * 3600.0  # seconds; small files can be made that decode to years of silence
-WARM_UP = 0.25  # seconds; WMA's decoder gives nothing for the first 92 ms
 
 
 class LocalMedia(Media):
@@ -83,7 +82,7 @@ class LocalMedia(Media):
             samples = samples[: max(0, round((self._work.limit - start) * rate))]
             if not len(samples):
                 return
-        if not ledger.heard and piece.reason == JUMP and start - ledger.begin < WARM_UP:
+        if not ledger.heard and piece.reason == JUMP and start - ledger.begin < self._work.warm_up:
             ledger.begin = start
         jumps = not ledger.heard or start - ledger.end > LEAST
         ledger.place(start, start + len(samples) / rate, piece.reason)

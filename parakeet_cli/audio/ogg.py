@@ -12,6 +12,7 @@ from parakeet_cli.audio.accounting import NO_END_MARK, Promise
 CAPTURE = b"OggS"
 TAIL = 1 << 18  # bytes; a page has at most 65,307, so three whole ones lie in them
 MOST_AHEAD = 48_000 * 60  # granules between two pages
+FIRST = 2  # the beginning-of-stream flag
 LAST = 4  # the end-of-stream flag
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -47,39 +48,67 @@ def page_at(data: bytes, at: int) -> Page | None:
     )
 
 
-def ogg_promise(file: BinaryIO, declared: float | None) -> Promise:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How a stream's granules count: `rate` a second, from `skip` on (RFC 7845, 4)."""
+
+    rate: int
+    skip: int = 0
+
+    def seconds(self, granule: int) -> float:
+        return (granule - self.skip) / self.rate
+
+
+def granule_clock(head: bytes, rate: int) -> Clock:
+    """Opus counts at 48 kHz and leaves its pre-skip out; the others count samples."""
+    at = head.find(b"OpusHead")
+    if at < 0:
+        return Clock(rate)
+    return Clock(48_000, int.from_bytes(head[at + 10 : at + 12], "little"))
+
+
+def begins_torn(head: bytes) -> bool:
+    """Whether pages are missing between the headers and the first sound.
+
+    Pages are numbered. A stream that was recorded from a broadcast starts at any granule,
+    but where its first pages are there it is whole, and its own start is its zero.
+    """
+    pages = _pages(head)
+    first = next((page for page in pages if page.granule > 0), None)
+    if first is None or not pages[0].flags & FIRST:
+        return True
+    numbers = [page.sequence for page in pages if page.serial == first.serial]
+    before = numbers[: numbers.index(first.sequence) + 1]
+    return before != list(range(before[0], before[0] + len(before)))
+
+
+def ogg_promise(file: BinaryIO, rate: int, begin: float) -> Promise:
     """The last granule, where the last page says that it is the last and nothing follows.
 
     Otherwise the file was cut off. How much is gone is not written anywhere: what its
-    torn page would have held is counted, and no more.
+    torn page would have held is counted, and no more. `begin` is what the timestamps
+    call zero, in seconds.
     """
+    clock = granule_clock(file.read(TAIL), rate)
     size = file.seek(0, 2)
     file.seek(max(0, size - TAIL))
     data = file.read(TAIL)
-    pages = list(_pages(data))
+    pages = [page for page in _pages(data) if page.granule > 0]
     if not pages:
-        return _cut_off(declared, 1.0)
+        return Promise()
+    last = pages[-1]
+    seconds = clock.seconds(last.granule) - begin
     ends = {page.serial for page in pages if page.flags & LAST}
     # Other streams, a video's for instance, may go on a little further.
-    last = pages[-1]
     if last.serial in ends and last.position + last.size == len(data):
-        return Promise(declared, "exact", slack=0.035)
-    # Granules are in the codec's own units; set against the whole they give seconds.
-    second = last.granule / declared if declared and last.granule > 0 else 0.0
-    torn = _torn_granule(data, last)
-    if torn and second:
-        return _cut_off(declared, torn / second)
+        return Promise(seconds, "exact", slack=0.001)
     lengths = [
         after.granule - before.granule
         for before, after in pairwise(pages)
-        if after.serial == before.serial and after.granule > before.granule >= 0
+        if after.serial == before.serial and after.granule > before.granule
     ]
-    mean = sum(lengths) / len(lengths) / second if lengths and second else 1.0
-    return _cut_off(declared, mean)
-
-
-def _cut_off(declared: float | None, more: float) -> Promise:
-    until = (declared or 0.0) + more
+    mean = sum(lengths) / len(lengths) if lengths else clock.rate
+    until = seconds + (_torn_granule(data, last) or mean) / clock.rate
     return Promise(until, "estimated", reason=NO_END_MARK, until=until)
 
 

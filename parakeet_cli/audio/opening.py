@@ -13,21 +13,30 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.boxes import boxes
+from parakeet_cli.audio.mp4 import repaired
+from parakeet_cli.audio.ogg import TAIL, begins_torn
 from parakeet_cli.errors import InputError
 
 # A playlist could otherwise make the decoder fetch addresses or open other files.
 LIBAV_OPTIONS = {"protocol_whitelist": "file"}
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
+LATEST_TORN = 60.0  # seconds; an Ogg stream that starts later was recorded from a broadcast
 AUDIO_STREAM_HINT = "--audio-stream N takes another one."
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A container with the audio stream that was chosen from it."""
+    """A container with the audio stream that was chosen from it.
+
+    `origin` is what its timestamps call zero, in seconds: where the first of its streams
+    starts, sound or picture.
+    """
 
     container: InputContainer
     stream: AudioStream
+    origin: float
 
 
 def check_readable(path: Path, name: str) -> None:
@@ -64,7 +73,18 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    return Opened(container, stream)
+    return Opened(container, stream, _origin(container, path))
+
+
+def _origin(container: InputContainer, path: Path) -> float:
+    if not container.start_time:  # it may be None, whatever PyAV's stubs say
+        return 0.0
+    start = container.start_time / av.time_base
+    if container.format.name == "ogg" and 0 < start < LATEST_TORN:
+        with path.open("rb") as file:
+            if begins_torn(file.read(TAIL)):
+                return 0.0
+    return start
 
 
 def _cannot_open(name: str, error: OSError) -> str:
@@ -81,9 +101,10 @@ def _cannot_open(name: str, error: OSError) -> str:
 
 
 def _open_container(path: Path, name: str) -> InputContainer:
+    # `file:` keeps names like `concat:x` or `http://x` from being taken for protocols.
+    source = repaired(path) or f"file:{path}"
     try:
-        # `file:` keeps names like `concat:x` or `http://x` from being taken for protocols.
-        container = av.open(f"file:{path}", metadata_errors="replace", options=LIBAV_OPTIONS)
+        container = av.open(source, metadata_errors="replace", options=LIBAV_OPTIONS)
     except av.FFmpegError as error:
         if lacks_index(path):
             raise InputError(
@@ -99,6 +120,7 @@ def _open_container(path: Path, name: str) -> InputContainer:
         raise InputError(
             f"{name} is a playlist, not a media file.", hint="Name the files that it lists."
         )
+    assert isinstance(container, InputContainer)
     return container
 
 
@@ -139,18 +161,7 @@ def _describe(stream: AudioStream) -> str:
 
 
 def lacks_index(path: Path) -> bool:
-    """Whether this is an MP4 family file (ISO 14496-12) whose `moov` box is not there."""
-    position, seen = 0, set[bytes]()
-    size = path.stat().st_size
+    """Whether this is an MP4 family file (ISO/IEC 14496-12) whose `moov` box isn't there."""
     with path.open("rb") as file:
-        while position + 8 <= size and len(seen) < 64:
-            file.seek(position)
-            header = file.read(16)
-            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
-            seen.add(kind)
-            if length == 1:  # the true length follows, in 64 bits
-                length = int.from_bytes(header[8:16], "big")
-            if length < 8:
-                break
-            position += length
+        seen = {box.kind for box in boxes(file, 0, path.stat().st_size)}
     return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen

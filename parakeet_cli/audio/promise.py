@@ -43,13 +43,8 @@ def stream_end(opened: Opened) -> float | None:
     stream, base = opened.stream, opened.stream.time_base
     if not stream.duration or stream.duration < 0 or base is None:
         return None
-    start = float((stream.start_time or 0) * base) - origin(opened.container)
+    start = float((stream.start_time or 0) * base) - opened.origin
     return start + float(stream.duration * base)
-
-
-def origin(container: InputContainer) -> float:
-    """What the file's own timestamps call zero, in seconds."""
-    return 0.0 if container.start_time is None else container.start_time / av.time_base
 
 
 def _riff(file: BinaryIO, opened: Opened) -> Promise:
@@ -114,7 +109,7 @@ def _matroska(file: BinaryIO, opened: Opened) -> Promise:
 
 
 def _ogg(file: BinaryIO, opened: Opened) -> Promise:
-    return ogg_promise(file, declared_seconds(opened.container))
+    return ogg_promise(file, opened.stream.codec_context.sample_rate, opened.origin)
 
 
 def _asf(file: BinaryIO, opened: Opened) -> Promise:

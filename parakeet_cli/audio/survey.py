@@ -13,16 +13,22 @@ from itertools import pairwise
 from pathlib import Path
 
 from parakeet_cli.audio.frames import (
-    Parse,
+    ADTS,
+    AMR,
+    AMR_WIDE,
+    MPEG,
+    Format,
     Reader,
     Run,
-    adts_header,
-    mpeg_header,
     runs,
 )
 
 # What libav calls the formats that have neither an index nor timestamps.
-PARSERS: dict[str, Parse] = {"mp3": mpeg_header, "aac": adts_header}
+FORMATS: dict[str, tuple[Format, ...]] = {
+    "mp3": (MPEG,),
+    "aac": (ADTS,),
+    "amr": (AMR_WIDE, AMR),
+}
 
 DECODER_DELAY = 528 + 1  # samples that any layer III decoder is late by (LAME's tag counts on it)
 MOST_RUNS = 100_000  # more than any recording has: it isn't one
@@ -50,7 +56,7 @@ class Survey:
     starts: tuple[float, ...]
     seconds: float
     exact: bool
-    parse: Parse
+    form: Format
 
     @property
     def whole(self) -> bool:
@@ -62,34 +68,41 @@ class Survey:
 
 def survey(path: Path, container: str) -> Survey | None:
     """Walk the headers of a stream; None where this format has no need of it."""
-    parse = PARSERS.get(container)
-    if parse is None:
-        return None
     with path.open("rb") as file:
         reader = Reader(file, path.stat().st_size)
+        form = next(
+            (
+                one
+                for one in FORMATS.get(container, ())
+                if reader.read(0, len(one.magic)) == one.magic
+            ),
+            None,
+        )
+        if form is None:
+            return None
         found: list[Run] = []
-        for run in runs(reader, parse):
+        for run in runs(reader, form):
             found.append(run)
             if len(found) > MOST_RUNS:
                 return None
         if not found:
             return None
         total = Total()
-        if parse is mpeg_header:
+        if form is MPEG:
             total = _xing(reader.read(found[0].start, 1024))
             if total.frames is not None:  # the frame that says so is silent, and not counted
                 found[0] = without_first(found[0], reader)
-    return _place(found, total, reader.size, parse)
+    return _place(found, total, reader.size, form)
 
 
 def without_first(run: Run, reader: Reader) -> Run:
     """A run without its first frame."""
-    header = mpeg_header(*reader.window(run.start))
+    header = MPEG.parse(*reader.window(run.start))
     assert header is not None
     return replace(run, start=run.start + header.size, frames=run.frames - 1)
 
 
-def _place(found: list[Run], total: Total, size: int, parse: Parse) -> Survey:
+def _place(found: list[Run], total: Total, size: int, form: Format) -> Survey:
     holes = missing_frames(found, total.frames, size)
     first = found[0]
     position = holes[0] * first.samples_each / first.rate
@@ -101,7 +114,7 @@ def _place(found: list[Run], total: Total, size: int, parse: Parse) -> Survey:
         position += (run.frames + after) * run.samples_each / run.rate
     if total.tagged:
         position -= max(0, total.padding - DECODER_DELAY) / found[-1].rate
-    return Survey(tuple(found), tuple(starts), position, total.frames is not None, parse)
+    return Survey(tuple(found), tuple(starts), position, total.frames is not None, form)
 
 
 def missing_frames(found: Sequence[Run], total: int | None, size: int) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from parakeet_cli.audio.accounting import Promise
 from parakeet_cli.audio.decoding import ByCount, ByTimestamps, Decoding
 from parakeet_cli.audio.opening import Opened, open_stream
-from parakeet_cli.audio.promise import origin, promise_of
+from parakeet_cli.audio.promise import promise_of
 from parakeet_cli.audio.survey import survey
 from parakeet_cli.transcript import Basis
 
@@ -22,6 +22,7 @@ class Work:
     promise: Promise
     decoding: Decoding
     begin: float = 0.0  # where the sound starts on the source's clock, in seconds
+    warm_up: float = 0.0  # seconds at the start for which its decoder gives nothing
     limit: float | None = None  # where it ends; what comes out after that is padding
 
 
@@ -32,7 +33,9 @@ def start_work(path: Path, name: str, audio_stream: int | None, channel: int | N
     if surveyed is None:
         promise = promise_of(path, opened)
         decoding: Decoding = ByTimestamps(opened, path)
-        return Work(opened, channel, promise, decoding, _begin(opened))
+        # WMA's decoder gives nothing for its first two packets, which take 92 ms at 44.1 kHz.
+        warm_up = 0.25 if opened.container.format.name == "asf" else 0.0
+        return Work(opened, channel, promise, decoding, _begin(opened), warm_up)
     basis: Basis = "exact" if surveyed.exact else "estimated"
     # Every frame that is there or isn't was counted, so the end is known either way.
     promise = Promise(surveyed.seconds, basis, until=surveyed.seconds)
@@ -45,6 +48,6 @@ def start_work(path: Path, name: str, audio_stream: int | None, channel: int | N
 def _begin(opened: Opened) -> float:
     """A video's sound may start later than its picture: nothing is missing there."""
     stream = opened.stream
-    if stream.start_time is None or stream.time_base is None:
+    if len(opened.container.streams) == 1 or stream.start_time is None or stream.time_base is None:
         return 0.0
-    return max(0.0, float(stream.start_time * stream.time_base) - origin(opened.container))
+    return max(0.0, float(stream.start_time * stream.time_base) - opened.origin)

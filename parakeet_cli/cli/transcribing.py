@@ -17,8 +17,8 @@ from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.formats.manifest import manifest_line
-from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, find_jobs
-from parakeet_cli.transcribe.outputs import atomic_writer, plan_outputs
+from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, find_jobs, is_regular
+from parakeet_cli.transcribe.outputs import atomic_writer, check_apart, plan_outputs
 from parakeet_cli.transcribe.pipeline import Options, transcribe_jobs
 from parakeet_cli.transcript import FileResult, Status
 
@@ -64,19 +64,24 @@ def run(request: Request, settings: Settings) -> int:
     jobs = find_jobs(request.inputs)
     folder = Path(request.folder or ".").expanduser()
     planned = plan_outputs(jobs, request.written, folder, request.template)
+    record_to = Path(request.manifest_out).expanduser() if request.manifest_out else None
+    if record_to is not None:
+        check_apart(record_to, request.inputs, planned)
     if any(job.error is None for job in jobs):
         warm_up()  # the decoder starts while the engine is being imported
     choice = choose(settings.engine, settings.origins.get("engine", "default"))
     engine = _engine(choice, settings, jobs)
     results: list[FileResult] = []
+    printed = 0
     try:
         with (
-            _manifest(request.manifest_out) as record,
+            _manifest(record_to) as record,
             make_view(len(jobs)) as view,
         ):
             for result in transcribe_jobs(planned, engine, request.options, view):
                 if shown is not None and result.transcript is not None:
-                    view.print(_text(shown, result, request.options), first=not results)
+                    view.print(_text(shown, result, request.options), first=not printed)
+                    printed += 1
                 record(result)
                 results.append(_without_transcript(result))
     except KeyboardInterrupt:
@@ -107,7 +112,8 @@ def _lanes(options: EngineOptions, jobs: Sequence[Job]) -> int:
     """One lane with every core where there is only one chunk to hear, else one a core."""
     usable = [job for job in jobs if job.error is None]
     if len(usable) == 1 and usable[0].name != STDIN_NAME:
-        duration = probe_duration(usable[0].path) if usable[0].path.is_file() else None
+        path = usable[0].path
+        duration = probe_duration(path) if is_regular(path) else None
         if duration is not None and duration <= 30.0:
             return 1
     return options.cores
@@ -125,12 +131,12 @@ def _without_transcript(result: FileResult) -> FileResult:
 
 
 @contextmanager
-def _manifest(path: str | None) -> Iterator[Callable[[FileResult], None]]:
+def _manifest(path: Path | None) -> Iterator[Callable[[FileResult], None]]:
     """What takes each result for the manifest; an interrupted run keeps what it has."""
     if path is None:
         yield lambda result: None
         return
-    with atomic_writer(Path(path).expanduser()) as stream:
+    with atomic_writer(path) as stream:
         try:
             yield lambda result: stream.writelines([manifest_line(result)])
         except KeyboardInterrupt as interrupt:

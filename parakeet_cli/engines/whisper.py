@@ -16,7 +16,7 @@ from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.transcript import EngineInfo, Segment, Word
 
 if TYPE_CHECKING:
-    from faster_whisper import WhisperModel
+    from parakeet_cli.engines.whisper_context import ShortContextWhisper
 
 _WINDOW = 30.0  # seconds: what the encoder takes, whatever the sound's length
 _LANGUAGES_KEPT = 64  # sources in flight whose detected language is remembered
@@ -44,7 +44,7 @@ class Whisper:
         self.info = EngineInfo(
             "whisper", self._folder.name, options.device if not on_cpu else "cpu", _version()
         )
-        self._model: WhisperModel | None = None
+        self._model: ShortContextWhisper | None = None
         self._languages: OrderedDict[str, str] = OrderedDict()
         self._lock = Lock()
 
@@ -53,11 +53,11 @@ class Whisper:
         # and hashing needs no interpreter.
         with ThreadPoolExecutor(1) as beside:
             checked = beside.submit(self._folder.check)
-            from faster_whisper import WhisperModel
+            from parakeet_cli.engines.whisper_context import ShortContextWhisper
 
             checked.result()
         try:
-            self._model = WhisperModel(
+            self._model = ShortContextWhisper(
                 str(self._folder.path),
                 device=self._device,
                 device_index=self._device_index,

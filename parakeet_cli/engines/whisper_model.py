@@ -134,7 +134,7 @@ def _from_hub(asked: str, *, offline: bool, progress: bool) -> ModelFolder:
             hint=f"Known names: {', '.join(HUB_NAMES)}; or a hub id, or a folder.",
         )
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not progress:
@@ -146,6 +146,11 @@ def _from_hub(asked: str, *, offline: bool, progress: bool) -> ModelFolder:
             name,
             Path(snapshot_download(repository, allow_patterns=_FILES, local_files_only=True)),
         )
+    except HFValidationError as error:
+        raise EngineUnavailable(
+            f"'{asked}' is neither a folder on this machine nor the id of a model on the hub.",
+            hint="A hub id looks like Systran/faster-whisper-small.",
+        ) from error
     except LocalEntryNotFoundError as error:
         if offline:
             raise EngineUnavailable(

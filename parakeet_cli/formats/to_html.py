@@ -24,7 +24,7 @@ from parakeet_cli.formats.clock import spoken_time
 from parakeet_cli.formats.phrases import ends_sentence
 from parakeet_cli.formats.sound import Envelope, Sound
 from parakeet_cli.formats.timeline import in_order
-from parakeet_cli.formats.writing import clean
+from parakeet_cli.formats.writing import breakable, clean
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
 
 PARAGRAPH_PAUSE = 1.5  # seconds of silence that begin a new paragraph
@@ -239,8 +239,13 @@ def _paragraph(segments: list[Segment], lost: list[Lost]) -> str:
     start = segments[0].start
     times: list[str] = []
     text: list[str] = []
+    before = ""
     for segment in segments:
+        opens = True
         for word, spaced in spaced_words(segment):
+            # A segment's own text says nothing about what stands before it.
+            spaced = not breakable(before, word.text) if opens else spaced
+            before, opens = word.text, False
             while lost and lost[0].start <= word.start:
                 text.append(" " + _gap(lost.pop(0)))
             times.append(f"{round(1000 * word.start)} {round(1000 * word.end)}")

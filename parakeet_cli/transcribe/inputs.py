@@ -59,17 +59,41 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
 
 
 def _jobs(given: str) -> Iterator[Job]:
-    path = Path(given)
     if given == STDIN:
         yield Job(STDIN_NAME, Path(STDIN))
-    elif path.is_dir():
-        yield from _directory(given, path)
-    elif path.suffix.lower() == MANIFEST_SUFFIX and path.is_file():
-        yield from _manifest(given, path)
-    elif not os.path.lexists(path) and glob.has_magic(given):
-        yield from _glob(given, path)
+    elif not os.path.lexists(given) and glob.has_magic(given):
+        yield from _glob(given)
     else:
-        yield Job(given, path)
+        yield from _named(given)
+
+
+def _named(given: str) -> Iterator[Job]:
+    path = Path(given)
+    kind = _kind(path)
+    if stat.S_ISDIR(kind):
+        yield from _directory(given, path)
+    elif path.suffix.lower() == MANIFEST_SUFFIX and stat.S_ISREG(kind):
+        yield from _manifest(given, path)
+    else:
+        yield Job(given, _not_stdin(path))
+
+
+def _kind(path: Path) -> int:
+    """The mode that says what it is; 0 where that can't be seen, and opening it says why."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def is_regular(path: Path) -> bool:
+    """Whether it is a plain file: a pipe must be opened once only, its writer would notice."""
+    return stat.S_ISREG(_kind(path))
+
+
+def _not_stdin(path: Path) -> Path:
+    """`./-` is a file, and would be taken for stdin: Path drops the `./`."""
+    return Path.cwd() / path if path == Path(STDIN) else path
 
 
 def _failed(given: str, message: str, hint: str | None = None) -> Job:
@@ -83,7 +107,11 @@ def _directory(given: str, top: Path) -> Iterator[Job]:
         folders.sort()
         for name in sorted(files):
             path = Path(folder, name)
-            if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file():
+            # `._clip.wav` is what macOS keeps beside a clip.wav on foreign disks, no sound.
+            if path.suffix.lower() not in MEDIA_SUFFIXES or name.startswith("._"):
+                continue
+            kind = _kind(path)
+            if stat.S_ISREG(kind) or not kind:
                 count += 1
                 yield Job(str(path), path, folder=Path(folder).relative_to(top))
     for error in unreadable:
@@ -96,24 +124,29 @@ def _directory(given: str, top: Path) -> Iterator[Job]:
         )
 
 
-def _glob(given: str, path: Path) -> Iterator[Job]:
+def _glob(given: str) -> Iterator[Job]:
+    """Every match as if it had been named outright, as with a shell's own expansion."""
     matches = sorted(glob.glob(given, recursive=True))
     if not matches:
         yield _failed(given, "No file matches this pattern.")
     for match in matches:
-        if Path(match).is_file():
-            yield Job(match, Path(match))
+        yield from _named(match)
 
 
 def _manifest(given: str, path: Path) -> Iterator[Job]:
+    row = None
     try:
         for row in read_manifest(path):
+            sound = _not_stdin(row.path)
             if row.offset is None:
-                yield Job(str(row.path), row.path)
+                yield Job(str(row.path), sound)
             else:
-                yield Job(str(row.path), row.path, offset=row.offset, duration=row.duration)
+                yield Job(str(row.path), sound, offset=row.offset, duration=row.duration)
     except InputError as error:
         yield Job(given, path, error=error)
+    else:
+        if row is None:
+            yield _failed(given, "The manifest names no recording.")
 
 
 @contextmanager
@@ -124,11 +157,16 @@ def as_file(path: Path, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
     only be held against a length that is known.
     """
     if path == Path(STDIN):
+        if sys.stdin is None:
+            raise InputError("stdin is closed.")
         with _spooled(sys.stdin.fileno(), "stdin", lambda: None) as spooled:
             yield spooled
-    elif path.exists() and stat.S_ISFIFO(path.stat().st_mode):
-        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    elif stat.S_ISFIFO(_kind(path)):
+        try:
+            # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise InputError(f"This pipe can't be read: {error.strerror}.") from error
         try:
             wait = _writer_awaited(descriptor, patience)
             with _spooled(descriptor, "the pipe", wait) as spooled:

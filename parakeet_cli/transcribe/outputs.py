@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import string
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ def plan_outputs(
     for index, job in enumerate(jobs, start=1):
         name = template.format(
             filename=job.stem,
-            parent=job.path.absolute().parent.name,
+            parent=Path(os.path.abspath(job.path)).parent.name or "root",
             index=index,
             date=today,
         )
@@ -92,6 +91,18 @@ def check_template(template: str) -> None:
         )
 
 
+def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[Planned]) -> None:
+    """Raise UsageError where a file beside the outputs would replace one of this run's own."""
+    key = os.path.abspath(path)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file to write to.")
+    used = [Path(given) for given in inputs] + [item.job.path for item in planned]
+    if any(key == os.path.abspath(one) for one in used):
+        raise UsageError(f"{path} is an input, and would be overwritten by an output.")
+    if any(key == os.path.abspath(output) for item in planned for _, output in item.paths):
+        raise UsageError(f"{path} would be written twice.")
+
+
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[IO[str]]:
     """A text file that appears at `path` whole when the block ends well, or not at all.
@@ -100,19 +111,22 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".parakeet-", suffix=".part", dir=path.parent)
+        temporary = path.with_name(f".parakeet-{os.urandom(6).hex()}.part")
+        # Not tempfile's, which only the owner may read: an output gets what the umask allows,
+        # and a file system without permissions is never asked to change them.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o666)
     except OSError as error:
         raise _unwritable(path, error) from error
-    temporary = Path(name)
     try:
         with open(descriptor, "w", encoding=_ENCODING, errors=_ERRORS, newline="\n") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes files for the owner only; an output gets what the umask allows.
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         _sync_folder(path.parent)
+    except BrokenPipeError:
+        raise  # of what the block wrote elsewhere: no file is a pipe
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -127,12 +141,6 @@ def write_atomically(path: Path, pieces: Iterable[str]) -> None:
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{path} can't be written: {error.strerror or error}.")
-
-
-def _umask() -> int:
-    current = os.umask(0o077)
-    os.umask(current)
-    return current
 
 
 def _sync_folder(folder: Path) -> None:

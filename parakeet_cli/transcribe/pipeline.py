@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from parakeet_cli import console
 from parakeet_cli.audio.chunks import Chunk, Detector, cut_fixed, cut_in_silence
 from parakeet_cli.audio.media import Block, Media, open_media
 from parakeet_cli.engines.base import Engine, Heard
@@ -100,6 +101,14 @@ def _failed(job: Job, error: ParakeetError) -> FileResult:
     return FileResult(job.name, Status.FAILED, reason=str(error), hint=error.hint)
 
 
+def _unexpected(job: Job, error: Exception) -> FileResult:
+    console.trace(error)
+    reason = f"An unexpected {type(error).__name__}: {error}"
+    return FileResult(
+        job.name, Status.FAILED, reason=reason, hint="--debug shows where it happened."
+    )
+
+
 @dataclass(slots=True)
 class _InHand:
     """A job between its first chunk and its result."""
@@ -150,10 +159,7 @@ class _Work:
         except ParakeetError:  # the engine can't be used, and no other file will fare better
             raise
         except Exception as error:  # a bug of ours must not cost the other files
-            reason = f"An unexpected {type(error).__name__}: {error}"
-            hand.result = FileResult(
-                job.name, Status.FAILED, reason=reason, hint="--debug shows where it happened."
-            )
+            hand.result = _unexpected(job, error)
 
     def _open(self, stack: ExitStack, job: Job) -> AbstractContextManager[Media]:
         path = stack.enter_context(as_file(job.path))
@@ -192,6 +198,10 @@ class _Work:
             except EngineError as error:
                 hand.unheard.append(Lost(chunk.start, chunk.end, str(error)))
                 hand.failure = error
+            except ParakeetError:
+                raise
+            except Exception as error:
+                hand.result = hand.result or _unexpected(hand.item.job, error)
             else:
                 hand.heard += 1
                 hand.assembler.add(chunk, heard)
@@ -207,7 +217,10 @@ class _Work:
         hand = self.hands.popleft()
         self._lanes.ready()
         self._collect(hand, wait=True)
-        result = hand.result or self._result(hand)
+        try:
+            result = hand.result or self._result(hand)
+        except Exception as error:
+            result = _unexpected(hand.item.job, error)
         self._view.ended(hand.item.job, result)
         return result
 

@@ -22,35 +22,41 @@ def test_each_script_says_what_it_does(script: Path) -> None:
 
 
 @pytest.mark.slow
-def test_trying_sets_up_once_and_transcribes() -> None:
+def test_trying_sets_up_once_and_again_when_something_changed() -> None:
     with tempfile.TemporaryDirectory(prefix="parakeet try ") as folder:
         checkout = copy_checkout(Path(folder) / "check out")
+        moved = Path(folder) / "moved"
 
-        def tried() -> subprocess.CompletedProcess[str]:
+        def tried(checkout: Path) -> subprocess.CompletedProcess[str]:
             done = run("bash", "scripts/try.sh", "samples/sense_0880.wav", cwd=checkout)
             assert done.returncode == 0, done.stderr
             assert done.stdout.strip().endswith(CLIP_ENDS)
             return done
 
-        assert "Setting up" in tried().stderr
-        assert "Setting up" not in tried().stderr
+        assert "Setting up" in tried(checkout).stderr
+        assert "Setting up" not in tried(checkout).stderr
         with (checkout / "pyproject.toml").open("a") as pyproject:
             pyproject.write("# changed\n")
-        assert "Setting up" in tried().stderr
+        assert "Setting up" in tried(checkout).stderr
+        checkout.rename(moved)
+        assert "Setting up" in tried(moved).stderr
 
 
 class BareMachine:
     """A PATH with the few commands the script itself uses, an apt-get and a sudo that note
     how they were called, and no Python."""
 
-    def __init__(self, path: Path, *, user: int, apt: bool = True, sudo: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, user: int, apt: bool = True, sudo: bool = True, fails: bool = False
+    ) -> None:
         self.path = path
         self.calls = path / "calls"
-        for name in ("bash", "env", "cat"):
+        for name in ("bash", "env", "cat", "mktemp", "rm"):
             (path / name).symlink_to(shutil.which(name) or name)
         self._command("id", f"echo {user}")
         if apt:
-            self._command("apt-get", f'echo "apt-get $*" >> "{self.calls}"')
+            words = "echo no such package >&2; exit 100" if fails else ""
+            self._command("apt-get", f'echo "apt-get $*" >> "{self.calls}"; {words}')
         if sudo:
             self._command("sudo", f'echo "sudo" >> "{self.calls}"; exec "$@"')
 
@@ -83,7 +89,7 @@ def test_anyone_else_installs_with_sudo_and_is_told(tmp_path: Path) -> None:
     assert "with sudo" in done.stderr
     sudo, _, again, install = machine.called
     assert sudo == again == "sudo"
-    assert install.endswith(" python3 python3-venv make shellcheck chromium")
+    assert install.endswith(" python3 python3-venv make shellcheck chromium chromium-driver")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,14 @@ def test_where_nothing_can_be_installed_it_says_so_and_goes_on(
     assert done.returncode == 0
     assert advice in done.stderr
     assert machine.called == []
+
+
+def test_where_apt_get_fails_its_own_words_are_shown(tmp_path: Path) -> None:
+    machine = BareMachine(tmp_path, user=0, fails=True)
+    done = machine.install()
+    assert done.returncode == 1
+    assert "no such package" in done.stderr
+    assert len(machine.called) == 1
 
 
 def test_where_all_is_there_nothing_is_asked_or_said(tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel: Path) -> None
     }
 
 
+def test_the_wheel_carries_the_versions_of_the_ml_stack(wheel: Path) -> None:
+    """They are written in these files once; the installed doctor reads its copy."""
+    files = sorted(ROOT.glob("requirements-*.txt"))
+    assert len(files) == 3
+    with zipfile.ZipFile(wheel) as archive:
+        for file in files:
+            assert archive.read(f"parakeet_cli/data/{file.name}") == file.read_bytes()
+
+
 def test_the_wheel_asks_for_nothing_of_the_ml_stack(wheel: Path) -> None:
     """NeMo and torch are installed by the doctor, in order, never by an extra."""
     with zipfile.ZipFile(wheel) as archive:

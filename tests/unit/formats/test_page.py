@@ -206,6 +206,13 @@ def test_a_silence_or_a_long_while_begins_a_paragraph() -> None:
     assert anchors == ["t=0.00", f"t={far.start:.2f}"]
 
 
+def test_a_space_stands_between_two_segments() -> None:
+    first = speak("Ten of clubs.")
+    page = FORMATS["html"].render(make(first, speak("Go forward.", start=first.end + 0.2)))
+    body = page.partition("<main")[2]
+    assert "clubs. Go" in re.sub(r"<[^>]*>", "", body)
+
+
 def test_chinese_has_no_spaces_between_its_words() -> None:
     words = tuple(Word(0.2 * i, 0.2 * i + 0.2, char) for i, char in enumerate("今天天气很好。"))
     parsed = Page(page(make(Segment(0.0, 2.0, "今天天气很好。", words), language="zh")))

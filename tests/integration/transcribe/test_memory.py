@@ -1,0 +1,96 @@
+"""Memory does not depend on how long a recording is: the whole process tree, engine included."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import time
+import wave
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).resolve().parents[3] / "samples"
+RATE = 16_000
+
+
+def make_recording(path: Path, seconds: int, speech_every: int) -> Path:
+    """A WAV with a sentence every so many seconds, and holes in the file for silence."""
+    with wave.open(str(SAMPLES / "sense_0880.wav"), "rb") as sample:
+        sentence = sample.readframes(sample.getnframes())
+    size = seconds * RATE * 2
+    with path.open("wb") as file:
+        file.write(b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt ")
+        file.write(struct.pack("<IHHIIHH", 16, 1, 1, RATE, RATE * 2, 2, 16))
+        file.write(b"data" + struct.pack("<I", size))
+        for at in range(0, seconds, speech_every):
+            file.seek(44 + at * RATE * 2)
+            file.write(sentence)
+        file.truncate(44 + size)
+    return path
+
+
+def peak_of(command: list[str], **environment: str) -> float:
+    """The command's peak resident memory in MiB, it and all its children together."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, sum(resident(pid) for pid in tree(process.pid)))
+        time.sleep(0.05)
+    assert process.stderr is not None
+    assert process.returncode == 0, process.stderr.read().decode()
+    return peak
+
+
+def tree(pid: int) -> list[int]:
+    children = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children += [int(child) for child in task.read_text().split()]
+        except OSError:  # the thread has ended since the listing
+            continue
+    return [pid] + [each for child in children for each in tree(child)]
+
+
+def resident(pid: int) -> float:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):  # the process has ended since the listing
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def transcribe(recording: Path, engine: str) -> list[str]:
+    output = ["-f", "json", "-o", str(recording.parent / engine), "--overwrite"]
+    return [
+        *(sys.executable, "-m", "parakeet_cli", "transcribe", str(recording)),
+        *("--engine", engine, "--threads", "2", *output),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "hours"), [("mock", 10), ("whisper", 1)])
+def test_hours_need_no_more_memory_than_ten_minutes(
+    tmp_path: Path, engine: str, hours: int
+) -> None:
+    compare(tmp_path, engine, hours)
+
+
+@pytest.mark.soak
+def test_ten_hours_of_whisper_need_no_more_memory_than_ten_minutes(tmp_path: Path) -> None:
+    compare(tmp_path, "whisper", 10)
+
+
+def compare(folder: Path, engine: str, hours: int) -> None:
+    short = make_recording(folder / "ten-minutes.wav", 600, speech_every=20)
+    long = make_recording(folder / "hours.wav", hours * 3600, speech_every=20 * hours)
+    small, large = peak_of(transcribe(short, engine)), peak_of(transcribe(long, engine))
+    print(f"{engine}: ten minutes {small:.0f} MiB, {hours} hours {large:.0f} MiB")
+    assert large <= 1.1 * small
