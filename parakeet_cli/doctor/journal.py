@@ -9,8 +9,6 @@ filesystem as what it keeps, outside what pip changes, and gone when the environ
     .parakeet/STATE/kept/       hard links to the files as they were
     .parakeet/STATE/work/       wheels, pip's scratch; gone when the repair has ended
 """
-# Names are texts here, 80,000 of them.
-# ruff: noqa: PTH
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ the file itself (bytes, times, mode, owner), and pip never writes into a file th
 there, it puts a new one in its place. The few files that something may rewrite where they
 lie (`.pth`, scripts) are copied as well.
 """
-# Names are texts here, 80,000 of them.
-# ruff: noqa: PTH
 
 from __future__ import annotations
 

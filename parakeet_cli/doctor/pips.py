@@ -80,6 +80,13 @@ class Pip:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
+    def typed(self) -> tuple[str, ...]:
+        """The same as a person would type it."""
+        if self.command[1:] == ("-I", "-m", "pip"):
+            return (self.python, "-m", "pip")
+        return (sys.executable, "-m", "pip", "--python", self.python)
+
+    @property
     def reports_progress(self) -> bool:
         return Version(self.version) >= Version(RAW_PROGRESS)
 

@@ -294,10 +294,7 @@ class Resolver:
                 with_torch and any(_name(text) == TORCH for text in run.arguments)
             ):
                 where = self._where.arguments
-        python = self._pip.python
-        return shlex.join(
-            [python, "-m", "pip", run.verb, *where, *held, *run.flags, *run.arguments]
-        )
+        return shlex.join([*self._pip.typed, run.verb, *where, *held, *run.flags, *run.arguments])
 
 
 class _Bounds:

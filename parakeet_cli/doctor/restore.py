@@ -3,8 +3,6 @@
 Standard library only, and so is all it imports: it runs before anything else is imported,
 in an environment where anything else may be half replaced.
 """
-# Names are texts here, 80,000 of them.
-# ruff: noqa: PTH
 
 from __future__ import annotations
 
