@@ -95,10 +95,15 @@ class Journal:
             except FileExistsError:
                 number += 1
         journal = cls(folder)
-        (folder / "ballast").write_bytes(bytes(BALLAST))
-        (folder / "work").mkdir()
-        (folder / "kept").mkdir()
-        journal.write("begin", prefix=prefix, pid=os.getpid(), **facts)
+        try:
+            (folder / "ballast").write_bytes(bytes(BALLAST))
+            (folder / "work").mkdir()
+            (folder / "kept").mkdir()
+            journal.write("begin", prefix=prefix, pid=os.getpid(), **facts)
+        except OSError:
+            journal.events.append({"event": "begin", **facts})
+            journal.remove()
+            raise
         return journal
 
     @classmethod

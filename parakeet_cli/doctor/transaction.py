@@ -162,7 +162,7 @@ class Transaction:
         for dist in self.facts.distributions:
             if dist.location == self.facts.interpreter.site_packages:
                 reached |= _outside(self.prefix, dist.location, dist.info)
-        reached.discard(".parakeet")
+        reached -= {"", ".", ".parakeet"}
         return sorted(
             root
             for root in reached
@@ -190,10 +190,9 @@ def _outside(prefix: str, location: str, info: str) -> set[str]:
         if line.startswith(("../", '"../')):
             path = os.path.normpath(os.path.join(location, line.strip('"').partition(",")[0]))  # noqa: PTH118
             inside = os.path.relpath(path, prefix)
-            top = inside.split("/")[0]
-            if top == "lib":  # beside site-packages: only its own folder, not all of lib
-                top = os.path.dirname(inside)  # noqa: PTH120
-            if top not in ("..", ""):
+            # Beside site-packages only its own folder, not all of lib.
+            top = os.path.dirname(inside) if inside.startswith("lib/") else inside.split("/")[0]  # noqa: PTH120
+            if top not in ("..", ".", "lib", ""):
                 found.add(top)
     return found
 

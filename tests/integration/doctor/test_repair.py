@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.madeup import Environment, Wheel
-from tests.integration.doctor.repairing import Surgery, good_wheels, of, tree, upgrades
+from tests.integration.doctor.repairing import Surgery, good_wheels, of, upgrades
 
 pytestmark = pytest.mark.slow
 
@@ -251,19 +251,22 @@ def start(surgery: Surgery, *, python: Path | None = None) -> subprocess.Popen[b
     )
 
 
-def phase(surgery: Surgery) -> str:
-    """The journal's last event; "" before there is one."""
+def phases(surgery: Surgery) -> list[str]:
+    """The journal's events so far."""
     found = sorted((surgery.environment.prefix / ".parakeet").glob("*/journal"))
     try:
-        lines = found[-1].read_text().splitlines() if found else []
-        last = json.loads(lines[-1]) if lines else {"event": ""}
+        lines = found[-1].read_bytes().splitlines() if found else []
+        events = [json.loads(line) for line in lines]
     except (ValueError, FileNotFoundError):
-        return ""
-    return f"{last['event']} {last['stage']}" if "stage" in last else str(last["event"])
+        return []
+    return [
+        f"{event['event']} {event['stage']}" if "stage" in event else str(event["event"])
+        for event in events
+    ]
 
 
 def wait_for(surgery: Surgery, wanted: str, process: subprocess.Popen[bytes]) -> None:
-    while phase(surgery) != wanted:
+    while wanted not in phases(surgery):
         assert process.poll() is None, f"ended before {wanted}"
         time.sleep(0.002)
 
@@ -333,30 +336,34 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
+def fill(filler: Path) -> None:
+    """Not a byte is left."""
+    for size in (2**20, 4096, 1):
+        try:
+            with filler.open("ab", buffering=0) as out:
+                while True:
+                    out.write(bytes(size))
+        except OSError:
+            continue
+
+
 def test_a_disk_that_fills_up_at_any_moment_costs_nothing(
     made: tuple[Environment, Path],
     tmp_path: Path,
     small_disk: Callable[[int], Path],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     disk = small_disk(64 * 2**20)
     surgery = Surgery(made[0].copy(disk / "env"), tmp_path, made[1])
     before = surgery.tree()
     filler = disk / "filler"
     codes = {}
-    for wanted in ("", "fetching", "fetched", "kept", "step 1", "step 3", "step 4", "step 6"):
+    for wanted in ("", "fetching", "keeping", "step 1", "step 3", "step 4", "step 6"):
         process = start(surgery)
         if wanted:
             wait_for(surgery, wanted, process)
-        with filler.open("wb") as out:
-            try:
-                while True:
-                    out.write(bytes(4096))
-                    out.flush()
-            except OSError:
-                pass
+        fill(filler)
         code = codes[wanted] = process.wait()
-        filler.unlink()
+        filler.unlink(missing_ok=True)
         assert code in (4, 6), codes
         assert surgery.tree() == before, wanted
     assert {4, 6} == set(codes.values()), codes
