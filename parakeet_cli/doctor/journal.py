@@ -17,8 +17,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,8 @@ class Journal:
         """A new folder with its first event."""
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         states = Path(prefix, FOLDER)
-        states.mkdir(mode=0o755, exist_ok=True)
+        with _time_kept(prefix):
+            states.mkdir(mode=0o755, exist_ok=True)
         number = 0
         while True:
             folder = states / (f"{stamp}-{number}" if number else stamp)
@@ -180,11 +181,18 @@ class Journal:
         self.drop("ballast", "work", "kept.tmp", "kept", "before", "after")
         shutil.rmtree(self.folder, ignore_errors=True)
         around = self.folder.parent
-        with suppress(OSError):  # others are kept there
+        with suppress(OSError), _time_kept(str(around.parent)):  # or others are kept there
             around.rmdir()
-            mtime = self.began.get("prefix_mtime")
-            if isinstance(mtime, int):
-                os.utime(around.parent, ns=(mtime, mtime))
+
+
+@contextmanager
+def _time_kept(folder: str) -> Iterator[None]:
+    """The environment's own folder keeps its time: nothing of its own changes in it."""
+    before = os.stat(folder)
+    try:
+        yield
+    finally:
+        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def states(prefix: str) -> list[Journal]:

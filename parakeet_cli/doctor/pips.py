@@ -63,7 +63,9 @@ class PipFailed(Exception):
         self.code = code
         self.said = tuple(said)
         errors = [match[1] for line in said if (match := ERROR.match(line)) and match[1]]
-        words = errors[-1:] or [line for line in said if line.strip()][-1:]
+        # The last but for pip's closing formula, which names nothing.
+        telling = [words for words in errors if not words.startswith("ResolutionImpossible")]
+        words = telling[-1:] or [line for line in said if line.strip()][-1:]
         self.reason = words[0] if words else f"exit status {code}"
         super().__init__(f"pip {arguments[0]} failed: {self.reason}")
 

@@ -437,6 +437,11 @@ def unpacked(folder: Path) -> tuple[int, int, set[str]]:
                 size += item.file_size + (item.file_size if item.filename.endswith(".py") else 0)
                 number += 2 if item.filename.endswith(".py") else 1
                 parts = item.filename.split("/")
-                if len(parts) > 2 and parts[0].endswith(".data") and parts[1] == "data" and parts[2]:
+                if (
+                    len(parts) > 2
+                    and parts[0].endswith(".data")
+                    and parts[1] == "data"
+                    and parts[2]
+                ):
                     tops.add(parts[2])
     return size, number, tops

@@ -48,14 +48,11 @@ class Transaction:
     def prepare(self, *, listen: Listen | None = None) -> None:
         """Makes every wheel, and the room for all of it. Raises Refused."""
         try:
-            before = Path(self.prefix).stat().st_mtime_ns
-            first = not Path(self.prefix, ".parakeet").is_dir()
             self.journal = Journal.begin(
                 self.prefix,
                 {
                     "python": self.facts.interpreter.executable,
                     "started": restore.started(os.getpid()),
-                    "prefix_mtime": before if first else None,
                 },
             )
             restore.remember(self.prefix)

@@ -284,11 +284,6 @@ def recover(surgery: Surgery) -> None:
     assert done.returncode == 0, done.stderr
 
 
-PHASES = ["begin", "fetching", "fetched", "keeping", "kept"]
-PHASES += [f"{event} {stage}" for stage in (1, 3, 4, 6) for event in ("step", "step-done")]
-PHASES += ["proving", "stands"]
-
-
 @pytest.mark.parametrize("wanted", ["fetching", "keeping", "step 1", "step 4", "step 6", "proving"])
 def test_killed_in_any_phase_the_next_command_of_any_kind_puts_back(
     surgery: Surgery, wanted: str
