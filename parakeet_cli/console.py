@@ -145,8 +145,8 @@ def clock(seconds: float | None) -> str:
     """Seconds as people read them: 7.1 s, 4:05, 1:02:03."""
     if seconds is None:
         return "?"
-    if seconds < 60:
+    if seconds < 59.95:  # else it would be shown as 60.0
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(int(max(seconds, 60)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

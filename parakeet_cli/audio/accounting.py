@@ -72,12 +72,15 @@ class Ledger:
         """The sum for what lies from `start` to `end`; heard and lost add up to expected."""
         last = math.inf if end is None else end
         lost = tuple(
-            Lost(max(one.start, start), min(one.end, last), one.reason)
+            Lost(round(max(one.start, start), 6), round(min(one.end, last), 6), one.reason)
             for one in self.lost
             if min(one.end, last) - max(one.start, start) > LEAST
         )
-        heard = sum(max(0.0, min(stop, last) - max(begin, start)) for begin, stop in self.heard)
-        expected = heard + sum(one.seconds for one in lost)
+        # Microseconds are finer than any sample, and sums of floats are ragged after them.
+        heard = round(
+            sum(max(0.0, min(stop, last) - max(begin, start)) for begin, stop in self.heard), 6
+        )
+        expected = round(heard + sum(one.seconds for one in lost), 6)
         basis = promise.basis
         if basis == "exact" and self.end - (promise.seconds or 0.0) > promise.slack + 0.1:
             basis = "estimated"  # more came out than the header knows of

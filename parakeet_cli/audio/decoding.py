@@ -134,7 +134,7 @@ class ByCount:
             for number, run in enumerate(self._survey.runs):
                 if number:  # what the decoder holds is of before the hole
                     self._codec.flush_buffers()
-                    self.damaged_packets += 1
+                    self.damaged_packets += self._survey.runs[number - 1].broken
                 start: float | None = self._survey.starts[number]
                 position, done = run.start, 0
                 while position < run.end:
@@ -171,6 +171,7 @@ class ByNumber:
 
     def __iter__(self) -> Iterator[Timed]:
         end = self._end
+        complained = False
         self._codec.flush_buffers()
         with self._path.open("rb") as file:
             size = self._path.stat().st_size
@@ -184,7 +185,12 @@ class ByNumber:
                     frames = self._codec.decode(Packet(reader.read(one.position, one.size)))
                 except av.FFmpegError:
                     self.damaged_packets += 1
+                    complained = True
                     continue
+                # A frame whose header is gone is one that no decoder complained of.
+                gap = start - end > LEAST_GAP
+                self.damaged_packets += gap and not complained
+                complained = False
                 for frame in frames:
                     yield Timed(frame, start if start - end > LEAST_GAP else None, DAMAGED)
                     end = start = start + frame.samples / one.rate

@@ -28,6 +28,8 @@ from parakeet_cli.audio.media import Media, Request
 from parakeet_cli.audio.wire import HEADER, Kind, Message, found
 from parakeet_cli.errors import InputError
 
+ENTRY = "from parakeet_cli.audio.worker import main; main()"
+OUT_OF_MEMORY = 77  # a worker's exit code
 PIPE_BYTES = 1 << 20  # a block and a half: the worker decodes ahead, and no further
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
 
@@ -51,10 +53,7 @@ class Worker:
         self._limits = limits
         # The same modules as here, whatever the folder or the environment says.
         paths = [str(Path(parakeet_cli.__file__).parent.parent), *filter(None, sys.path)]
-        code = (
-            f"import sys; sys.path[:] = {paths!r}; "
-            "from parakeet_cli.audio.worker import main; main()"
-        )
+        code = f"import sys; sys.path[:] = {paths!r}; {ENTRY}"
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", code, str(limits.memory)],
             stdin=subprocess.PIPE,
@@ -69,6 +68,10 @@ class Worker:
         if F_SETPIPE_SZ is not None:
             with contextlib.suppress(OSError):  # a user's pipes have a limit in all
                 fcntl.fcntl(self._stdout, F_SETPIPE_SZ, PIPE_BYTES)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -107,8 +110,11 @@ class Worker:
         self._stdin.close()
         self._stdout.close()
         code = self._process.wait()
+        if code == OUT_OF_MEMORY:
+            megabytes = self._limits.memory >> 20
+            return f"its decoder wanted more than the {megabytes} MB that one file may take"
         if code >= 0:
-            return "its decoder ran out of memory or failed in a way it has no word for"
+            return f"its decoder failed (exit code {code})"
         return f"its decoder crashed ({signal.Signals(-code).name})"
 
     def kill(self) -> None:

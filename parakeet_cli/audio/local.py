@@ -37,6 +37,9 @@ class LocalMedia(Media):
         super().__init__(source, Accounting(promised, work.promise.basis))
         self._work = work
         self._span = request.span
+        # A file that goes on long after its own end is one that never ends.
+        exact = work.promise.basis == "exact" and promised is not None
+        self._longest = min(LONGEST, 2 * promised + 3600) if exact and promised else LONGEST
         if promised is not None and promised > LONGEST and request.span.end is None:
             self.close()
             raise InputError(_too_long(request.name, promised))
@@ -57,11 +60,11 @@ class LocalMedia(Media):
             yield from self._placed(piece, ledger, timeline)
             if span.end is not None and ledger.end >= span.end:
                 break
-            if ledger.end > LONGEST:
+            if ledger.end > self._longest:
                 raise InputError(_too_long(self.source.path, ledger.end))
         else:
             _close(ledger, work)
-            self.source = replace(self.source, duration=ledger.until)
+            self.source = replace(self.source, duration=round(ledger.until, 6))
         yield from self._cut(timeline.finish())
         if not ledger.heard and (work.decoding.damaged_packets or ledger.lost):
             raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")
@@ -109,8 +112,8 @@ def _close(ledger: Ledger, work: Work) -> None:
 
 def _too_long(name: str, seconds: float) -> str:
     return (
-        f"{name} would be {seconds / 3600:,.0f} hours of sound, more than the "
-        f"{LONGEST / 3600:g} hours that any recording is believed."
+        f"{name} would be {seconds / 3600:,.0f} hours of sound or more, which no recording "
+        "of its kind is."
     )
 
 

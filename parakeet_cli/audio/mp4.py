@@ -129,12 +129,12 @@ class _Search:
         low, high = 0, len(self.packets) - TRIED
         while low < high:
             middle = (low + high) // 2
-            if self._moved(middle):
+            if self._decodes(middle, TRIED, 0) <= TRIED // 2:
                 high = middle
             else:
                 low = middle + 1
-        first = max(0, low - TRIED)
-        for number in range(first, min(low + TRIED, len(self.packets))):
+        # The last packet before the hole is one of those that were tried together.
+        for number in range(max(0, low - TRIED), min(low + TRIED, len(self.packets))):
             if not self._decodes(number, 1, 0):
                 return self.packets[number][0]
         return self.packets[low][0]

@@ -12,9 +12,11 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from parakeet_cli.audio.blocks import Span
+from parakeet_cli.audio.isolation import OUT_OF_MEMORY
 from parakeet_cli.audio.media import Request
 from parakeet_cli.audio.wire import Kind, packed, packed_block, plain
 from parakeet_cli.errors import InputError
@@ -31,7 +33,7 @@ def main() -> None:
     # Whatever a library prints must not get between the messages.
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    with contextlib.suppress(BrokenPipeError):  # the parent is gone
+    with _last_words():
         for line in sys.stdin.buffer:
             asked = json.loads(line)
             if "probe" in asked:
@@ -40,6 +42,16 @@ def main() -> None:
                 _send(output, packed(Kind.PROBED, local_duration(Path(asked["probe"]))))
             else:
                 _decode(output, _request(asked), LocalMedia)
+
+
+@contextlib.contextmanager
+def _last_words() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # the parent is gone
+        pass
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
 
 
 def _decode(output: BinaryIO, request: Request, media_type: type[Any]) -> None:

@@ -9,8 +9,6 @@ import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
-from parakeet_cli.config import SETTINGS, config_path, initial_config, load_settings
-from parakeet_cli.errors import UsageError
 
 config_app = typer.Typer(help="Show or make the configuration file.", no_args_is_help=True)
 
@@ -18,12 +16,16 @@ config_app = typer.Typer(help="Show or make the configuration file.", no_args_is
 @config_app.command("path")
 def path(config: options.Config = None) -> None:
     """Print where the configuration file is, whether or not it is there."""
+    from parakeet_cli.config import config_path
+
     console.out(f"{config_path(config)}\n")
 
 
 @config_app.command("show")
 def show(config: options.Config = None) -> None:
     """Print every setting, its value and where it came from."""
+    from parakeet_cli.config import SETTINGS, load_settings
+
     settings = load_settings({}, config=config)
     for warning in settings.warnings:
         console.note(f"Warning: {warning}")
@@ -40,6 +42,8 @@ def init(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace one.")] = False,
 ) -> None:
     """Write a configuration file with the defaults, to be edited."""
+    from parakeet_cli.config import config_path, initial_config
+    from parakeet_cli.errors import UsageError
     from parakeet_cli.transcribe.outputs import write_atomically
 
     target = config_path(config)

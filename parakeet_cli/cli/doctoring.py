@@ -18,6 +18,14 @@ def _print_json(value: object) -> None:
     console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
+def _print_wrapped(line: str, *, hang: int) -> None:
+    """A line within the width of the screen, with nothing in it that steers a terminal."""
+    from parakeet_cli.doctor.view import style_of, wrapped
+
+    style = style_of(sys.stdout)
+    console.out(console.printable("\n".join(wrapped(line, style, hang)) + "\n"))
+
+
 def show_checks(*, as_json: bool) -> None:
     """Every id with what it asks for."""
     if as_json:
@@ -56,7 +64,8 @@ def show_why(package: str, request: Request, *, as_json: bool) -> ExitCode:
             f"and no part of stack {why.stack}.\n"
         )
     else:
-        console.out("\n".join(lines(why)) + "\n")
+        for line in lines(why):
+            _print_wrapped(line, hang=len(line) - len(line.lstrip()) + 2)
     return ExitCode.OK if why.satisfied else ExitCode.FAILED
 
 
@@ -76,11 +85,16 @@ def show_matches(text: str, *, as_json: bool) -> ExitCode:
     elif not found:
         console.out("No known failure is in this text. What can be read: parakeet doctor\n")
     for hit in () if as_json else found:
-        console.out(
-            f"{hit.title}\n  Cause     {hit.cause}\n  Type      {hit.remedy}\n"
-            f"  Seen in   {hit.evidence}\n  Check     parakeet doctor --only {hit.check}\n"
-            f"  See       {hit.source}\n\n"
-        )
+        for label, text in (
+            ("", hit.title),
+            ("  Cause     ", hit.cause),
+            ("  Type      ", hit.remedy),
+            ("  Seen in   ", hit.evidence),
+            ("  Check     ", f"parakeet doctor --only {hit.check}"),
+            ("  See       ", hit.source),
+            ("", ""),
+        ):
+            _print_wrapped(label + text, hang=12)
     return ExitCode.OK if found else ExitCode.FAILED
 
 
@@ -114,4 +128,4 @@ def show_report(request: Request, *, as_json: bool) -> None:
     if as_json:
         _print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
     else:
-        console.out(text)
+        console.out(console.printable(text))

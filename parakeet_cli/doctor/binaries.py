@@ -22,6 +22,7 @@ NUMPY2 = b"compiled against NumPy C-API version 0x%x (NumPy "
 NUMPY1 = b"compiled against API version 0x%x but this version of numpy"
 # No boundary before it: in torch 2.8.0+cu128 the list follows another text without a gap.
 ARCH_RUN = re.compile(rb"(?:(?:sm|compute)_\d{2,3}[af]?(?: |(?![0-9a-z_])))+")
+ARCH_STARTS = (b"sm_", b"compute_")
 GLIBCXX = re.compile(rb"GLIBCXX_3\.4\.(\d+)")
 # Libraries this large that don't say "python" hold kernels, never NumPy's C-API.
 LARGE = 64 * 2**20
@@ -126,10 +127,20 @@ def arch_list(text: bytes) -> list[str]:
 
     Without a run of several, every architecture that is named.
     """
-    runs = [match[0].split() for match in ARCH_RUN.finditer(text)]
+    runs = [match[0].split() for start in ARCH_STARTS for match in _arch_runs(text, start)]
     longest = max(runs, key=len, default=[])
     named = longest if len(longest) > 1 else dict.fromkeys(flag for run in runs for flag in run)
     return [flag.decode() for flag in named]
+
+
+def _arch_runs(text: bytes, start: bytes) -> Iterator[re.Match[bytes]]:
+    """The runs that begin so. Sought by their first letters, many times faster than by re."""
+    at = text.find(start)
+    while at >= 0:
+        match = ARCH_RUN.match(text, at)
+        if match is not None:
+            yield match
+        at = text.find(start, at + 1 if match is None else match.end())
 
 
 def fatbin_entries(data: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:
@@ -170,6 +181,6 @@ def _section(data: mmap.mmap | bytes, name: bytes) -> tuple[int, int] | None:
             if data[start : start + len(name) + 1] == name + b"\0":
                 offset, size = struct.unpack_from("<QQ", data, at + 0x18)
                 return offset, min(offset + size, len(data))
-    except struct.error:
-        return None  # a truncated file has no sections to find
+    except (struct.error, OverflowError):
+        return None  # a truncated or senseless header has no sections to find
     return None

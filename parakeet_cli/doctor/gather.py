@@ -38,7 +38,7 @@ def gather(
     torch_dist = next((d for d in installed.distributions if d.name == "torch"), None)
     torch = _section(lambda: torchbuild.read(target.paths, torch_dist, cache))
     compiled = _section(lambda: binaries.scan_all(installed.compiled, cache))
-    needed = binaries.glibcxx_needed(installed.compiled, cache)
+    needed = _section(lambda: binaries.glibcxx_needed(installed.compiled, cache))
     cache.save()
     return Facts(
         interpreter=target,

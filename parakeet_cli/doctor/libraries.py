@@ -8,7 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from parakeet_cli.doctor.binaries import GLIBCXX
-from parakeet_cli.doctor.facts import Distribution, Interpreter, SharedLibraries
+from parakeet_cli.doctor.facts import (
+    Distribution,
+    Interpreter,
+    NotKnown,
+    SharedLibraries,
+    known,
+)
 
 WANTED = ("libportaudio.so.2", "libsndfile.so.1", "libstdc++.so.6")
 # Libraries that torch brings itself: one of another release before them breaks it.
@@ -46,7 +52,7 @@ def shadowing(environment: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 def read(
     interpreter: Interpreter,
     distributions: list[Distribution],
-    needed: tuple[int, str],
+    needed: tuple[int, str] | NotKnown,
     environment: Mapping[str, str],
     root: Path = Path("/"),
 ) -> SharedLibraries:
@@ -58,14 +64,15 @@ def read(
             found[name] = str(conda / name)  # conda's python looks there by its RPATH
         else:
             found[name] = next(candidates(name, environment, root), None)
+    asked, by = known(needed)
     system = found["libstdc++.so.6"]
     newest = _newest_glibcxx(system) if system else None
     soundfile = next((dist for dist in distributions if dist.name == "soundfile"), None)
     return SharedLibraries(
         found=found,
         libstdcxx_system=f"3.4.{newest}" if newest else None,
-        libstdcxx_needed=f"3.4.{needed[0]}" if needed[0] else None,
-        libstdcxx_needed_by=needed[1],
+        libstdcxx_needed=f"3.4.{asked}" if asked else None,
+        libstdcxx_needed_by=by,
         bundled_sndfile=(Path(soundfile.location) / "_soundfile_data").is_dir()
         if soundfile
         else None,

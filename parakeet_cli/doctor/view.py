@@ -9,7 +9,7 @@ import os
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Status
@@ -61,19 +61,20 @@ def render(diagnosis: Diagnosis, style: Style, *, title: str = "", verbose: bool
 
 def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Iterator[str]:
     yield f"Python  {diagnosis.python}"
-    yield from _wrap(f"Stack   {diagnosis.stack}" + (f": {title}" if title else ""), style, 8)
+    yield from wrapped(f"Stack   {diagnosis.stack}" + (f": {title}" if title else ""), style, 8)
     for stage in diagnosis.stages:
         yield ""
         yield from _stage(stage, style)
-    shown = [f for f in diagnosis.findings if verbose or f.status in _SHOWN]
+    told = {*_SHOWN, Status.OK} if verbose else _SHOWN
+    shown = [f for f in diagnosis.findings if f.status in told]
     shown.sort(key=lambda finding: _ORDER[finding.status])
     for finding in shown:
         yield ""
-        yield from _finding(finding, style, verbose)
+        yield from _finding(_printable(finding), style, verbose)
     yield ""
     yield from _skipped(diagnosis, style)
     for note in diagnosis.notes:
-        yield from _wrap(f"Note: {note}", style, 6)
+        yield from wrapped(f"Note: {note}", style, 6)
     yield from _closing(diagnosis, style)
 
 
@@ -89,7 +90,7 @@ _ORDER = {
 
 def _stage(stage: StageRows, style: Style) -> Iterator[str]:
     yield from (
-        style.paint(line, "1") for line in _wrap(f"{stage.number}  {stage.title}", style, 3)
+        style.paint(line, "1") for line in wrapped(f"{stage.number}  {stage.title}", style, 3)
     )
     room = style.width - 6 - (0 if style.unicode else 3)
     name_width = max(12, min(20, room // 3))
@@ -101,7 +102,23 @@ def _stage(stage: StageRows, style: Style) -> Iterator[str]:
 def _row(row: Row, style: Style, name_width: int, wanted_width: int) -> str:
     there = row.there or "missing"
     left = f"{row.package:{name_width}} {row.wanted:{wanted_width}} "
-    return f"   {style.mark(row.status)} {left}{there}".rstrip()
+    return f"   {style.mark(row.status)} {left}{_clean(there)}".rstrip()
+
+
+def _printable(finding: Finding) -> Finding:
+    """The finding with control characters taken out: names come from other people's files."""
+    return replace(
+        finding,
+        summary=_clean(finding.summary),
+        detail="\n".join(map(_clean, finding.detail.splitlines())),
+        remedy="\n".join(map(_clean, finding.remedy.splitlines())),
+    )
+
+
+def _clean(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
@@ -119,21 +136,21 @@ def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
         yield from (INDENT + line for line in text[1:])
     else:
         yield head.rstrip()
-        yield from _wrap(INDENT + finding.summary, style, 4)
+        yield from wrapped(INDENT + finding.summary, style, 4)
     if finding.why:
-        yield from _wrap(f"{INDENT}Why   {finding.why}", style, 10)
+        yield from wrapped(f"{INDENT}Why   {finding.why}", style, 10)
     details = finding.detail.splitlines()
     most = len(details) if verbose else DETAIL_LINES
     if not verbose and len(details) == DETAIL_LINES + 1:
         most += 1  # the line saying that one line is left out would be no shorter
     for line in details[:most]:
-        yield from (style.paint(part, "2") for part in _wrap(f"{INDENT}      {line}", style, 12))
+        yield from (style.paint(part, "2") for part in wrapped(f"{INDENT}      {line}", style, 12))
     if len(details) > most:
         yield style.paint(f"{INDENT}      and {len(details) - most} more lines: --verbose", "2")
     for number, line in enumerate(finding.remedy.splitlines()):
         typed = f"{INDENT}{'Type  ' if number == 0 else '      '}{line}"
         # A command is never broken: it is to be copied. Sentences begin with a capital.
-        yield from _wrap(typed, style, 10) if line[:1].isupper() else [typed]
+        yield from wrapped(typed, style, 10) if line[:1].isupper() else [typed]
     if verbose and finding.source:
         yield f"{INDENT}See   {finding.source}"
 
@@ -145,7 +162,7 @@ def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
             reasons.setdefault(finding.summary, []).append(finding.id)
     for reason, ids in reasons.items():
         text = f"Skipped ({reason}): {', '.join(ids)}"
-        yield from (style.paint(line, "2") for line in _wrap(text, style, 2))
+        yield from (style.paint(line, "2") for line in wrapped(text, style, 2))
 
 
 def next_command(diagnosis: Diagnosis) -> str:
@@ -176,7 +193,7 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     ]
     verdict = "Healthy" if diagnosis.healthy else "Not healthy"
     colour = "1;32" if diagnosis.healthy else "1;31"
-    for line in _wrap(f"{verdict}: {', '.join(parts)}.", style, 2):
+    for line in wrapped(f"{verdict}: {', '.join(parts)}.", style, 2):
         yield line.replace(verdict, style.paint(verdict, colour), 1)
     command = next_command(diagnosis)
     if not command and diagnosis.healthy and counts[Status.OK]:
@@ -186,7 +203,7 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
         yield f"Next: {style.paint(command, '1')}"
 
 
-def _wrap(text: str, style: Style, hang: int) -> list[str]:
+def wrapped(text: str, style: Style, hang: int) -> list[str]:
     """Wrapped at the width, continuation lines indented; a path is never broken."""
     indent = " " * (len(text) - len(text.lstrip()))
     return textwrap.wrap(

@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.transcript import Transcript
 
 if TYPE_CHECKING:
     from parakeet_cli.formats.sound import Sound
+    from parakeet_cli.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)

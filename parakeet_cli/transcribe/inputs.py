@@ -54,7 +54,8 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
     found: dict[object, Job] = {}
     for given in inputs:
         for job in _jobs(given):
-            found.setdefault((os.path.abspath(job.path), job.offset, job.duration), job)
+            where = STDIN if job.path == Path(STDIN) else os.path.abspath(job.path)
+            found.setdefault((where, job.offset, job.duration), job)
     return list(found.values())
 
 

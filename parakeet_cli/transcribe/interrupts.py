@@ -6,25 +6,34 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
+@dataclass(slots=True)
+class Held:
+    """Whether Ctrl-C was pressed; whoever held it raises KeyboardInterrupt when all is safe."""
+
+    pressed: bool = False
+
+    def release(self) -> None:
+        if self.pressed:
+            raise KeyboardInterrupt
+
+
 @contextmanager
-def deferred_interrupts() -> Iterator[None]:
-    """A Ctrl-C inside the block raises KeyboardInterrupt at its end instead."""
+def held_interrupts() -> Iterator[Held]:
+    """A Ctrl-C inside the block is only noted."""
+    held = Held()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield held
         return
-    pressed = False
 
-    def remember(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
+    def note(number: int, frame: FrameType | None) -> None:
+        held.pressed = True
 
-    before = signal.signal(signal.SIGINT, remember)
+    before = signal.signal(signal.SIGINT, note)
     try:
-        yield
+        yield held
     finally:
         signal.signal(signal.SIGINT, before)
-        if pressed:
-            raise KeyboardInterrupt

@@ -20,7 +20,7 @@ from parakeet_cli.formats.sound import sound_of
 from parakeet_cli.formats.waveform import Waveform, traced
 from parakeet_cli.transcribe.assemble import Assembler
 from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, as_file
-from parakeet_cli.transcribe.interrupts import deferred_interrupts
+from parakeet_cli.transcribe.interrupts import Held, held_interrupts
 from parakeet_cli.transcribe.lanes import Lanes
 from parakeet_cli.transcribe.outputs import Planned, write_atomically
 from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
@@ -76,6 +76,7 @@ def transcribe_jobs(
             yield from work.finished()
         while work.hands:
             yield work.finish_first()
+            work.go_on()
 
 
 def _refusal(item: Planned, options: Options) -> FileResult | None:
@@ -138,6 +139,7 @@ class _Work:
         self._options = options
         self._view = view
         self._detector: Detector | None = None
+        self._held = Held()
 
     def feed(self, hand: _InHand) -> Iterator[None]:
         """Decode a job and hand its chunks to the lanes; yields after each."""
@@ -212,17 +214,23 @@ class _Work:
         """The results that are there, as far as the jobs' order allows."""
         while self.hands and self.hands[0].done:
             yield self.finish_first()
+            self.go_on()
 
     def finish_first(self) -> FileResult:
         hand = self.hands.popleft()
         self._lanes.ready()
         self._collect(hand, wait=True)
-        try:
-            result = hand.result or self._result(hand)
-        except Exception as error:
-            result = _unexpected(hand.item.job, error)
-        self._view.ended(hand.item.job, result)
+        with held_interrupts() as self._held:
+            try:
+                result = hand.result or self._result(hand)
+            except Exception as error:
+                result = _unexpected(hand.item.job, error)
+            self._view.ended(hand.item.job, result)
         return result
+
+    def go_on(self) -> None:
+        """Raise the Ctrl-C that came while a result was written, now that it is handed over."""
+        self._held.release()
 
     def _result(self, hand: _InHand) -> FileResult:
         if hand.failure is not None and not hand.heard:
@@ -254,8 +262,7 @@ class _Work:
             if self._options.skip_existing and path in hand.item.existing:
                 continue
             shape = self._shape_with_sound(hand, path) if form.needs_sound else self._options.shape
-            with deferred_interrupts():
-                write_atomically(path, form.pieces(transcript, shape))
+            write_atomically(path, form.pieces(transcript, shape))
             written.append(str(path))
         return tuple(written)
 

@@ -87,5 +87,16 @@ def test_each_link_within_the_project_leads_somewhere(document: Path) -> None:
             assert (document.parent / target).exists(), target
 
 
+def test_each_document_that_the_code_names_is_there() -> None:
+    sources = [ROOT / "pyproject.toml", *(ROOT / "parakeet_cli").rglob("*.py")]
+    named = {
+        (source.name, document)
+        for source in sources
+        for document in re.findall(r"\bdocs/[\w-]+\.md\b", source.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert not [(source, document) for source, document in named if not (ROOT / document).exists()]
+
+
 def _trimmed(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]

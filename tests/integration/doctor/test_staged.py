@@ -1,18 +1,14 @@
 """The catalogue's rows as real files on disk, found without an import.
 
-Each case makes a copy of a healthy environment ill the way people's become ill: pip puts
-a wheel over it, a folder is left behind, a variable points elsewhere.
+Each case makes a copy of a healthy environment ill, and says what the doctor must find.
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +17,20 @@ from parakeet_cli.doctor.checks import judge
 from parakeet_cli.doctor.gather import gather
 from parakeet_cli.doctor.stack import load
 from tests.integration.doctor.conftest import Patient, snapshot
+from tests.integration.doctor.illnesses import (
+    Illness,
+    conda_with_user_site,
+    half_a_model,
+    leftover,
+    release,
+    second_metadata,
+    with_driver_saying,
+    with_gpu,
+    with_library,
+    with_variable,
+    with_wheels,
+    without,
+)
 from tests.integration.doctor.madeup import (
     CANARY,
     CU126,
@@ -28,105 +38,13 @@ from tests.integration.doctor.madeup import (
     CU128_28,
     CU130,
     SO,
-    Environment,
     Wheel,
     gpu_library,
-    gpu_line,
     numpy1_extension,
     numpy2_extension,
-    nvidia_smi,
     torch,
     verified,
 )
-
-Illness = Callable[[Patient], None]
-
-
-def with_wheels(*wheels: Wheel) -> Illness:
-    """Someone pip-installed these, without constraints."""
-
-    def make(patient: Patient) -> None:
-        patient.environment.install(wheels, patient.tmp / "wheels")
-
-    return make
-
-
-def without(*names: str) -> Illness:
-    def make(patient: Patient) -> None:
-        patient.environment.uninstall(*names)
-
-    return make
-
-
-def with_gpu(gpu: str, driver: str, cuda: str) -> Illness:
-    def make(patient: Patient) -> None:
-        nvidia_smi(patient.tmp / "bin", gpu_line(gpu, driver), cuda)
-
-    return make
-
-
-def with_driver_saying(words: str, status: int) -> Illness:
-    def make(patient: Patient) -> None:
-        nvidia_smi(patient.tmp / "bin", words, status=status)
-
-    return make
-
-
-def with_library(folder: str, name: str, content: bytes = b"\x7fELF") -> Illness:
-    """LD_LIBRARY_PATH has a folder with this library."""
-
-    def make(patient: Patient) -> None:
-        place = patient.tmp / folder
-        place.mkdir(parents=True)
-        (place / name).write_bytes(content)
-        patient.variables["LD_LIBRARY_PATH"] = str(place)
-
-    return make
-
-
-def with_variable(name: str, value: str) -> Illness:
-    def make(patient: Patient) -> None:
-        patient.variables[name] = value
-
-    return make
-
-
-def release(name: str, version: str) -> Wheel:
-    """The verified distribution at another version."""
-    return replace(verified()[name], version=version)
-
-
-def leftover(patient: Patient) -> None:
-    """pip was interrupted while it replaced NumPy."""
-    (patient.environment.site / "~umpy").mkdir()
-    (patient.environment.site / "~umpy" / "__init__.py").write_text("")
-
-
-def second_metadata(patient: Patient) -> None:
-    site = patient.environment.site
-    shutil.copytree(site / "numpy-1.26.4.dist-info", site / "numpy-2.4.6.dist-info")
-    metadata = site / "numpy-2.4.6.dist-info" / "METADATA"
-    metadata.write_text(metadata.read_text().replace("1.26.4", "2.4.6"))
-
-
-def conda_with_user_site(patient: Patient) -> None:
-    """A named conda environment, and `pip install --user` from before it."""
-    environment = patient.environment
-    (environment.prefix / "pyvenv.cfg").unlink()
-    (environment.prefix / "conda-meta").mkdir()
-    (environment.prefix / "conda-meta" / "python-3.11.9-h0_cpython.json").write_text("{}")
-    user = patient.tmp / "home" / ".local" / "lib" / "python3.11" / "site-packages"
-    user.mkdir(parents=True)
-    wheel = replace(verified()["numpy"], version="2.4.6").build(patient.tmp)
-    shutil.unpack_archive(wheel, user, "zip")
-
-
-def half_a_model(patient: Patient) -> None:
-    """A download that was broken off: the snapshot's link leads nowhere."""
-    model = patient.tmp / "home/.cache/huggingface/hub/models--nvidia--parakeet-tdt-0.6b-v2"
-    snapshot = model / "snapshots" / "abc"
-    snapshot.mkdir(parents=True)
-    (snapshot / "parakeet.nemo").symlink_to("../../blobs/gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,66 +310,3 @@ def test_40_an_import_that_crashes_the_interpreter(patient: Patient) -> None:
     finding = patient.finding("import-probe", "--deep")
     assert_says(finding, "fail", ("numpy",))
     assert "SIGSEGV" in finding["summary"] + finding["detail"]
-
-
-# GPUs by drivers by builds
-
-
-BUILDS: dict[str, tuple[str, str, str]] = {
-    "2.6.0+cu126": ("2.6.0+cu126", "12.6", CU126),
-    "2.7.1+cu128": ("2.7.1+cu128", "12.8", CU128_27),
-    "2.9.1+cu128": ("2.9.1+cu128", "12.8", CU128_28),
-    "2.13.0+cu130": ("2.13.0+cu130", "13.0", CU130),
-}
-
-
-@pytest.fixture(scope="module")
-def builds(
-    healthy: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Environment]:
-    """The healthy environment with each recorded torch build."""
-    folder = tmp_path_factory.mktemp("builds")
-    made = {}
-    for name, build in BUILDS.items():
-        made[name] = healthy.copy(folder / name)
-        made[name].install([torch(*build)], folder / "wheels")
-    return made
-
-
-VERDICTS = (
-    # card, driver, its CUDA, build, torch-arch, cuda-driver
-    ("RTX 5090", "570.86.10", "12.8", "2.6.0+cu126", "fail", "ok"),
-    ("RTX 5090", "570.86.10", "12.8", "2.7.1+cu128", "ok", "ok"),
-    ("RTX 5090", "570.86.10", "12.8", "2.9.1+cu128", "ok", "ok"),
-    ("RTX 5090", "570.86.10", "12.8", "2.13.0+cu130", "ok", "fail"),
-    ("RTX 5090", "580.65.06", "13.0", "2.13.0+cu130", "ok", "ok"),
-    ("RTX 5090", "565.57.01", "12.7", "2.7.1+cu128", "ok", "fail"),
-    ("RTX 4090", "535.161.08", "12.2", "2.6.0+cu126", "ok", "ok"),
-    ("RTX 4090", "550.54.15", "12.4", "2.9.1+cu128", "ok", "ok"),
-    ("RTX 4090", "550.54.15", "12.4", "2.13.0+cu130", "ok", "fail"),
-    ("RTX 4090", "580.65.06", "13.0", "2.13.0+cu130", "ok", "ok"),
-    ("RTX 4090", "470.82.01", "11.4", "2.7.1+cu128", "ok", "fail"),
-    ("H100", "535.161.08", "12.2", "2.7.1+cu128", "ok", "ok"),
-    ("H100", "580.65.06", "13.0", "2.13.0+cu130", "ok", "ok"),
-    ("H100", "525.147.05", "12.0", "2.13.0+cu130", "ok", "fail"),
-    ("GTX 1080", "570.86.10", "12.8", "2.6.0+cu126", "ok", "ok"),
-    ("GTX 1080", "570.86.10", "12.8", "2.7.1+cu128", "fail", "ok"),
-    ("GTX 1080", "570.86.10", "12.8", "2.9.1+cu128", "fail", "ok"),
-    ("GTX 1080", "580.65.06", "13.0", "2.13.0+cu130", "fail", "ok"),
-)
-
-
-@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda v: f"{v[0]}-{v[1]}-{v[3]}")
-def test_each_gpu_with_each_driver_and_build_gets_its_verdict(
-    verdict: tuple[str, ...], builds: dict[str, Environment], tmp_path: Path
-) -> None:
-    gpu, driver, cuda, build, arch, serves = verdict
-    (tmp_path / "home").mkdir()
-    nvidia_smi(tmp_path / "bin", gpu_line(gpu, driver), cuda)
-    report: dict[str, Any] = Patient(builds[build], tmp_path).examine()
-    found = {finding["id"]: finding for finding in report["findings"]}
-    assert found["torch-arch"]["status"] == arch, found["torch-arch"]
-    assert found["cuda-driver"]["status"] == serves, found["cuda-driver"]
-    assert gpu in found["torch-arch"]["summary"]
-    if serves == "fail":
-        assert driver in found["cuda-driver"]["summary"]

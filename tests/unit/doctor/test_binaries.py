@@ -98,6 +98,11 @@ def test_a_truncated_library_has_no_gpu_code_and_no_crash(length: int) -> None:
     list(fatbin_entries(elf(fatbin((2, 80), (2, 90)))[:length]))
 
 
+def test_a_header_of_senseless_numbers_has_no_gpu_code() -> None:
+    assert list(fatbin_entries(b"\x7fELF\x02\x01" + b"\0" * 40 + b"\x80" + b"\0" * 20)) == []
+    assert list(fatbin_entries(b"\x7fELF\x02\x01" + b"\xff" * 100)) == []
+
+
 def test_rubbish_in_the_section_ends(tmp_path: Path) -> None:
     loop = struct.pack("<IHHQ", 0xBA55ED50, 1, 16, 80) + struct.pack("<HHIQ", 2, 0, 0, 0) * 5
     assert list(fatbin_entries(elf(loop))) == []

@@ -123,6 +123,14 @@ def test_much_evidence_is_cut_and_verbose_shows_it() -> None:
     assert "missing: ipython" in long
 
 
+def test_names_in_other_peoples_files_cant_steer_the_terminal() -> None:
+    evil = having(WELL, dist("numpy", "2.0\x1b[2J\x07"))
+    text = shown(evil)
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "2.0\\x1b[2J" in text
+
+
 def test_no_finding_at_all_is_not_healthy() -> None:
     assert not Diagnosis("/p", "2.4", ()).healthy
     assert not Diagnosis("/p", "2.4", (Finding("x", Status.UNKNOWN, "?"),)).healthy

@@ -1,0 +1,115 @@
+"""Damaged files of every kind: none crashes, none hangs, and none is `ok` that isn't.
+
+`pytest -m soak tests/fuzz` runs a thousand mutations a format; the plain run a share.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+
+from parakeet_cli.audio.isolation import IsolatedMedia, Limits, Pool
+from parakeet_cli.audio.media import SAMPLE_RATE, WHOLE, Request, Samples
+from parakeet_cli.errors import InputError
+from parakeet_cli.transcript import Accounting
+from tests.fuzz.mutations import Mutation, mutation
+from tests.media_files import RECIPES, speech, write_media
+
+SECONDS = 8
+SHARE, ALL = 30, 1_000  # mutations a format
+# These check every byte, so that what is `ok` must be what it was.
+CHECKED = {"flac", "vorbis", "opus"}
+# These neither number nor count their frames: one cut out between two others leaves no trace.
+UNCOUNTED = {"adts", "amr"}
+KINDS = ["wav", "aiff", "flac", "mp3", "adts", "amr", "m4a", "vorbis", "opus", "webm", "wma"]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came out of a file."""
+
+    samples: Samples
+    accounting: Accounting
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    pool = Pool(Limits(seconds=20.0))
+    yield pool
+    pool.close()
+
+
+def heard(path: Path, pool: Pool) -> Heard:
+    with IsolatedMedia(Request(str(path), path.name, None, None, WHOLE), pool) as media:
+        blocks = list(media)
+    nothing = np.zeros(0, np.float32)
+    return Heard(np.concatenate([nothing, *(one.samples for one in blocks)]), media.accounting)
+
+
+def complaint(kind: str, whole: Heard, one: Heard, change: Mutation) -> str | None:
+    """What is wrong with how a mutated file was judged; None where nothing is."""
+    accounting = one.accounting
+    if any("its decoder" in lost.reason for lost in accounting.lost):
+        return f"the decoder died: {accounting.lost[-1].reason}"
+    total = accounting.decoded_seconds + accounting.lost_seconds
+    expected = accounting.expected_seconds
+    if expected is not None and abs(total - expected) > 1e-4:
+        return f"{total} seconds are accounted for, {expected} expected"
+    if accounting.lost or change.kind == "header bits":
+        return None  # a header that was changed promises something else
+    short = whole.accounting.decoded_seconds - accounting.decoded_seconds
+    torn = kind in UNCOUNTED and change.kind in ("truncation", "deletion")
+    if short > 0.03 and not torn:
+        return f"ok, though {short:.3f} seconds are missing"
+    if kind in CHECKED:
+        both = min(len(whole.samples), len(one.samples))
+        apart = np.abs(whole.samples[:both] - one.samples[:both]).max(initial=0)
+        if apart > 1e-3:
+            return f"ok, though samples differ by {apart:.3f}"
+    return None
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(range(SHARE), id="share"),
+        pytest.param(range(ALL), id="all", marks=pytest.mark.soak),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_mutated_files_are_judged_by_what_is_left_of_them(
+    kind: str, seeds: range, pool: Pool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = RECIPES[kind]
+    path = tmp_path / f"whole.{recipe.suffix}"
+    write_media(path, soxr.resample(speech(SECONDS), SAMPLE_RATE, recipe.rate), recipe)
+    data = path.read_bytes()
+    whole = heard(path, pool)
+    mutated = tmp_path / f"mutated.{recipe.suffix}"
+    counts: Counter[str] = Counter()
+    complaints = []
+    for seed in seeds:
+        change = mutation(data, f"{kind}-{seed}")
+        mutated.write_bytes(change.data)
+        try:
+            one = heard(mutated, pool)
+        except InputError as error:
+            counts["failed"] += 1
+            if "its decoder" in str(error):
+                complaints.append(f"{seed}: {error}")
+            continue
+        counts["partial" if one.accounting.lost else "ok"] += 1
+        if wrong := complaint(kind, whole, one, change):
+            complaints.append(
+                f"{seed} ({change.kind} of {change.length} at {change.position}): {wrong}"
+            )
+    with capsys.disabled():
+        print(f"{os.linesep}{kind}: {dict(counts)} of {len(seeds)}", end="")
+    assert not complaints, "\n".join(complaints)

@@ -1,0 +1,33 @@
+"""A decoder's entry that meets with an accident on files named for one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+from parakeet_cli.audio import local, worker
+from parakeet_cli.audio.blocks import Block
+
+heard = local.LocalMedia.__iter__
+
+
+def _accident(media: local.LocalMedia) -> Iterator[Block]:
+    name = os.path.basename(media.source.path)  # noqa: PTH119
+    for number, block in enumerate(heard(media)):
+        if number == 2:
+            if "segfault" in name:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if "endless" in name:
+                time.sleep(1_000)
+            if "flood" in name:
+                flood = [bytearray(1 << 26) for _ in range(1_000)]
+                flood.clear()
+        yield block
+
+
+def main() -> None:
+    """The worker's own entry, accidents added."""
+    local.LocalMedia.__iter__ = _accident  # type: ignore[method-assign]
+    worker.main()

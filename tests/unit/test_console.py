@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli import console
+from parakeet_cli.console import Verbosity, clock, printable, shown_name
+from parakeet_cli.errors import ExitCode, InputError
+
+
+@pytest.fixture(autouse=True)
+def as_usual() -> Iterator[None]:
+    before = console.verbosity()
+    yield
+    console.set_verbosity(before)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (None, "?"),
+        (0.0, "0.0 s"),
+        (7.14, "7.1 s"),
+        (59.94, "59.9 s"),
+        (60.0, "1:00"),
+        (245.0, "4:05"),
+        (3599.9, "59:59"),
+        (3600.0, "1:00:00"),
+        (36_123.0, "10:02:03"),
+    ],
+)
+def test_seconds_are_shown_as_people_read_them(seconds: float | None, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+def test_almost_a_minute_is_not_sixty_seconds() -> None:
+    assert clock(59.96) == "1:00"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("two words.wav", "two words.wav"),
+        ("\N{PARROT}.wav", "\N{PARROT}.wav"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\x1b[31m\x07", "\\x1b[31m\\x07"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}vaw", "\\u202evaw"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_a_name_is_shown_on_one_line_without_control_characters(name: str, shown: str) -> None:
+    assert shown_name(name) == shown
+
+
+def test_lines_stay_lines() -> None:
+    assert printable("one\ntwo\r") == "one\ntwo\\r"
+
+
+def test_an_error_is_its_sentence_and_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    console.set_verbosity(Verbosity())
+    console.show_error(InputError("It failed.", hint="Try again."))
+    assert capsys.readouterr() == ("", "Error: It failed.\n  Try again.\n")
+
+
+def test_quiet_leaves_out_what_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    console.set_verbosity(Verbosity(quiet=True))
+    console.info("Engine: mock.")
+    console.note("Failed: a.wav")
+    assert capsys.readouterr() == ("", "Failed: a.wav\n")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_unexpected_error_has_its_traceback_with_debug(
+    capsys: pytest.CaptureFixture[str], debug: bool
+) -> None:
+    console.set_verbosity(Verbosity(debug=debug))
+    try:
+        raise KeyError("x")
+    except KeyError as error:
+        code = console.show_unexpected(error)
+    said = capsys.readouterr().err
+    assert code is ExitCode.FAILED
+    assert ("Traceback" in said) is debug
+    assert "unexpected KeyError" in said
+
+
+def test_what_an_encoding_can_t_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(held, encoding="ascii"))
+    console.prepare_streams()
+    console.out("Größe \udcff\n")
+    assert held.getvalue() == b"Gr\\xf6\\xdfe \\udcff\n"
+
+
+def test_stdout_that_is_a_file_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with (tmp_path / "log").open("w", encoding="utf-8") as log:
+        monkeypatch.setattr(sys, "stderr", log)
+        assert not console.is_terminal()
