@@ -43,7 +43,10 @@ snapshots:
 	@PARAKEET_UPDATE_SNAPSHOTS=1 $(bin)/python -m pytest -q tests/cli
 
 bench:
+	@$(bin)/python bench/startup.py $(BENCH_ARGS)
 	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
+	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
+	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)

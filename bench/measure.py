@@ -70,3 +70,13 @@ def machine() -> str:
         if line.startswith("model name"):
             name = line.partition(":")[2].strip()
     return f"{name}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+
+
+def write_table(path: Path, name: str, table: str) -> None:
+    """Replace what stands between the marks `<!-- name -->` and `<!-- /name -->`."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        sys.exit(f"{path} has no place for the table ({begin.strip()} ... {end.strip()}).")
+    path.write_text(f"{before}{begin}{table}{end}{after}", encoding="utf-8")

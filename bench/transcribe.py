@@ -17,7 +17,7 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
-from measure import Runs, in_turn, machine, spread
+from measure import Runs, in_turn, machine, spread, write_table
 
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.engines.whisper_model import find_model
@@ -45,7 +45,7 @@ def main() -> None:
     table = _table(one, many, len(clips))
     print(table)
     if options.write:
-        _write(options.write, table)
+        write_table(options.write, "transcribe", table)
 
 
 def _make_clips(count: int) -> tuple[Path, list[Path]]:
@@ -125,16 +125,6 @@ def _table(one: dict[str, Runs], many: dict[str, Runs], clips: int) -> str:
             memory = max(these.mebibytes)
             lines.append(f"| {what} | {name} | {these.median:.2f} | {memory:.0f} | {ratio} |")
     return "\n".join(lines) + "\n"
-
-
-def _write(path: Path, table: str) -> None:
-    begin, end = "<!-- transcribe -->\n", "<!-- /transcribe -->\n"
-    text = path.read_text(encoding="utf-8")
-    before, _, rest = text.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        sys.exit(f"{path} has no place for the table ({begin.strip()} ... {end.strip()}).")
-    path.write_text(f"{before}{begin}{table}{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def main() -> None:
                 raise
             sys.exit(restore.main(sys.argv[1:]))
 
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="parakeet")
     except BrokenPipeError:
         # Whoever read stdout has gone, as in `parakeet ... | head`. Python would complain
         # once more when it flushes at its end.

@@ -160,8 +160,14 @@ def _read_file(path: Path, *, must_exist: bool) -> tuple[dict[str, Any], list[st
                 hint=f"`parakeet config init --config {path}` makes one.",
             ) from None
         return {}, []
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration file {path} can't be read: {error}.") from error
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {path} can't be read: {error.strerror}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"The configuration file {path} can't be read: it is not UTF-8."
+        ) from error
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:

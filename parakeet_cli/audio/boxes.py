@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
+MOST_BOXES = 100_000  # side by side; a fragmented recording of hours has some thousands
+
 
 class Box(NamedTuple):
     """A box's place; `start` is its first byte, header included."""
@@ -18,7 +20,9 @@ class Box(NamedTuple):
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
     """The boxes that follow one another from `start` on, as far as their headers lead."""
-    while start + 8 <= end:
+    for _ in range(MOST_BOXES):
+        if start + 8 > end:
+            return
         file.seek(start)
         header = file.read(16)
         length, data = int.from_bytes(header[:4], "big"), start + 8

@@ -2,7 +2,7 @@
 
 Three steps, each in bounded memory:
 
-1. `_Keeper` drops long silences. What it keeps is speech, the short pauses in it and
+1. `Keeper` (silence.py) drops long silences. What it keeps is speech, the short pauses in it and
    a margin around it.
 2. `_Packer` fills one window after the other with what was kept, and ends each in the
    longest pause it can find. Speech without a pause is cut at its weakest point, and
@@ -21,19 +21,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.media import SAMPLE_RATE, Block
+from parakeet_cli.audio.blocks import SAMPLE_RATE, Block
+from parakeet_cli.audio.silence import (
+    FRAME_SECONDS,
+    SPEECH_ENDS,
+    Keeper,
+    Kept,
+    head_of,
+    tail_of,
+)
 from parakeet_cli.audio.vad import FRAME
 
 Samples = NDArray[np.float32]
 
-FRAME_SECONDS = FRAME / SAMPLE_RATE
-
-# Silero's own figures: speech begins at 0.5 and ends below 0.35.
-SPEECH_STARTS = 0.5
-SPEECH_ENDS = 0.35
-
-_MARGIN = 13  # frames kept on each side of speech: 0.4 s, faster-whisper's speech_pad_ms
-_LONG_SILENCE = 63  # frames: 2 s, faster-whisper's min_silence_duration_ms
 _PAUSE = 5  # frames: 0.16 s of silence is a place between two words
 _OVERLAP = 94  # frames: 3 s, enough for two or three words on each side of a forced cut
 
@@ -153,7 +153,7 @@ def cut_in_silence(
     Without `keep_silence`, sound that holds no speech is left out, and a recording
     without any speech gives no chunk at all.
     """
-    keeper = _Keeper(keep_silence=keep_silence)
+    keeper = Keeper(keep_silence=keep_silence)
     packer = _Packer(window=int(window / FRAME_SECONDS), source=source)
     held: Chunk | None = None
     for frames, start, jumped in _framed(blocks):
@@ -203,129 +203,17 @@ def _framed(blocks: Iterable[Block]) -> Iterator[tuple[Samples, float, bool]]:
         yield filled(), start, False
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """Frames of shape (n, 512) with their probabilities, from `start` on the clock."""
-
-    frames: Samples
-    speech: NDArray[np.float32]
-    start: float
-    follows: bool  # false where something between this and the kept before is missing
-
-
-class _Keeper:
-    """Speech, the short pauses in it and a margin around it; the rest is dropped."""
-
-    def __init__(self, *, keep_silence: bool) -> None:
-        self._keep_silence = keep_silence
-        self._begin()
-
-    def _begin(self) -> None:
-        self._speaking = False
-        self._open = False  # between the first frame of speech and a long silence
-        self._silent = 0  # frames since the last speech
-        self._held: list[_Kept] = []  # frames that only what comes next decides about
-        self._kept_end: float | None = None
-
-    def feed(self, frames: Samples, speech: NDArray[np.float32], start: float) -> list[_Kept]:
-        """What is known to be kept by now, in order."""
-        if self._keep_silence:
-            return self._keep([_Kept(frames, speech, start, True)]) if len(frames) else []
-        kept: list[_Kept] = []
-        for first, last, speaking in self._runs(speech):
-            part = _Kept(
-                frames[first:last], speech[first:last], start + first * FRAME_SECONDS, True
-            )
-            if speaking:
-                kept += self._keep([*self._held, part])
-                self._held, self._open, self._silent = [], True, 0
-            else:
-                kept += self._silence(part)
-        return kept
-
-    def _runs(self, speech: NDArray[np.float32]) -> Iterator[tuple[int, int, bool]]:
-        """Stretches of frames (first, last, speaking), with hysteresis."""
-        first = 0
-        for at, probability in enumerate(speech.tolist()):
-            speaking = probability >= (SPEECH_ENDS if self._speaking else SPEECH_STARTS)
-            if speaking != self._speaking:
-                if at > first:
-                    yield first, at, self._speaking
-                first, self._speaking = at, speaking
-        if len(speech) > first:
-            yield first, len(speech), self._speaking
-
-    def _silence(self, part: _Kept) -> list[_Kept]:
-        self._held.append(part)
-        self._silent += len(part.frames)
-        if self._open and self._silent < _LONG_SILENCE:
-            return []
-        kept: list[_Kept] = []
-        if self._open:
-            kept = self._keep(_head(self._held, _MARGIN))
-            self._held = _tail(self._held, self._silent - _MARGIN)
-            self._open = False
-        self._held = _tail(self._held, _MARGIN)
-        return kept
-
-    def _keep(self, parts: list[_Kept]) -> list[_Kept]:
-        kept = []
-        for part in parts:
-            end = self._kept_end
-            follows = end is not None and abs(part.start - end) < FRAME_SECONDS / 2
-            kept.append(_Kept(part.frames, part.speech, part.start, follows))
-            self._kept_end = part.start + len(part.frames) * FRAME_SECONDS
-        return kept
-
-    def finish(self) -> list[_Kept]:
-        """What was held back; then start anew."""
-        kept = self._keep(_head(self._held, _MARGIN)) if self._open else []
-        self._begin()
-        return kept
-
-
-def _head(parts: list[_Kept], frames: int) -> list[_Kept]:
-    """The first `frames` frames of the parts."""
-    head = []
-    for part in parts:
-        if frames <= 0:
-            break
-        head.append(_Kept(part.frames[:frames], part.speech[:frames], part.start, part.follows))
-        frames -= len(part.frames)
-    return head
-
-
-def _tail(parts: list[_Kept], frames: int) -> list[_Kept]:
-    """The last `frames` frames of the parts."""
-    tail: list[_Kept] = []
-    for part in reversed(parts):
-        if frames <= 0:
-            break
-        skip = max(0, len(part.frames) - frames)
-        tail.insert(
-            0,
-            _Kept(
-                part.frames[skip:],
-                part.speech[skip:],
-                part.start + skip * FRAME_SECONDS,
-                part.follows,
-            ),
-        )
-        frames -= len(part.frames)
-    return tail
-
-
 class _Packer:
     """Fills windows with what was kept."""
 
     def __init__(self, *, window: int, source: str) -> None:
         self._window = window  # frames
         self._source = source
-        self._parts: list[_Kept] = []
+        self._parts: list[Kept] = []
         self._length = 0  # frames in the parts
         self._overlap = 0  # frames at the start that the chunk before ends with
 
-    def add(self, parts: list[_Kept]) -> None:
+    def add(self, parts: list[Kept]) -> None:
         self._parts += parts
         self._length += sum(len(part.frames) for part in parts)
 
@@ -341,7 +229,7 @@ class _Packer:
             yield self._take(self._length, keep=0)
 
     def _cut(self) -> Chunk:
-        head = _head(self._parts, self._window)
+        head = head_of(self._parts, self._window)
         speech = np.concatenate([part.speech for part in head])
         breaks = np.cumsum([len(part.frames) for part in head])[:-1]
         breaks = breaks[[not part.follows for part in head[1:]]]
@@ -357,7 +245,7 @@ class _Packer:
 
     def _take(self, frames: int, *, keep: int) -> Chunk:
         """The first `frames` frames as a chunk; the last `keep` of them stay."""
-        head = _head(self._parts, frames)
+        head = head_of(self._parts, frames)
         pieces: list[Piece] = []
         offset = 0
         for part in head:
@@ -370,7 +258,7 @@ class _Packer:
             self._source,
             self._overlap * FRAME_SECONDS,
         )
-        self._parts = _tail(self._parts, self._length - frames + keep)
+        self._parts = tail_of(self._parts, self._length - frames + keep)
         self._length += keep - frames
         self._overlap = keep
         return chunk
@@ -395,7 +283,7 @@ def _longest_pause(
     return earliest + int(starts[longest] + ends[longest]) // 2
 
 
-def _weakest(head: list[_Kept], earliest: int, latest: int) -> int:
+def _weakest(head: list[Kept], earliest: int, latest: int) -> int:
     """The frame in [earliest, latest) where speech is least likely and sound quietest."""
     speech = np.concatenate([part.speech for part in head])[earliest:latest]
     frames = np.concatenate([part.frames for part in head])[earliest:latest]

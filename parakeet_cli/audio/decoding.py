@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 from av import AudioCodecContext, AudioFrame, AudioStream, Packet
@@ -19,12 +19,16 @@ from av import AudioCodecContext, AudioFrame, AudioStream, Packet
 from parakeet_cli.audio.accounting import DAMAGED, JUMP
 from parakeet_cli.audio.flac import FlacFrames
 from parakeet_cli.audio.frames import Reader
+from parakeet_cli.audio.matroska import block_around, passed_over
 from parakeet_cli.audio.opening import Opened
 from parakeet_cli.audio.sound import Timed
 from parakeet_cli.audio.survey import Survey
 
-JITTER_SECONDS = 0.05  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
+JITTER_SECONDS = 0.04  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
+# Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
+TIMEKEEPERS = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf"})
 LEAST_GAP = 0.002  # beside damage every gap counts that isn't rounding
+LONGEST_CLUSTER = 1 << 24  # bytes of Matroska; five seconds or megabytes are common
 READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
 
 
@@ -50,6 +54,10 @@ class ByTimestamps:
         self._path = path
         self._origin = opened.origin
         self._codec = opened.stream.codec_context
+        names = opened.container.format.name.split(",")
+        self._keeps_time = not TIMEKEEPERS.isdisjoint(names)
+        self._matroska = "matroska" in names
+        self._last = 0, 0.0  # byte and second of the last packet that was decoded
         self._flac = opened.container.format.name == "flac"
         if self._codec.name == "flac":
             # Without it, garbage between two frames is taken for sound.
@@ -59,41 +67,91 @@ class ByTimestamps:
         shift = 0.0  # of timestamps that went back, as in files put together from several
         end = 0.0
         good = 0  # byte after the last packet that was decoded
-        suspect = False
+        suspect = 0  # damaged packets since the last sound
+        length = 0.0  # of the last frame, in seconds
         for packet in self._packets():
             frames = self._decoded(packet)
             if frames is None:
-                suspect = True
+                suspect += 1
                 if self._flac:
                     break
                 continue
             for frame in frames:
-                at = None if frame.time is None else frame.time - self._origin + shift
-                gap = 0.0 if at is None else at - end
+                if self._keeps_time and frame.time is not None:
+                    gap = frame.time - self._origin + shift - end
+                else:
+                    gap = suspect * length
                 if self._flac and abs(gap) > LEAST_GAP:
-                    suspect = True
+                    suspect += 1
                     break
+                if gap > JITTER_SECONDS and self._matroska and packet.pos is not None:
+                    until = (frame.time or 0.0) - self._origin + shift
+                    found = list(self._passed_over(end, packet.pos, until, length))
+                    if found:
+                        self.damaged_packets += not suspect
+                        suspect += 1
+                        yield from found
+                        end = self.reached
+                        gap = until - end
                 if gap > (LEAST_GAP if suspect else JITTER_SECONDS):
                     self.damaged_packets += not suspect and end > 0
-                    end = end + gap
-                    yield Timed(frame, at, DAMAGED if suspect else JUMP)
+                    end += gap
+                    yield Timed(frame, end, DAMAGED if suspect else JUMP)
                 else:
                     shift -= gap if gap < -JITTER_SECONDS else 0.0
                     yield Timed(frame, None, DAMAGED)
-                suspect = False
-                end += frame.samples / frame.sample_rate
+                suspect = 0
+                length = frame.samples / frame.sample_rate
+                end += length
             if self._flac and suspect:
                 break
             if packet.size and packet.pos is not None:
                 good = packet.pos + packet.size
+                self._last = packet.pos, end - length
         if self._flac and suspect:
             numbered = ByNumber(self._codec, self._path, good, end)
             yield from numbered
             self.damaged_packets += numbered.damaged_packets
             end = numbered.reached
+        if self._matroska:
+            found = list(self._passed_over(end, self._path.stat().st_size, None, length))
+            self.damaged_packets += bool(found) and not suspect
+            yield from found
         self.reached = max(self.reached, end)
 
-    def _decoded(self, packet: Packet[AudioStream]) -> list[AudioFrame] | None:
+    def _passed_over(
+        self, end: float, stop: int, until: float | None, length: float
+    ) -> Iterator[Timed]:
+        """Frames that libav left out up to the byte `stop`, where the second `until` is.
+
+        Those of the last cluster go by its time. Those of one that lost its head go by
+        what follows them: the last of them, `length` seconds long, ends there.
+        """
+        position, start = self._last
+        with self._path.open("rb") as file:
+            reader = Reader(file, self._path.stat().st_size)
+            last = block_around(reader, position)
+            if last is None:
+                return
+            base = start - last.time / 1000
+            time = last.time
+            blocks = list(passed_over(reader, last, min(stop, position + LONGEST_CLUSTER)))
+            for block in blocks:
+                if block.time <= time:
+                    if until is None:
+                        break
+                    base = until - length - blocks[-1].time / 1000
+                time, at = block.time, base + block.time / 1000
+                if at < end - JITTER_SECONDS:
+                    continue
+                frames = self._decoded(Packet(reader.read(block.data, block.end - block.data)))
+                for frame in frames or ():
+                    yield Timed(frame, at if at - end > LEAST_GAP else None, DAMAGED)
+                    end = max(end, at) + frame.samples / frame.sample_rate
+                    at = end
+        self.reached = max(self.reached, end)
+
+    def _decoded(self, packet: Packet[Any]) -> list[AudioFrame] | None:
         """A packet's frames; None where it is damaged."""
         try:
             frames = self._codec.decode(packet)

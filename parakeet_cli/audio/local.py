@@ -18,6 +18,7 @@ from parakeet_cli.audio.work import Work, start_work
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Source
 
+ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
 LONGEST = 100 * 3600.0  # seconds; small files can be made that decode to years of silence
 
 
@@ -102,12 +103,12 @@ def _close(ledger: Ledger, work: Work) -> None:
     """What is missing after the last sound."""
     promise = work.promise
     until = promise.seconds if promise.basis == "exact" else promise.until
-    if until is None:  # nobody promised anything, but damaged packets say when they were
-        ledger.lose_until(work.decoding.reached, DAMAGED)
-    elif until - ledger.end > promise.slack:
+    reached = work.decoding.reached
+    if until is not None and until - ledger.end > promise.slack:
         ledger.lose_until(until, promise.reason)
-    elif work.decoding.damaged_packets:
-        ledger.lose_until(min(until, work.decoding.reached), DAMAGED)
+    elif work.decoding.damaged_packets and reached - ledger.end > ROUNDING:
+        # Within what the promise leaves open, damaged packets say until when they went.
+        ledger.lose_until(reached if until is None else min(until, reached), DAMAGED)
 
 
 def _too_long(name: str, seconds: float) -> str:

@@ -79,6 +79,8 @@ def _find_index(file: BinaryIO, sound: Box, size: int) -> int | None:
 def repaired(path: Path) -> Patched | None:
     """The file as it was but for the hole; None where nothing was cut out of it."""
     with path.open("rb") as file:
+        if file.read(8)[4:] not in TOP_LEVEL:
+            return None
         if (index := rebuilt_index(file)) is not None:
             start, data = index
             return Patched(path.open("rb"), [(0, start), data])

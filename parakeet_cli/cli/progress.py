@@ -19,6 +19,10 @@ class Screen(View, Protocol):
     def print(self, text: str, *, first: bool) -> None: ...
 
 
+_NARROW = 60  # columns: below, the bar itself gives way to the figures
+_FIGURES = 34  # columns of `59.9 s of 59.9 s 99.9× 59.9 s left`, but one digit
+
+
 @contextmanager
 def make_view(total: int) -> Iterator[Screen]:
     """A bar where there is a terminal and nobody asked for none; else silence."""
@@ -55,13 +59,15 @@ class Bar:
     def __init__(self, total: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
+        rich = console.rich_console()
+        self._narrow = rich.width < _NARROW
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
+            *(() if self._narrow else (BarColumn(bar_width=None),)),
             TextColumn("{task.fields[done]}"),
             TextColumn("{task.fields[speed]}"),
             TextColumn("{task.fields[left]}"),
-            console=console.rich_console(),
+            console=rich,
             transient=True,
             expand=True,
         )
@@ -82,13 +88,18 @@ class Bar:
         self._progress.stop()
 
     def _label(self, name: str) -> str:
+        from rich.cells import cell_len
         from rich.markup import escape
 
-        width = max(12, self._progress.console.width // 3)
+        width = self._progress.console.width
+        room = max(4, width - _FIGURES) if self._narrow else width // 3
         name = console.shown_name(name)
-        name = name if len(name) <= width else f"…{name[1 - width :]}"
-        number = f"{self._ended + 1}/{self._total} " if self._total > 1 else ""
-        return escape(number + name)
+        if cell_len(name) > room:
+            while cell_len(name) >= room:
+                name = name[1:]
+            name = f"…{name}"
+        numbered = self._total > 1 and not self._narrow
+        return escape(f"{self._ended + 1}/{self._total} {name}" if numbered else name)
 
     def started(self, job: Job, duration: float | None) -> None:
         self._durations[id(job)] = duration

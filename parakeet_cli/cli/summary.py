@@ -14,6 +14,8 @@ _STYLES = {
     Status.PARTIAL: "yellow",
     Status.FAILED: "red",
 }
+_NARROW = 60  # columns
+_FIGURES, _FIGURES_NARROW = 33, 22  # columns of all that stands beside a file's name
 _TABLE_AT_MOST = 50  # rows: beyond, only the counts are read
 
 
@@ -49,9 +51,13 @@ def _show_table(results: Sequence[FileResult]) -> None:
 
     rich = console.rich_console()
     table = Table(box=box.SIMPLE_HEAD, safe_box=True, pad_edge=False)
-    table.add_column("File", overflow="ellipsis", no_wrap=True, ratio=1)
+    # Where there is no room for all, the losses stand in the lines below as well.
+    losses = rich.width >= _NARROW
+    room = max(8, rich.width - (_FIGURES if losses else _FIGURES_NARROW))
+    table.add_column("File", overflow="ellipsis", no_wrap=True, max_width=room)
     table.add_column("Length", justify="right", no_wrap=True)
-    table.add_column("Lost", justify="right", no_wrap=True)
+    if losses:
+        table.add_column("Lost", justify="right", no_wrap=True)
     table.add_column("Result", no_wrap=True)
     for result in results:
         transcript = result.transcript
@@ -60,7 +66,7 @@ def _show_table(results: Sequence[FileResult]) -> None:
         table.add_row(
             console.shown_name(result.source),
             length,
-            f"{lost:.1f} s" if lost else "-",
+            *((f"{lost:.1f} s" if lost else "-",) if losses else ()),
             str(result.status),
             style=_STYLES[result.status],
         )

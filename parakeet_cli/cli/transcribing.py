@@ -16,13 +16,14 @@ from parakeet_cli.engines import Choice, choose, make_engine
 from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.formats import Format, expand_formats
-from parakeet_cli.formats.manifest import manifest_line
+from parakeet_cli.formats.manifest import earlier_lines, manifest_line
 from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, find_jobs, is_regular
 from parakeet_cli.transcribe.outputs import atomic_writer, check_apart, plan_outputs
 from parakeet_cli.transcribe.pipeline import Options, transcribe_jobs
 from parakeet_cli.transcript import FileResult, Status
 
 STDOUT = "-"
+_LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _lanes(options: EngineOptions, jobs: Sequence[Job]) -> int:
         duration = probe_duration(path) if is_regular(path) else None
         if duration is not None and duration <= 30.0:
             return 1
-    return options.cores
+    return min(options.cores, _LANES_AT_MOST)
 
 
 def _text(shown: Format, result: FileResult, options: Options) -> str:
@@ -132,13 +133,22 @@ def _without_transcript(result: FileResult) -> FileResult:
 
 @contextmanager
 def _manifest(path: Path | None) -> Iterator[Callable[[FileResult], None]]:
-    """What takes each result for the manifest; an interrupted run keeps what it has."""
+    """What takes each result for the manifest; an interrupted run keeps what it has.
+
+    A skipped file keeps the line that an earlier run wrote, and the text in it.
+    """
     if path is None:
         yield lambda result: None
         return
+    earlier = earlier_lines(path)
+
+    def line(result: FileResult) -> str:
+        known = earlier.get(result.source) if result.status is Status.SKIPPED else None
+        return known or manifest_line(result)
+
     with atomic_writer(path) as stream:
         try:
-            yield lambda result: stream.writelines([manifest_line(result)])
+            yield lambda result: stream.writelines([line(result)])
         except KeyboardInterrupt as interrupt:
             pressed: KeyboardInterrupt | None = interrupt
         else:

@@ -63,10 +63,12 @@ def _real_time_factor() -> float:
 
 
 def _text_beside(source: str) -> str | None:
-    beside = Path(source).with_suffix(".txt") if Path(source).name else None
-    if beside is None or not beside.is_file():
+    if not Path(source).name:
         return None
-    return beside.read_text(encoding="utf-8", errors="replace")
+    try:
+        return Path(source).with_suffix(".txt").read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):  # there is none that can be read
+        return None
 
 
 def _spread(words: list[str], duration: float) -> tuple[Segment, ...]:

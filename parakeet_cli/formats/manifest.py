@@ -47,6 +47,27 @@ def manifest_line(result: FileResult) -> str:
     return f"{dumps(row)}\n"
 
 
+def earlier_lines(path: Path) -> dict[str, str]:
+    """The lines of a manifest that is there already, by the input they are about.
+
+    For a run that goes on: what it skips keeps its line. What is no line of a manifest is
+    left out, and without a file there are none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return {}
+    lines = {}
+    for line in text.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get(PATH_KEY), str):
+            lines[row[PATH_KEY]] = f"{line}\n"
+    return lines
+
+
 def is_manifest(path: Path) -> bool:
     """Whether the first line of a `.jsonl` or `.json` file names an `audio_filepath`."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():

@@ -6,7 +6,7 @@ import os
 import string
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -149,6 +149,8 @@ def _sync_folder(folder: Path) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        # Some network file systems can't sync a folder; the file is there all the same.
+        with suppress(OSError):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

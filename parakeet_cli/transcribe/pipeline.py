@@ -156,6 +156,10 @@ class _Work:
                     self._collect(hand)
                     yield
                 hand.source, hand.accounting = media.source, media.accounting
+                if job.offset and not media.accounting.decoded_seconds:
+                    raise InputError(
+                        f"{job.name} ends before second {job.offset:g}, where the part begins."
+                    )
         except InputError as error:
             hand.result = _failed(job, error)
         except ParakeetError:  # the engine can't be used, and no other file will fare better

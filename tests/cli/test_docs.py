@@ -13,7 +13,17 @@ from tests.cli.running import ROOT, commands, parakeet
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+# Written for what `doctor --fix` will do. Strict: this row goes when the repair comes.
+AHEAD = {"ml-dependencies.md": pytest.mark.xfail(reason="no --fix yet", strict=True)}
+
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+every_document_with_its_code = pytest.mark.parametrize(
+    "document",
+    [pytest.param(path, marks=AHEAD.get(path.name, ())) for path in DOCUMENTS],
+    ids=lambda path: path.name,
+)
 
 
 def _blocks(document: Path) -> list[str]:
@@ -36,7 +46,7 @@ def _words(quoted: str, program: str) -> list[str] | None:
     return None if match is None else shlex.split(match[1] or "", comments=True)
 
 
-@every_document
+@every_document_with_its_code
 def test_each_quoted_parakeet_command_has_these_options(document: Path) -> None:
     known = commands()
     for quoted in _quoted(document):
@@ -66,7 +76,7 @@ def test_each_quoted_help_is_what_help_says(document: Path) -> None:
             assert _trimmed(shown) == _trimmed(parakeet(*words).stdout), first
 
 
-@every_document
+@every_document_with_its_code
 def test_each_quoted_script_and_target_exists(document: Path) -> None:
     for quoted in _quoted(document):
         for script in re.findall(r"\b[\w/.-]+\.(?:sh|py)\b", quoted):

@@ -17,10 +17,6 @@ class Mutation:
     length: int
     data: bytes
 
-    @property
-    def in_header(self) -> bool:
-        return self.position < HEADER_BYTES * 8
-
 
 def truncated(data: bytes, chance: random.Random) -> Mutation:
     at = chance.randrange(len(data) // 50, len(data) - 1)

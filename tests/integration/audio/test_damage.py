@@ -28,7 +28,7 @@ UNITS = {
     "flac": 4608 / 44_100,
     "vorbis": 1.05,
     "opus": 1.0,
-    "webm": 5.0,
+    "webm": 0.1,  # a block has 0.02, and one is found by those that follow
 }
 FILLINGS = {"random": random.Random(5).randbytes(HOLE), "zeros": bytes(HOLE), "cut out": b""}
 PLACES = {"a quarter": 0.25, "half": 0.5, "the end": 1.0}
@@ -121,12 +121,13 @@ def test_no_more_than_the_hole_is_lost(
         return
     hole = HOLE / size * seconds
     true_start = at / size * seconds  # near enough at a nearly constant bit rate
+    near = 3.5 + 0.01 * seconds
     assert accounting.lost
     assert accounting.damaged_packets or place == "the end"
     most = hole + 2 * UNITS[kind]
     assert whole.accounting.decoded_seconds - accounting.decoded_seconds <= most
     for lost in accounting.lost:
-        assert true_start - 3.5 - UNITS[kind] < lost.start < lost.end < true_start + 3.5 + most
+        assert true_start - near - UNITS[kind] < lost.start < lost.end < true_start + near + most
     total = accounting.decoded_seconds + accounting.lost_seconds
     assert accounting.expected_seconds == pytest.approx(total, abs=1e-5)
     if kind == "adts" and filling == "cut out":
@@ -186,4 +187,6 @@ def test_many_holes_are_all_named_and_the_clock_stays_true(
     assert accounting.lost_seconds < 9 * (0.1 + 2 * UNITS[kind])
     behind = accounting.lost[-1].end + 0.5
     if behind + 4.5 < seconds:
-        assert abs(lateness(whole.samples, samples, behind)) < 0.05
+        # ADTS has no total to check the length of nine holes against.
+        limit = 0.2 if kind == "adts" else 0.05
+        assert abs(lateness(whole.samples, samples, behind)) < limit

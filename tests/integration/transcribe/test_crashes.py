@@ -161,6 +161,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(batch: Path) -> None:
 
 def test_ctrl_c_before_the_first_file_is_no_traceback(batch: Path) -> None:
     for seconds in (0.15, 0.3):
+        shutil.rmtree(batch / "out", ignore_errors=True)
         process = start(batch, *ASKED, engine=SLOW, start_new_session=True)
         began = time.monotonic()
         _, err = interrupted(process, lambda at=began + seconds: time.monotonic() > at)  # type: ignore[misc]

@@ -60,17 +60,24 @@ def test_one_recording_named_in_three_ways_is_done_once(tmp_path: Path) -> None:
     assert (done.code, done.out) == (0, SAID), done.err
 
 
-@pytest.mark.parametrize(
-    "row",
-    [b"", b"\n\n", b'{"text": "no path"}\n', b"not json\n", b'{"audio_filepath": 7}\n'],
-    ids=["empty", "blank", "no path", "no JSON", "a number"],
-)
-def test_a_manifest_that_names_nothing_is_a_failure(tmp_path: Path, row: bytes) -> None:
-    (tmp_path / "list.jsonl").write_bytes(row)
-    done = transcribe(tmp_path, "list.jsonl", clip(tmp_path / "a.wav"))
+def test_a_manifest_that_names_nothing_is_a_failure(tmp_path: Path) -> None:
+    rows = (b"", b"\n\n", b'{"text": "no path"}\n', b"not json\n", b'{"audio_filepath": 7}\n')
+    for number, row in enumerate(rows):
+        (tmp_path / f"list{number}.jsonl").write_bytes(row)
+    clip(tmp_path / "a.wav")
+    done = transcribe(tmp_path, "list*.jsonl", "a.wav")
     assert (done.code, done.out) == (1, SAID)
-    assert "list.jsonl" in done.err
+    assert f"{len(rows) + 1} files: 1 ok, {len(rows)} failed" in done.err
+    assert all(f"list{number}.jsonl" in done.err for number in range(len(rows)))
     assert "unexpected" not in done.err
+
+
+def test_a_part_behind_the_end_of_its_file_fails(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    (tmp_path / "m.jsonl").write_text('{"audio_filepath": "a.wav", "offset": 500}\n')
+    done = transcribe(tmp_path, "m.jsonl")
+    assert done.code == 1
+    assert "a.wav ends before second 500" in done.err
 
 
 def test_a_manifest_s_rows_are_jobs_and_offsets_are_parts_on_the_file_s_clock(

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.chunks import FRAME_SECONDS, Chunk, cut_fixed, cut_in_silence
+from parakeet_cli.audio.chunks import Chunk, cut_fixed, cut_in_silence
 from parakeet_cli.audio.media import SAMPLE_RATE, Block
+from parakeet_cli.audio.silence import FRAME_SECONDS
 from parakeet_cli.audio.vad import FRAME
 
 Samples = NDArray[np.float32]

@@ -12,7 +12,7 @@ from parakeet_cli.audio.frames import MPEG, Reader, runs
 from parakeet_cli.audio.media import open_media
 from parakeet_cli.audio.ogg import _pages, begins_torn, page_at
 from parakeet_cli.transcript import Accounting
-from tests.media_files import RECIPES, Recipe, tone, write_media
+from tests.media_files import RECIPES, Recipe, speech, tone, write_media
 
 SECONDS = 4
 PCM = struct.pack("<HHIIHH", 1, 1, 16_000, 32_000, 2, 16)
@@ -95,6 +95,14 @@ def test_the_sound_of_a_video_that_is_shorter_than_its_picture_is_whole(tmp_path
         path = tmp_path / f"film.{suffix}"
         write_media(path, tone(0.5, 44_100), RECIPES["mp4"], video=True)
         assert accounting(path).lost == (), suffix
+
+
+def test_the_made_up_timestamps_of_an_avi_are_no_loss(tmp_path: Path) -> None:
+    recipe = Recipe("avi", "aac", 16_000, 1, 32_000)
+    path = write_media(tmp_path / "a.avi", speech(20), recipe)
+    found = accounting(path)
+    assert found.lost == ()
+    assert found.decoded_seconds == pytest.approx(20, abs=0.2)
 
 
 def test_an_ogg_without_its_end_mark_was_cut_off(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""An engine that does what a test tells it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from parakeet_cli.audio.chunks import Chunk
+from parakeet_cli.engines.base import Heard
+from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.transcript import EngineInfo, Segment, Word
+
+
+class Scripted:
+    """Each chunk's text is its start in seconds; `during` runs while it is heard."""
+
+    info = EngineInfo("scripted", "none", "cpu", "1")
+    hears_silence = True
+
+    def __init__(
+        self,
+        *,
+        lanes: int = 1,
+        window: float = 30.0,
+        during: Callable[[Chunk], object] = lambda _: None,
+        unavailable: bool = False,
+    ) -> None:
+        self.lanes = lanes
+        self.window = window
+        self.loads = self.closes = 0
+        self._during = during
+        self._unavailable = unavailable
+
+    def load(self) -> None:
+        self.loads += 1
+        if self._unavailable:
+            raise EngineUnavailable("It is not here.", hint="Look elsewhere.")
+
+    def transcribe(self, chunk: Chunk) -> Heard:
+        self._during(chunk)
+        text = str(float(chunk.start))
+        word = Word(chunk.start, chunk.end, text, 0.5)
+        return Heard((Segment(chunk.start, chunk.end, text, (word,), 0.5),), "en")
+
+    def close(self) -> None:
+        self.closes += 1
+
+
+def text_of(heard: Heard) -> str:
+    return " ".join(segment.text for segment in heard.segments)
