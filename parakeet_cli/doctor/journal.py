@@ -133,7 +133,17 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        if event in ("begin", KEPT):  # the names as well, not only what is in the files
+            self._sync_names()
         self.events.append(row)
+
+    def _sync_names(self) -> None:
+        for folder in (self.folder, self.folder.parent):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     @property
     def last(self) -> str:

@@ -132,7 +132,6 @@ class Pip:
             pass_fds=self.descriptors,
             # Ctrl-C is the doctor's to take: it ends pip, and then puts back.
             start_new_session=True,
-            cwd="/",
         )
         said: list[str] = []
         try:

@@ -208,7 +208,7 @@ def aim(findings: Iterable[Finding], facts: Facts, stack: Stack, *, reinstall: b
 
 def _ours(facts: Facts, dist: Distribution) -> bool:
     """Lies in the environment itself, not in what it inherits."""
-    return dist.location.startswith(facts.interpreter.prefix)
+    return dist.location.startswith(f"{facts.interpreter.prefix}/")
 
 
 def _stage_of(name: str, stack: Stack) -> int:

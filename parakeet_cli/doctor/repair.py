@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ from parakeet_cli.doctor.plan import (
     constraints,
 )
 from parakeet_cli.doctor.proof import Look, NoProof, look, look_anew, objections, still_starts
-from parakeet_cli.doctor.resolve import Resolution, Resolver, fetch, sources
+from parakeet_cli.doctor.resolve import Resolution, Resolver
+from parakeet_cli.doctor.sources import sources
 from parakeet_cli.doctor.stack import load
 from parakeet_cli.doctor.transaction import Interrupted, Transaction, interruptions, undisturbed
+from parakeet_cli.doctor.wheels import fetch
 from parakeet_cli.errors import ExitCode, Refused, RepairFailed, RestoreFailed, UsageError
 
 
@@ -209,7 +212,7 @@ def _constraints_file(seen: Look) -> Path:
 
 
 def _download(seen: Look, resolution: Resolution, options: Options, view: View) -> None:
-    folder = Path(options.wheelhouse or "").expanduser()
+    folder = Path(options.wheelhouse or "").expanduser().absolute()
     view.say(f"Filling {folder}.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -256,7 +259,8 @@ def _repaired(
         raise
     except BaseException as error:
         _failed(error, work)
-    back = seen.facts.doctor("rollback")
+    named = ["--python", seen.facts.interpreter.executable] if "--python" in request.options else []
+    back = shlex.join(["parakeet", "doctor", "rollback", *named])
     size = kept.size_of(states(work.prefix)[-1].folder / "kept")
     text = (
         f"Repaired in {taken:.0f} s: {summary}. To go back: {back} "

@@ -1,27 +1,21 @@
-"""What pip would change to reach an aim, asked of pip itself; and the wheels for it.
+"""What pip would change to reach an aim, asked of pip itself.
 
 `pip install --dry-run --report` is asked once for all stages together, so that no stage
-undoes another; NeMo, which goes in without dependencies, is asked for alone. Then every
-chosen distribution is made into a wheel, before anything is changed.
+undoes another; NeMo, which goes in without dependencies, is asked for alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shlex
 import tempfile
 import urllib.parse
-import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
-
-from parakeet_cli.doctor.facts import Facts, NotKnown
+from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.names import normal, wanted
 from parakeet_cli.doctor.pips import Listen, Pip, PipFailed, plain_settings
 from parakeet_cli.doctor.plan import (
@@ -33,67 +27,12 @@ from parakeet_cli.doctor.plan import (
     Run,
     Step,
     allot,
+    closure,
     constraints,
     forced,
     requirements,
 )
-from parakeet_cli.doctor.stack import Stack
-from parakeet_cli.errors import ParakeetError, Refused, UsageError
-
-INDEX_LINE = re.compile(r"^--index-url[ =]+(\S+)", re.MULTILINE)
-SHORT_INDEX = re.compile(r"(nightly/|test/)?(cu\d+|cpu|rocm[\d.]+)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where packages come from. `torch_index` None: from the same place as all others."""
-
-    torch_index: str | None = None
-    wheelhouse: str | None = None
-
-    @property
-    def nightly(self) -> bool:
-        return "/nightly/" in (self.torch_index or "") or "/test/" in (self.torch_index or "")
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """For runs that take everything but torch's own index."""
-        if self.wheelhouse:
-            return ("--no-index", "--find-links", self.wheelhouse)
-        return ("--extra-index-url", self.torch_index) if self.torch_index else ()
-
-
-def sources(facts: Facts, stack: Stack, named: str | None, wheelhouse: str | None) -> Sources:
-    """The named index, or the one for this machine: CUDA with a GPU, else the CPU builds.
-
-    Raises UsageError for an index or a folder that means nothing.
-    """
-    if wheelhouse is not None:
-        folder = Path(wheelhouse).expanduser()
-        return Sources(None, os.path.abspath(folder))
-    own = next(
-        (match[1] for file in stack.files if (match := INDEX_LINE.search(file.read_text("utf-8")))),
-        None,
-    )
-    if own is None:
-        raise ParakeetError("requirements-torch.txt names no index.")
-    if named is None:
-        gpus = facts.gpus
-        gpu = not isinstance(gpus, NotKnown) and (gpus.present or gpus.nvidia_smi is not None)
-        return Sources(own if gpu else own.rpartition("/")[0] + "/cpu")
-    if named == "default":
-        return Sources(None)
-    if SHORT_INDEX.fullmatch(named):
-        return Sources(f"{own.rpartition('/')[0]}/{named}")
-    if "://" in named:
-        return Sources(named)
-    if Path(named).expanduser().is_dir():
-        return Sources(Path(named).expanduser().resolve().as_uri())
-    raise UsageError(
-        f"There is no index {named} for torch.",
-        hint="Take cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
-    )
-
+from parakeet_cli.doctor.sources import Sources, refusal
 
 # Asking
 
@@ -146,7 +85,7 @@ class Resolver:
                 held = alone if "--no-deps" in stage.flags else with_deps
                 held.extend(self._asked(requirements(stage, aim)))
         found: dict[str, Change] = {}
-        with self._file([*exact_torch, *self._own_bounds()]) as bounds:
+        with _Bounds([*exact_torch, *self._own_bounds()]) as bounds:
             if with_deps:
                 self._ask(found, ["-c", bounds, *again, *with_deps], self._where.arguments)
             if alone:
@@ -216,9 +155,6 @@ class Resolver:
                 change = _change(item, self._before)
                 found.setdefault(change.name, change)
 
-    def _file(self, lines: Iterable[str]) -> _Bounds:
-        return _Bounds(lines)
-
     # Into steps
 
     def _made(self, found: dict[str, Change], over: set[str], torch: str | None) -> Resolution:
@@ -261,8 +197,6 @@ class Resolver:
     def _reached(self, asked: Sequence[str], found: dict[str, Change]) -> set[str]:
         needs = {dist.name: dist.requires for dist in self._facts.distributions}
         needs |= {name: change.requires for name, change in found.items()}
-        from parakeet_cli.doctor.plan import closure
-
         return set(closure([_name(text) for text in asked], needs))
 
     def _removal(self, found: dict[str, Change]) -> Step | None:
@@ -345,103 +279,3 @@ def _size(url: str) -> int | None:
         return Path(urllib.parse.unquote(parts.path)).stat().st_size
     except OSError:
         return None
-
-
-UNREACHABLE = re.compile(
-    r"Temporary failure in name resolution|Name or service not known|NewConnectionError|"
-    r"Connection (?:refused|reset|aborted)|Network is unreachable|ConnectTimeout|ReadTimeout|"
-    r"Max retries exceeded|ProxyError|SSLError|HTTP error|ConnectionError|NameResolutionError"
-)
-
-
-def refusal(error: PipFailed, where: Sources) -> Refused:
-    """Nothing was touched: the network, or no version that all agree on."""
-    if where.wheelhouse:
-        return Refused(
-            f"{where.wheelhouse} lacks something: {error.reason}. Nothing was touched.",
-            hint="Fill it where there is a network: "
-            f"parakeet doctor --dry-run --download --wheelhouse {shlex.quote(where.wheelhouse)}",
-        )
-    if any(UNREACHABLE.search(line) for line in error.said):
-        return Refused(
-            f"The package index can't be reached, and nothing was touched: {error.reason}",
-            hint="With a network, or with --wheelhouse DIR, a folder of wheels filled elsewhere.",
-        )
-    return Refused(f"pip finds no way, and nothing was touched: {error.reason}")
-
-
-# Fetching
-
-
-def fetch(
-    pip: Pip,
-    resolution: Resolution,
-    folder: Path,
-    *,
-    listen: Callable[[str], None] | None = None,
-) -> None:
-    """A wheel of everything that will be installed; sources are built. Raises Refused."""
-    if not resolution.installs:
-        return
-    where = resolution.sources
-    progress = ["--progress-bar", "raw"] if pip.reports_progress else []
-    texts = [f"{change.name}=={change.after}" for change in resolution.installs]
-    try:
-        pip.run(
-            ["wheel", "--no-deps", *progress, "-w", str(folder), *where.arguments, *texts],
-            listen=listen,
-            sealed=where.wheelhouse is not None,
-        )
-    except PipFailed as error:
-        raise refusal(error, where) from error
-    _verify(resolution, folder)
-
-
-def _verify(resolution: Resolution, folder: Path) -> None:
-    """Each wheel is there and is the very one that was planned."""
-    there = {_wheel_key(path.name): path for path in folder.glob("*.whl")}
-    for change in resolution.installs:
-        path = there.get((change.name, str(Version(str(change.after)))))
-        if path is None:
-            raise Refused(
-                f"pip made no wheel of {change.name} {change.after}; nothing was touched."
-            )
-        if change.sha256 and _sha256(path) != change.sha256:
-            raise Refused(
-                f"{path.name} is not the file that was planned: its hash differs. "
-                "Nothing was touched."
-            )
-
-
-def _wheel_key(name: str) -> tuple[str, str]:
-    parts = name.split("-")
-    try:
-        return normal(parts[0]), str(Version(urllib.parse.unquote(parts[1]).replace("_", "+")))
-    except (InvalidVersion, IndexError):
-        return name, ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def unpacked(folder: Path) -> tuple[int, int, set[str]]:
-    """Bytes and files that the wheels come to when installed, and the top folders of the
-    environment that their data goes to."""
-    size = number = 0
-    tops: set[str] = set()
-    for wheel in folder.glob("*.whl"):
-        with zipfile.ZipFile(wheel) as archive:
-            for item in archive.infolist():
-                size += item.file_size + (item.file_size if item.filename.endswith(".py") else 0)
-                number += 2 if item.filename.endswith(".py") else 1
-                parts = item.filename.split("/")
-                if (
-                    len(parts) > 2
-                    and parts[0].endswith(".data")
-                    and parts[1] == "data"
-                    and parts[2]
-                ):
-                    tops.add(parts[2])
-    return size, number, tops

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,9 @@ class State:
 # Broken off
 
 
-def recover(prefix: str, *, wait: float = 0.0) -> list[Journal]:
+def recover(
+    prefix: str, *, wait: float = 0.0, say: Callable[[str], None] | None = None
+) -> list[Journal]:
     """Ends what was broken off in this environment: puts back, or clears away.
 
     Gives the repairs that had changed something. Raises Locked where a repair is at work,
@@ -61,10 +63,13 @@ def recover(prefix: str, *, wait: float = 0.0) -> list[Journal]:
     if not any(not journal.ended for journal in states(prefix)):
         return []
     with Lock(prefix).take(wait):
+        # Looked at again: another may have dealt with it while this one waited.
         found = [journal for journal in states(prefix) if not journal.ended]
         changed = [journal for journal in reversed(found) if journal.changed]
         for journal in reversed(found):
             if journal.changed:
+                if say is not None:
+                    say(f"A repair of {prefix} was broken off. Putting everything back.")
                 undo(prefix, journal)
             else:
                 journal.remove()
@@ -216,12 +221,13 @@ def before_anything(arguments: list[str]) -> None:
     recovered = False
     for prefix in _unfinished():
         own = prefix == sys.prefix
+        patience = _patience(prefix)
         try:
-            done = recover(prefix, wait=_patience(prefix))
+            done = recover(prefix, wait=patience, say=_say)
         except Locked:
             continue  # a doctor is at work there, and answers for it
         except NotPutBack as error:
-            _say(f"A repair of {prefix} was broken off. {error}")
+            _say(f"Error: {error}")
             _say("  What was kept is in " + os.path.join(prefix, FOLDER))
             if own or rolling_back:
                 raise SystemExit(5) from None
@@ -231,7 +237,7 @@ def before_anything(arguments: list[str]) -> None:
             continue
         if done:
             recovered = True
-            _say(f"A repair of {prefix} was broken off. Everything was put back.")
+            _say("Everything was put back.")
         elif own or os.path.isdir(prefix):
             forget(prefix)
     if recovered and rolling_back:

@@ -21,7 +21,8 @@ from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.journal import KEPT, STANDS, Journal, Lock
 from parakeet_cli.doctor.pips import Listen, Pip
 from parakeet_cli.doctor.plan import Run, Step
-from parakeet_cli.doctor.resolve import Resolution, fetch, unpacked
+from parakeet_cli.doctor.resolve import Resolution
+from parakeet_cli.doctor.wheels import fetch, unpacked
 from parakeet_cli.errors import Refused
 
 # Where pip's install schemes put things inside an environment.
