@@ -23,7 +23,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 StackOption = Annotated[
     str | None,
     typer.Option(
-        "--stack", metavar="2.4|3.0", help="The stack to judge by, where no NeMo says which."
+        "--stack",
+        metavar="2.4|3.0",
+        help="The stack to judge by, where no NeMo says which; with --fix, the one to move to.",
     ),
 ]
 

@@ -61,6 +61,7 @@ class Change:
     size: int | None = None  # bytes to download, where pip's source tells
     requires: tuple[str, ...] = ()
     sha256: str = ""
+    url: str = ""
 
     def as_json(self) -> dict[str, str | None]:
         return {"name": self.name, "from": self.before, "to": self.after}

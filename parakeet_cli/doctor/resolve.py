@@ -10,11 +10,11 @@ import json
 import os
 import shlex
 import tempfile
-import urllib.parse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from parakeet_cli.doctor import sizes
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.names import normal, wanted
 from parakeet_cli.doctor.pips import Listen, Pip, PipFailed, plain_settings
@@ -95,6 +95,8 @@ class Resolver:
             if over:
                 flags = ["--force-reinstall", "--no-deps"]
                 self._ask(found, ["-c", bounds, *flags, *over], self._where.arguments)
+        known = sizes.of(change.url for change in found.values())
+        found = {name: replace(one, size=known.get(one.url)) for name, one in found.items()}
         over_names = {normal(requirement.name) for text in over if (requirement := wanted(text))}
         return self._made(found, over_names, torch)
 
@@ -264,18 +266,8 @@ def _change(item: dict[str, dict[str, object]], before: dict[str, str | None]) -
         name,
         before.get(name),
         str(metadata["version"]),
-        _size(url),
+        None,
         tuple(map(str, requires)) if isinstance(requires, list) else (),
         digest if url.partition("#")[0].endswith(".whl") else "",
+        url,
     )
-
-
-def _size(url: str) -> int | None:
-    """Known where the file lies on this machine; an index doesn't tell."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "file":
-        return None
-    try:
-        return Path(urllib.parse.unquote(parts.path)).stat().st_size
-    except OSError:
-        return None

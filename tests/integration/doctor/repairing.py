@@ -55,11 +55,14 @@ class Surgery:
     wheelhouse: Path
     doctor: Path = Path(sys.executable)
     variables: dict[str, str] = field(default_factory=dict)
+    inherits: bool = False  # this machine's own variables: indexes, certificates
 
     def environ(self) -> dict[str, str]:
         home = self.tmp / "home"
         home.mkdir(exist_ok=True)
         (self.tmp / "bin").mkdir(exist_ok=True)
+        if self.inherits:
+            return {**os.environ, "HOME": str(home), **self.variables}
         return {
             "PATH": f"{self.tmp / 'bin'}:/usr/bin:/bin",
             "HOME": str(home),

@@ -245,11 +245,9 @@ def test_of_two_doctors_one_works_and_one_says_so(surgery: Surgery) -> None:
 # Killed
 
 
-def start(surgery: Surgery, *, python: Path | None = None) -> subprocess.Popen[bytes]:
-    if python is not None:
-        surgery.doctor = python
+def start(surgery: Surgery, command: list[str] | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        surgery.fix_command(),
+        command or surgery.fix_command(),
         env=surgery.environ(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
