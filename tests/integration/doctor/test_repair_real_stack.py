@@ -36,7 +36,7 @@ def surgery_of(patient: Patient) -> Surgery:
 
 
 def imports(surgery: Surgery) -> None:
-    command = [surgery.environment.python, "-B", "-c", "import nemo.collections.asr"]
+    command = [str(surgery.environment.python), "-B", "-c", "import nemo.collections.asr"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
