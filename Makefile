@@ -5,7 +5,7 @@ BENCH_ARGS ?=
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
-.PHONY: help setup check lint types contracts shell test bench soak snapshots
+.PHONY: help setup check lint types contracts shell test bench soak snapshots verify-stack
 .NOTPARALLEL:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make snapshots  write the --help snapshots anew"
 	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
 	@echo "make soak       the long seeded runs"
+	@echo "make verify-stack  both ML stacks built anew, moved, rolled back, imported"
 
 setup:
 	@scripts/install-system-packages.sh --tests
@@ -49,3 +50,6 @@ bench:
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)
+
+verify-stack:
+	@VENV=$(VENV) scripts/verify-stack.sh

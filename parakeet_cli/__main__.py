@@ -8,12 +8,21 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    from parakeet_cli.doctor import restore
+
+    # Before anything else is imported: what this would import may be half replaced.
+    restore.before_anything(sys.argv[1:])
     from parakeet_cli.console import prepare_streams
     from parakeet_cli.errors import ExitCode
 
     prepare_streams()
     try:
-        from parakeet_cli.cli.app import app
+        try:
+            from parakeet_cli.cli.app import app
+        except ImportError:
+            if not restore.asks_rollback(sys.argv[1:]):
+                raise
+            sys.exit(restore.main(sys.argv[1:]))
 
         code = app(standalone_mode=False, prog_name="parakeet")
     except BrokenPipeError:

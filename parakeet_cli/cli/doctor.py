@@ -1,4 +1,4 @@
-"""`parakeet doctor`: what is broken in the ML stack, and why."""
+"""`parakeet doctor`: what is broken in the ML stack, why, and its repair."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
+from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from parakeet_cli.doctor.diagnose import Request
@@ -22,9 +23,13 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 StackOption = Annotated[
     str | None,
     typer.Option(
-        "--stack", metavar="2.4|3.0", help="The stack to judge by, where no NeMo says which."
+        "--stack",
+        metavar="2.4|3.0",
+        help="The stack to judge by, where no NeMo says which; with --fix, the one to move to.",
     ),
 ]
+
+REPAIR = "Repair"
 
 doctor_app = typer.Typer(
     help="Find what is broken in the ML stack, without importing it.",
@@ -50,13 +55,52 @@ def doctor(
     json: Json = False,
     yes: Yes = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="All evidence, and what is well.")
+        bool, typer.Option("--verbose", "-v", help="All evidence, what is well, pip's words.")
     ] = False,
     config: options.Config = None,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="Repair in order, prove it, or put all back.", rich_help_panel=REPAIR
+        ),
+    ] = False,
+    reinstall: Annotated[
+        bool,
+        typer.Option("--reinstall", help="Install the whole stack anew.", rich_help_panel=REPAIR),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the plan, change nothing.", rich_help_panel=REPAIR),
+    ] = False,
+    torch_index: Annotated[
+        str | None,
+        typer.Option(
+            "--torch-index",
+            metavar="NAME|URL",
+            help="cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
+            show_default="by the GPU",
+            rich_help_panel=REPAIR,
+        ),
+    ] = None,
+    wheelhouse: Annotated[
+        str | None,
+        typer.Option(
+            "--wheelhouse",
+            metavar="DIR",
+            help="Install from this folder alone: no network.",
+            rich_help_panel=REPAIR,
+        ),
+    ] = None,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download", help="With --dry-run: fill the wheelhouse.", rich_help_panel=REPAIR
+        ),
+    ] = False,
 ) -> None:
-    """Find what is broken in the ML stack, without importing it."""
+    """Find what is broken in the ML stack, without importing it; --fix repairs it."""
     given: dict[str, Any] = {"python": python, "stack": stack, "json": json, "config": config}
-    context.obj = {**given, "deep": deep, "only": _ids(only), "skip": _ids(skip)}
+    context.obj = {**given, "yes": yes, "deep": deep, "only": _ids(only), "skip": _ids(skip)}
     if context.invoked_subcommand is not None:
         return
     from parakeet_cli.cli import doctoring
@@ -64,6 +108,24 @@ def doctor(
     if list_checks:
         doctoring.show_checks(as_json=json)
         return
+    if fix or reinstall or dry_run or download:
+        from parakeet_cli.cli.repairing import show_repair
+        from parakeet_cli.doctor.repair import Options
+
+        how = Options(
+            dry_run=dry_run,
+            yes=yes,
+            reinstall=reinstall,
+            download=download,
+            torch_index=torch_index,
+            wheelhouse=wheelhouse,
+        )
+        code = show_repair(_request(context.obj), how, as_json=json, verbose=verbose)
+        raise typer.Exit(code)
+    if torch_index or wheelhouse:
+        raise UsageError(
+            "--torch-index and --wheelhouse are a repair's.", hint="Add --fix or --dry-run."
+        )
     raise typer.Exit(doctoring.show_diagnosis(_request(context.obj), as_json=json, verbose=verbose))
 
 
@@ -115,6 +177,29 @@ def report(
 
     given = _merged(context, python=python, stack=stack, json=json, config=config)
     doctoring.show_report(_request(given), as_json=given["json"])
+
+
+@doctor_app.command("rollback")
+def rollback(
+    context: typer.Context,
+    state: Annotated[
+        str | None, typer.Argument(metavar="[STATE]", help="The newest, if none is named.")
+    ] = None,
+    list_states: Annotated[bool, typer.Option("--list", help="List what is kept.")] = False,
+    python: Python = None,
+    json: Json = False,
+    yes: Yes = False,
+    config: options.Config = None,
+) -> None:
+    """Make the environment what it was before the last repair. Needs no network."""
+    from parakeet_cli.cli import repairing
+
+    given = _merged(context, python=python, json=json, config=config)
+    request = _request(given)
+    if list_states:
+        repairing.show_states(request, as_json=given["json"])
+        return
+    raise typer.Exit(repairing.show_rollback(request, state, as_json=given["json"]))
 
 
 def _ids(named: list[str] | None) -> tuple[str, ...]:

@@ -13,17 +13,7 @@ from tests.cli.running import ROOT, commands, parakeet
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# Written for what `doctor --fix` will do. Strict: this row goes when the repair comes.
-AHEAD = {"ml-dependencies.md": pytest.mark.xfail(reason="no --fix yet", strict=True)}
-
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-
-
-every_document_with_its_code = pytest.mark.parametrize(
-    "document",
-    [pytest.param(path, marks=AHEAD.get(path.name, ())) for path in DOCUMENTS],
-    ids=lambda path: path.name,
-)
 
 
 def _blocks(document: Path) -> list[str]:
@@ -46,7 +36,7 @@ def _words(quoted: str, program: str) -> list[str] | None:
     return None if match is None else shlex.split(match[1] or "", comments=True)
 
 
-@every_document_with_its_code
+@every_document
 def test_each_quoted_parakeet_command_has_these_options(document: Path) -> None:
     known = commands()
     for quoted in _quoted(document):
@@ -76,13 +66,13 @@ def test_each_quoted_help_is_what_help_says(document: Path) -> None:
             assert _trimmed(shown) == _trimmed(parakeet(*words).stdout), first
 
 
-@every_document_with_its_code
+@every_document
 def test_each_quoted_script_and_target_exists(document: Path) -> None:
     for quoted in _quoted(document):
         for script in re.findall(r"\b[\w/.-]+\.(?:sh|py)\b", quoted):
             if "NAME" not in script:
                 assert list(ROOT.glob(script)) or list(ROOT.glob(f"**/{script}")), quoted
-        if target := re.match(r"(?:\$ )?make ([a-z]+)", quoted):
+        if target := re.match(r"(?:\$ )?make ([a-z-]+)", quoted):
             planned = subprocess.run(
                 ["make", "--dry-run", target[1]], cwd=ROOT, capture_output=True, text=True
             )

@@ -1,0 +1,426 @@
+"""The repair at work on made-up stacks: real environments, real pip, no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.doctor.madeup import (
+    CU128_28,
+    Environment,
+    Wheel,
+    gpu_line,
+    nvidia_smi,
+    torch,
+)
+from tests.integration.doctor.repairing import Surgery, good_wheels, inert, of, upgrades
+
+pytestmark = pytest.mark.slow
+
+STAGES = {"numpy": 1, "fsspec": 3, "pytorch-lightning": 4, "pyarrow": 6}
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Environment, Path]:
+    """An environment with five upgrades too many, and the wheels that mend it."""
+    folder = tmp_path_factory.mktemp("repair")
+    environment = Environment.new(folder / "upgraded")
+    wheels = good_wheels()
+    environment.install(wheels.values(), folder / "good")
+    environment.install(upgrades(wheels), folder / "bad")
+    return environment, folder / "good"
+
+
+@pytest.fixture
+def surgery(made: tuple[Environment, Path], tmp_path: Path) -> Surgery:
+    environment, good = made
+    return Surgery(environment.copy(tmp_path / "env"), tmp_path, good)
+
+
+def spoiled(surgery: Surgery, *wheels: Wheel) -> None:
+    """The wheelhouse with these wheels in the place of the good ones."""
+    folder = surgery.tmp / "spoiled"
+    folder.mkdir()
+    names = {wheel.name.replace("-", "_") for wheel in wheels}
+    for path in surgery.wheelhouse.iterdir():
+        if path.name.split("-")[0] not in names:
+            os.link(path, folder / path.name)
+    for wheel in wheels:
+        wheel.build(folder)
+    surgery.wheelhouse = folder
+
+
+def journals(surgery: Surgery) -> list[list[dict[str, object]]]:
+    found = sorted((surgery.environment.prefix / ".parakeet").glob("*/journal"))
+    return [[json.loads(line) for line in path.read_text().splitlines()] for path in found]
+
+
+def test_five_upgrades_are_repaired_in_order_no_other_pin_moves_and_rollback_undoes_it(
+    surgery: Surgery,
+) -> None:
+    before, tree_before = surgery.versions(), surgery.tree()
+    done = surgery.fix()
+    assert done.returncode == 0, done.stderr
+    after = surgery.versions()
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    assert changed == {"numpy", "fsspec", "pytorch-lightning", "pyarrow", "setuptools"}
+    [journal] = journals(surgery)
+    assert [event["stage"] for event in journal if event["event"] == "step"] == [1, 3, 4, 6]
+    assert "numpy 2.4.6 → 1.26.4" in done.stdout
+    assert "parakeet doctor rollback" in done.stdout
+    assert surgery.run().returncode == 0
+
+    listed = json.loads(surgery.run("rollback", "--list", "--json").stdout)
+    assert len(listed["states"]) == 1
+    back = surgery.run("rollback")
+    assert back.returncode == 0, back.stderr
+    assert surgery.tree() == tree_before
+    assert surgery.run("rollback").returncode == 6  # there is nothing more to go back on
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(surgery: Surgery) -> None:
+    before = surgery.tree()
+    plan = surgery.plan()
+    assert surgery.tree() == before
+    assert [step["stage"] for step in plan] == [1, 3, 4, 6]
+    assert plan[0]["changes"] == [{"name": "numpy", "from": "2.4.6", "to": "1.26.4"}]
+    for step in plan:
+        assert set(step) == {"stage", "title", "commands", "changes"}
+        assert all(" -c " in command for command in step["commands"])
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_touched(surgery: Surgery) -> None:
+    before = surgery.tree()
+    done = surgery.run("--fix", "--wheelhouse", str(surgery.wheelhouse))
+    assert done.returncode == 6
+    assert "--yes" in done.stderr
+    assert surgery.tree() == before
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_step_that_fails_puts_everything_back(surgery: Surgery, name: str) -> None:
+    good = good_wheels()[name]
+    # pip unpacks the wheel, and only then finds that its script can't be made.
+    info = f"{good.name.replace('-', '_')}-{good.version}.dist-info"
+    script = {f"{info}/entry_points.txt": "[console_scripts]\nbroken = nowhere\n"}
+    spoiled(surgery, of(good_wheels(), name, good.version, files={**good.files, **script}))
+    before = surgery.tree()
+    done = surgery.fix()
+    assert done.returncode == 4, done.stderr
+    assert "Everything was put back" in done.stderr
+    assert surgery.tree() == before
+
+
+def test_a_repair_that_is_not_proven_is_put_back(surgery: Surgery) -> None:
+    files = {"fsspec/__init__.py": "raise ImportError('not this one')\n"}
+    spoiled(surgery, of(good_wheels(), "fsspec", "2024.12.0", files=files))
+    before = surgery.tree()
+    done = surgery.fix()
+    assert done.returncode == 4, done.stderr
+    assert "import-probe" in done.stderr
+    assert surgery.tree() == before
+
+
+def test_a_wheelhouse_that_lacks_something_is_refused(surgery: Surgery) -> None:
+    spoiled(surgery)
+    next(surgery.wheelhouse.glob("numpy-*")).unlink()
+    before = surgery.tree()
+    done = surgery.fix()
+    assert done.returncode == 6, done.stderr
+    assert surgery.tree() == before
+
+
+def test_no_network_and_no_wheelhouse_is_refused(surgery: Surgery) -> None:
+    surgery.variables = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+    before = surgery.tree()
+    done = surgery.run("--fix", "--yes", "--torch-index", "default")
+    assert done.returncode == 6, done.stderr
+    assert surgery.tree() == before
+
+
+def test_going_back_is_refused_where_the_environment_was_changed_since(surgery: Surgery) -> None:
+    assert surgery.fix().returncode == 0
+    (surgery.environment.site / "mine.py").write_text("x = 1\n")
+    before = surgery.tree()
+    done = surgery.run("rollback")
+    assert done.returncode == 6
+    assert "mine.py" in done.stderr
+    assert surgery.tree() == before
+
+
+def test_a_deleted_module_a_second_dist_info_and_a_leftover_are_mended(surgery: Surgery) -> None:
+    site = surgery.environment.site
+    (site / "jiwer" / "__init__.py").unlink()
+    (site / "~umpy").mkdir()
+    surgery.environment.install([of(good_wheels(), "tqdm", "4.1.0")], surgery.tmp / "old")
+    held = site / "tqdm-4.1.0.dist-info"
+    kept = {path.name: path.read_bytes() for path in held.iterdir()}
+    surgery.environment.install([good_wheels()["tqdm"]], surgery.tmp / "new")
+    held.mkdir()
+    for name, data in kept.items():
+        (held / name).write_bytes(data)
+    done = surgery.fix()
+    assert done.returncode == 0, done.stderr
+    assert (site / "jiwer" / "__init__.py").exists()
+    assert not (site / "~umpy").exists()
+    assert len(list(site.glob("tqdm-*.dist-info"))) == 1
+    assert surgery.versions()["jiwer"] == good_wheels()["jiwer"].version
+
+
+def test_a_clean_install_and_the_way_back(surgery: Surgery) -> None:
+    before = surgery.tree()
+    done = surgery.run("--reinstall", "--yes", "--wheelhouse", str(surgery.wheelhouse))
+    assert done.returncode == 0, done.stderr
+    [journal] = journals(surgery)
+    stages = [event["stage"] for event in journal if event["event"] == "step"]
+    assert stages == [0, 1, 2, 3, 4, 5, 6]
+    assert surgery.versions()["numpy"] == "1.26.4"
+    assert surgery.run("rollback").returncode == 0
+    assert surgery.tree() == before
+
+
+def test_an_empty_environment_is_filled_in_the_documented_order(
+    made: tuple[Environment, Path], tmp_path: Path
+) -> None:
+    surgery = Surgery(Environment.new(tmp_path / "empty"), tmp_path, made[1])
+    before = surgery.tree()
+    done = surgery.fix()
+    assert done.returncode == 0, done.stderr
+    [journal] = journals(surgery)
+    stages = [event["stage"] for event in journal if event["event"] == "step"]
+    assert stages == [1, 2, 3, 4, 5, 6]
+    assert surgery.run("rollback").returncode == 0
+    assert surgery.tree() == before
+
+
+# Refusals
+
+
+def test_a_base_python_is_refused_and_left_as_it_is(surgery: Surgery) -> None:
+    base = Path(os.path.realpath(sys.executable))
+    site = next((base.parent.parent / "lib").glob("python3*/site-packages"))
+    before = {path: path.stat().st_mtime_ns for path in site.iterdir()}
+    command = [sys.executable, "-m", "parakeet_cli", "doctor", "--fix", "--yes"]
+    done = subprocess.run(
+        [*command, "--python", str(base)],
+        capture_output=True,
+        text=True,
+        env=surgery.environ(),
+        check=False,
+    )
+    assert done.returncode == 6, done.stderr
+    assert "venv" in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in site.iterdir()} == before
+
+
+def test_the_base_of_conda_is_refused_and_left_as_it_is(surgery: Surgery) -> None:
+    prefix = surgery.environment.prefix
+    (prefix / "pyvenv.cfg").unlink()
+    (prefix / "conda-meta").mkdir()
+    (prefix / "condabin").mkdir()
+    before = surgery.tree()
+    done = surgery.fix()
+    assert done.returncode == 6
+    assert "conda" in done.stderr
+    assert surgery.tree() == before
+
+
+def test_of_two_doctors_one_works_and_one_says_so(surgery: Surgery) -> None:
+    first = start(surgery)
+    wait_for(surgery, "begin", first)
+    second = surgery.fix()
+    assert second.returncode == 6, second.stderr
+    assert "Another repair" in second.stderr
+    assert first.wait() == 0
+
+
+# Killed
+
+
+def start(surgery: Surgery, command: list[str] | None = None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command or surgery.fix_command(),
+        env=surgery.environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+    )
+
+
+def phases(surgery: Surgery) -> list[str]:
+    """The journal's events so far."""
+    found = sorted((surgery.environment.prefix / ".parakeet").glob("*/journal"))
+    try:
+        lines = found[-1].read_bytes().splitlines() if found else []
+        events = [json.loads(line) for line in lines]
+    except (ValueError, FileNotFoundError):
+        return []
+    return [
+        f"{event['event']} {event['stage']}" if "stage" in event else str(event["event"])
+        for event in events
+    ]
+
+
+def wait_for(surgery: Surgery, wanted: str, process: subprocess.Popen[bytes]) -> None:
+    while wanted not in phases(surgery):
+        assert process.poll() is None, f"ended before {wanted}"
+        time.sleep(0.002)
+
+
+def recover(surgery: Surgery) -> None:
+    """Any command does it: this one has nothing to do with the doctor."""
+    done = subprocess.run(
+        [str(surgery.doctor), "-m", "parakeet_cli", "config", "path"],
+        capture_output=True,
+        text=True,
+        env=surgery.environ(),
+        check=False,
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("wanted", ["fetching", "keeping", "step 1", "step 4", "step 6", "proving"])
+def test_killed_in_any_phase_the_next_command_of_any_kind_puts_back(
+    surgery: Surgery, wanted: str
+) -> None:
+    before = surgery.tree()
+    process = start(surgery)
+    wait_for(surgery, wanted, process)
+    time.sleep(0.05)
+    process.kill()
+    process.wait()
+    recover(surgery)
+    assert surgery.tree() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_puts_back_at_once(surgery: Surgery, number: signal.Signals) -> None:
+    before = surgery.tree()
+    process = start(surgery)
+    wait_for(surgery, "step 4", process)
+    process.send_signal(number)
+    assert process.wait() == 4
+    assert surgery.tree() == before
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A filesystem of so many bytes; only root may mount one."""
+    mounted: list[Path] = []
+
+    def mount(size: int) -> Path:
+        folder = tmp_path / "disk"
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            pytest.skip("a small filesystem can't be mounted here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def fill(filler: Path) -> None:
+    """Not a byte is left."""
+    for size in (2**20, 4096, 1):
+        try:
+            with filler.open("ab", buffering=0) as out:
+                while True:
+                    out.write(bytes(size))
+        except OSError:
+            continue
+
+
+def test_a_disk_that_fills_up_at_any_moment_costs_nothing(
+    made: tuple[Environment, Path],
+    tmp_path: Path,
+    small_disk: Callable[[int], Path],
+) -> None:
+    disk = small_disk(64 * 2**20)
+    surgery = Surgery(made[0].copy(disk / "env"), tmp_path, made[1])
+    before = surgery.tree()
+    filler = disk / "filler"
+    codes = {}
+    for wanted in ("", "fetching", "keeping", "step 1", "step 3", "step 4", "step 6"):
+        process = start(surgery)
+        if wanted:
+            wait_for(surgery, wanted, process)
+        fill(filler)
+        code = codes[wanted] = process.wait()
+        filler.unlink(missing_ok=True)
+        assert code in (4, 6), codes
+        assert surgery.tree() == before, wanted
+    assert {4, 6} == set(codes.values()), codes
+
+
+# Where packages come from
+
+
+def index(folder: Path, *wheels: Wheel) -> str:
+    """A package index of these wheels, as a folder; pip reads it as it reads a server."""
+    for wheel in wheels:
+        place = folder / wheel.name
+        place.mkdir(parents=True, exist_ok=True)
+        built = wheel.build(place)
+        (place / "index.html").write_text(f'<a href="{built.name}">{built.name}</a>')
+    folder.mkdir(exist_ok=True)
+    return folder.as_uri()
+
+
+def test_torch_comes_from_its_own_index_where_the_gpu_needs_another_build(
+    surgery: Surgery,
+) -> None:
+    line = gpu_line("RTX 5090", "575.57.08")
+    nvidia_smi(surgery.tmp / "bin", line, "12.9")
+    surgery.variables = {
+        "PIP_INDEX_URL": index(surgery.tmp / "ordinary"),
+        "PIP_FIND_LINKS": str(surgery.wheelhouse),
+    }
+    own = index(surgery.tmp / "cu128", inert(torch("2.11.0+cu128", "12.8", CU128_28)))
+    done = surgery.run("--dry-run", "--json", "--skip", "gpu-probe", "--torch-index", own)
+    plan = json.loads(done.stdout)["plan"]
+    [stage] = [step for step in plan if step["stage"] == 2]
+    assert {"name": "torch", "from": "2.13.0+cpu", "to": "2.11.0+cu128"} in stage["changes"]
+    assert own in stage["commands"][0]
+
+
+def test_a_torch_that_suits_the_stack_stays_and_its_index_is_never_asked(
+    surgery: Surgery,
+) -> None:
+    nowhere = "http://127.0.0.1:9/simple"
+    surgery.variables = {
+        "PIP_INDEX_URL": index(surgery.tmp / "ordinary"),
+        "PIP_FIND_LINKS": str(surgery.wheelhouse),
+    }
+    done = surgery.run("--fix", "--yes", "--torch-index", nowhere)
+    assert done.returncode == 0, done.stderr
+    assert surgery.versions()["torch"] == "2.13.0+cpu"
+
+
+def test_a_wheelhouse_that_was_filled_mends_without_a_network(surgery: Surgery) -> None:
+    before = surgery.tree()
+    surgery.variables = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(surgery.wheelhouse)}
+    house = surgery.tmp / "filled"
+    words = ("--dry-run", "--download", "--wheelhouse", str(house), "--torch-index", "default")
+    done = surgery.run(*words)
+    assert done.returncode == 0, done.stderr
+    assert surgery.tree() == before
+    surgery.variables, surgery.wheelhouse = {}, house
+    done = surgery.fix()
+    assert done.returncode == 0, done.stderr
