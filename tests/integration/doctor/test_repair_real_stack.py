@@ -24,7 +24,8 @@ from tests.integration.doctor.test_repair import journals, recover, start
 
 __all__ = ["on", "stacks"]  # the fixtures
 
-pytestmark = pytest.mark.slow
+# Never run as a whole yet: `make soak` has it until it was.
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 FIVE = ["numpy>=2.4,<2.5", "fsspec>=2026", "lightning>=2.6", "pyarrow>=26", "setuptools>=84"]
 NAMES = {"numpy", "fsspec", "lightning", "pyarrow", "setuptools"}
