@@ -11,9 +11,8 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Facts, NotKnown
 from parakeet_cli.doctor.pips import PipFailed
 from parakeet_cli.doctor.stack import Stack
-from parakeet_cli.errors import ParakeetError, Refused, UsageError
+from parakeet_cli.errors import Refused, UsageError
 
-INDEX_LINE = re.compile(r"^--index-url[ =]+(\S+)", re.MULTILINE)
 SHORT_INDEX = re.compile(r"(nightly/|test/)?(cu\d+|cpu|rocm[\d.]+)$")
 
 
@@ -44,20 +43,14 @@ def sources(facts: Facts, stack: Stack, named: str | None, wheelhouse: str | Non
     if wheelhouse is not None:
         folder = Path(wheelhouse).expanduser()
         return Sources(None, os.path.abspath(folder))
-    own = next(
-        (match[1] for file in stack.files if (match := INDEX_LINE.search(file.read_text("utf-8")))),
-        None,
-    )
-    if own is None:
-        raise ParakeetError("requirements-torch.txt names no index.")
     if named is None:
         gpus = facts.gpus
         gpu = not isinstance(gpus, NotKnown) and (gpus.present or gpus.nvidia_smi is not None)
-        return Sources(own if gpu else own.rpartition("/")[0] + "/cpu")
+        return Sources(stack.torch_index if gpu else stack.torch_index_of("cpu"))
     if named == "default":
         return Sources(None)
     if SHORT_INDEX.fullmatch(named):
-        return Sources(f"{own.rpartition('/')[0]}/{named}")
+        return Sources(stack.torch_index_of(named))
     if "://" in named:
         return Sources(named)
     if Path(named).expanduser().is_dir():

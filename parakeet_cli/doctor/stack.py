@@ -117,12 +117,27 @@ class Stack:
             raise ParakeetError(f"Stack {self.name} names no {NEMO}.")
         return pin
 
+    @property
+    def torch_index(self) -> str:
+        """The index of torch's builds for CUDA, as the requirements files name it."""
+        for file in self.files:
+            if match := _INDEX_LINE.search(file.read_text("utf-8")):
+                return match[1]
+        raise ParakeetError("requirements-torch.txt names no index.")
+
+    def torch_index_of(self, build: str) -> str:
+        """The same index for another build, such as cu130, cpu or nightly/cu128."""
+        return f"{self.torch_index.rpartition('/')[0]}/{build}"
+
 
 def stack_names() -> tuple[str, ...]:
     """Every stack there is, the default first."""
     table = _table()
     default = table["default_stack"]
     return (default, *(name for name in table["stacks"] if name != default))
+
+
+_INDEX_LINE = re.compile(r"^--index-url[ =]+(\S+)", re.MULTILINE)
 
 
 @cache

@@ -210,8 +210,8 @@ def torch_family(facts: Facts, stack: Stack) -> Finding:
             facts,
             install(facts, [pin] if pin else [])
             + "".join(f" {d.name}" for d in there)
-            + " --index-url https://download.pytorch.org/whl/"
-            + (tag or "cu128"),
+            + " --index-url "
+            + (stack.torch_index_of(tag) if tag else stack.torch_index),
         ),
         source,
         (pin.stage,) if pin else (),
