@@ -7,7 +7,7 @@ filesystem as what it keeps, outside what pip changes, and gone when the environ
     .parakeet/STATE/before      the manifest of all files as they were
     .parakeet/STATE/after       the same once the repair stands
     .parakeet/STATE/kept/       hard links to the files as they were
-    .parakeet/STATE/work/       wheels, pip's scratch; gone when the repair has ended
+    .parakeet/STATE/work        wheels, pip's scratch; gone when the repair has ended
 """
 
 from __future__ import annotations

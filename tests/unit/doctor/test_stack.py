@@ -117,7 +117,7 @@ def test_a_file_that_means_nothing_is_told_by_line(tmp_path: Path, text: str, wo
 def test_options_comments_and_blanks_are_no_requirements(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text(
-        "# about\n# stage 2: torch (requirements-torch.txt)\n--index-url https://x/y#z\n\n"
+        "# about\n# stage 2: torch (requirements-torch.txt)\n--index-url file:///x/y#z\n\n"
         "torch>=2.7  # why\n"
     )
     found = [(stage, title, r.text if r else None) for stage, title, r in policy._lines(file)]
