@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.transcript import EngineInfo, Segment
@@ -76,6 +79,30 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model; the engine is not used again."""
+        ...
+
+
+class Listener(Protocol):
+    """One utterance as it is spoken."""
+
+    def hear(self, samples: NDArray[np.float32]) -> str:
+        """More sound (mono, 16 kHz, shape (n,)); the text of all of it so far.
+
+        Later words may still change. Raises EngineError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Forget the utterance."""
+        ...
+
+
+@runtime_checkable
+class Live(Protocol):
+    """An engine that keeps its state between pieces of sound, beside being an Engine."""
+
+    def listen(self) -> Listener:
+        """Begin an utterance; the model is loaded."""
         ...
 
 
