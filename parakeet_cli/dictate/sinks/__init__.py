@@ -18,26 +18,49 @@ __all__ = ["SINKS", "Sink", "SinkRow", "make_sink", "sink_names"]
 
 @dataclass(frozen=True, slots=True)
 class SinkRow:
-    """One sink: a line of help, where its class is, what follows its name and a colon."""
+    """One sink: a line of help, where its class is, what follows its name and a colon.
+
+    `falls_back`: what it can't insert goes to the clipboard.
+    """
 
     help: str
     location: str
     argument: str | None = None
+    optional: bool = False  # whether the argument may be left out
+    falls_back: bool = False
 
     def spelled(self, name: str) -> str:
-        return name if self.argument is None else f"{name}:{self.argument}"
+        if self.argument is None:
+            return name
+        return f"{name}[:{self.argument}]" if self.optional else f"{name}:{self.argument}"
+
+    def takes(self, argument: str | None) -> bool:
+        if argument is None:
+            return self.argument is None or self.optional
+        return self.argument is not None and bool(argument.strip())
 
 
 _HERE = "parakeet_cli.dictate.sinks"
 
 SINKS: dict[str, SinkRow] = {
     "stdout": SinkRow("standard output, one utterance a line", f"{_HERE}.stdout:Stdout"),
+    "type": SinkRow(
+        "typed into the focused window",
+        f"{_HERE}.typed:Type",
+        "METHOD",
+        optional=True,
+        falls_back=True,
+    ),
+    "clipboard": SinkRow("on the clipboard", f"{_HERE}.clipboard:Clipboard"),
     "file": SinkRow("appended to a file, one utterance a line", f"{_HERE}.file:File", "PATH"),
+    "command": SinkRow(
+        "to the stdin of a command, run once an utterance", f"{_HERE}.command:Command", "CMD"
+    ),
 }
 
 
 def sink_names() -> tuple[str, ...]:
-    """What `--sink` takes: stdout, type, file:PATH."""
+    """What `--sink` takes: stdout, type[:METHOD], file:PATH and so on."""
     return tuple(row.spelled(name) for name, row in SINKS.items())
 
 
@@ -47,11 +70,12 @@ def make_sink(spec: str) -> Sink:
     row = SINKS.get(name)
     if row is None:
         raise UsageError(f"There is no sink '{spec}'.", hint=_known(sink_names()))
-    if (row.argument is None) == bool(colon) or (row.argument and not argument.strip()):
+    given = argument if colon else None
+    if not row.takes(given):
         raise UsageError(f"--sink {spec}: write {row.spelled(name)}.", hint=_known(sink_names()))
     module, _, attribute = row.location.partition(":")
     made = getattr(import_module(module), attribute)
-    sink: Sink = made(argument) if row.argument else made()
+    sink: Sink = made() if given is None else made(given)
     return sink
 
 
