@@ -83,6 +83,7 @@ def run(request: Request) -> int:
     delivery = _delivery(specs)
     hearing = Hearing(_engine(request.settings))
     hearing.start()
+    at_once = False
     history = History(history_path(), options.history_days)
     try:
         if source is None:
@@ -130,9 +131,14 @@ def run(request: Request) -> int:
             )
             return ExitCode.FAILED
         return ExitCode.OK
+    except KeyboardInterrupt:
+        at_once = True
+        raise
     finally:
         if delivery is not None:
             delivery.close()
+        if not at_once:
+            hearing.close()
 
 
 def _refuse_contradictions(request: Request) -> None:

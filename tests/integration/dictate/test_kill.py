@@ -7,7 +7,6 @@ import random
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,17 +40,9 @@ def killed_at(folder: Path, talk: Talk, seconds: float, engine: dict[str, str]) 
     return played
 
 
-def recovered(folder: Path, engine: dict[str, str], **options: Any) -> str:
-    done = run(
-        folder,
-        "dictate",
-        "--recover",
-        "--sink",
-        "file:out.txt",
-        engine=engine,
-        limit=300,
-        **options,
-    )
+def recovered(folder: Path, engine: dict[str, str]) -> str:
+    arguments = ("dictate", "--recover", "--sink", "file:out.txt")
+    done = run(folder, *arguments, engine=engine, limit=300)
     assert done.code == 0, done.err
     assert not list((folder / ".local/state/parakeet/dictation").glob("*/"))
     out = folder / "out.txt"
