@@ -7,13 +7,17 @@ from typing import Protocol
 
 
 class Controlled(Protocol):
-    """A dictation that waits to be told. `state` may be called at any time, from any thread;
+    """A dictation that waits to be told.
 
-    the others come one at a time. Raises ParakeetError.
+    `state` may be called at any time and from any thread; the others come one at a time
+    and raise ParakeetError.
     """
 
     def begin(self) -> None:
-        """Listen from now on, with the model loaded; nothing where it listens already."""
+        """Keep the sound from this moment on; nothing where it listens already.
+
+        A model that was unloaded is loaded meanwhile.
+        """
         ...
 
     def finish(self) -> None:

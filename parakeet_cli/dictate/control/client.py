@@ -71,9 +71,11 @@ def spawn(arguments: Sequence[str], paths: Paths) -> int:
     code = process.wait()
     if line:
         raise _reported(json.loads(line))
-    last = paths.log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+    lines = paths.log.read_text("utf-8", "replace").splitlines()
+    # A usage error stands in a box.
+    words = [line.strip(" │") for line in lines if any(map(str.isalnum, line))]
     error = ParakeetError(
-        f"The dictation ended while it started: {last or f'exit code {code}'}",
+        f"The dictation ended while it started: {words[-1] if words else f'exit code {code}'}",
         hint=f"Its words are in {paths.log}.",
     )
     if code in tuple(ExitCode):

@@ -23,12 +23,12 @@ def keys(do: Callable[[str], object], *, toggle: str | None, hold: str | None) -
         return
     keyboard = _pynput()
     verbs = _InOrder(do)
-    hotkeys = []
+    hotkeys: list[Any] = []
     if toggle is not None:
         hotkeys.append(_Toggle(keyboard, _parsed(keyboard, toggle), verbs))
     if hold is not None:
         hotkeys.append(_Hold(_parsed(keyboard, hold), verbs))
-    listener = keyboard.Listener(
+    listener: Any = keyboard.Listener(
         on_press=lambda key: _all(hotkeys, "press", listener.canonical(key)),
         on_release=lambda key: _all(hotkeys, "release", listener.canonical(key)),
     )

@@ -13,10 +13,11 @@ _LOCAL_PEERCRED = 1
 
 def user(connection: socket.socket) -> int | None:
     """The uid of the process that connected, None where this system doesn't tell."""
-    if sys.platform == "linux":
+    system: str = sys.platform  # else mypy takes every other system for unreachable
+    if system == "linux":
         data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         return int(_UCRED.unpack(data)[1])
-    if sys.platform == "darwin":
+    if system == "darwin":
         data = connection.getsockopt(0, _LOCAL_PEERCRED, 76)
         return int(_XUCRED.unpack_from(data)[1])
     return None

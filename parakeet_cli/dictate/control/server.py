@@ -32,7 +32,7 @@ VERBS: Mapping[str, str] = {
 
 
 class Server:
-    """One dictation, its socket and its lock.
+    """One dictation and its socket; its lock is taken.
 
     `idle_unload`: seconds without listening after which the model is freed, None for never.
     """
@@ -41,6 +41,7 @@ class Server:
         self,
         controlled: Controlled,
         paths: Paths,
+        lock: Lock,
         *,
         idle_unload: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -49,19 +50,15 @@ class Server:
         self._paths = paths
         self._idle_unload = idle_unload
         self._clock = clock
-        self._lock = Lock(paths.lock)
+        self._lock = lock
         self._one_at_a_time = threading.Lock()
         self._ending = threading.Event()
         self._last_use = clock()
 
-    def take_lock(self) -> None:
-        """Be the one: before anything expensive is loaded. Raises Running."""
-        self._lock.take()
-
     def serve(self, ready: Callable[[], None]) -> None:
         """Answer until `quit`, SIGTERM or SIGINT; what was said by then is inserted.
 
-        `ready` is called when requests are answered. The lock is taken.
+        `ready` is called when requests are answered; the lock is released at the end.
         """
         try:
             with self._listening() as listener, _signals(self._ending):
@@ -120,13 +117,11 @@ class Server:
         # A client that has gone, or says nothing, is its own affair.
         with connection, contextlib.suppress(OSError):
             connection.settimeout(_PATIENCE)
-            if peer.user(connection) not in (os.getuid(), None):
-                connection.sendall(
-                    Answer(False, error="This dictation is another user's.").encode()
-                )
-                return
             try:
-                verb = decode_request(read_line(connection))
+                line = read_line(connection)
+                if peer.user(connection) not in (os.getuid(), None):
+                    raise ParakeetError("This dictation is another user's.")
+                verb = decode_request(line)
             except ParakeetError as error:
                 answer = Answer(False, error=str(error))
             else:
