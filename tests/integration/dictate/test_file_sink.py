@@ -17,7 +17,7 @@ def test_a_full_disk_loses_nothing_and_leaves_no_half_line(tmp_path: Path) -> No
     with mounted(tmp_path / "small", "size=16k") as small:
         path = small / "notes.txt"
         sink = make_sink(f"file:{path}")
-        delivery = Delivery([sink], say=lambda _: None, notify=lambda *_: False)
+        delivery = Delivery([sink], notify=lambda *_: False)
         delivery.open()
         delivery.deliver("First.")
         delivered = delivery.deliver("x" * 20_000)

@@ -64,16 +64,14 @@ class System:
 
 
 class Desk:
-    """A delivery, what it said and what it showed."""
+    """A delivery and what it showed."""
 
     def __init__(self, *sinks: Kept) -> None:
         self.system = System()
-        self.said: list[str] = []
         self.shown: list[tuple[str, str]] = []
         self.delivery = Delivery(
             sinks,
             clipboard=lambda: Clipboard(self.system),
-            say=self.said.append,
             notify=self._show,
         )
 
@@ -82,17 +80,17 @@ class Desk:
         return True
 
 
-def test_every_sink_gets_every_text_and_nothing_is_said_where_all_goes_well() -> None:
+def test_every_sink_gets_every_text_and_nothing_is_shown_where_all_goes_well() -> None:
     typed, file = Kept("type"), Kept("file")
     desk = Desk(typed, file)
     assert desk.delivery.open() == ("type, in memory.", "file, in memory.")
     delivered = desk.delivery.deliver("One.")
     assert delivered.outcomes == (Outcome("type", Place.SINK), Outcome("file", Place.SINK))
     assert delivered.safe
-    assert (typed.texts, file.texts, desk.said, desk.shown) == (["One."], ["One."], [], [])
+    assert (typed.texts, file.texts, desk.shown) == (["One."], ["One."], [])
 
 
-def test_what_can_t_be_typed_goes_to_the_clipboard_and_that_is_said_and_shown() -> None:
+def test_what_can_t_be_typed_goes_to_the_clipboard_and_that_is_shown() -> None:
     typed, file = Kept("type"), Kept("file")
     desk = Desk(typed, file)
     desk.delivery.open()
@@ -102,8 +100,8 @@ def test_what_can_t_be_typed_goes_to_the_clipboard_and_that_is_said_and_shown() 
     assert delivered.safe
     assert desk.system.text == "One."
     assert file.texts == [" One."]
-    assert desk.said == ["Not inserted. type: It is full. The text is on the clipboard."]
-    assert desk.shown == [("Not inserted", "type: It is full. The text is on the clipboard.")]
+    assert delivered.lines == ("type: It is full. The text is on the clipboard.",)
+    assert desk.shown == [("Not inserted", *delivered.lines)]
 
 
 def test_where_the_clipboard_fails_too_it_is_not_safe_and_the_history_is_named() -> None:
@@ -113,10 +111,10 @@ def test_where_the_clipboard_fails_too_it_is_not_safe_and_the_history_is_named()
     typed.works = desk.system.works = False
     delivered = desk.delivery.deliver("One.")
     assert not delivered.safe
-    assert desk.said == [
-        "Not inserted. type: It is full. The clipboard is broken. "
-        "The text is kept: `parakeet dictate history` shows it."
-    ]
+    assert delivered.lines == (
+        "type: It is full. The clipboard is broken. "
+        "The text is kept: `parakeet dictate history` shows it.",
+    )
 
 
 def test_a_file_that_fails_leaves_the_clipboard_alone() -> None:
@@ -135,6 +133,19 @@ def test_a_sink_that_can_t_type_at_all_works_by_the_clipboard() -> None:
     )
     assert desk.delivery.deliver("One.").safe
     assert desk.system.text == "One."
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_clipboard_that_was_asked_for_as_well_has_each_text_once(opens: bool) -> None:
+    typed, system = Kept("type", opens=opens), System()
+    delivery = Delivery([typed, Clipboard(system)], notify=lambda *_: True)
+    delivery.open()
+    typed.works = False
+    for text in ("One.", " Two."):
+        assert delivery.deliver(text).safe
+    assert system.text == "One. Two."
+    delivery.undo(" Two.")
+    assert system.text == "One."
 
 
 def test_a_file_that_can_t_be_opened_is_an_error_before_a_word_is_said() -> None:
@@ -163,7 +174,7 @@ def test_what_can_t_be_taken_back_says_so_and_the_others_are() -> None:
     desk.delivery.deliver("One.")
     typed.works = False
     assert desk.delivery.undo("One.").lines == ("type: It is stuck.",)
-    assert desk.said == ["Not taken back. type: It is stuck."]
+    assert desk.shown == [("Not taken back", "type: It is stuck.")]
     assert file.texts == []
 
 
