@@ -9,6 +9,7 @@ import typer
 from parakeet_cli import console
 from parakeet_cli.cli import options
 from parakeet_cli.cli.dictate_control import add_control
+from parakeet_cli.dictate.sinks import SINKS, sink_names
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.control.base import Controlled
@@ -67,7 +68,8 @@ def dictate(
         typer.Option(
             "--sink",
             metavar="SINK",
-            help="stdout, type, clipboard, file:PATH or command:CMD; repeatable.",
+            help=f"{', '.join(sink_names())}; repeatable.",
+            autocompletion=lambda: [*SINKS],
             show_default="stdout",
             rich_help_panel=TEXT,
         ),
