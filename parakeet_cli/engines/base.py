@@ -25,6 +25,7 @@ class EngineOptions:
     offline: bool = False
     progress: bool = False  # whether a download may draw a bar on stderr
     ml_python: str | None = None  # the ML interpreter; None is the one that runs the tool
+    trust_model: bool = False  # load a model that the scan refuses
 
     @property
     def cores(self) -> int:
