@@ -15,8 +15,9 @@ import pytest
 from parakeet_cli.audio.chunks import Chunk, Piece
 from parakeet_cli.engines import make_engine
 from parakeet_cli.engines.base import Engine, EngineOptions
-from parakeet_cli.engines.whisper_model import EMBEDDED_SHA256, ModelFolder, find_model
+from parakeet_cli.engines.whisper_model import ModelFolder, find_model
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.known import EMBEDDED_SHA256
 from parakeet_cli.transcribe.lanes import Lanes
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import clip, transcribe
