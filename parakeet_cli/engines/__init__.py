@@ -32,7 +32,7 @@ ENGINES: dict[str, EngineRow] = {
     ),
     "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),
     "nemo": EngineRow("Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo:Nemo"),
-    "onnx": EngineRow("Parakeet by ONNX Runtime", None),
+    "onnx": EngineRow("Parakeet by ONNX Runtime", "parakeet_cli.engines.onnx:Onnx"),
 }
 
 
