@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from .loading import UnusableError
@@ -109,7 +110,7 @@ class Transducer:
             ]
         items = zip(ids, at, frames, sure, strict=True)
         # CUDA graphs work on batches of the largest size so far.
-        return [self._tokens(*item) for item, _ in zip(items, range(encoded.shape[0]), strict=False)]
+        return [self._tokens(*item) for item in islice(items, encoded.shape[0])]
 
     def _tokens(
         self, ids: list[int], at: list[int], visited: list[int], sure: list[float]
