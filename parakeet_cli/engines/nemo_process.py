@@ -63,7 +63,7 @@ class Worker:
         except OSError as error:
             raise EngineUnavailable(
                 f"The ML interpreter {python} can't be started: {error.strerror}.",
-                hint="--python, PARAKEET_ML_PYTHON or \"ml_python\" in config.json names it.",
+                hint='--python, PARAKEET_ML_PYTHON or "ml_python" in config.json names it.',
             ) from error
         _ALL.add(self)
         self._listener = Thread(target=self._listen, name="nemo-stderr", daemon=True)

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -115,6 +116,7 @@ class Server:
             wire.send(self.answers, {"id": number, "result": result})
 
     def _failed(self, number: int, error: Exception) -> None:
+        traceback.print_exception(error)  # to the tool, which shows it with --verbose
         wire.send(self.answers, {"id": number, "error": f"{type(error).__name__}: {error}"})
 
     def _do_load(self, request: Request) -> dict[str, Any]:
