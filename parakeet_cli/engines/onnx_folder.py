@@ -16,8 +16,7 @@ GRAPHS: dict[str, tuple[str, ...]] = {
     "nemo-conformer-rnnt": ("encoder-model", "decoder_joint-model"),
     "nemo-conformer-ctc": ("model",),
 }
-# Full precision where both are there: who wants the faster one points to a folder of its own.
-_PRECISIONS = ("", ".int8")
+_PRECISIONS = ("", "int8")  # full precision where both are there
 _MELS = (80, 128)
 _BLANK = "<blk>"
 _LARGEST_TEXT = 1 << 22  # bytes of config.json or vocab.txt
@@ -65,8 +64,11 @@ class OnnxFolder:
                 _check_weights(path, name, home)
 
 
-def open_folder(path: Path, name: str) -> OnnxFolder:
-    """The model in that folder. Raises EngineUnavailable, naming what is missing."""
+def open_folder(path: Path, name: str, precision: str | None = None) -> OnnxFolder:
+    """The model in that folder, of that precision where one is given.
+
+    Raises EngineUnavailable, naming what is missing.
+    """
     config = _config(path)
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in GRAPHS:
@@ -85,14 +87,17 @@ def open_folder(path: Path, name: str) -> OnnxFolder:
         _whole(config, number, 8, path)
     _vocabulary(path)
     keys = ("encoder", "decoder_joint") if len(GRAPHS[kind]) > 1 else ("model",)
-    graphs = {key: _graph(path, stem) for key, stem in zip(keys, GRAPHS[kind], strict=True)}
+    precisions = _PRECISIONS if precision is None else (precision,)
+    graphs = {
+        key: _graph(path, stem, precisions) for key, stem in zip(keys, GRAPHS[kind], strict=True)
+    }
     return OnnxFolder(name, path, kind, mels, graphs)
 
 
 def is_onnx_folder(path: Path) -> bool:
     """Whether a folder looks like a model of this engine, whole or not."""
     stems = {stem for stems in GRAPHS.values() for stem in stems}
-    return any((path / f"{stem}{one}.onnx").is_file() for stem in stems for one in _PRECISIONS)
+    return any((path / _file(stem, one)).is_file() for stem in stems for one in _PRECISIONS)
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def _vocabulary(path: Path) -> None:
         if not line:
             continue
         piece, space, given = line.partition(" ")
-        if not space or not given.isascii() or not given.isdigit():
+        if not space or len(given) > 6 or not given.isascii() or not given.isdigit():
             raise EngineUnavailable(
                 f"{path / 'vocab.txt'}, line {number}: there must be a piece, a space and "
                 f"its number, not {line[:40]!r}."
@@ -137,12 +142,18 @@ def _vocabulary(path: Path) -> None:
         )
 
 
-def _graph(path: Path, stem: str) -> Path:
-    for precision in _PRECISIONS:
-        if (file := path / f"{stem}{precision}.onnx").is_file():
-            return file
-    others = " or ".join(f"{stem}{precision}.onnx" for precision in _PRECISIONS)
-    raise EngineUnavailable(f"The folder {path} is no whole model: it has no {others}.", hint=_HINT)
+def _file(stem: str, precision: str) -> str:
+    return f"{stem}.{precision}.onnx" if precision else f"{stem}.onnx"
+
+
+def _graph(path: Path, stem: str, precisions: tuple[str, ...]) -> Path:
+    names = [_file(stem, precision) for precision in precisions]
+    for name in names:
+        if (path / name).is_file():
+            return path / name
+    raise EngineUnavailable(
+        f"The folder {path} is no whole model: it has no {' or '.join(names)}.", hint=_HINT
+    )
 
 
 def _text(path: Path, name: str) -> str:
