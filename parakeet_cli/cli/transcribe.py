@@ -129,6 +129,7 @@ def transcribe(
     beam_size: options.BeamSize = None,
     threads: options.Threads = None,
     offline: options.Offline = None,
+    trust_model: options.TrustModel = False,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -167,6 +168,7 @@ def transcribe(
         template=output_template,
         manifest_out=manifest_out,
         allow_partial=allow_partial,
+        trust_model=trust_model,
         options=Options(
             audio_stream=audio_stream,
             channel=channel,

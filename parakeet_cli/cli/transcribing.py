@@ -36,6 +36,7 @@ class Request:
     template: str
     manifest_out: str | None
     allow_partial: bool
+    trust_model: bool
     options: Options
 
     @property
@@ -71,7 +72,9 @@ def run(request: Request, settings: Settings) -> int:
     if any(job.error is None for job in jobs):
         warm_up()  # the decoder starts while the engine is being imported
     choice = choose(settings.engine, settings.origins.get("engine", "default"))
-    engine = _engine(choice, settings, jobs)
+    if request.trust_model:
+        warn_of_trust()
+    engine = _engine(choice, settings, jobs, trust_model=request.trust_model)
     results: list[FileResult] = []
     printed = 0
     try:
@@ -92,7 +95,18 @@ def run(request: Request, settings: Settings) -> int:
     return _exit_code(results, allow_partial=request.allow_partial)
 
 
-def _engine(choice: Choice, settings: Settings, jobs: Sequence[Job]) -> Engine:
+def warn_of_trust() -> None:
+    """Said every time, --quiet or not: no setting and no variable can ask for it."""
+    console.note(
+        "Warning: --trust-model: the model is loaded whatever is in it, and can do all that "
+        "you can on this machine.",
+        style="bold yellow",
+    )
+
+
+def _engine(
+    choice: Choice, settings: Settings, jobs: Sequence[Job], *, trust_model: bool
+) -> Engine:
     options = EngineOptions(
         model=settings.model,
         device=settings.device,
@@ -102,6 +116,7 @@ def _engine(choice: Choice, settings: Settings, jobs: Sequence[Job]) -> Engine:
         offline=settings.offline,
         ml_python=settings.ml_python,
         progress=console.shows_progress(),
+        trust_model=trust_model,
     )
     engine = make_engine(choice.name, options, lanes=_lanes(options, jobs))
     info = engine.info
