@@ -23,6 +23,7 @@ class Request:
     allow_partial: bool
     options: Options
     dry_run: bool = False
+    trust_model: bool = False
 
     @property
     def shown(self) -> Format | None:

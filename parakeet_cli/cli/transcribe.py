@@ -136,6 +136,7 @@ def transcribe(
     beam_size: options.BeamSize = None,
     threads: options.Threads = None,
     offline: options.Offline = None,
+    trust_model: options.TrustModel = False,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -176,6 +177,7 @@ def transcribe(
         manifest_out=manifest_out,
         allow_partial=allow_partial,
         dry_run=dry_run,
+        trust_model=trust_model,
         options=Options(
             audio_stream=audio_stream,
             channel=channel,

@@ -46,7 +46,7 @@ def run(request: Request, settings: Settings) -> int:
         return show_plan(tuple(measured(batch.todo, cores=usable_cores())), batch.settled)
     if batch.todo:
         warm_up()  # the decoder starts while the engine is being imported
-    engine = _engine(settings, batch.todo)
+    engine = _engine(request, settings, batch.todo)
     tally = Tally(len(planned))
     with ExitStack() as stack:
         manifest = None
@@ -110,7 +110,18 @@ def _here(todo: Sequence[Planned], engine: Engine, request: Request, view: Scree
     yield from zip(todo, results, strict=True)
 
 
-def _engine(settings: Settings, todo: Sequence[Planned]) -> Engine:
+def warn_of_trust() -> None:
+    """Said every time, --quiet or not: no setting and no variable can ask for it."""
+    console.note(
+        "Warning: --trust-model: the model is loaded whatever is in it, and can do all that "
+        "you can on this machine.",
+        style="bold yellow",
+    )
+
+
+def _engine(request: Request, settings: Settings, todo: Sequence[Planned]) -> Engine:
+    if request.trust_model:
+        warn_of_trust()
     choice = choose(settings.engine, settings.origins.get("engine", "default"))
     options = EngineOptions(
         model=settings.model,
@@ -121,6 +132,7 @@ def _engine(settings: Settings, todo: Sequence[Planned]) -> Engine:
         offline=settings.offline,
         ml_python=settings.ml_python,
         progress=console.shows_progress(),
+        trust_model=request.trust_model,
     )
     engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
     info = engine.info

@@ -20,7 +20,8 @@ _MOST_NODES = 2_000_000  # with every alias written out
 _MOST_PROBLEMS = 20
 
 # `${a.b}` and `${..a}` only repeat what stands elsewhere; a resolver computes something new.
-_PLAIN = re.compile(r"\$\{\s*\.*[\w\-]+(?:[.\[\]\w\-])*\s*\}")
+# `\${` is how OmegaConf writes the two characters themselves; `\\${` is not.
+_PLAIN = re.compile(r"\$\{\s*\.*[\w\-]+(?:[.\[\]\w\-])*\s*\}|(?<!\\)\\\$\{")
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
 )
