@@ -16,9 +16,10 @@ EOT
 }
 
 # For transcribing, and on top of that for the checks and tests: make and shellcheck run
-# the checks, chromium opens the HTML transcripts and its driver looks at them.
+# the checks, chromium opens the HTML transcripts and its driver looks at them, espeak-ng
+# says what the small Parakeet learns.
 packages=(python3 python3-venv)
-test_packages=(make shellcheck chromium chromium-driver)
+test_packages=(make shellcheck chromium chromium-driver espeak-ng)
 
 python=${PYTHON:-python3}
 
