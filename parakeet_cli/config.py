@@ -93,6 +93,7 @@ SETTINGS: dict[str, _Setting] = {
     "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "never ask a model hub"),
     "ml_python": _Setting(_text, str, "PARAKEET_ML_PYTHON", "the ML stack's interpreter"),
 }
+_OPTIONS = {"ml_python": "--python"}  # those that are not called as the key is
 _FILE_ONLY: dict[str, type] = {"version": int, "use_mock_stt": bool}
 
 
@@ -137,7 +138,7 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
         take("engine", "mock", f"{MOCK_VARIABLE}=true")
     for name in SETTINGS:
         if options.get(name) is not None:
-            take(name, options[name], "--" + name.replace("_", "-"))
+            take(name, options[name], _OPTIONS.get(name, "--" + name.replace("_", "-")))
     return Settings(**values, origins=origins, warnings=tuple(warnings))
 
 

@@ -129,6 +129,7 @@ def transcribe(
     beam_size: options.BeamSize = None,
     threads: options.Threads = None,
     offline: options.Offline = None,
+    ml_python: options.MlPython = None,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -156,6 +157,7 @@ def transcribe(
             "beam_size": beam_size,
             "threads": threads,
             "offline": offline,
+            "ml_python": ml_python,
         },
         config=config,
     )

@@ -102,6 +102,7 @@ def _engine(choice: Choice, settings: Settings, jobs: Sequence[Job]) -> Engine:
         offline=settings.offline,
         ml_python=settings.ml_python,
         progress=console.shows_progress(),
+        say=console.detail,
     )
     engine = make_engine(choice.name, options, lanes=_lanes(options, jobs))
     info = engine.info
