@@ -137,6 +137,7 @@ def transcribe(
     threads: options.Threads = None,
     offline: options.Offline = None,
     trust_model: options.TrustModel = False,
+    ml_python: options.MlPython = None,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -165,6 +166,7 @@ def transcribe(
             "beam_size": beam_size,
             "threads": threads,
             "offline": offline,
+            "ml_python": ml_python,
         },
         config=config,
     )

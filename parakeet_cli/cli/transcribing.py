@@ -133,6 +133,7 @@ def _engine(request: Request, settings: Settings, todo: Sequence[Planned]) -> En
         ml_python=settings.ml_python,
         progress=console.shows_progress(),
         trust_model=request.trust_model,
+        say=console.detail,
     )
     engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
     info = engine.info
