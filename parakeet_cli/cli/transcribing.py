@@ -70,7 +70,7 @@ def run(request: Request, settings: Settings) -> int:
         check_apart(record_to, request.inputs, planned)
     if any(job.error is None for job in jobs):
         warm_up()  # the decoder starts while the engine is being imported
-    choice = choose(settings.engine, settings.origins.get("engine", "default"))
+    choice = choose(settings.engine, settings.origins.get("engine", "default"), settings)
     engine = _engine(choice, settings, jobs)
     results: list[FileResult] = []
     printed = 0

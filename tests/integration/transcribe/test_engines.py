@@ -19,8 +19,9 @@ import pytest
 from parakeet_cli.audio.chunks import Chunk, Piece
 from parakeet_cli.engines import make_engine
 from parakeet_cli.engines.base import Engine, EngineOptions
-from parakeet_cli.engines.whisper_model import EMBEDDED_SHA256, ModelFolder, find_model
+from parakeet_cli.engines.whisper_model import ModelFolder, find_model
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.known import EMBEDDED_SHA256
 from parakeet_cli.transcribe.lanes import Lanes
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import clip, files, start, transcribe
@@ -163,8 +164,8 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> Contender:
 
 
 def words_of_file(contender: Contender, path: Path) -> list[dict[str, Any]]:
-    asked = (path, *contender.asked, "-f", "json", "-o", "-")
-    done = transcribe(path.parent, *asked, engine={}, limit=300)
+    asked = (*contender.asked, "-f", "json", "-o", "-")
+    done = transcribe(path.parent, path, *asked, engine={}, limit=300)
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["status"] == "ok"
