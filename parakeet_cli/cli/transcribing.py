@@ -122,7 +122,7 @@ def warn_of_trust() -> None:
 def _engine(request: Request, settings: Settings, todo: Sequence[Planned]) -> Engine:
     if request.trust_model:
         warn_of_trust()
-    choice = choose(settings.engine, settings.origins.get("engine", "default"))
+    choice = choose(settings.engine, settings.origins.get("engine", "default"), settings)
     options = EngineOptions(
         model=settings.model,
         device=settings.device,
