@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.transcribe.pipeline import Options
+from parakeet_cli.transcribe.planning import Shard
 
 STDOUT = "-"
 
@@ -23,6 +29,9 @@ class Request:
     allow_partial: bool
     options: Options
     dry_run: bool = False
+    run: str | None = None
+    retry_failed: bool = False
+    shard: str | None = None
 
     @property
     def shown(self) -> Format | None:
@@ -40,7 +49,45 @@ class Request:
     def written(self) -> tuple[Format, ...]:
         return () if self.shown else expand_formats(self.formats or ("txt",))
 
+    @property
+    def record_to(self) -> Path | None:
+        """The manifest of the results."""
+        return Path(self.manifest_out).expanduser() if self.manifest_out else None
+
+    @property
+    def run_folder(self) -> Path | None:
+        """Where the run is kept; each shard has its own."""
+        if self.run is None:
+            return None
+        folder = Path(self.run).expanduser()
+        return folder / Shard.parsed(self.shard).folder if self.shard else folder
+
     def check(self) -> None:
         """Raise UsageError for options that contradict each other."""
         if self.options.skip_existing and self.options.overwrite:
             raise UsageError("--skip-existing and --overwrite contradict each other.")
+        if self.run and self.shown:
+            raise UsageError(
+                "--run goes on with files, and this writes none.",
+                hint="Add -f FORMAT or -o DIR, or leave --run out.",
+            )
+        if self.run and "-" in self.inputs:
+            raise UsageError("stdin can't be part of a run: nobody could go on with it.")
+        if self.retry_failed and not self.run:
+            raise UsageError("--retry-failed needs --run DIR, which knows what failed.")
+
+    def fingerprint(self, settings: Settings) -> str:
+        """What decides the outputs, as a sum: a run that goes on with other options notices.
+
+        Where it is computed, with how many threads and workers, decides none of them.
+        """
+        kept = {
+            "formats": [form.name for form in self.written],
+            "folder": os.path.abspath(Path(self.folder or ".").expanduser()),
+            "template": self.template,
+            "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
+            "sound": [self.options.audio_stream, self.options.channel, self.options.vad],
+            "shape": asdict(self.options.shape),
+            "html_link_audio": self.options.html_link_audio,
+        }
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
@@ -43,6 +43,7 @@ class Job:
     offset: float = 0.0  # seconds into the recording: manifests name parts of files
     duration: float | None = None  # seconds of it; None is to its end
     error: InputError | None = None
+    relative: str = ""  # its name below what was asked for: the same on every machine
 
     @property
     def stem(self) -> str:
@@ -76,7 +77,7 @@ def _named(given: str) -> Iterator[Job]:
     elif path.suffix.lower() == MANIFEST_SUFFIX and stat.S_ISREG(kind):
         yield from _manifest(given, path)
     else:
-        yield Job(given, _not_stdin(path))
+        yield Job(given, _not_stdin(path), relative=os.path.normpath(given))
 
 
 def _kind(path: Path) -> int:
@@ -114,7 +115,8 @@ def _directory(given: str, top: Path) -> Iterator[Job]:
             kind = _kind(path)
             if stat.S_ISREG(kind) or not kind:
                 count += 1
-                yield Job(str(path), path, folder=Path(folder).relative_to(top))
+                below = Path(folder).relative_to(top)
+                yield Job(str(path), path, folder=below, relative=str(below / name))
     for error in unreadable:
         yield _failed(str(error.filename or given), f"The folder can't be read: {error.strerror}.")
     if not count and not unreadable:
@@ -139,10 +141,10 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
     try:
         for row in read_manifest(path):
             sound = _not_stdin(row.path)
-            if row.offset is None:
-                yield Job(str(row.path), sound)
-            else:
-                yield Job(str(row.path), sound, offset=row.offset, duration=row.duration)
+            job = Job(str(row.path), sound, relative=row.written)
+            if row.offset is not None:
+                job = replace(job, offset=row.offset, duration=row.duration)
+            yield job
     except InputError as error:
         yield Job(given, path, error=error)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import string
 import sys
@@ -39,14 +40,19 @@ class Planned:
 
 
 def plan_outputs(
-    jobs: Sequence[Job], formats: Sequence[Format], folder: Path, template: str
+    jobs: Sequence[Job],
+    formats: Sequence[Format],
+    folder: Path,
+    template: str,
+    *,
+    today: str | None = None,
 ) -> list[Planned]:
     """A path for every job and format, all different and none of them an input.
 
     Raises UsageError where two jobs would write one path, before anything is started.
     """
     check_template(template)
-    today = date.today().isoformat()
+    today = today or date.today().isoformat()
     planned = []
     owners: dict[str, Job] = {}
     inputs = {os.path.abspath(job.path) for job in jobs}
@@ -136,10 +142,14 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, pieces: Iterable[str]) -> None:
-    """The text at `path`, whole or not at all; raises OutputError."""
+def write_atomically(path: Path, pieces: Iterable[str]) -> str:
+    """The text at `path`, whole or not at all, and its SHA-256; raises OutputError."""
+    sha256 = hashlib.sha256()
     with atomic_writer(path) as stream:
-        stream.writelines(pieces)
+        for piece in pieces:
+            stream.write(piece)
+            sha256.update(piece.encode(_ENCODING, _ERRORS))
+    return sha256.hexdigest()
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

@@ -264,18 +264,19 @@ class _Work:
             transcript.status,
             transcript,
             reason=_what_is_lost(transcript.accounting),
-            outputs=written,
+            outputs=tuple(written),
+            sums=tuple(written.values()),
         )
 
-    def _write(self, hand: _InHand, transcript: Transcript) -> tuple[str, ...]:
-        written = []
+    def _write(self, hand: _InHand, transcript: Transcript) -> dict[str, str]:
+        """What was written, with the SHA-256 of each."""
+        written = {}
         for form, path in hand.item.paths:
             if not hand.item.replaces and self._options.skip_existing and os.path.lexists(path):
                 continue
             shape = self._shape_with_sound(hand, path) if form.needs_sound else self._options.shape
-            write_atomically(path, form.pieces(transcript, shape))
-            written.append(str(path))
-        return tuple(written)
+            written[str(path)] = write_atomically(path, form.pieces(transcript, shape))
+        return written
 
     def _shape_with_sound(self, hand: _InHand, page: Path) -> Shape:
         """The shape with the recording's waveform, and the recording where it is a file."""
