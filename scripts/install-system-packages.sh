@@ -16,9 +16,11 @@ EOT
 }
 
 # For transcribing, and on top of that for the checks and tests: make and shellcheck run
-# the checks, chromium opens the HTML transcripts and its driver looks at them.
+# the checks, chromium opens the HTML transcripts and its driver looks at them; dictation
+# types into real windows, of X11 without a screen (from xvfb on) and of Wayland (from sway).
 packages=(python3 python3-venv)
-test_packages=(make shellcheck chromium chromium-driver)
+test_packages=(make shellcheck chromium chromium-driver
+    xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard)
 
 python=${PYTHON:-python3}
 
@@ -29,6 +31,12 @@ is_there() {
         python3-venv) "$python" -c 'import ensurepip, venv' ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         chromium-driver) command -v chromedriver ;;
+        xvfb) command -v Xvfb ;;
+        x11-xkb-utils) command -v setxkbmap ;;
+        wl-clipboard) command -v wl-copy ;;
+        # Only Debian's own Python can use Debian's tkinter.
+        python3-tk) [ "$(command -v "$python")" != /usr/bin/python3 ] ||
+            "$python" -c 'import tkinter' ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
