@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,8 +12,10 @@ from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.transcribe.pipeline import Options
 from parakeet_cli.transcribe.planning import Shard
+from parakeet_cli.transcribe.storage import key, place
 
 STDOUT = "-"
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class Request:
     run: str | None = None
     retry_failed: bool = False
     shard: str | None = None
+    workers: str | None = None
+    ray: bool = False
+    ray_address: str | None = None
 
     @property
     def shown(self) -> Format | None:
@@ -48,6 +52,16 @@ class Request:
     @property
     def written(self) -> tuple[Format, ...]:
         return () if self.shown else expand_formats(self.formats or ("txt",))
+
+    @property
+    def worker_count(self) -> int | None:
+        """How many engines there shall be; None for as many as fit. Raises UsageError."""
+        workers = self.workers or (AUTO if self.ray else "1")
+        if workers == AUTO:
+            return None
+        if not workers.isdecimal() or int(workers) < 1:
+            raise UsageError(f"--workers {workers}: it must be a number from 1, or {AUTO}.")
+        return int(workers)
 
     @property
     def record_to(self) -> Path | None:
@@ -73,6 +87,10 @@ class Request:
             )
         if self.run and "-" in self.inputs:
             raise UsageError("stdin can't be part of a run: nobody could go on with it.")
+        if self.ray_address and not self.ray:
+            raise UsageError("--ray-address says where Ray is.", hint="Add --ray to use it.")
+        if self.ray and "-" in self.inputs:
+            raise UsageError("stdin can't be heard by other machines: leave out --ray, or -.")
         if self.retry_failed and not self.run:
             raise UsageError("--retry-failed needs --run DIR, which knows what failed.")
 
@@ -83,7 +101,7 @@ class Request:
         """
         kept = {
             "formats": [form.name for form in self.written],
-            "folder": os.path.abspath(Path(self.folder or ".").expanduser()),
+            "folder": key(place(self.folder or ".")),
             "template": self.template,
             "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
             "sound": [self.options.audio_stream, self.options.channel, self.options.vad],

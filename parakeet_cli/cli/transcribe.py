@@ -112,6 +112,28 @@ def transcribe(
             metavar="I/N", help="Only the I-th of N parts of the inputs.", rich_help_panel=BATCH
         ),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Engines side by side, in processes of their own.",
+            show_default="1; with --ray, auto",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
+    ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Spread the work by Ray.", rich_help_panel=BATCH),
+    ] = False,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The Ray cluster: auto, HOST:PORT, ray://HOST:PORT.",
+            show_default="this machine",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
     html_link_audio: Annotated[
         bool,
         typer.Option(
@@ -213,6 +235,9 @@ def transcribe(
         run=run,
         retry_failed=retry_failed,
         shard=shard,
+        workers=workers,
+        ray=ray,
+        ray_address=ray_address,
         options=Options(
             audio_stream=audio_stream,
             channel=channel,

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from parakeet_cli import console
-from parakeet_cli.audio.media import probe_duration, warm_up
+from parakeet_cli.audio.media import warm_up
 from parakeet_cli.cli.dry_run import show_plan
+from parakeet_cli.cli.hearing import Hearing, make_hearing
 from parakeet_cli.cli.progress import Screen, make_view
 from parakeet_cli.cli.record import InOrder, Manifest
 from parakeet_cli.cli.request import Request
 from parakeet_cli.cli.summary import show_summary
 from parakeet_cli.cli.tally import Tally
 from parakeet_cli.config import Settings
-from parakeet_cli.engines import choose, make_engine
-from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.errors import ExitCode
-from parakeet_cli.transcribe.inputs import STDIN_NAME, find_jobs, is_regular
+from parakeet_cli.transcribe.inputs import find_jobs
 from parakeet_cli.transcribe.outputs import Planned, check_apart, plan_outputs
-from parakeet_cli.transcribe.pipeline import transcribe_jobs
 from parakeet_cli.transcribe.planning import (
     Batch,
     Shard,
@@ -32,11 +29,8 @@ from parakeet_cli.transcribe.planning import (
 )
 from parakeet_cli.transcribe.runfolder import Earlier, RunFolder, run_folder
 from parakeet_cli.transcribe.spool import Spool
+from parakeet_cli.transcribe.storage import look_again, place
 from parakeet_cli.transcript import FileResult, Status
-
-_LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
-
-Ended = Iterator[tuple[Planned, FileResult]]
 
 
 def run(request: Request, settings: Settings) -> int:
@@ -60,9 +54,9 @@ def run(request: Request, settings: Settings) -> int:
             return show_plan(lengths, [*batch.settled, *before])
         if batch.todo:
             warm_up()  # the decoder starts while the engine is being imported
-        engine = _engine(settings, batch.todo)
+        hearing = make_hearing(request, settings, batch.todo)
         spool = folder.spool if folder else stack.enter_context(Spool())
-        work = _Work(request, engine, folder, Manifest(request.record_to, spool), len(planned))
+        work = _Work(request, hearing, folder, Manifest(request.record_to, spool), len(planned))
         try:
             with make_view(len(planned)) as view:
                 work.do(batch, earlier, view)
@@ -77,8 +71,9 @@ def run(request: Request, settings: Settings) -> int:
 
 def _plan(request: Request, today: str | None) -> list[Planned]:
     """Every input of this shard with its outputs; refused where two would be one."""
+    look_again()
     jobs = find_jobs(request.inputs)
-    folder = Path(request.folder or ".").expanduser()
+    folder = place(request.folder or ".")
     planned = plan_outputs(jobs, request.written, folder, request.template, today=today)
     if request.record_to is not None:
         check_apart(request.record_to, request.inputs, planned)
@@ -99,7 +94,7 @@ class _Work:
     def __init__(
         self,
         request: Request,
-        engine: Engine,
+        hearing: Hearing,
         folder: RunFolder | None,
         manifest: Manifest,
         total: int,
@@ -107,7 +102,7 @@ class _Work:
         self.tally = Tally(total)
         self.manifest = manifest
         self._request = request
-        self._engine = engine
+        self._hearing = hearing
         self._folder = folder
 
     def do(self, batch: Batch, earlier: Sequence[Earlier], view: Screen) -> None:
@@ -125,7 +120,7 @@ class _Work:
         if self._folder is not None:
             self._folder.plan(self.tally.total, sum(item.seconds or 0.0 for item in todo))
         texts = InOrder(todo, lambda text, first: view.print(text, first=first))
-        for item, result in self._ended(todo, view):
+        for item, result in self._hearing(self._begun(todo), view):
             if shown is not None:
                 heard = result.transcript
                 shape = self._request.options.shape
@@ -134,11 +129,6 @@ class _Work:
             if self._folder is not None:
                 self._folder.ended(item, result, line)
             self.tally.add(item.number, result)
-
-    def _ended(self, todo: Sequence[Planned], view: Screen) -> Ended:
-        """By this process's own engine: results come in the order of the items."""
-        results = transcribe_jobs(self._begun(todo), self._engine, self._request.options, view)
-        yield from zip(todo, results, strict=True)
 
     def _begun(self, todo: Iterable[Planned]) -> Iterator[Planned]:
         """Each noted in the journal before it is begun."""
@@ -154,34 +144,6 @@ def _in_the_best_order(todo: Sequence[Planned], view: Screen) -> list[Planned]:
     items = longest_first(lengths)
     view.planned(sum(item.seconds or 0.0 for item in items))
     return items
-
-
-def _engine(settings: Settings, todo: Sequence[Planned]) -> Engine:
-    choice = choose(settings.engine, settings.origins.get("engine", "default"))
-    options = EngineOptions(
-        model=settings.model,
-        device=settings.device,
-        language=settings.language,
-        beam_size=settings.beam_size,
-        threads=settings.threads,
-        offline=settings.offline,
-        ml_python=settings.ml_python,
-        progress=console.shows_progress(),
-    )
-    engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
-    info = engine.info
-    console.info(f"Engine: {info.name} {info.model} on {info.device} ({choice.reason}).")
-    return engine
-
-
-def _lanes(options: EngineOptions, todo: Sequence[Planned]) -> int:
-    """One lane with every core where there is only one chunk to hear, else one a core."""
-    if len(todo) == 1 and todo[0].job.name != STDIN_NAME:
-        path = todo[0].job.path
-        duration = probe_duration(path) if is_regular(path) else None
-        if duration is not None and duration <= 30.0:
-            return 1
-    return min(options.cores, _LANES_AT_MOST)
 
 
 def _say_how_to_go_on(tally: Tally, request: Request) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import select
 import shutil
 import stat
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats.manifest import read_manifest
+from parakeet_cli.transcribe.storage import Place, Url, fetched, is_url, key, objects, place
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -38,7 +40,7 @@ class Job:
     """One recording, or the reason why what was named is none."""
 
     name: str  # as the user wrote it; what results and outputs call it
-    path: Path
+    path: Place
     folder: Path = Path()  # of the outputs, below the output folder
     offset: float = 0.0  # seconds into the recording: manifests name parts of files
     duration: float | None = None  # seconds of it; None is to its end
@@ -55,7 +57,7 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
     found: dict[object, Job] = {}
     for given in inputs:
         for job in _jobs(given):
-            where = STDIN if job.path == Path(STDIN) else os.path.abspath(job.path)
+            where = STDIN if job.path == Path(STDIN) else key(job.path)
             found.setdefault((where, job.offset, job.duration), job)
     return list(found.values())
 
@@ -63,10 +65,37 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
 def _jobs(given: str) -> Iterator[Job]:
     if given == STDIN:
         yield Job(STDIN_NAME, Path(STDIN))
+    elif is_url(given):
+        yield from _elsewhere(given)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _glob(given)
     else:
         yield from _named(given)
+
+
+def _elsewhere(given: str) -> Iterator[Job]:
+    """A URL: one object, all media below a prefix, or what a pattern matches."""
+    where = place(given)
+    if isinstance(where, Path):  # file://
+        yield from _named(str(where))
+        return
+    try:
+        found = objects(given)
+    except InputError as error:
+        yield Job(given, where, error=error)
+        return
+    if [url.text for url in found] == [where.text]:
+        yield Job(given, found[0], relative=given)
+        return
+    media = [url for url in found if url.suffix.lower() in MEDIA_SUFFIXES]
+    if not media:
+        yield Job(given, where, error=InputError("Nothing there looks like a recording."))
+    top = given[: re.search(r"[*?\[]|$", given).start()].rpartition("/")[0]  # type: ignore[union-attr]
+    top = where.text if top + "/" == given or not glob.has_magic(given) else top
+    for url in media:
+        relative = url.text.removeprefix(top).lstrip("/")
+        below = Path(relative).parent if not glob.has_magic(given) else Path()
+        yield Job(url.text, url, folder=below, relative=relative)
 
 
 def _named(given: str) -> Iterator[Job]:
@@ -88,9 +117,9 @@ def _kind(path: Path) -> int:
         return 0
 
 
-def is_regular(path: Path) -> bool:
+def is_regular(path: Place) -> bool:
     """Whether it is a plain file: a pipe must be opened once only, its writer would notice."""
-    return stat.S_ISREG(_kind(path))
+    return isinstance(path, Path) and stat.S_ISREG(_kind(path))
 
 
 def _not_stdin(path: Path) -> Path:
@@ -140,8 +169,10 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
     row = None
     try:
         for row in read_manifest(path):
-            sound = _not_stdin(row.path)
-            job = Job(str(row.path), sound, relative=row.written)
+            sound = place(row.written) if is_url(row.written) else _not_stdin(row.path)
+            job = Job(
+                str(sound) if is_url(row.written) else str(row.path), sound, relative=row.written
+            )
             if row.offset is not None:
                 job = replace(job, offset=row.offset, duration=row.duration)
             yield job
@@ -153,13 +184,16 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
 
 
 @contextmanager
-def as_file(path: Path, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
+def as_file(path: Place, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
     """A file that can be sought in: stdin and pipes are written to a temporary one first.
 
     Containers keep their index at the end as often as at the start, and a promise can
     only be held against a length that is known.
     """
-    if path == Path(STDIN):
+    if isinstance(path, Url):
+        with fetched(path) as here:
+            yield here
+    elif path == Path(STDIN):
         if sys.stdin is None:
             raise InputError("stdin is closed.")
         with _spooled(sys.stdin.fileno(), "stdin", lambda: None) as spooled:

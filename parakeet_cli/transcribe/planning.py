@@ -14,6 +14,7 @@ from parakeet_cli.errors import UsageError
 from parakeet_cli.transcribe.inputs import Job, is_regular
 from parakeet_cli.transcribe.outputs import Planned
 from parakeet_cli.transcribe.pipeline import Options, refusal
+from parakeet_cli.transcribe.storage import Url
 from parakeet_cli.transcript import FileResult
 
 _PROBES_AT_MOST = 16  # processes that read headers: disks and network shares wait on each
@@ -71,7 +72,7 @@ def _seconds(item: Planned) -> float | None:
     job = item.job
     if job.duration is not None:
         return job.duration
-    if item.seconds is not None or not is_regular(job.path):
+    if item.seconds is not None or isinstance(job.path, Url) or not is_regular(job.path):
         return item.seconds
     whole = probe_duration(job.path)
     return None if whole is None else max(0.0, whole - job.offset)

@@ -23,6 +23,7 @@ from parakeet_cli.transcribe.inputs import Job
 from parakeet_cli.transcribe.journal import NAME, Entry, Identity, Journal, Output
 from parakeet_cli.transcribe.outputs import Planned
 from parakeet_cli.transcribe.spool import Spool
+from parakeet_cli.transcribe.storage import Place, Url, key, place, state_of
 from parakeet_cli.transcript import FileResult, Status
 
 LOCK = "lock"
@@ -59,16 +60,16 @@ class RunFolder:
         """
         earlier, left = [], []
         for item in planned:
-            key = key_of(item.job)
-            entry = self._journal.known.entries.get(key)
+            name = key_of(item.job)
+            entry = self._journal.known.entries.get(name)
             if entry is not None and self._stands(item, entry, retry_failed):
                 earlier.append(Earlier(item, _result(item.job, entry), entry.line))
             else:
-                left.append(self._own(item, key, entry))
+                left.append(self._own(item, name, entry))
         return earlier, left
 
     def _stands(self, item: Planned, entry: Entry, retry_failed: bool) -> bool:
-        if entry.options != self._options or entry.identity != identity_of(item.job):
+        if entry.options != self._options or entry.identity != state_of(item.job.path):
             return False
         if entry.status is Status.FAILED:
             return not retry_failed
@@ -76,16 +77,16 @@ class RunFolder:
             return False
         kept = {output[0]: output for output in entry.outputs}
         return entry.status is not Status.SKIPPED and all(
-            (output := kept.get(os.path.abspath(path))) is not None and _unchanged(output)
+            (output := kept.get(key(path))) is not None and _unchanged(path, output)
             for _, path in item.paths
         )
 
-    def _own(self, item: Planned, key: str, entry: Entry | None) -> Planned:
+    def _own(self, item: Planned, name: str, entry: Entry | None) -> Planned:
         """Whether what stands at the item's paths was written by this run."""
-        begun = self._journal.known.begun.get(key) == self._options
+        begun = self._journal.known.begun.get(name) == self._options
         failed = entry is not None and entry.options == self._options
         known = {output[0] for output in entry.outputs} if entry else set()
-        own = begun or failed or {os.path.abspath(path) for path in item.existing} <= known
+        own = begun or failed or {key(path) for path in item.existing} <= known
         return replace(item, replaces=True) if own else item
 
     def plan(self, count: int, seconds: float) -> None:
@@ -93,7 +94,7 @@ class RunFolder:
 
     def begun(self, item: Planned) -> None:
         """It is in hand: its outputs are this run's from now on."""
-        self._identities[item.number] = identity_of(item.job)
+        self._identities[item.number] = state_of(item.job.path)
         self._journal.begun(key_of(item.job), self._options)
 
     def ended(self, item: Planned, result: FileResult, line: int) -> None:
@@ -105,7 +106,10 @@ class RunFolder:
                 identity=self._identities.pop(item.number, None),
                 options=self._options,
                 seconds=round(transcript.accounting.decoded_seconds, 3) if transcript else 0.0,
-                outputs=tuple(map(_output, result.outputs, result.sums)),
+                outputs=tuple(
+                    _output(place(path), sha256)
+                    for path, sha256 in zip(result.outputs, result.sums, strict=True)
+                ),
                 reason=result.reason,
                 hint=result.hint,
                 line=line,
@@ -175,36 +179,30 @@ def is_running(folder: Path) -> bool:
 
 def key_of(job: Job) -> str:
     """What the journal calls an input: its whole path, and which part of it."""
-    where = os.path.abspath(job.path)
+    where = key(job.path)
     if job.offset or job.duration is not None:
         return f"{where}#{job.offset:g}+{job.duration}"
     return where
 
 
-def identity_of(job: Job) -> Identity | None:
-    """What changes when the input does; None where there is none to see."""
+def _output(where: Place, sha256: str) -> Output:
+    size, changed = (0, "") if isinstance(where, Url) else state_of(where) or (0, 0)
+    return key(where), sha256, size, changed
+
+
+def _unchanged(where: Place, output: Output) -> bool:
+    """By size and time of change; where only the time differs, by content.
+
+    An object elsewhere can only be written whole, and is not fetched to be looked at.
+    """
+    _, sha256, size, changed = output
+    found = state_of(where)
+    if isinstance(where, Url) or found is None:
+        return found is not None
+    if found[0] != size or found[1] == changed:
+        return found[0] == size
     try:
-        found = job.path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_size, found.st_mtime_ns
-
-
-def _output(path: str, sha256: str) -> Output:
-    found = Path(path).stat()
-    return os.path.abspath(path), sha256, found.st_size, found.st_mtime_ns
-
-
-def _unchanged(output: Output) -> bool:
-    """By size and time of change; where only the time differs, by content."""
-    path, sha256, size, changed = output
-    try:
-        found = Path(path).stat()
-        if found.st_size != size:
-            return False
-        if found.st_mtime_ns == changed:
-            return True
-        with open(path, "rb") as file:
+        with where.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return False
