@@ -29,6 +29,7 @@ class ManifestRow:
     duration: float | None
     offset: float | None
     line: int
+    written: str = ""  # the path as the row has it
 
 
 def manifest_line(result: FileResult) -> str:
@@ -111,6 +112,7 @@ def _row(manifest: Path, line: int, text: str) -> ManifestRow:
         duration=_seconds(manifest, line, row, "duration"),
         offset=_seconds(manifest, line, row, "offset"),
         line=line,
+        written=audio,
     )
 
 
