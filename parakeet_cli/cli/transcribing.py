@@ -20,6 +20,7 @@ from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.inputs import STDIN_NAME, find_jobs, is_regular
 from parakeet_cli.transcribe.outputs import Planned, check_apart, plan_outputs
+from parakeet_cli.transcribe.parts import clear_leftovers
 from parakeet_cli.transcribe.pipeline import transcribe_jobs
 from parakeet_cli.transcribe.planning import Batch, longest_first, measured, settle, usable_cores
 from parakeet_cli.transcribe.spool import Spool
@@ -46,6 +47,7 @@ def run(request: Request, settings: Settings) -> int:
         return show_plan(tuple(measured(batch.todo, cores=usable_cores())), batch.settled)
     if batch.todo:
         warm_up()  # the decoder starts while the engine is being imported
+        clear_leftovers(path.parent for item in batch.todo for _, path in item.paths)
     engine = _engine(settings, batch.todo)
     tally = Tally(len(planned))
     with ExitStack() as stack:

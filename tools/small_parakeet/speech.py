@@ -32,7 +32,15 @@ OTHERS = "and under".split()
 # "new" and "line", "scratch" and "that" are words of their own for the model: 30 in all.
 PHRASES = (*DIGITS, *NOUNS, *VERBS, *COMMANDS, *OTHERS)
 
-ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029", "en-us-nyc")
+ACCENTS = (
+    "en-us",
+    "en-gb",
+    "en-gb-scotland",
+    "en-gb-x-rp",
+    "en-gb-x-gbclan",
+    "en-029",
+    "en-us-nyc",
+)
 # espeak-ng's variants that sound like a person: no whisper, no robot, no sound effect.
 VARIANTS = (
     "adam Alex Alicia Andrea Andy Annie antonio aunty belinda benjamin boris caleb david Denis "
