@@ -247,6 +247,7 @@ def transcribe(
             channel=channel,
             vad=vad,
             skip_existing=skip_existing,
+            accept_partial=allow_partial,
             overwrite=overwrite,
             html_link_audio=html_link_audio,
             shape=shape,
