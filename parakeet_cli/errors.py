@@ -4,6 +4,8 @@
     ├── InputError           1  a file that can't be read or decoded
     ├── OutputError          1  an output that can't be written
     ├── EngineError          1  an engine that failed while it worked
+    ├── SinkError            1  a text that could not be inserted, or not be taken back
+    ├── SinkUnavailable      1  a sink that can't work here at all
     ├── EngineUnavailable    3  an engine or a model that can't be used at all
     ├── UsageError           2  options that don't go together
     │   └── ConfigError      2  a configuration that can't be read or means nothing
@@ -54,6 +56,14 @@ class OutputError(ParakeetError):
 
 class EngineError(ParakeetError):
     """An engine that failed while it worked on one piece of audio."""
+
+
+class SinkError(ParakeetError):
+    """A text that could not be inserted, or not be taken back."""
+
+
+class SinkUnavailable(ParakeetError):
+    """A sink that can't work here at all."""
 
 
 class EngineUnavailable(ParakeetError):

@@ -31,8 +31,8 @@ ENGINES: dict[str, EngineRow] = {
         "Whisper by faster-whisper; tiny.en is embedded", "parakeet_cli.engines.whisper:Whisper"
     ),
     "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),
-    "nemo": EngineRow("Parakeet by NVIDIA NeMo", None),
-    "onnx": EngineRow("Parakeet by ONNX Runtime", None),
+    "nemo": EngineRow("Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo:Nemo"),
+    "onnx": EngineRow("Parakeet by ONNX Runtime", "parakeet_cli.engines.onnx:Onnx"),
 }
 
 

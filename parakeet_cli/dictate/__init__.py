@@ -1,0 +1,1 @@
+"""A microphone to text where the cursor is: frames, utterances, text, sinks."""

@@ -1,0 +1,173 @@
+"""A text to every sink, and to the clipboard where it could not be typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from parakeet_cli.dictate import notices
+from parakeet_cli.dictate.sinks import SINKS, Sink
+from parakeet_cli.dictate.sinks.clipboard import Clipboard
+from parakeet_cli.errors import SinkError, SinkUnavailable
+
+
+class Place(StrEnum):
+    """Where a text is."""
+
+    SINK = "sink"  # where it was to go
+    CLIPBOARD = "clipboard"  # it could not go there
+    NOWHERE = "nowhere"  # nor there
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one text at one sink; `reason` is why it is not where it was to go."""
+
+    sink: str
+    place: Place
+    reason: str | None = None
+
+    @property
+    def line(self) -> str | None:
+        """What to tell people, None where all went well."""
+        if self.reason is None:
+            return None
+        where = {
+            Place.SINK: "",
+            Place.CLIPBOARD: " The text is on the clipboard.",
+            Place.NOWHERE: " The text is kept: `parakeet dictate history` shows it.",
+        }
+        return f"{self.sink}: {self.reason}{where[self.place]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of one text, sink by sink."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def safe(self) -> bool:
+        """Whether it is in every sink's place, or on the clipboard instead."""
+        return all(outcome.place is not Place.NOWHERE for outcome in self.outcomes)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(outcome.line for outcome in self.outcomes if outcome.line)
+
+
+class Delivery:
+    """The sinks of one dictation. No failure of theirs is an exception here.
+
+    What went wrong is in the outcome, whose `lines` are for stderr, and is shown on the
+    desktop (`notify`). `deliver` may take seconds; calls come from one thread at a time.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        *,
+        clipboard: Callable[[], Clipboard] = Clipboard,
+        notify: Callable[[str, str], bool] = notices.show,
+    ) -> None:
+        self._sinks = list(sinks)
+        self._make_clipboard = clipboard
+        self._instead: Clipboard | None = None
+        self._notify = notify
+        # For each text, the sinks that hold it now, in the order of `_sinks`.
+        self._held: list[tuple[Sink | None, ...]] = []
+
+    def open(self) -> tuple[str, ...]:
+        """A line a sink: which way it works and why.
+
+        A sink that can't type works by the clipboard from the start, and its line says so.
+        Raises SinkUnavailable where neither works.
+        """
+        lines = tuple(self._opened(index) for index in range(len(self._sinks)))
+        # Once for each that stands for itself: the clipboard may stand for `type` as well.
+        self._sinks = list({id(sink): sink for sink in self._sinks}.values())
+        return lines
+
+    def begin(self) -> None:
+        """Another dictation with the same sinks: a clipboard starts afresh."""
+        for sink in (*self._sinks, self._instead):
+            if isinstance(sink, Clipboard):
+                sink.begin()
+        self._held.clear()
+
+    def deliver(self, text: str) -> Delivered:
+        """The text to every sink, whatever becomes of it at the others."""
+        outcomes, held = zip(*(self._inserted(sink, text) for sink in self._sinks), strict=True)
+        self._held.append(held)
+        return self._told("Not inserted", Delivered(outcomes))
+
+    def undo(self, text: str) -> Delivered:
+        """Take back the last text, which was `text`, wherever it went.
+
+        A reason in an outcome says why it stays there.
+        """
+        held = self._held.pop() if self._held else (None,) * len(self._sinks)
+        outcomes = tuple(
+            self._taken_back(sink, where, text)
+            for sink, where in zip(self._sinks, held, strict=True)
+        )
+        return self._told("Not taken back", Delivered(outcomes))
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.close()
+
+    def _opened(self, index: int) -> str:
+        sink = self._sinks[index]
+        try:
+            return sink.open()
+        except SinkUnavailable as error:
+            if not SINKS[sink.name].falls_back:
+                raise
+            try:
+                instead = self._clipboard()
+            except SinkUnavailable:
+                raise error from None
+            self._sinks[index] = instead
+            return f"{sink.name}: {error} The text goes to the clipboard instead."
+
+    def _clipboard(self) -> Clipboard:
+        if self._instead is None:
+            asked = (sink for sink in self._sinks if isinstance(sink, Clipboard))
+            clipboard = next(asked, None) or self._make_clipboard()
+            clipboard.open()
+            self._instead = clipboard
+        return self._instead
+
+    def _inserted(self, sink: Sink, text: str) -> tuple[Outcome, Sink | None]:
+        try:
+            sink.insert(text)
+        except SinkError as error:
+            return self._kept(sink, text, str(error))
+        return Outcome(sink.name, Place.SINK), sink
+
+    def _kept(self, sink: Sink, text: str, reason: str) -> tuple[Outcome, Sink | None]:
+        if not SINKS[sink.name].falls_back:
+            return Outcome(sink.name, Place.NOWHERE, reason), None
+        try:
+            clipboard = self._clipboard()
+            if clipboard in self._sinks:  # which puts it there for its own part
+                return Outcome(sink.name, Place.CLIPBOARD, reason), None
+            clipboard.insert(text)
+        except (SinkError, SinkUnavailable) as error:
+            return Outcome(sink.name, Place.NOWHERE, f"{reason} {error}"), None
+        return Outcome(sink.name, Place.CLIPBOARD, reason), clipboard
+
+    def _taken_back(self, sink: Sink, where: Sink | None, text: str) -> Outcome:
+        try:
+            if where is not None:
+                where.undo(text)
+        except SinkError as error:
+            return Outcome(sink.name, Place.SINK, str(error))
+        return Outcome(sink.name, Place.SINK)
+
+    def _told(self, title: str, delivered: Delivered) -> Delivered:
+        for line in delivered.lines:
+            self._notify(title, line)
+        return delivered

@@ -1,0 +1,43 @@
+"""Short words on the desktop, where it can show any."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+
+def _freedesktop(title: str, body: str) -> Sequence[str]:
+    return ("notify-send", "--app-name=parakeet", title, body)
+
+
+def _macos(title: str, body: str) -> Sequence[str]:
+    script = "display notification (item 2 of argv) with title (item 1 of argv)"
+    script = f"on run argv\n{script}\nend run"
+    return ("osascript", "-e", script, title, body)
+
+
+# A program that shows a notice, and its arguments for the two texts.
+PROGRAMS: dict[str, Callable[[str, str], Sequence[str]]] = {
+    "notify-send": _freedesktop,
+    "osascript": _macos,
+}
+
+
+def show(title: str, body: str) -> bool:
+    """Show it if there is a program for that; nothing waits for it. Whether it was started."""
+    for program, arguments in PROGRAMS.items():
+        if shutil.which(program):
+            try:
+                subprocess.Popen(
+                    arguments(title, body),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=sys.platform != "win32",
+                )
+            except OSError:
+                continue
+            return True
+    return False

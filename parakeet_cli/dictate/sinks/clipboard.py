@@ -1,0 +1,58 @@
+"""What is dictated, on the clipboard."""
+
+from __future__ import annotations
+
+from parakeet_cli.dictate.sinks.clipboards import Clipboard as System
+from parakeet_cli.dictate.sinks.clipboards import Content, find_clipboard
+from parakeet_cli.errors import SinkError
+
+
+class Clipboard:
+    """The utterances of one dictation together, until something else is copied.
+
+    What was on the clipboard before comes back where everything is taken back.
+    """
+
+    name = "clipboard"
+
+    def __init__(self, system: System | None = None) -> None:
+        self._system = system
+        self._texts: list[str] = []
+        self._before: Content | None = None
+
+    def open(self) -> str:
+        self._system = self._system or find_clipboard()
+        return f"clipboard, by {self._system.name}."
+
+    def begin(self) -> None:
+        """Another dictation: its text stands alone, not behind the last one's."""
+        self._texts.clear()
+
+    def insert(self, text: str) -> None:
+        system = self._opened()
+        there = system.read()
+        if not self._texts or there != self._ours():
+            self._texts.clear()
+            self._before = there
+        texts = [*self._texts, text if self._texts else text.lstrip(" ")]
+        system.write(Content.of("".join(texts)))
+        self._texts = texts
+
+    def undo(self, text: str) -> None:
+        system = self._opened()
+        if not self._texts or system.read() != self._ours():
+            raise SinkError("The clipboard holds something else by now.")
+        left = self._texts[:-1]
+        system.write(Content.of("".join(left)) if left else self._before)
+        self._texts = left
+
+    def close(self) -> None:
+        """The text stays: it was put there to be pasted."""
+
+    def _ours(self) -> Content:
+        return Content.of("".join(self._texts))
+
+    def _opened(self) -> System:
+        if self._system is None:
+            raise SinkError("The clipboard is not open.")
+        return self._system

@@ -1,0 +1,231 @@
+"""The system's clipboard through the programs that are there for it: one table."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from parakeet_cli.dictate.sinks import programs
+from parakeet_cli.errors import SinkError, SinkUnavailable
+
+TEXT = "text/plain;charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was on the clipboard; `kind` is its MIME type."""
+
+    kind: str
+    data: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Content:
+        return cls(TEXT, text.encode("utf-8", "replace"))
+
+
+class Clipboard(Protocol):
+    """Reads and writes the clipboard; raises SinkError."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self) -> Content | None:
+        """What is on it, None where that is nothing or nothing that can be kept."""
+        ...
+
+    def write(self, content: Content | None) -> None:
+        """Put it there; None empties it."""
+        ...
+
+    def select(self, content: Content) -> None:
+        """Put it on the primary selection, where there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A clipboard by command lines, `{kind}` in them being a MIME type.
+
+    `kinds` lists the types on offer; without it there is only text. `unreachable` is how
+    they say that nobody answers: they end in 1 for an empty clipboard as well.
+    """
+
+    name: str
+    copy: Sequence[str]
+    paste: Sequence[str]
+    clear: Sequence[str]
+    kinds: Sequence[str] = ()
+    primary: Sequence[str] = ()  # the copy to the primary selection
+    unreachable: str = "\0"
+    text: str = TEXT  # what they call text
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self) -> Content | None:
+        kind = self.text
+        if self.kinds:
+            offered = self._printed(self.kinds).decode("utf-8", "replace").split()
+            picked = _picked(offered)
+            if picked is None:
+                return None
+            kind = picked
+        data = self._printed(_filled(self.paste, kind))
+        return Content(TEXT if kind in _TEXTS else kind, data) if data else None
+
+    def write(self, content: Content | None) -> None:
+        if content is None:
+            programs.run(self.clear, env=self.env)
+            return
+        if content.kind != TEXT and not self.kinds:
+            raise SinkError(f"{self.name} takes text only.")
+        kind = self.text if content.kind == TEXT else content.kind
+        programs.run(_filled(self.copy, kind), given=content.data, env=self.env)
+
+    def select(self, content: Content) -> None:
+        if self.primary:
+            programs.run(_filled(self.primary, self.text), given=content.data, env=self.env)
+
+    def _printed(self, arguments: Sequence[str]) -> bytes:
+        try:
+            return programs.read(arguments, limit=3.0, env=self.env)
+        except SinkError as error:
+            if self.unreachable in str(error):
+                raise
+            return b""
+
+
+_TEXTS = ("UTF8_STRING", TEXT, "text/plain;charset=UTF-8", "text/plain", "STRING")
+
+
+def _picked(offered: Sequence[str]) -> str | None:
+    """What to keep of several forms of one thing: an image over its address, else the text."""
+    images = [kind for kind in ("image/png", "image/jpeg", "image/bmp") if kind in offered]
+    texts = [kind for kind in _TEXTS if kind in offered]
+    return next(iter([*texts, *images, *(kind for kind in offered if "/" in kind)]), None)
+
+
+def _filled(arguments: Sequence[str], kind: str) -> list[str]:
+    return [argument.replace("{kind}", kind) for argument in arguments]
+
+
+_X11 = ("xclip", "-selection", "clipboard")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipboardRow:
+    """One way to the clipboard, and where it can work: a variable or a platform."""
+
+    clipboard: Clipboard
+    needs: str  # an environment variable, or sys.platform's value
+
+    @property
+    def fits(self) -> bool:
+        return sys.platform == self.needs or bool(os.environ.get(self.needs))
+
+
+CLIPBOARDS: tuple[ClipboardRow, ...] = (
+    ClipboardRow(
+        Programs(
+            "wl-copy",
+            ("wl-copy", "--type", "{kind}"),
+            ("wl-paste", "--no-newline", "--type", "{kind}"),
+            ("wl-copy", "--clear"),
+            ("wl-paste", "--list-types"),
+            primary=("wl-copy", "--primary", "--type", "{kind}"),
+            unreachable="connect to a Wayland server",
+        ),
+        "WAYLAND_DISPLAY",
+    ),
+    ClipboardRow(
+        Programs(
+            "xclip",
+            (*_X11, "-in", "-target", "{kind}"),
+            (*_X11, "-out", "-target", "{kind}"),
+            (*_X11, "-in", "/dev/null"),
+            (*_X11, "-out", "-target", "TARGETS"),
+            primary=("xclip", "-selection", "primary", "-in", "-target", "{kind}"),
+            unreachable="open display",
+            text="UTF8_STRING",
+        ),
+        "DISPLAY",
+    ),
+    ClipboardRow(
+        Programs(
+            "xsel",
+            ("xsel", "--clipboard", "--input"),
+            ("xsel", "--clipboard", "--output"),
+            ("xsel", "--clipboard", "--clear"),
+            primary=("xsel", "--primary", "--input"),
+            unreachable="open display",
+        ),
+        "DISPLAY",
+    ),
+    ClipboardRow(
+        Programs("pbcopy", ("pbcopy",), ("pbpaste",), ("pbcopy",), env={"LC_ALL": "en_US.UTF-8"}),
+        "darwin",
+    ),
+    ClipboardRow(
+        Programs(
+            "powershell",
+            (
+                *("powershell", "-NoProfile", "-Command"),
+                "[Console]::InputEncoding = [Text.Encoding]::UTF8; "
+                "Set-Clipboard -Value ([Console]::In.ReadToEnd())",
+            ),
+            (
+                *("powershell", "-NoProfile", "-Command"),
+                "[Console]::OutputEncoding = [Text.Encoding]::UTF8; "
+                "[Console]::Out.Write((Get-Clipboard -Raw))",
+            ),
+            ("powershell", "-NoProfile", "-Command", "Set-Clipboard -Value $null"),
+        ),
+        "win32",
+    ),
+)
+
+
+def find_clipboard() -> Clipboard:
+    """The first that fits this session and answers; raises SinkUnavailable."""
+    fitting = [row.clipboard for row in CLIPBOARDS if row.fits]
+    if not fitting:
+        raise SinkUnavailable(
+            "There is no clipboard: neither WAYLAND_DISPLAY nor DISPLAY is set.",
+            hint="Run it in your desktop session, or use `--sink stdout` or `--sink file:PATH`.",
+        )
+    reasons = []
+    for clipboard in fitting:
+        if not shutil.which(clipboard.name):
+            reasons.append(f"{clipboard.name} is not installed")
+            continue
+        try:
+            clipboard.read()
+        except SinkError as error:
+            reasons.append(str(error).rstrip("."))
+        else:
+            return clipboard
+    raise SinkUnavailable(
+        f"The clipboard can't be reached: {'; '.join(reasons)}.",
+        hint="Install wl-clipboard (Wayland) or xclip (X11).",
+    )
+
+
+@contextmanager
+def borrowed(clipboard: Clipboard, text: str, *, selection_too: bool = False) -> Iterator[None]:
+    """The text on the clipboard for the time of the block; what was there is put back.
+
+    Only if the clipboard still holds the text then: else somebody copied something, and
+    that stays. `selection_too` puts it on the primary selection as well, and leaves it.
+    """
+    before = clipboard.read()
+    clipboard.write(Content.of(text))
+    if selection_too:
+        clipboard.select(Content.of(text))
+    try:
+        yield
+    finally:
+        if clipboard.read() == Content.of(text):
+            clipboard.write(before)

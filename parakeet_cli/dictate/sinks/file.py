@@ -1,0 +1,125 @@
+"""Appended to a file: whole lines, on the disk before the next utterance."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from parakeet_cli.dictate.sinks.lines import as_lines
+from parakeet_cli.errors import SinkError, SinkUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One insertion: the bytes, and where they begin in the file."""
+
+    start: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.data)
+
+
+class File:
+    """One utterance a line at the end of a file, which others may write to as well.
+
+    A file that was renamed or deleted since (an editor saving, a log turned over) is
+    opened anew under its name. What could not be written whole is taken out again.
+    """
+
+    name = "file"
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path).expanduser()
+        self._file: FileIO | None = None
+        self._written: list[_Written] = []
+
+    def open(self) -> str:
+        hint = "`--sink file:PATH` takes a file in a folder that you may write to."
+        # Opening a named pipe that nobody reads would wait for ever.
+        if self._path.exists() and not self._path.is_file():
+            raise SinkUnavailable(f"{self._path} is not an ordinary file.", hint=hint)
+        try:
+            self._opened()
+        except OSError as error:
+            raise SinkUnavailable(_unwritable(self._path, error), hint=hint) from error
+        return f"file, appended to {self._path}."
+
+    def insert(self, text: str) -> None:
+        data = as_lines(text).encode("utf-8", "replace")
+        try:
+            file = self._opened()
+            start = file.seek(0, os.SEEK_END)
+            try:
+                _write_all(file, data)
+                os.fsync(file.fileno())
+            except OSError:
+                _take_out_half(file, start, data)
+                raise
+            # Others may append as well: where this went is known now, not before.
+            self._written.append(_Written(file.tell() - len(data), data))
+        except OSError as error:
+            raise SinkError(_unwritable(self._path, error)) from error
+
+    def undo(self, text: str) -> None:
+        try:
+            file = self._opened()
+            if not self._written:
+                raise SinkError(f"Nothing of this dictation is left in {self._path}.")
+            last = self._written[-1]
+            if file.seek(0, os.SEEK_END) != last.end or _read(file, last) != last.data:
+                raise SinkError(f"{self._path} was written to by something else since.")
+            file.truncate(last.start)
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise SinkError(_unwritable(self._path, error)) from error
+        self._written.pop()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _opened(self) -> FileIO:
+        """What the path names now, open; forgets what was written to another file."""
+        if self._file is not None and not _is_named(self._file, self._path):
+            self.close()
+            self._written.clear()
+        if self._file is None:
+            self._file = FileIO(self._path, "a+")
+        return self._file
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"{path} can't be written: {error.strerror or error}."
+
+
+def _is_named(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    """Write it in however many calls that takes; a full disk may take a part of it."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _read(file: FileIO, written: _Written) -> bytes:
+    file.seek(written.start)
+    return file.read(len(written.data))
+
+
+def _take_out_half(file: FileIO, start: int, data: bytes) -> None:
+    """Cut the file where this text begins, if nothing but a part of it is behind that."""
+    with suppress(OSError):  # the error that is raised says what is wrong with the file
+        file.seek(start)
+        if data.startswith(file.read(len(data) + 1)):
+            file.truncate(start)

@@ -1,0 +1,134 @@
+"""Typed into the focused window, by the first way that works here: one table.
+
+Adding a way is a module here with a class that follows `base.Method`, and a row in
+METHODS. They are tried in the order of the table.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+
+from parakeet_cli.dictate.sinks.typed import graphemes
+from parakeet_cli.dictate.sinks.typed.base import Focus, Method
+from parakeet_cli.errors import SinkError, SinkUnavailable, UsageError
+
+__all__ = ["METHODS", "Focus", "Method", "MethodRow", "Type"]
+
+_HERE = "parakeet_cli.dictate.sinks.typed"
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRow:
+    """One way to type: a line of help, where its class is, which session it is for."""
+
+    help: str
+    location: str
+    session: str  # an environment variable, or sys.platform's value
+
+    @property
+    def fits(self) -> bool:
+        return sys.platform == self.session or bool(os.environ.get(self.session))
+
+    def make(self) -> Method:
+        module, _, attribute = self.location.partition(":")
+        method: Method = getattr(import_module(module), attribute)()
+        return method
+
+
+# Wayland's own ways come before X11's, which under Wayland reach X11's windows only. wtype
+# brings a keymap of its own; dotool and ydotool press keys by their place, so they paste.
+METHODS: dict[str, MethodRow] = {
+    "sendinput": MethodRow("Windows' SendInput", f"{_HERE}.windows:SendInput", "win32"),
+    "quartz": MethodRow("macOS's Quartz events", f"{_HERE}.macos:Quartz", "darwin"),
+    "wtype": MethodRow("Wayland's virtual keyboard", f"{_HERE}.wtype:Wtype", "WAYLAND_DISPLAY"),
+    "dotool": MethodRow("pasted by dotool's keys", f"{_HERE}.pasted:Dotool", "WAYLAND_DISPLAY"),
+    "ydotool": MethodRow("pasted by ydotool's keys", f"{_HERE}.pasted:Ydotool", "WAYLAND_DISPLAY"),
+    "xtest": MethodRow("X11's XTEST extension", f"{_HERE}.xtest:XTest", "DISPLAY"),
+    "xdotool": MethodRow("the program xdotool", f"{_HERE}.xdotool:Xdotool", "DISPLAY"),
+}
+
+
+class Type:
+    """Keys for each text to whatever window has the focus then."""
+
+    name = "type"
+
+    def __init__(self, method: str | None = None) -> None:
+        if method is not None and method not in METHODS:
+            raise UsageError(
+                f"--sink type:{method}: there is no such way to type.",
+                hint=f"`--sink type` takes the first that works of {', '.join(METHODS)}.",
+            )
+        self._asked = method
+        self._method: Method | None = None
+        self._typed: list[tuple[str, Focus | None]] = []
+
+    def open(self) -> str:
+        rows = {self._asked: METHODS[self._asked]} if self._asked else _fitting()
+        against = []
+        for name, row in rows.items():
+            method = row.make()
+            try:
+                reason = method.probe()
+            except SinkUnavailable as error:
+                against.append((name, error))
+            else:
+                self._method = method
+                passed = "".join(f"; {other}: {_clause(why)}" for other, why in against)
+                return f"type, by {name}: {reason}{passed}."
+        reasons = "; ".join(f"{name}: {_clause(why)}" for name, why in against)
+        raise SinkUnavailable(
+            f"Nothing can type here: {reasons or 'neither WAYLAND_DISPLAY nor DISPLAY is set'}.",
+            hint=next(
+                (why.hint for _, why in against if why.hint),
+                "Run it in your desktop session, or use `--sink stdout` or `--sink file:PATH`.",
+            ),
+        )
+
+    def insert(self, text: str) -> None:
+        method = self._opened()
+        text = graphemes.typable(text)
+        if not text:
+            self._typed.append((text, None))
+            return
+        focus = method.focus()
+        method.type(text)
+        self._typed.append((text, focus))
+
+    def undo(self, text: str) -> None:
+        method = self._opened()
+        if not self._typed:
+            raise SinkError("Nothing of this dictation is left to erase.")
+        typed, focus = self._typed.pop()
+        if not typed:
+            return
+        now = method.focus()
+        if focus is None or now is None:
+            raise SinkError("It can't be told here which window has the focus.")
+        if now != focus:
+            raise SinkError("Another window has the focus by now.")
+        if focus.is_terminal and "\n" in typed:
+            raise SinkError("A terminal has read the line already.")
+        # A terminal erases a code point, an editor what a reader takes for a character.
+        method.erase(len(typed) if focus.is_terminal else graphemes.count(typed))
+
+    def close(self) -> None:
+        if self._method is not None:
+            self._method.close()
+            self._method = None
+
+    def _opened(self) -> Method:
+        if self._method is None:
+            raise SinkError("There is no way to type.")
+        return self._method
+
+
+def _fitting() -> dict[str, MethodRow]:
+    return {name: row for name, row in METHODS.items() if row.fits}
+
+
+def _clause(error: SinkUnavailable) -> str:
+    return str(error).rstrip(".")

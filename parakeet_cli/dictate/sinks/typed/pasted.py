@@ -1,0 +1,163 @@
+"""Pasted, for tools that press keys by their place and so would type other letters.
+
+dotool and ydotool make a keyboard of their own through /dev/uinput. What its keys mean is
+up to the layout; that Shift and Insert paste is not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from parakeet_cli.dictate.sinks import programs
+from parakeet_cli.dictate.sinks.clipboards import Clipboard, borrowed, find_clipboard
+from parakeet_cli.dictate.sinks.typed import compositors
+from parakeet_cli.dictate.sinks.typed.base import Focus
+from parakeet_cli.errors import SinkError, SinkUnavailable
+
+UINPUT = Path("/dev/uinput")
+PASTING = 0.3  # seconds in which a window has asked for the clipboard
+
+
+class Chords(Protocol):
+    """Presses keys by their names."""
+
+    def probe(self) -> str: ...
+    def press(self, chord: tuple[str, ...], times: int = 1) -> None: ...
+    def close(self) -> None: ...
+
+
+# Which keys paste. Where the window is not known, Shift+Insert: editors paste the clipboard
+# with it and most terminals the selection, so the text is put on both.
+PASTE = ("ctrl", "v")
+PASTE_IN_TERMINAL = ("ctrl", "shift", "v")
+PASTE_ANYWHERE = ("shift", "insert")
+
+
+def paste_chord(focus: Focus | None) -> tuple[str, ...]:
+    """The keys that paste in that window."""
+    if focus is None or not focus.program:
+        return PASTE_ANYWHERE
+    return PASTE_IN_TERMINAL if focus.is_terminal else PASTE
+
+
+class _Pasted:
+    """Text by the clipboard, which is put back if it still holds that text."""
+
+    def __init__(self, chords: Chords) -> None:
+        self._chords = chords
+        self._clipboard: Clipboard | None = None
+
+    def probe(self) -> str:
+        reason = self._chords.probe()
+        self._clipboard = find_clipboard()
+        return f"{reason}, pasting from {self._clipboard.name}"
+
+    def focus(self) -> Focus | None:
+        return compositors.focused()
+
+    def type(self, text: str) -> None:
+        if self._clipboard is None:
+            raise SinkError("There is no clipboard to paste from.")
+        chord = paste_chord(self.focus())
+        with borrowed(self._clipboard, text, selection_too=chord == PASTE_ANYWHERE):
+            self._chords.press(chord)
+            time.sleep(PASTING)
+
+    def erase(self, count: int) -> None:
+        self._chords.press(("backspace",), count)
+
+    def close(self) -> None:
+        self._chords.close()
+
+
+class _DotoolKeys:
+    """One dotool for as long as it is used: a keyboard that was just made misses keys."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def probe(self) -> str:
+        if not shutil.which("dotool"):
+            raise SinkUnavailable("dotool is not installed.", hint="Install dotool.")
+        if not os.access(UINPUT, os.W_OK):
+            raise SinkUnavailable(
+                f"dotool may not write to {UINPUT}.", hint="Add yourself to the group `input`."
+            )
+        return f"{UINPUT} can be written to"
+
+    def press(self, chord: tuple[str, ...], times: int = 1) -> None:
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._started()
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"key {'+'.join(chord)}\n".encode() * times)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise SinkError(f"dotool has ended: {error.strerror}.") from error
+
+    def close(self) -> None:
+        if self._process is not None:
+            with suppress(OSError, subprocess.TimeoutExpired):
+                self._process.communicate(timeout=2)
+            self._process.kill()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        try:
+            process = subprocess.Popen(
+                ["dotool"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SinkError(f"dotool can't be run: {error.strerror}.") from error
+        time.sleep(0.5)  # until the compositor has taken the new keyboard in
+        return process
+
+
+class _YdotoolKeys:
+    """ydotool 1, whose daemon keeps the keyboard; older ones know other words."""
+
+    # Linux's numbers for the places of keys, of input-event-codes.h.
+    _PLACES = {"ctrl": 29, "shift": 42, "v": 47, "insert": 110, "backspace": 14}  # noqa: RUF012
+
+    def probe(self) -> str:
+        if not shutil.which("ydotool"):
+            raise SinkUnavailable("ydotool is not installed.", hint="Install ydotool.")
+        runtime = os.environ.get("XDG_RUNTIME_DIR", "/run/user/none")
+        named = os.environ.get("YDOTOOL_SOCKET")
+        sockets = [named] if named else [f"{runtime}/.ydotool_socket", "/tmp/.ydotool_socket"]
+        found = [socket for socket in sockets if Path(socket).is_socket()]
+        if not found:
+            raise SinkUnavailable("ydotoold is not running.", hint="Start ydotoold (ydotool 1).")
+        return f"ydotoold listens at {found[0]}"
+
+    def press(self, chord: tuple[str, ...], times: int = 1) -> None:
+        places = [self._PLACES[key] for key in chord]
+        strokes = [f"{place}:1" for place in places] + [f"{place}:0" for place in places[::-1]]
+        # Without a pause between keys, modifiers have stayed down on KDE.
+        programs.run(("ydotool", "key", "--key-delay", "12", *strokes * times), limit=30)
+
+    def close(self) -> None:
+        """The daemon stays."""
+
+
+class Dotool(_Pasted):
+    """Pasted by keys of dotool."""
+
+    def __init__(self) -> None:
+        super().__init__(_DotoolKeys())
+
+
+class Ydotool(_Pasted):
+    """Pasted by keys of ydotool."""
+
+    def __init__(self) -> None:
+        super().__init__(_YdotoolKeys())
