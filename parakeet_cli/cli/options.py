@@ -66,6 +66,14 @@ Offline = Annotated[
         "--offline", help="Never ask a model hub.", show_default=False, rich_help_panel=ENGINE_PANEL
     ),
 ]
+TrustModel = Annotated[
+    bool,
+    typer.Option(
+        "--trust-model",
+        help="Load a model that could run code of its own.",
+        rich_help_panel=ENGINE_PANEL,
+    ),
+]
 Config = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Another configuration file.", rich_help_panel=SAID_PANEL),

@@ -10,6 +10,7 @@ from parakeet_cli.cli import options
 from parakeet_cli.formats import ALL, FORMATS
 
 OUTPUT = "Output"
+BATCH = "Batches"
 SUBTITLES = "Subtitles"
 SOUND = "Sound"
 
@@ -77,6 +78,12 @@ def transcribe(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print what would be done, and do nothing.", rich_help_panel=BATCH
+        ),
+    ] = False,
     html_link_audio: Annotated[
         bool,
         typer.Option(
@@ -129,6 +136,7 @@ def transcribe(
     beam_size: options.BeamSize = None,
     threads: options.Threads = None,
     offline: options.Offline = None,
+    trust_model: options.TrustModel = False,
     ml_python: options.MlPython = None,
     config: options.Config = None,
     quiet: options.Quiet = False,
@@ -142,7 +150,8 @@ def transcribe(
     more failed or partial, 2 usage, 3 the engine or model can't be used, 130 interrupted.
     """
     from parakeet_cli import console
-    from parakeet_cli.cli.transcribing import Request, run
+    from parakeet_cli.cli.request import Request
+    from parakeet_cli.cli.transcribing import run
     from parakeet_cli.config import load_settings
     from parakeet_cli.formats import Shape
     from parakeet_cli.transcribe.pipeline import Options
@@ -169,6 +178,8 @@ def transcribe(
         template=output_template,
         manifest_out=manifest_out,
         allow_partial=allow_partial,
+        dry_run=dry_run,
+        trust_model=trust_model,
         options=Options(
             audio_stream=audio_stream,
             channel=channel,

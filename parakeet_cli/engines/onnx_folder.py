@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from parakeet_cli.engines.onnx_graph import NotOnnxError, external_files
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.onnx_graph import (
+    NotOnnxError,
+    external_files,
+    leads_out,
+    what_is_wrong_with,
+)
 
 # onnx-asr's names for the heads, and the graphs that each is made of.
 GRAPHS: dict[str, tuple[str, ...]] = {
@@ -16,8 +21,7 @@ GRAPHS: dict[str, tuple[str, ...]] = {
     "nemo-conformer-rnnt": ("encoder-model", "decoder_joint-model"),
     "nemo-conformer-ctc": ("model",),
 }
-# Full precision where both are there: who wants the faster one points to a folder of its own.
-_PRECISIONS = ("", ".int8")
+_PRECISIONS = ("", "int8")  # full precision where both are there
 _MELS = (80, 128)
 _BLANK = "<blk>"
 _LARGEST_TEXT = 1 << 22  # bytes of config.json or vocab.txt
@@ -48,25 +52,35 @@ class OnnxFolder:
         them from outside. A graph can bring no code: operators that ONNX Runtime doesn't
         know are refused by it, and no library of others is ever registered.
         """
-        home = _home(self.path)
         for path in (*self.texts.values(), *self.graphs.values()):
-            _inside(path, home, self.path)
+            if leads_out(path, self.path):
+                raise EngineUnavailable(
+                    f"{path} leads out of the model's folder, to {path.resolve()}. "
+                    "It was not loaded.",
+                    hint="If you trust the file, copy it into the folder.",
+                )
         for path in self.graphs.values():
             try:
-                named = external_files(path)
+                wrong = [what_is_wrong_with(name, path) for name in sorted(external_files(path))]
             except NotOnnxError as error:
                 raise EngineUnavailable(
-                    f"{path} can't be loaded: {error}.",
-                    hint="Fetch it again, or make it anew.",
+                    f"{path} can't be loaded: {error}.", hint="Fetch it again, or make it anew."
                 ) from None
             except OSError as error:
                 raise _unreadable(path, error) from error
-            for name in sorted(named):
-                _check_weights(path, name, home)
+            for problem in filter(None, wrong):
+                raise EngineUnavailable(
+                    f"{path} {problem}. It was not loaded.",
+                    hint="The weights of a large model lie beside its graph: fetch the whole "
+                    "folder. A graph that reaches for others is none to be used.",
+                )
 
 
-def open_folder(path: Path, name: str) -> OnnxFolder:
-    """The model in that folder. Raises EngineUnavailable, naming what is missing."""
+def open_folder(path: Path, name: str, precision: str | None = None) -> OnnxFolder:
+    """The model in that folder, of that precision where one is given.
+
+    Raises EngineUnavailable, naming what is missing.
+    """
     config = _config(path)
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in GRAPHS:
@@ -85,14 +99,17 @@ def open_folder(path: Path, name: str) -> OnnxFolder:
         _whole(config, number, 8, path)
     _vocabulary(path)
     keys = ("encoder", "decoder_joint") if len(GRAPHS[kind]) > 1 else ("model",)
-    graphs = {key: _graph(path, stem) for key, stem in zip(keys, GRAPHS[kind], strict=True)}
+    precisions = _PRECISIONS if precision is None else (precision,)
+    graphs = {
+        key: _graph(path, stem, precisions) for key, stem in zip(keys, GRAPHS[kind], strict=True)
+    }
     return OnnxFolder(name, path, kind, mels, graphs)
 
 
 def is_onnx_folder(path: Path) -> bool:
     """Whether a folder looks like a model of this engine, whole or not."""
     stems = {stem for stems in GRAPHS.values() for stem in stems}
-    return any((path / f"{stem}{one}.onnx").is_file() for stem in stems for one in _PRECISIONS)
+    return any((path / _file(stem, one)).is_file() for stem in stems for one in _PRECISIONS)
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -124,7 +141,7 @@ def _vocabulary(path: Path) -> None:
         if not line:
             continue
         piece, space, given = line.partition(" ")
-        if not space or not given.isascii() or not given.isdigit():
+        if not space or len(given) > 6 or not given.isascii() or not given.isdigit():
             raise EngineUnavailable(
                 f"{path / 'vocab.txt'}, line {number}: there must be a piece, a space and "
                 f"its number, not {line[:40]!r}."
@@ -137,12 +154,18 @@ def _vocabulary(path: Path) -> None:
         )
 
 
-def _graph(path: Path, stem: str) -> Path:
-    for precision in _PRECISIONS:
-        if (file := path / f"{stem}{precision}.onnx").is_file():
-            return file
-    others = " or ".join(f"{stem}{precision}.onnx" for precision in _PRECISIONS)
-    raise EngineUnavailable(f"The folder {path} is no whole model: it has no {others}.", hint=_HINT)
+def _file(stem: str, precision: str) -> str:
+    return f"{stem}.{precision}.onnx" if precision else f"{stem}.onnx"
+
+
+def _graph(path: Path, stem: str, precisions: tuple[str, ...]) -> Path:
+    names = [_file(stem, precision) for precision in precisions]
+    for name in names:
+        if (path / name).is_file():
+            return path / name
+    raise EngineUnavailable(
+        f"The folder {path} is no whole model: it has no {' or '.join(names)}.", hint=_HINT
+    )
 
 
 def _text(path: Path, name: str) -> str:
@@ -163,39 +186,3 @@ def _text(path: Path, name: str) -> str:
 
 def _unreadable(path: Path, error: OSError) -> EngineUnavailable:
     return EngineUnavailable(f"{path} can't be read: {error.strerror or error}.")
-
-
-def _home(path: Path) -> tuple[Path, ...]:
-    """The folders that a model's files may really lie in.
-
-    In a hub's cache the files of a snapshot are links into the repository's own blobs.
-    """
-    if path.parent.name == "snapshots" and path.parents[1].name.startswith("models--"):
-        return path.resolve(), (path.parents[1] / "blobs").resolve()
-    return (path.resolve(),)
-
-
-def _inside(path: Path, home: tuple[Path, ...], folder: Path) -> None:
-    if not any(path.resolve().is_relative_to(one) for one in home):
-        raise EngineUnavailable(
-            f"{path} leads out of the model's folder {folder}, to {path.resolve()}. "
-            "It was not loaded.",
-            hint="If you trust the file, copy it into the folder.",
-        )
-
-
-def _check_weights(graph: Path, name: str, home: tuple[Path, ...]) -> None:
-    given = PurePosixPath(name)
-    file = graph.parent / given
-    if given.is_absolute() or ".." in given.parts or "\\" in name or "\0" in name:
-        raise EngineUnavailable(
-            f"{graph} takes weights from {name!r}, outside of the model's folder. "
-            "It was not loaded.",
-            hint="A model that was exported well names files beside it: don't use this one.",
-        )
-    _inside(file, home, graph.parent)
-    if not file.is_file():
-        raise EngineUnavailable(
-            f"{graph} takes weights from {name}, which is missing in {graph.parent}.",
-            hint="Fetch the whole folder: the weights of large models lie beside the graph.",
-        )

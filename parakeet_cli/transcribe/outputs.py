@@ -29,6 +29,9 @@ class Planned:
 
     job: Job
     paths: tuple[tuple[Format, Path], ...]
+    number: int = 0  # its place among the inputs
+    seconds: float | None = None  # of sound, where that is known before it is heard
+    replaces: bool = False  # what stands at its paths is this run's own
 
     @property
     def existing(self) -> tuple[Path, ...]:
@@ -66,7 +69,7 @@ def plan_outputs(
                 )
             if key in inputs:
                 raise UsageError(f"{path} is an input, and would be overwritten by an output.")
-        planned.append(Planned(job, paths))
+        planned.append(Planned(job, paths, number=index - 1))
     return planned
 
 

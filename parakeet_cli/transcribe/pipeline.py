@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
@@ -50,23 +51,29 @@ class View(Protocol):
 
 
 def transcribe_jobs(
-    planned: Sequence[Planned], engine: Engine, options: Options, view: View
+    planned: Iterable[Planned | None], engine: Engine, options: Options, view: View
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
-    While one job's last chunks are heard the next one is decoded. An input that fails
-    is a result; only an engine that can't be used at all raises (EngineUnavailable).
+    While one job's last chunks are heard the next one is decoded. None among the jobs
+    says that the next is not known yet: what is in hand is finished first. An input that
+    fails is a result; only an engine that can't be used at all raises (EngineUnavailable).
     """
-    refused = [_refusal(item, options) for item in planned]
-    if all(refused):
-        for item, result in zip(planned, refused, strict=True):
-            assert result is not None
-            view.ended(item.job, result)
-            yield result
-        return
-    with Lanes(engine) as lanes:
-        work = _Work(lanes, engine, options, view)
-        for item, result in zip(planned, refused, strict=True):
+    with ExitStack() as stack:
+        work: _Work | None = None
+        for item in planned:
+            if item is None:
+                if work is not None and work.hands:
+                    yield work.finish_first()
+                    work.go_on()
+                continue
+            result = refusal(item, options)
+            if work is None and result is not None:  # no engine is needed for that
+                view.ended(item.job, result)
+                yield result
+                continue
+            if work is None:
+                work = _Work(stack.enter_context(Lanes(engine)), engine, options, view)
             hand = _InHand(item, result)
             work.hands.append(hand)
             if result is None:
@@ -74,17 +81,17 @@ def transcribe_jobs(
                     yield from work.finished()
             hand.complete = True
             yield from work.finished()
-        while work.hands:
+        while work is not None and work.hands:
             yield work.finish_first()
             work.go_on()
 
 
-def _refusal(item: Planned, options: Options) -> FileResult | None:
+def refusal(item: Planned, options: Options) -> FileResult | None:
     """The result of a job that is not even begun; None for one that is."""
     job = item.job
     if job.error is not None:
         return _failed(job, job.error)
-    if not item.existing or options.overwrite:
+    if item.replaces or options.overwrite or not item.existing:
         return None
     if options.skip_existing:
         if len(item.existing) < len(item.paths):
@@ -263,7 +270,7 @@ class _Work:
     def _write(self, hand: _InHand, transcript: Transcript) -> tuple[str, ...]:
         written = []
         for form, path in hand.item.paths:
-            if self._options.skip_existing and path in hand.item.existing:
+            if not hand.item.replaces and self._options.skip_existing and os.path.lexists(path):
                 continue
             shape = self._shape_with_sound(hand, path) if form.needs_sound else self._options.shape
             write_atomically(path, form.pieces(transcript, shape))
