@@ -27,7 +27,10 @@ class Manifest:
         """Keep its line, unless it is in the spool already; where it begins there."""
         if place is None:
             known = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
-            place = self._spool.add(known or manifest_line(result))
+            job = item.job
+            place = self._spool.add(
+                known or manifest_line(result, offset=job.offset, duration=job.duration)
+            )
         if self._path is not None:
             self._places[item.number] = place
         return place

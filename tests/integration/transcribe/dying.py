@@ -10,6 +10,8 @@ from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.engines.base import Heard
 from parakeet_cli.engines.mock import Mock
 from parakeet_cli.transcribe import station
+from parakeet_cli.transcribe.on_ray import Actor
+from parakeet_cli.transcribe.station import Setup
 
 heard = Mock.transcribe
 
@@ -18,6 +20,14 @@ def _accident(mock: Mock, chunk: Chunk) -> Heard:
     if "poison" in Path(chunk.source).name:
         os.kill(os.getpid(), signal.SIGSEGV)
     return heard(mock, chunk)
+
+
+class DyingActor(Actor):
+    """A Ray actor with the same accidents."""
+
+    def __init__(self, setup: Setup) -> None:
+        Mock.transcribe = _accident  # type: ignore[method-assign,assignment]
+        super().__init__(setup)
 
 
 def main() -> None:
