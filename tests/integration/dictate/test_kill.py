@@ -27,11 +27,11 @@ def killed_at(folder: Path, talk: Talk, seconds: float, engine: dict[str, str]) 
         engine=engine,
         stdout=out,
     )
-    began = None
+    began: float | None = None
     while began is None:
         assert process.poll() is None, process.communicate()[1].decode()
         lines = (folder / "events").read_bytes().splitlines()
-        began = json.loads(lines[0])["wall"] if lines else None
+        began = float(json.loads(lines[0])["wall"]) if lines else None
         time.sleep(0.02)
     time.sleep(max(0.0, began + seconds - time.time()))
     process.send_signal(signal.SIGKILL)

@@ -1,6 +1,6 @@
 """The repair on the real stack: gigabytes, minutes, a network.
 
-Where the prebuilt environments come from, and when these are skipped: test_real_stack.
+Where the prebuilt environments come from, and when these are skipped: tests/stacks.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.conftest import Patient
-from tests.integration.doctor.madeup import Environment
 from tests.integration.doctor.repairing import Surgery
-from tests.integration.doctor.test_real_stack import on, pip, stacks
-from tests.integration.doctor.test_repair import journals, recover, start
-
-__all__ = ["on", "stacks"]  # the fixtures
+from tests.integration.doctor.test_repair import recover, start
+from tests.stacks import pip
 
 # Never run as a whole yet: `make soak` has it until it was.
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
@@ -78,20 +74,6 @@ def test_to_the_second_stack_and_back_both_ends_are_healthy(on: Callable[[str], 
     assert surgery.run("rollback").returncode == 0
     report = json.loads(surgery.run("--json", "--deep").stdout)
     assert (report["stack"], report["healthy"]) == ("2.4", True)
-
-
-def test_an_empty_environment_gets_the_whole_stack_in_the_documented_order(
-    stacks: Callable[[str], Environment], tmp_path: Path
-) -> None:
-    assert stacks is not None  # skipped where the real stack is
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
-    surgery = Surgery(Environment(tmp_path / "env"), tmp_path, Path(), inherits=True)
-    done = surgery.run("--fix", "--yes", *DEFAULT)
-    assert done.returncode == 0, done.stderr
-    [journal] = journals(surgery)
-    stages = [event["stage"] for event in journal if event["event"] == "step"]
-    assert stages == [1, 2, 3, 4, 5, 6]
-    imports(surgery)
 
 
 @pytest.mark.soak
