@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import pickle
 import tarfile
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable, ExitCode
-from parakeet_cli.models import refuse_hostile, scan
+from parakeet_cli.models import NEMO, Known, refuse_hostile, scan
 from tests.model_files import CONFIG, checkpoint, member, nemo, running, state_dict
 
 
@@ -231,9 +233,30 @@ def test_a_value_that_is_computed_is_refused(target: Path, value: str) -> None:
     assert "computed" in said
 
 
-@pytest.mark.parametrize("key", ["trust_remote_code", "init_from_ptl_ckpt", "custom_tokenizer"])
+@pytest.mark.parametrize(
+    "key", ["trust_remote_code", "init_from_ptl_ckpt", "custom_tokenizer", "ngram_lm_model"]
+)
 def test_a_key_that_loads_something_else_is_refused(target: Path, key: str) -> None:
-    assert "would load" in found(nemo(target, config=CONFIG + f"extra: {{{key}: x}}\n"))
+    for value in ("x", "/tmp/other.nemo", "[x]", "{a: b}", "&n [z]", "${sample_rate}", "true"):
+        said = found(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
+        assert "would load" in said, value
+    for value in ("null", "~", "", "false"):
+        assert not found(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
+
+
+def test_a_pinned_model_is_taken_for_its_sum_whatever_the_scan_says(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published models can't be had where this was written: no rule may keep them out."""
+    nemo(target, config=CONFIG + "extra: {_target_: some.new.Thing}\n")
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    pinned = Known("v9", NEMO, "a/b", (target.name,), sha256={target.name: digest})
+    monkeypatch.setattr(import_module("parakeet_cli.models.scan"), "KNOWN", (pinned,))
+    refuse_hostile(target)
+    with target.open("ab") as stream:
+        stream.write(b"\0")
+    with pytest.raises(EngineUnavailable, match=r"some\.new\.Thing"):
+        refuse_hostile(target)
 
 
 def test_yaml_that_two_readers_could_take_differently_is_refused(target: Path) -> None:
