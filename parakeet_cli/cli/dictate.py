@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
+from parakeet_cli.cli.dictate_control import add_control
+
+if TYPE_CHECKING:
+    from parakeet_cli.dictate.control.base import Controlled
 
 SOUND = "Sound"
 TEXT = "Text"
@@ -152,3 +156,12 @@ def history(
         clear_history()
         return
     show_history(count, as_json=json or context.obj.json)
+
+
+def _warm(context: typer.Context) -> Controlled:
+    from parakeet_cli.cli.warm import Warm
+
+    return Warm(context.obj)
+
+
+add_control(dictate_app, _warm)

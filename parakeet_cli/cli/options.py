@@ -50,6 +50,16 @@ Threads = Annotated[
     int | None,
     typer.Option(help="Cores to use.", show_default="all", rich_help_panel=ENGINE_PANEL),
 ]
+MlPython = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="PATH",
+        help="The ML stack's interpreter, for nemo.",
+        show_default="the one that runs parakeet",
+        rich_help_panel=ENGINE_PANEL,
+    ),
+]
 Offline = Annotated[
     bool | None,
     typer.Option(

@@ -24,7 +24,7 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.known import EMBEDDED_SHA256
 from parakeet_cli.transcribe.lanes import Lanes
 from parakeet_cli.transcript import Word
-from tests.integration.transcribe.command import Argument, clip, files, start, transcribe
+from tests.integration.transcribe.command import clip, files, start, transcribe
 from tests.media_files import RECIPES, Floats, speech, write_media
 from tests.toy_parakeet import Head, tune, write_toy
 
@@ -164,8 +164,8 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> Contender:
 
 
 def words_of_file(contender: Contender, path: Path) -> list[dict[str, Any]]:
-    asked: tuple[Argument, ...] = (path, *contender.asked, "-f", "json", "-o", "-")
-    done = transcribe(path.parent, *asked, engine={}, limit=300)
+    asked = (*contender.asked, "-f", "json", "-o", "-")
+    done = transcribe(path.parent, path, *asked, engine={}, limit=300)
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["status"] == "ok"
