@@ -23,7 +23,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 MODULES = "nemo.collections.asr.modules."
 WIDTH = 64
 DURATIONS = [0, 1, 2, 3, 4]
-WORDS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima".split()
+WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india")
 
 
 def tokenizer(folder: Path) -> None:
@@ -120,7 +120,11 @@ def enliven(model: Any) -> None:
         for parameter in model.encoder.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(1.7)
-        head = model.joint.joint_net[-1] if hasattr(model, "joint") else model.decoder.decoder_layers[0]
+        head = (
+            model.joint.joint_net[-1]
+            if hasattr(model, "joint")
+            else model.decoder.decoder_layers[0]
+        )
         head.weight.mul_(6.0)
         blank = len(model.tokenizer.vocab)
         head.bias[blank] += 2.0
