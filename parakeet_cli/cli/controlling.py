@@ -47,6 +47,8 @@ def run_start(
         console.info(f"{'Ready' if options.idle else 'Listening'} (process {pid}).")
     else:
         console.info(f"{'Ready' if options.idle else 'Listening'}; it was already running.")
+        if len(_again(context)) > len(["dictate", "start"]) + options.idle:
+            console.note("It goes on with the options that it was started with.")
     return ExitCode.OK
 
 

@@ -142,8 +142,9 @@ def _fetch_blob(known: Known, commit: str, file: HubFile, watch: Watch) -> None:
     blob.parent.mkdir(parents=True, exist_ok=True)
     locks.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(locks / f"{file.etag}.lock"):
+        if blob.exists() and not _is_right(known, commit, file, blob):
+            blob.unlink()  # it was changed on the disk: fetched anew
         if blob.exists():
-            _check(known, commit, file, blob)
             watch.begin(file.name, file.size, file.size)
             return
         partial = blob.with_name(f"{file.etag}.incomplete")
@@ -191,16 +192,20 @@ def _expected_sha256(known: Known, commit: str, file: HubFile) -> str | None:
     return pinned or file.sha256
 
 
-def _check(known: Known, commit: str, file: HubFile, path: Path) -> None:
-    """Raise EngineUnavailable, and delete it, unless the file is what it should be."""
+def _is_right(known: Known, commit: str, file: HubFile, path: Path) -> bool:
     expected = _expected_sha256(known, commit, file)
     found = sha256_of(path) if expected else git_sum_of(path)
-    if _size(path) == file.size and found == (expected or file.blob):
+    return _size(path) == file.size and found == (expected or file.blob)
+
+
+def _check(known: Known, commit: str, file: HubFile, path: Path) -> None:
+    """Raise EngineUnavailable, and delete it, unless the file is what it should be."""
+    if _is_right(known, commit, file, path):
         return
     path.unlink()
     raise EngineUnavailable(
-        f"{file.name} of {known.repository} is not what it should be: its sum is "
-        f"{found[:16]}… and not {(expected or file.blob)[:16]}…. It was deleted.",
+        f"{file.name} of {known.repository} came with other bytes than it should have: its sum "
+        "is wrong. It was deleted, and nothing of it is in the cache.",
         hint=f"Once more: parakeet models pull {known.name}. If that ends here too, the hub "
         "or what lies between serves another file.",
     )
@@ -231,9 +236,9 @@ def _recorded(
     return {file.name: sums[file.name] or sha256_of(blobs / file.etag) for file in files}
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 sum of a file, in hexadecimal digits."""
-    return _digest(hashlib.sha256(), path)
+def sha256_of(path: Path, advance: Callable[[int], None] | None = None) -> str:
+    """The SHA-256 sum of a file, in hexadecimal digits; `advance` is told of each block."""
+    return _digest(hashlib.sha256(), path, advance)
 
 
 def git_sum_of(path: Path) -> str:
@@ -241,10 +246,12 @@ def git_sum_of(path: Path) -> str:
     return _digest(hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False), path)
 
 
-def _digest(digest: Any, path: Path) -> str:
+def _digest(digest: Any, path: Path, advance: Callable[[int], None] | None = None) -> str:
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)
+            if advance is not None:
+                advance(len(block))
     return str(digest.hexdigest())
 
 

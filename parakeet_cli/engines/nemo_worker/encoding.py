@@ -130,15 +130,18 @@ class Encoder:
         )
 
     def encode(
-        self, sounds: Sequence[NDArray[np.float32]], seams: Sequence[int] = ()
+        self,
+        sounds: Sequence[NDArray[np.float32]],
+        way: Way | None = None,
+        seams: Sequence[int] = (),
     ) -> tuple[Any, Any, Way]:
         """Encoder frames, shape (batch, frames, width), their counts, and the way taken.
 
-        `seams` are frames at which windows must meet, for tests; else they meet where it
-        is quiet.
+        Without `way`, the memory decides. `seams` are frames at which windows must meet, for
+        tests; else they meet where it is quiet.
         """
         seconds = max(map(len, sounds)) / SAMPLE_RATE
-        way: Way = "windows" if seams else self.way_for(seconds, len(sounds))
+        way = way or self.way_for(seconds, len(sounds))
         features, counts = self.features(sounds)
         if way == "windows":
             encoded, lengths = self._windows(features, counts, seams)

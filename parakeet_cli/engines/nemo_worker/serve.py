@@ -58,7 +58,7 @@ class Request:
 
     @property
     def alone(self) -> bool:
-        return bool(self.head.get("alone") or self.head.get("seams"))
+        return bool(self.head.get("alone") or self.head.get("way"))
 
 
 def _read(stream: BinaryIO, requests: SimpleQueue[Request]) -> None:
@@ -193,8 +193,10 @@ class Server:
                 self._hear(part)
 
     def _tokens(self, batch: list[Request]) -> list[dict[str, Any]]:
-        seams = batch[0].head.get("seams") or ()
-        encoded, lengths, way = self.encoder.encode([one.sound for one in batch], seams)
+        asked = batch[0].head
+        encoded, lengths, way = self.encoder.encode(
+            [one.sound for one in batch], asked.get("way"), asked.get("seams") or ()
+        )
         return [
             {
                 "pieces": tokens.pieces,

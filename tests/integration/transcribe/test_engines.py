@@ -164,8 +164,8 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> Contender:
 
 
 def words_of_file(contender: Contender, path: Path) -> list[dict[str, Any]]:
-    asked = (path, *contender.asked, "-f", "json", "-o", "-")
-    done = transcribe(path.parent, *asked, engine={}, limit=300)
+    asked = (*contender.asked, "-f", "json", "-o", "-")
+    done = transcribe(path.parent, path, *asked, engine={}, limit=300)
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["status"] == "ok"
