@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.blocks import SAMPLE_RATE
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.engines.base import EngineOptions, Heard, Listener, placed
 from parakeet_cli.engines.nemo_process import Worker, WorkerDiedError, default_python
@@ -101,9 +100,7 @@ class Nemo:
             worker.kill()
             raise
         self._frame_seconds = found["frame_seconds"]
-        self.info = EngineInfo(
-            "nemo", self._model.name, found["device"], f"NeMo {found['nemo']}"
-        )
+        self.info = EngineInfo("nemo", self._model.name, found["device"], f"NeMo {found['nemo']}")
         self._options.say(_loaded(found))
         return worker
 

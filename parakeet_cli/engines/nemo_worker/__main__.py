@@ -1,8 +1,8 @@
 """`PYTHON nemo_worker/`: the folder as a package of its own name, whatever is around it."""
 
 import importlib.util
-import os
 import sys
+from pathlib import Path
 
 NAME = "parakeet_nemo_worker"
 
@@ -13,10 +13,10 @@ def load_package() -> None:
     Python puts the folder itself on sys.path, where its modules would stand before those
     of the same name that NeMo imports.
     """
-    folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != folder]
+    folder = Path(__file__).absolute().parent
+    sys.path[:] = [path for path in sys.path if Path(path).absolute() != folder]
     spec = importlib.util.spec_from_file_location(
-        NAME, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+        NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     assert spec is not None
     assert spec.loader is not None

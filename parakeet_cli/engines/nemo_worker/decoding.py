@@ -9,8 +9,10 @@ item's in a batch on the CPU (2.4.0, `GreedyBatchedTDTLabelLoopingComputer.torch
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from .loading import UnusableError
@@ -79,6 +81,7 @@ class Transducer:
     def __init__(self, model: Any, pieces: list[str]) -> None:
         self._pieces = pieces
         self._computer = _computer(model)
+        self._blank = int(model.decoding.blank_id)
         self._device = next(model.joint.parameters()).device
 
     @property
@@ -93,20 +96,21 @@ class Transducer:
         return None
 
     def decode(self, encoded: Any, lengths: Any) -> list[Tokens]:
-        found, visited, _ = self._computer(x=encoded, out_len=lengths, prev_batched_state=None)
-        counts = found.current_lengths.tolist()
-        ids, at = found.transcript.tolist(), found.timestamps.tolist()
-        visits = visited.current_lengths.tolist()
-        frames, sure = visited.timestamps.tolist(), visited.frame_confidence.float().tolist()
-        return [
-            self._tokens(
-                ids[item][: counts[item]],
-                at[item][: counts[item]],
-                frames[item][: visits[item]],
-                sure[item][: visits[item]],
-            )
-            for item in range(encoded.shape[0])
-        ]
+        found, *visited, _ = self._computer(x=encoded, out_len=lengths, prev_batched_state=None)
+        if visited:  # 2.4: tokens in one place, every visit in another
+            frames, sure = _rows(visited[0], "timestamps"), _rows(visited[0], "frame_confidence")
+            ids, at = _rows(found, "transcript"), _rows(found, "timestamps")
+        else:  # 3.0: one list of visits, blanks among them
+            frames, sure = _rows(found, "timestamps"), _rows(found, "step_confidence")
+            labels = _rows(found, "transcript")
+            ids = [self._spoken(row) for row in labels]
+            at = [
+                [frame for frame, label in zip(*pair, strict=True) if label != self._blank]
+                for pair in zip(frames, labels, strict=True)
+            ]
+        items = zip(ids, at, frames, sure, strict=True)
+        # CUDA graphs work on batches of the largest size so far.
+        return [self._tokens(*item) for item in islice(items, encoded.shape[0])]
 
     def _tokens(
         self, ids: list[int], at: list[int], visited: list[int], sure: list[float]
@@ -118,15 +122,24 @@ class Transducer:
             [None if visit is None else _share(sure[visit]) for _, _, visit in found],
         )
 
+    def _spoken(self, labels: list[int]) -> list[int]:
+        return [label for label in labels if label != self._blank]
+
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
         import torch
 
         length = torch.tensor([encoded.shape[1]], device=encoded.device)
-        found, _, state = self._computer(x=encoded, out_len=length, prev_batched_state=state)
-        return found.transcript[0, : int(found.current_lengths[0])].tolist(), state
+        found, *_, state = self._computer(x=encoded, out_len=length, prev_batched_state=state)
+        return self._spoken(_rows(found, "transcript")[0]), state
 
     def text(self, ids: Sequence[int]) -> str:
         return joined(self._pieces[one] for one in ids)
+
+
+def _rows(found: Any, name: str) -> list[list[Any]]:
+    """Each item's part of one of NeMo's padded tensors."""
+    rows = getattr(found, name).tolist()
+    return [row[:length] for row, length in zip(rows, found.current_lengths.tolist(), strict=True)]
 
 
 def spans(at: Sequence[int], visited: Sequence[int]) -> list[tuple[int, int, int | None]]:
@@ -181,12 +194,15 @@ def _computer(model: Any) -> Any:
         "joint": model.joint,
         "blank_index": model.decoding.blank_id,
         "max_symbols_per_step": theirs.max_symbols or _MOST_SYMBOLS,
-        "preserve_frame_confidence": True,
         "confidence_method_cfg": OmegaConf.create({"name": "max_prob", "alpha": 1.0}),
         "allow_cuda_graphs": next(model.joint.parameters()).device.type == "cuda",
     }
     if durations:
         options["durations"] = durations
+    if "preserve_step_confidence" in inspect.signature(type(theirs)).parameters:  # 3.0
+        options |= {"preserve_step_confidence": True, "exclude_blank_from_confidence": False}
+    else:
+        options["preserve_frame_confidence"] = True
     return type(theirs)(**options)
 
 

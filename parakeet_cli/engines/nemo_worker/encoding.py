@@ -15,7 +15,7 @@ would carry from window to window, so that no seam loses or doubles anything of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ class Encoder:
             held = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(
                 self.device
             )
-            return min(self._limit, (free + held) * SHARE)
+            return min(self._limit, float(free + held) * SHARE)
         return min(self._limit, free_on_cpu() * SHARE)
 
     def way_for(self, seconds: float, count: int = 1) -> Way:
@@ -130,15 +130,18 @@ class Encoder:
         )
 
     def encode(
-        self, sounds: Sequence[NDArray[np.float32]], seams: Sequence[int] = ()
+        self,
+        sounds: Sequence[NDArray[np.float32]],
+        way: Way | None = None,
+        seams: Sequence[int] = (),
     ) -> tuple[Any, Any, Way]:
         """Encoder frames, shape (batch, frames, width), their counts, and the way taken.
 
-        `seams` are frames at which windows must meet, for tests; else they meet where it
-        is quiet.
+        Without `way`, the memory decides. `seams` are frames at which windows must meet, for
+        tests; else they meet where it is quiet.
         """
         seconds = max(map(len, sounds)) / SAMPLE_RATE
-        way: Way = "windows" if seams else self.way_for(seconds, len(sounds))
+        way = way or self.way_for(seconds, len(sounds))
         features, counts = self.features(sounds)
         if way == "windows":
             encoded, lengths = self._windows(features, counts, seams)
@@ -147,9 +150,7 @@ class Encoder:
         return (*self._run(features, counts), way)
 
     def _run(self, features: Any, counts: Any) -> tuple[Any, Any]:
-        encoded, lengths = self._model.encoder(
-            audio_signal=features.to(self._dtype), length=counts
-        )
+        encoded, lengths = self._model.encoder(audio_signal=features.to(self._dtype), length=counts)
         return encoded.transpose(1, 2), lengths
 
     def _attend(self, way: str) -> None:
@@ -180,28 +181,28 @@ class Encoder:
         lengths = torch.tensor([len(row) for row in rows], device=self.device)
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
 
-    def _parts(self, mels: Any, seams: Sequence[int]) -> Any:
+    def _parts(self, mels: Any, seams: Sequence[int]) -> Iterator[Any]:
         """The frames of each window's middle, in order."""
-        import torch
-
         each = self._subsampling
         total = mels.shape[-1]
         left, right = self._frames(_LEFT), self._frames(_RIGHT)
         waiting = list(seams)
         start = 0
-        while start * each < total:
+        while True:
             seam = waiting.pop(0) if waiting else self._seam(mels, start)
             begin = max(0, start - left)
-            last = seam is None or seam * each >= total
-            end = total if last else min(total, (seam + right) * each)
-            part = mels[..., begin * each : end]
-            count = torch.tensor([part.shape[-1]], device=self.device)
-            encoded, _ = self._run(part, count)
-            stop = None if last else seam - begin
-            yield encoded[:, start - begin : stop]
-            if last:
+            if seam is None or seam * each >= total:
+                yield self._frames_of(mels[..., begin * each :])[:, start - begin :]
                 return
+            part = mels[..., begin * each : (seam + right) * each]
+            yield self._frames_of(part)[:, start - begin : seam - begin]
             start = seam
+
+    def _frames_of(self, mels: Any) -> Any:
+        import torch
+
+        encoded, _ = self._run(mels, torch.tensor([mels.shape[-1]], device=self.device))
+        return encoded
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds / self.frame_seconds))

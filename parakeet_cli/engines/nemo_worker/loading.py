@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -45,7 +45,7 @@ def restore(wanted: Wanted) -> Any:
         raise
     except Exception as error:  # NeMo raises anything at all over a file that it can't read
         raise UnusableError(
-            f"{os.path.basename(wanted.path)} can't be loaded by NeMo: {_first_line(error)}"
+            f"{Path(wanted.path).name} can't be loaded by NeMo: {_first_line(error)}"
         ) from error
     model.eval()
     for part in ("encoder", "preprocessor"):

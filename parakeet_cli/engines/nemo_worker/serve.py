@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -57,7 +58,7 @@ class Request:
 
     @property
     def alone(self) -> bool:
-        return bool(self.head.get("alone") or self.head.get("seams"))
+        return bool(self.head.get("alone") or self.head.get("way"))
 
 
 def _read(stream: BinaryIO, requests: SimpleQueue[Request]) -> None:
@@ -115,6 +116,7 @@ class Server:
             wire.send(self.answers, {"id": number, "result": result})
 
     def _failed(self, number: int, error: Exception) -> None:
+        traceback.print_exception(error)  # to the tool, which shows it with --verbose
         wire.send(self.answers, {"id": number, "error": f"{type(error).__name__}: {error}"})
 
     def _do_load(self, request: Request) -> dict[str, Any]:
@@ -191,8 +193,10 @@ class Server:
                 self._hear(part)
 
     def _tokens(self, batch: list[Request]) -> list[dict[str, Any]]:
-        seams = batch[0].head.get("seams") or ()
-        encoded, lengths, way = self.encoder.encode([one.sound for one in batch], seams)
+        asked = batch[0].head
+        encoded, lengths, way = self.encoder.encode(
+            [one.sound for one in batch], asked.get("way"), asked.get("seams") or ()
+        )
         return [
             {
                 "pieces": tokens.pieces,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _LENGTHS = struct.Struct("<II")
 # More is no message but something else that was written to the pipe.
@@ -21,7 +21,7 @@ class BrokenMessageError(Exception):
     """What came over the pipe is no message."""
 
 
-def send(stream: BinaryIO, head: Mapping[str, Any], sound: bytes | memoryview = b"") -> None:
+def send(stream: IO[bytes], head: Mapping[str, Any], sound: bytes | memoryview = b"") -> None:
     """Write one message, whole."""
     text = json.dumps(head).encode()
     _write(stream, _LENGTHS.pack(len(text), memoryview(sound).nbytes) + text)
@@ -29,14 +29,14 @@ def send(stream: BinaryIO, head: Mapping[str, Any], sound: bytes | memoryview = 
         _write(stream, sound)
 
 
-def _write(stream: BinaryIO, data: bytes | memoryview) -> None:
+def _write(stream: IO[bytes], data: bytes | memoryview) -> None:
     # An unbuffered stream may take only a part, as a pipe does.
     view = memoryview(data).cast("B")
     while view:
         view = view[stream.write(view) :]
 
 
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytearray] | None:
+def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray] | None:
     """The next message; None where the other end is gone. Raises BrokenMessageError."""
     lengths = _read(stream, _LENGTHS.size)
     if lengths is None:
@@ -56,7 +56,7 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytearray] | None:
     return head, sound
 
 
-def _read(stream: BinaryIO, length: int) -> bytearray | None:
+def _read(stream: IO[bytes], length: int) -> bytearray | None:
     """That many bytes, or None where the stream ends before them."""
     data = bytearray(length)
     view = memoryview(data)

@@ -29,7 +29,7 @@ def melody(tmp_path: Path) -> Path:
 
 
 def hear(file: Path, model: Path, *more: str, **env: str) -> Done:
-    asked = ("--engine", "onnx", "--model", model, "--no-vad", *more)
+    asked: tuple[str | Path, ...] = ("--engine", "onnx", "--model", model, "--no-vad", *more)
     return transcribe(file.parent, file, *asked, engine={}, env=env, limit=120)
 
 

@@ -11,6 +11,8 @@ from parakeet_cli.errors import SinkError, SinkUnavailable
 
 PIECE = 100  # characters: wtype makes one keymap for all of a text
 _LIMIT = 30.0
+# It is a new keyboard each time: 50 ms until the window listens to it, then 2 ms a key.
+_WTYPE = ("wtype", "-s", "50", "-d", "2")
 
 
 class Wtype:
@@ -34,10 +36,10 @@ class Wtype:
             if start and self.focus() != window:
                 raise SinkError("The focus went to another window in mid-sentence.")
             piece = text[start : start + PIECE]
-            programs.run(("wtype", "-d", "2", "-"), given=piece.encode(), limit=_LIMIT)
+            programs.run((*_WTYPE, "-"), given=piece.encode(), limit=_LIMIT)
 
     def erase(self, count: int) -> None:
-        programs.run(("wtype", "-d", "2", *("-k", "BackSpace") * count), limit=_LIMIT)
+        programs.run((*_WTYPE, *("-k", "BackSpace") * count), limit=_LIMIT)
 
     def close(self) -> None:
         """wtype's keymap ends with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 
 from parakeet_cli.dictate.sinks import programs
 from parakeet_cli.dictate.sinks.typed.base import Focus
@@ -26,9 +27,11 @@ class Xdotool:
     def focus(self) -> Focus:
         try:
             window = programs.read(("xdotool", "getwindowfocus")).decode().strip()
-            name = programs.read(("xdotool", "getwindowclassname", window))
         except SinkError as error:
             raise SinkError(f"No window has the focus. {error}") from None
+        name = b""
+        with suppress(SinkError):  # older ones know no class names
+            name = programs.read(("xdotool", "getwindowclassname", window))
         return Focus(window, name.decode("utf-8", "replace").strip())
 
     def type(self, text: str) -> None:

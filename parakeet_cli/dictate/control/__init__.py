@@ -1,0 +1,1 @@
+"""One warm dictation behind a socket that only its owner can use."""

@@ -1,0 +1,79 @@
+"""What goes over the socket: a JSON object a line, one request and one answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from parakeet_cli.errors import ParakeetError
+
+LONGEST = 64 * 1024  # bytes of a line
+
+
+class Unreadable(ParakeetError):
+    """A line that is no message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request; `state` is the dictation's, after it."""
+
+    ok: bool
+    state: Mapping[str, object] = field(default_factory=dict)
+    error: str | None = None
+    hint: str | None = None
+
+    def encode(self) -> bytes:
+        return _line({"ok": self.ok, "state": self.state, "error": self.error, "hint": self.hint})
+
+    @classmethod
+    def decode(cls, line: bytes) -> Answer:
+        message = _object(line)
+        state, error, hint = (message.get(name) for name in ("state", "error", "hint"))
+        return cls(
+            message.get("ok") is True,
+            state if isinstance(state, dict) else {},
+            error if isinstance(error, str) else None,
+            hint if isinstance(hint, str) else None,
+        )
+
+
+def encode_request(verb: str) -> bytes:
+    return _line({"verb": verb})
+
+
+def decode_request(line: bytes) -> str:
+    """The verb; raises Unreadable."""
+    verb = _object(line).get("verb")
+    if not isinstance(verb, str):
+        raise Unreadable("A request names its verb.")
+    return verb
+
+
+def read_line(connection: socket.socket) -> bytes:
+    """One line, b"" where the other end says nothing; raises Unreadable, OSError."""
+    data = b""
+    while not data.endswith(b"\n"):
+        more = connection.recv(4096)
+        if not more:
+            break
+        data += more
+        if len(data) > LONGEST:
+            raise Unreadable("A request is one short line.")
+    return data
+
+
+def _line(message: Mapping[str, object]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+def _object(line: bytes) -> dict[str, object]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        raise Unreadable("What came over the socket is not JSON.") from None
+    if not isinstance(message, dict):
+        raise Unreadable("What came over the socket is not a JSON object.")
+    return message

@@ -1,0 +1,269 @@
+"""One warm process a user, whoever else asks, and however the last one ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.dictate.control.client import NotRunning, ask
+from parakeet_cli.dictate.control.messages import LONGEST
+from parakeet_cli.dictate.control.paths import find_paths, private_folder
+from parakeet_cli.errors import ParakeetError
+from tests.integration.dictate.controlled_process import paths_in
+from tests.integration.dictate.desktop import end, until
+
+ROOT = Path(__file__).parents[3]
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """A warm process in the test's folder; waits until it answers or has ended."""
+    started = []
+
+    def one(*arguments: str, wait: bool = True) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.integration.dictate.controlled_process"),
+                *(str(tmp_path), *arguments),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        if wait:
+            assert process.stdout is not None
+            process.stdout.readline()
+        return process
+
+    yield one
+    for process in started:
+        end(process)  # type: ignore[arg-type]
+
+
+def calls(folder: Path) -> list[str]:
+    file = folder / "calls"
+    return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+
+def said(folder: Path, line: bytes) -> dict[str, object]:
+    """What is answered to these very bytes."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(paths_in(folder).socket))
+        connection.sendall(line)
+        answer = json.loads(connection.makefile("rb").readline())
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_each_verb_does_what_it_says_and_answers_with_the_state(
+    tmp_path: Path, start: Start
+) -> None:
+    process = start()
+    paths = paths_in(tmp_path)
+    assert ask(paths, "status") == {
+        "running": True, "pid": process.pid, "listening": False, "loaded": True,
+    }  # fmt: skip
+    assert ask(paths, "toggle")["listening"] is True
+    assert ask(paths, "toggle")["listening"] is False
+    assert ask(paths, "start")["listening"] is True
+    assert ask(paths, "cancel")["listening"] is False
+    assert calls(tmp_path) == ["begin", "finish", "begin", "discard"]
+    ask(paths, "quit")
+    assert process.wait(60) == 0
+    assert calls(tmp_path)[-1] == "quit"
+    assert not paths.socket.exists()
+
+
+def test_a_second_start_says_that_one_is_running(tmp_path: Path, start: Start) -> None:
+    first = start()
+    second = start()
+    assert second.wait(60) == 1
+    assert second.stderr is not None
+    assert f"A dictation is already running (process {first.pid})." in second.stderr.read()
+    ask(paths_in(tmp_path), "start")
+    with pytest.raises(ParakeetError, match=f"already running .process {first.pid}."):
+        ask(paths_in(tmp_path), "start")
+    assert calls(tmp_path) == ["begin"]
+
+
+def test_of_several_that_start_at_once_one_runs(tmp_path: Path, start: Start) -> None:
+    processes = [start(wait=False) for _ in range(5)]
+    assert until(lambda: sum(process.poll() == 1 for process in processes) == 4)
+    (running,) = (process for process in processes if process.poll() is None)
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    assert ask(paths_in(tmp_path), "status")["pid"] == running.pid
+
+
+def test_after_kill_9_nobody_answers_and_the_next_one_starts(tmp_path: Path, start: Start) -> None:
+    paths = paths_in(tmp_path)
+    killed = start()
+    killed.kill()
+    killed.wait()
+    assert paths.socket.exists()  # it is stale
+    assert paths.lock.read_text() == f"{killed.pid}\n"
+    with pytest.raises(NotRunning):
+        ask(paths, "status")
+    following = start()
+    assert ask(paths, "status")["pid"] == following.pid
+
+
+def test_a_pid_that_is_somebody_else_s_by_now_is_not_taken_for_a_dictation(
+    tmp_path: Path, start: Start
+) -> None:
+    paths_in(tmp_path).lock.write_text(f"{os.getpid()}\n")
+    started = start()
+    assert ask(paths_in(tmp_path), "status")["pid"] == started.pid
+
+
+def test_a_process_that_was_stopped_still_holds_the_lock(tmp_path: Path, start: Start) -> None:
+    first = start()
+    first.send_signal(signal.SIGSTOP)
+    second = start()
+    assert second.wait(60) == 1
+    first.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_end_it_finishes_the_words_first(
+    tmp_path: Path, start: Start, number: signal.Signals
+) -> None:
+    process = start()
+    ask(paths_in(tmp_path), "start")
+    process.send_signal(number)
+    assert process.wait(60) == 0
+    assert calls(tmp_path) == ["begin", "finish", "quit"]
+
+
+def test_what_goes_wrong_is_told_to_who_asked(tmp_path: Path, start: Start) -> None:
+    start()
+    ask(paths_in(tmp_path), "start")
+    (tmp_path / "fails").touch()
+    with pytest.raises(ParakeetError, match="The engine fell over") as told:
+        ask(paths_in(tmp_path), "stop")
+    assert told.value.hint == "Pick it up."
+    (tmp_path / "fails").unlink()
+    assert ask(paths_in(tmp_path), "status")["listening"] is False
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"status\n",
+        b"[]\n",
+        b'{"verb": 1}\n',
+        b'{"verb": "sing"}\n',
+        b"\xff\xfe\n",
+        b'{"verb": "' + b"x" * LONGEST + b'"}\n',
+    ],
+    ids=["empty", "no json", "no object", "no verb", "no such verb", "no text", "endless"],
+)
+def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
+    tmp_path: Path, start: Start, line: bytes
+) -> None:
+    start()
+    answer = said(tmp_path, line)
+    assert (answer["ok"], bool(answer["error"])) == (False, True)
+    assert calls(tmp_path) == []
+    assert ask(paths_in(tmp_path), "status")["running"] is True
+
+
+def test_a_client_that_says_nothing_holds_nobody_up(tmp_path: Path, start: Start) -> None:
+    start()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(str(paths_in(tmp_path).socket))
+        assert ask(paths_in(tmp_path), "toggle")["listening"] is True
+
+
+def test_the_model_is_freed_after_the_time_without_listening(tmp_path: Path, start: Start) -> None:
+    start("0.2")
+    assert until(lambda: calls(tmp_path) == ["unload"])
+    assert ask(paths_in(tmp_path), "status")["loaded"] is False
+    assert ask(paths_in(tmp_path), "start")["loaded"] is True
+    ask(paths_in(tmp_path), "stop")
+    assert until(lambda: calls(tmp_path) == ["unload", "begin", "finish", "unload"])
+
+
+def asked_as_nobody(socket_path: Path) -> str:
+    """What another user gets for an answer."""
+    script = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        ' s.sendall(b\'{"verb": "start"}\\n\'); print(s.recv(4096).decode())'
+    )
+    # Debian's Python: the one that runs the tests may be in a home that nobody may enter.
+    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+    done = subprocess.run(
+        [
+            *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
+            *(python, "-I", "-c", script, str(socket_path)),
+        ],
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_another_user_is_refused(tmp_path: Path, start: Start) -> None:
+    start()
+    paths = paths_in(tmp_path)
+    assert paths.socket.stat().st_mode & 0o777 == 0o600
+    for folder in (tmp_path, *tmp_path.parents):  # as open as can be, but for the socket
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    assert "PermissionError" in asked_as_nobody(paths.socket)
+    paths.socket.chmod(0o666)  # and now that as well: the kernel says who it is
+    assert "This dictation is another user's." in asked_as_nobody(paths.socket)
+    assert calls(tmp_path) == []
+    assert ask(paths, "start")["listening"] is True
+
+
+def test_the_folders_are_the_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    before = os.umask(0)
+    try:
+        paths = find_paths()
+    finally:
+        os.umask(before)
+    assert paths.socket.parent == tmp_path / "run/parakeet"
+    for folder in (paths.socket.parent, paths.log.parent):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_others_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "link").symlink_to("theirs")
+    (tmp_path / "file").touch()
+    refused = ["link", "file"]
+    if os.getuid() == 0:
+        os.chown(tmp_path / "theirs", 65534, 65534)
+        refused.append("theirs")
+    for name in refused:
+        with pytest.raises(ParakeetError):
+            private_folder(tmp_path / name)
+
+
+def test_a_socket_with_too_long_a_name_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("long" * 30)))
+    with pytest.raises(ParakeetError, match="too long") as refused:
+        find_paths()
+    assert "XDG_RUNTIME_DIR" in str(refused.value.hint)
