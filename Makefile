@@ -45,6 +45,8 @@ snapshots:
 bench:
 	@$(bin)/python bench/startup.py $(BENCH_ARGS)
 	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
+	@if [ -n "$(BENCH_ONNX)" ]; then $(bin)/python bench/onnx.py $(BENCH_ONNX) $(BENCH_ARGS); \
+	else echo "bench/onnx.py left out: BENCH_ONNX names a folder with a Parakeet in ONNX"; fi
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
+from parakeet_cli.cli.dictate_control import add_control
+from parakeet_cli.dictate.sinks import SINKS, sink_names
+
+if TYPE_CHECKING:
+    from parakeet_cli.dictate.control.base import Controlled
 
 SOUND = "Sound"
 TEXT = "Text"
@@ -63,7 +68,8 @@ def dictate(
         typer.Option(
             "--sink",
             metavar="SINK",
-            help="stdout, type, clipboard, file:PATH or command:CMD; repeatable.",
+            help=f"{', '.join(sink_names())}; repeatable.",
+            autocompletion=lambda: [*SINKS],
             show_default="stdout",
             rich_help_panel=TEXT,
         ),
@@ -152,3 +158,12 @@ def history(
         clear_history()
         return
     show_history(count, as_json=json or context.obj.json)
+
+
+def _warm(context: typer.Context) -> Controlled:
+    from parakeet_cli.cli.warm import Warm
+
+    return Warm(context.obj)
+
+
+add_control(dictate_app, _warm)

@@ -76,13 +76,14 @@ def run(request: Request) -> int:
     for warning in request.settings.warnings:
         console.info(f"Warning: {warning}")
     options, specs = request.options, request.sink_specs
-    _refuse_contradictions(request)
+    refuse_contradictions(request)
     make_wording({}, (), digits=options.digits, language=options.language)  # or say why not
-    source = None if request.recover else _source(request)
+    source = None if request.recover else make_source(request)
     root = recordings_folder()
-    delivery = _delivery(specs)
-    hearing = Hearing(_engine(request.settings))
+    delivery = open_delivery(specs)
+    hearing = Hearing(chosen_engine(request.settings))
     hearing.start()
+    at_once = False
     history = History(history_path(), options.history_days)
     try:
         if source is None:
@@ -130,12 +131,17 @@ def run(request: Request) -> int:
             )
             return ExitCode.FAILED
         return ExitCode.OK
+    except KeyboardInterrupt:
+        at_once = True
+        raise
     finally:
         if delivery is not None:
             delivery.close()
+        if not at_once:
+            hearing.close()
 
 
-def _refuse_contradictions(request: Request) -> None:
+def refuse_contradictions(request: Request) -> None:
     if request.fast and not request.from_file:
         raise UsageError("--fast is for --from-file: a microphone takes its time.")
     if request.from_file and request.input_device:
@@ -144,7 +150,7 @@ def _refuse_contradictions(request: Request) -> None:
         raise UsageError("--recover hears what was recorded, and no other microphone.")
 
 
-def _source(request: Request) -> SoundSource:
+def make_source(request: Request) -> SoundSource:
     from parakeet_cli.dictate.sources import FileSource, MicrophoneSource
 
     if request.from_file:
@@ -152,7 +158,7 @@ def _source(request: Request) -> SoundSource:
     return MicrophoneSource(request.input_device)
 
 
-def _delivery(specs: tuple[str, ...]) -> Delivery | None:
+def open_delivery(specs: tuple[str, ...]) -> Delivery | None:
     from parakeet_cli.dictate.delivery import Delivery
     from parakeet_cli.dictate.sinks import make_sink
 
@@ -164,25 +170,14 @@ def _delivery(specs: tuple[str, ...]) -> Delivery | None:
     return delivery
 
 
-def _engine(settings: Settings) -> Engine:
-    from parakeet_cli.engines import choose, make_engine
-    from parakeet_cli.engines.base import EngineOptions
+def chosen_engine(settings: Settings) -> Engine:
+    from parakeet_cli.cli.engine import choose_engine, engine_options, say_which
+    from parakeet_cli.engines import make_engine
 
-    options = EngineOptions(
-        model=settings.model,
-        device=settings.device,
-        language=settings.language,
-        beam_size=settings.beam_size,
-        threads=settings.threads,
-        offline=settings.offline,
-        ml_python=settings.ml_python,
-        progress=console.shows_progress(),
-    )
-    choice = choose(settings.engine, settings.origins.get("engine", "default"))
+    choice = choose_engine(settings)
     # Two lanes: what is final never waits for what is only looked at.
-    engine = make_engine(choice.name, options, lanes=2)
-    info = engine.info
-    console.info(f"Engine: {info.name} {info.model} on {info.device} ({choice.reason}).")
+    engine = make_engine(choice.name, engine_options(settings), lanes=2)
+    say_which(choice, engine.info)
     return engine
 
 

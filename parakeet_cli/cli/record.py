@@ -17,18 +17,28 @@ class Manifest:
     A skipped file keeps the line that an earlier run wrote, and the text in it.
     """
 
-    def __init__(self, path: Path, spool: Spool) -> None:
+    def __init__(self, path: Path | None, spool: Spool) -> None:
         self._path = path
         self._spool = spool
-        self._earlier = earlier_lines(path)
+        self._earlier = earlier_lines(path) if path else {}
         self._places: dict[int, int] = {}
 
-    def add(self, item: Planned, result: FileResult) -> None:
-        known = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
-        self._places[item.number] = self._spool.add(known or manifest_line(result))
+    def add(self, item: Planned, result: FileResult, place: int | None = None) -> int:
+        """Keep its line, unless it is in the spool already; where it begins there."""
+        if place is None:
+            known = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
+            job = item.job
+            place = self._spool.add(
+                known or manifest_line(result, offset=job.offset, duration=job.duration)
+            )
+        if self._path is not None:
+            self._places[item.number] = place
+        return place
 
     def write(self) -> None:
-        """All that ended so far. Raises OutputError."""
+        """All that ended so far, where a manifest was asked for. Raises OutputError."""
+        if self._path is None:
+            return
         places = (self._places[number] for number in sorted(self._places))
         with atomic_writer(self._path) as stream:
             stream.writelines(self._spool.lines(places))

@@ -177,8 +177,17 @@ class Dictation:
 
     # What is told.
 
-    def tell(self, kind: Kind, text: str = "", *, at: float | None = None, **more: Any) -> None:
-        event = Event(kind, self.seconds if at is None else at, time.time(), text, more)
+    def tell(
+        self,
+        kind: Kind,
+        text: str = "",
+        *,
+        at: float | None = None,
+        wall: float | None = None,
+        **more: Any,
+    ) -> None:
+        t = self.seconds if at is None else at
+        event = Event(kind, t, wall or time.time(), text, more)
         with self._lock:
             self._view.event(event)
 
@@ -254,6 +263,7 @@ class Dictation:
             left = round((self._options.duration - self._at[0]) * SAMPLE_RATE)
             pcm = pcm[: max(0, left)]
         self._overflows += sound.lost
+        self._began = self._began or time.time() - len(pcm) / SAMPLE_RATE
         first = self._recording.append(pcm)
         self._inbox.put(_Heard(pcm, first))
         self._at = (self._at[0] + len(pcm) / SAMPLE_RATE, time.monotonic())
@@ -294,9 +304,8 @@ class Dictation:
 
     def _hear(self, ear: Ear, heard: _Heard) -> None:
         samples = to_float(heard.pcm)
-        if not self._began:
-            self._began = time.time() - len(samples) / SAMPLE_RATE
-            self.tell(Kind.READY, self._source.name, at=0.0)
+        if heard.first == 0:
+            self.tell(Kind.READY, self._source.name, at=0.0, wall=self._began)
         if self._recording.full is not None and not self._full:
             self._full = True
             self.tell(

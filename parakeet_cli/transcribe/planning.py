@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from parakeet_cli import console
 from parakeet_cli.audio.media import probe_duration
-from parakeet_cli.transcribe.inputs import is_regular
+from parakeet_cli.errors import ParakeetError, UsageError
+from parakeet_cli.transcribe.inputs import Job, is_regular
 from parakeet_cli.transcribe.outputs import Planned
 from parakeet_cli.transcribe.pipeline import Options, refusal
-from parakeet_cli.transcript import FileResult
+from parakeet_cli.transcribe.storage import Place, Url, fetched
+from parakeet_cli.transcript import FileResult, Status
 
 _PROBES_AT_MOST = 16  # processes that read headers: disks and network shares wait on each
 _PROBES_EACH = 50  # headers for which one more process is worth starting
@@ -38,6 +45,9 @@ def settle(planned: Iterable[Planned], options: Options) -> Batch:
     """
     todo, settled = [], []
     for item in planned:
+        if options.skip_existing and not options.accept_partial and was_partial(item):
+            console.info(f"{item.job.name}: its transcript is partial, so it is done again.")
+            item = replace(item, replaces=True)
         result = refusal(item, options)
         if result is not None:
             settled.append((item, result))
@@ -48,6 +58,26 @@ def settle(planned: Iterable[Planned], options: Options) -> Batch:
             missing = tuple(pair for pair in item.paths if pair[1] not in there)
         todo.append(replace(item, paths=missing, replaces=True))
     return Batch(tuple(todo), tuple(settled))
+
+
+def was_partial(item: Planned) -> bool:
+    """Whether an earlier run could hear the recording in part only, as its JSON says.
+
+    The other formats have no place for that; what is no transcript of ours says nothing.
+    """
+    for form, path in item.paths:
+        if form.name == "json":
+            with suppress(OSError, ValueError, ParakeetError):
+                found = json.loads(_content(path))
+                return isinstance(found, dict) and found.get("status") == Status.PARTIAL
+    return False
+
+
+def _content(where: Place) -> bytes:
+    if isinstance(where, Url):
+        with fetched(where) as copy:
+            return copy.read_bytes()
+    return where.read_bytes()
 
 
 def measured(
@@ -68,7 +98,7 @@ def _seconds(item: Planned) -> float | None:
     job = item.job
     if job.duration is not None:
         return job.duration
-    if item.seconds is not None or not is_regular(job.path):
+    if item.seconds is not None or isinstance(job.path, Url) or not is_regular(job.path):
         return item.seconds
     whole = probe_duration(job.path)
     return None if whole is None else max(0.0, whole - job.offset)
@@ -80,6 +110,35 @@ def longest_first(items: Iterable[Planned]) -> list[Planned]:
     Unknown lengths come first: any of them may be the longest.
     """
     return sorted(items, key=lambda item: (item.seconds is not None, -(item.seconds or 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `count` parts of the inputs, counted from 1, by the name of each alone."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parsed(cls, text: str) -> Shard:
+        """From `I/N`. Raises UsageError."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if match and 1 <= int(match[1]) <= int(match[2]):
+            return cls(int(match[1]), int(match[2]))
+        raise UsageError(
+            f"--shard {text}: it must be I/N, with I from 1 to N.",
+            hint="Three machines take --shard 1/3, --shard 2/3 and --shard 3/3.",
+        )
+
+    @property
+    def folder(self) -> str:
+        return f"shard-{self.number}-of-{self.count}"
+
+    def has(self, job: Job) -> bool:
+        """Whether it belongs here: the same everywhere, wherever the folder is mounted."""
+        name = f"{job.relative}#{job.offset:g}" if job.offset else job.relative
+        digest = hashlib.sha256(os.fsencode(name)).digest()
+        return int.from_bytes(digest[:8]) % self.count == self.number - 1
 
 
 def usable_cores() -> int:

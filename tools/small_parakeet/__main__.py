@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Order:
     clips: int
     ctc_epochs: int
     epochs: int
+    ctc_tail: int
+    begin: Path | None
     workers: int
     max_batches: int | None
     seed: int
@@ -57,6 +59,10 @@ class Order:
         kind = "tdt" if self.shape.with_durations else "rnnt"
         return self.work / f"{kind}-{self.mels}-{self.pieces}"
 
+    @property
+    def tail(self) -> Path:
+        return self.run.with_name(f"{self.run.name}-ctc")
+
 
 def learn(order: Order) -> None:
     """Makes the speech and trains on it, or goes on where an earlier run stopped."""
@@ -66,7 +72,6 @@ def learn(order: Order) -> None:
         speech.training(order.seed, order.clips), order.mels, order.work / f"training-{order.mels}"
     )
     network.make_tokenizer(spoken.texts, order.pieces, order.tokenizer)
-    order.run.mkdir(parents=True, exist_ok=True)
     schedule = training.Schedule(
         ctc_epochs=order.ctc_epochs,
         transducer_epochs=order.epochs,
@@ -74,15 +79,21 @@ def learn(order: Order) -> None:
         seed=order.seed,
         max_batches=order.max_batches,
     )
-    training.train(spoken, order.shape, order.tokenizer, order.run, schedule)
+    training.train(spoken, order.shape, order.tokenizer, order.run, schedule, begin=order.begin)
+    if "ctc" in order.heads and order.ctc_tail:
+        tail = replace(
+            schedule, ctc_epochs=order.ctc_tail, transducer_epochs=0, rate=schedule.rate / 2
+        )
+        training.train(spoken, order.shape, order.tokenizer, order.tail, tail, begin=order.run)
 
 
 def write(order: Order) -> None:
     """The models of the heads that were asked for."""
     from tools.small_parakeet import export, network, training
 
-    trained = training.trained(order.shape, order.tokenizer, order.run)
     for head in order.heads:
+        folder = order.tail if head == "ctc" and order.ctc_tail else order.run
+        trained = training.trained(order.shape, order.tokenizer, folder)
         model = network.with_head(trained, head, order.shape, order.tokenizer)
         export.save_nemo(model, order.out / f"small-parakeet-{head}.nemo")
         if head in export.MODEL_TYPES:
@@ -145,8 +156,8 @@ def what_was_learnt(order: Order) -> dict[str, Any]:
     spoken = corpus.build(
         speech.training(order.seed, order.clips), order.mels, order.work / f"training-{order.mels}"
     )
-    lines = (order.run / "progress.jsonl").read_text().splitlines()
-    progress = [json.loads(line) for line in lines]
+    progress = told(order.run)
+    tail = told(order.tail) if "ctc" in order.heads and order.ctc_tail else []
     model = network.make(order.shape, order.tokenizer)
     return {
         "seed": order.seed,
@@ -157,10 +168,16 @@ def what_was_learnt(order: Order) -> dict[str, Any]:
             "voices": len(speech.voices(order.seed)[0]),
             "ctc_epochs": min(order.ctc_epochs, len(progress)),
             "transducer_epochs": max(len(progress) - order.ctc_epochs, 0),
-            "minutes": round(sum(line["seconds"] for line in progress) / 60, 1),
+            "ctc_tail_epochs": len(tail),
+            "minutes": round(sum(line["seconds"] for line in progress + tail) / 60, 1),
             "loss": round(progress[-1]["loss"], 4),
         },
     }
+
+
+def told(run: Path) -> list[dict[str, Any]]:
+    """A line an epoch: which, the loss, the seconds it took."""
+    return [json.loads(line) for line in (run / "progress.jsonl").read_text().splitlines()]
 
 
 STEPS = {"train": learn, "export": write, "held-out": keep, "measure": measure}
@@ -182,7 +199,15 @@ def parse(arguments: list[str] | None = None) -> Order:
     parser.add_argument("--pieces", type=int, default=64, help="of the BPE vocabulary")
     parser.add_argument("--clips", type=int, default=4000, help="to train on, 4 s each")
     parser.add_argument("--ctc-epochs", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=16, help="of the transducer, after CTC's")
+    parser.add_argument("--epochs", type=int, default=13, help="of the transducer, after CTC's")
+    parser.add_argument(
+        "--ctc-tail", type=int, default=4,
+        help="epochs of CTC alone after all of these, for the model with the CTC head",
+    )  # fmt: skip
+    parser.add_argument(
+        "--begin", type=Path, metavar="RUN",
+        help="a folder in WORK, whose weights to begin with; another head, mels, pieces are fine",
+    )  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--max-batches", type=int, help="an epoch's, for a short try")
     parser.add_argument("--seed", type=int, default=1)

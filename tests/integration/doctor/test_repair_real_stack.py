@@ -20,8 +20,7 @@ from tests.integration.doctor.repairing import Surgery
 from tests.integration.doctor.test_repair import recover, start
 from tests.stacks import pip
 
-# Never run as a whole yet: `make soak` has it until it was.
-pytestmark = [pytest.mark.slow, pytest.mark.soak]
+pytestmark = pytest.mark.slow
 
 FIVE = ["numpy>=2.4,<2.5", "fsspec>=2026", "lightning>=2.6", "pyarrow>=26", "setuptools>=84"]
 NAMES = {"numpy", "fsspec", "lightning", "pyarrow", "setuptools"}
@@ -64,6 +63,7 @@ def test_five_upgrades_at_once_are_repaired_and_no_other_pin_moves(
     imports(surgery)
 
 
+@pytest.mark.soak
 def test_to_the_second_stack_and_back_both_ends_are_healthy(on: Callable[[str], Patient]) -> None:
     surgery = surgery_of(on("verified"))
     done = surgery.run("--fix", "--yes", "--stack", "3.0", *DEFAULT)

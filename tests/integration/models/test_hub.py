@@ -14,6 +14,8 @@ import pytest
 from tests.hub import Hub
 from tests.integration.transcribe.command import COMMAND, environment
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "nvidia/parakeet-tdt-1.1b"
 FILE = "parakeet-tdt-1.1b.nemo"
 # More than the client asks for at once (10 MB), so that a part of it can be kept.

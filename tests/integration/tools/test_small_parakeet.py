@@ -82,7 +82,7 @@ class Made:
         done = in_stack(
             self.python, "-m", "tools.small_parakeet", str(self.out), "--work", str(self.work),
             "--clips", "16", "--ctc-epochs", "1", "--max-batches", "1", "--workers", "1",
-            "--held-out", "3", "--kept", "2", *options,
+            "--ctc-tail", "1", "--held-out", "3", "--kept", "2", *options,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
 
@@ -126,6 +126,7 @@ def test_both_models_are_loaded_again_by_nemo_and_measured(made: Made) -> None:
     assert report["held_out"]["clips"] == 3
     assert report["training"]["ctc_epochs"] == 1
     assert report["training"]["transducer_epochs"] == 1
+    assert report["training"]["ctc_tail_epochs"] == 1
     for head in ("tdt", "ctc"):
         size = (made.out / f"small-parakeet-{head}.nemo").stat().st_size
         assert report["bytes"][f"small-parakeet-{head}.nemo"] == size > 1_000_000
@@ -170,5 +171,5 @@ def test_the_kept_clips_are_heard_by_our_decoder_and_their_words_are_known(made:
 
 def test_a_later_run_goes_on_from_the_last_epoch(made: Made) -> None:
     made.run("--epochs", "2", "--step", "train")
-    lines = next(made.work.glob("*/progress.jsonl")).read_text().splitlines()
+    lines = (made.work / "tdt-80-64" / "progress.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
