@@ -49,6 +49,9 @@ bench:
 	else echo "bench/onnx.py left out: BENCH_ONNX names a folder with a Parakeet in ONNX"; fi
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
+	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/nemo.py $(BENCH_STACK) \
+	tests/fixtures/models/small-parakeet-tdt.nemo; \
+	else echo "bench/nemo.py left out: BENCH_STACK names the python of an ML stack"; fi
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)
