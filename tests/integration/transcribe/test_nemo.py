@@ -430,9 +430,7 @@ def test_a_gpu_that_torch_does_not_see_is_refused(python: str, tmp_path: Path) -
     assert "parakeet doctor" in done.err
 
 
-def test_the_tool_works_inside_the_stack_s_own_environment(
-    stacks: Stacks, tmp_path: Path
-) -> None:
+def test_the_tool_works_inside_the_stack_s_own_environment(stacks: Stacks, tmp_path: Path) -> None:
     home = stacks("verified").linked(tmp_path / "env")
     pip(home.python, "install", "-q", str(Path(__file__).parents[3]))
     write(tmp_path / "a.wav", clips()[0].sound())
