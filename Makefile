@@ -50,6 +50,9 @@ bench:
 	@$(bin)/python bench/dictate.py $(BENCH_ARGS)
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
+	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/nemo.py $(BENCH_STACK) \
+	tests/fixtures/models/small-parakeet-tdt.nemo; \
+	else echo "bench/nemo.py left out: BENCH_STACK names the python of an ML stack"; fi
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)

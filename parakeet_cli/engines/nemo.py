@@ -116,9 +116,7 @@ class Nemo:
         while True:
             worker = self._living()
             try:
-                found = worker.ask(
-                    "hear", chunk.samples, alone=strikes > 0, way=self._tuning.way
-                )
+                found = worker.ask("hear", chunk.samples, alone=strikes > 0, way=self._tuning.way)
             except WorkerDiedError as death:
                 # Those that only waited in line when it died go to the next one as they are.
                 strikes += death.begun

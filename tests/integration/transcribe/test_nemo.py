@@ -210,7 +210,7 @@ def test_two_utterances_at_once_are_two(engine: Nemo) -> None:
     assert shown[1].split() == texts(heard(engine, second))
 
 
-def test_too_little_memory_makes_batches_smaller_and_not_errors(python: str) -> None:
+def test_too_little_memory_makes_less_at_once_and_not_errors(python: str) -> None:
     notes: list[str] = []
     engine = made(python, say=notes.append)
     try:
@@ -430,10 +430,8 @@ def test_a_gpu_that_torch_does_not_see_is_refused(python: str, tmp_path: Path) -
     assert "parakeet doctor" in done.err
 
 
-def test_the_tool_works_inside_the_stack_s_own_environment(
-    stacks: Stacks, linked: Any, tmp_path: Path
-) -> None:
-    home = linked(stacks("verified"))
+def test_the_tool_works_inside_the_stack_s_own_environment(stacks: Stacks, tmp_path: Path) -> None:
+    home = stacks("verified").linked(tmp_path / "env")
     pip(home.python, "install", "-q", str(Path(__file__).parents[3]))
     write(tmp_path / "a.wav", clips()[0].sound())
     done = subprocess.run(
