@@ -83,7 +83,20 @@ def place(text: str) -> Place:
 
 def key(where: Place) -> str:
     """The one name it has, from wherever it is looked at."""
-    return where.text if isinstance(where, Url) else os.path.abspath(where)
+    if isinstance(where, Url):
+        return where.text
+    text = str(where)  # a Path has no `//` and no `/./` in it
+    if ".." in text:
+        return os.path.abspath(text)
+    if text.startswith("/"):
+        return text
+    return f"{_here()}/{text}" if text != "." else _here()
+
+
+@lru_cache(maxsize=1)
+def _here() -> str:
+    """The working directory, which stays the same while a command runs."""
+    return str(Path.cwd()).rstrip("/")
 
 
 def parent_name(where: Place) -> str:
@@ -113,6 +126,7 @@ def exists(where: Place) -> bool:
 def look_again() -> None:
     """Forget what was listed: a new run sees what is there now."""
     _listed.cache_clear()
+    _here.cache_clear()
 
 
 def objects(url: str) -> list[Url]:
