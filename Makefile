@@ -2,6 +2,7 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+BATCH_ARGS ?=
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
@@ -45,6 +46,7 @@ snapshots:
 bench:
 	@$(bin)/python bench/startup.py $(BENCH_ARGS)
 	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
+	@$(bin)/python bench/batches.py $(BATCH_ARGS)
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
 

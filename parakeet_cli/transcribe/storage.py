@@ -90,13 +90,8 @@ def key(where: Place) -> str:
         return os.path.abspath(text)
     if text.startswith("/"):
         return text
-    return f"{_here()}/{text}" if text != "." else _here()
-
-
-@lru_cache(maxsize=1)
-def _here() -> str:
-    """The working directory, which stays the same while a command runs."""
-    return str(Path.cwd()).rstrip("/")
+    here = os.getcwd().rstrip("/")  # noqa: PTH109  # asked a hundred thousand times
+    return f"{here}/{text}" if text != "." else here
 
 
 def parent_name(where: Place) -> str:
@@ -126,7 +121,6 @@ def exists(where: Place) -> bool:
 def look_again() -> None:
     """Forget what was listed: a new run sees what is there now."""
     _listed.cache_clear()
-    _here.cache_clear()
 
 
 def objects(url: str) -> list[Url]:
