@@ -23,6 +23,7 @@ _MOST_PROBLEMS = 20
 # `${a.b}` and `${..a}` only repeat what stands elsewhere; a resolver computes something new.
 # `\${` is how OmegaConf writes the two characters themselves; `\\${` is not.
 _PLAIN = re.compile(r"\$\{\s*\.*[\w\-]+(?:[.\[\]\w\-])*\s*\}|(?<!\\)\\\$\{")
+_NOTHING = frozenset(["", "null", "~", "false"])
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
 )
@@ -146,8 +147,10 @@ class _Walk:
     def _check_collection(self) -> None:
         top = self._stack[-1]
         key = _plain(top.key or "")
-        if top.mapping and (key in TARGET_KEYS):
+        if top.mapping and key in TARGET_KEYS:
             self.say(self._path(), "names something to call that is not one name")
+        elif top.mapping and key in REFUSED_KEYS:
+            self.say(self._path(), "would load other code or another file")
 
     def _end(self) -> None:
         done = self._stack.pop()
@@ -186,9 +189,7 @@ class _Walk:
         if text == "<<":
             return  # what is merged was checked where it is anchored
         plain = _plain(text)
-        if plain in REFUSED_KEYS:
-            self.say(self._path(), f"'{text[:60]}' would load other code or another file")
-        elif plain in TARGET_KEYS and text not in TARGET_KEYS:
+        if plain in TARGET_KEYS and text not in TARGET_KEYS:
             self.say(self._path(), f"'{text[:60]}' is '{plain}' in disguise")
         elif "${" in text:
             self.say(self._path(), "has a key that is computed")
@@ -196,9 +197,13 @@ class _Walk:
     def _value(self, text: str) -> None:
         path = self._path()
         top = self._stack[-1] if self._stack else None
-        if top is not None and top.mapping and _plain(top.key or "") in TARGET_KEYS:
+        key = _plain(top.key or "") if top is not None and top.mapping else ""
+        if key in TARGET_KEYS:
             if text not in TARGETS:
                 self.say(path, f"names {text[:100]!r}, which is no part of a Parakeet")
+        elif key in REFUSED_KEYS:
+            if text.casefold() not in _NOTHING:
+                self.say(path, f"would load other code or another file: {text[:80]!r}")
         elif "${" in text and "${" in _PLAIN.sub("", text):
             self.say(path, f"is computed by {text[:80]!r} when the model is loaded")
 

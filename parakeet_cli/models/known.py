@@ -213,7 +213,7 @@ HUB_NAMES = {
 
 
 def _whisper(name: str, repository: str) -> Known:
-    english = name.endswith(".en")
+    english = name.endswith(".en") or name.startswith("distil-")
     return Known(
         name=name,
         kind=WHISPER,
@@ -221,7 +221,7 @@ def _whisper(name: str, repository: str) -> Known:
         files=WHISPER_FILES,
         optional=_WHISPER_OPTIONAL,
         licence="MIT",
-        languages=ENGLISH if english else None,
+        languages=ENGLISH if english else "multilingual",
     )
 
 

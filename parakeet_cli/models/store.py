@@ -17,8 +17,9 @@ from parakeet_cli.models.cache import (
     revisions,
     size_of,
 )
-from parakeet_cli.models.known import KNOWN, by_repository, look_up
-from parakeet_cli.models.values import KINDS, NEMO, ONNX, Found, Known
+from parakeet_cli.models.known import EMBEDDED_NAME, KNOWN, by_repository, look_up
+from parakeet_cli.models.sums import git_sum_of, sha256_of
+from parakeet_cli.models.values import KINDS, NEMO, ONNX, WHISPER, Found, Known
 
 _SHA256_DIGITS = 64
 _SHA1_DIGITS = 40
@@ -50,6 +51,11 @@ class Verdict:
 
 def model_of(name: str, kind: str | None) -> Known:
     """The model that a name means; a hub id of no kind we know is one for NeMo."""
+    if name == EMBEDDED_NAME and kind in (None, WHISPER):
+        raise EngineUnavailable(
+            f"{EMBEDDED_NAME} is embedded: it comes with the program.",
+            hint="It is checked each time it is loaded; others: parakeet models list",
+        )
     known = look_up(name, kind)
     if known is not None:
         return known
@@ -108,13 +114,13 @@ def _verdict(
     advance = watch.advance if watch is not None else None
     blob = path.resolve().name  # the client names a blob by its sum
     if pinned or recorded:
-        same = hub.sha256_of(path, advance) == (pinned or recorded)
+        same = sha256_of(path, advance) == (pinned or recorded)
         against = "the sum in this program" if pinned else "what was recorded when it was pulled"
     elif len(blob) == _SHA256_DIGITS:
-        same = hub.sha256_of(path, advance) == blob
+        same = sha256_of(path, advance) == blob
         against = "the sum that another tool's download was named by"
     elif len(blob) == _SHA1_DIGITS:
-        same = hub.git_sum_of(path) == blob
+        same = git_sum_of(path) == blob
         against = "the sum that another tool's download was named by"
     else:
         return Verdict(path.name, Verdict.Status.UNKNOWN, "nothing was recorded")

@@ -32,10 +32,9 @@ _LEAST_MIDDLE = 2.0  # seconds: below that, what is out of memory is something e
 class Encoder:
     """A model's preprocessor and encoder."""
 
-    def __init__(self, model: Any, say: Callable[[str], None], way: str | None = None) -> None:
+    def __init__(self, model: Any, say: Callable[[str], None]) -> None:
         self._model = model
         self._say = say
-        self._forced = way
         encoder = model.encoder
         first = next(encoder.parameters())
         self.device, self._dtype = first.device, first.dtype
@@ -90,17 +89,15 @@ class Encoder:
     def way_for(self, seconds: float, count: int = 1) -> Way:
         """The best way that fits the free memory."""
         known = self.ways()
-        if self._forced in known:
-            return next(way for way in known if way == self._forced)
         free = self.free()
         for way in known:
             if self._shape.peak(way, seconds, count) <= free:
                 return way
         return known[-1]
 
-    def budget(self, seconds: float) -> float:
+    def budget(self, seconds: float, way: Way | None = None) -> float:
         """Seconds of chunks of that length that one batch may hold."""
-        way = self.way_for(seconds)
+        way = way or self.way_for(seconds)
         if way == "windows":
             return seconds
         return seconds * max(1, int(self.free() / self._shape.peak(way, seconds)))
@@ -137,11 +134,12 @@ class Encoder:
     ) -> tuple[Any, Any, Way]:
         """Encoder frames, shape (batch, frames, width), their counts, and the way taken.
 
-        Without `way`, the memory decides. `seams` are frames at which windows must meet, for
-        tests; else they meet where it is quiet.
+        Without a `way` that the encoder knows, the memory decides. `seams` are frames at
+        which windows must meet, for tests; else they meet where it is quiet.
         """
         seconds = max(map(len, sounds)) / SAMPLE_RATE
-        way = way or self.way_for(seconds, len(sounds))
+        if way not in self.ways():
+            way = self.way_for(seconds, len(sounds))
         features, counts = self.features(sounds)
         if way == "windows":
             encoded, lengths = self._windows(features, counts, seams)

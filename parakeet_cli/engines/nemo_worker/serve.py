@@ -58,7 +58,7 @@ class Request:
 
     @property
     def alone(self) -> bool:
-        return bool(self.head.get("alone") or self.head.get("way"))
+        return bool(self.head.get("alone") or self.head.get("seams"))
 
 
 def _read(stream: BinaryIO, requests: SimpleQueue[Request]) -> None:
@@ -80,10 +80,17 @@ class Server:
     requests: SimpleQueue[Request]
     waiting: list[Request] = field(default_factory=list)
     utterances: dict[int, Any] = field(default_factory=dict)
+    broken: Exception | None = None  # what importing NeMo ended in
     encoder: Any = None
     decoder: Any = None
 
     def run(self) -> None:
+        # Ten seconds, in which the tool finds the model, looks at it and decodes.
+        try:
+            import nemo.collections.asr.models  # noqa: F401
+        except Exception as error:  # a broken stack raises anything: AttributeError, ValueError
+            traceback.print_exception(error)
+            self.broken = error
         while True:
             for request in self._arrived():
                 if request.head["op"] == "hear":
@@ -120,22 +127,21 @@ class Server:
         wire.send(self.answers, {"id": number, "error": f"{type(error).__name__}: {error}"})
 
     def _do_load(self, request: Request) -> dict[str, Any]:
-        try:
-            import torch
-            from nemo import __version__ as nemo_version
-
-            from .decoding import make_decoder
-            from .encoding import Encoder
-
-            wanted = Wanted(**request.head["wanted"])
-            model = restore(wanted)
-        except ImportError as error:
+        if self.broken is not None:
             raise UnusableError(
-                f"The ML stack in {sys.prefix} can't be imported: {error}",
+                f"The ML stack in {sys.prefix} can't be imported: {self.broken}",
                 f"parakeet doctor --python {sys.executable}",
-            ) from error
+            ) from self.broken
+        import torch
+        from nemo import __version__ as nemo_version
+
+        from .decoding import make_decoder
+        from .encoding import Encoder
+
+        wanted = Wanted(**request.head["wanted"])
+        model = restore(wanted)
         self.decoder = make_decoder(model)
-        self.encoder = Encoder(model, self._say, wanted.way)
+        self.encoder = Encoder(model, self._say)
         if self.decoder.graphs:
             self._say(f"CUDA graphs are not used: {self.decoder.graphs}.")
         device = self.encoder.device
@@ -152,7 +158,7 @@ class Server:
 
     def _hear_some(self) -> None:
         oldest = self.waiting[0]
-        budget = self.encoder.budget(max(oldest.seconds, 1.0))
+        budget = self.encoder.budget(max(oldest.seconds, 1.0), oldest.head.get("way"))
         batch = next_batch(self.waiting, budget, _MOST_AT_ONCE)
         taken = {id(one) for one in batch}
         self.waiting = [one for one in self.waiting if id(one) not in taken]

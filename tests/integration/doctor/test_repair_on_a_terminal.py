@@ -170,9 +170,9 @@ def served(surgery: Surgery) -> Iterator[Surgery]:
 def test_a_download_has_a_bar_that_fits_and_goes(served: Surgery, columns: int) -> None:
     terminal = asked(served, columns, "--torch-index", "default")
     terminal.press("y\n")
-    terminal.wait_for("3 of 6 MB")
+    terminal.wait_for(" of 6 MB")
     bar = terminal.lines()[-1]
-    assert re.match(r"#+\.+ 3 of 6 MB", bar), bar
+    assert re.match(r"#*\.+ \d of 6 MB", bar), bar
     assert len(bar) < columns
     assert ("numpy-1.26.4" in bar) is (columns == 80)
     Slowly.held.set()
@@ -184,7 +184,7 @@ def test_ctrl_c_while_fetching_touches_nothing(served: Surgery) -> None:
     before = served.tree()
     terminal = asked(served, 80, "--torch-index", "default")
     terminal.press("y\n")
-    terminal.wait_for("3 of 6 MB")
+    terminal.wait_for(" of 6 MB")
     terminal.press(CTRL_C)
     assert terminal.end() == 6, terminal.written
     assert terminal.lines()[-2:] == ["Error: Interrupted (SIGINT). Nothing was touched.", ""]

@@ -23,20 +23,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 MODULES = "nemo.collections.asr.modules."
 WIDTH = 64
 DURATIONS = [0, 1, 2, 3, 4]
-WORDS = [
-    "alpha",
-    "bravo",
-    "charlie",
-    "delta",
-    "echo",
-    "foxtrot",
-    "golf",
-    "hotel",
-    "india",
-    "juliet",
-    "kilo",
-    "lima",
-]
+WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india")
 
 
 def tokenizer(folder: Path) -> None:

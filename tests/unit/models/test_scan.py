@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import pickle
 import tarfile
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable, ExitCode
-from parakeet_cli.models import refuse_hostile, scan
+from parakeet_cli.models import NEMO, Known, refuse_hostile, scan
 from tests.model_files import CONFIG, checkpoint, member, nemo, running, state_dict
 
 
@@ -231,9 +233,30 @@ def test_a_value_that_is_computed_is_refused(target: Path, value: str) -> None:
     assert "computed" in said
 
 
-@pytest.mark.parametrize("key", ["trust_remote_code", "init_from_ptl_ckpt", "custom_tokenizer"])
+@pytest.mark.parametrize(
+    "key", ["trust_remote_code", "init_from_ptl_ckpt", "custom_tokenizer", "ngram_lm_model"]
+)
 def test_a_key_that_loads_something_else_is_refused(target: Path, key: str) -> None:
-    assert "would load" in found(nemo(target, config=CONFIG + f"extra: {{{key}: x}}\n"))
+    for value in ("x", "/tmp/other.nemo", "[x]", "{a: b}", "&n [z]", "${sample_rate}", "true"):
+        said = found(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
+        assert "would load" in said, value
+    for value in ("null", "~", "", "false"):
+        assert not found(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
+
+
+def test_a_pinned_model_is_taken_for_its_sum_whatever_the_scan_says(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published models can't be had where this was written: no rule may keep them out."""
+    nemo(target, config=CONFIG + "extra: {_target_: some.new.Thing}\n")
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    pinned = Known("v9", NEMO, "a/b", (target.name,), sha256={target.name: digest})
+    monkeypatch.setattr(import_module("parakeet_cli.models.scan"), "KNOWN", (pinned,))
+    refuse_hostile(target)
+    with target.open("ab") as stream:
+        stream.write(b"\0")
+    with pytest.raises(EngineUnavailable, match=r"some\.new\.Thing"):
+        refuse_hostile(target)
 
 
 def test_yaml_that_two_readers_could_take_differently_is_refused(target: Path) -> None:
@@ -344,40 +367,3 @@ def test_what_is_no_model_at_all_is_said_in_words(tmp_path: Path) -> None:
         scan(tmp_path / "missing.nemo")
     (tmp_path / "weights.safetensors").write_bytes(b"\0")
     assert scan(tmp_path / "weights.safetensors") == ()
-
-
-# ONNX: field 7 of a model is its graph, 5 of that an initializer, 13 of that external data.
-
-
-def field(number: int, content: bytes) -> bytes:
-    length = len(content)
-    size = bytes([length & 0x7F | 0x80, length >> 7]) if length > 0x7F else bytes([length])
-    tag = number << 3 | 2
-    key = bytes([tag & 0x7F | 0x80, tag >> 7]) if tag > 0x7F else bytes([tag])
-    return key + size + content
-
-
-def onnx(location: str) -> bytes:
-    entry = field(1, b"location") + field(2, location.encode())
-    return b"\x08\x08" + field(7, field(5, field(9, b"\0" * 200) + field(13, entry)))
-
-
-def test_weights_beside_a_graph_are_its_own_and_none_elsewhere(tmp_path: Path) -> None:
-    model = tmp_path / "encoder-model.onnx"
-    model.write_bytes(onnx("encoder-model.onnx.data"))
-    (tmp_path / "vocab.txt").write_text("<blk> 0\n")
-    assert scan(tmp_path) == ()
-    for location in ("../weights", "/etc/passwd", "..", "", "a/b", "..\\x"):
-        model.write_bytes(onnx(location))
-        assert "outside of its folder" in found(tmp_path)
-    model.write_bytes(b"no protobuf")
-    assert "no ONNX model" in found(tmp_path)
-    model.write_bytes(b"")
-    assert "empty" in found(model)
-
-
-@pytest.mark.parametrize("name", ["hook.py", "custom_ops.so", "weights.pkl", "weights.pt"])
-def test_code_beside_a_graph_is_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / "model.onnx").write_bytes(onnx("model.onnx.data"))
-    (tmp_path / name).touch()
-    assert "could be code" in found(tmp_path)
