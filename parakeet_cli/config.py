@@ -129,6 +129,7 @@ _NAMES: dict[type, str] = {
     dict: "an object, {...}",
     list: "a list, [...]",
 }
+_OPTIONS = {"ml_python": "--python"}  # those that are not called as the key is
 _FILE_ONLY: dict[str, type] = {"version": int, "use_mock_stt": bool}
 
 
@@ -173,7 +174,7 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
         take("engine", "mock", f"{MOCK_VARIABLE}=true")
     for name in SETTINGS:
         if options.get(name) is not None:
-            take(name, options[name], "--" + name.replace("_", "-"))
+            take(name, options[name], _OPTIONS.get(name, "--" + name.replace("_", "-")))
     return Settings(**values, origins=origins, warnings=tuple(warnings))
 
 

@@ -125,3 +125,4 @@ class FileResult:
     reason: str | None = None
     hint: str | None = None
     outputs: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()  # the outputs' SHA-256

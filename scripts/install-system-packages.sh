@@ -19,9 +19,9 @@ EOT
 # make and shellcheck run the checks, chromium opens the HTML transcripts and its driver
 # looks at them. PulseAudio is a microphone without hardware, which PortAudio hears through
 # ALSA's plugin. Dictation types into real windows, of X11 without a screen (from xvfb on)
-# and of Wayland (from sway).
+# and of Wayland (from sway); espeak-ng says what the small Parakeet learns.
 packages=(python3 python3-venv libportaudio2)
-test_packages=(make shellcheck chromium chromium-driver
+test_packages=(make shellcheck chromium chromium-driver espeak-ng
     pulseaudio pulseaudio-utils libasound2-plugins
     xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard)
 

@@ -194,6 +194,8 @@ class Endpointer:
             at = _weakest(probability, np.array(self._loudness), earliest, window - half) + half
             keep = 2 * half
         last = self._first + at * FRAME
+        if self._end <= last:  # the pause that it was cut in goes on: nothing does
+            return [self._end_at(last)]
         ended = Ended(
             self._first,
             last,
@@ -227,4 +229,4 @@ def _weakest(probability: Floats, power: Floats, earliest: int, latest: int) -> 
     part = power[earliest:latest]
     score = probability[earliest:latest] + part / (part.max() + 1e-12)
     # Three frames, about 0.1 s: a gap between two words rather than one quiet wave.
-    return earliest + int(np.argmin(np.convolve(score, np.ones(3) / 3, mode="same")))
+    return earliest + 1 + int(np.argmin(np.convolve(score, np.ones(3) / 3, mode="valid")))

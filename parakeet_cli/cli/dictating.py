@@ -83,6 +83,7 @@ def run(request: Request) -> int:
     delivery = open_delivery(specs)
     hearing = Hearing(chosen_engine(request.settings))
     hearing.start()
+    at_once = False
     history = History(history_path(), options.history_days)
     try:
         if source is None:
@@ -130,9 +131,14 @@ def run(request: Request) -> int:
             )
             return ExitCode.FAILED
         return ExitCode.OK
+    except KeyboardInterrupt:
+        at_once = True
+        raise
     finally:
         if delivery is not None:
             delivery.close()
+        if not at_once:
+            hearing.close()
 
 
 def refuse_contradictions(request: Request) -> None:
@@ -165,24 +171,13 @@ def open_delivery(specs: tuple[str, ...]) -> Delivery | None:
 
 
 def chosen_engine(settings: Settings) -> Engine:
-    from parakeet_cli.engines import choose, make_engine
-    from parakeet_cli.engines.base import EngineOptions
+    from parakeet_cli.cli.engine import choose_engine, engine_options, say_which
+    from parakeet_cli.engines import make_engine
 
-    options = EngineOptions(
-        model=settings.model,
-        device=settings.device,
-        language=settings.language,
-        beam_size=settings.beam_size,
-        threads=settings.threads,
-        offline=settings.offline,
-        ml_python=settings.ml_python,
-        progress=console.shows_progress(),
-    )
-    choice = choose(settings.engine, settings.origins.get("engine", "default"))
+    choice = choose_engine(settings)
     # Two lanes: what is final never waits for what is only looked at.
-    engine = make_engine(choice.name, options, lanes=2)
-    info = engine.info
-    console.info(f"Engine: {info.name} {info.model} on {info.device} ({choice.reason}).")
+    engine = make_engine(choice.name, engine_options(settings), lanes=2)
+    say_which(choice, engine.info)
     return engine
 
 

@@ -58,6 +58,18 @@ def doctor(
         bool, typer.Option("--verbose", "-v", help="All evidence, what is well, pip's words.")
     ] = False,
     config: options.Config = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Examine every node of a Ray cluster.")
+    ] = False,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            "--ray-address",
+            metavar="ADDRESS",
+            help="Where the cluster is: auto, HOST:PORT, ray://HOST:PORT.",
+            show_default="this machine",
+        ),
+    ] = None,
     fix: Annotated[
         bool,
         typer.Option(
@@ -108,6 +120,12 @@ def doctor(
     if list_checks:
         doctoring.show_checks(as_json=json)
         return
+    if ray or ray_address:
+        if fix or reinstall or dry_run or download:
+            raise UsageError(
+                "A repair is each node's own matter: leave out --ray, and run it there."
+            )
+        raise typer.Exit(_on_nodes(ray_address, context.obj))
     if fix or reinstall or dry_run or download:
         from parakeet_cli.cli.repairing import show_repair
         from parakeet_cli.doctor.repair import Options
@@ -200,6 +218,16 @@ def rollback(
         repairing.show_states(request, as_json=given["json"])
         return
     raise typer.Exit(repairing.show_rollback(request, state, as_json=given["json"]))
+
+
+def _on_nodes(address: str | None, given: dict[str, Any]) -> int:
+    """The same doctor with the same options on every node."""
+    from parakeet_cli.cli.doctor_nodes import show_nodes
+
+    asked = [f"--{name}={given[name]}" for name in ("python", "stack") if given[name]]
+    asked += [f"--{name}={id_}" for name in ("only", "skip") for id_ in given[name]]
+    asked += ["--deep"] if given["deep"] else []
+    return show_nodes(address, tuple(asked), as_json=given["json"])
 
 
 def _ids(named: list[str] | None) -> tuple[str, ...]:

@@ -18,6 +18,14 @@ class Screen(View, Protocol):
 
     def print(self, text: str, *, first: bool) -> None: ...
 
+    def measuring(self, count: int, total: int) -> None:
+        """So many headers of all are read."""
+        ...
+
+    def planned(self, seconds: float) -> None:
+        """All of them together are that long; from now on it is the whole that is shown."""
+        ...
+
 
 _NARROW = 60  # columns: below, the bar itself gives way to the figures
 _FIGURES = 34  # columns of `59.9 s of 59.9 s 99.9× 59.9 s left`, but one digit
@@ -52,6 +60,12 @@ class Plain:
     def print(self, text: str, *, first: bool) -> None:
         console.out(text if first else f"\n{text}")
 
+    def measuring(self, count: int, total: int) -> None:
+        pass
+
+    def planned(self, seconds: float) -> None:
+        pass
+
 
 class Bar:
     """One line: the file, seconds done of total, speed (× real time), time left."""
@@ -74,6 +88,8 @@ class Bar:
         self._total = total
         self._ended = 0
         self._durations: dict[int, float | None] = {}
+        self._reached: dict[int, float] = {}  # seconds into each file that is in hand
+        self._all: float | None = None  # seconds of the whole batch
         self._began = time.monotonic()
         self._heard = 0.0  # seconds of all files that are done
         self._task = self._progress.add_task(
@@ -114,12 +130,26 @@ class Bar:
         known = result.transcript.source.duration if result.transcript else None
         self._heard += known or 0.0
         self._durations.pop(id(job), None)
+        self._reached.pop(id(job), None)
+
+    def measuring(self, count: int, total: int) -> None:
+        self._progress.update(
+            self._task, description=f"reading headers {count}/{total}", total=total, completed=count
+        )
+
+    def planned(self, seconds: float) -> None:
+        self._all = seconds or None
+        self._began = time.monotonic()
 
     def _show(self, job: Job, seconds: float) -> None:
+        self._reached[id(job)] = seconds
         total = self._durations.get(id(job))
+        heard = self._heard + sum(self._reached.values())
+        if self._all is not None:
+            total, seconds = self._all, heard
         elapsed = time.monotonic() - self._began
-        speed = (self._heard + seconds) / elapsed if elapsed > 0 else 0.0
-        left = (total - seconds) / speed if total and speed else None
+        speed = heard / elapsed if elapsed > 0 else 0.0
+        left = max(0.0, total - seconds) / speed if total and speed else None
         done = console.clock(seconds) + (f" of {console.clock(total)}" if total else "")
         self._progress.update(
             self._task,

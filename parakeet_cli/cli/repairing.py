@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from parakeet_cli import console
+from parakeet_cli.cli.repair_screen import Screen
 from parakeet_cli.doctor import restore
 from parakeet_cli.doctor.diagnose import Request
-from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.interpreter import locate, read
 from parakeet_cli.doctor.journal import Locked
-from parakeet_cli.doctor.plan import Change, Plan
 from parakeet_cli.doctor.repair import Options, Outcome, repair
 from parakeet_cli.errors import ExitCode, Refused, RestoreFailed
-
-PROGRESS = re.compile(r"^Progress (\d+) of (\d+)$")
-FETCHING = re.compile(r"^\s*(Downloading|Using cached|Processing|Building wheel for) (\S+)")
-BAR = 24
 
 
 def _print_json(value: object) -> None:
@@ -62,93 +55,6 @@ def _say_outcome(outcome: Outcome, options: Options) -> None:
         for line in finding.remedy.splitlines():
             if not line.startswith("parakeet doctor --fix"):
                 console.out(f"      {line}\n")
-
-
-class Screen:
-    """What happens, on stderr: a line a step, and a bar where there is a terminal."""
-
-    def __init__(self, *, as_json: bool, verbose: bool, dry_run: bool) -> None:
-        self._json, self._verbose, self._dry_run = as_json, verbose, dry_run
-        self._bar = console.is_terminal() and not verbose
-        self._drawn = 0
-        self._what = ""
-        self._drew_at = 0.0
-
-    def say(self, text: str) -> None:
-        self.clear()
-        self._what = ""
-        console.note(text)
-
-    def pip(self, line: str) -> None:
-        progress = PROGRESS.match(line)
-        if self._verbose and not progress:
-            console.note(f"    {line}")
-        if not self._bar:
-            return
-        if found := FETCHING.match(line):
-            self._what = found[2].rpartition("/")[2]
-            self._draw(self._what)
-        elif progress and time.monotonic() - self._drew_at > 0.1:
-            done, total = int(progress[1]), int(progress[2])
-            full = BAR * done // total if total else 0
-            self._draw(
-                f"{'#' * full}{'.' * (BAR - full)} {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-                f"  {self._what}"
-            )
-
-    def clear(self) -> None:
-        """Takes the bar away."""
-        if self._drawn:
-            sys.stderr.write("\r" + " " * self._drawn + "\r")
-            sys.stderr.flush()
-            self._drawn = 0
-
-    def _draw(self, text: str) -> None:
-        self._drew_at = time.monotonic()
-        text = console.printable(text)[:76]
-        sys.stderr.write("\r" + text.ljust(self._drawn))
-        sys.stderr.flush()
-        self._drawn = len(text)
-
-    def plan(self, plan: Plan, facts: Facts) -> None:
-        self.clear()
-        if self._json:
-            return
-        text = "\n".join(plan_lines(plan))
-        if self._dry_run:
-            console.out(f"{text}\n")
-        else:
-            console.note(text)
-
-    def confirm(self) -> bool | None:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return None
-        sys.stderr.write("Go ahead? [y/N] ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def plan_lines(plan: Plan) -> list[str]:
-    """Each step with its commands and what they change, and what there is to download."""
-    if not plan.steps:
-        return ["No step of the documented order would change anything."]
-    said = ["The plan:"]
-    for step in plan.steps:
-        said += ["", f"{step.stage}  {step.title}" if step.stage else f"   {step.title}"]
-        said += [f"     {_change(change)}" for change in step.changes]
-        said += [f"   $ {command}" for command in step.commands]
-    known = [change.size for change in plan.changes if change.size is not None]
-    count = len(plan.changes)
-    size = f", {sum(known) / 1e6:.1f} MB" if known and len(known) == count else ""
-    if known and len(known) < count:
-        size = f", {sum(known) / 1e6:.1f} MB for {len(known)} of them, the rest not known"
-    return [*said, "", f"{count} package{'' if count == 1 else 's'} to fetch{size}."]
-
-
-def _change(change: Change) -> str:
-    if change.before == change.after:
-        return f"{change.name} {change.after}, anew"
-    return f"{change.name} {change.before or '(missing)'} -> {change.after}"
 
 
 # Rollback

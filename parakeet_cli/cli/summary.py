@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from parakeet_cli import console
+from parakeet_cli.cli.tally import TABLE_AT_MOST, Tally
 from parakeet_cli.transcript import FileResult, Status
 
 _STYLES = {
@@ -16,18 +16,17 @@ _STYLES = {
 }
 _NARROW = 60  # columns
 _FIGURES, _FIGURES_NARROW = 33, 22  # columns of all that stands beside a file's name
-_TABLE_AT_MOST = 50  # rows: beyond, only the counts are read
 
 
-def show_summary(results: Sequence[FileResult], *, many: bool) -> None:
+def show_summary(tally: Tally) -> None:
     """Nothing for one file that ended well."""
-    if many:
+    results = tally.results
+    if tally.total > 1:
         shown = console.is_terminal() and not console.verbosity().quiet
-        if shown and len(results) <= _TABLE_AT_MOST:
+        if shown and tally.total <= TABLE_AT_MOST:
             _show_table(results)
-        counts = Counter(result.status for result in results)
-        said = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-        console.info(f"{len(results)} files: {said}.")
+        for line in tally.said():
+            console.info(line)
     for result in results:
         if result.status is Status.PARTIAL:
             _show_reason("Partial", result)

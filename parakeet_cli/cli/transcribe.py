@@ -7,22 +7,24 @@ from typing import Annotated
 import typer
 
 from parakeet_cli.cli import options
+from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import ALL, FORMATS
 
 OUTPUT = "Output"
+BATCH = "Batches"
 SUBTITLES = "Subtitles"
 SOUND = "Sound"
 
 
 def transcribe(
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="INPUT...",
             help="Media files, folders, quoted globs, NeMo manifests (.jsonl), or - for stdin.",
             show_default=False,
         ),
-    ],
+    ] = None,
     output_format: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,6 +79,61 @@ def transcribe(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print what would be done, and do nothing.", rich_help_panel=BATCH
+        ),
+    ] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep a journal there; the same command goes on where it was stopped.",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="With --run: failed and partial again.", rich_help_panel=BATCH
+        ),
+    ] = False,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Say how far a run is.", rich_help_panel=BATCH),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="With --status: as JSON.", rich_help_panel=BATCH)
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Only the I-th of N parts of the inputs.", rich_help_panel=BATCH
+        ),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Engines side by side, in processes of their own.",
+            show_default="1; with --ray, auto",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
+    ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Spread the work by Ray.", rich_help_panel=BATCH),
+    ] = False,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The Ray cluster: auto, HOST:PORT, ray://HOST:PORT.",
+            show_default="this machine",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
     html_link_audio: Annotated[
         bool,
         typer.Option(
@@ -129,6 +186,8 @@ def transcribe(
     beam_size: options.BeamSize = None,
     threads: options.Threads = None,
     offline: options.Offline = None,
+    trust_model: options.TrustModel = False,
+    ml_python: options.MlPython = None,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -141,12 +200,19 @@ def transcribe(
     more failed or partial, 2 usage, 3 the engine or model can't be used, 130 interrupted.
     """
     from parakeet_cli import console
-    from parakeet_cli.cli.transcribing import Request, run
+    from parakeet_cli.cli import transcribing
+    from parakeet_cli.cli.request import Request
     from parakeet_cli.config import load_settings
     from parakeet_cli.formats import Shape
     from parakeet_cli.transcribe.pipeline import Options
 
     console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))
+    if status is not None:
+        from parakeet_cli.cli.status import show_status
+
+        return show_status(status, as_json=json)
+    if not inputs:
+        raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
     settings = load_settings(
         {
             "engine": engine,
@@ -156,25 +222,35 @@ def transcribe(
             "beam_size": beam_size,
             "threads": threads,
             "offline": offline,
+            "ml_python": ml_python,
         },
         config=config,
     )
     shape = Shape(max_line_width, max_line_count, max_words_per_line, highlight_words)
     request = Request(
-        inputs=tuple(inputs),
+        inputs=tuple(inputs or ()),
         formats=tuple(output_format or ()),
         folder=output_dir,
         template=output_template,
         manifest_out=manifest_out,
         allow_partial=allow_partial,
+        dry_run=dry_run,
+        trust_model=trust_model,
+        run=run,
+        retry_failed=retry_failed,
+        shard=shard,
+        workers=workers,
+        ray=ray,
+        ray_address=ray_address,
         options=Options(
             audio_stream=audio_stream,
             channel=channel,
             vad=vad,
             skip_existing=skip_existing,
+            accept_partial=allow_partial,
             overwrite=overwrite,
             html_link_audio=html_link_audio,
             shape=shape,
         ),
     )
-    return run(request, settings)
+    return transcribing.run(request, settings)

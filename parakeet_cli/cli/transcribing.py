@@ -2,168 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from parakeet_cli import console
-from parakeet_cli.audio.media import probe_duration, warm_up
-from parakeet_cli.cli.progress import make_view
+from parakeet_cli.audio.media import warm_up
+from parakeet_cli.cli.dry_run import show_plan
+from parakeet_cli.cli.hearing import Hearing, make_hearing
+from parakeet_cli.cli.progress import Screen, make_view
+from parakeet_cli.cli.record import InOrder, Manifest
+from parakeet_cli.cli.request import Request
 from parakeet_cli.cli.summary import show_summary
+from parakeet_cli.cli.tally import Tally
 from parakeet_cli.config import Settings
-from parakeet_cli.engines import Choice, choose, make_engine
-from parakeet_cli.engines.base import Engine, EngineOptions
-from parakeet_cli.errors import ExitCode, UsageError
-from parakeet_cli.formats import Format, expand_formats
-from parakeet_cli.formats.manifest import earlier_lines, manifest_line
-from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, find_jobs, is_regular
-from parakeet_cli.transcribe.outputs import atomic_writer, check_apart, plan_outputs
-from parakeet_cli.transcribe.pipeline import Options, transcribe_jobs
+from parakeet_cli.errors import ExitCode
+from parakeet_cli.transcribe.inputs import find_jobs
+from parakeet_cli.transcribe.outputs import Planned, check_apart, plan_outputs
+from parakeet_cli.transcribe.parts import clear_leftovers
+from parakeet_cli.transcribe.planning import (
+    Batch,
+    Shard,
+    longest_first,
+    measured,
+    settle,
+    usable_cores,
+)
+from parakeet_cli.transcribe.runfolder import Earlier, RunFolder, run_folder
+from parakeet_cli.transcribe.spool import Spool
+from parakeet_cli.transcribe.storage import look_again, place
 from parakeet_cli.transcript import FileResult, Status
-
-STDOUT = "-"
-_LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the options of the command ask for, as they were written."""
-
-    inputs: tuple[str, ...]
-    formats: tuple[str, ...]
-    folder: str | None
-    template: str
-    manifest_out: str | None
-    allow_partial: bool
-    options: Options
-
-    @property
-    def shown(self) -> Format | None:
-        """The format that goes to stdout; None where files are written."""
-        if self.folder == STDOUT:
-            formats = expand_formats(self.formats or ("txt",))
-            if len(formats) > 1:
-                raise UsageError("-o - writes one format to stdout, and several were asked for.")
-            return formats[0]
-        if self.formats or self.folder:
-            return None
-        return expand_formats(("txt",))[0]
-
-    @property
-    def written(self) -> tuple[Format, ...]:
-        return () if self.shown else expand_formats(self.formats or ("txt",))
 
 
 def run(request: Request, settings: Settings) -> int:
     """The exit code. Raises ParakeetError for what stops everything."""
     for warning in settings.warnings:
         console.info(f"Warning: {warning}")
-    if request.options.skip_existing and request.options.overwrite:
-        raise UsageError("--skip-existing and --overwrite contradict each other.")
-    shown = request.shown
-    jobs = find_jobs(request.inputs)
-    folder = Path(request.folder or ".").expanduser()
-    planned = plan_outputs(jobs, request.written, folder, request.template)
-    record_to = Path(request.manifest_out).expanduser() if request.manifest_out else None
-    if record_to is not None:
-        check_apart(record_to, request.inputs, planned)
-    if any(job.error is None for job in jobs):
-        warm_up()  # the decoder starts while the engine is being imported
-    choice = choose(settings.engine, settings.origins.get("engine", "default"))
-    engine = _engine(choice, settings, jobs)
-    results: list[FileResult] = []
-    printed = 0
-    try:
-        with (
-            _manifest(record_to) as record,
-            make_view(len(jobs)) as view,
-        ):
-            for result in transcribe_jobs(planned, engine, request.options, view):
-                if shown is not None and result.transcript is not None:
-                    view.print(_text(shown, result, request.options), first=not printed)
-                    printed += 1
-                record(result)
-                results.append(_without_transcript(result))
-    except KeyboardInterrupt:
-        _say_how_to_go_on(results, len(jobs), bool(request.written))
-        return ExitCode.INTERRUPTED
-    show_summary(results, many=len(jobs) > 1)
-    return _exit_code(results, allow_partial=request.allow_partial)
-
-
-def _engine(choice: Choice, settings: Settings, jobs: Sequence[Job]) -> Engine:
-    options = EngineOptions(
-        model=settings.model,
-        device=settings.device,
-        language=settings.language,
-        beam_size=settings.beam_size,
-        threads=settings.threads,
-        offline=settings.offline,
-        ml_python=settings.ml_python,
-        progress=console.shows_progress(),
-    )
-    engine = make_engine(choice.name, options, lanes=_lanes(options, jobs))
-    info = engine.info
-    console.info(f"Engine: {info.name} {info.model} on {info.device} ({choice.reason}).")
-    return engine
-
-
-def _lanes(options: EngineOptions, jobs: Sequence[Job]) -> int:
-    """One lane with every core where there is only one chunk to hear, else one a core."""
-    usable = [job for job in jobs if job.error is None]
-    if len(usable) == 1 and usable[0].name != STDIN_NAME:
-        path = usable[0].path
-        duration = probe_duration(path) if is_regular(path) else None
-        if duration is not None and duration <= 30.0:
-            return 1
-    return min(options.cores, _LANES_AT_MOST)
-
-
-def _text(shown: Format, result: FileResult, options: Options) -> str:
-    assert result.transcript is not None
-    return shown.render(result.transcript, options.shape)
-
-
-def _without_transcript(result: FileResult) -> FileResult:
-    """What the summary needs: a thousand transcripts are not kept until the end."""
-    transcript = result.transcript
-    return replace(result, transcript=replace(transcript, segments=()) if transcript else None)
-
-
-@contextmanager
-def _manifest(path: Path | None) -> Iterator[Callable[[FileResult], None]]:
-    """What takes each result for the manifest; an interrupted run keeps what it has.
-
-    A skipped file keeps the line that an earlier run wrote, and the text in it.
-    """
-    if path is None:
-        yield lambda result: None
-        return
-    earlier = earlier_lines(path)
-
-    def line(result: FileResult) -> str:
-        known = earlier.get(result.source) if result.status is Status.SKIPPED else None
-        return known or manifest_line(result)
-
-    with atomic_writer(path) as stream:
+    request.check()
+    with ExitStack() as stack:
+        folder = None
+        if request.run_folder is not None and (request.run_folder.exists() or not request.dry_run):
+            opened = run_folder(request.run_folder, request.fingerprint(settings))
+            folder = stack.enter_context(opened)
+        planned = _plan(request, folder.date if folder else None)
+        earlier, left = (
+            folder.split(planned, retry_failed=request.retry_failed) if folder else ([], planned)
+        )
+        batch = settle(left, request.options)
+        if request.dry_run:
+            lengths = tuple(measured(batch.todo, cores=usable_cores()))
+            before = [(one.item, _not_again(one)) for one in earlier]
+            return show_plan(lengths, [*batch.settled, *before])
+        if batch.todo:
+            warm_up()  # the decoder starts while the engine is being imported
+            clear_leftovers(_folders(batch.todo))
+        hearing = make_hearing(request, settings, batch.todo)
+        spool = folder.spool if folder else stack.enter_context(Spool())
+        work = _Work(request, hearing, folder, Manifest(request.record_to, spool), len(planned))
         try:
-            yield lambda result: stream.writelines([line(result)])
-        except KeyboardInterrupt as interrupt:
-            pressed: KeyboardInterrupt | None = interrupt
-        else:
-            pressed = None
-    if pressed is not None:
-        raise pressed
+            with make_view(len(planned)) as view:
+                work.do(batch, earlier, view)
+        except KeyboardInterrupt:
+            work.manifest.write()
+            _say_how_to_go_on(work.tally, request)
+            return ExitCode.INTERRUPTED
+        work.manifest.write()
+    show_summary(work.tally)
+    return work.tally.exit_code(allow_partial=request.allow_partial)
 
 
-def _say_how_to_go_on(results: Sequence[FileResult], total: int, writes: bool) -> None:
-    done = sum(result.status in (Status.OK, Status.PARTIAL, Status.SKIPPED) for result in results)
-    console.note(f"Interrupted: {done} of {total} files are done and kept.")
-    if writes:
+def _plan(request: Request, today: str | None) -> list[Planned]:
+    """Every input of this shard with its outputs; refused where two would be one."""
+    look_again()
+    jobs = find_jobs(request.inputs)
+    folder = place(request.folder or ".")
+    planned = plan_outputs(jobs, request.written, folder, request.template, today=today)
+    if request.record_to is not None:
+        check_apart(request.record_to, request.inputs, planned)
+    if request.shard is None:
+        return planned
+    shard = Shard.parsed(request.shard)
+    return [item for item in planned if shard.has(item.job)]
+
+
+def _folders(items: Iterable[Planned]) -> set[Path]:
+    """Where outputs will be written on this machine."""
+    return {path.parent for item in items for _, path in item.paths if isinstance(path, Path)}
+
+
+def _not_again(earlier: Earlier) -> FileResult:
+    reason = f"{earlier.result.status} in an earlier session"
+    return replace(earlier.result, status=Status.SKIPPED, reason=reason)
+
+
+class _Work:
+    """What there is to do, and everything that wants to know how it ended."""
+
+    def __init__(
+        self,
+        request: Request,
+        hearing: Hearing,
+        folder: RunFolder | None,
+        manifest: Manifest,
+        total: int,
+    ) -> None:
+        self.tally = Tally(total)
+        self.manifest = manifest
+        self._request = request
+        self._hearing = hearing
+        self._folder = folder
+
+    def do(self, batch: Batch, earlier: Sequence[Earlier], view: Screen) -> None:
+        for one in earlier:
+            self.manifest.add(one.item, one.result, one.line)
+            self.tally.add(one.item.number, one.result, earlier=True)
+        for item, result in batch.settled:
+            view.ended(item.job, result)
+            self.manifest.add(item, result)
+            self.tally.add(item.number, result)
+        shown = self._request.shown
+        todo: Sequence[Planned] = batch.todo
+        if shown is None and len(todo) > 1:
+            todo = _in_the_best_order(todo, view)
+        if self._folder is not None:
+            self._folder.plan(self.tally.total, sum(item.seconds or 0.0 for item in todo))
+        texts = InOrder(todo, lambda text, first: view.print(text, first=first))
+        for item, result in self._hearing(self._begun(todo), view):
+            if shown is not None:
+                heard = result.transcript
+                shape = self._request.options.shape
+                texts.add(item.number, shown.render(heard, shape) if heard else None)
+            line = self.manifest.add(item, result)
+            if self._folder is not None:
+                self._folder.ended(item, result, line)
+            self.tally.add(item.number, result)
+
+    def _begun(self, todo: Iterable[Planned]) -> Iterator[Planned]:
+        """Each noted in the journal before it is begun."""
+        for item in todo:
+            if self._folder is not None:
+                self._folder.begun(item)
+            yield item
+
+
+def _in_the_best_order(todo: Sequence[Planned], view: Screen) -> list[Planned]:
+    total = len(todo)
+    lengths = measured(todo, cores=usable_cores(), told=lambda count: view.measuring(count, total))
+    items = longest_first(lengths)
+    view.planned(sum(item.seconds or 0.0 for item in items))
+    return items
+
+
+def _say_how_to_go_on(tally: Tally, request: Request) -> None:
+    console.note(f"Interrupted: {tally.done} of {tally.total} files are done and kept.")
+    if request.run:
+        console.note("  The same command goes on.")
+    elif request.written:
         console.note("  The same command with --skip-existing, and not --overwrite, goes on.")
-
-
-def _exit_code(results: Sequence[FileResult], *, allow_partial: bool) -> ExitCode:
-    accepted = {Status.OK, Status.SKIPPED} | ({Status.PARTIAL} if allow_partial else set())
-    return ExitCode.OK if all(result.status in accepted for result in results) else ExitCode.FAILED

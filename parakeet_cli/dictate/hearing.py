@@ -83,9 +83,15 @@ class Hearing:
         return job
 
     def close(self) -> None:
-        """Finish what waits, then free the model."""
+        """Finish what is in work, leave out what waits, then free the model.
+
+        A process that ends while its engine works may crash in the engine's libraries.
+        """
         with self._changed:
             self._closed = True
+            for _, _, job in self._jobs:
+                job.future.cancel()
+            self._jobs.clear()
             self._changed.notify_all()
         for thread in self._threads:
             if thread.ident is not None:
@@ -118,8 +124,6 @@ class Hearing:
             while True:
                 if self._jobs and self._jobs[0][0] <= lowest:
                     return heapq.heappop(self._jobs)[2]
-                if self._closed and not self._jobs:
+                if self._closed:
                     return None
-                if self._closed and self.engine.lanes > 1 and lowest is Rank.PAUSE:
-                    return None  # only partials are left, and the other lane has them
                 self._changed.wait()

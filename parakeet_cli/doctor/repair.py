@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,22 +88,23 @@ def repair(request: Request, options: Options, view: View) -> Outcome:
     if request.stack:
         load(request.stack)
     if options.dry_run:
-        seen = _look(request, python, ids, view)
-        _, resolution = _planned(seen, request, options, wanted, python, view)
-        view.plan(resolution.plan, seen.facts)
-        if options.download:
-            _download(seen, resolution, options, view)
+        with _nothing_touched():
+            seen = _look(request, python, ids, view)
+            _, resolution = _planned(seen, request, options, wanted, python, view)
+            view.plan(resolution.plan, seen.facts)
+            if options.download:
+                _download(seen, resolution, options, view)
         return _outcome(seen, resolution.plan, seen.findings)
     with _locked(target.prefix) as lock:
         _recover(target.prefix, view)
-        seen = _look(request, python, ids, view)
-        pip, resolution = _planned(seen, request, options, wanted, python, view)
-        if not resolution.plan.steps:
+        with _nothing_touched():
+            seen = _look(request, python, ids, view)
+            pip, resolution = _planned(seen, request, options, wanted, python, view)
             view.plan(resolution.plan, seen.facts)
-            return _outcome(seen, resolution.plan, seen.findings)
-        view.plan(resolution.plan, seen.facts)
-        _confirmed(options, view)
-        restore.prune(target.prefix)
+            if not resolution.plan.steps:
+                return _outcome(seen, resolution.plan, seen.findings)
+            _confirmed(options, view)
+            restore.prune(target.prefix)
         return _repaired(seen, pip, resolution, request, lock, view)
 
 
@@ -128,6 +130,15 @@ def refuse(target: Interpreter, request: Request) -> None:
                 f"{folder} can't be written. Nothing was touched.",
                 hint="Run this as the user it belongs to, or make an environment of your own.",
             )
+
+
+@contextmanager
+def _nothing_touched() -> Iterator[None]:
+    """Ctrl-C before anything has begun is a No."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Refused("Interrupted. Nothing was touched.") from None
 
 
 def _sensible(options: Options) -> None:
@@ -258,7 +269,7 @@ def _repaired(
         _undone(work.undo)
         raise
     except BaseException as error:
-        _failed(error, work)
+        _failed(error, work, view)
     named = ["--python", seen.facts.interpreter.executable] if "--python" in request.options else []
     back = shlex.join(["parakeet", "doctor", "rollback", *named])
     size = kept.size_of(states(work.prefix)[-1].folder / "kept")
@@ -301,8 +312,10 @@ def promised(seen: Look, plan: Plan) -> frozenset[str]:
     )
 
 
-def _failed(error: BaseException, work: Transaction) -> None:
+def _failed(error: BaseException, work: Transaction, view: View) -> None:
     """Puts everything back and says why. Never returns."""
+    if work.changed:
+        view.say("Putting everything back.")
     changed = _undone(work.undo)
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
         why = f"Interrupted ({error})" if str(error) else "Interrupted"

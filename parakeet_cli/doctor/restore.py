@@ -192,6 +192,16 @@ def forget(prefix: str) -> None:
         _registered(prefix).unlink()
 
 
+def _forget_idle(prefix: str) -> None:
+    """Nothing is unfinished there: it is forgotten, unless a repair is just beginning.
+
+    What isn't there, an unmounted disk for instance, may come again and stays noted.
+    """
+    with suppress(OSError, Locked), Lock(prefix).take():
+        if all(journal.ended for journal in states(prefix)):
+            forget(prefix)
+
+
 def _unfinished() -> Iterator[str]:
     """Environments to look at: this process's own, and the noted ones."""
     seen = {sys.prefix}
@@ -238,8 +248,8 @@ def before_anything(arguments: list[str]) -> None:
         if done:
             recovered = True
             _say("Everything was put back.")
-        elif own or os.path.isdir(prefix):
-            forget(prefix)
+        else:
+            _forget_idle(prefix)
     if recovered and rolling_back:
         raise SystemExit(0)
 

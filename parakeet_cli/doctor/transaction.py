@@ -48,6 +48,7 @@ class Transaction:
 
     def prepare(self, *, listen: Listen | None = None) -> None:
         """Makes every wheel, and the room for all of it. Raises Refused."""
+        restore.remember(self.prefix)  # first: killed after its folder is made, it is found
         try:
             self.journal = Journal.begin(
                 self.prefix,
@@ -56,7 +57,6 @@ class Transaction:
                     "started": restore.started(os.getpid()),
                 },
             )
-            restore.remember(self.prefix)
             work = self.journal.folder / "work"
             (work / "tmp").mkdir()
             (work / "wheels").mkdir()
@@ -130,11 +130,17 @@ class Transaction:
         journal.drop("work", "ballast")
         restore.forget(self.prefix)
 
+    @property
+    def changed(self) -> bool:
+        """Whether the environment may differ from what it was."""
+        return self.journal is not None and self.journal.changed
+
     def undo(self) -> bool:
         """Everything as it was; False where nothing had been changed. Raises NotPutBack."""
         if self.journal is None:
+            restore.forget(self.prefix)
             return False
-        changed = self.journal.changed
+        changed = self.changed
         if changed:
             restore.undo(self.prefix, self.journal)
         else:

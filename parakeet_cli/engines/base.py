@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.transcript import EngineInfo, Segment
+
+
+def _nobody_listens(line: str) -> None:
+    """Where --verbose was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class EngineOptions:
     offline: bool = False
     progress: bool = False  # whether a download may draw a bar on stderr
     ml_python: str | None = None  # the ML interpreter; None is the one that runs the tool
+    trust_model: bool = False  # whether a model may hold code, which is then run
+    say: Callable[[str], None] = _nobody_listens  # takes what --verbose shows
 
     @property
     def cores(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
@@ -29,18 +29,22 @@ class ManifestRow:
     duration: float | None
     offset: float | None
     line: int
+    written: str = field(default="", compare=False)  # the path as the row has it
 
 
-def manifest_line(result: FileResult) -> str:
+def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | None = None) -> str:
     """One input's outcome as a line for NeMo's tools, its newline included.
 
-    What gave no transcript has an empty `pred_text` and a null `duration`; its
+    `offset` and `duration` are the part's, where the input is a part of a file. What gave
+    no transcript has an empty `pred_text` and a null `duration`; its
     `status` says why.
     """
     transcript = result.transcript
+    whole = transcript.source.duration if transcript else None
     row = {
         PATH_KEY: result.source,
-        "duration": number(transcript.source.duration) if transcript else None,
+        **({"offset": number(offset)} if offset else {}),
+        "duration": number(duration if duration is not None else whole),
         "pred_text": transcript.text if transcript else "",
         "status": str(result.status),
     }
@@ -111,6 +115,7 @@ def _row(manifest: Path, line: int, text: str) -> ManifestRow:
         duration=_seconds(manifest, line, row, "duration"),
         offset=_seconds(manifest, line, row, "offset"),
         line=line,
+        written=audio,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import select
 import shutil
 import stat
@@ -12,11 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats.manifest import read_manifest
+from parakeet_cli.transcribe.storage import Place, Url, fetched, is_url, key, objects, place
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -30,6 +32,7 @@ _VIDEO = "3g2 3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogm ogv rm ts vo
 MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_SOUND} {_VIDEO}".split())
 MANIFEST_SUFFIX = ".jsonl"
 
+_STDIN_PATH = Path(STDIN)
 _PIPE_PATIENCE = 10.0  # seconds until a pipe that nobody writes to is given up
 
 
@@ -38,11 +41,12 @@ class Job:
     """One recording, or the reason why what was named is none."""
 
     name: str  # as the user wrote it; what results and outputs call it
-    path: Path
+    path: Place
     folder: Path = Path()  # of the outputs, below the output folder
     offset: float = 0.0  # seconds into the recording: manifests name parts of files
     duration: float | None = None  # seconds of it; None is to its end
     error: InputError | None = None
+    relative: str = ""  # its name below what was asked for: the same on every machine
 
     @property
     def stem(self) -> str:
@@ -54,7 +58,7 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
     found: dict[object, Job] = {}
     for given in inputs:
         for job in _jobs(given):
-            where = STDIN if job.path == Path(STDIN) else os.path.abspath(job.path)
+            where = STDIN if job.path == _STDIN_PATH else key(job.path)
             found.setdefault((where, job.offset, job.duration), job)
     return list(found.values())
 
@@ -62,10 +66,37 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
 def _jobs(given: str) -> Iterator[Job]:
     if given == STDIN:
         yield Job(STDIN_NAME, Path(STDIN))
+    elif is_url(given):
+        yield from _elsewhere(given)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _glob(given)
     else:
         yield from _named(given)
+
+
+def _elsewhere(given: str) -> Iterator[Job]:
+    """A URL: one object, all media below a prefix, or what a pattern matches."""
+    where = place(given)
+    if isinstance(where, Path):  # file://
+        yield from _named(str(where))
+        return
+    try:
+        found = objects(given)
+    except InputError as error:
+        yield Job(given, where, error=error)
+        return
+    if [url.text for url in found] == [where.text]:
+        yield Job(given, found[0], relative=given)
+        return
+    media = [url for url in found if url.suffix.lower() in MEDIA_SUFFIXES]
+    if not media:
+        yield Job(given, where, error=InputError("Nothing there looks like a recording."))
+    top = given[: re.search(r"[*?\[]|$", given).start()].rpartition("/")[0]  # type: ignore[union-attr]
+    top = where.text if top + "/" == given or not glob.has_magic(given) else top
+    for url in media:
+        relative = url.text.removeprefix(top).lstrip("/")
+        below = Path(relative).parent if not glob.has_magic(given) else Path()
+        yield Job(url.text, url, folder=below, relative=relative)
 
 
 def _named(given: str) -> Iterator[Job]:
@@ -76,7 +107,7 @@ def _named(given: str) -> Iterator[Job]:
     elif path.suffix.lower() == MANIFEST_SUFFIX and stat.S_ISREG(kind):
         yield from _manifest(given, path)
     else:
-        yield Job(given, _not_stdin(path))
+        yield Job(given, _not_stdin(path), relative=os.path.normpath(given))
 
 
 def _kind(path: Path) -> int:
@@ -87,9 +118,9 @@ def _kind(path: Path) -> int:
         return 0
 
 
-def is_regular(path: Path) -> bool:
+def is_regular(path: Place) -> bool:
     """Whether it is a plain file: a pipe must be opened once only, its writer would notice."""
-    return stat.S_ISREG(_kind(path))
+    return isinstance(path, Path) and stat.S_ISREG(_kind(path))
 
 
 def _not_stdin(path: Path) -> Path:
@@ -106,15 +137,17 @@ def _directory(given: str, top: Path) -> Iterator[Job]:
     count = 0
     for folder, folders, files in os.walk(top, onerror=unreadable.append):
         folders.sort()
+        below = Path(folder).relative_to(top)
+        prefix = "" if str(below) == "." else f"{below}/"
         for name in sorted(files):
-            path = Path(folder, name)
             # `._clip.wav` is what macOS keeps beside a clip.wav on foreign disks, no sound.
-            if path.suffix.lower() not in MEDIA_SUFFIXES or name.startswith("._"):
+            if Path(name).suffix.lower() not in MEDIA_SUFFIXES or name.startswith("._"):
                 continue
+            path = Path(folder, name)
             kind = _kind(path)
             if stat.S_ISREG(kind) or not kind:
                 count += 1
-                yield Job(str(path), path, folder=Path(folder).relative_to(top))
+                yield Job(str(path), path, folder=below, relative=prefix + name)
     for error in unreadable:
         yield _failed(str(error.filename or given), f"The folder can't be read: {error.strerror}.")
     if not count and not unreadable:
@@ -138,11 +171,13 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
     row = None
     try:
         for row in read_manifest(path):
-            sound = _not_stdin(row.path)
-            if row.offset is None:
-                yield Job(str(row.path), sound)
-            else:
-                yield Job(str(row.path), sound, offset=row.offset, duration=row.duration)
+            sound = place(row.written) if is_url(row.written) else _not_stdin(row.path)
+            job = Job(
+                str(sound) if is_url(row.written) else str(row.path), sound, relative=row.written
+            )
+            if row.offset is not None:
+                job = replace(job, offset=row.offset, duration=row.duration)
+            yield job
     except InputError as error:
         yield Job(given, path, error=error)
     else:
@@ -151,13 +186,16 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
 
 
 @contextmanager
-def as_file(path: Path, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
+def as_file(path: Place, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
     """A file that can be sought in: stdin and pipes are written to a temporary one first.
 
     Containers keep their index at the end as often as at the start, and a promise can
     only be held against a length that is known.
     """
-    if path == Path(STDIN):
+    if isinstance(path, Url):
+        with fetched(path) as here:
+            yield here
+    elif path == Path(STDIN):
         if sys.stdin is None:
             raise InputError("stdin is closed.")
         with _spooled(sys.stdin.fileno(), "stdin", lambda: None) as spooled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import string
 import sys
@@ -15,6 +16,8 @@ from typing import IO
 from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.formats import Format
 from parakeet_cli.transcribe.inputs import Job
+from parakeet_cli.transcribe.parts import new_part
+from parakeet_cli.transcribe.storage import Place, Url, exists, key, parent_name, place, put
 
 TEMPLATE_FIELDS = ("filename", "parent", "index", "date")
 _ENCODING = "utf-8"
@@ -28,46 +31,61 @@ class Planned:
     """The outputs of one job: a path for each format."""
 
     job: Job
-    paths: tuple[tuple[Format, Path], ...]
+    paths: tuple[tuple[Format, Place], ...]
+    number: int = 0  # its place among the inputs
+    seconds: float | None = None  # of sound, where that is known before it is heard
+    replaces: bool = False  # what stands at its paths is this run's own
 
     @property
-    def existing(self) -> tuple[Path, ...]:
-        return tuple(path for _, path in self.paths if os.path.lexists(path))
+    def existing(self) -> tuple[Place, ...]:
+        return tuple(path for _, path in self.paths if exists(path))
 
 
 def plan_outputs(
-    jobs: Sequence[Job], formats: Sequence[Format], folder: Path, template: str
+    jobs: Sequence[Job],
+    formats: Sequence[Format],
+    folder: Place,
+    template: str,
+    *,
+    today: str | None = None,
 ) -> list[Planned]:
     """A path for every job and format, all different and none of them an input.
 
     Raises UsageError where two jobs would write one path, before anything is started.
     """
     check_template(template)
-    today = date.today().isoformat()
+    asks_parent = "{parent" in template  # a hundred thousand paths are not taken apart for nothing
+    today = today or date.today().isoformat()
     planned = []
     owners: dict[str, Job] = {}
-    inputs = {os.path.abspath(job.path) for job in jobs}
+    inputs = {key(job.path) for job in jobs}
     for index, job in enumerate(jobs, start=1):
         name = template.format(
             filename=job.stem,
-            parent=Path(os.path.abspath(job.path)).parent.name or "root",
+            parent=(parent_name(job.path) or "root") if asks_parent else "",
             index=index,
             date=today,
         )
-        target = Path(os.path.normpath(folder / job.folder / name))
-        paths = tuple((form, target.with_name(f"{target.name}{form.suffix}")) for form in formats)
+        below = str(job.folder / name) if str(job.folder) != "." else name
+        paths = tuple((form, _below(folder, f"{below}{form.suffix}")) for form in formats)
         for _, path in paths:
-            key = os.path.abspath(path)
-            if (other := owners.setdefault(key, job)) is not job:
+            mine = key(path)
+            if (other := owners.setdefault(mine, job)) is not job:
                 raise UsageError(
                     f"{other.name} and {job.name} would both be written to {path}.",
                     hint="Give them different names with --output-template, e.g. "
                     "'{parent}-{filename}' or '{filename}-{index}', or run them one by one.",
                 )
-            if key in inputs:
+            if mine in inputs:
                 raise UsageError(f"{path} is an input, and would be overwritten by an output.")
-        planned.append(Planned(job, paths))
+        planned.append(Planned(job, paths, number=index - 1))
     return planned
+
+
+def _below(folder: Place, name: str) -> Place:
+    if ".." in name or "//" in name or "/./" in name:
+        name = os.path.normpath(name)
+    return folder.below(name) if isinstance(folder, Url) else folder / name
 
 
 def check_template(template: str) -> None:
@@ -93,13 +111,13 @@ def check_template(template: str) -> None:
 
 def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[Planned]) -> None:
     """Raise UsageError where a file beside the outputs would replace one of this run's own."""
-    key = os.path.abspath(path)
+    mine = key(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file to write to.")
-    used = [Path(given) for given in inputs] + [item.job.path for item in planned]
-    if any(key == os.path.abspath(one) for one in used):
+    used = [*map(place, inputs), *(item.job.path for item in planned)]
+    if any(mine == key(one) for one in used):
         raise UsageError(f"{path} is an input, and would be overwritten by an output.")
-    if any(key == os.path.abspath(output) for item in planned for _, output in item.paths):
+    if any(mine == key(output) for item in planned for _, output in item.paths):
         raise UsageError(f"{path} would be written twice.")
 
 
@@ -111,11 +129,7 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".parakeet-{os.urandom(6).hex()}.part")
-        # Not tempfile's, which only the owner may read: an output gets what the umask allows,
-        # and a file system without permissions is never asked to change them.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o666)
+        temporary, descriptor = new_part(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -133,10 +147,19 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, pieces: Iterable[str]) -> None:
-    """The text at `path`, whole or not at all; raises OutputError."""
+def write_output(where: Place, pieces: Iterable[str]) -> str:
+    """The text where it belongs, whole or not at all, and its SHA-256; raises OutputError."""
+    return put(where, pieces) if isinstance(where, Url) else write_atomically(where, pieces)
+
+
+def write_atomically(path: Path, pieces: Iterable[str]) -> str:
+    """The text at `path`, whole or not at all, and its SHA-256; raises OutputError."""
+    sha256 = hashlib.sha256()
     with atomic_writer(path) as stream:
-        stream.writelines(pieces)
+        for piece in pieces:
+            stream.write(piece)
+            sha256.update(piece.encode(_ENCODING, _ERRORS))
+    return sha256.hexdigest()
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,8 +22,11 @@ from parakeet_cli.transcribe.assemble import Assembler
 from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, as_file
 from parakeet_cli.transcribe.interrupts import Held, held_interrupts
 from parakeet_cli.transcribe.lanes import Lanes
-from parakeet_cli.transcribe.outputs import Planned, write_atomically
+from parakeet_cli.transcribe.outputs import Planned, write_output
+from parakeet_cli.transcribe.storage import Place, exists
 from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
+
+_A_MOMENT = 0.02  # seconds between two looks at whether there is more to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Options:
     vad: bool = True
     skip_existing: bool = False
     overwrite: bool = False
+    accept_partial: bool = False  # a recording that was heard in part only is a done one
     html_link_audio: bool = False
     shape: Shape = field(default_factory=Shape)
 
@@ -50,23 +54,29 @@ class View(Protocol):
 
 
 def transcribe_jobs(
-    planned: Sequence[Planned], engine: Engine, options: Options, view: View
+    planned: Iterable[Planned | None], engine: Engine, options: Options, view: View
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
-    While one job's last chunks are heard the next one is decoded. An input that fails
+    While one job's last chunks are heard the next one is decoded. None among the jobs
+    says that the next is not known yet, and to ask again in a moment. An input that fails
     is a result; only an engine that can't be used at all raises (EngineUnavailable).
     """
-    refused = [_refusal(item, options) for item in planned]
-    if all(refused):
-        for item, result in zip(planned, refused, strict=True):
-            assert result is not None
-            view.ended(item.job, result)
-            yield result
-        return
-    with Lanes(engine) as lanes:
-        work = _Work(lanes, engine, options, view)
-        for item, result in zip(planned, refused, strict=True):
+    with ExitStack() as stack:
+        work: _Work | None = None
+        for item in planned:
+            if item is None:
+                if work is not None and work.hands:
+                    work.hands[0].wait(_A_MOMENT)
+                    yield from work.finished()
+                continue
+            result = refusal(item, options)
+            if work is None and result is not None:  # no engine is needed for that
+                view.ended(item.job, result)
+                yield result
+                continue
+            if work is None:
+                work = _Work(stack.enter_context(Lanes(engine)), engine, options, view)
             hand = _InHand(item, result)
             work.hands.append(hand)
             if result is None:
@@ -74,17 +84,17 @@ def transcribe_jobs(
                     yield from work.finished()
             hand.complete = True
             yield from work.finished()
-        while work.hands:
+        while work is not None and work.hands:
             yield work.finish_first()
             work.go_on()
 
 
-def _refusal(item: Planned, options: Options) -> FileResult | None:
+def refusal(item: Planned, options: Options) -> FileResult | None:
     """The result of a job that is not even begun; None for one that is."""
     job = item.job
     if job.error is not None:
         return _failed(job, job.error)
-    if not item.existing or options.overwrite:
+    if item.replaces or options.overwrite or not item.existing:
         return None
     if options.skip_existing:
         if len(item.existing) < len(item.paths):
@@ -125,6 +135,10 @@ class _InHand:
     accounting: Accounting = field(default_factory=Accounting)
     waveform: Waveform | None = None
     complete: bool = False  # no more chunks will come
+
+    def wait(self, seconds: float) -> None:
+        """Until all of it is heard, but no longer than that."""
+        wait([future for _, future in self.waiting], seconds)
 
     @property
     def done(self) -> bool:
@@ -257,25 +271,26 @@ class _Work:
             transcript.status,
             transcript,
             reason=_what_is_lost(transcript.accounting),
-            outputs=written,
+            outputs=tuple(written),
+            sums=tuple(written.values()),
         )
 
-    def _write(self, hand: _InHand, transcript: Transcript) -> tuple[str, ...]:
-        written = []
+    def _write(self, hand: _InHand, transcript: Transcript) -> dict[str, str]:
+        """What was written, with the SHA-256 of each."""
+        written = {}
         for form, path in hand.item.paths:
-            if self._options.skip_existing and path in hand.item.existing:
+            if not hand.item.replaces and self._options.skip_existing and exists(path):
                 continue
             shape = self._shape_with_sound(hand, path) if form.needs_sound else self._options.shape
-            write_atomically(path, form.pieces(transcript, shape))
-            written.append(str(path))
-        return tuple(written)
+            written[str(path)] = write_output(path, form.pieces(transcript, shape))
+        return written
 
-    def _shape_with_sound(self, hand: _InHand, page: Path) -> Shape:
+    def _shape_with_sound(self, hand: _InHand, page: Place) -> Shape:
         """The shape with the recording's waveform, and the recording where it is a file."""
         job = hand.item.job
         sound = sound_of(
-            None if job.name == STDIN_NAME else job.path,
-            page,
+            job.path if isinstance(job.path, Path) and job.name != STDIN_NAME else None,
+            page if isinstance(page, Path) else Path(page.name),
             hand.waveform.envelope() if hand.waveform else None,
             link_audio=self._options.html_link_audio,
         )

@@ -7,7 +7,6 @@ import random
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,11 +27,11 @@ def killed_at(folder: Path, talk: Talk, seconds: float, engine: dict[str, str]) 
         engine=engine,
         stdout=out,
     )
-    began = None
+    began: float | None = None
     while began is None:
         assert process.poll() is None, process.communicate()[1].decode()
         lines = (folder / "events").read_bytes().splitlines()
-        began = json.loads(lines[0])["wall"] if lines else None
+        began = float(json.loads(lines[0])["wall"]) if lines else None
         time.sleep(0.02)
     time.sleep(max(0.0, began + seconds - time.time()))
     process.send_signal(signal.SIGKILL)
@@ -41,17 +40,9 @@ def killed_at(folder: Path, talk: Talk, seconds: float, engine: dict[str, str]) 
     return played
 
 
-def recovered(folder: Path, engine: dict[str, str], **options: Any) -> str:
-    done = run(
-        folder,
-        "dictate",
-        "--recover",
-        "--sink",
-        "file:out.txt",
-        engine=engine,
-        limit=300,
-        **options,
-    )
+def recovered(folder: Path, engine: dict[str, str]) -> str:
+    arguments = ("dictate", "--recover", "--sink", "file:out.txt")
+    done = run(folder, *arguments, engine=engine, limit=300)
     assert done.code == 0, done.err
     assert not list((folder / ".local/state/parakeet/dictation").glob("*/"))
     out = folder / "out.txt"

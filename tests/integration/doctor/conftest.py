@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.doctor.madeup import Environment, verified
+from tests.stacks import Stacks
 
 
 @dataclass(slots=True)
@@ -66,6 +68,18 @@ def patient(healthy: Environment, tmp_path: Path) -> Patient:
     (tmp_path / "home").mkdir()
     (tmp_path / "bin").mkdir()
     return Patient(healthy.copy(tmp_path / "env"), tmp_path)
+
+
+@pytest.fixture
+def on(stacks: Stacks, tmp_path: Path) -> Callable[[str], Patient]:
+    """A copy of a real stack, by its name."""
+
+    def copy(name: str) -> Patient:
+        (tmp_path / "home").mkdir()
+        (tmp_path / "bin").mkdir()
+        return Patient(stacks(name).linked(tmp_path / "env"), tmp_path)
+
+    return copy
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:

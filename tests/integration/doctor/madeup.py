@@ -226,6 +226,15 @@ class Environment:
         shutil.copytree(self.prefix, prefix, symlinks=True)
         return Environment(prefix)
 
+    def linked(self, prefix: Path) -> Environment:
+        """A copy by hard links, without the repairs that it remembers.
+
+        pip replaces files and never writes into one, so the original stays as it is.
+        """
+        leave = shutil.ignore_patterns(".parakeet")
+        shutil.copytree(self.prefix, prefix, symlinks=True, copy_function=os.link, ignore=leave)
+        return Environment(prefix)
+
     def install(self, wheels: Iterable[Wheel], folder: Path) -> None:
         """pip installs the wheels from a local folder, over what is there."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from parakeet_cli.doctor.names import wanted
+from parakeet_cli.doctor.stack import load
 from tests.integration.doctor.madeup import CANARY, Environment, Wheel, module, verified
 
 HARMLESS = "VALUE = 1\n"
@@ -27,6 +29,21 @@ def inert(wheel: Wheel) -> Wheel:
 def good_wheels() -> dict[str, Wheel]:
     """The verified stack."""
     return {name: inert(wheel) for name, wheel in verified().items()}
+
+
+def pinned_wheels() -> dict[str, Wheel]:
+    """The stack's own pins and nothing that only they require: a repair in half the time."""
+    names = {pin.name for pin in load("2.4").pins}
+
+    def among(text: str) -> bool:
+        requirement = wanted(text)
+        return requirement is not None and requirement.name in names
+
+    return {
+        name: replace(wheel, requires=tuple(filter(among, wheel.requires)))
+        for name, wheel in good_wheels().items()
+        if name in names
+    }
 
 
 def of(wheels: Mapping[str, Wheel], name: str, version: str, **changes: Any) -> Wheel:

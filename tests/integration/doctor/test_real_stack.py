@@ -1,15 +1,12 @@
-"""The doctor on the real stack: built once, copied with hard links for each case.
+"""The doctor on the real stack, one copy of it by hard links for each case.
 
-Set PARAKEET_TEST_STACKS to a folder: the environments `verified` and `documented` are
-taken from there, and built there where they are missing (2 GB each, some minutes and a
-network). CI builds them in a temporary folder; elsewhere, without it, these are skipped.
+Where the environments come from, and when these are skipped: tests/stacks.py.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,108 +15,23 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.doctor.stack import load
 from tests.integration.doctor.conftest import Patient
 from tests.integration.doctor.madeup import Environment
+from tests.stacks import Stacks, pip
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[3]
-# The CPU build where the ordinary index has one; the range of requirements-torch.txt.
-TORCH = ["torch==2.13.0"]
-# The document's steps 1 to 6, as written, with this torch in the place of its nightly.
-DOCUMENTED: tuple[list[str], ...] = (
-    ["numpy>=1.26.0,<2.0"],
-    ["scipy>=1.11.0"],
-    TORCH,
-    ["fsspec==2024.12.0"],
-    ["numba>=0.60.0"],
-    ["librosa>=0.10.0"],
-    ["pytorch-lightning>=2.0.0,<2.3.0"],
-    ["torchmetrics>=0.11.0,<1.5.0"],
-    ["--no-deps", "nemo-toolkit[asr]==2.4.0"],
-    ["hydra-core", "omegaconf", "sentencepiece", "sacremoses", "inflect", "editdistance"],
-)
-
-
-def pip(python: Path, *arguments: str) -> None:
-    command = [str(python), "-m", "pip", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-
-
-def build_documented(prefix: Path) -> None:
-    for step in DOCUMENTED:
-        # Hardly any of it is imported here; compiling it all would take a minute.
-        pip(prefix / "bin" / "python", "install", "-q", "--no-compile", *step)
-
-
-def build_verified(prefix: Path) -> None:
-    """The guide's own commands for installing by hand, as they stand there."""
-    commands = guide_commands()
-    assert len(commands) == 6
-    for words in commands:
-        assert words[:2] == ["pip", "install"]
-        pip(prefix / "bin" / "python", "install", "-q", *words[2:])
-
-
-def guide_commands() -> list[list[str]]:
-    """The guide's commands; for torch the one that it gives for a machine without a GPU."""
-    text = (ROOT / "docs" / "ml-dependencies.md").read_text()
-    block = text.partition("<!-- table: steps -->")[2].partition("<!-- end -->")[0]
-    lines = block.replace("\\\n", " ").splitlines()
-    with_gpu = [line for line in lines if "-r requirements-torch.txt" in line]
-    lines = [
-        line.removeprefix("# ") if line.startswith("# pip install") else line
-        for line in lines
-        if line not in with_gpu
-    ]
-    return [shlex.split(line, comments=True) for line in lines if line.startswith("pip install")]
-
-
-BUILDERS: dict[str, Callable[[Path], None]] = {
-    "verified": build_verified,
-    "documented": build_documented,
-}
-
-
-@pytest.fixture(scope="session")
-def stacks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Environment]:
-    """Gives an environment by its name, building it where it isn't there yet."""
-    named = os.environ.get("PARAKEET_TEST_STACKS")
-    if named is None and os.environ.get("CI") != "true":
-        pytest.skip("PARAKEET_TEST_STACKS names no folder for the real stack")
-    folder = Path(named) if named else tmp_path_factory.mktemp("stacks")
-
-    def get(name: str) -> Environment:
-        prefix = folder / name
-        if not prefix.exists():
-            half = folder / f"{name}.part"  # a build that was broken off is not taken for one
-            shutil.rmtree(half, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", str(half)], check=True)
-            BUILDERS[name](half)
-            half.rename(prefix)
-        return Environment(prefix)
-
-    return get
-
-
-@pytest.fixture
-def on(stacks: Callable[[str], Environment], tmp_path: Path) -> Callable[[str], Patient]:
-    """A copy with hard links: pip replaces files, so the original stays as it is."""
-
-    def copy(name: str) -> Patient:
-        (tmp_path / "home").mkdir()
-        (tmp_path / "bin").mkdir()
-        original = stacks(name)
-        shutil.copytree(original.prefix, tmp_path / "env", symlinks=True, copy_function=os.link)
-        return Patient(Environment(tmp_path / "env"), tmp_path)
-
-    return copy
 
 
 @pytest.fixture
 def verified(on: Callable[[str], Patient]) -> Patient:
     return on("verified")
+
+
+def imports_nemo(environment: Environment) -> None:
+    command = [str(environment.python), "-B", "-c", "import nemo.collections.asr"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def over(patient: Patient, *requirements: str) -> None:
@@ -134,6 +46,30 @@ def failing(patient: Patient) -> dict[str, str]:
     assert report["healthy"] is (not unhealthy)
     assert patient.code == (1 if unhealthy else 0)
     return {f["id"]: f"{f['summary']}\n{f['detail']}" for f in unhealthy}
+
+
+def test_the_doctor_built_it_of_nothing_in_the_documented_order_and_it_imports(
+    stacks: Stacks,
+) -> None:
+    environment = stacks("verified")
+    [journal] = (environment.prefix / ".parakeet").glob("*/journal")
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    named = [(event["event"], event.get("stage")) for event in events]
+    steps = [(event, stage) for stage in range(1, 7) for event in ("step", "step-done")]
+    assert [event for event in named if event[1] is not None] == steps
+    assert named[-1] == ("stands", None)
+    titles = [event["title"] for event in events if event["event"] == "step"]
+    assert titles == [stage.title for stage in load("2.4").stages]
+    # What it was before: pip alone, in an environment just made.
+    before = (journal.parent / "before").read_text().splitlines()
+    infos = {name for line in before if (name := json.loads(line)[0]).endswith(".dist-info")}
+    assert {name.rpartition("/")[2].partition("-")[0] for name in infos} <= {"pip", "setuptools"}
+    imports_nemo(environment)
+
+
+@pytest.mark.soak
+def test_the_guides_own_commands_build_it_too(stacks: Stacks) -> None:
+    imports_nemo(stacks("by-hand"))
 
 
 def test_the_verified_environment_is_healthy(verified: Patient) -> None:

@@ -1,6 +1,6 @@
 """The repair on the real stack: gigabytes, minutes, a network.
 
-Where the prebuilt environments come from, and when these are skipped: test_real_stack.
+Where the prebuilt environments come from, and when these are skipped: tests/stacks.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.conftest import Patient
-from tests.integration.doctor.madeup import Environment
 from tests.integration.doctor.repairing import Surgery
-from tests.integration.doctor.test_real_stack import on, pip, stacks
-from tests.integration.doctor.test_repair import journals, recover, start
+from tests.integration.doctor.test_repair import recover, start
+from tests.stacks import pip
 
-__all__ = ["on", "stacks"]  # the fixtures
-
-# Never run as a whole yet: `make soak` has it until it was.
-pytestmark = [pytest.mark.slow, pytest.mark.soak]
+pytestmark = pytest.mark.slow
 
 FIVE = ["numpy>=2.4,<2.5", "fsspec>=2026", "lightning>=2.6", "pyarrow>=26", "setuptools>=84"]
 NAMES = {"numpy", "fsspec", "lightning", "pyarrow", "setuptools"}
@@ -42,6 +37,7 @@ def imports(surgery: Surgery) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.soak
 def test_the_documented_end_state_is_repaired_and_rollback_brings_it_back(
     on: Callable[[str], Patient],
 ) -> None:
@@ -68,6 +64,7 @@ def test_five_upgrades_at_once_are_repaired_and_no_other_pin_moves(
     imports(surgery)
 
 
+@pytest.mark.soak
 def test_to_the_second_stack_and_back_both_ends_are_healthy(on: Callable[[str], Patient]) -> None:
     surgery = surgery_of(on("verified"))
     done = surgery.run("--fix", "--yes", "--stack", "3.0", *DEFAULT)
@@ -78,20 +75,6 @@ def test_to_the_second_stack_and_back_both_ends_are_healthy(on: Callable[[str], 
     assert surgery.run("rollback").returncode == 0
     report = json.loads(surgery.run("--json", "--deep").stdout)
     assert (report["stack"], report["healthy"]) == ("2.4", True)
-
-
-def test_an_empty_environment_gets_the_whole_stack_in_the_documented_order(
-    stacks: Callable[[str], Environment], tmp_path: Path
-) -> None:
-    assert stacks is not None  # skipped where the real stack is
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
-    surgery = Surgery(Environment(tmp_path / "env"), tmp_path, Path(), inherits=True)
-    done = surgery.run("--fix", "--yes", *DEFAULT)
-    assert done.returncode == 0, done.stderr
-    [journal] = journals(surgery)
-    stages = [event["stage"] for event in journal if event["event"] == "step"]
-    assert stages == [1, 2, 3, 4, 5, 6]
-    imports(surgery)
 
 
 @pytest.mark.soak

@@ -1,23 +1,28 @@
 """Killed at random moments, again and again: identical to before, or healthy, always.
 
-PARAKEET_SOAK_KILLS sets how many (1,000; `make soak`), PARAKEET_SOAK_SEED the seed.
+A hundred kills in every run of the tests, a thousand in `make soak`. PARAKEET_SOAK_KILLS
+sets how many those are, PARAKEET_SOAK_SEED the seed.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.integration.doctor.madeup import Environment
-from tests.integration.doctor.repairing import Surgery
-from tests.integration.doctor.test_repair import made, phases, recover, start, wait_for
+from tests.integration.doctor.repairing import Surgery, pinned_wheels, upgrades
+from tests.integration.doctor.test_repair import phases, recover, start, wait_for
 
-__all__ = ["made"]  # the fixture
+pytestmark = pytest.mark.slow
 
 # What may take a while; `before the journal` is hit by chance alone.
 EVERY = {
@@ -30,49 +35,123 @@ EVERY = {
     "step 6",
     "proving",
 }
+# Environments under repair at once: a doctor and its pip keep one core busy.
+LANES = 2
 
 
-@pytest.mark.soak
-def test_killed_at_any_moment_the_environment_is_as_it_was_or_healthy(
-    made: tuple[Environment, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kills = int(os.environ.get("PARAKEET_SOAK_KILLS", "1000"))
-    seed = int(os.environ.get("PARAKEET_SOAK_SEED", "20261122"))
-    moments = random.Random(seed)
-    surgery = Surgery(made[0].copy(tmp_path / "env"), tmp_path, made[1])
-    before = surgery.tree()
-    began = time.monotonic()
-    assert start(surgery).wait() == 0
-    whole = time.monotonic() - began
-    assert surgery.run("rollback").returncode == 0
-    hit: Counter[str] = Counter()
-    ended: Counter[str] = Counter()
-    number = 0
-    while number < kills or EVERY - set(hit):
-        process = start(surgery)
-        if number < kills:
-            time.sleep(moments.uniform(0, whole))
-        else:  # chance missed a short phase: wait for it
-            wait_for(surgery, min(EVERY - set(hit)), process)
-        number += 1
+@dataclass(slots=True)
+class Killer:
+    """One environment, ill, whose doctor is killed again and again."""
+
+    surgery: Surgery
+    hit: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    before: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    whole: float = 0.0  # seconds that a repair takes that nobody disturbs
+
+    def measure(self) -> None:
+        self.before = self.surgery.tree()
+        began = time.monotonic()
+        assert start(self.surgery).wait() == 0
+        self.whole = time.monotonic() - began
+        self.go_back("measured")
+
+    def kill(self, moment: float | str) -> None:
+        """Kills it after so many seconds, or in the phase of that name."""
+        process = start(self.surgery)
+        if isinstance(moment, str):
+            wait_for(self.surgery, moment, process)
+        else:
+            time.sleep(moment)
         process.kill()
         process.wait()
-        events = phases(surgery)
-        hit[events[-1] if events else "before the journal"] += 1
-        recover(surgery)
-        now = surgery.tree()
-        if now == before:
-            ended["as it was"] += 1
-            continue
-        changed = {name for name in {*now, *before} if now.get(name) != before.get(name)}
-        assert events[-1:] in ([], ["proving"], ["stands"]), (number, events, sorted(changed)[:20])
+        events = phases(self.surgery)
+        self.hit[events[-1] if events else "before the journal"] += 1
+        recover(self.surgery)
+        now = self.surgery.tree()
+        if now == self.before:
+            self.ended["as it was"] += 1
+            return
+        names = {name for name in {*now, *self.before} if now.get(name) != self.before.get(name)}
+        assert events[-1:] in (["proving"], ["stands"]), (moment, events, sorted(names)[:20])
         # It had ended already, or its last event was written: then it stands, proven.
-        assert surgery.run("--skip", "disk-space").returncode == 0, (number, events)
-        ended["healthy"] += 1
-        assert surgery.run("rollback").returncode == 0, (number, events)
-        assert surgery.tree() == before, (number, events)
+        assert self.surgery.run("--skip", "disk-space").returncode == 0, (moment, events)
+        self.ended["healthy"] += 1
+        self.go_back(moment)
+
+    def go_back(self, moment: float | str) -> None:
+        assert self.surgery.run("rollback").returncode == 0, moment
+        assert self.surgery.tree() == self.before, moment
+
+
+@pytest.fixture
+def killers(tmp_path: Path) -> Iterator[list[Killer]]:
+    wheels = pinned_wheels()
+    environment = Environment.new(tmp_path / "upgraded")
+    environment.install(wheels.values(), tmp_path / "good")
+    environment.install(upgrades(wheels), tmp_path / "bad")
+    lanes = [tmp_path / f"lane{number}" for number in range(LANES)]
+    for lane in lanes:
+        lane.mkdir()
+    yield [
+        Killer(Surgery(environment.copy(lane / "env"), lane, tmp_path / "good")) for lane in lanes
+    ]
+
+
+# The doctor, killed as it writes its journal's first word.
+KILLED_AT_ONCE = """
+import os, signal, sys
+from parakeet_cli.doctor.journal import Journal
+from parakeet_cli.__main__ import main
+Journal.write = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
+
+
+def test_killed_before_the_first_word_of_its_journal_its_folder_is_found(
+    killers: list[Killer],
+) -> None:
+    surgery = killers[0].surgery
+    before = surgery.tree()
+    command = surgery.fix_command()
+    command[1:3] = ["-c", KILLED_AT_ONCE]
+    assert start(surgery, command).wait() == -signal.SIGKILL
+    assert surgery.tree() != before
+    recover(surgery)
+    assert surgery.tree() == before
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [100, pytest.param(int(os.environ.get("PARAKEET_SOAK_KILLS", "1000")), marks=pytest.mark.soak)],
+)
+def test_killed_at_any_moment_the_environment_is_as_it_was_or_healthy(
+    killers: list[Killer], kills: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = int(os.environ.get("PARAKEET_SOAK_SEED", "20261122"))
+
+    def work(number: int) -> None:
+        moments = random.Random(seed + number)
+        killer = killers[number]
+        killer.measure()
+        for _ in range(number, kills, LANES):
+            killer.kill(moments.uniform(0, killer.whole))
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(LANES) as lanes:
+        list(lanes.map(work, range(LANES)))
+    hit = sum((killer.hit for killer in killers), Counter[str]())
+    missed = sorted(EVERY - set(hit))  # too short for chance: waited for
+    for phase in missed:
+        killers[0].kill(phase)
+    hit = sum((killer.hit for killer in killers), Counter[str]())
+    ended = sum((killer.ended for killer in killers), Counter[str]())
+    took = time.monotonic() - began
     with capsys.disabled():
-        print(f"\n{kills} kills in {whole:.1f} s of a repair, seed {seed}: {dict(ended)}")
+        whole = max(killer.whole for killer in killers)
+        print(f"\n{hit.total()} kills in {took:.0f} s, at any moment of a repair of {whole:.1f} s")
+        print(f"  seed {seed}; afterwards {dict(ended)}; waited for: {', '.join(missed) or 'none'}")
         for event, times in hit.most_common():
             print(f"  {times:5}  {event}")
+    assert hit.total() >= kills
     assert set(hit) >= EVERY

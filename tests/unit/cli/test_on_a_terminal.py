@@ -13,6 +13,7 @@ from rich.console import Console
 from parakeet_cli import console
 from parakeet_cli.cli.progress import Bar
 from parakeet_cli.cli.summary import show_summary
+from parakeet_cli.cli.tally import Tally
 from parakeet_cli.transcribe.inputs import Job
 from parakeet_cli.transcript import (
     Accounting,
@@ -79,7 +80,7 @@ def test_the_table_has_every_file_with_its_result(screen: Console) -> None:
         FileResult(NAME, Status.PARTIAL, heard, reason="9.00 s could not be heard"),
         FileResult("b.wav", Status.FAILED, reason="b.wav is empty."),
     ]
-    show_summary(results, many=True)
+    show_summary(Tally.of(results))
     lines = shown(screen)
     assert re.fullmatch(r"File +Length +(Lost +)?Result", lines[0])
     assert re.fullmatch(r"an int.* 59\.0 s +(9\.0 s +)?partial", lines[2])

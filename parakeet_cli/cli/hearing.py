@@ -1,0 +1,120 @@
+"""Who hears a batch: this process's engine, or several in processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from parakeet_cli import console
+from parakeet_cli.audio.media import probe_duration
+from parakeet_cli.cli.engine import choose_engine, engine_options, say_which
+from parakeet_cli.cli.request import Request
+from parakeet_cli.config import Settings
+from parakeet_cli.engines import Choice, make_engine
+from parakeet_cli.engines.base import Engine, EngineOptions
+from parakeet_cli.transcribe.dispatch import Crew, dispatch
+from parakeet_cli.transcribe.inputs import STDIN_NAME, is_regular
+from parakeet_cli.transcribe.outputs import Planned
+from parakeet_cli.transcribe.pipeline import View, transcribe_jobs
+from parakeet_cli.transcribe.station import Ready, Setup
+from parakeet_cli.transcribe.workers import Workers, automatic, visible_gpus
+from parakeet_cli.transcript import FileResult
+
+Ended = Iterator[tuple[Planned, FileResult]]
+_LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
+_TRIES = 2  # of a file that takes its engine's process along
+
+
+class Hearing(Protocol):
+    """Items to results, in any order."""
+
+    def __call__(self, items: Iterable[Planned], view: View) -> Ended: ...
+
+
+def make_hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> Hearing:
+    """The engine, found and named on stderr. Raises EngineUnavailable, UsageError."""
+    choice = choose_engine(settings)
+    options = engine_options(settings, trust_model=request.trust_model)
+    whole = request.shown is not None
+    setup = Setup(choice.name, options, request.options, whole, console.verbosity())
+    count = request.worker_count
+    if request.ray and todo:
+        return _on_ray(setup, choice, request, count, len(todo))
+    gpus = visible_gpus() if count != 1 else ()
+    count = automatic(options, gpus, len(todo)) if count is None else count
+    count = max(1, min(count, len(todo)))
+    engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
+    say_which(choice, engine.info, f", {count} workers" if count > 1 else "")
+    if count == 1:
+        return _Here(engine, request)
+    return _Side(Workers(setup, count, gpus), count)
+
+
+def _on_ray(
+    setup: Setup, choice: Choice, request: Request, count: int | None, items: int
+) -> Hearing:
+    from parakeet_cli.transcribe.on_ray import Layout, RayCrew, connect, node_resources
+
+    options = setup.engine_options
+    ray = connect(request.ray_address, options.cores)
+    gpu = choice.name != "mock" and options.device != "cpu"
+    layout = Layout.of(node_resources(ray), count, options, gpu=gpu)
+    count = max(1, min(layout.count, items))
+    said = f", Ray with {count} actors"
+
+    def ready(event: Ready) -> None:
+        nonlocal said
+        if said:  # the first one speaks for all
+            say_which(choice, event.info, said)
+            said = ""
+
+    return _Side(RayCrew(ray, setup, layout), count, ready)
+
+
+class _Here:
+    """This process's own engine: results come in the order of the items."""
+
+    def __init__(self, engine: Engine, request: Request) -> None:
+        self._engine = engine
+        self._options = request.options
+
+    def __call__(self, items: Iterable[Planned], view: View) -> Ended:
+        taken: list[Planned] = []
+
+        def noted() -> Iterator[Planned]:
+            for item in items:
+                taken.append(item)
+                yield item
+
+        for result in transcribe_jobs(noted(), self._engine, self._options, view):
+            yield taken.pop(0), result
+
+
+class _Side:
+    """Engines side by side, in processes of their own."""
+
+    def __init__(
+        self,
+        crew: AbstractContextManager[Crew],
+        count: int,
+        ready: Callable[[Ready], object] = lambda _: None,
+    ) -> None:
+        self._crew = crew
+        self._count = count
+        self._ready = ready
+
+    def __call__(self, items: Iterable[Planned], view: View) -> Ended:
+        with self._crew as crew:
+            yield from dispatch(items, crew, self._count, view, tries=_TRIES, ready=self._ready)
+
+
+def _lanes(options: EngineOptions, todo: Sequence[Planned]) -> int:
+    """One lane with every core where there is only one chunk to hear, else one a core."""
+    if len(todo) == 1 and todo[0].job.name != STDIN_NAME:
+        path = todo[0].job.path
+        duration = probe_duration(path) if isinstance(path, Path) and is_regular(path) else None
+        if duration is not None and duration <= 30.0:
+            return 1
+    return min(options.cores, _LANES_AT_MOST)

@@ -1,0 +1,92 @@
+"""What a Parakeet is made of: everything else in a model file is refused.
+
+The classes are those that NeMo's published FastConformer configurations name (its
+examples/asr/conf/fastconformer, in TDT, RNNT, CTC and hybrid form) and the model classes that
+NeMo writes as `target`. Names are exact: whole packages are what attacks went through.
+"""
+
+from __future__ import annotations
+
+_MODULES = "nemo.collections.asr.modules"
+_MODELS = "nemo.collections.asr.models"
+
+_PARTS = (
+    "AudioToMelSpectrogramPreprocessor",
+    "SpectrogramAugmentation",
+    "ConformerEncoder",
+    "RNNTDecoder",
+    "RNNTJoint",
+    "SampledRNNTJoint",
+    "ConvASRDecoder",
+)
+
+# NeMo writes the module that defines the class; people write the package.
+_MODEL_CLASSES = {
+    "EncDecRNNTBPEModel": "rnnt_bpe_models",
+    "EncDecRNNTModel": "rnnt_models",
+    "EncDecCTCModelBPE": "ctc_bpe_models",
+    "EncDecCTCModel": "ctc_models",
+    "EncDecHybridRNNTCTCBPEModel": "hybrid_rnnt_ctc_bpe_models",
+    "EncDecHybridRNNTCTCModel": "hybrid_rnnt_ctc_models",
+}
+
+TARGETS = frozenset(
+    [
+        *(f"{_MODULES}.{name}" for name in _PARTS),
+        *(f"{_MODELS}.{name}" for name in _MODEL_CLASSES),
+        *(f"{_MODELS}.{module}.{name}" for name, module in _MODEL_CLASSES.items()),
+    ]
+)
+
+# Keys whose value NeMo imports and calls: Hydra's, NeMo's own `target`, Hydra 0's `cls`,
+# which NeMo rewrites to `_target_`, and what its other collections and Lightning read.
+TARGET_KEYS = frozenset(
+    ["_target_", "target", "cls", "_cls_", "class_path", "classpath", "_class_", "class_name"]
+)
+
+# Keys that have other files or other people's code loaded: they may only say null or false.
+REFUSED_KEYS = frozenset(
+    [
+        *("_partial_", "_args_", "custom_tokenizer", "trust_remote_code"),
+        *("init_from_nemo_model", "init_from_pretrained_model", "init_from_ptl_ckpt"),
+        *("language_model_class", "nemo_file_path", "load_from_checkpoint"),
+        # NeMo restores a `.nemo` that one of these names, and nothing has looked at it.
+        *("ngram_lm_model", "ngram_lm_path", "ngram_path", "kenlm_path", "arpa_path", "lm_path"),
+    ]
+)
+
+# What torch.save writes for a state_dict, and nothing that takes a callable.
+GLOBALS = frozenset(
+    [
+        ("collections", "OrderedDict"),
+        ("torch._utils", "_rebuild_tensor_v2"),
+        ("torch._utils", "_rebuild_parameter"),
+        *(
+            ("torch", f"{kind}Storage")
+            for kind in (
+                *("Float", "Double", "Half", "BFloat16"),
+                *("Long", "Int", "Short", "Char", "Byte", "Bool"),
+            )
+        ),
+    ]
+)
+
+# Opcodes of such a pickle (protocol 2), and those of it that newer ones write for the same.
+OPCODES = frozenset(
+    [
+        *("PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK"),
+        *("GLOBAL", "REDUCE", "BUILD", "BINPERSID"),
+        *("NONE", "NEWTRUE", "NEWFALSE"),
+        *("INT", "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
+        *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES"),
+        *("BINSTRING", "SHORT_BINSTRING"),
+        *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+        *("EMPTY_LIST", "LIST", "APPEND", "APPENDS"),
+        *("EMPTY_DICT", "DICT", "SETITEM", "SETITEMS"),
+        *("PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET", "MEMOIZE"),
+    ]
+)
+
+# Members of a .nemo beside model_config.yaml and model_weights.ckpt: data that NeMo hands to
+# sentencepiece or reads as text.
+DATA_SUFFIXES = frozenset([".model", ".vocab", ".txt", ".json", ".tsv"])

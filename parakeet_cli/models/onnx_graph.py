@@ -1,0 +1,137 @@
+"""What an ONNX file reads beside itself, told without loading it, and where that leads.
+
+A tensor's numbers may lie in another file, which the model names. ONNX Runtime refuses
+names that lead out of the model's folder since 1.24; older ones, which this package still
+works with, follow them. The file is walked as the protobuf that it is: weights are passed
+over by their length, and nothing is believed of lengths that don't fit.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+# Which fields of a message hold which messages, by the numbers of onnx.proto.
+_MESSAGES: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {
+        **{5: "tensor", 10: "tensor", 22: "sparse", 23: "sparse"},
+        **{6: "graph", 11: "graph"},
+    },
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "external"},
+    "external": {1: "key", 2: "value"},
+}
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types; groups are in no ONNX file
+_LONGEST_VARINT = 10  # bytes
+_LONGEST_NAME = 4096  # bytes
+_SHOWN = 80  # characters of a name
+
+
+class NotOnnxError(Exception):
+    """The file is no ONNX model, or none that can be read; the message says why."""
+
+
+def external_files(path: Path) -> set[str]:
+    """The names of other files that the model's tensors lie in, as the model has them.
+
+    Raises NotOnnxError, and OSError for a file that can't be read.
+    """
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            raise NotOnnxError("it is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return set(_locations(data))
+
+
+def what_is_wrong_with(name: str, graph: Path) -> str | None:
+    """Why weights of that name must not be read for a graph; None where they may."""
+    given = PurePosixPath(name)
+    outside = given.is_absolute() or ".." in given.parts or "\\" in name or "\0" in name
+    if outside or not given.parts or leads_out(graph.parent / given, graph.parent):
+        return f"takes weights from {name[:_SHOWN]!r}, outside of its folder"
+    if not (graph.parent / given).is_file():
+        return f"takes weights from {name[:_SHOWN]!r}, and there is no such file beside it"
+    return None
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file of a folder is a link to somewhere else.
+
+    In a hub's cache the files of a snapshot are links into the repository's own blobs.
+    """
+    homes = [folder.resolve()]
+    if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
+        homes.append((folder.parents[1] / "blobs").resolve())
+    return not any(path.resolve().is_relative_to(home) for home in homes)
+
+
+def _locations(data: mmap.mmap) -> Iterator[str]:
+    found_graph = False
+    waiting = [("model", 0, len(data))]
+    while waiting:
+        kind, start, end = waiting.pop()
+        inside = _MESSAGES[kind]
+        if kind == "external":
+            yield from _location(data, start, end)
+            continue
+        for number, first, last in _fields(data, start, end):
+            if number in inside:
+                found_graph = found_graph or kind == "model"
+                waiting.append((inside[number], first, last))
+    if not found_graph:
+        raise NotOnnxError("it holds no graph")
+
+
+def _location(data: mmap.mmap, start: int, end: int) -> Iterator[str]:
+    """The value of an entry whose key is `location`."""
+    entry: dict[str, list[bytes]] = {"key": [], "value": []}
+    for number, first, last in _fields(data, start, end):
+        if number in _MESSAGES["external"]:
+            if last - first > _LONGEST_NAME:
+                raise NotOnnxError("the name of a file of weights is too long")
+            entry[_MESSAGES["external"][number]].append(data[first:last])
+    # The last of several counts for some readers and the first for others: all are told.
+    if b"location" in entry["key"]:
+        for value in entry["value"]:
+            yield value.decode("utf-8", "surrogateescape")
+
+
+def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """(number, first byte, byte after the last) of each field that has a length."""
+    while at < end:
+        tag, at = _varint(data, at, end)
+        wire = tag & 7
+        if wire == _VARINT:
+            _, at = _varint(data, at, end)
+        elif wire == _FIXED64:
+            at += 8
+        elif wire == _FIXED32:
+            at += 4
+        elif wire == _BYTES:
+            length, at = _varint(data, at, end)
+            yield tag >> 3, at, min(at + length, end)
+            at += length
+        else:
+            raise NotOnnxError("it is no ONNX file")
+        if at > end:
+            raise NotOnnxError("it is cut off or no ONNX file")
+
+
+def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
+    if at < end and (byte := data[at]) < 0x80:
+        return byte, at + 1
+    value = 0
+    for number in range(_LONGEST_VARINT):
+        if at + number >= end:
+            break
+        byte = data[at + number]
+        value |= (byte & 0x7F) << (7 * number)
+        if byte < 0x80:
+            return value, at + number + 1
+    raise NotOnnxError("it is cut off or no ONNX file")

@@ -1,0 +1,166 @@
+"""Items to stations and their results back, whatever happens to the stations.
+
+A station that dies is replaced, and what it had in hand is tried again, each item alone:
+then whose fault it is, is known. An item that takes its station along `tries` times fails
+by its name, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.transcribe.outputs import Planned
+from parakeet_cli.transcribe.pipeline import View
+from parakeet_cli.transcribe.station import Ended, Event, Reached, Ready, Unusable
+from parakeet_cli.transcript import FileResult, Status
+
+_DEATHS_UNREADY = 3  # in a row, without one that became ready: the engine is to blame
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A station's process is gone; `how` says why, in plain words."""
+
+    how: str
+
+
+class Hand(Protocol):
+    """A station, from where the driver sits."""
+
+    def give(self, item: Planned) -> None:
+        """Hand an item over; one that has died says so later, by `Died`."""
+        ...
+
+
+class Crew(Protocol):
+    """Where stations come from."""
+
+    def start(self) -> Hand:
+        """One station more, not ready yet."""
+        ...
+
+    def events(self) -> Iterator[tuple[Hand, Event | Died]]:
+        """What happened, at least one thing; waits for it."""
+        ...
+
+
+@dataclass(slots=True)
+class _Post:
+    """What the driver knows of one station."""
+
+    room: int = 0  # none until it is ready
+    items: dict[int, Planned] = field(default_factory=dict)
+
+
+def dispatch(
+    todo: Iterable[Planned],
+    crew: Crew,
+    count: int,
+    view: View,
+    *,
+    tries: int,
+    ready: Callable[[Ready], object] = lambda _: None,
+) -> Iterator[tuple[Planned, FileResult]]:
+    """Each item with its result, as they come. Raises EngineUnavailable."""
+    return _Dispatch(todo, crew, view, tries, ready).run(count)
+
+
+class _Dispatch:
+    def __init__(
+        self,
+        todo: Iterable[Planned],
+        crew: Crew,
+        view: View,
+        tries: int,
+        ready: Callable[[Ready], object],
+    ) -> None:
+        self._todo = iter(todo)
+        self._more = True
+        self._crew = crew
+        self._view = view
+        self._most = tries
+        self._ready = ready
+        self._posts: dict[Hand, _Post] = {}
+        self._suspects: deque[Planned] = deque()
+        self._deaths: Counter[int] = Counter()
+        self._unready = 0
+
+    def run(self, count: int) -> Iterator[tuple[Planned, FileResult]]:
+        for _ in range(count):
+            self._posts[self._crew.start()] = _Post()
+        while self._unfinished():
+            for hand, event in self._crew.events():
+                yield from self._happened(hand, event)
+            for hand, post in self._posts.items():
+                self._fill(hand, post)
+
+    def _unfinished(self) -> bool:
+        return self._more or bool(self._suspects) or any(p.items for p in self._posts.values())
+
+    def _happened(self, hand: Hand, event: Event | Died) -> Iterator[tuple[Planned, FileResult]]:
+        post = self._posts.get(hand)
+        if post is None:
+            return
+        if isinstance(event, Ready):
+            post.room = event.room
+            self._unready = 0
+            self._ready(event)
+        elif isinstance(event, Reached):
+            if event.number in post.items:
+                self._view.advanced(post.items[event.number].job, event.seconds)
+        elif isinstance(event, Ended):
+            item = post.items.pop(event.number)
+            self._view.ended(item.job, event.result)
+            yield item, event.result
+        elif isinstance(event, Unusable):
+            raise event.error
+        else:
+            yield from self._died(hand, post, event.how)
+
+    def _died(self, hand: Hand, post: _Post, how: str) -> Iterator[tuple[Planned, FileResult]]:
+        del self._posts[hand]
+        if not post.room:
+            self._unready += 1
+            if self._unready >= _DEATHS_UNREADY:
+                raise EngineUnavailable(
+                    f"The engine's process ended before it was ready: {how}.",
+                    hint="`parakeet doctor` shows the state of the ML stack.",
+                )
+        for number, item in post.items.items():
+            self._deaths[number] += 1
+            if self._deaths[number] < self._most or len(post.items) > 1:
+                self._suspects.append(item)
+                continue
+            result = FileResult(
+                item.job.name,
+                Status.FAILED,
+                reason=f"{item.job.name} ended the engine's process each time: {how}.",
+                hint="`parakeet doctor --deep` tries the engine by itself.",
+            )
+            self._view.ended(item.job, result)
+            yield item, result
+        self._posts[self._crew.start()] = _Post()
+
+    def _fill(self, hand: Hand, post: _Post) -> None:
+        """As much as it has room for; a suspect is alone in its station."""
+        if any(self._deaths[number] for number in post.items):
+            return
+        while len(post.items) < post.room:
+            if self._suspects:
+                if not post.items:
+                    self._give(hand, post, self._suspects.popleft())
+                return
+            item = next(self._todo, None)
+            if item is None:
+                self._more = False
+                return
+            self._give(hand, post, item)
+
+    def _give(self, hand: Hand, post: _Post, item: Planned) -> None:
+        post.items[item.number] = item
+        self._view.started(item.job, item.seconds)
+        hand.give(item)

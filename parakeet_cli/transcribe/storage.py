@@ -1,0 +1,225 @@
+"""Inputs and outputs that are no files of this machine: `s3://`, `gs://`, by fsspec.
+
+An object appears whole or not at all; nothing here is written in place. Credentials and
+endpoints are for the storage's own variables and files (AWS_ENDPOINT_URL and so on).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from parakeet_cli.errors import InputError, OutputError, UsageError
+from parakeet_cli.formats import encode
+
+# Where an upload appears at its end, whole; elsewhere it is renamed into place.
+_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+
+State = tuple[int, int | str]  # size in bytes; nanoseconds of the last change, or an ETag
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """One object; `root` is what was asked for, and may be listed as a whole."""
+
+    text: str
+    root: str
+    state: State | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def _path(self) -> PurePosixPath:
+        return PurePosixPath(self.text.partition("://")[2])
+
+    @property
+    def name(self) -> str:
+        return self._path.name
+
+    @property
+    def stem(self) -> str:
+        return self._path.stem
+
+    @property
+    def suffix(self) -> str:
+        return self._path.suffix
+
+    @property
+    def parent_name(self) -> str:
+        return self._path.parent.name
+
+    def below(self, relative: str) -> Url:
+        """What lies there below this one."""
+        return Url(f"{self.text.rstrip('/')}/{relative}", self.root)
+
+
+Place = Path | Url
+
+
+def is_url(text: str) -> bool:
+    return _SCHEME.match(text) is not None
+
+
+def place(text: str) -> Place:
+    """A folder or a file, here or elsewhere; `file://` is here."""
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return Path(text).expanduser()
+    if scheme[1].lower() in ("file", "local"):
+        return Path(unquote(text[scheme.end() :]))
+    return Url(text.rstrip("/"), text.rstrip("/"))
+
+
+def key(where: Place) -> str:
+    """The one name it has, from wherever it is looked at."""
+    if isinstance(where, Url):
+        return where.text
+    text = str(where)  # a Path has no `//` and no `/./` in it
+    if ".." in text:
+        return os.path.abspath(text)
+    if text.startswith("/"):
+        return text
+    here = os.getcwd().rstrip("/")  # noqa: PTH109  # asked a hundred thousand times
+    return f"{here}/{text}" if text != "." else here
+
+
+def parent_name(where: Place) -> str:
+    if isinstance(where, Url):
+        return where.parent_name
+    return Path(os.path.abspath(where)).parent.name
+
+
+def state_of(where: Place) -> State | None:
+    """What changes when its content does; None where there is nothing to see."""
+    if isinstance(where, Url):
+        return where.state or _listed(where.root).get(where.text)
+    try:
+        found = where.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def exists(where: Place) -> bool:
+    """Whether something stands there; elsewhere, as of the beginning of the run."""
+    if isinstance(where, Url):
+        return where.text in _listed(where.root)
+    return os.path.lexists(where)
+
+
+def look_again() -> None:
+    """Forget what was listed: a new run sees what is there now."""
+    _listed.cache_clear()
+
+
+def objects(url: str) -> list[Url]:
+    """The object itself, all below a prefix, or what a pattern matches. Raises InputError."""
+    root = url.rstrip("/")
+    fs, path = _system(url)
+    scheme = url[: url.index("://")]
+    try:
+        if any(mark in path for mark in "*?["):
+            found = fs.glob(path, detail=True)
+        else:
+            found = fs.find(path, detail=True)
+    except Exception as error:  # every storage has its own
+        raise InputError(f"{url} can't be listed: {_said(error)}.") from error
+    return [
+        Url(f"{scheme}://{name.lstrip('/')}", root, _state(info))
+        for name, info in sorted(found.items())
+        if info.get("type") != "directory"
+    ]
+
+
+@lru_cache(maxsize=8)
+def _listed(root: str) -> dict[str, State]:
+    """All below a root, by one listing: asking for each would be a request each."""
+    fs, path = _system(root)
+    scheme = root[: root.index("://")]
+    try:
+        found = fs.find(path, detail=True)
+    except FileNotFoundError:
+        return {}
+    except Exception as error:
+        raise OutputError(f"{root} can't be listed: {_said(error)}.") from error
+    return {f"{scheme}://{name.lstrip('/')}": _state(info) for name, info in found.items()}
+
+
+def _state(info: dict[str, Any]) -> State:
+    names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")
+    mark = next((str(info[name]) for name in names if info.get(name)), "")
+    return int(info.get("size") or 0), mark
+
+
+@contextmanager
+def fetched(url: Url) -> Iterator[Path]:
+    """The object as a file of this machine, for as long as it is needed."""
+    fs, path = _system(url.text)
+    with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
+        local = Path(folder, f"object{url.suffix}")
+        try:
+            fs.get_file(path, str(local))
+        except FileNotFoundError as error:
+            raise InputError(f"{url} can't be opened: there is no such object.") from error
+        except Exception as error:
+            raise InputError(f"{url} can't be fetched: {_said(error)}.") from error
+        yield local
+
+
+def put(url: Url, pieces: Iterable[str]) -> str:
+    """The text as an object, whole or not at all, and its SHA-256; raises OutputError."""
+    fs, path = _system(url.text)
+    sha256 = hashlib.sha256()
+    with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
+        local = Path(folder, "object")
+        with local.open("wb") as file:
+            for piece in pieces:
+                data = encode(piece)
+                sha256.update(data)
+                file.write(data)
+        try:
+            if url.text[: url.text.index("://")] in _WHOLE:
+                fs.put_file(str(local), path)
+            else:
+                fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+                part = str(PurePosixPath(path).parent / f".parakeet-{os.urandom(6).hex()}.part")
+                try:
+                    fs.put_file(str(local), part)
+                    fs.mv(part, path)
+                except BaseException:
+                    with suppress(Exception):
+                        fs.rm(part)
+                    raise
+        except Exception as error:
+            raise OutputError(f"{url} can't be written: {_said(error)}.") from error
+    return sha256.hexdigest()
+
+
+def _said(error: Exception) -> str:
+    return (str(error) or type(error).__name__).rstrip(".").replace("\n", " ")
+
+
+def _system(url: str) -> tuple[Any, str]:
+    """fsspec's file system for a URL, and what it calls the object."""
+    try:
+        from fsspec.core import url_to_fs
+
+        fs, path = url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise UsageError(
+            f"{url}: {_said(error)}.",
+            hint="The extra `ray` brings what S3 needs: pip install 'parakeet-cli[ray]'. "
+            "Other storages have packages of their own (gcsfs for gs://).",
+        ) from error
+    return fs, path

@@ -1,0 +1,43 @@
+"""A station's entry whose engine meets with an accident on files named for one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from parakeet_cli.audio.chunks import Chunk
+from parakeet_cli.engines.base import Heard
+from parakeet_cli.engines.mock import Mock
+from parakeet_cli.transcribe import station
+from parakeet_cli.transcribe.on_ray import Actor
+from parakeet_cli.transcribe.station import Setup
+
+heard = Mock.transcribe
+
+
+def _accident(mock: Mock, chunk: Chunk) -> Heard:
+    if "poison" in Path(chunk.source).name:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return heard(mock, chunk)
+
+
+def _killed(mock: Mock, chunk: Chunk) -> Heard:
+    # Ray's own handler would let a SIGSEGV that comes from outside pass.
+    if "poison" in Path(chunk.source).name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return heard(mock, chunk)
+
+
+class DyingActor(Actor):
+    """A Ray actor with the same accidents."""
+
+    def __init__(self, setup: Setup) -> None:
+        Mock.transcribe = _killed  # type: ignore[method-assign,assignment]
+        super().__init__(setup)
+
+
+def main() -> None:
+    """The station's own entry, accidents added."""
+    Mock.transcribe = _accident  # type: ignore[method-assign,assignment]
+    station.main()

@@ -1,0 +1,178 @@
+"""--ray on a cluster of two nodes on this machine: the same outputs, whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parakeet_cli import console
+from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.formats import expand_formats
+from parakeet_cli.transcribe import on_ray
+from parakeet_cli.transcribe.dispatch import dispatch
+from parakeet_cli.transcribe.inputs import find_jobs
+from parakeet_cli.transcribe.on_ray import Layout, RayCrew, connect, node_resources
+from parakeet_cli.transcribe.outputs import plan_outputs
+from parakeet_cli.transcribe.pipeline import Options
+from parakeet_cli.transcribe.planning import settle
+from parakeet_cli.transcribe.station import Setup
+from parakeet_cli.transcript import Status
+from tests.integration.doctor.madeup import Environment, Wheel, verified
+from tests.integration.transcribe.command import SAID, clip, run, start, transcribe
+from tests.integration.transcribe.dying import DyingActor
+from tests.integration.transcribe.test_runs import RUN, SLOW, batch, content, journal, killed
+from tests.integration.transcribe.test_workers import Unseen
+
+pytestmark = pytest.mark.slow
+LIMIT = 240
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Two nodes of one core each, the second with an ML interpreter that is broken."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    folder = tmp_path_factory.mktemp("nodes")
+    pythons = {}
+    for name, numpy in (("whole", verified()["numpy"]), ("broken", Wheel("numpy", "2.3.1"))):
+        environment = Environment.new(folder / name)
+        environment.install([numpy, verified()["nemo-toolkit"]], folder)
+        pythons[name] = {"PARAKEET_ML_PYTHON": str(environment.python)}
+    made = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "env_vars": pythons["whole"]}
+    )
+    made.add_node(num_cpus=1, env_vars=pythons["broken"])
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def on_cluster(cluster: Any) -> tuple[str, ...]:
+    return ("--ray", "--ray-address", cluster.address, "--workers", "2", "--threads", "2")
+
+
+def test_two_actors_write_what_one_process_does(
+    tmp_path: Path, on_cluster: tuple[str, ...]
+) -> None:
+    batch(tmp_path, 8)
+    assert transcribe(tmp_path, "in", "-f", "txt,json", "-o", "one").code == 0
+    asked = ("in", "-f", "txt,json", "-o", "two", "--manifest-out", "m.jsonl", *on_cluster)
+    done = transcribe(tmp_path, *asked, limit=LIMIT)
+    assert done.code == 0, done.err
+    assert "Ray with 2 actors" in done.err
+    assert content(tmp_path / "two") == content(tmp_path / "one")
+    assert len((tmp_path / "m.jsonl").read_text().splitlines()) == 8
+
+
+def test_without_an_address_ray_runs_on_this_machine(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    done = transcribe(tmp_path, "a.wav", "--ray", "--threads", "1", limit=LIMIT)
+    assert done.code == 0, done.err
+    assert done.out == SAID
+
+
+def test_a_cluster_that_is_not_there_is_a_plain_error(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    asked = ("a.wav", "--ray", "--ray-address", "127.0.0.1:1")
+    done = transcribe(tmp_path, *asked, limit=LIMIT)
+    assert done.code == 2, done.err
+    assert "Ray at 127.0.0.1:1 can't be used" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_poison_file_fails_by_name_and_the_rest_is_done(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        clip(tmp_path / f"clip{number}.wav")
+    clip(tmp_path / "poison.wav")
+    monkeypatch.setattr(on_ray, "Actor", DyingActor)
+    planned = plan_outputs(
+        find_jobs([str(tmp_path)]), expand_formats(["txt"]), tmp_path / "out", "{filename}"
+    )
+    options = EngineOptions(threads=2)
+    setup = Setup("mock", options, Options(), False, console.Verbosity())
+    ray = connect(cluster.address)
+    layout = Layout.of(node_resources(ray), 2, options, gpu=False)
+    assert layout == Layout(2, 1, 0.0)
+    with RayCrew(ray, setup, layout) as crew:
+        todo = settle(planned, Options()).todo
+        found = {
+            item.job.path.name: result
+            for item, result in dispatch(todo, crew, 2, Unseen(), tries=2)
+        }
+    poisoned = found.pop("poison.wav")
+    assert poisoned.status is Status.FAILED
+    assert "poison.wav ended the engine's process each time" in (poisoned.reason or "")
+    assert {result.status for result in found.values()} == {Status.OK}
+    assert len(content(tmp_path / "out")) == 5
+
+
+def actors() -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_bytes().startswith(b"ray::Actor"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_actors_killed_in_mid_run_cost_only_time(
+    tmp_path: Path, on_cluster: tuple[str, ...]
+) -> None:
+    batch(tmp_path, 24)
+    assert transcribe(tmp_path, "in", "-f", "txt,json", "-o", "whole").code == 0
+    engine = {**SLOW, "PARAKEET_MOCK_RTF": "0.1"}
+    process = start(tmp_path, "transcribe", *RUN, *on_cluster, engine=engine)
+    rolls, kills, until = random.Random(5), 0, time.monotonic() + LIMIT
+    while process.poll() is None and time.monotonic() < until:
+        if len(content(tmp_path / "out")) // 2 >= (kills + 1) * 7:
+            if found := actors():
+                os.kill(rolls.choice(found), signal.SIGKILL)
+            kills += 1
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=60)
+    assert kills >= 2
+    # One that was killed twice over the same file has failed by its name.
+    assert process.returncode in (0, 1), err
+    last = transcribe(tmp_path, *RUN, "--retry-failed", limit=LIMIT)
+    assert last.code == 0, last.err
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+    assert set(journal(tmp_path, "ended").values()) <= {1, 2}
+
+
+def test_a_killed_driver_s_run_goes_on(tmp_path: Path, on_cluster: tuple[str, ...]) -> None:
+    killed(tmp_path, 1, 6, *on_cluster, in_hand=4)
+
+
+def test_the_doctor_shows_every_node_and_which_is_broken(tmp_path: Path, cluster: Any) -> None:
+    asked = ("doctor", "--ray", "--ray-address", cluster.address, "--only", "numpy-pin")
+    done = run(tmp_path, *asked, "--json", limit=LIMIT)
+    assert done.code == 1, done.err
+    found = json.loads(done.out)
+    assert found["schema"] == "parakeet.doctor.nodes/1"
+    healthy = {Path(node["report"]["python"]).parts[-3]: node["healthy"] for node in found["nodes"]}
+    assert healthy == {"whole": True, "broken": False}
+    table = run(tmp_path, *asked, limit=LIMIT)
+    assert table.code == 1, table.err
+    head, *rows = table.out.decode().splitlines()
+    assert head.split() == ["NODE", "ADDRESS", "HEALTHY", "STACK", "PYTHON", "WHAT", "IS", "WRONG"]
+    assert len(rows) == 2
+    (bad,) = [row for row in rows if "/broken/" in row]
+    assert "numpy-pin" in bad
+    assert " no " in bad
+    (good,) = [row for row in rows if "/whole/" in row]
+    assert " yes " in good
+    assert "numpy-pin" not in good

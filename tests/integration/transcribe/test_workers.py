@@ -1,0 +1,224 @@
+"""--workers: engines side by side, and what becomes of a batch when they die."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+import wave
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli import console
+from parakeet_cli.audio import isolation
+from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.formats import expand_formats
+from parakeet_cli.transcribe import workers
+from parakeet_cli.transcribe.dispatch import dispatch
+from parakeet_cli.transcribe.inputs import Job, find_jobs
+from parakeet_cli.transcribe.outputs import plan_outputs
+from parakeet_cli.transcribe.pipeline import Options
+from parakeet_cli.transcribe.planning import settle
+from parakeet_cli.transcribe.station import Setup
+from parakeet_cli.transcribe.workers import Workers, automatic, share
+from parakeet_cli.transcript import FileResult, Status
+from tests.integration.transcribe.command import SAID, clip, start, transcribe
+from tests.integration.transcribe.test_runs import RUN, SLOW, batch, content, journal, killed
+
+TWO = ("--workers", "2", "--threads", "2")
+DYING = "from tests.integration.transcribe.dying import main; main()"
+KILLER = "from tests.integration.audio.killer import main; main()"
+
+
+class Unseen:
+    def started(self, job: Job, duration: float | None) -> None:
+        pass
+
+    def advanced(self, job: Job, seconds: float) -> None:
+        pass
+
+    def ended(self, job: Job, result: FileResult) -> None:
+        pass
+
+
+def heard_by_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
+    """What two workers make of a folder, by the names of its files."""
+    planned = plan_outputs(
+        find_jobs([str(folder)]), expand_formats(["txt"]), folder / "out", "{filename}"
+    )
+    setup = Setup(engine, EngineOptions(threads=2), Options(), False, console.Verbosity())
+    with Workers(setup, 2) as crew:
+        todo = settle(planned, Options()).todo
+        found = dispatch(todo, crew, 2, Unseen(), tries=2)
+        return {item.job.path.name: result for item, result in found}
+
+
+def test_two_workers_write_what_one_does(tmp_path: Path) -> None:
+    batch(tmp_path, 8)
+    assert transcribe(tmp_path, "in", "-f", "txt,json", "-o", "one").code == 0
+    done = transcribe(
+        tmp_path, "in", "-f", "txt,json", "-o", "two", *TWO, "--manifest-out", "m.jsonl"
+    )
+    assert done.code == 0, done.err
+    assert "2 workers" in done.err
+    assert content(tmp_path / "two") == content(tmp_path / "one")
+    lines = (tmp_path / "m.jsonl").read_text().splitlines()
+    assert [line.split('"')[3] for line in lines] == sorted(
+        f"in/{n % 3}/clip{n:02}.wav" for n in range(8)
+    )
+
+
+def test_text_on_stdout_stays_in_the_order_of_the_inputs(tmp_path: Path) -> None:
+    batch(tmp_path, 5)
+    clip(tmp_path / "plain.wav")
+    names = [f"in/{n % 3}/clip{n:02}.wav" for n in (3, 0, 4, 1, 2)]
+    done = transcribe(tmp_path, *names, "plain.wav", *TWO)
+    assert done.code == 0, done.err
+    said = [f"The words of clip {n}.\n" for n in (3, 0, 4, 1, 2)]
+    assert done.out == "\n".join([*said, SAID.decode()]).encode()
+
+
+def test_a_poison_file_fails_by_name_and_the_rest_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        clip(tmp_path / f"clip{number}.wav")
+    clip(tmp_path / "poison.wav")
+    monkeypatch.setattr(workers, "ENTRY", DYING)
+    results = heard_by_two(tmp_path)
+    assert len(results) == 9
+    poisoned = results.pop("poison.wav")
+    assert poisoned.status is Status.FAILED
+    assert poisoned.reason is not None
+    assert "poison.wav ended the engine's process each time: it was ended by SIGSEGV" in (
+        poisoned.reason
+    )
+    assert {result.status for result in results.values()} == {Status.OK}
+    assert len(content(tmp_path / "out")) == 8
+
+
+def test_an_engine_whose_process_never_gets_ready_is_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip(tmp_path / "a.wav")
+    monkeypatch.setattr(workers, "ENTRY", "import os; os.abort()")
+    with pytest.raises(EngineUnavailable, match="before it was ready: it was ended by SIGABRT"):
+        heard_by_two(tmp_path)
+
+
+def test_a_poison_file_that_kills_its_decoder_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip(tmp_path / "a.wav")
+    with wave.open(str(tmp_path / "segfault.wav"), "wb") as file:  # it dies after 20 s of sound
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 45 * 16_000))
+    clip(tmp_path / "z.wav")
+    # The stations' decoders, not ours: the entry is replaced where they are started.
+    monkeypatch.setattr(
+        workers,
+        "ENTRY",
+        f"from parakeet_cli.audio import isolation; isolation.ENTRY = {KILLER!r}; " + workers.ENTRY,
+    )
+    assert isolation.ENTRY != KILLER
+    results = heard_by_two(tmp_path)
+    assert results["segfault.wav"].status is not Status.OK
+    assert "crashed (SIGSEGV)" in (results["segfault.wav"].reason or "")
+    assert {results[name].status for name in ("a.wav", "z.wav")} == {Status.OK}
+
+
+def stations_of(driver: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if parent == driver and b"transcribe.station" in command:
+            found.append(int(folder.name))
+    return found
+
+
+def workers_killed(folder: Path, every: int, seed: int) -> None:
+    """Each time so many files more are done, one of the workers is killed."""
+    batch(folder, 30)
+    assert transcribe(folder, "in", "-f", "txt,json", "-o", "whole").code == 0
+    process = start(folder, "transcribe", *RUN, *TWO, engine={**SLOW, "PARAKEET_MOCK_RTF": "0.1"})
+    rolls, kills = random.Random(seed), 0
+    until = time.monotonic() + 240
+    while process.poll() is None and time.monotonic() < until:
+        if len(content(folder / "out")) // 2 >= (kills + 1) * every:
+            if found := stations_of(process.pid):
+                os.kill(rolls.choice(found), signal.SIGKILL)
+            kills += 1
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=60)
+    assert kills >= 3, "no worker was there to be killed"
+    # One that was killed twice over the same file has failed by its name.
+    assert process.returncode in (0, 1), err
+    last = transcribe(folder, *RUN, *TWO, "--retry-failed", limit=180)
+    assert last.code == 0, last.err
+    assert content(folder / "out") == content(folder / "whole")
+    assert set(journal(folder, "ended").values()) <= {1, 2}
+
+
+@pytest.mark.slow
+def test_workers_killed_in_mid_run_cost_only_time(tmp_path: Path) -> None:
+    workers_killed(tmp_path, every=5, seed=1)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_a_run_with_workers_goes_on(tmp_path: Path) -> None:
+    killed(tmp_path, 3, 3, *TWO, in_hand=4)
+
+
+@pytest.mark.soak
+def test_killed_at_thirty_random_moments_a_run_with_workers_goes_on(tmp_path: Path) -> None:
+    killed(tmp_path, 30, 4, *TWO, in_hand=4)
+
+
+def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
+    batch(tmp_path, 30)
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    process = start(tmp_path, "transcribe", *RUN, *TWO, engine=SLOW, start_new_session=True)
+    until = time.monotonic() + 60
+    while not (tmp_path / "run").exists() or not journal(tmp_path, "ended"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    left = stations_of(process.pid)
+    assert len(left) == 2
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert b"The same command goes on." in err
+    while any(Path(f"/proc/{station}/cmdline").exists() for station in left):
+        assert time.monotonic() < until + 60
+        time.sleep(0.05)
+    assert journal(tmp_path, "ended")
+
+
+def test_workers_share_the_cores_and_the_gpus() -> None:
+    options = EngineOptions(threads=7)
+    assert [share(options, place, 3).threads for place in range(3)] == [3, 2, 2]
+    assert share(EngineOptions(threads=1), 1, 4).threads == 1
+    gpus = ("cuda:0", "cuda:1")
+    assert [share(options, place, 4, gpus).device for place in range(4)] == [*gpus, *gpus]
+    assert share(EngineOptions(device="cpu"), 0, 2, gpus).device == "cpu"
+    assert automatic(options, gpus, 100) == 2
+    assert automatic(EngineOptions(device="cuda:1"), gpus, 100) == 1
+    assert automatic(EngineOptions(threads=1), (), 100) == 1
+    assert automatic(EngineOptions(threads=64), (), 1) == 1
+
+
+@pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])
+def test_a_number_of_workers_that_is_none_is_refused(tmp_path: Path, given: str) -> None:
+    clip(tmp_path / "a.wav")
+    done = transcribe(tmp_path, "a.wav", f"--workers={given}")
+    assert done.code == 2
+    assert "it must be a number from 1, or auto" in done.err
