@@ -220,7 +220,7 @@ def test_too_little_memory_makes_less_at_once_and_not_errors(python: str) -> Non
         worker.ask("hear", sound, way="whole")
         size = Path(f"/proc/{worker.pid}/statm").read_text(encoding="ascii").split()[0]
         now = int(size) * resource.getpagesize()
-        resource.prlimit(worker.pid, resource.RLIMIT_AS, (now + (120 << 20), now + (120 << 20)))
+        resource.prlimit(worker.pid, resource.RLIMIT_AS, (now + (200 << 20), now + (200 << 20)))
         sounds = [joined(clips(), 100, seed)[0] for seed in range(4)]
         with ThreadPoolExecutor(4) as lanes:
             found = list(lanes.map(lambda one: heard(engine, one), [sound, *sounds]))
