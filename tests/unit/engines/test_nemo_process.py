@@ -83,7 +83,8 @@ def test_a_worker_does_not_outlive_the_tool_however_that_dies() -> None:
 def options(tmp_path: Path, python: Path | str) -> EngineOptions:
     model = tmp_path / "model.nemo"
     model.write_bytes(b"")
-    return EngineOptions(model=str(model), ml_python=str(python))
+    # Trusted, so that the file, which is none, isn't looked at first.
+    return EngineOptions(model=str(model), ml_python=str(python), trust_model=True)
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "data.txt"])
