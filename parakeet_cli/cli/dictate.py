@@ -105,6 +105,8 @@ def dictate(
     beam_size: options.BeamSize = None,
     threads: options.Threads = None,
     offline: options.Offline = None,
+    ml_python: options.MlPython = None,
+    trust_model: options.TrustModel = False,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -119,6 +121,7 @@ def dictate(
         "beam_size": beam_size,
         "threads": threads,
         "offline": offline,
+        "ml_python": ml_python,
     }
     from parakeet_cli.cli.dictating import Request, run, show_devices
     from parakeet_cli.config import load_settings
@@ -138,6 +141,7 @@ def dictate(
         digits=digits,
         recover=recover,
         history=not no_history,
+        trust_model=trust_model,
     )
     if context.invoked_subcommand is not None:
         return

@@ -38,6 +38,7 @@ class Request:
     digits: bool = False
     recover: bool = False
     history: bool = True
+    trust_model: bool = False
 
     @property
     def options(self) -> DictationOptions:
@@ -81,7 +82,7 @@ def run(request: Request) -> int:
     source = None if request.recover else make_source(request)
     root = recordings_folder()
     delivery = open_delivery(specs)
-    hearing = Hearing(chosen_engine(request.settings))
+    hearing = Hearing(chosen_engine(request))
     hearing.start()
     at_once = False
     history = History(history_path(), options.history_days)
@@ -170,13 +171,14 @@ def open_delivery(specs: tuple[str, ...]) -> Delivery | None:
     return delivery
 
 
-def chosen_engine(settings: Settings) -> Engine:
+def chosen_engine(request: Request) -> Engine:
     from parakeet_cli.cli.engine import choose_engine, engine_options, say_which
     from parakeet_cli.engines import make_engine
 
-    choice = choose_engine(settings)
+    choice = choose_engine(request.settings)
+    options = engine_options(request.settings, trust_model=request.trust_model)
     # Two lanes: what is final never waits for what is only looked at.
-    engine = make_engine(choice.name, engine_options(settings), lanes=2)
+    engine = make_engine(choice.name, options, lanes=2)
     say_which(choice, engine.info)
     return engine
 

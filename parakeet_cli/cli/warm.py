@@ -97,7 +97,7 @@ class Warm:
     def _load(self) -> Hearing:
         hearing = self._hearing
         if hearing is None or (hearing.loaded.done() and hearing.loaded.exception()):
-            hearing = self._hearing = Hearing(chosen_engine(self._request.settings))
+            hearing = self._hearing = Hearing(chosen_engine(self._request))
             hearing.start()
         return hearing
 
