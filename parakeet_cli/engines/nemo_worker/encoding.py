@@ -102,16 +102,19 @@ class Encoder:
             return seconds
         return seconds * max(1, int(self.free() / self._shape.peak(way, seconds)))
 
-    def too_much(self, seconds: float, count: int) -> None:
-        """A batch like this ran out of memory: from now on half of it is the limit."""
-        self._limit = min(self._limit, self._shape.peak("whole", seconds, count)) / 2
-        if self._middle > _LEAST_MIDDLE:
+    def too_much(self, seconds: float, count: int) -> bool:
+        """A batch like this ran out of memory: half of it is the limit from now on.
+
+        False where it was the smallest window already, and there is nothing to halve.
+        """
+        way = self.way_for(seconds, count)
+        self._limit = min(self._limit, self._shape.peak(way, seconds, count)) / 2
+        if way == "windows" and count == 1:
+            if self._middle <= _LEAST_MIDDLE:
+                return False
             self._middle /= 2
         self._say(f"Out of memory: batches of at most {self._limit / 2**20:.0f} MiB from now on.")
-
-    @property
-    def can_halve(self) -> bool:
-        return self._middle > _LEAST_MIDDLE
+        return True
 
     def features(self, sounds: Sequence[NDArray[np.float32]]) -> tuple[Any, Any]:
         """Mel features, shape (batch, mels, frames), and how many frames of each count."""

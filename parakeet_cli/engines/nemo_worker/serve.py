@@ -173,26 +173,30 @@ class Server:
             with torch.inference_mode():
                 results = self._tokens(batch)
         except Exception as error:
-            if is_out_of_memory(error):
-                self._hear_less(batch, error)
-            elif len(batch) > 1:  # whose fault it is shows when each is alone
-                for one in batch:
-                    self._hear([one])
-            else:
-                self._failed(batch[0].head["id"], error)
+            # Its traceback holds every tensor of what failed: let go before anything is tried.
+            failure = error.with_traceback(None) if is_out_of_memory(error) else error
+        else:
+            for request, result in zip(batch, results, strict=True):
+                wire.send(self.answers, {"id": request.head["id"], "result": result})
             return
-        for request, result in zip(batch, results, strict=True):
-            wire.send(self.answers, {"id": request.head["id"], "result": result})
+        if is_out_of_memory(failure):
+            self._hear_less(batch, failure)
+        elif len(batch) > 1:  # whose fault it is shows when each is alone
+            for one in batch:
+                self._hear([one])
+        else:
+            self._failed(batch[0].head["id"], failure)
 
     def _hear_less(self, batch: list[Request], error: Exception) -> None:
         if self.encoder.device.type == "cuda":
             import torch
 
             torch.cuda.empty_cache()
-        if len(batch) == 1 and not self.encoder.can_halve:
+        if not self.encoder.too_much(max(one.seconds for one in batch), len(batch)):
             self._failed(batch[0].head["id"], error)
             return
-        self.encoder.too_much(max(one.seconds for one in batch), len(batch))
+        for one in batch:
+            one.head["way"] = None  # the one asked for takes too much
         middle = len(batch) // 2
         for part in (batch[:middle], batch[middle:]):
             if part:

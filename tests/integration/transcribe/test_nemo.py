@@ -220,7 +220,7 @@ def test_too_little_memory_makes_less_at_once_and_not_errors(python: str) -> Non
         worker.ask("hear", sound, way="whole")
         size = Path(f"/proc/{worker.pid}/statm").read_text(encoding="ascii").split()[0]
         now = int(size) * resource.getpagesize()
-        resource.prlimit(worker.pid, resource.RLIMIT_AS, (now + (120 << 20), now + (120 << 20)))
+        resource.prlimit(worker.pid, resource.RLIMIT_AS, (now + (200 << 20), now + (200 << 20)))
         sounds = [joined(clips(), 100, seed)[0] for seed in range(4)]
         with ThreadPoolExecutor(4) as lanes:
             found = list(lanes.map(lambda one: heard(engine, one), [sound, *sounds]))
@@ -406,10 +406,9 @@ def test_every_head_is_heard_as_nemo_itself_hears_it(python: str, tmp_path: Path
         worker.close()
 
 
-@pytest.mark.parametrize("name", ["ctc", "hybrid"])
-def test_the_other_heads_of_the_small_parakeet_hear(python: str, name: str) -> None:
+def test_the_small_parakeet_s_ctc_variant_hears_too(python: str) -> None:
     options = EngineOptions(
-        model=str(MODELS / f"small-parakeet-{name}.nemo"), device="cpu", threads=1, ml_python=python
+        model=str(MODELS / "small-parakeet-ctc.nemo"), device="cpu", threads=1, ml_python=python
     )
     engine = Nemo(options, lanes=1)
     engine.load()
