@@ -138,8 +138,7 @@ class Dictation:
         self._began = 0.0  # when the stream did, seconds since 1970
         self._at = (0.0, time.monotonic())  # the stream's seconds, and when it was there
         self._shown = ""
-        self._utterances = 0
-        self._overflows = 0
+        self._utterances = self._overflows = 0
         self._stopping = False
         self._cancelled = False
         self._paused = False
