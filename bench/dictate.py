@@ -71,6 +71,9 @@ def _talk(folder: Path, rounds: int) -> tuple[Path, list[float]]:
             silence = bytes(int(PAUSE * RATE) * 2)
             out.writeframes(data + silence)
             written += (len(data) + len(silence)) // 2
+    # What the mock engine hears: a word at the end of each clip.
+    cues = "".join(f"{end - 0.4:.3f}\t{end - 0.2:.3f}\tword\n" for end in ends)
+    path.with_suffix(".cues.tsv").write_text(cues, encoding="utf-8")
     return path, ends
 
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from parakeet_cli.audio.blocks import SAMPLE_RATE
-from parakeet_cli.audio.chunks import Chunk, Detector, Piece
+from parakeet_cli.audio.chunks import Chunk, Detector
 from parakeet_cli.audio.endpointing import Change, Ended, Paused, Resumed, Started, State, Timing
 from parakeet_cli.audio.microphone import Found, Lost, Sound
 from parakeet_cli.audio.mono import Pcm, to_float
@@ -37,9 +37,9 @@ from parakeet_cli.dictate.previews import Previews
 from parakeet_cli.dictate.recording import Recording
 from parakeet_cli.dictate.scribe import Quiet, Scribe, Utterance
 from parakeet_cli.dictate.sources import SoundSource
+from parakeet_cli.dictate.stretch import LONGEST, make_chunk
 from parakeet_cli.engines.base import Heard
 
-LONGEST = 30.0  # seconds an utterance; the text of a longer one would come too late
 _QUIET = 30 * SAMPLE_RATE  # samples of silence that are settled at once
 _WAITING = 64  # pieces of sound that wait, where the stream can be kept waiting
 _TICK = 0.25  # seconds between two looks at what nobody announces
@@ -138,8 +138,7 @@ class Dictation:
         self._began = 0.0  # when the stream did, seconds since 1970
         self._at = (0.0, time.monotonic())  # the stream's seconds, and when it was there
         self._shown = ""
-        self._utterances = 0
-        self._overflows = 0
+        self._utterances = self._overflows = 0
         self._stopping = False
         self._cancelled = False
         self._paused = False
@@ -398,12 +397,3 @@ class Dictation:
         if text != self._shown:
             self._shown = text
             self.tell(Kind.PARTIAL, text, settled=preview.agreed)
-
-
-def make_chunk(
-    recording: Recording, clock: Clock, source: str, first: int, last: int, speech_end: int | None
-) -> Chunk:
-    """A stretch of a recording as engines take it, on the stream's clock."""
-    samples = recording.read(first, last)
-    end = None if speech_end is None else (speech_end - first) / SAMPLE_RATE
-    return Chunk(samples, (Piece(0.0, clock.seconds(first)),), source, last=True, speech_end=end)

@@ -13,7 +13,7 @@ from parakeet_cli.audio.chunks import Detector
 from parakeet_cli.audio.endpointing import Change, Ended, Timing
 from parakeet_cli.dictate.clock import Clock
 from parakeet_cli.dictate.delivery import Delivery
-from parakeet_cli.dictate.dictation import LONGEST, View, make_chunk
+from parakeet_cli.dictate.dictation import View
 from parakeet_cli.dictate.ear import Ear
 from parakeet_cli.dictate.events import Event, Kind
 from parakeet_cli.dictate.hearing import Hearing, Job, Rank
@@ -23,6 +23,7 @@ from parakeet_cli.dictate.options import DictationOptions
 from parakeet_cli.dictate.recording import Recording, left_behind
 from parakeet_cli.dictate.scribe import Scribe, Utterance, Written
 from parakeet_cli.dictate.sinks.lines import as_lines
+from parakeet_cli.dictate.stretch import LONGEST, make_chunk
 from parakeet_cli.engines.base import Heard
 
 _PIECE = 160_000  # samples read at once: 10 s
