@@ -2,6 +2,8 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+BENCH_ONNX ?= tests/fixtures/models/small-parakeet-tdt-onnx
+BATCH_ARGS ?=
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
@@ -45,8 +47,9 @@ snapshots:
 bench:
 	@$(bin)/python bench/startup.py $(BENCH_ARGS)
 	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
-	@if [ -n "$(BENCH_ONNX)" ]; then $(bin)/python bench/onnx.py $(BENCH_ONNX) $(BENCH_ARGS); \
-	else echo "bench/onnx.py left out: BENCH_ONNX names a folder with a Parakeet in ONNX"; fi
+	@$(bin)/python bench/onnx.py $(BENCH_ONNX) $(BENCH_ARGS)
+	@$(bin)/python bench/dictate.py $(BENCH_ARGS)
+	@$(bin)/python bench/batches.py $(BATCH_ARGS)
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/nemo.py $(BENCH_STACK) \

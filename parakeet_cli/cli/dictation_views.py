@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Thread
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from parakeet_cli.dictate.dictation import Dictation
 
 _BARS = "▁▂▃▄▅▆▇█"
+_REDRAW = 0.1  # seconds between two pictures of the meter
 _QUIETEST = 60.0  # dB below full scale at which the meter shows nothing
 
 
@@ -91,6 +93,7 @@ class Screen(Plain):
             redirect_stderr=False,
         )
         self._peak = 0.0
+        self._drawn = 0.0
         self._text = ("", "")
         self._state = "starting"
         self._dictation: Dictation | None = None
@@ -124,7 +127,8 @@ class Screen(Plain):
     def level(self, peak: float) -> None:
         # Falls slowly, as meters do: single pieces of sound are too short to be seen.
         self._peak = max(peak, self._peak * 0.8)
-        self._draw()
+        if time.monotonic() - self._drawn >= _REDRAW:
+            self._draw()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -164,6 +168,7 @@ class Screen(Plain):
     def _draw(self) -> None:
         from rich.text import Text
 
+        self._drawn = time.monotonic()
         paused = self._dictation is not None and self._dictation.paused
         state = "paused" if paused else self._state
         line = Text(no_wrap=True, overflow="ellipsis")

@@ -76,19 +76,26 @@ def _real_time_factor() -> float:
 
 
 def _text_beside(source: str) -> str | None:
-    if not Path(source).name:
-        return None
+    path = _beside(source, ".txt")
     try:
-        return Path(source).with_suffix(".txt").read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError):  # there is none that can be read
+        return path.read_text(encoding="utf-8", errors="replace") if path else None
+    except OSError:  # there is none that can be read
+        return None
+
+
+def _beside(source: str, suffix: str) -> Path | None:
+    """The file of that suffix beside the source; None where there is none."""
+    try:
+        path = Path(source).with_suffix(suffix)
+        return path if path.is_file() else None
+    except (OSError, ValueError):  # a source may have any name
         return None
 
 
 def _read_cues(source: str) -> tuple[Word, ...] | None:
     """The words of a source with their times, in order; None where nobody gives any."""
     given = os.environ.get("PARAKEET_MOCK_CUES")
-    beside = Path(source).with_suffix(".cues.tsv") if Path(source).name else None
-    path = beside if beside is not None and beside.is_file() else Path(given) if given else None
+    path = _beside(source, ".cues.tsv") or (Path(given) if given else None)
     if path is None:
         return None
     words = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
@@ -29,7 +29,7 @@ class ManifestRow:
     duration: float | None
     offset: float | None
     line: int
-    written: str = ""  # the path as the row has it
+    written: str = field(default="", compare=False)  # the path as the row has it
 
 
 def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | None = None) -> str:

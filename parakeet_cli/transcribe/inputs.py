@@ -32,6 +32,7 @@ _VIDEO = "3g2 3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogm ogv rm ts vo
 MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_SOUND} {_VIDEO}".split())
 MANIFEST_SUFFIX = ".jsonl"
 
+_STDIN_PATH = Path(STDIN)
 _PIPE_PATIENCE = 10.0  # seconds until a pipe that nobody writes to is given up
 
 
@@ -57,7 +58,7 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
     found: dict[object, Job] = {}
     for given in inputs:
         for job in _jobs(given):
-            where = STDIN if job.path == Path(STDIN) else key(job.path)
+            where = STDIN if job.path == _STDIN_PATH else key(job.path)
             found.setdefault((where, job.offset, job.duration), job)
     return list(found.values())
 
@@ -136,16 +137,17 @@ def _directory(given: str, top: Path) -> Iterator[Job]:
     count = 0
     for folder, folders, files in os.walk(top, onerror=unreadable.append):
         folders.sort()
+        below = Path(folder).relative_to(top)
+        prefix = "" if str(below) == "." else f"{below}/"
         for name in sorted(files):
-            path = Path(folder, name)
             # `._clip.wav` is what macOS keeps beside a clip.wav on foreign disks, no sound.
-            if path.suffix.lower() not in MEDIA_SUFFIXES or name.startswith("._"):
+            if Path(name).suffix.lower() not in MEDIA_SUFFIXES or name.startswith("._"):
                 continue
+            path = Path(folder, name)
             kind = _kind(path)
             if stat.S_ISREG(kind) or not kind:
                 count += 1
-                below = Path(folder).relative_to(top)
-                yield Job(str(path), path, folder=below, relative=str(below / name))
+                yield Job(str(path), path, folder=below, relative=prefix + name)
     for error in unreadable:
         yield _failed(str(error.filename or given), f"The folder can't be read: {error.strerror}.")
     if not count and not unreadable:

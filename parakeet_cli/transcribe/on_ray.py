@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -27,6 +29,7 @@ from parakeet_cli.transcribe.station import Ended, Event, Reached, Ready, Setup,
 # configuration are is each node's own matter, and credentials are the cluster's.
 _PASSED = ("PARAKEET_MOCK_RTF", "PERSONALPARAKEET_USE_MOCK_STT", "PARAKEET_OFFLINE")
 _CORES_EACH = 4
+_KNOCK_SECONDS = 10.0
 _AT_ONCE = 256  # calls that may wait in one actor
 
 
@@ -45,6 +48,8 @@ def connect(address: str | None, cores: int | None = None) -> Any:
     if ray.is_initialized():
         return ray
     wanted = address or os.environ.get("RAY_ADDRESS")
+    if wanted:
+        _knock(wanted)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if wanted:
@@ -60,6 +65,21 @@ def connect(address: str | None, cores: int | None = None) -> Any:
             "started on this machine.",
         ) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise UsageError where nobody answers: Ray itself would try for minutes."""
+    match = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address)
+    if match is None:
+        return  # `auto`, or a form that Ray knows better
+    try:
+        socket.create_connection((match[1], int(match[2])), _KNOCK_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"Ray at {address} can't be used: {error}.",
+            hint="`ray status` says whether a cluster is up; without --ray-address, Ray is "
+            "started on this machine.",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def plan_outputs(
     Raises UsageError where two jobs would write one path, before anything is started.
     """
     check_template(template)
+    asks_parent = "{parent" in template  # a hundred thousand paths are not taken apart for nothing
     today = today or date.today().isoformat()
     planned = []
     owners: dict[str, Job] = {}
@@ -61,11 +62,11 @@ def plan_outputs(
     for index, job in enumerate(jobs, start=1):
         name = template.format(
             filename=job.stem,
-            parent=parent_name(job.path) or "root",
+            parent=(parent_name(job.path) or "root") if asks_parent else "",
             index=index,
             date=today,
         )
-        below = os.path.normpath(job.folder / name)
+        below = str(job.folder / name) if str(job.folder) != "." else name
         paths = tuple((form, _below(folder, f"{below}{form.suffix}")) for form in formats)
         for _, path in paths:
             mine = key(path)
@@ -82,7 +83,9 @@ def plan_outputs(
 
 
 def _below(folder: Place, name: str) -> Place:
-    return folder.below(name) if isinstance(folder, Url) else Path(os.path.normpath(folder / name))
+    if ".." in name or "//" in name or "/./" in name:
+        name = os.path.normpath(name)
+    return folder.below(name) if isinstance(folder, Url) else folder / name
 
 
 def check_template(template: str) -> None:

@@ -83,7 +83,15 @@ def place(text: str) -> Place:
 
 def key(where: Place) -> str:
     """The one name it has, from wherever it is looked at."""
-    return where.text if isinstance(where, Url) else os.path.abspath(where)
+    if isinstance(where, Url):
+        return where.text
+    text = str(where)  # a Path has no `//` and no `/./` in it
+    if ".." in text:
+        return os.path.abspath(text)
+    if text.startswith("/"):
+        return text
+    here = os.getcwd().rstrip("/")  # noqa: PTH109  # asked a hundred thousand times
+    return f"{here}/{text}" if text != "." else here
 
 
 def parent_name(where: Place) -> str:

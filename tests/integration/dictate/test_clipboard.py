@@ -71,7 +71,12 @@ def test_what_was_copied_while_it_was_borrowed_stays(desktop: Desktop) -> None:
 
 
 def test_an_empty_clipboard_reads_as_nothing(desktop: Desktop) -> None:
-    assert find_clipboard().read() is None
+    clipboard = find_clipboard()
+    assert clipboard.read() is None
+    for nothing in (None, Content.of("")):
+        clipboard.write(Content.of("something"))
+        clipboard.write(nothing)
+        assert clipboard.read() is None
 
 
 def test_a_display_that_does_not_answer_is_not_an_empty_clipboard(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import json
 import random
 import signal
 import time
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
-from tests.integration.dictate.speech import Talk, make_talk
+from tests.integration.dictate.speech import SENTENCES, Talk, make_talk, said
 from tests.integration.transcribe.command import MOCK, run, start
-from tests.integration.transcribe.words import spoken
+from tests.integration.transcribe.words import errors, spoken
 
 WHISPER = {"PARAKEET_ENGINE": "whisper"}
 _GRACE = 0.2  # seconds before the kill from which on words may be missing
@@ -49,9 +50,9 @@ def recovered(folder: Path, engine: dict[str, str]) -> str:
     return out.read_text(encoding="utf-8") if out.exists() else ""
 
 
-def check_mock(folder: Path, seed: int) -> None:
+def check_mock(folder: Path, seed: int, *, clips: int) -> None:
     rng = random.Random(seed)
-    talk = make_talk(folder, 4, pause=rng.choice((0.2, 0.8, 1.2)))
+    talk = make_talk(folder, clips, pause=rng.choice((0.2, 0.8, 1.2)))
     engine = MOCK | {"PARAKEET_MOCK_RTF": rng.choice(("0", "0.1", "0.5"))}
     played = killed_at(folder, talk, rng.uniform(0.5, talk.seconds), engine)
     words = recovered(folder, MOCK).lower().split()
@@ -63,17 +64,17 @@ def check_mock(folder: Path, seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(15))
 def test_killed_at_any_moment_no_word_is_lost_or_written_twice(tmp_path: Path, seed: int) -> None:
-    check_mock(tmp_path, seed)
+    check_mock(tmp_path, seed, clips=2)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(100, 300))
 def test_killed_two_hundred_times(tmp_path: Path, seed: int) -> None:
-    check_mock(tmp_path, seed)
+    check_mock(tmp_path, seed, clips=5)
 
 
 def check_whisper(folder: Path, seed: int) -> None:
-    """Against what whisper hears when nothing is killed: its own mistakes are no losses."""
+    """As right as what whisper hears of the same sound when nothing is killed."""
     rng = random.Random(seed)
     talk = make_talk(folder, 4, pause=1.0)
     moment = rng.uniform(3.0, talk.seconds - 1.0)
@@ -86,11 +87,11 @@ def check_whisper(folder: Path, seed: int) -> None:
         limit=300,
     )
     expected = spoken(whole.out.decode())
-    # The word in the air when it was killed is whole in neither; at a cut that a kill makes,
-    # whisper writes up to two words another way.
-    assert abs(len(found) - len(expected)) <= 2, (found, expected)
-    missing = [word for word in expected[:-2] if found.count(word) < expected.count(word)]
-    assert len(missing) <= 2, (found, expected)
+    known = " ".join(said(clip) for clip in islice(cycle(SENTENCES), 4)).split()
+    truth = [word for (_, end, _), word in zip(talk.words, known, strict=True) if end <= played]
+    # The kill ends an utterance in mid-word, and whisper writes such an end in several ways.
+    # An utterance that is lost or written twice is seven words or more.
+    assert errors(truth, found) <= errors(truth, expected) + 4, (found, expected)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ def repeated(folder: Path, hours: float) -> tuple[Path, list[tuple[float, float,
     pcm = read_wav(talk.path)
     length = len(pcm) / RATE
     path = folder / "long.wav"
-    words = []
+    words: list[tuple[float, float, str]] = []
     with (
         wave.open(str(path), "wb") as file,
         path.with_suffix(".cues.tsv").open("w", encoding="utf-8") as cues,

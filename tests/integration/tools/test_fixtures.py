@@ -22,7 +22,7 @@ def held_out() -> list[dict[str, str]]:
 
 
 def test_the_held_out_clips_are_the_seed_s_and_no_voice_of_theirs_was_trained_on() -> None:
-    report = json.loads((MODELS / "small-parakeet.json").read_text())
+    report = json.loads((MODELS / "small-parakeet-tdt.json").read_text())
     trained, unheard = speech.voices(report["seed"])
     assert not set(trained) & set(unheard)
     expected = speech.held_out(report["seed"], len(held_out()))

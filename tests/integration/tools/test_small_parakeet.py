@@ -82,13 +82,13 @@ class Made:
         done = in_stack(
             self.python, "-m", "tools.small_parakeet", str(self.out), "--work", str(self.work),
             "--clips", "16", "--ctc-epochs", "1", "--max-batches", "1", "--workers", "1",
-            "--ctc-tail", "1", "--held-out", "3", "--kept", "2", *options,
+            "--held-out", "3", "--kept", "2", *options,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
 
-    @property
-    def report(self) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads((self.out / "small-parakeet.json").read_text())
+    def report(self, head: str) -> dict[str, Any]:
+        path = self.out / f"small-parakeet-{head}.json"
+        read: dict[str, Any] = json.loads(path.read_text())
         return read
 
 
@@ -118,18 +118,16 @@ def test_the_loss_is_the_sum_over_every_path_and_so_are_its_gradients(stacks: St
     assert done.stdout == "equal\n", done.stderr[-3000:]
 
 
-def test_both_models_are_loaded_again_by_nemo_and_measured(made: Made) -> None:
-    report = made.report
-    assert set(report["word_error_rate"]) == {"tdt", "ctc"}
-    for rates in report["word_error_rate"].values():
-        assert rates["nemo"] > 0.2  # one step teaches nothing: a low rate would be made up
+@pytest.mark.parametrize("head", ["tdt", "ctc"])
+def test_the_model_is_loaded_again_by_nemo_and_measured(made: Made, head: str) -> None:
+    report = made.report(head)
+    # One step teaches nothing: a low rate would be made up.
+    assert report["word_error_rate"]["nemo"] > 0.2
     assert report["held_out"]["clips"] == 3
     assert report["training"]["ctc_epochs"] == 1
     assert report["training"]["transducer_epochs"] == 1
-    assert report["training"]["ctc_tail_epochs"] == 1
-    for head in ("tdt", "ctc"):
-        size = (made.out / f"small-parakeet-{head}.nemo").stat().st_size
-        assert report["bytes"][f"small-parakeet-{head}.nemo"] == size > 1_000_000
+    size = (made.out / f"small-parakeet-{head}.nemo").stat().st_size
+    assert report["bytes"][f"small-parakeet-{head}.nemo"] == size > 1_000_000
 
 
 @pytest.mark.parametrize("head", ["tdt", "ctc"])
@@ -162,7 +160,7 @@ def test_the_kept_clips_are_heard_by_our_decoder_and_their_words_are_known(made:
     with open(made.out / "held_out" / "transcripts.tsv", newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
     assert [row["file"] for row in rows] == ["clip-00.flac", "clip-01.flac"]
-    held_out = set(made.report["held_out"]["voices"])
+    held_out = set(made.report("tdt")["held_out"]["voices"])
     for row in rows:
         assert row["voice"].partition("+")[2] in held_out
         seconds = len(decode_all(made.out / "held_out" / row["file"])) / 16_000

@@ -40,10 +40,11 @@ def test_weights_beside_a_graph_are_its_own_and_none_elsewhere(tmp_path: Path) -
     model = tmp_path / "encoder-model.onnx"
     model.write_bytes(onnx("encoder-model.onnx.data"))
     (tmp_path / "vocab.txt").write_text("<blk> 0\n")
+    (tmp_path / "encoder-model.onnx.data").write_bytes(b"weights")
     assert scan(tmp_path) == ()
     for location in ("../weights", "/etc/passwd", "..", "", "a/b", "..\\x"):
         model.write_bytes(onnx(location))
-        assert "outside of its folder" in found(tmp_path)
+        assert "takes weights from" in found(tmp_path), location
     model.write_bytes(b"no protobuf")
     assert "no ONNX model" in found(tmp_path)
     model.write_bytes(b"")
@@ -55,3 +56,16 @@ def test_code_beside_a_graph_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "model.onnx").write_bytes(onnx("model.onnx.data"))
     (tmp_path / name).touch()
     assert "could be code" in found(tmp_path)
+
+
+def test_the_cache_s_own_links_are_no_way_out(tmp_path: Path) -> None:
+    """A snapshot of the hub's cache holds nothing but links to its blobs."""
+    snapshot = tmp_path / "models--a--b" / "snapshots" / ("a" * 40)
+    blobs = tmp_path / "models--a--b" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    (blobs / "1").write_bytes(onnx("model.onnx.data"))
+    (blobs / "2").write_bytes(b"weights")
+    (snapshot / "model.onnx").symlink_to("../../blobs/1")
+    (snapshot / "model.onnx.data").symlink_to("../../blobs/2")
+    assert scan(snapshot) == ()

@@ -12,7 +12,7 @@ from parakeet_cli.errors import EngineError, EngineUnavailable, InputError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe import pipeline
 from parakeet_cli.transcribe.inputs import Job, find_jobs
-from parakeet_cli.transcribe.outputs import Planned, plan_outputs, write_atomically
+from parakeet_cli.transcribe.outputs import Planned, plan_outputs, write_output
 from parakeet_cli.transcribe.pipeline import Options, transcribe_jobs
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.transcribe.scripted import Scripted
@@ -130,12 +130,12 @@ def test_an_error_that_nobody_thought_of_costs_one_file_and_no_other(seconds: fl
 def test_an_error_while_writing_costs_one_file_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def choke(path: Path, pieces: Iterable[str]) -> None:
+    def choke(path: Path, pieces: Iterable[str]) -> str:
         if path.name == "a.txt":
             raise ZeroDivisionError
-        write_atomically(path, pieces)
+        return write_output(path, pieces)
 
-    monkeypatch.setattr(pipeline, "write_atomically", choke)
+    monkeypatch.setattr(pipeline, "write_output", choke)
     results = run(plan(sound("a.wav"), sound("b.wav")), Scripted())
     assert [result.status for result in results] == [Status.FAILED, Status.OK]
 
@@ -181,11 +181,11 @@ def test_what_is_missing_is_written_beside_what_is_there() -> None:
 
 
 def test_ctrl_c_during_a_write_comes_after_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pressed(path: Path, pieces: Iterable[str]) -> None:
+    def pressed(path: Path, pieces: Iterable[str]) -> str:
         signal.raise_signal(signal.SIGINT)
-        write_atomically(path, pieces)
+        return write_output(path, pieces)
 
-    monkeypatch.setattr(pipeline, "write_atomically", pressed)
+    monkeypatch.setattr(pipeline, "write_output", pressed)
     planned = plan(sound("a.wav"), sound("b.wav"), formats="txt,srt")
     results = []
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,149 @@
+"""A batch by one worker, by two, and by Ray with one actor and with two: what it costs.
+
+    python bench/batches.py [--files N] [--speech N] [--rounds N] [--write docs/scaling.md]
+
+The mock engine sleeps for a known share of the audio (PARAKEET_MOCK_RTF), so what is left
+of the ideal is this program's own cost; each worker has one lane. Times are whole runs by
+the run's own journal: from the plan to the last result, so that the start of Ray and of
+Python are left out and stand in a column of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import machine, write_table
+
+from parakeet_cli.transcribe.journal import NAME, read
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "bench-data" / "batches"
+SECONDS = 3.0  # of each made-up recording
+COST = 0.02  # PARAKEET_MOCK_RTF: 60 ms a recording
+WAYS = {
+    "1 worker": ("--workers", "1", "--threads", "1"),
+    "2 workers": ("--workers", "2", "--threads", "2"),
+    "Ray, 1 actor": ("--ray", "--workers", "1", "--threads", "1"),
+    "Ray, 2 actors": ("--ray", "--workers", "2", "--threads", "2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds from the first input begun to the last result, and of the whole command."""
+
+    work: float
+    whole: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--files", type=int, default=2000, help="on mock (default 2000)")
+    parser.add_argument("--speech", type=int, default=100, help="on whisper (default 100)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each (default 3)")
+    parser.add_argument("--write", type=Path, help="replace the table in this file")
+    options = parser.parse_args()
+    shutil.rmtree(DATA, ignore_errors=True)
+    rows = []
+    if options.files:
+        made = _made_up(options.files)
+        rows += _rows(f"{options.files} × 3 s, mock", _in_turn(made, "mock", options.rounds))
+    if options.speech:
+        speech = _speech(options.speech)
+        rows += _rows(
+            f"{options.speech} clips, whisper", _in_turn(speech, "whisper", options.rounds)
+        )
+    table = "\n".join(
+        [
+            f"Machine: {machine()}. Medians of {options.rounds} runs, in turn. Efficiency is T1 ÷ (N × TN);",
+            "`of the work` leaves out the start of Python, Ray and the model.",
+            "",
+            "| what | how | work, s | whole command, s | efficiency | ÷ 1 worker |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+    print(table)
+    if options.write:
+        write_table(options.write, "batches", table)
+    shutil.rmtree(DATA, ignore_errors=True)
+
+
+def _made_up(count: int) -> Path:
+    """Recordings of three seconds with a text of their own beside each."""
+    folder = DATA / "mock"
+    for number in range(count):
+        path = folder / f"{number // 100:03}" / f"clip{number:05}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(bytes(int(2 * 16_000 * SECONDS)))
+        path.with_suffix(".txt").write_text(f"The words of recording {number}.\n")
+    return folder
+
+
+def _speech(count: int) -> Path:
+    samples = sorted((ROOT / "samples").rglob("*.wav"))
+    folder = DATA / "speech"
+    folder.mkdir(parents=True)
+    for number in range(count):
+        shutil.copy(samples[number % len(samples)], folder / f"clip{number:04}.wav")
+    return folder
+
+
+def _in_turn(folder: Path, engine: str, rounds: int) -> dict[str, list[Took]]:
+    found: dict[str, list[Took]] = {name: [] for name in WAYS}
+    for _ in range(rounds):
+        for name, way in WAYS.items():
+            took = _once(folder, engine, way)
+            found[name].append(took)
+            print(f"  {name}: {took.work:.2f} s of {took.whole:.2f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def _once(folder: Path, engine: str, way: tuple[str, ...]) -> Took:
+    run, out = DATA / "run", DATA / "out"
+    for old in (run, out):
+        shutil.rmtree(old, ignore_errors=True)
+    command = [sys.executable, "-m", "parakeet_cli", "transcribe", str(folder), "--quiet"]
+    command += ["-f", "txt", "-o", str(out), "--run", str(run), "--engine", engine, *way]
+    begun = time.perf_counter()
+    environment = {**os.environ, "PARAKEET_MOCK_RTF": str(COST)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    whole = time.perf_counter() - begun
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    # The first result is left out with the start before it, and its work with it.
+    ended = sorted(entry.at for entry in read(run / NAME).entries.values())
+    share = len(ended) / (len(ended) - 1)
+    return Took((ended[-1] - ended[0]) * share, whole)
+
+
+def _rows(what: str, found: dict[str, list[Took]]) -> list[str]:
+    alone = statistics.median(took.work for took in found["1 worker"])
+    rows = []
+    for name, took in found.items():
+        count = int(next(part for part in name.split() if part.isdigit()))
+        work = statistics.median(one.work for one in took)
+        whole = statistics.median(one.whole for one in took)
+        rows.append(
+            f"| {what} | {name} | {work:.2f} | {whole:.2f} | {alone / (count * work):.3f} "
+            f"| {work / alone:.3f} |"
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    main()
