@@ -14,8 +14,8 @@ WAYS: tuple[Way, ...] = ("whole", "local", "windows")
 SHARE = 0.6  # of what is free: others want some too, and the estimates are estimates
 LOCAL_CONTEXT = 128  # frames of 80 ms on each side, as the Open ASR Leaderboard uses it
 
-# How often a tensor of its kind is alive at the same moment, measured by peak memory
-# (docs/models.md, "Long recordings").
+# How often a tensor of its kind is alive at the same moment: estimates from the layers'
+# code. Where they are too low, what runs out of memory is halved.
 _SCORES = 8.0
 _LOCAL_SCORES = 9.0
 _HIDDEN = 24.0
@@ -44,11 +44,6 @@ class Shape:
         else:
             scores = self.heads * frames * 4 * LOCAL_CONTEXT * _LOCAL_SCORES
         return count * self.bytes_each * max(convolved, hidden + scores)
-
-
-def budget_seconds(shape: Shape, way: Way, limit: float, seconds: float) -> float:
-    """How many seconds of chunks of that length fit `limit` bytes together."""
-    return seconds * max(1, int(limit / shape.peak(way, seconds)))
 
 
 def free_on_cpu(
