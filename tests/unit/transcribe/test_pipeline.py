@@ -129,7 +129,7 @@ def test_an_error_that_nobody_thought_of_costs_one_file_and_no_other(seconds: fl
 
 def test_an_error_while_writing_costs_one_file_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
-) -> str:
+) -> None:
     def choke(path: Path, pieces: Iterable[str]) -> str:
         if path.name == "a.txt":
             raise ZeroDivisionError
