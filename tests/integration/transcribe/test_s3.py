@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -31,6 +32,7 @@ def bucket() -> Iterator[Bucket]:
     server = server_module.ThreadedMotoServer(port=0, verbose=False)
     server.start()
     endpoint = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
     fs = fsspec.filesystem(
         "s3", key="a", secret="b", endpoint_url=endpoint, skip_instance_cache=True
     )
