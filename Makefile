@@ -2,6 +2,7 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+BENCH_ONNX ?= tests/fixtures/models/small-parakeet-tdt-onnx
 BATCH_ARGS ?=
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
@@ -46,9 +47,14 @@ snapshots:
 bench:
 	@$(bin)/python bench/startup.py $(BENCH_ARGS)
 	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
+	@$(bin)/python bench/onnx.py $(BENCH_ONNX) $(BENCH_ARGS)
+	@$(bin)/python bench/dictate.py $(BENCH_ARGS)
 	@$(bin)/python bench/batches.py $(BATCH_ARGS)
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
+	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/nemo.py $(BENCH_STACK) \
+	tests/fixtures/models/small-parakeet-tdt.nemo; \
+	else echo "bench/nemo.py left out: BENCH_STACK names the python of an ML stack"; fi
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)

@@ -37,6 +37,9 @@ class Settings:
     threads: int | None = None
     offline: bool = False
     ml_python: str | None = None
+    replacements: Mapping[str, str] = field(default_factory=dict)
+    vocabulary: tuple[str, ...] = ()
+    history_days: int = 30
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -73,13 +76,36 @@ def _device(value: Any) -> str:
     return value
 
 
+def _days(value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\d+", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("must be a whole number of at least 0")
+    return value
+
+
+def _replacements(value: Any) -> Mapping[str, str]:
+    if not all(key.strip() and isinstance(text, str) for key, text in value.items()):
+        raise ValueError('must be like {"said": "written"}')
+    return dict(value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if not all(isinstance(word, str) and word.strip() for word in value):
+        raise ValueError('must be a list of words, ["like", "these"]')
+    return tuple(value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """How one setting is read. A JSON file needs the JSON type, a variable only has text."""
+    """How one setting is read. A JSON file needs the JSON type, a variable only has text.
+
+    What is too much for a variable is in the file alone.
+    """
 
     read: Callable[[Any], Any]
     json_type: type
-    variable: str
+    variable: str | None
     help: str
 
 
@@ -92,7 +118,18 @@ SETTINGS: dict[str, _Setting] = {
     "threads": _Setting(_whole, int, "PARAKEET_THREADS", "cores to use"),
     "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "never ask a model hub"),
     "ml_python": _Setting(_text, str, "PARAKEET_ML_PYTHON", "the ML stack's interpreter"),
+    "replacements": _Setting(_replacements, dict, None, "dictate: what is said, what to write"),
+    "vocabulary": _Setting(_words, list, None, "dictate: names and terms, spelled as they are"),
+    "history_days": _Setting(_days, int, "PARAKEET_HISTORY_DAYS", "dictate: days kept; 0: none"),
 }
+_NAMES: dict[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    bool: "true or false",
+    dict: "an object, {...}",
+    list: "a list, [...]",
+}
+_OPTIONS = {"ml_python": "--python"}  # those that are not called as the key is
 _FILE_ONLY: dict[str, type] = {"version": int, "use_mock_stt": bool}
 
 
@@ -131,13 +168,13 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
     if file.get("use_mock_stt") and mock is not False:
         take("engine", "mock", f'"use_mock_stt": true in {path}')
     for name, setting in SETTINGS.items():
-        if given := os.environ.get(setting.variable):
+        if setting.variable and (given := os.environ.get(setting.variable)):
             take(name, given, setting.variable)
     if mock:
         take("engine", "mock", f"{MOCK_VARIABLE}=true")
     for name in SETTINGS:
         if options.get(name) is not None:
-            take(name, options[name], "--" + name.replace("_", "-"))
+            take(name, options[name], _OPTIONS.get(name, "--" + name.replace("_", "-")))
     return Settings(**values, origins=origins, warnings=tuple(warnings))
 
 
@@ -200,8 +237,7 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
         else:
             expected = _json_type(key)
             if type(value) is not expected:
-                names = {str: "a text", int: "a whole number", bool: "true or false"}
-                raise ConfigError(f"{path}: '{key}' must be {names[expected]}, not {value!r}.")
+                raise ConfigError(f"{path}: '{key}' must be {_NAMES[expected]}, not {value!r}.")
     return {
         key: value
         for key, value in content.items()

@@ -106,6 +106,12 @@ def info(text: str) -> None:
         note(text)
 
 
+def detail(text: str) -> None:
+    """A line on stderr for those who said --verbose."""
+    if _verbosity.verbose:
+        note(text)
+
+
 def trace(error: Exception) -> None:
     """The traceback, with --debug only."""
     if _verbosity.debug:

@@ -15,11 +15,14 @@ without apt-get it says what is needed and goes on.
 EOT
 }
 
-# For transcribing, and on top of that for the checks and tests: make and shellcheck run
-# the checks, chromium opens the HTML transcripts and its driver looks at them; dictation
-# types into real windows, of X11 without a screen (from xvfb on) and of Wayland (from sway).
-packages=(python3 python3-venv)
-test_packages=(make shellcheck chromium chromium-driver
+# For transcribing and, with PortAudio, dictating. On top of that for the checks and tests:
+# make and shellcheck run the checks, chromium opens the HTML transcripts and its driver
+# looks at them. PulseAudio is a microphone without hardware, which PortAudio hears through
+# ALSA's plugin. Dictation types into real windows, of X11 without a screen (from xvfb on)
+# and of Wayland (from sway); espeak-ng says what the small Parakeet learns.
+packages=(python3 python3-venv libportaudio2)
+test_packages=(make shellcheck chromium chromium-driver espeak-ng
+    pulseaudio pulseaudio-utils libasound2-plugins
     xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard)
 
 python=${PYTHON:-python3}
@@ -31,6 +34,9 @@ is_there() {
         python3-venv) "$python" -c 'import ensurepip, venv' ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         chromium-driver) command -v chromedriver ;;
+        libportaudio2) "$python" -c 'import ctypes.util as u, sys; sys.exit(not u.find_library("portaudio"))' ;;
+        pulseaudio-utils) command -v pactl ;;
+        libasound2-plugins) find /usr/lib /usr/lib64 -name libasound_module_pcm_pulse.so | grep -q . ;;
         xvfb) command -v Xvfb ;;
         x11-xkb-utils) command -v setxkbmap ;;
         wl-clipboard) command -v wl-copy ;;

@@ -9,8 +9,9 @@ from parakeet_cli.transcript import Accounting, Basis, Lost
 
 DAMAGED = "damaged: this stretch could not be decoded"
 ENDS_EARLY = "the file ends before the length that its header promises"
+ENDS_BEFORE_PART = "the file ends before the part of it that was asked for"
 JUMP = "missing: the timestamps of the file jump over this stretch"
-NO_END_MARK = "the file ends without its end-of-stream mark: the rest of it is missing"
+NO_END_MARK = "the file ends without its end-of-stream mark: the rest is missing, of unknown length"
 
 LEAST = 1e-4  # seconds; timestamps are no finer, and a stretch shorter than this is none
 

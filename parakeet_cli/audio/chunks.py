@@ -7,7 +7,7 @@ Three steps, each in bounded memory:
 2. `_Packer` fills one window after the other with what was kept, and ends each in the
    longest pause it can find. Speech without a pause is cut at its weakest point, and
    then the sound around the cut goes into both chunks (`Chunk.overlap`): the words are
-   put together again by `parakeet_cli.transcribe.seams`.
+   put together again by `parakeet_cli.engines.seams`.
 3. A `Chunk` knows where each of its pieces lies on the source's clock.
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 
-from parakeet_cli.audio.accounting import DAMAGED, JUMP, LEAST, Ledger
+from parakeet_cli.audio.accounting import DAMAGED, ENDS_BEFORE_PART, JUMP, LEAST, Ledger
 from parakeet_cli.audio.blocks import BLOCK_SECONDS, Block
 from parakeet_cli.audio.media import Media, Request
 from parakeet_cli.audio.opening import check_readable
@@ -19,6 +19,7 @@ from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Source
 
 ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
+PART_SLACK = 0.1  # seconds; manifests round, and decoders differ in what they pad
 LONGEST = 100 * 3600.0  # seconds; small files can be made that decode to years of silence
 
 
@@ -65,7 +66,10 @@ class LocalMedia(Media):
                 raise InputError(_too_long(self.source.path, ledger.end))
         else:
             _close(ledger, work)
-            self.source = replace(self.source, duration=round(ledger.until, 6))
+            length = ledger.until
+            if span.end is not None and span.end - ledger.until > PART_SLACK:
+                ledger.lose_until(span.end, ENDS_BEFORE_PART)
+            self.source = replace(self.source, duration=round(length, 6))
         yield from self._cut(timeline.finish())
         if not ledger.heard and (work.decoding.damaged_packets or ledger.lost):
             raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from parakeet_cli.audio.boxes import boxes
+from parakeet_cli.audio.matroska_cues import first_cue
 from parakeet_cli.audio.mp4 import repaired
 from parakeet_cli.audio.ogg import TAIL, begins_torn
 from parakeet_cli.errors import InputError
@@ -22,6 +23,7 @@ from parakeet_cli.errors import InputError
 LIBAV_OPTIONS = {"protocol_whitelist": "file"}
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
+LATE = 0.1  # seconds; an encoder's delay is less
 LATEST_TORN = 60.0  # seconds; an Ogg stream that starts later was recorded from a broadcast
 AUDIO_STREAM_HINT = "--audio-stream N takes another one."
 
@@ -37,6 +39,7 @@ class Opened:
     container: InputContainer
     stream: AudioStream
     origin: float
+    torn: bool = False  # what began there is gone
 
 
 def check_readable(path: Path, name: str) -> None:
@@ -73,18 +76,25 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    return Opened(container, stream, _origin(container, path))
+    return Opened(container, stream, *_origin(container, path))
 
 
-def _origin(container: InputContainer, path: Path) -> float:
+def _origin(container: InputContainer, path: Path) -> tuple[float, bool]:
+    """What the timestamps call zero, and whether the file lost what began there."""
     if not container.start_time:  # it may be None, whatever PyAV's stubs say
-        return 0.0
+        return 0.0, False
     start = container.start_time / av.time_base
-    if container.format.name == "ogg" and 0 < start < LATEST_TORN:
+    kinds = container.format.name.split(",")
+    if "ogg" in kinds and 0 < start < LATEST_TORN:
         with path.open("rb") as file:
             if begins_torn(file.read(TAIL)):
-                return 0.0
-    return start
+                return 0.0, True
+    if "matroska" in kinds and start > LATE:
+        with path.open("rb") as file:
+            first = first_cue(file)
+        if first is not None and first < start - LATE:
+            return first, True
+    return start, False
 
 
 def _cannot_open(name: str, error: OSError) -> str:

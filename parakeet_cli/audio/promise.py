@@ -12,8 +12,9 @@ import av
 from av.container import InputContainer
 
 from parakeet_cli.audio.accounting import Promise
+from parakeet_cli.audio.matroska_cues import first_cue
 from parakeet_cli.audio.ogg import ogg_promise
-from parakeet_cli.audio.opening import Opened
+from parakeet_cli.audio.opening import LATE, Opened
 
 HEAD = 1 << 16  # bytes in which every header read here lies
 SLOPPY = 64  # bytes by which writers of WAV are known to miscount
@@ -93,19 +94,27 @@ def _index(file: BinaryIO, opened: Opened) -> Promise:
 
 
 def _matroska(file: BinaryIO, opened: Opened) -> Promise:
-    """The Duration element, or the stream's own statistics where there are more streams."""
+    """The Duration element, or the stream's own statistics where there are more streams.
+
+    libav's writer counts them from the clock's zero, mkvmerge's from the first block: of a
+    file that starts late, and whose index says so, no more is held to be promised than both
+    mean.
+    """
+    late = opened.origin if opened.origin > LATE and first_cue(file) is not None else 0.0
+    file.seek(0)
     slack = 0.035  # a frame of AAC that primes, milliseconds rounded, Opus' pre-skip
     own = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", opened.stream.metadata.get("DURATION", ""))
     if own:
         hours, minutes, seconds = own.groups()
-        return Promise(int(hours) * 3600 + int(minutes) * 60 + float(seconds), "exact", slack)
+        end = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        return Promise(end - late, "exact", slack)
     head = file.read(HEAD)
     info = head.find(b"\x15\x49\xa9\x66")
     declared = declared_seconds(opened.container)
     if declared is None or info < 0 or head.find(b"\x44\x89", info) < 0:
         return Promise()
     alone = len(opened.container.streams) == 1
-    return Promise(declared, "exact" if alone else "estimated", slack)
+    return Promise(declared - late, "exact" if alone else "estimated", slack)
 
 
 def _ogg(file: BinaryIO, opened: Opened) -> Promise:

@@ -48,6 +48,8 @@ def start_work(path: Path, name: str, audio_stream: int | None, channel: int | N
 def _begin(opened: Opened) -> float:
     """A video's sound may start later than its picture: nothing is missing there."""
     stream = opened.stream
+    if opened.torn:
+        return 0.0
     if len(opened.container.streams) == 1 or stream.start_time is None or stream.time_base is None:
         return 0.0
     return max(0.0, float(stream.start_time * stream.time_base) - opened.origin)

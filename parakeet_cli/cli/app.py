@@ -9,8 +9,10 @@ from typer.core import TyperGroup
 
 from parakeet_cli import __version__, console
 from parakeet_cli.cli.config import config_app
+from parakeet_cli.cli.dictate import dictate_app
 from parakeet_cli.cli.doctor import doctor_app
 from parakeet_cli.cli.manifest import manifest_app
+from parakeet_cli.cli.models import models_app
 from parakeet_cli.cli.transcribe import transcribe
 from parakeet_cli.errors import ExitCode, ParakeetError
 
@@ -59,7 +61,9 @@ app = typer.Typer(
     },
 )
 app.command("transcribe")(transcribe)
+app.add_typer(dictate_app, name="dictate")
 app.add_typer(doctor_app, name="doctor")
+app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 app.add_typer(manifest_app, name="manifest")
 

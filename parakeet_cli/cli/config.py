@@ -32,8 +32,7 @@ def show(config: options.Config = None) -> None:
     width = max(len(name) for name in SETTINGS)
     for name in SETTINGS:
         value = getattr(settings, name)
-        shown = "-" if value is None else str(value).lower() if value in (True, False) else value
-        console.out(f"{name:{width}}  {shown}  ({settings.origins.get(name, 'default')})\n")
+        console.out(f"{name:{width}}  {_shown(value)}  ({settings.origins.get(name, 'default')})\n")
 
 
 @config_app.command("init")
@@ -51,3 +50,14 @@ def init(
         raise UsageError(f"{target} is already there.", hint="--overwrite replaces it.")
     write_atomically(target, [initial_config()])
     console.out(f"{target}\n")
+
+
+def _shown(value: object) -> str:
+    """A setting's value as people read it; lists and objects as the file has them."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value, ensure_ascii=False)

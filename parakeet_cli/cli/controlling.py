@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from parakeet_cli import console
+from parakeet_cli.dictate import notices
 from parakeet_cli.dictate.control.base import Controlled
 from parakeet_cli.dictate.control.client import NotRunning, Starter, ask, spawn
 from parakeet_cli.dictate.control.paths import Paths, find_paths
@@ -41,29 +43,35 @@ def run_start(
             os.execv(sys.executable, [sys.executable, "-m", "parakeet_cli", *_again(context)])
         return _be(context, options, make, paths)
     try:
-        ask(paths, "status" if options.idle else "start")
+        with _seen():
+            ask(paths, "status" if options.idle else "start")
     except NotRunning:
-        pid = spawn([*_again(context), "--foreground"], paths)
+        with _seen():
+            pid = spawn([*_again(context), "--foreground"], paths)
         console.info(f"{'Ready' if options.idle else 'Listening'} (process {pid}).")
     else:
         console.info(f"{'Ready' if options.idle else 'Listening'}; it was already running.")
+        if len(_again(context)) > len(["dictate", "start"]) + options.idle:
+            console.note("It goes on with the options that it was started with.")
     return ExitCode.OK
 
 
 def run_toggle(context: typer.Context, *, as_json: bool) -> int:
     """Start or stop listening; a first time starts the process, with the options before it."""
     paths = find_paths()
-    try:
-        state = ask(paths, "toggle")
-    except NotRunning:
-        spawn([*_before_verb(context), "start", "--foreground"], paths)
-        state = ask(paths, "status")
+    with _seen():
+        try:
+            state = ask(paths, "toggle")
+        except NotRunning:
+            spawn([*_before_verb(context), "start", "--foreground"], paths)
+            state = ask(paths, "status")
     return _show(state, as_json)
 
 
 def run_verb(verb: str, *, as_json: bool) -> int:
     """Ask it; raises NotRunning."""
-    return _show(ask(find_paths(), verb), as_json)
+    with _seen():
+        return _show(ask(find_paths(), verb), as_json)
 
 
 def run_status(*, as_json: bool) -> int:
@@ -79,6 +87,17 @@ def run_status(*, as_json: bool) -> int:
     model = "loaded" if state.get("loaded") else "not loaded"
     console.out(f"Running (process {state.get('pid')}): {doing}, the model is {model}.\n")
     return ExitCode.OK
+
+
+@contextmanager
+def _seen() -> Iterator[None]:
+    """An error on the desktop as well, where a key called us and nobody reads stderr."""
+    try:
+        yield
+    except ParakeetError as error:
+        if not console.is_terminal() and not isinstance(error, NotRunning):
+            notices.show("parakeet dictate", str(error))
+        raise
 
 
 def _show(state: Mapping[str, object], as_json: bool) -> int:
@@ -112,13 +131,19 @@ def _be(
         console.info(f"Ready at {paths.socket} (process {os.getpid()}).")
         starter.ready()
 
+    def pressed(verb: str) -> None:
+        answer = server.handle(verb)
+        if not answer.ok:
+            console.note(f"Error: {answer.error}")
+            notices.show("parakeet dictate", answer.error or "")
+
     try:
         lock.take()  # before anything is loaded
         controlled = make(context)
         if options.sounds or options.notices:
             controlled = Announced(controlled, sounds=options.sounds, notify=options.notices)
         server = Server(controlled, paths, lock, idle_unload=options.idle_unload)
-        with keys(server.handle, toggle=options.hotkey, hold=options.push_to_talk):
+        with keys(pressed, toggle=options.hotkey, hold=options.push_to_talk):
             server.serve(listening)
     except ParakeetError as error:
         starter.failed(error)

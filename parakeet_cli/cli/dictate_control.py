@@ -96,7 +96,7 @@ def add_control(app: typer.Typer, make: Maker) -> None:
 
     @app.command("cancel")
     def cancel(json: Json = False) -> int:
-        """Stop listening and drop what was not inserted yet; the history keeps it."""
+        """Stop listening and drop what was not inserted yet."""
         from parakeet_cli.cli.controlling import run_verb
 
         return run_verb("cancel", as_json=json)

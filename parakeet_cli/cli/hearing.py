@@ -9,9 +9,10 @@ from typing import Protocol
 
 from parakeet_cli import console
 from parakeet_cli.audio.media import probe_duration
+from parakeet_cli.cli.engine import choose_engine, engine_options, say_which
 from parakeet_cli.cli.request import Request
 from parakeet_cli.config import Settings
-from parakeet_cli.engines import Choice, choose, make_engine
+from parakeet_cli.engines import Choice, make_engine
 from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.transcribe.dispatch import Crew, dispatch
 from parakeet_cli.transcribe.inputs import STDIN_NAME, is_regular
@@ -19,7 +20,7 @@ from parakeet_cli.transcribe.outputs import Planned
 from parakeet_cli.transcribe.pipeline import View, transcribe_jobs
 from parakeet_cli.transcribe.station import Ready, Setup
 from parakeet_cli.transcribe.workers import Workers, automatic, visible_gpus
-from parakeet_cli.transcript import EngineInfo, FileResult
+from parakeet_cli.transcript import FileResult
 
 Ended = Iterator[tuple[Planned, FileResult]]
 _LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
@@ -34,8 +35,8 @@ class Hearing(Protocol):
 
 def make_hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> Hearing:
     """The engine, found and named on stderr. Raises EngineUnavailable, UsageError."""
-    choice = choose(settings.engine, settings.origins.get("engine", "default"))
-    options = _engine_options(settings)
+    choice = choose_engine(settings)
+    options = engine_options(settings, trust_model=request.trust_model)
     whole = request.shown is not None
     setup = Setup(choice.name, options, request.options, whole, console.verbosity())
     count = request.worker_count
@@ -45,7 +46,7 @@ def make_hearing(request: Request, settings: Settings, todo: Sequence[Planned]) 
     count = automatic(options, gpus, len(todo)) if count is None else count
     count = max(1, min(count, len(todo)))
     engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
-    _say(choice, engine.info, f", {count} workers" if count > 1 else "")
+    say_which(choice, engine.info, f", {count} workers" if count > 1 else "")
     if count == 1:
         return _Here(engine, request)
     return _Side(Workers(setup, count, gpus), count)
@@ -66,14 +67,10 @@ def _on_ray(
     def ready(event: Ready) -> None:
         nonlocal said
         if said:  # the first one speaks for all
-            _say(choice, event.info, said)
+            say_which(choice, event.info, said)
             said = ""
 
     return _Side(RayCrew(ray, setup, layout), count, ready)
-
-
-def _say(choice: Choice, info: EngineInfo, workers: str) -> None:
-    console.info(f"Engine: {info.name} {info.model} on {info.device}{workers} ({choice.reason}).")
 
 
 class _Here:
@@ -111,19 +108,6 @@ class _Side:
     def __call__(self, items: Iterable[Planned], view: View) -> Ended:
         with self._crew as crew:
             yield from dispatch(items, crew, self._count, view, tries=_TRIES, ready=self._ready)
-
-
-def _engine_options(settings: Settings) -> EngineOptions:
-    return EngineOptions(
-        model=settings.model,
-        device=settings.device,
-        language=settings.language,
-        beam_size=settings.beam_size,
-        threads=settings.threads,
-        offline=settings.offline,
-        ml_python=settings.ml_python,
-        progress=console.shows_progress(),
-    )
 
 
 def _lanes(options: EngineOptions, todo: Sequence[Planned]) -> int:

@@ -50,10 +50,28 @@ Threads = Annotated[
     int | None,
     typer.Option(help="Cores to use.", show_default="all", rich_help_panel=ENGINE_PANEL),
 ]
+MlPython = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="PATH",
+        help="The ML stack's interpreter, for nemo.",
+        show_default="the one that runs parakeet",
+        rich_help_panel=ENGINE_PANEL,
+    ),
+]
 Offline = Annotated[
     bool | None,
     typer.Option(
         "--offline", help="Never ask a model hub.", show_default=False, rich_help_panel=ENGINE_PANEL
+    ),
+]
+TrustModel = Annotated[
+    bool,
+    typer.Option(
+        "--trust-model",
+        help="Load a model that could run code of its own.",
+        rich_help_panel=ENGINE_PANEL,
     ),
 ]
 Config = Annotated[

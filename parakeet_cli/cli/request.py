@@ -30,6 +30,7 @@ class Request:
     allow_partial: bool
     options: Options
     dry_run: bool = False
+    trust_model: bool = False
     run: str | None = None
     retry_failed: bool = False
     shard: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.audio.media import warm_up
@@ -19,6 +20,7 @@ from parakeet_cli.config import Settings
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.inputs import find_jobs
 from parakeet_cli.transcribe.outputs import Planned, check_apart, plan_outputs
+from parakeet_cli.transcribe.parts import clear_leftovers
 from parakeet_cli.transcribe.planning import (
     Batch,
     Shard,
@@ -54,6 +56,7 @@ def run(request: Request, settings: Settings) -> int:
             return show_plan(lengths, [*batch.settled, *before])
         if batch.todo:
             warm_up()  # the decoder starts while the engine is being imported
+            clear_leftovers(_folders(batch.todo))
         hearing = make_hearing(request, settings, batch.todo)
         spool = folder.spool if folder else stack.enter_context(Spool())
         work = _Work(request, hearing, folder, Manifest(request.record_to, spool), len(planned))
@@ -81,6 +84,11 @@ def _plan(request: Request, today: str | None) -> list[Planned]:
         return planned
     shard = Shard.parsed(request.shard)
     return [item for item in planned if shard.has(item.job)]
+
+
+def _folders(items: Iterable[Planned]) -> set[Path]:
+    """Where outputs will be written on this machine."""
+    return {path.parent for item in items for _, path in item.paths if isinstance(path, Path)}
 
 
 def _not_again(earlier: Earlier) -> FileResult:

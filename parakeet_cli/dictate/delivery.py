@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from parakeet_cli import console
 from parakeet_cli.dictate import notices
 from parakeet_cli.dictate.sinks import SINKS, Sink
 from parakeet_cli.dictate.sinks.clipboard import Clipboard
-from parakeet_cli.errors import ParakeetError, SinkError, SinkUnavailable
+from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
 class Place(StrEnum):
@@ -61,8 +60,8 @@ class Delivered:
 class Delivery:
     """The sinks of one dictation. No failure of theirs is an exception here.
 
-    What went wrong is told on stderr (`say`) and on the desktop (`notify`), and is in the
-    outcome. `deliver` may take seconds; calls come from one thread at a time.
+    What went wrong is in the outcome, whose `lines` are for stderr, and is shown on the
+    desktop (`notify`). `deliver` may take seconds; calls come from one thread at a time.
     """
 
     def __init__(
@@ -70,13 +69,11 @@ class Delivery:
         sinks: Sequence[Sink],
         *,
         clipboard: Callable[[], Clipboard] = Clipboard,
-        say: Callable[[str], None] = console.note,
         notify: Callable[[str, str], bool] = notices.show,
     ) -> None:
         self._sinks = list(sinks)
         self._make_clipboard = clipboard
         self._instead: Clipboard | None = None
-        self._say = say
         self._notify = notify
         # For each text, the sinks that hold it now, in the order of `_sinks`.
         self._held: list[tuple[Sink | None, ...]] = []
@@ -87,7 +84,10 @@ class Delivery:
         A sink that can't type works by the clipboard from the start, and its line says so.
         Raises SinkUnavailable where neither works.
         """
-        return tuple(self._opened(index) for index in range(len(self._sinks)))
+        lines = tuple(self._opened(index) for index in range(len(self._sinks)))
+        # Once for each that stands for itself: the clipboard may stand for `type` as well.
+        self._sinks = list({id(sink): sink for sink in self._sinks}.values())
+        return lines
 
     def begin(self) -> None:
         """Another dictation with the same sinks: a clipboard starts afresh."""
@@ -116,10 +116,7 @@ class Delivery:
 
     def close(self) -> None:
         for sink in self._sinks:
-            try:
-                sink.close()
-            except ParakeetError as error:
-                self._say(f"{sink.name}: {error}")
+            sink.close()
 
     def _opened(self, index: int) -> str:
         sink = self._sinks[index]
@@ -137,7 +134,8 @@ class Delivery:
 
     def _clipboard(self) -> Clipboard:
         if self._instead is None:
-            clipboard = self._make_clipboard()
+            asked = (sink for sink in self._sinks if isinstance(sink, Clipboard))
+            clipboard = next(asked, None) or self._make_clipboard()
             clipboard.open()
             self._instead = clipboard
         return self._instead
@@ -154,6 +152,8 @@ class Delivery:
             return Outcome(sink.name, Place.NOWHERE, reason), None
         try:
             clipboard = self._clipboard()
+            if clipboard in self._sinks:  # which puts it there for its own part
+                return Outcome(sink.name, Place.CLIPBOARD, reason), None
             clipboard.insert(text)
         except (SinkError, SinkUnavailable) as error:
             return Outcome(sink.name, Place.NOWHERE, f"{reason} {error}"), None
@@ -169,6 +169,5 @@ class Delivery:
 
     def _told(self, title: str, delivered: Delivered) -> Delivered:
         for line in delivered.lines:
-            self._say(f"{title}. {line}")
             self._notify(title, line)
         return delivered

@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from parakeet_cli.errors import Refused
 
 OLDEST = "23.1"  # the first whose `install --dry-run --report` names what it would fetch
 RAW_PROGRESS = "24.1"  # the first that can print its progress for a program to read
+# Its own bytecode stays unwritten: a question asked must leave no trace in the environment.
+OWN = ("-B", "-I", "-m", "pip")
 # Settings that would send packages elsewhere, or change what a command means. Where
 # packages come from (indexes, proxies, certificates) stays as pip is configured.
 NOT_OURS = (
@@ -51,6 +54,7 @@ NOT_OURS = (
 SOURCES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
 SOURCES_AND_BOUNDS = (*SOURCES, "PIP_CONSTRAINT", "PIP_PRE", "PIP_NO_BINARY", "PIP_ONLY_BINARY")
 ERROR = re.compile(r"^(?:ERROR|error): *(.*)")
+DEBIANS = Path("/usr/share/python-wheels")
 TERM_SECONDS = 5.0
 
 Listen = Callable[[str], None]
@@ -84,7 +88,7 @@ class Pip:
     @property
     def typed(self) -> tuple[str, ...]:
         """The same as a person would type it."""
-        if self.command[1:] == ("-I", "-m", "pip"):
+        if self.command[1:] == OWN:
             return (self.python, "-m", "pip")
         return (sys.executable, "-m", "pip", "--python", self.python)
 
@@ -113,6 +117,7 @@ class Pip:
             "PIP_USER": "0",
             "PIP_NO_COLOR": "1",
             "PYTHONNOUSERSITE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",  # for what pip starts in its turn
             "PYTHONIOENCODING": "utf-8",
             "LC_ALL": "C.UTF-8",
         }
@@ -175,7 +180,7 @@ def find(facts: Facts) -> Pip:
         None,
     )
     if own is not None and not own.problem and not own.missing and _new(own.version):
-        return Pip((python, "-I", "-m", "pip"), own.version or OLDEST, python)
+        return Pip((python, *OWN), own.version or OLDEST, python)
     spec = importlib.util.find_spec("pip")
     if spec is not None and spec.origin:
         from importlib.metadata import version
@@ -183,10 +188,10 @@ def find(facts: Facts) -> Pip:
         if _new(found := version("pip")):
             # What `pip --python` does, without starting pip twice.
             runner = str(Path(spec.origin).with_name("__pip-runner__.py"))
-            return Pip((python, "-E", "-s", runner), found, python)
+            return Pip((python, "-B", "-E", "-s", runner), found, python)
     bundled = _bundled()
     if bundled is not None:
-        return Pip((python, "-E", "-s", f"{bundled[0]}/pip"), bundled[1], python)
+        return Pip((python, "-B", "-E", "-s", f"{bundled[0]}/pip"), bundled[1], python)
     raise Refused(
         f"There is no pip {OLDEST} or newer for {python}.",
         hint=f"{python} -m ensurepip --upgrade, or install pip beside parakeet.",
@@ -194,13 +199,15 @@ def find(facts: Facts) -> Pip:
 
 
 def _bundled() -> tuple[str, str] | None:
-    import ensurepip
-
-    folder = Path(ensurepip.__file__).parent / "_bundled"
-    for wheel in sorted(folder.glob("pip-*.whl")):
-        version = wheel.name.split("-")[1]
-        if _new(version):
-            return str(wheel), version
+    """The pip that Python brings along for new environments."""
+    spec = importlib.util.find_spec("ensurepip")  # Debian has it in a package of its own
+    places = [Path(spec.origin).parent / "_bundled"] if spec and spec.origin else []
+    places += [Path(named)] if (named := sysconfig.get_config_var("WHEEL_PKG_DIR")) else []
+    for folder in (*places, DEBIANS):
+        for wheel in sorted(folder.glob("pip-*.whl"), reverse=True):
+            version = wheel.name.split("-")[1]
+            if _new(version):
+                return str(wheel), version
     return None
 
 

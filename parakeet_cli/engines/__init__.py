@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from parakeet_cli.errors import EngineUnavailable, UsageError
+from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from parakeet_cli.engines.automatic import Wanted
     from parakeet_cli.engines.base import Engine, EngineOptions
 
 AUTO = "auto"
@@ -20,10 +21,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class EngineRow:
-    """One engine: a line of help, and where its class is (None: not in this version)."""
+    """One engine: a line of help, and where its class is."""
 
     help: str
-    location: str | None
+    location: str
 
 
 ENGINES: dict[str, EngineRow] = {
@@ -49,24 +50,21 @@ def engine_names() -> tuple[str, ...]:
     return (AUTO, *ENGINES)
 
 
-def choose(asked: str, origin: str) -> Choice:
+def choose(asked: str, origin: str, wanted: Wanted | None = None) -> Choice:
     """Settle `auto`; an engine asked for by name is never replaced by another.
 
-    `origin` says where the name came from (an option, a variable, a file). Raises
-    UsageError for a name that is none, EngineUnavailable for one that can't be used.
+    `origin` says where the name came from (an option, a variable, a file), `wanted` what
+    else was asked for: settings or engine options. Raises UsageError for a name that is none.
     """
     if asked == AUTO:
-        return Choice("whisper", "auto: nothing else is set up")
+        from parakeet_cli.engines.automatic import choose_automatically
+        from parakeet_cli.engines.base import EngineOptions
+
+        return Choice(*choose_automatically(wanted or EngineOptions()))
     if asked not in ENGINES:
         raise UsageError(
             f"There is no engine called '{asked}' ({origin}).",
             hint=f"Choose one of: {', '.join(engine_names())}.",
-        )
-    if ENGINES[asked].location is None:
-        raise EngineUnavailable(
-            f"The engine '{asked}' ({origin}) is not part of this version.",
-            hint="`parakeet doctor` shows the state of the ML stack; "
-            "`--engine whisper` transcribes with the embedded model.",
         )
     return Choice(asked, origin)
 
@@ -77,8 +75,6 @@ def make_engine(name: str, options: EngineOptions, *, lanes: int) -> Engine:
     `lanes` is how many chunks there can be to work on at once: an engine that shares
     its cores between chunks gives them all to one where there is only one.
     """
-    location = ENGINES[name].location
-    assert location is not None, "choose() refuses engines that are not there"
-    module, _, attribute = location.partition(":")
+    module, _, attribute = ENGINES[name].location.partition(":")
     engine: Engine = getattr(import_module(module), attribute)(options, lanes=lanes)
     return engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_left
 from pathlib import Path
 
 from parakeet_cli import __version__
@@ -20,6 +21,10 @@ class Mock:
 
     The words are spread evenly over the source. `PARAKEET_MOCK_RTF` is the share of the
     audio's length that it takes: 0.1 makes a minute cost six seconds.
+
+    With `clip.cues.tsv` beside it (lines of start, end and word, in seconds; else the file
+    that `PARAKEET_MOCK_CUES` names, for a microphone) it hears, in any stretch of the sound,
+    the words whose middle lies there: what an engine does that makes no mistakes.
     """
 
     window = _WINDOW
@@ -30,6 +35,7 @@ class Mock:
         self.lanes = min(lanes, options.cores)
         self._language = options.language
         self._cost = _real_time_factor()
+        self._cued: tuple[str, tuple[Word, ...] | None] | None = None
 
     def load(self) -> None:
         """There is nothing to load."""
@@ -37,12 +43,19 @@ class Mock:
     def transcribe(self, chunk: Chunk) -> Heard:
         if self._cost:
             time.sleep(chunk.duration * self._cost)
+        if (cues := self._cues(chunk.source)) is not None:
+            return Heard(_within(cues, chunk.start, chunk.end), self._language)
         if not chunk.last:
             return Heard((), self._language)
         text = _text_beside(chunk.source)
         if text is None:
             text = f"This is a mock transcript of {chunk.end:.2f} seconds of audio."
         return Heard(_spread(text.split(), chunk.end), self._language)
+
+    def _cues(self, source: str) -> tuple[Word, ...] | None:
+        if self._cued is None or self._cued[0] != source:
+            self._cued = (source, _read_cues(source))
+        return self._cued[1]
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -63,12 +76,52 @@ def _real_time_factor() -> float:
 
 
 def _text_beside(source: str) -> str | None:
-    if not Path(source).name:
-        return None
+    path = _beside(source, ".txt")
     try:
-        return Path(source).with_suffix(".txt").read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError):  # there is none that can be read
+        return path.read_text(encoding="utf-8", errors="replace") if path else None
+    except OSError:  # there is none that can be read
         return None
+
+
+def _beside(source: str, suffix: str) -> Path | None:
+    """The file of that suffix beside the source; None where there is none."""
+    try:
+        path = Path(source).with_suffix(suffix)
+        return path if path.is_file() else None
+    except (OSError, ValueError):  # a source may have any name
+        return None
+
+
+def _read_cues(source: str) -> tuple[Word, ...] | None:
+    """The words of a source with their times, in order; None where nobody gives any."""
+    given = os.environ.get("PARAKEET_MOCK_CUES")
+    path = _beside(source, ".cues.tsv") or (Path(given) if given else None)
+    if path is None:
+        return None
+    words = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            start, end, word = line.split("\t")
+            words.append(Word(float(start), float(end), word, confidence=1.0))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The cues {path} can't be read: {error}.",
+            hint="Each line is start, end and word, with tabs between them.",
+        ) from error
+    return tuple(words)
+
+
+def _within(cues: tuple[Word, ...], start: float, end: float) -> tuple[Segment, ...]:
+    first = bisect_left(cues, start, key=_middle)
+    words = cues[first : bisect_left(cues, end, key=_middle)]
+    if not words:
+        return ()
+    text = " ".join(word.text for word in words)
+    return (Segment(words[0].start, words[-1].end, text, words, confidence=1.0),)
+
+
+def _middle(word: Word) -> float:
+    return (word.start + word.end) / 2
 
 
 def _spread(words: list[str], duration: float) -> tuple[Segment, ...]:

@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.engines.base import EngineOptions, Heard, Listener, placed
+from parakeet_cli.engines.gpus import has_gpu
 from parakeet_cli.engines.nemo_process import Worker, WorkerDiedError, default_python
 from parakeet_cli.engines.tokens import Token, segments_of, words_of
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
+from parakeet_cli.models import NEMO, find, refuse_hostile
+from parakeet_cli.models.known import look_up
 from parakeet_cli.transcript import EngineInfo
 
 # Seconds. Long enough that what is said before and after is heard with every word, short
@@ -59,13 +62,14 @@ class Nemo:
     def __init__(self, options: EngineOptions, *, lanes: int) -> None:
         self._options = options
         self._tuning = Tuning.from_environment()
-        self._model = _find(options)
         self._python = _interpreter(options.ml_python)
-        if options.language is not None:
-            _refuse_language(self._model.name, options.language)
+        self._model = find(
+            options.model, kind=NEMO, offline=options.offline, progress=options.progress
+        )
+        self._language = _language(self._model.name, options.language)
         device = options.device
-        if device == "auto":
-            device = "cuda" if Path("/dev/nvidiactl").exists() else "cpu"
+        if device == "auto":  # what the worker finds is told once it is loaded
+            device = "cuda" if has_gpu() else "cpu"
         self.window = self._tuning.window
         self.lanes = lanes if device == "cpu" or lanes == 1 else _GPU_LANES
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
@@ -80,15 +84,16 @@ class Nemo:
     def _started(self) -> Worker:
         worker = Worker(self._python, self._options.say)
         try:
-            self._model.check(trusted=self._options.trust_model)
+            # While the worker imports NeMo, which takes far longer, and before it has the file.
+            if not self._options.trust_model:
+                refuse_hostile(self._model.path)
             found = worker.ask(
                 "load",
                 wanted={
-                    "path": str(self._model.path),
+                    "path": str(self._model.path.absolute()),
                     "device": self._options.device,
                     "threads": self._options.threads,
                     "trusted": self._options.trust_model,
-                    "way": self._tuning.way,
                 },
             )
         except WorkerDiedError as death:
@@ -106,12 +111,12 @@ class Nemo:
 
     def transcribe(self, chunk: Chunk) -> Heard:
         if not chunk.length:
-            return Heard(())
+            return Heard((), self._language)
         strikes = 0
         while True:
             worker = self._living()
             try:
-                found = worker.ask("hear", chunk.samples, alone=strikes > 0)
+                found = worker.ask("hear", chunk.samples, alone=strikes > 0, way=self._tuning.way)
             except WorkerDiedError as death:
                 # Those that only waited in line when it died go to the next one as they are.
                 strikes += death.begun
@@ -122,7 +127,7 @@ class Nemo:
                     ) from death
                 self._options.say(f"NeMo's worker died: {death}. A new one goes on.")
             else:
-                return Heard(placed(chunk, self._segments(chunk, found)))
+                return Heard(placed(chunk, self._segments(chunk, found)), self._language)
 
     def _segments(self, chunk: Chunk, found: dict[str, Any]) -> list[Any]:
         each, most = self._frame_seconds, chunk.duration
@@ -176,27 +181,6 @@ class _Utterance:
             raise EngineError(f"NeMo's worker died while it listened: {death}.") from death
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """A .nemo file."""
-
-    name: str
-    path: Path
-
-    def check(self, *, trusted: bool) -> None:
-        """Raise EngineUnavailable for a file that could run code."""
-
-
-def _find(options: EngineOptions) -> _Model:
-    asked = options.model
-    if asked is None:
-        raise EngineUnavailable("No model.", hint="--model FILE.nemo")
-    path = Path(asked).expanduser()
-    if not path.is_file():
-        raise EngineUnavailable(f"There is no model {asked}.", hint="Name a .nemo file.")
-    return _Model(path.stem, path.absolute())
-
-
 def _interpreter(named: str | None) -> str:
     """The ML interpreter. Raises EngineUnavailable where there is none."""
     if named is None:
@@ -212,11 +196,21 @@ def _interpreter(named: str | None) -> str:
     return str(path.absolute())
 
 
-def _refuse_language(model: str, language: str) -> None:
-    raise UsageError(
-        f"The model {model} can't be told a language; --language {language} was asked for.",
-        hint="Leave --language out: Parakeet hears which one is spoken.",
-    )
+def _language(model: str, asked: str | None) -> str | None:
+    """The language that the model hears, where it knows one only.
+
+    Raises UsageError for one that it can't be told: which language is spoken is heard.
+    """
+    known = look_up(model, NEMO)
+    only = "en" if known is not None and known.languages == "English" else None
+    if asked not in (None, only):
+        knows = "knows English only" if only else "can't be told a language"
+        raise UsageError(
+            f"The model {model} {knows}; --language {asked} was asked for.",
+            hint="Leave --language out"
+            + ("." if only else ": Parakeet hears which one is spoken."),
+        )
+    return only
 
 
 def _loaded(found: dict[str, Any]) -> str:

@@ -52,6 +52,7 @@ class Worker:
         self._sending = Lock()  # the pipe
         self._said: deque[str] = deque(maxlen=_SAID)
         self.dead = False
+        self._how = ""  # how it ended
         try:
             self._process = subprocess.Popen(
                 [python, "-B", str(FOLDER)],
@@ -84,7 +85,7 @@ class Worker:
         future: Future[Any] = Future()
         with self._lock:
             if self.dead:
-                raise WorkerDiedError("it had ended before", begun=False)
+                raise WorkerDiedError(f"it had ended before: {self._how}", begun=False)
             self._pending[number] = future
         head = {"op": op, "id": number, **more}
         data = b"" if sound is None else _bytes(sound)
@@ -126,11 +127,11 @@ class Worker:
 
     def _ended(self, broken: str) -> None:
         """Everyone who still waits is told how the process ended."""
+        how = broken or self._death()
         with self._lock:
-            self.dead = True
+            self.dead, self._how = True, how
             pending, self._pending = self._pending, {}
             begun, self._begun = self._begun, set()
-        how = broken or self._death()
         for number, future in pending.items():
             guilty = number in begun or not begun
             future.set_exception(WorkerDiedError(how, begun=guilty))
@@ -191,6 +192,9 @@ def _bytes(sound: NDArray[np.float32]) -> memoryview:
 def _environment() -> dict[str, str]:
     """Ours, with what keeps libraries from asking a hub or talking to terminals."""
     return {
+        # Threads that wait by spinning take the cores from those they wait for: with two
+        # busy neighbours on two cores, a chunk took three times as long.
+        "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",

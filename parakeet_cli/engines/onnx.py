@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.engines.base import EngineOptions, Heard, placed
+from parakeet_cli.engines.gpus import has_gpu
 from parakeet_cli.engines.onnx_folder import OnnxFolder, open_folder
 from parakeet_cli.engines.tokens import segments_of, words_of
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
+from parakeet_cli.models import ONNX, find
+from parakeet_cli.models.cache import cached
+from parakeet_cli.models.known import DEFAULT, ENGLISH, KNOWN, look_up
 from parakeet_cli.transcript import EngineInfo
 
 if TYPE_CHECKING:
@@ -36,12 +40,8 @@ class Onnx:
     def __init__(self, options: EngineOptions, *, lanes: int) -> None:
         _require("onnx_asr")
         self._folder = find_folder(options)
-        if options.language is not None:
-            raise UsageError(
-                f"The model {self._folder.name} can't be told a language; "
-                f"--language {options.language} was asked for.",
-                hint="Leave --language out: Parakeet hears which one is spoken.",
-            )
+        _refuse_language(self._folder.name, options.language)
+        self._language = options.language
         self._wanted = options.device
         self._gpu = _gpu(options.device)
         most = options.cores if self._gpu is None else _GPU_LANES
@@ -67,26 +67,45 @@ class Onnx:
     def transcribe(self, chunk: Chunk) -> Heard:
         assert self._model is not None, "load() comes first"
         if not chunk.length:
-            return Heard(())
+            return Heard((), self._language)
         try:
             tokens = self._model.hear(chunk.samples)
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise EngineError(f"ONNX Runtime failed: {error}") from error
-        return Heard(placed(chunk, segments_of(words_of(tokens))))
+        return Heard(placed(chunk, segments_of(words_of(tokens))), self._language)
 
     def close(self) -> None:
         self._model = None
 
 
+def default_model() -> str:
+    """The model where none is asked for: the first known one that is cached, else v3."""
+    rows = [row for row in KNOWN if row.kind == ONNX]
+    return next((row.name for row in rows if cached(row) is not None), DEFAULT)
+
+
 def find_folder(options: EngineOptions) -> OnnxFolder:
-    """The model asked for: a folder. Raises EngineUnavailable where there is none."""
-    asked = options.model or ""
-    path = Path(asked).expanduser()
-    if asked and path.is_dir():
-        return open_folder(path, path.resolve().name)
-    raise EngineUnavailable(
-        f"The model {asked} is not a folder with a Parakeet in ONNX.",
-        hint="Name a folder that holds config.json, vocab.txt and the model's ONNX files.",
+    """The model asked for, fetched where it is not here. Raises EngineUnavailable."""
+    found = find(
+        options.model or default_model(),
+        kind=ONNX,
+        offline=options.offline,
+        progress=options.progress,
+    )
+    return open_folder(found.path, found.name, found.quantization)
+
+
+def _refuse_language(model: str, language: str | None) -> None:
+    """Raise UsageError for a language that the model would not be told.
+
+    English is what a model that was trained on nothing else hears whatever it is told.
+    """
+    known = look_up(model, ONNX)
+    if language is None or (language == "en" and known is not None and known.languages == ENGLISH):
+        return
+    raise UsageError(
+        f"The model {model} can't be told a language; --language {language} was asked for.",
+        hint="Leave --language out: Parakeet hears which one is spoken.",
     )
 
 
@@ -106,9 +125,9 @@ def _gpu(asked: str) -> int | None:
     """
     if asked == "cpu":
         return None
+    if asked == "auto":
+        return 0 if _has_cuda() and has_gpu() else None
     if not _has_cuda():
-        if asked == "auto":
-            return None
         raise _no_gpu(asked, "this ONNX Runtime is built without CUDA")
     return int(asked.partition(":")[2] or 0)
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from parakeet_cli.engines.onnx_graph import NotOnnxError, external_files
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.onnx_graph import (
+    NotOnnxError,
+    external_files,
+    leads_out,
+    what_is_wrong_with,
+)
 
 # onnx-asr's names for the heads, and the graphs that each is made of.
 GRAPHS: dict[str, tuple[str, ...]] = {
@@ -47,21 +52,28 @@ class OnnxFolder:
         them from outside. A graph can bring no code: operators that ONNX Runtime doesn't
         know are refused by it, and no library of others is ever registered.
         """
-        home = _home(self.path)
         for path in (*self.texts.values(), *self.graphs.values()):
-            _inside(path, home, self.path)
+            if leads_out(path, self.path):
+                raise EngineUnavailable(
+                    f"{path} leads out of the model's folder, to {path.resolve()}. "
+                    "It was not loaded.",
+                    hint="If you trust the file, copy it into the folder.",
+                )
         for path in self.graphs.values():
             try:
-                named = external_files(path)
+                wrong = [what_is_wrong_with(name, path) for name in sorted(external_files(path))]
             except NotOnnxError as error:
                 raise EngineUnavailable(
-                    f"{path} can't be loaded: {error}.",
-                    hint="Fetch it again, or make it anew.",
+                    f"{path} can't be loaded: {error}.", hint="Fetch it again, or make it anew."
                 ) from None
             except OSError as error:
                 raise _unreadable(path, error) from error
-            for name in sorted(named):
-                _check_weights(path, name, home)
+            for problem in filter(None, wrong):
+                raise EngineUnavailable(
+                    f"{path} {problem}. It was not loaded.",
+                    hint="The weights of a large model lie beside its graph: fetch the whole "
+                    "folder. A graph that reaches for others is none to be used.",
+                )
 
 
 def open_folder(path: Path, name: str, precision: str | None = None) -> OnnxFolder:
@@ -174,39 +186,3 @@ def _text(path: Path, name: str) -> str:
 
 def _unreadable(path: Path, error: OSError) -> EngineUnavailable:
     return EngineUnavailable(f"{path} can't be read: {error.strerror or error}.")
-
-
-def _home(path: Path) -> tuple[Path, ...]:
-    """The folders that a model's files may really lie in.
-
-    In a hub's cache the files of a snapshot are links into the repository's own blobs.
-    """
-    if path.parent.name == "snapshots" and path.parents[1].name.startswith("models--"):
-        return path.resolve(), (path.parents[1] / "blobs").resolve()
-    return (path.resolve(),)
-
-
-def _inside(path: Path, home: tuple[Path, ...], folder: Path) -> None:
-    if not any(path.resolve().is_relative_to(one) for one in home):
-        raise EngineUnavailable(
-            f"{path} leads out of the model's folder {folder}, to {path.resolve()}. "
-            "It was not loaded.",
-            hint="If you trust the file, copy it into the folder.",
-        )
-
-
-def _check_weights(graph: Path, name: str, home: tuple[Path, ...]) -> None:
-    given = PurePosixPath(name)
-    file = graph.parent / given
-    if given.is_absolute() or ".." in given.parts or "\\" in name or "\0" in name:
-        raise EngineUnavailable(
-            f"{graph} takes weights from {name!r}, outside of the model's folder. "
-            "It was not loaded.",
-            hint="A model that was exported well names files beside it: don't use this one.",
-        )
-    _inside(file, home, graph.parent)
-    if not file.is_file():
-        raise EngineUnavailable(
-            f"{graph} takes weights from {name}, which is missing in {graph.parent}.",
-            hint="Fetch the whole folder: the weights of large models lie beside the graph.",
-        )

@@ -44,19 +44,14 @@ TARGET_KEYS = frozenset(
     ["_target_", "target", "cls", "_cls_", "class_path", "classpath", "_class_", "class_name"]
 )
 
-# Keys that have other files or other people's code loaded.
+# Keys that have other files or other people's code loaded: they may only say null or false.
 REFUSED_KEYS = frozenset(
     [
-        "_partial_",
-        "_args_",
-        "custom_tokenizer",
-        "trust_remote_code",
-        "init_from_nemo_model",
-        "init_from_pretrained_model",
-        "init_from_ptl_ckpt",
-        "language_model_class",
-        "nemo_file_path",
-        "load_from_checkpoint",
+        *("_partial_", "_args_", "custom_tokenizer", "trust_remote_code"),
+        *("init_from_nemo_model", "init_from_pretrained_model", "init_from_ptl_ckpt"),
+        *("language_model_class", "nemo_file_path", "load_from_checkpoint"),
+        # NeMo restores a `.nemo` that one of these names, and nothing has looked at it.
+        *("ngram_lm_model", "ngram_lm_path", "ngram_path", "kenlm_path", "arpa_path", "lm_path"),
     ]
 )
 

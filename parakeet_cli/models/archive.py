@@ -22,10 +22,10 @@ _GZIP = b"\x1f\x8b"
 
 
 class _Bounded:
-    """A file that refuses to read more at once than any honest archive needs."""
+    """A file that refuses what no honest archive asks for: much at once, or what is not there."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        self._stream, self._size = stream, size
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > _LARGEST_READ:
@@ -33,6 +33,8 @@ class _Bounded:
         return self._stream.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 0 and not 0 <= offset <= self._size:
+            raise tarfile.ReadError(f"a member ends at byte {offset} of {self._size}")
         return self._stream.seek(offset, whence)
 
     def tell(self) -> int:
@@ -57,7 +59,7 @@ def scan_nemo(path: Path) -> Iterator[Problem]:
         stream.seek(0)
         try:
             # `r:` is what NeMo opens it with: no compression is guessed.
-            with tarfile.open(fileobj=_Bounded(stream), mode="r:") as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=_Bounded(stream, size), mode="r:") as archive:  # type: ignore[call-overload]
                 yield from _scan_members(archive, size, where)
         except (tarfile.TarError, ValueError, EOFError, OverflowError, RecursionError) as error:
             yield Problem(where, f"is no tar that can be read: {str(error)[:120]}")

@@ -8,7 +8,6 @@ next run goes on, and nothing gets its name in the cache before its sum was chec
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +20,10 @@ from typing import IO, Any, Protocol
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models import lock
 from parakeet_cli.models.cache import cache_folder, cached, repository_folder
+from parakeet_cli.models.sums import git_sum_of, sha256_of
 from parakeet_cli.models.values import Found, Known
 
 _SPARE = 64 << 20  # bytes that stay free on the disk
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +130,7 @@ def _check_space(known: Known, files: Sequence[HubFile]) -> None:
 
 
 def _fetch_blob(known: Known, commit: str, file: HubFile, watch: Watch) -> None:
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.file_download import http_get
     from huggingface_hub.utils._fixes import WeakFileLock
-    from huggingface_hub.utils._headers import build_hf_headers
 
     folder = repository_folder(known.repository)
     blob = folder / "blobs" / file.etag
@@ -142,15 +138,33 @@ def _fetch_blob(known: Known, commit: str, file: HubFile, watch: Watch) -> None:
     blob.parent.mkdir(parents=True, exist_ok=True)
     locks.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(locks / f"{file.etag}.lock"):
+        if blob.exists() and not _is_right(known, commit, file, blob):
+            blob.unlink()  # it was changed on the disk: fetched anew
         if blob.exists():
-            _check(known, commit, file, blob)
             watch.begin(file.name, file.size, file.size)
             return
         partial = blob.with_name(f"{file.etag}.incomplete")
         if _size(partial) > file.size:
             partial.unlink()
-        done = _size(partial)
-        watch.begin(file.name, done, file.size)
+        watch.begin(file.name, _size(partial), file.size)
+        while _download(known, commit, file, partial, watch):
+            pass
+        _check(known, commit, file, partial)
+        partial.replace(blob)
+
+
+def _download(known: Known, commit: str, file: HubFile, partial: Path, watch: Watch) -> bool:
+    """Go on with a file; whether it broke off after there was more of it, and is to be tried anew.
+
+    Old clients don't try again by themselves, and new ones only some errors.
+    """
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    done = _size(partial)
+    try:
         with partial.open("ab") as stream:
             http_get(
                 hf_hub_url(known.repository, file.name, revision=commit),
@@ -159,8 +173,13 @@ def _fetch_blob(known: Known, commit: str, file: HubFile, watch: Watch) -> None:
                 headers={**build_hf_headers(), "Accept-Encoding": "identity"},
                 expected_size=file.size,
             )
-        _check(known, commit, file, partial)
-        partial.replace(blob)
+    except HfHubHTTPError:
+        raise
+    except OSError:
+        if _size(partial) > done:
+            return True
+        raise
+    return False
 
 
 class _Watched:
@@ -191,16 +210,20 @@ def _expected_sha256(known: Known, commit: str, file: HubFile) -> str | None:
     return pinned or file.sha256
 
 
-def _check(known: Known, commit: str, file: HubFile, path: Path) -> None:
-    """Raise EngineUnavailable, and delete it, unless the file is what it should be."""
+def _is_right(known: Known, commit: str, file: HubFile, path: Path) -> bool:
     expected = _expected_sha256(known, commit, file)
     found = sha256_of(path) if expected else git_sum_of(path)
-    if _size(path) == file.size and found == (expected or file.blob):
+    return _size(path) == file.size and found == (expected or file.blob)
+
+
+def _check(known: Known, commit: str, file: HubFile, path: Path) -> None:
+    """Raise EngineUnavailable, and delete it, unless the file is what it should be."""
+    if _is_right(known, commit, file, path):
         return
     path.unlink()
     raise EngineUnavailable(
-        f"{file.name} of {known.repository} is not what it should be: its sum is "
-        f"{found[:16]}… and not {(expected or file.blob)[:16]}…. It was deleted.",
+        f"{file.name} of {known.repository} came with other bytes than it should have: its sum "
+        "is wrong. It was deleted, and nothing of it is in the cache.",
         hint=f"Once more: parakeet models pull {known.name}. If that ends here too, the hub "
         "or what lies between serves another file.",
     )
@@ -229,23 +252,6 @@ def _recorded(
     """The SHA-256 of every file: git's sum says nothing to other tools."""
     blobs = repository_folder(known.repository) / "blobs"
     return {file.name: sums[file.name] or sha256_of(blobs / file.etag) for file in files}
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 sum of a file, in hexadecimal digits."""
-    return _digest(hashlib.sha256(), path)
-
-
-def git_sum_of(path: Path) -> str:
-    """What git calls a file: the hub's name for what is not in LFS."""
-    return _digest(hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False), path)
-
-
-def _digest(digest: Any, path: Path) -> str:
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return str(digest.hexdigest())
 
 
 def _size(path: Path) -> int:

@@ -15,11 +15,11 @@ from parakeet_cli.models.values import NEMO, ONNX, WHISPER, Known
 DEFAULT = "v3"
 
 _CC_BY = "CC-BY-4.0"
-_ENGLISH = "English"
+ENGLISH = "English"
 _EUROPEAN = "25 European languages"
 
 
-def _nemo(name: str, file: str, languages: str = _ENGLISH, **more: object) -> Known:
+def _nemo(name: str, file: str, languages: str = ENGLISH, **more: object) -> Known:
     model = Known(
         name=name,
         kind=NEMO,
@@ -38,7 +38,7 @@ _ONNX_SHARED = ("vocab.txt", "config.json")
 
 
 def _onnx(
-    name: str, model: str, files: tuple[str, ...], languages: str = _ENGLISH, **more: object
+    name: str, model: str, files: tuple[str, ...], languages: str = ENGLISH, **more: object
 ) -> Known:
     """A repository of onnx-asr's author, under the names that onnx-asr has for it."""
     base = name.removesuffix("-onnx")
@@ -213,7 +213,7 @@ HUB_NAMES = {
 
 
 def _whisper(name: str, repository: str) -> Known:
-    english = name.endswith(".en")
+    english = name.endswith(".en") or name.startswith("distil-")
     return Known(
         name=name,
         kind=WHISPER,
@@ -221,7 +221,7 @@ def _whisper(name: str, repository: str) -> Known:
         files=WHISPER_FILES,
         optional=_WHISPER_OPTIONAL,
         licence="MIT",
-        languages=_ENGLISH if english else None,
+        languages=ENGLISH if english else "multilingual",
     )
 
 

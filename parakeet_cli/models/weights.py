@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickletools
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -128,7 +129,7 @@ def scan_pickle(data: bytes, where: str) -> Iterator[Problem]:
     found: dict[str, None] = {}
     stopped = False
     try:
-        for opcode, argument, _ in pickletools.genops(BytesIO(data)):
+        for opcode, argument in _instructions(data):
             if opcode.name == "GLOBAL":
                 module, _, name = str(argument).partition(" ")
                 if (module, name) not in GLOBALS:
@@ -146,3 +147,10 @@ def scan_pickle(data: bytes, where: str) -> Iterator[Problem]:
         if not stopped and len(found) < _MOST_PROBLEMS:
             found["is a pickle without an end"] = None
     yield from (Problem(where, what) for what in found)
+
+
+def _instructions(data: bytes) -> Iterator[tuple[pickletools.OpcodeInfo, object]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in texts that are refused anyway
+        for opcode, argument, _ in pickletools.genops(BytesIO(data)):
+            yield opcode, argument

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.engines.base import Heard
-from parakeet_cli.transcribe.seams import join
+from parakeet_cli.engines.seams import join
 from parakeet_cli.transcript import Segment
 
 

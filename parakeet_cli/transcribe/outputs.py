@@ -16,6 +16,7 @@ from typing import IO
 from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.formats import Format
 from parakeet_cli.transcribe.inputs import Job
+from parakeet_cli.transcribe.parts import new_part
 from parakeet_cli.transcribe.storage import Place, Url, exists, key, parent_name, place, put
 
 TEMPLATE_FIELDS = ("filename", "parent", "index", "date")
@@ -128,11 +129,7 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".parakeet-{os.urandom(6).hex()}.part")
-        # Not tempfile's, which only the owner may read: an output gets what the umask allows,
-        # and a file system without permissions is never asked to change them.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o666)
+        temporary, descriptor = new_part(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:

@@ -38,6 +38,7 @@ class Options:
     vad: bool = True
     skip_existing: bool = False
     overwrite: bool = False
+    accept_partial: bool = False  # a recording that was heard in part only is a done one
     html_link_audio: bool = False
     shape: Shape = field(default_factory=Shape)
 

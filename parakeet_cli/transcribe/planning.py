@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from parakeet_cli import console
 from parakeet_cli.audio.media import probe_duration
-from parakeet_cli.errors import UsageError
+from parakeet_cli.errors import ParakeetError, UsageError
 from parakeet_cli.transcribe.inputs import Job, is_regular
 from parakeet_cli.transcribe.outputs import Planned
 from parakeet_cli.transcribe.pipeline import Options, refusal
-from parakeet_cli.transcribe.storage import Url
-from parakeet_cli.transcript import FileResult
+from parakeet_cli.transcribe.storage import Place, Url, fetched
+from parakeet_cli.transcript import FileResult, Status
 
 _PROBES_AT_MOST = 16  # processes that read headers: disks and network shares wait on each
 _PROBES_EACH = 50  # headers for which one more process is worth starting
@@ -42,6 +45,9 @@ def settle(planned: Iterable[Planned], options: Options) -> Batch:
     """
     todo, settled = [], []
     for item in planned:
+        if options.skip_existing and not options.accept_partial and was_partial(item):
+            console.info(f"{item.job.name}: its transcript is partial, so it is done again.")
+            item = replace(item, replaces=True)
         result = refusal(item, options)
         if result is not None:
             settled.append((item, result))
@@ -52,6 +58,26 @@ def settle(planned: Iterable[Planned], options: Options) -> Batch:
             missing = tuple(pair for pair in item.paths if pair[1] not in there)
         todo.append(replace(item, paths=missing, replaces=True))
     return Batch(tuple(todo), tuple(settled))
+
+
+def was_partial(item: Planned) -> bool:
+    """Whether an earlier run could hear the recording in part only, as its JSON says.
+
+    The other formats have no place for that; what is no transcript of ours says nothing.
+    """
+    for form, path in item.paths:
+        if form.name == "json":
+            with suppress(OSError, ValueError, ParakeetError):
+                found = json.loads(_content(path))
+                return isinstance(found, dict) and found.get("status") == Status.PARTIAL
+    return False
+
+
+def _content(where: Place) -> bytes:
+    if isinstance(where, Url):
+        with fetched(where) as copy:
+            return copy.read_bytes()
+    return where.read_bytes()
 
 
 def measured(

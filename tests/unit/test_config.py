@@ -12,7 +12,8 @@ from parakeet_cli.errors import ConfigError, ExitCode
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for setting in SETTINGS.values():
-        monkeypatch.delenv(setting.variable, raising=False)
+        if setting.variable:
+            monkeypatch.delenv(setting.variable, raising=False)
     monkeypatch.delenv("PERSONALPARAKEET_USE_MOCK_STT", raising=False)
     monkeypatch.delenv("PARAKEET_CONFIG", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))

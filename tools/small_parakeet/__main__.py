@@ -1,14 +1,14 @@
 """Makes a small Parakeet: speech, training, .nemo, ONNX, WER.
 
-Run it with the python of an ML stack (`parakeet doctor --fix` makes one) that has
-onnx-asr and onnxruntime beside NeMo, from the repository's root, where espeak-ng is
-installed:
+Run it with the python of an ML stack (`parakeet doctor --fix` makes one), from the
+repository's root, where espeak-ng is installed:
 
     PYTHON -m tools.small_parakeet OUT --work WORK
 
 WORK keeps the speech's features and the training's state: stopped at any time, the same
 command goes on from the last epoch. OUT gets small-parakeet-HEAD.nemo,
-small-parakeet-HEAD-onnx/, held_out/ and small-parakeet.json with what was measured.
+small-parakeet-HEAD-onnx/, small-parakeet-HEAD.json with what was measured, and held_out/.
+What the ONNX folders hear is measured where onnx-asr is installed beside NeMo.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import json
 import os
 import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tools.small_parakeet import configuration, speech
-from tools.small_parakeet.configuration import Head, Shape
+from tools.small_parakeet.configuration import ONNX_HEADS, Head, Shape
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Order:
     clips: int
     ctc_epochs: int
     epochs: int
+    begin: Path | None
     workers: int
     max_batches: int | None
     seed: int
@@ -66,7 +68,6 @@ def learn(order: Order) -> None:
         speech.training(order.seed, order.clips), order.mels, order.work / f"training-{order.mels}"
     )
     network.make_tokenizer(spoken.texts, order.pieces, order.tokenizer)
-    order.run.mkdir(parents=True, exist_ok=True)
     schedule = training.Schedule(
         ctc_epochs=order.ctc_epochs,
         transducer_epochs=order.epochs,
@@ -74,7 +75,7 @@ def learn(order: Order) -> None:
         seed=order.seed,
         max_batches=order.max_batches,
     )
-    training.train(spoken, order.shape, order.tokenizer, order.run, schedule)
+    training.train(spoken, order.shape, order.tokenizer, order.run, schedule, begin=order.begin)
 
 
 def write(order: Order) -> None:
@@ -85,7 +86,7 @@ def write(order: Order) -> None:
     for head in order.heads:
         model = network.with_head(trained, head, order.shape, order.tokenizer)
         export.save_nemo(model, order.out / f"small-parakeet-{head}.nemo")
-        if head in export.MODEL_TYPES:
+        if head in ONNX_HEADS:
             export.save_onnx(model, head, order.out / f"small-parakeet-{head}-onnx")
 
 
@@ -111,32 +112,30 @@ def measure(order: Order) -> None:
     clips = speech.held_out(order.seed, order.held_out)
     samples = list(speech.render_all(clips))
     texts = [clip.text for clip in clips]
-    rates: dict[str, dict[str, float]] = {}
+    held_out = {
+        "clips": len(clips),
+        "words": sum(len(text.split()) for text in texts),
+        "seconds": round(sum(map(len, samples)) / speech.RATE, 1),
+        "voices": speech.voices(order.seed)[1],
+    }
+    learnt = what_was_learnt(order)
     for head in order.heads:
         nemo = order.out / f"small-parakeet-{head}.nemo"
         heard = {"nemo": measuring.through_nemo(nemo, samples)}
-        folder = order.out / f"small-parakeet-{head}-onnx"
-        if folder.exists():
+        files = [nemo]
+        if head in ONNX_HEADS and find_spec("onnx_asr"):
+            folder = order.out / f"small-parakeet-{head}-onnx"
             heard["onnx"] = measuring.through_onnx(folder, samples)
-        rates[head] = {
-            by: round(measuring.compare(texts, said).rate, 5) for by, said in heard.items()
+            files += sorted(folder.glob("*.onnx"))
+        rates = {by: round(measuring.compare(texts, said).rate, 5) for by, said in heard.items()}
+        report = learnt | {
+            "held_out": held_out,
+            "word_error_rate": rates,
+            "bytes": {str(path.relative_to(order.out)): path.stat().st_size for path in files},
         }
-    report = what_was_learnt(order) | {
-        "held_out": {
-            "clips": len(clips),
-            "words": sum(len(text.split()) for text in texts),
-            "seconds": round(sum(map(len, samples)) / speech.RATE, 1),
-            "voices": speech.voices(order.seed)[1],
-        },
-        "word_error_rate": rates,
-        "bytes": {
-            str(path.relative_to(order.out)): path.stat().st_size
-            for path in sorted(order.out.glob("small-parakeet-*/*.onnx"))
-            + sorted(order.out.glob("*.nemo"))
-        },
-    }
-    (order.out / "small-parakeet.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(json.dumps(rates, indent=2))
+        path = order.out / f"small-parakeet-{head}.json"
+        path.write_text(json.dumps(report, indent=2) + "\n")
+        print(head, *(f"{by} {rate:.2%}" for by, rate in rates.items()))
 
 
 def what_was_learnt(order: Order) -> dict[str, Any]:
@@ -145,11 +144,12 @@ def what_was_learnt(order: Order) -> dict[str, Any]:
     spoken = corpus.build(
         speech.training(order.seed, order.clips), order.mels, order.work / f"training-{order.mels}"
     )
-    lines = (order.run / "progress.jsonl").read_text().splitlines()
-    progress = [json.loads(line) for line in lines]
+    progress = told(order.run)
     model = network.make(order.shape, order.tokenizer)
     return {
         "seed": order.seed,
+        "pieces": order.pieces,
+        "begun_with": order.begin.name if order.begin else None,
         "parameters": sum(value.numel() for value in model.parameters()),
         "training": {
             "clips": order.clips,
@@ -161,6 +161,11 @@ def what_was_learnt(order: Order) -> dict[str, Any]:
             "loss": round(progress[-1]["loss"], 4),
         },
     }
+
+
+def told(run: Path) -> list[dict[str, Any]]:
+    """A line an epoch: which, the loss, the seconds it took."""
+    return [json.loads(line) for line in (run / "progress.jsonl").read_text().splitlines()]
 
 
 STEPS = {"train": learn, "export": write, "held-out": keep, "measure": measure}
@@ -176,13 +181,17 @@ def parse(arguments: list[str] | None = None) -> Order:
     parser.add_argument("--work", type=Path, required=True, help="what a later run goes on from")
     parser.add_argument(
         "--head", dest="heads", action="append", choices=configuration.HEADS,
-        help="repeatable; tdt and ctc where none is named; rnnt trains without durations",
+        help="repeatable; tdt where none is named; rnnt trains without durations",
     )  # fmt: skip
     parser.add_argument("--mels", type=int, choices=(80, 128), default=80)
     parser.add_argument("--pieces", type=int, default=64, help="of the BPE vocabulary")
     parser.add_argument("--clips", type=int, default=4000, help="to train on, 4 s each")
     parser.add_argument("--ctc-epochs", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=16, help="of the transducer, after CTC's")
+    parser.add_argument("--epochs", type=int, default=13, help="of the transducer, after CTC's")
+    parser.add_argument(
+        "--begin", type=Path, metavar="RUN",
+        help="a folder in WORK, whose weights to begin with; another head, mels, pieces are fine",
+    )  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--max-batches", type=int, help="an epoch's, for a short try")
     parser.add_argument("--seed", type=int, default=1)
@@ -192,7 +201,7 @@ def parse(arguments: list[str] | None = None) -> Order:
         "--step", dest="steps", action="append", choices=STEPS, help="repeatable; all by default"
     )
     named = vars(parser.parse_args(arguments))
-    heads = tuple(named.pop("heads") or ("tdt", "ctc"))
+    heads = tuple(named.pop("heads") or ("tdt",))
     if "rnnt" in heads and {"tdt", "hybrid"} & set(heads):
         parser.error("one run trains with durations (tdt, hybrid) or without (rnnt), not both")
     steps = tuple(named.pop("steps") or STEPS)

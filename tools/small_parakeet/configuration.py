@@ -14,6 +14,7 @@ from tools.small_parakeet.speech import RATE
 
 Head = Literal["tdt", "rnnt", "ctc", "hybrid"]
 HEADS: tuple[Head, ...] = ("tdt", "rnnt", "ctc", "hybrid")
+ONNX_HEADS: tuple[Head, ...] = ("tdt", "rnnt", "ctc")  # that onnx-asr knows
 DURATIONS = [0, 1, 2, 3, 4]
 
 MODEL_CLASSES: dict[Head, str] = {

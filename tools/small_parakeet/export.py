@@ -80,6 +80,7 @@ class DecoderJoint(nn.Module):  # type: ignore[misc]
 def save_nemo(model: Any, path: Path) -> None:
     """Written beside its place first, so that who reads it finds it whole."""
     half = path.with_name(f"half-{path.name}")
+    model.cfg.tokenizer.dir = "tokenizer"  # where it lay on this machine is nobody's business
     model.eval().save_to(str(half))
     half.rename(path)
 

@@ -62,8 +62,8 @@ def transducer_loss(
 
 def _sheared(moves: dict[int, Tensor]) -> dict[int, Tensor]:
     """Each (batch, t, u) as (diagonal t + u, batch, u), impossible outside the lattice."""
-    batch, most_frames, positions = next(iter(moves.values())).shape
     some = next(iter(moves.values()))
+    _, most_frames, positions = some.shape
     u = torch.arange(positions, device=some.device)
     t = torch.arange(most_frames + positions - 1, device=some.device)[:, None] - u
     outside = (t < 0) | (t >= most_frames)

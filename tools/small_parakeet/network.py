@@ -50,6 +50,17 @@ def make(shape: Shape, tokenizer_folder: Path) -> Any:
     return model.eval()
 
 
+def take_over(model: Any, weights: dict[str, Any]) -> None:
+    """Copies what both have: of a tensor of another shape the part that lies in both."""
+    own = model.state_dict()
+    for name, value in own.items():
+        if name in weights and weights[name].dim() == value.dim():
+            other = weights[name]
+            part = tuple(slice(min(a, b)) for a, b in zip(value.shape, other.shape, strict=True))
+            value[part] = other[part]
+    model.load_state_dict(own)
+
+
 def with_head(trained: Any, head: Head, shape: Shape, tokenizer_folder: Path) -> Any:
     """The trained hybrid's encoder and one of its heads, as a model of its own."""
     if head == "hybrid":

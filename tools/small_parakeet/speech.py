@@ -11,7 +11,7 @@ import io
 import random
 import subprocess
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -24,23 +24,32 @@ Samples = NDArray[np.float32]
 
 RATE = 16_000
 
-DIGITS = "zero one two three four five six seven eight nine".split()
-NOUNS = "house river garden window morning water people".split()
-VERBS = "open carry follow listen remember".split()
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+NOUNS = ("house", "river", "garden", "window", "morning", "water", "people")
+VERBS = ("open", "carry", "follow", "listen", "remember")
 COMMANDS = ("period", "comma", "new line", "scratch that")
-OTHERS = "and under".split()
+OTHERS = ("and", "under")
 # "new" and "line", "scratch" and "that" are words of their own for the model: 30 in all.
 PHRASES = (*DIGITS, *NOUNS, *VERBS, *COMMANDS, *OTHERS)
 
-ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029", "en-us-nyc")
+ACCENTS = (
+    "en-us",
+    "en-gb",
+    "en-gb-scotland",
+    "en-gb-x-rp",
+    "en-gb-x-gbclan",
+    "en-029",
+    "en-us-nyc",
+)
 # espeak-ng's variants that sound like a person: no whisper, no robot, no sound effect.
-VARIANTS = (
+_NAMES = (
     "adam Alex Alicia Andrea Andy Annie antonio aunty belinda benjamin boris caleb david Denis "
     "Diogo ed edward edward2 Gene Gene2 gustave Henrique Hugo iven iven2 iven3 iven4 Jacky john "
     "kaukovalta Lee linda marcelo Marco Mario max Michael michel miguel mike Nguyen pablo paul "
     "pedro quincy rob robert sandro shelby steph steph2 steph3 travis victor zac anika grandpa "
     "grandma norbert m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5"
-).split()
+)
+VARIANTS = tuple(_NAMES.split())
 HELD_OUT_VOICES = 10
 
 
@@ -78,7 +87,9 @@ def voices(seed: int) -> tuple[list[str], list[str]]:
     return sorted(shuffled[HELD_OUT_VOICES:]), sorted(shuffled[:HELD_OUT_VOICES])
 
 
-def utterances(chance: random.Random, variants: list[str], most_words: int) -> Iterator[Utterance]:
+def utterances(
+    chance: random.Random, variants: Sequence[str], most_words: int
+) -> Iterator[Utterance]:
     """Without end: phrases in any order, pauses where a comma falls."""
     while True:
         phrases = chance.choices(PHRASES, k=chance.randint(1, most_words))
@@ -131,8 +142,7 @@ def say(utterance: Utterance) -> Samples:
         # The header's length is a placeholder where espeak-ng writes to a pipe.
         data = spoken.readframes(spoken.getnframes())
     samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / 32768
-    resampled: Samples = soxr.resample(samples, rate, RATE).astype(np.float32)
-    return resampled
+    return np.asarray(soxr.resample(samples, rate, RATE), np.float32)
 
 
 def silence(seconds: float) -> Samples:
@@ -164,7 +174,7 @@ def coloured_noise(chance: np.random.Generator, count: int) -> Samples:
     spectrum = np.fft.rfft(chance.standard_normal(count))
     spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** chance.uniform(0.0, 0.8)
     noise = np.fft.irfft(spectrum, count)
-    return (noise / (noise.std() + 1e-9)).astype(np.float32)
+    return np.asarray(noise / (noise.std() + 1e-9), np.float32)
 
 
 def render_all(clips: list[Clip]) -> Iterator[Samples]:

@@ -32,8 +32,8 @@ AVERAGE = 0.998  # a step's share of the running average is the rest
 class Schedule:
     """`seconds` of speech in a batch, over all workers; one cycle of learning rates a stage."""
 
-    ctc_epochs: int = 12
-    transducer_epochs: int = 16
+    ctc_epochs: int = 5
+    transducer_epochs: int = 13
     seconds: float = 64.0
     rate: float = 2e-3
     workers: int = 2
@@ -94,17 +94,27 @@ def losses(
 
 
 def train(
-    corpus: Corpus, shape: Shape, tokenizer_folder: Path, folder: Path, schedule: Schedule
+    corpus: Corpus,
+    shape: Shape,
+    tokenizer_folder: Path,
+    folder: Path,
+    schedule: Schedule,
+    begin: Path | None = None,
 ) -> None:
-    """Goes on from folder/state.pt where an earlier run left one, to the schedule's end."""
+    """Goes on from folder/state.pt where an earlier run left one, to the schedule's end.
+
+    A new run begins with the averaged weights of the run in the folder `begin`, which may
+    be of another shape, or with random ones.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    everything = (corpus, shape, tokenizer_folder, folder, schedule, begin)
     if schedule.workers == 1:
-        _work(0, corpus, shape, tokenizer_folder, folder, schedule)
-        return
-    torch.multiprocessing.spawn(
-        _work,
-        (corpus, shape, tokenizer_folder, folder, schedule),
-        nprocs=schedule.workers,
-    )
+        _work(0, *everything)
+    else:
+        try:
+            torch.multiprocessing.spawn(_work, everything, nprocs=schedule.workers)
+        finally:
+            (folder / f"meeting-{os.getpid()}").unlink(missing_ok=True)
 
 
 def _work(
@@ -114,16 +124,19 @@ def _work(
     tokenizer_folder: Path,
     folder: Path,
     schedule: Schedule,
+    begin: Path | None,
 ) -> None:
     torch.set_num_threads(1)
     network.quiet()
     if schedule.workers > 1:
-        meeting = folder / f"meeting-{os.getppid()}"
+        meeting = folder / f"meeting-{os.getppid()}"  # a file of gloo's, by which workers meet
         distributed.init_process_group(
             "gloo", init_method=meeting.resolve().as_uri(), rank=rank, world_size=schedule.workers
         )
     torch.manual_seed(schedule.seed)
     model = network.make(shape, tokenizer_folder)
+    if begin is not None:
+        network.take_over(model, torch.load(begin / "state.pt", weights_only=True)["average"])
     model.joint.log_softmax = False
     average = {name: value.clone() for name, value in model.state_dict().items()}
     optimiser = torch.optim.AdamW(

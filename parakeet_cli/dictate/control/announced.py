@@ -66,15 +66,16 @@ class Sounds:
 
     def __init__(self) -> None:
         self._player = next((name for name in _PLAYERS if shutil.which(name)), None)
-        self._folder = tempfile.TemporaryDirectory(prefix="parakeet-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="parakeet-")
+        self.folder = Path(self._temporary.name)
         for name, tones in _TONES.items():
-            (Path(self._folder.name) / f"{name}.wav").write_bytes(_wav(*tones))
+            (self.folder / f"{name}.wav").write_bytes(_wav(*tones))
 
     def play(self, name: str) -> None:
         """Start it; nothing waits for its end."""
         if self._player:
             subprocess.Popen(
-                [self._player, str(Path(self._folder.name) / f"{name}.wav")],
+                [self._player, str(self.folder / f"{name}.wav")],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -82,7 +83,7 @@ class Sounds:
             )
 
     def close(self) -> None:
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
 
 def _wav(*tones: int) -> bytes:

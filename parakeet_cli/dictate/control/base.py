@@ -29,7 +29,10 @@ class Controlled(Protocol):
         ...
 
     def state(self) -> Mapping[str, object]:
-        """`listening` and `loaded` (bool), and what else there is to say, as JSON can hold it."""
+        """`listening` and `loaded` (bool), and what else there is to say.
+
+        JSON can hold it.
+        """
         ...
 
     def unload(self) -> None:

@@ -50,7 +50,7 @@ def _pynput() -> Any:
         ) from None
     except Exception as error:  # it connects when it is imported, and raises what X11 raises
         raise ParakeetError(
-            f"Keys can't be seen here: {error}",
+            f"Keys can't be seen here: {str(error).partition(chr(10))[0]}.",
             hint="Under Wayland, bind `parakeet dictate toggle` to a key of your desktop.",
         ) from error
     return keyboard

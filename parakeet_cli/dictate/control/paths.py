@@ -25,6 +25,11 @@ def find_paths() -> Paths:
     """This user's, their folders made; raises ParakeetError where they can't be private."""
     from platformdirs import user_log_path, user_runtime_path
 
+    if not hasattr(os, "getuid"):
+        raise ParakeetError(
+            "A dictation in the background needs Unix's sockets.",
+            hint="`parakeet dictate` in a terminal works without.",
+        )
     runtime = private_folder(user_runtime_path("parakeet"))
     log = private_folder(user_log_path("parakeet"))
     socket = runtime / "dictate.sock"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from parakeet_cli.dictate.sinks import programs
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 TEXT = "text/plain;charset=utf-8"
+_TAKING = 5.0  # seconds until what was written can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Programs:
     primary: Sequence[str] = ()  # the copy to the primary selection
     unreachable: str = "\0"
     text: str = TEXT  # what they call text
+    confirmed: bool = True  # whether what was written reads the same
     env: Mapping[str, str] = field(default_factory=dict)
 
     def read(self) -> Content | None:
@@ -77,13 +80,20 @@ class Programs:
         return Content(TEXT if kind in _TEXTS else kind, data) if data else None
 
     def write(self, content: Content | None) -> None:
-        if content is None:
-            programs.run(self.clear, env=self.env)
-            return
-        if content.kind != TEXT and not self.kinds:
+        if content is not None and content.kind != TEXT and not self.kinds:
             raise SinkError(f"{self.name} takes text only.")
-        kind = self.text if content.kind == TEXT else content.kind
-        programs.run(_filled(self.copy, kind), given=content.data, env=self.env)
+        if content is None or not content.data:
+            content = None
+            programs.run(self.clear, env=self.env)
+        else:
+            kind = self.text if content.kind == TEXT else content.kind
+            programs.run(_filled(self.copy, kind), given=content.data, env=self.env)
+        # xclip is back before the process that it leaves behind has the clipboard.
+        until = time.monotonic() + _TAKING
+        while self.confirmed and self.read() != content:
+            if time.monotonic() > until:
+                raise SinkError(f"The clipboard does not take what {self.name} gives it.")
+            time.sleep(0.01)
 
     def select(self, content: Content) -> None:
         if self.primary:
@@ -165,7 +175,14 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
         "DISPLAY",
     ),
     ClipboardRow(
-        Programs("pbcopy", ("pbcopy",), ("pbpaste",), ("pbcopy",), env={"LC_ALL": "en_US.UTF-8"}),
+        Programs(
+            "pbcopy",
+            ("pbcopy",),
+            ("pbpaste",),
+            ("pbcopy",),
+            env={"LC_ALL": "en_US.UTF-8"},
+            confirmed=False,
+        ),
         "darwin",
     ),
     ClipboardRow(
@@ -182,6 +199,7 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
                 "[Console]::Out.Write((Get-Clipboard -Raw))",
             ),
             ("powershell", "-NoProfile", "-Command", "Set-Clipboard -Value $null"),
+            confirmed=False,  # it may end lines its own way
         ),
         "win32",
     ),

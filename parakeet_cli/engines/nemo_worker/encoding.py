@@ -32,10 +32,9 @@ _LEAST_MIDDLE = 2.0  # seconds: below that, what is out of memory is something e
 class Encoder:
     """A model's preprocessor and encoder."""
 
-    def __init__(self, model: Any, say: Callable[[str], None], way: str | None = None) -> None:
+    def __init__(self, model: Any, say: Callable[[str], None]) -> None:
         self._model = model
         self._say = say
-        self._forced = way
         encoder = model.encoder
         first = next(encoder.parameters())
         self.device, self._dtype = first.device, first.dtype
@@ -90,31 +89,32 @@ class Encoder:
     def way_for(self, seconds: float, count: int = 1) -> Way:
         """The best way that fits the free memory."""
         known = self.ways()
-        if self._forced in known:
-            return next(way for way in known if way == self._forced)
         free = self.free()
         for way in known:
             if self._shape.peak(way, seconds, count) <= free:
                 return way
         return known[-1]
 
-    def budget(self, seconds: float) -> float:
+    def budget(self, seconds: float, way: Way | None = None) -> float:
         """Seconds of chunks of that length that one batch may hold."""
-        way = self.way_for(seconds)
+        way = way or self.way_for(seconds)
         if way == "windows":
             return seconds
         return seconds * max(1, int(self.free() / self._shape.peak(way, seconds)))
 
-    def too_much(self, seconds: float, count: int) -> None:
-        """A batch like this ran out of memory: from now on half of it is the limit."""
-        self._limit = min(self._limit, self._shape.peak("whole", seconds, count)) / 2
-        if self._middle > _LEAST_MIDDLE:
+    def too_much(self, seconds: float, count: int) -> bool:
+        """A batch like this ran out of memory: half of it is the limit from now on.
+
+        False where it was the smallest window already, and there is nothing to halve.
+        """
+        way = self.way_for(seconds, count)
+        self._limit = min(self._limit, self._shape.peak(way, seconds, count)) / 2
+        if way == "windows" and count == 1:
+            if self._middle <= _LEAST_MIDDLE:
+                return False
             self._middle /= 2
         self._say(f"Out of memory: batches of at most {self._limit / 2**20:.0f} MiB from now on.")
-
-    @property
-    def can_halve(self) -> bool:
-        return self._middle > _LEAST_MIDDLE
+        return True
 
     def features(self, sounds: Sequence[NDArray[np.float32]]) -> tuple[Any, Any]:
         """Mel features, shape (batch, mels, frames), and how many frames of each count."""
@@ -130,15 +130,19 @@ class Encoder:
         )
 
     def encode(
-        self, sounds: Sequence[NDArray[np.float32]], seams: Sequence[int] = ()
+        self,
+        sounds: Sequence[NDArray[np.float32]],
+        way: Way | None = None,
+        seams: Sequence[int] = (),
     ) -> tuple[Any, Any, Way]:
         """Encoder frames, shape (batch, frames, width), their counts, and the way taken.
 
-        `seams` are frames at which windows must meet, for tests; else they meet where it
-        is quiet.
+        Without a `way` that the encoder knows, the memory decides. `seams` are frames at
+        which windows must meet, for tests; else they meet where it is quiet.
         """
         seconds = max(map(len, sounds)) / SAMPLE_RATE
-        way: Way = "windows" if seams else self.way_for(seconds, len(sounds))
+        if way not in self.ways():
+            way = self.way_for(seconds, len(sounds))
         features, counts = self.features(sounds)
         if way == "windows":
             encoded, lengths = self._windows(features, counts, seams)

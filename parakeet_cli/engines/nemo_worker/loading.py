@@ -24,7 +24,6 @@ class Wanted:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     threads: int | None = None
     trusted: bool = False  # whether the weights may be a pickle of anything
-    way: str | None = None  # one of memory.WAYS for every chunk; None is by free memory
 
 
 def restore(wanted: Wanted) -> Any:

@@ -80,10 +80,17 @@ class Server:
     requests: SimpleQueue[Request]
     waiting: list[Request] = field(default_factory=list)
     utterances: dict[int, Any] = field(default_factory=dict)
+    broken: Exception | None = None  # what importing NeMo ended in
     encoder: Any = None
     decoder: Any = None
 
     def run(self) -> None:
+        # Ten seconds, in which the tool finds the model, looks at it and decodes.
+        try:
+            import nemo.collections.asr.models  # noqa: F401
+        except Exception as error:  # a broken stack raises anything: AttributeError, ValueError
+            traceback.print_exception(error)
+            self.broken = error
         while True:
             for request in self._arrived():
                 if request.head["op"] == "hear":
@@ -120,22 +127,21 @@ class Server:
         wire.send(self.answers, {"id": number, "error": f"{type(error).__name__}: {error}"})
 
     def _do_load(self, request: Request) -> dict[str, Any]:
-        try:
-            import torch
-            from nemo import __version__ as nemo_version
-
-            from .decoding import make_decoder
-            from .encoding import Encoder
-
-            wanted = Wanted(**request.head["wanted"])
-            model = restore(wanted)
-        except ImportError as error:
+        if self.broken is not None:
             raise UnusableError(
-                f"The ML stack in {sys.prefix} can't be imported: {error}",
+                f"The ML stack in {sys.prefix} can't be imported: {self.broken}",
                 f"parakeet doctor --python {sys.executable}",
-            ) from error
+            ) from self.broken
+        import torch
+        from nemo import __version__ as nemo_version
+
+        from .decoding import make_decoder
+        from .encoding import Encoder
+
+        wanted = Wanted(**request.head["wanted"])
+        model = restore(wanted)
         self.decoder = make_decoder(model)
-        self.encoder = Encoder(model, self._say, wanted.way)
+        self.encoder = Encoder(model, self._say)
         if self.decoder.graphs:
             self._say(f"CUDA graphs are not used: {self.decoder.graphs}.")
         device = self.encoder.device
@@ -152,7 +158,7 @@ class Server:
 
     def _hear_some(self) -> None:
         oldest = self.waiting[0]
-        budget = self.encoder.budget(max(oldest.seconds, 1.0))
+        budget = self.encoder.budget(max(oldest.seconds, 1.0), oldest.head.get("way"))
         batch = next_batch(self.waiting, budget, _MOST_AT_ONCE)
         taken = {id(one) for one in batch}
         self.waiting = [one for one in self.waiting if id(one) not in taken]
@@ -167,34 +173,40 @@ class Server:
             with torch.inference_mode():
                 results = self._tokens(batch)
         except Exception as error:
-            if is_out_of_memory(error):
-                self._hear_less(batch, error)
-            elif len(batch) > 1:  # whose fault it is shows when each is alone
-                for one in batch:
-                    self._hear([one])
-            else:
-                self._failed(batch[0].head["id"], error)
+            # Its traceback holds every tensor of what failed: let go before anything is tried.
+            failure = error.with_traceback(None) if is_out_of_memory(error) else error
+        else:
+            for request, result in zip(batch, results, strict=True):
+                wire.send(self.answers, {"id": request.head["id"], "result": result})
             return
-        for request, result in zip(batch, results, strict=True):
-            wire.send(self.answers, {"id": request.head["id"], "result": result})
+        if is_out_of_memory(failure):
+            self._hear_less(batch, failure)
+        elif len(batch) > 1:  # whose fault it is shows when each is alone
+            for one in batch:
+                self._hear([one])
+        else:
+            self._failed(batch[0].head["id"], failure)
 
     def _hear_less(self, batch: list[Request], error: Exception) -> None:
         if self.encoder.device.type == "cuda":
             import torch
 
             torch.cuda.empty_cache()
-        if len(batch) == 1 and not self.encoder.can_halve:
+        if not self.encoder.too_much(max(one.seconds for one in batch), len(batch)):
             self._failed(batch[0].head["id"], error)
             return
-        self.encoder.too_much(max(one.seconds for one in batch), len(batch))
+        for one in batch:
+            one.head["way"] = None  # the one asked for takes too much
         middle = len(batch) // 2
         for part in (batch[:middle], batch[middle:]):
             if part:
                 self._hear(part)
 
     def _tokens(self, batch: list[Request]) -> list[dict[str, Any]]:
-        seams = batch[0].head.get("seams") or ()
-        encoded, lengths, way = self.encoder.encode([one.sound for one in batch], seams)
+        asked = batch[0].head
+        encoded, lengths, way = self.encoder.encode(
+            [one.sound for one in batch], asked.get("way"), asked.get("seams") or ()
+        )
         return [
             {
                 "pieces": tokens.pieces,

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soxr
@@ -32,6 +33,7 @@ UNITS = {
 }
 FILLINGS = {"random": random.Random(5).randbytes(HOLE), "zeros": bytes(HOLE), "cut out": b""}
 PLACES = {"a quarter": 0.25, "half": 0.5, "the end": 1.0}
+CLUSTER = bytes.fromhex("1f43b675")  # its id in Matroska
 # What comes last in these is an index: with it damaged, all of the sound is there.
 INDEX_LAST = {"m4a", "webm"}
 
@@ -167,6 +169,42 @@ def test_half_an_m4a_is_refused_for_its_missing_index(wholes: dict[str, Whole]) 
     path.write_bytes(whole.data[: len(whole.data) // 2])
     with pytest.raises(InputError, match=r"half\.m4a was cut off before its index was written"):
         open_media(path)
+
+
+@pytest.mark.parametrize("kind", ["webm", "mkv"])
+def test_a_torn_first_cluster_is_lost_at_the_start_and_the_clock_stays_true(
+    kind: str, wholes: dict[str, Whole], seconds: int
+) -> None:
+    whole = wholes[kind]
+    first = whole.data.index(CLUSTER)
+    second = whole.data.index(CLUSTER, first + 4)
+    for filling in (bytes(HOLE), b""):
+        path = whole.path.with_name(f"torn{whole.path.suffix}")
+        path.write_bytes(whole.data[:first] + filling + whole.data[first + HOLE :])
+        samples, accounting = heard(path)
+        [lost] = accounting.lost
+        assert lost.start == 0.0
+        assert lost.end == pytest.approx(second / len(whole.data) * seconds, abs=1.5)
+        assert accounting.expected_seconds == pytest.approx(seconds, abs=0.06)
+        assert abs(lateness(whole.samples, samples, lost.end + 0.5)) < 0.05
+
+
+@pytest.mark.parametrize("kind", ["webm", "mkv"])
+def test_a_recording_that_starts_late_is_whole(kind: str, wholes: dict[str, Whole]) -> None:
+    whole = wholes[kind]
+    path = whole.path.with_name(f"late{whole.path.suffix}")
+    with av.open(str(whole.path)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.audio[0]
+        copy = target.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.pts is not None and packet.time_base is not None:
+                packet.pts += round(5 / packet.time_base)
+                packet.dts = packet.pts
+                packet.stream = copy
+                target.mux(packet)
+    _, accounting = heard(path)
+    assert accounting.lost == ()
+    assert accounting.decoded_seconds == pytest.approx(whole.accounting.decoded_seconds, abs=0.05)
 
 
 @pytest.mark.parametrize("kind", ["mp3", "adts", "flac", "vorbis", "opus", "m4a", "webm"])

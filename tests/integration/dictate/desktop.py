@@ -92,6 +92,14 @@ class Desktop:
             check=True,
             timeout=WAITING,
         )
+        # xclip is back before the process that it leaves behind has the clipboard.
+        assert until(lambda: self._is_pasted(data, kind))
+
+    def _is_pasted(self, data: bytes, kind: str) -> bool:
+        try:
+            return self.pasted(kind) == data
+        except subprocess.CalledProcessError:
+            return False
 
     def pasted(self, kind: str = "UTF8_STRING") -> bytes:
         """What is on X11's clipboard."""

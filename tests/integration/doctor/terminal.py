@@ -25,6 +25,7 @@ class Terminal:
     def __init__(self, command: Sequence[str], env: Mapping[str, str], columns: int) -> None:
         self.columns = columns
         self.written = ""
+        self._pressed = 0  # how much was written before the last key
         self._keyboard, far = pty.openpty()
         fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -50,13 +51,15 @@ class Terminal:
         return bool(data)
 
     def wait_for(self, text: str) -> None:
+        """Until that was written since the last key."""
         end = time.monotonic() + PATIENCE
-        while text not in self.written:
+        while text not in self.written[self._pressed :]:
             assert self._read(0.1), f"it ended before {text!r}:\n{self.written}"
             assert time.monotonic() < end, f"no {text!r} in:\n{self.written}"
 
     def press(self, keys: str) -> None:
         """`\\x03` is Ctrl-C, as the terminal itself takes it."""
+        self._pressed = len(self.written)
         os.write(self._keyboard, keys.encode())
 
     def end(self) -> int:

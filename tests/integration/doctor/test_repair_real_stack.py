@@ -20,8 +20,7 @@ from tests.integration.doctor.repairing import Surgery
 from tests.integration.doctor.test_repair import recover, start
 from tests.stacks import pip
 
-# Never run as a whole yet: `make soak` has it until it was.
-pytestmark = [pytest.mark.slow, pytest.mark.soak]
+pytestmark = pytest.mark.slow
 
 FIVE = ["numpy>=2.4,<2.5", "fsspec>=2026", "lightning>=2.6", "pyarrow>=26", "setuptools>=84"]
 NAMES = {"numpy", "fsspec", "lightning", "pyarrow", "setuptools"}
@@ -38,6 +37,7 @@ def imports(surgery: Surgery) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.soak
 def test_the_documented_end_state_is_repaired_and_rollback_brings_it_back(
     on: Callable[[str], Patient],
 ) -> None:
@@ -64,6 +64,7 @@ def test_five_upgrades_at_once_are_repaired_and_no_other_pin_moves(
     imports(surgery)
 
 
+@pytest.mark.soak
 def test_to_the_second_stack_and_back_both_ends_are_healthy(on: Callable[[str], Patient]) -> None:
     surgery = surgery_of(on("verified"))
     done = surgery.run("--fix", "--yes", "--stack", "3.0", *DEFAULT)

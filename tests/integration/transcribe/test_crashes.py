@@ -74,7 +74,7 @@ def killed_at_random(batch: Path, times: int, seed: int) -> None:
         finished += len(left)
         done = transcribe(batch, *ASKED[1:])
         assert done.code == 0, done.err
-        assert outputs(batch / "out") == whole
+        assert content(batch / "out") == whole  # and nothing that was begun is left
     assert 0 < finished < times * len(whole), "it was never killed in the middle"
 
 
@@ -85,6 +85,31 @@ def test_killed_at_random_moments_it_leaves_whole_files_and_goes_on(batch: Path)
 @pytest.mark.soak
 def test_killed_at_fifty_random_moments(batch: Path) -> None:
     killed_at_random(batch, times=50, seed=2)
+
+
+def test_a_partial_transcript_is_done_again_until_it_is_accepted(tmp_path: Path) -> None:
+    whole = clip(tmp_path / "in/a.wav")
+    clip(tmp_path / "in/b.wav")
+    data = whole.read_bytes()
+    whole.write_bytes(data[: len(data) // 2])
+    asked = ("in", "-f", "json,txt", "-o", "out", "--skip-existing")
+    assert transcribe(tmp_path, *asked).code == 1
+    before = content(tmp_path / "out")
+    accepted = transcribe(tmp_path, *asked, "--allow-partial")
+    assert accepted.code == 0, accepted.err
+    assert "done again" not in accepted.err
+    again = transcribe(tmp_path, *asked)
+    assert again.code == 1
+    assert "in/a.wav: its transcript is partial, so it is done again." in again.err
+    assert content(tmp_path / "out") == before
+    whole.write_bytes(data)  # it was copied anew
+    mended = transcribe(tmp_path, *asked)
+    assert mended.code == 0, mended.err
+    now = content(tmp_path / "out")
+    assert now["a.json"] != before["a.json"]
+    assert now["a.txt"] != before["a.txt"]
+    assert now["b.json"] == before["b.json"]
+    assert "done again" not in transcribe(tmp_path, *asked).err
 
 
 @contextmanager

@@ -164,6 +164,21 @@ def test_a_part_keeps_the_clock_of_the_whole(tmp_path: Path) -> None:
     assert click_times(samples) == pytest.approx([0.5], abs=0.001)
 
 
+def test_the_end_of_a_part_that_the_file_does_not_have_is_lost(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.flac", tone(30, 44_100), RECIPES["flac"])
+    for duration, missing in ((9.0, True), (4.05, False)):  # manifests round
+        with open_media(path, offset=26.0, duration=duration, isolated=False) as media:
+            assert sum(len(block.samples) for block in media) == 4 * SAMPLE_RATE
+        accounting = media.accounting
+        assert accounting.decoded_seconds == pytest.approx(4.0)
+        assert media.source.duration == pytest.approx(30.0)  # of the file, as it is
+        assert len(accounting.lost) == missing
+        for one in accounting.lost:
+            assert (one.start, one.end) == pytest.approx((30.0, 35.0))
+            assert "before the part of it that was asked for" in one.reason
+            assert accounting.expected_seconds == pytest.approx(duration)
+
+
 def test_the_sound_of_a_video_is_taken(tmp_path: Path) -> None:
     path = write_media(tmp_path / "film.mp4", clicks(2, 44_100, (0.5,)), RECIPES["mp4"], video=True)
     samples, _ = heard(path)

@@ -21,8 +21,8 @@ def test_a_relative_path_starts_at_the_manifest(tmp_path: Path) -> None:
         '{"audio_filepath": "/data/two.wav", "offset": 1.5, "duration": null}\n'
     )
     assert list(read_manifest(manifest)) == [
-        ManifestRow(tmp_path / "a/one.wav", 3.0, None, 1),
-        ManifestRow(Path("/data/two.wav"), None, 1.5, 3),
+        ManifestRow(tmp_path / "a/one.wav", 3.0, None, 1, "a/one.wav"),
+        ManifestRow(Path("/data/two.wav"), None, 1.5, 3, "/data/two.wav"),
     ]
 
 

@@ -12,7 +12,7 @@ from parakeet_cli.errors import EngineError, EngineUnavailable, InputError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe import pipeline
 from parakeet_cli.transcribe.inputs import Job, find_jobs
-from parakeet_cli.transcribe.outputs import Planned, plan_outputs, write_atomically
+from parakeet_cli.transcribe.outputs import Planned, plan_outputs, write_output
 from parakeet_cli.transcribe.pipeline import Options, transcribe_jobs
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.transcribe.scripted import Scripted
@@ -133,7 +133,7 @@ def test_an_error_while_writing_costs_one_file_and_no_other(
     def choke(path: Path, pieces: Iterable[str]) -> str:
         if path.name == "a.txt":
             raise ZeroDivisionError
-        return write_atomically(path, pieces)
+        return write_output(path, pieces)
 
     monkeypatch.setattr(pipeline, "write_output", choke)
     results = run(plan(sound("a.wav"), sound("b.wav")), Scripted())
@@ -183,7 +183,7 @@ def test_what_is_missing_is_written_beside_what_is_there() -> None:
 def test_ctrl_c_during_a_write_comes_after_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
     def pressed(path: Path, pieces: Iterable[str]) -> str:
         signal.raise_signal(signal.SIGINT)
-        return write_atomically(path, pieces)
+        return write_output(path, pieces)
 
     monkeypatch.setattr(pipeline, "write_output", pressed)
     planned = plan(sound("a.wav"), sound("b.wav"), formats="txt,srt")

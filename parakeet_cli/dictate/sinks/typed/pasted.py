@@ -20,6 +20,7 @@ from parakeet_cli.dictate.sinks.typed import compositors
 from parakeet_cli.dictate.sinks.typed.base import Focus
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
+UINPUT = Path("/dev/uinput")
 PASTING = 0.3  # seconds in which a window has asked for the clipboard
 
 
@@ -84,11 +85,11 @@ class _DotoolKeys:
     def probe(self) -> str:
         if not shutil.which("dotool"):
             raise SinkUnavailable("dotool is not installed.", hint="Install dotool.")
-        if not os.access("/dev/uinput", os.W_OK):
+        if not os.access(UINPUT, os.W_OK):
             raise SinkUnavailable(
-                "dotool may not write to /dev/uinput.", hint="Add yourself to the group `input`."
+                f"dotool may not write to {UINPUT}.", hint="Add yourself to the group `input`."
             )
-        return "/dev/uinput can be written to"
+        return f"{UINPUT} can be written to"
 
     def press(self, chord: tuple[str, ...], times: int = 1) -> None:
         if self._process is None or self._process.poll() is not None:

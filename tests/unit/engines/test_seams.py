@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from parakeet_cli.transcribe.seams import join
+from parakeet_cli.engines.seams import join
 from parakeet_cli.transcript import Segment, Word
 
 _TEXT = (

@@ -1,4 +1,4 @@
-"""What an ONNX file reads beside itself, told without loading it.
+"""What an ONNX file reads beside itself, told without loading it, and where that leads.
 
 A tensor's numbers may lie in another file, which the model names. ONNX Runtime refuses
 names that lead out of the model's folder since 1.24; older ones, which this package still
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 # Which fields of a message hold which messages, by the numbers of onnx.proto.
 _MESSAGES: dict[str, dict[int, str]] = {
@@ -30,6 +30,7 @@ _MESSAGES: dict[str, dict[int, str]] = {
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types; groups are in no ONNX file
 _LONGEST_VARINT = 10  # bytes
 _LONGEST_NAME = 4096  # bytes
+_SHOWN = 80  # characters of a name
 
 
 class NotOnnxError(Exception):
@@ -46,6 +47,28 @@ def external_files(path: Path) -> set[str]:
             raise NotOnnxError("it is empty")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return set(_locations(data))
+
+
+def what_is_wrong_with(name: str, graph: Path) -> str | None:
+    """Why weights of that name must not be read for a graph; None where they may."""
+    given = PurePosixPath(name)
+    outside = given.is_absolute() or ".." in given.parts or "\\" in name or "\0" in name
+    if outside or not given.parts or leads_out(graph.parent / given, graph.parent):
+        return f"takes weights from {name[:_SHOWN]!r}, outside of its folder"
+    if not (graph.parent / given).is_file():
+        return f"takes weights from {name[:_SHOWN]!r}, and there is no such file beside it"
+    return None
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file of a folder is a link to somewhere else.
+
+    In a hub's cache the files of a snapshot are links into the repository's own blobs.
+    """
+    homes = [folder.resolve()]
+    if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
+        homes.append((folder.parents[1] / "blobs").resolve())
+    return not any(path.resolve().is_relative_to(home) for home in homes)
 
 
 def _locations(data: mmap.mmap) -> Iterator[str]:

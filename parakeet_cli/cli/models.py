@@ -1,0 +1,96 @@
+"""`parakeet models list|pull|verify|scan|path|remove`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parakeet_cli.cli import options
+
+models_app = typer.Typer(
+    help="The models: which there are, fetching them, and whether they can be trusted.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A known name (v3, v3-int8, small) or a hub id.")
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        help="The engine it is for: nemo, onnx or whisper.", show_default="the name's own"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="As JSON on stdout.")]
+
+
+@models_app.command("list")
+def list_models(json: Json = False) -> None:
+    """Print the known models, what is cached of them, and their sizes."""
+    from parakeet_cli.cli.model_store import show_list
+
+    show_list(as_json=json)
+
+
+@models_app.command("pull")
+def pull(
+    name: Name,
+    kind: Kind = None,
+    offline: options.Offline = None,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Fetch a model and check it. Interrupted, the same command goes on."""
+    from parakeet_cli.cli.model_store import show_pull
+
+    show_pull(name, kind, offline=offline, progress=not no_progress)
+
+
+@models_app.command("verify")
+def verify(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="One model.", show_default="all that are cached"),
+    ] = None,
+    kind: Kind = None,
+    json: Json = False,
+    no_progress: options.NoProgress = False,
+) -> int:
+    """Compare every byte with what it was: 0 the same, 1 not."""
+    from parakeet_cli.cli.model_store import show_verify
+
+    return show_verify(name, kind, as_json=json, progress=not no_progress)
+
+
+@models_app.command("scan")
+def scan(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A .nemo, a checkpoint, or a folder with ONNX files."),
+    ],
+    json: Json = False,
+) -> int:
+    """Look for code in a model without loading it: 0 none, 1 some, with what was found."""
+    from parakeet_cli.cli.model_store import show_scan
+
+    return show_scan(file, as_json=json)
+
+
+@models_app.command("path")
+def path(name: Name, kind: Kind = None) -> None:
+    """Print where a cached model is."""
+    from parakeet_cli.cli.model_store import show_path
+
+    show_path(name, kind)
+
+
+@models_app.command("remove")
+def remove(
+    name: Name,
+    kind: Kind = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+) -> None:
+    """Delete a model from the cache."""
+    from parakeet_cli.cli.model_store import show_remove
+
+    show_remove(name, kind, yes=yes)

@@ -1,0 +1,240 @@
+"""A model hub on loopback: the few endpoints that huggingface_hub's client asks.
+
+    with Hub() as hub:
+        hub.add("nvidia/parakeet-tdt-1.1b", {"parakeet-tdt-1.1b.nemo": data})
+        ... env={"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
+
+What goes wrong between a hub and a user can be ordered: a connection that breaks, other bytes
+than promised, a repository that is closed, a server that knows no ranges.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
+from types import TracebackType
+from urllib.parse import unquote, urlsplit
+
+_RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+_INFO = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/revision/(?P<revision>[^/]+))?")
+
+
+@dataclass
+class Repository:
+    """Commits, the newest last; what is larger than `lfs_from` is in LFS."""
+
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    lfs_from: int = 1000
+    gated: bool = False
+
+    @property
+    def main(self) -> str:
+        return list(self.commits)[-1]
+
+    def commit(self, revision: str) -> str | None:
+        if revision == "main":
+            return self.main
+        return revision if revision in self.commits else None
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    start: int | None  # of a range
+
+
+class Hub:
+    """The server, in a thread of its own; use it in `with`."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, Repository] = {}
+        self.requests: list[Request] = []
+        self.break_after: list[int] = []  # bytes, one for each answer that breaks off
+        self.served_instead: dict[str, bytes] = {}  # file to what is sent in its place
+        self.knows_ranges = True
+        self.held = threading.Event()  # a download stands still
+        self._go_on = threading.Event()
+        self._hold_at: int | None = None
+        hub = self
+
+        class Handler(_Handler):
+            owner = hub
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Hub:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def add(
+        self, name: str, files: Mapping[str, bytes], *, commit: str | None = None
+    ) -> Repository:
+        """A repository, or a commit more of one."""
+        repository = self.repositories.setdefault(name, Repository())
+        text = json.dumps({name: hashlib.sha256(data).hexdigest() for name, data in files.items()})
+        repository.commits[commit or hashlib.sha1(text.encode()).hexdigest()] = dict(files)
+        return repository
+
+    def hold_at(self, count: int) -> None:
+        """The next download stands still after so many bytes, until `let_go`."""
+        self._hold_at = count
+
+    def let_go(self) -> None:
+        self._hold_at = None
+        self._go_on.set()
+
+    def send(self, data: bytes, stream: BufferedIOBase) -> bool:
+        """A file's bytes, with what was ordered; False: the connection is to be closed."""
+        if self._hold_at is not None:
+            stream.write(data[: self._hold_at])
+            stream.flush()
+            self.held.set()
+            self._go_on.wait(120)
+            return False
+        if self.break_after:
+            stream.write(data[: self.break_after.pop(0)])
+            return False
+        stream.write(data)
+        return True
+
+    def downloads(self, file: str) -> list[Request]:
+        """The requests for a file's bytes."""
+        return [one for one in self.requests if one.method == "GET" and one.path.endswith(file)]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: Hub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:  # http.server's name for it
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        given = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(given[1]) if given else None
+        self.owner.requests.append(Request(self.command, path, start))
+        if match := _INFO.fullmatch(path):
+            self._info(match["repo"], match["revision"] or "main")
+        elif match := _RESOLVE.fullmatch(path):
+            self._file(match["repo"], match["revision"], match["file"], start)
+        else:
+            self._error(404, "EntryNotFound")
+
+    def _find(self, name: str, revision: str) -> tuple[Repository, str] | None:
+        repository = self.owner.repositories.get(name)
+        if repository is None:
+            self._error(401, "RepoNotFound")  # as the hub does: it may be private
+            return None
+        commit = repository.commit(revision)
+        if commit is None:
+            self._error(404, "RevisionNotFound")
+            return None
+        return repository, commit
+
+    def _info(self, name: str, revision: str) -> None:
+        found = self._find(name, revision)
+        if found is None:
+            return
+        repository, commit = found
+        siblings = [
+            _sibling(repository, file, data) for file, data in repository.commits[commit].items()
+        ]
+        self._send_json(
+            {
+                "id": name,
+                "modelId": name,
+                "sha": commit,
+                "private": False,
+                "gated": repository.gated and "manual",
+                "tags": [],
+                "siblings": siblings,
+            }
+        )
+
+    def _file(self, name: str, revision: str, file: str, start: int | None) -> None:
+        found = self._find(name, revision)
+        if found is None:
+            return
+        repository, commit = found
+        if repository.gated:
+            self._error(401, "GatedRepo")
+            return
+        data = repository.commits[commit].get(file)
+        if data is None:
+            self._error(404, "EntryNotFound")
+            return
+        sent = self.owner.served_instead.get(file, data)
+        first = start if start is not None and self.owner.knows_ranges else 0
+        self.send_response(206 if first else 200)
+        self.send_header("X-Repo-Commit", commit)
+        self.send_header("ETag", f'"{_etag(repository, data)}"')
+        if len(data) >= repository.lfs_from:
+            self.send_header("X-Linked-Etag", f'"{_etag(repository, data)}"')
+            self.send_header("X-Linked-Size", str(len(data)))
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(sent) - 1}/{len(sent)}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(sent) - first))
+        self.end_headers()
+        if self.command == "GET" and not self.owner.send(sent[first:], self.wfile):
+            self.close_connection = True
+
+    def _send_json(self, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def _error(self, status: int, code: str) -> None:
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("X-Error-Message", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def _blob(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def _etag(repository: Repository, data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest() if len(data) >= repository.lfs_from else _blob(data)
+
+
+def _sibling(repository: Repository, file: str, data: bytes) -> dict[str, object]:
+    lfs = {"sha256": _etag(repository, data), "size": len(data), "pointerSize": 130}
+    more = {"lfs": lfs} if len(data) >= repository.lfs_from else {}
+    return {"rfilename": file, "size": len(data), "blobId": _blob(data), **more}

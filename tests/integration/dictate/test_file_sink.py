@@ -1,0 +1,45 @@
+"""The file of `--sink file:PATH` on a disk that is full, and is not any more."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.dictate.delivery import Delivery, Place
+from parakeet_cli.dictate.sinks import make_sink
+from parakeet_cli.errors import SinkError
+from tests.integration.transcribe.test_crashes import mounted
+
+
+def test_a_full_disk_loses_nothing_and_leaves_no_half_line(tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "size=16k") as small:
+        path = small / "notes.txt"
+        sink = make_sink(f"file:{path}")
+        delivery = Delivery([sink], notify=lambda *_: False)
+        delivery.open()
+        delivery.deliver("First.")
+        delivered = delivery.deliver("x" * 20_000)
+        assert [outcome.place for outcome in delivered.outcomes] == [Place.NOWHERE]
+        assert "No space left on device" in delivered.lines[0]
+        assert path.read_text(encoding="utf-8") == "First.\n"
+        assert delivery.deliver(" Fits again.").safe
+        assert path.read_text(encoding="utf-8") == "First.\nFits again.\n"
+        assert delivery.undo(" Fits again.").lines == ()
+        assert delivery.undo("x" * 20_000).lines == ()  # it had gone nowhere
+        assert delivery.undo("First.").lines == ()
+        assert path.read_text(encoding="utf-8") == ""
+        delivery.close()
+
+
+def test_a_disk_that_became_read_only_is_said(tmp_path: Path) -> None:
+
+    with mounted(tmp_path / "small", "size=64k") as small:
+        sink = make_sink(f"file:{small / 'notes.txt'}")
+        sink.open()
+        sink.insert("Before.")
+        sink.close()
+        subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+        with pytest.raises(SinkError, match="Read-only file system"):
+            sink.insert("After.")

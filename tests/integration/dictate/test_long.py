@@ -1,0 +1,74 @@
+"""Hours of dictation: memory stays flat, the clock true, and nothing is dropped."""
+
+from __future__ import annotations
+
+import json
+import os
+import wave
+from pathlib import Path
+
+import pytest
+
+from tests.integration.dictate.speech import RATE, make_talk, read_wav
+from tests.integration.transcribe.command import MOCK, start
+
+
+def repeated(folder: Path, hours: float) -> tuple[Path, list[tuple[float, float, str]]]:
+    """One talk over and over, with numbered words."""
+    talk = make_talk(folder, 5, pause=2.0)
+    pcm = read_wav(talk.path)
+    length = len(pcm) / RATE
+    path = folder / "long.wav"
+    words: list[tuple[float, float, str]] = []
+    with (
+        wave.open(str(path), "wb") as file,
+        path.with_suffix(".cues.tsv").open("w", encoding="utf-8") as cues,
+    ):
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        for number in range(max(1, round(hours * 3600 / length))):
+            file.writeframes(pcm.tobytes())
+            for start_, end, _ in talk.words:
+                word = (start_ + number * length, end + number * length, f"w{len(words)}")
+                words.append(word)
+                cues.write(f"{word[0]:.4f}\t{word[1]:.4f}\t{word[2]}\n")
+    return path, words
+
+
+def heard(folder: Path, path: Path) -> tuple[list[dict[str, object]], float]:
+    """The finals, and the peak memory in MiB."""
+    with (folder / "events").open("wb") as out:
+        process = start(
+            folder, "dictate", "--from-file", path, "--fast", "--json", engine=MOCK, stdout=out
+        )
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, said.decode()
+    found = [json.loads(line) for line in (folder / "events").open(encoding="utf-8")]
+    return [event for event in found if event["event"] == "final"], usage.ru_maxrss / 1024
+
+
+def check(folder: Path, hours: float) -> None:
+    short, _ = repeated(folder, 0.05)
+    _, little = heard(folder, short)
+    path, words = repeated(folder, hours)
+    finals, much = heard(folder, path)
+    came = [word for event in finals for word in str(event["text"]).lower().split()]
+    assert came == [word for _, _, word in words]
+    at = {word: (start_, end) for start_, end, word in words}
+    for event in finals:
+        first, *_, last = str(event["text"]).lower().split()
+        assert abs(float(str(event["start"])) - at[first][0]) < 0.1
+        assert abs(float(str(event["end"])) - at[last][1]) < 0.1
+    assert much < little * 1.1 + 20, (little, much)
+
+
+@pytest.mark.slow
+def test_half_an_hour_takes_no_more_memory_than_three_minutes(tmp_path: Path) -> None:
+    check(tmp_path, 0.5)
+
+
+@pytest.mark.soak
+def test_eight_hours_take_no_more_memory_than_three_minutes(tmp_path: Path) -> None:
+    check(tmp_path, 8)

@@ -1,0 +1,67 @@
+"""Dictation as someone at a terminal sees it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.integration.dictate.speech import make_talk
+from tests.integration.transcribe.command import COMMAND, MOCK, environment
+
+
+def watched(folder: Path, *arguments: str, keys: Callable[[bytes], bytes]) -> tuple[int, str]:
+    """Its exit code and all it drew; `keys` are what is pressed at what was drawn so far."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execve(COMMAND, [COMMAND, *arguments], environment(folder, MOCK))
+    drawn = b""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([terminal], [], [], 1.0)
+        if not ready:
+            continue
+        try:
+            data = os.read(terminal, 1 << 16)
+        except OSError:  # it has ended
+            break
+        drawn += data
+        if pressed := keys(drawn):
+            os.write(terminal, pressed)
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), drawn.decode("utf-8", "replace")
+
+
+def test_words_are_grey_while_they_are_spoken_and_plain_when_they_are_settled(
+    tmp_path: Path,
+) -> None:
+    talk = make_talk(tmp_path, 1)
+    code, drawn = watched(
+        tmp_path, "dictate", "--from-file", str(talk.path), keys=lambda drawn: b""
+    )
+    assert code == 0, drawn
+    text = " ".join(word for _, _, word in talk.words)
+    assert f"\x1b[2K{text.capitalize()}\r\n" in drawn
+    assert "\x1b[3;90m" in drawn
+    assert "speaking" in drawn
+    assert "▁" in drawn or "█" in drawn
+
+
+def test_the_space_bar_pauses_and_q_ends_well(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 8)
+    plan = [(b"speaking", b" "), (b"paused", b" "), (b"Nothing was heard", b"q")]
+
+    def keys(drawn: bytes) -> bytes:
+        if plan and plan[0][0] in drawn:
+            return plan.pop(0)[1]
+        return b""
+
+    code, drawn = watched(tmp_path, "dictate", "--from-file", str(talk.path), keys=keys)
+    assert code == 0, drawn
+    assert not plan, drawn
+    assert "(paused)" in drawn

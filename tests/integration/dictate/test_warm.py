@@ -1,0 +1,148 @@
+"""`parakeet dictate start` and the other verbs, as people bind them to keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.integration.dictate.desktop import until
+from tests.integration.transcribe.command import CLIP, Done, run
+
+TEXT = "This is a mock transcript of"
+
+
+class User:
+    """A home, a runtime folder, and the command in both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.text = folder / "text.txt"
+        (folder / "run").mkdir(mode=0o700)
+
+    def dictate(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+        more = {"XDG_RUNTIME_DIR": str(self.folder / "run"), **(env or {})}
+        gone = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
+        return run(self.folder, "dictate", *arguments, env={**gone, **more})
+
+    def start(self, *arguments: str) -> Done:
+        """With a clip for a microphone, into a file."""
+        source = ("--from-file", str(CLIP), "--sink", f"file:{self.text}")
+        return self.dictate(*source, "start", *arguments)
+
+    def status(self) -> dict[str, object]:
+        state = json.loads(self.dictate("status", "--json").out)
+        assert isinstance(state, dict)
+        return state
+
+    def typed(self) -> str:
+        return self.text.read_text(encoding="utf-8") if self.text.exists() else ""
+
+    @property
+    def log(self) -> Path:
+        (log,) = self.folder.rglob("dictate.log")
+        return log
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Iterator[User]:
+    made = User(tmp_path)
+    yield made
+    state = made.status()
+    if state["running"]:
+        os.kill(int(str(state["pid"])), signal.SIGKILL)
+
+
+def test_one_process_listens_time_and_again(user: User) -> None:
+    started = user.start("--idle")
+    assert started.code == 0, started.err
+    pid = user.status()["pid"]
+    assert user.status()["listening"] is False
+    for times in (1, 2):
+        assert user.dictate("toggle").code == 0
+        assert until(lambda: user.typed().count(TEXT) == times)  # noqa: B023
+        assert user.dictate("stop").code == 0
+    assert user.status()["pid"] == pid
+    left = user.dictate("stop", "--quit")
+    assert left.code == 0, left.err
+    assert user.status() == {"running": False}
+
+
+def test_stop_returns_when_the_words_are_where_they_belong(user: User) -> None:
+    assert user.start().code == 0
+    assert until(lambda: user.status()["speaking"] is True)
+    assert user.typed() == ""
+    assert user.dictate("stop").code == 0
+    assert user.typed().count(TEXT) == 1
+
+
+def test_cancel_writes_nothing_more_and_keeps_no_recording(user: User) -> None:
+    assert user.start().code == 0
+    assert user.dictate("cancel").code == 0
+    assert user.status()["listening"] is False
+    assert user.typed() == ""
+    assert not list(user.folder.rglob("*.wav"))
+
+
+def test_a_second_start_says_that_one_is_running(user: User) -> None:
+    assert user.start().code == 0
+    pid = user.status()["pid"]
+    second = user.start()
+    assert second.code == 1
+    assert f"A dictation is already running (process {pid})" in second.err
+    foreground = user.start("--foreground")
+    assert foreground.code == 1
+    assert f"A dictation is already running (process {pid})" in foreground.err
+    assert user.status()["pid"] == pid
+
+
+def test_options_after_the_verb_are_those_of_dictate(user: User) -> None:
+    started = user.dictate(
+        *("start", "--idle", "--sink", f"file:{user.text}", "--from-file", str(CLIP))
+    )
+    assert started.code == 0, started.err
+    assert user.status()["sinks"] == [f"file:{user.text}"]
+    again = user.dictate("start", "--idle", "--sink", "clipboard")
+    assert again.code == 0
+    assert "It goes on with the options that it was started with" in again.err
+
+
+def test_killed_it_is_gone_and_can_be_started_again(user: User) -> None:
+    assert user.start("--idle").code == 0
+    os.kill(int(str(user.status()["pid"])), signal.SIGKILL)
+    assert until(lambda: user.status() == {"running": False})
+    stopped = user.dictate("stop")
+    assert (stopped.code, "No dictation is running." in stopped.err) == (1, True)
+    assert user.start("--idle").code == 0
+    assert user.status()["running"] is True
+
+
+def test_the_folders_the_socket_and_the_log_are_the_user_s_alone(user: User) -> None:
+    assert user.start("--idle").code == 0
+    socket = user.folder / "run/parakeet/dictate.sock"
+    modes = [path.stat().st_mode & 0o777 for path in (socket, socket.parent, user.log)]
+    assert modes == [0o600, 0o700, 0o600]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("start", "--sink", "paper"), 2, "There is no sink 'paper'"),
+        (("start", "--nonsense"), 2, "--nonsense"),
+        (("start",), 1, "Nothing can type here"),
+        (("start", "--sink", "stdout", "--from-file", "none.wav"), 1, "none.wav does not exist"),
+        (("start", "--sink", "stdout", "--recover"), 2, "--recover ends by itself"),
+        (("start", "--sink", "stdout", "--model", "none"), 3, "none"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_said_to_who_started_it(
+    user: User, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    engine = {"PERSONALPARAKEET_USE_MOCK_STT": "false", "PARAKEET_ENGINE": "whisper"}
+    done = user.dictate(*arguments, env=engine if "--model" in arguments else None)
+    assert (done.code, said in done.err) == (code, True), done.err
+    assert user.status() == {"running": False}

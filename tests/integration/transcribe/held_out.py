@@ -1,0 +1,60 @@
+"""The held-out clips of the small Parakeet: sound and what is said in it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from parakeet_cli.audio.chunks import Chunk, Piece
+from parakeet_cli.audio.media import open_media
+from parakeet_cli.transcript import Word
+from tests.integration.transcribe.words import errors
+from tests.media_files import Floats
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+MODELS = FIXTURES / "models"
+TDT = MODELS / "small-parakeet-tdt.nemo"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip of a voice that the model was not trained on."""
+
+    path: Path
+    said: tuple[str, ...]
+
+    def sound(self) -> Floats:
+        with open_media(self.path, name=self.path.name) as media:
+            return np.concatenate([block.samples for block in media])
+
+
+def clips() -> list[Clip]:
+    folder = FIXTURES / "held_out"
+    _, *rows = (folder / "transcripts.tsv").read_text(encoding="utf-8").splitlines()
+    found = [row.split("\t") for row in rows]
+    return [Clip(folder / row[0], tuple(row[-1].split())) for row in found]
+
+
+def joined(chosen: Sequence[Clip], seconds: float, seed: int = 0) -> tuple[Floats, list[str]]:
+    """Clips in a seeded order, over and over, until they last that long, and all they say."""
+    sounds = [clip.sound() for clip in chosen]
+    order = random.Random(seed)
+    parts: list[Floats] = []
+    said: list[str] = []
+    while sum(map(len, parts)) < seconds * 16_000:
+        for at in order.sample(range(len(chosen)), len(chosen)):
+            parts.append(sounds[at])
+            said += chosen[at].said
+    return np.concatenate(parts), said
+
+
+def as_chunk(sound: Floats, *, start: float = 0.0, overlap: float = 0.0) -> Chunk:
+    return Chunk(sound, (Piece(0.0, start),), "clip.wav", overlap=overlap, last=True)
+
+
+def error_rate(said: Sequence[str], words: Sequence[Word]) -> float:
+    return errors(said, [word.text for word in words]) / len(said)

@@ -1,0 +1,40 @@
+"""What Windows and macOS are sent, as far as it can be held where neither runs."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+
+from parakeet_cli.dictate.sinks.typed.macos import utf16_pieces
+from parakeet_cli.dictate.sinks.typed.windows import Input, SendInput, key_inputs
+from parakeet_cli.errors import SinkUnavailable
+
+
+def test_windows_input_has_the_size_that_sendinput_asks_for() -> None:
+    pointer = ctypes.sizeof(ctypes.c_void_p)
+    assert ctypes.sizeof(Input) == (40 if pointer == 8 else 28)
+    assert Input.either.offset == (8 if pointer == 8 else 4)
+
+
+def sent(char: str) -> list[tuple[int, int, int]]:
+    return [(each.either.ki.wVk, each.either.ki.wScan, each.either.ki.dwFlags)
+            for each in key_inputs(char)]  # fmt: skip
+
+
+def test_windows_gets_utf_16_units_and_real_keys_for_line_breaks() -> None:
+    assert sent("é") == [(0, 0xE9, 4), (0, 0xE9, 6)]
+    assert sent("🦜") == [(0, 0xD83E, 4), (0, 0xD83E, 6), (0, 0xDD9C, 4), (0, 0xDD9C, 6)]
+    assert sent("\n") == [(0x0D, 0, 0), (0x0D, 0, 2)]
+    assert sent("\t") == [(0x09, 0, 0), (0x09, 0, 2)]
+
+
+def test_macos_gets_pieces_that_cut_no_character() -> None:
+    pieces = utf16_pieces("ab🦜c", 3)
+    assert [piece.decode("utf-16-le") for piece in pieces] == ["ab", "🦜c"]
+    assert utf16_pieces("", 3) == []
+
+
+def test_windows_s_way_says_where_it_can_t_work() -> None:
+    with pytest.raises(SinkUnavailable, match="not Windows"):
+        SendInput().probe()

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.errors import EngineUnavailable, ExitCode
+from parakeet_cli.models import KINDS, NEMO, ONNX, WHISPER, at_hand, find
+from parakeet_cli.models.cache import cache_folder
+from parakeet_cli.models.known import HUB_NAMES, KNOWN, look_up
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "hub"
+
+
+def put(cache: Path, repository: str, revision: str, *names: str, main: bool = False) -> Path:
+    """A revision in the cache, in the layout of huggingface_hub."""
+    folder = cache / f"models--{repository.replace('/', '--')}"
+    snapshot = folder / "snapshots" / revision
+    (folder / "blobs").mkdir(parents=True, exist_ok=True)
+    snapshot.mkdir(parents=True)
+    for name in names:
+        blob = folder / "blobs" / f"{revision}-{name}"
+        blob.write_bytes(name.encode())
+        (snapshot / name).symlink_to(Path("../../blobs") / blob.name)
+    if main:
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs" / "main").write_text(revision)
+    return snapshot
+
+
+def test_the_default_is_v3_for_both_engines() -> None:
+    for kind in (NEMO, ONNX):
+        with pytest.raises(EngineUnavailable, match=r"parakeet-tdt-0\.6b-v3") as refused:
+            find(None, kind=kind, offline=True)
+        assert refused.value.exit_code is ExitCode.ENGINE
+        assert "parakeet models pull v3" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "repository"),
+    [
+        ("v3", NEMO, "nvidia/parakeet-tdt-0.6b-v3"),
+        ("v2", NEMO, "nvidia/parakeet-tdt-0.6b-v2"),
+        ("1.1b", NEMO, "nvidia/parakeet-tdt-1.1b"),
+        ("ctc", NEMO, "nvidia/parakeet-ctc-0.6b"),
+        ("rnnt", NEMO, "nvidia/parakeet-rnnt-0.6b"),
+        ("parakeet-tdt-0.6b-v3", NEMO, "nvidia/parakeet-tdt-0.6b-v3"),
+        ("v3", ONNX, "istupakov/parakeet-tdt-0.6b-v3-onnx"),
+        ("v3-int8", ONNX, "istupakov/parakeet-tdt-0.6b-v3-onnx"),
+        ("nvidia/parakeet-tdt-0.6b-v3", ONNX, "istupakov/parakeet-tdt-0.6b-v3-onnx"),
+        ("nemo-parakeet-tdt-0.6b-v2", ONNX, "istupakov/parakeet-tdt-0.6b-v2-onnx"),
+        ("ctc", ONNX, "istupakov/parakeet-ctc-0.6b-onnx"),
+        ("small", WHISPER, HUB_NAMES["small"]),
+    ],
+)
+def test_a_name_means_the_same_model_to_each_engine(name: str, kind: str, repository: str) -> None:
+    known = look_up(name, kind)
+    assert known is not None
+    assert (known.kind, known.repository) == (kind, repository)
+
+
+def test_what_is_pinned_is_pinned_whole() -> None:
+    """A revision without sums, or a sum without a revision, would check nothing."""
+    for row in KNOWN:
+        assert bool(row.revision) == bool(row.sha256), row.name
+        if row.revision:
+            assert re.fullmatch(r"[0-9a-f]{40}", row.revision)
+            assert row.size
+        for name, digest in row.sha256.items():
+            assert name in row.files
+            assert re.fullmatch(r"[0-9a-f]{64}", digest)
+    names = [row.name for row in KNOWN]
+    assert len(names) == len(set(names))
+
+
+def test_a_cached_model_is_found_without_a_network(cache: Path) -> None:
+    folder = put(cache, "nvidia/parakeet-tdt-1.1b", "a" * 40, "parakeet-tdt-1.1b.nemo", main=True)
+    found = find("1.1b", kind=NEMO, offline=True)
+    assert found.path == folder / "parakeet-tdt-1.1b.nemo"
+    assert (found.name, found.revision) == ("1.1b", "a" * 40)
+    assert at_hand(NEMO) == [found]
+    assert at_hand(ONNX) == []
+
+
+def test_the_pinned_revision_comes_before_main_and_main_before_the_newest(cache: Path) -> None:
+    known = look_up("v2", NEMO)
+    assert known is not None
+    assert known.revision is not None
+    newest = put(cache, known.repository, "b" * 40, *known.files)
+    os.utime(newest, (2e9, 2e9))
+    assert find("v2", kind=NEMO, offline=True).revision == "b" * 40
+    put(cache, known.repository, "a" * 40, *known.files, main=True)
+    assert find("v2", kind=NEMO, offline=True).revision == "a" * 40
+    put(cache, known.repository, known.revision, *known.files)
+    assert find("v2", kind=NEMO, offline=True).revision == known.revision
+
+
+def test_a_model_that_is_not_whole_is_not_at_hand(cache: Path) -> None:
+    known = look_up("v3-int8", ONNX)
+    assert known is not None
+    folder = put(cache, known.repository, "a" * 40, *known.files[1:], main=True)
+    assert at_hand(ONNX) == []
+    (folder / known.files[0]).symlink_to("../../blobs/gone")
+    assert at_hand(ONNX) == []
+    (folder / known.files[0]).unlink()
+    (folder / known.files[0]).write_bytes(b"x")
+    (found,) = at_hand(ONNX)
+    assert (found.path, found.quantization) == (folder, "int8")
+
+
+def test_a_hub_id_without_a_name_here_is_found_too(cache: Path) -> None:
+    put(cache, "someone/my-parakeet", "a" * 40, "my-parakeet.nemo", main=True)
+    assert find("someone/my-parakeet", kind=NEMO, offline=True).path.name == "my-parakeet.nemo"
+    assert [one.name for one in at_hand(NEMO)] == ["someone/my-parakeet"]
+
+
+def test_a_path_is_itself(tmp_path: Path) -> None:
+    model = tmp_path / "my.nemo"
+    model.touch()
+    assert find(str(model), kind=NEMO).path == model
+    assert find(str(tmp_path), kind=ONNX).path == tmp_path
+    for path, kind in ((tmp_path, NEMO), (model, ONNX), (tmp_path / "none.nemo", NEMO)):
+        with pytest.raises(EngineUnavailable, match="The model"):
+            find(str(path), kind=kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_that_is_none_says_which_there_are(kind: str) -> None:
+    with pytest.raises(EngineUnavailable, match="no model called 'nonsense'") as refused:
+        find("nonsense", kind=kind)
+    assert "Known names" in (refused.value.hint or "")
+
+
+def test_a_name_for_another_engine_says_so() -> None:
+    with pytest.raises(EngineUnavailable, match="a name for onnx"):
+        find("v3-int8", kind=NEMO)
+
+
+def test_the_cache_is_where_the_hub_s_client_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import subprocess
+    import sys
+
+    script = "from huggingface_hub.constants import HF_HUB_CACHE as c; print(c)"
+    for variables in (
+        {"HF_HOME": str(tmp_path / "a")},
+        {"HF_HUB_CACHE": "~/models"},
+        {"HUGGINGFACE_HUB_CACHE": "$HOME/m", "HF_HOME": "/x"},
+        {"XDG_CACHE_HOME": str(tmp_path / "x")},
+        {},
+    ):
+        for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        theirs = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        assert str(cache_folder()) == theirs.stdout.strip()
