@@ -66,9 +66,8 @@ def main() -> None:
         )
     table = "\n".join(
         [
-            f"Machine: {machine()}. Medians of {options.rounds} runs, in turn.",
-            "Efficiency is T1 ÷ (N × TN);",
-            "`of the work` leaves out the start of Python, Ray and the model.",
+            f"Machine: {machine()}. Medians of {options.rounds} runs, in turn. Efficiency is",
+            "T1 ÷ (N × TN) of the work, which leaves out the start of Python, Ray and the model.",
             "",
             "| what | how | work, s | whole command, s | efficiency | ÷ 1 worker |",
             "|---|---|---|---|---|---|",

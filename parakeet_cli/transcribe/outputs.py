@@ -66,7 +66,7 @@ def plan_outputs(
             index=index,
             date=today,
         )
-        below = str(job.folder / name) if str(job.folder) != "." else name
+        below = f"{job.folder}/{name}" if str(job.folder) != "." else name
         paths = tuple((form, _below(folder, f"{below}{form.suffix}")) for form in formats)
         for _, path in paths:
             mine = key(path)

@@ -159,13 +159,13 @@ def test_a_killed_driver_s_run_goes_on(tmp_path: Path, on_cluster: tuple[str, ..
 
 def test_the_doctor_shows_every_node_and_which_is_broken(tmp_path: Path, cluster: Any) -> None:
     asked = ("doctor", "--ray", "--ray-address", cluster.address, "--only", "numpy-pin")
-    done = run(tmp_path, *asked, "--json", limit=LIMIT)
-    assert done.code == 1, done.err
+    done = run(tmp_path, *asked, "--json", limit=LIMIT, engine={})
+    assert done.code == 1, done.out
     found = json.loads(done.out)
     assert found["schema"] == "parakeet.doctor.nodes/1"
     healthy = {Path(node["report"]["python"]).parts[-3]: node["healthy"] for node in found["nodes"]}
     assert healthy == {"whole": True, "broken": False}
-    table = run(tmp_path, *asked, limit=LIMIT)
+    table = run(tmp_path, *asked, limit=LIMIT, engine={})
     assert table.code == 1, table.err
     head, *rows = table.out.decode().splitlines()
     assert head.split() == ["NODE", "ADDRESS", "HEALTHY", "STACK", "PYTHON", "WHAT", "IS", "WRONG"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,25 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "journal.jsonl")
     with pytest.raises(UsageError, match="no run"):
         status_of(tmp_path / "none")
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_entries_are_read_in_200_mb(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path) as journal:
+        journal.plan(100_000, 300_000.0)
+        for number in range(100_000):
+            outputs = ((f"/data/out/{number % 100}/clip{number}.txt", "ab" * 32, 12, number),)
+            journal.ended(
+                f"/data/in/{number % 100}/clip{number}.wav",
+                Entry(Status.OK, (95_724, number), "options", 3.0, outputs, line=number),
+            )
+    code = (
+        "import resource, sys; from pathlib import Path; "
+        "from parakeet_cli.transcribe.journal import read; "
+        "assert len(read(Path(sys.argv[1])).entries) == 100_000; "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 200 * 1024

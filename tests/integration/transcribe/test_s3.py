@@ -1,0 +1,80 @@
+"""Inputs and outputs in a bucket of a real S3 server on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.integration.transcribe.command import CLIP, SAID, transcribe
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Its file system, and the variables by which the command finds it."""
+
+    fs: Any
+    env: dict[str, str]
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    pytest.importorskip("s3fs")
+    server_module = pytest.importorskip("moto.server")
+    import fsspec
+
+    server = server_module.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    endpoint = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    fs = fsspec.filesystem(
+        "s3", key="a", secret="b", endpoint_url=endpoint, skip_instance_cache=True
+    )
+    fs.mkdir("bucket")
+    for name in ("one.wav", "deep/two.wav"):
+        fs.put_file(str(CLIP), f"bucket/in/{name}")
+    yield Bucket(
+        fs,
+        {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        },
+    )
+    server.stop()
+
+
+ASKED = ("s3://bucket/in", "-f", "txt,json", "-o", "s3://bucket/out", "--run", "run")
+
+
+@pytest.mark.parametrize("more", [(), ("--workers", "2", "--threads", "2")])
+def test_a_bucket_is_heard_and_gone_on_with(
+    tmp_path: Path, bucket: Bucket, more: tuple[str, ...]
+) -> None:
+    done = transcribe(tmp_path, *ASKED, *more, env=bucket.env, limit=180)
+    assert done.code == 0, done.err
+    bucket.fs.invalidate_cache()
+    assert sorted(bucket.fs.find("bucket/out")) == [
+        f"bucket/out/{name}" for name in ("deep/two.json", "deep/two.txt", "one.json", "one.txt")
+    ]
+    assert bucket.fs.cat_file("bucket/out/deep/two.txt") == SAID
+    assert b'"path": "s3://bucket/in/one.wav"' in bucket.fs.cat_file("bucket/out/one.json")
+    bucket.fs.rm_file("bucket/out/one.txt")
+    again = transcribe(tmp_path, *ASKED, *more, env=bucket.env, limit=180)
+    assert again.code == 0, again.err
+    assert "2 files: 2 ok (1 of them before)." in again.err
+    assert bucket.fs.cat_file("bucket/out/one.txt") == SAID
+
+
+def test_a_bucket_that_is_not_there_fails_by_name(tmp_path: Path, bucket: Bucket) -> None:
+    done = transcribe(tmp_path, "s3://nowhere/in", "-f", "txt", env=bucket.env, limit=180)
+    assert done.code == 1
+    assert "s3://nowhere/in" in done.err
+    assert "Traceback" not in done.err
