@@ -348,7 +348,8 @@ def _summary(plan: Plan) -> str:
     if len(parts) <= 6:
         return ", ".join(parts) or "leftovers removed"
     new = sum(change.before is None for change in plan.changes)
-    said = [f"{len(parts) - new} packages changed"] if len(parts) > new else []
+    changed = len(parts) - new
+    said = [f"{changed} package{'s' if changed > 1 else ''} changed"] if changed else []
     return ", ".join([*said, *([f"{new} added"] if new else [])])
 
 

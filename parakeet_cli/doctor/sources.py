@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,21 +65,47 @@ def sources(facts: Facts, stack: Stack, named: str | None, wheelhouse: str | Non
 UNREACHABLE = re.compile(
     r"Temporary failure in name resolution|Name or service not known|NewConnectionError|"
     r"Connection (?:refused|reset|aborted)|Network is unreachable|ConnectTimeout|ReadTimeout|"
-    r"Max retries exceeded|ProxyError|SSLError|HTTP error|ConnectionError|NameResolutionError"
+    r"Max retries exceeded|ProxyError|SSLError|HTTP error|ConnectionError|NameResolutionError|"
+    r"incomplete-download"
 )
+NOWHERE = re.compile(r"No matching distribution found for ([\w.-]+)")
+# Under this line pip names, indented, what it found no file of. It calls that a conflict.
+NOWHERE_AMONG = "have no matching distributions available"
+WITHOUT_A_NETWORK = "with --wheelhouse DIR, a folder of wheels filled elsewhere."
 
 
 def refusal(error: PipFailed, where: Sources) -> Refused:
     """Nothing was touched: the network, or no version that all agree on."""
+    nowhere = _nowhere(error.said)
     if where.wheelhouse:
+        lacks = ", ".join(nowhere) or f"something: {error.reason}"
         return Refused(
-            f"{where.wheelhouse} lacks something: {error.reason}. Nothing was touched.",
+            f"{where.wheelhouse} lacks {lacks.rstrip('.')}. Nothing was touched.",
             hint="Fill it where there is a network: "
             f"parakeet doctor --dry-run --download --wheelhouse {shlex.quote(where.wheelhouse)}",
         )
     if any(UNREACHABLE.search(line) for line in error.said):
+        reason = f"no file of {', '.join(nowhere)}" if nowhere else error.reason
         return Refused(
-            f"The package index can't be reached, and nothing was touched: {error.reason}",
-            hint="With a network, or with --wheelhouse DIR, a folder of wheels filled elsewhere.",
+            f"The package index can't be reached, and nothing was touched: {reason}",
+            hint=f"With a network, or {WITHOUT_A_NETWORK}",
+        )
+    if nowhere:
+        return Refused(
+            f"pip finds no file of {', '.join(nowhere)} that will do, and nothing was touched.",
+            hint=f"Where it looks: pip config list. Without a network: {WITHOUT_A_NETWORK}",
         )
     return Refused(f"pip finds no way, and nothing was touched: {error.reason}")
+
+
+def _nowhere(said: Sequence[str]) -> list[str]:
+    """The packages that pip found no file of, by its own words."""
+    names: list[str] = []
+    among = False
+    for line in said:
+        if among and line.startswith(" "):
+            names.append(line.strip())
+        among = NOWHERE_AMONG in line or (among and line.startswith(" "))
+        if found := NOWHERE.search(line):
+            names.append(found[1])
+    return list(dict.fromkeys(names))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.doctor.madeup import Environment, verified
+from tests.integration.doctor.repairing import Surgery, good_wheels, upgrades
 from tests.stacks import Stacks
 
 
@@ -89,3 +90,23 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+# Ill, with all that a repair needs
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Environment, Path]:
+    """An environment with five upgrades too many, and the wheels that mend it."""
+    folder = tmp_path_factory.mktemp("repair")
+    environment = Environment.new(folder / "upgraded")
+    wheels = good_wheels()
+    environment.install(wheels.values(), folder / "good")
+    environment.install(upgrades(wheels), folder / "bad")
+    return environment, folder / "good"
+
+
+@pytest.fixture
+def surgery(made: tuple[Environment, Path], tmp_path: Path) -> Surgery:
+    environment, good = made
+    return Surgery(environment.copy(tmp_path / "env"), tmp_path, good)

@@ -72,6 +72,7 @@ class Surgery:
     wheelhouse: Path
     doctor: Path = Path(sys.executable)
     variables: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()  # what the doctor is started by
     inherits: bool = False  # this machine's own variables: indexes, certificates
 
     def environ(self) -> dict[str, str]:
@@ -90,7 +91,7 @@ class Surgery:
 
     def command(self, *words: str) -> list[str]:
         target = ["--python", str(self.environment.python)]
-        return [str(self.doctor), "-m", "parakeet_cli", "doctor", *target, *words]
+        return [*self.before, str(self.doctor), "-m", "parakeet_cli", "doctor", *target, *words]
 
     def fix_command(self, *more: str) -> list[str]:
         return self.command("--fix", "--yes", "--wheelhouse", str(self.wheelhouse), *more)
@@ -150,3 +151,14 @@ def tree(prefix: Path) -> dict[str, tuple[object, ...]]:
             found[str(path.relative_to(prefix))] = (stat.st_mode, stat.st_mtime_ns, content)
     found["."] = (prefix.stat().st_mode, prefix.stat().st_mtime_ns)
     return found
+
+
+def index(folder: Path, *wheels: Wheel) -> str:
+    """A package index of these wheels, as a folder; pip reads it as it reads a server."""
+    for wheel in wheels:
+        place = folder / wheel.name
+        place.mkdir(parents=True, exist_ok=True)
+        built = wheel.build(place)
+        (place / "index.html").write_text(f'<a href="{built.name}">{built.name}</a>')
+    folder.mkdir(exist_ok=True)
+    return folder.as_uri()

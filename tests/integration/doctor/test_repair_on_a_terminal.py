@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.madeup import Environment
-from tests.integration.doctor.repairing import Surgery, of, pinned_wheels, upgrades
+from tests.integration.doctor.repairing import Surgery, index, of, pinned_wheels, upgrades
 from tests.integration.doctor.terminal import Terminal, render
-from tests.integration.doctor.test_repair import index
 
 pytestmark = pytest.mark.slow
 
@@ -128,7 +127,7 @@ class Slowly(http.server.SimpleHTTPRequestHandler):
             if start > len(data) // 2:
                 type(self).held.wait()
             self.wfile.write(data[start : start + step])
-            time.sleep(0.02)
+            time.sleep(0.1)  # pip tells its progress every quarter of a second, not oftener
 
     def log_message(self, *args: object) -> None:
         pass
@@ -158,7 +157,10 @@ def served(surgery: Surgery) -> Iterator[Surgery]:
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    surgery.variables = {"PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/"}
+    surgery.variables = {
+        "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/",
+        "PIP_TIMEOUT": "300",  # or it would give up while the server stands still
+    }
     yield surgery
     Slowly.held.set()
     server.shutdown()
