@@ -47,14 +47,16 @@ class Killer:
     hit: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     before: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    late: int = 0  # repairs that had ended before their moment came
     whole: float = 0.0  # seconds that a repair takes that nobody disturbs
 
     def measure(self) -> None:
         self.before = self.surgery.tree()
-        began = time.monotonic()
-        assert start(self.surgery).wait() == 0
-        self.whole = time.monotonic() - began
-        self.go_back("measured")
+        for time_of in ("first", "second"):  # the first fills caches, and takes twice as long
+            began = time.monotonic()
+            assert start(self.surgery).wait() == 0
+            self.whole = time.monotonic() - began
+            self.go_back(time_of)
 
     def kill(self, moment: float | str) -> None:
         """Kills it after so many seconds, or in the phase of that name."""
@@ -63,6 +65,11 @@ class Killer:
             wait_for(self.surgery, moment, process)
         else:
             time.sleep(moment)
+        if process.poll() is not None:  # too late: this one doesn't count
+            assert process.returncode == 0, moment
+            self.late += 1
+            self.go_back(moment)
+            return
         process.kill()
         process.wait()
         events = phases(self.surgery)
@@ -74,7 +81,7 @@ class Killer:
             return
         names = {name for name in {*now, *self.before} if now.get(name) != self.before.get(name)}
         assert events[-1:] in (["proving"], ["stands"]), (moment, events, sorted(names)[:20])
-        # It had ended already, or its last event was written: then it stands, proven.
+        # Its last event was written: then it stands, proven.
         assert self.surgery.run("--skip", "disk-space").returncode == 0, (moment, events)
         self.ended["healthy"] += 1
         self.go_back(moment)
@@ -134,7 +141,8 @@ def test_killed_at_any_moment_the_environment_is_as_it_was_or_healthy(
         moments = random.Random(seed + number)
         killer = killers[number]
         killer.measure()
-        for _ in range(number, kills, LANES):
+        share = len(range(number, kills, LANES))
+        while killer.hit.total() < share:
             killer.kill(moments.uniform(0, killer.whole))
 
     began = time.monotonic()
@@ -150,7 +158,9 @@ def test_killed_at_any_moment_the_environment_is_as_it_was_or_healthy(
     with capsys.disabled():
         whole = max(killer.whole for killer in killers)
         print(f"\n{hit.total()} kills in {took:.0f} s, at any moment of a repair of {whole:.1f} s")
-        print(f"  seed {seed}; afterwards {dict(ended)}; waited for: {', '.join(missed) or 'none'}")
+        late = sum(killer.late for killer in killers)
+        print(f"  seed {seed}; afterwards {dict(ended)}; {late} more came too late")
+        print(f"  waited for: {', '.join(missed) or 'none'}")
         for event, times in hit.most_common():
             print(f"  {times:5}  {event}")
     assert hit.total() >= kills
