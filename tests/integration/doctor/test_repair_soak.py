@@ -151,7 +151,9 @@ def test_killed_at_any_moment_the_environment_is_as_it_was_or_healthy(
     hit = sum((killer.hit for killer in killers), Counter[str]())
     missed = sorted(EVERY - set(hit))  # too short for chance: waited for
     for phase in missed:
-        killers[0].kill(phase)
+        for _ in range(20):  # the shortest may be over before the signal comes
+            if killers[0].hit[phase] == 0:
+                killers[0].kill(phase)
     hit = sum((killer.hit for killer in killers), Counter[str]())
     ended = sum((killer.ended for killer in killers), Counter[str]())
     took = time.monotonic() - began
