@@ -16,8 +16,11 @@ from parakeet_cli import console
 from parakeet_cli.dictate import notices
 from parakeet_cli.dictate.control.base import Controlled
 from parakeet_cli.dictate.control.client import NotRunning, Starter, ask, spawn
+from parakeet_cli.dictate.control.lock import await_release
 from parakeet_cli.dictate.control.paths import Paths, find_paths
 from parakeet_cli.errors import ExitCode, ParakeetError
+
+_ENDS_WITHIN = 30.0  # seconds: a model is freed and the microphone is let go
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,14 @@ def run_toggle(context: typer.Context, *, as_json: bool) -> int:
 def run_verb(verb: str, *, as_json: bool) -> int:
     """Ask it; raises NotRunning."""
     with _seen():
-        return _show(ask(find_paths(), verb), as_json)
+        paths = find_paths()
+        state = ask(paths, verb)
+        if verb == "quit" and not await_release(paths.lock, _ENDS_WITHIN):
+            raise ParakeetError(
+                f"The dictation (process {state.get('pid')}) has not ended yet.",
+                hint="`parakeet dictate status` says when it has.",
+            )
+        return _show(state, as_json)
 
 
 def run_status(*, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,3 +52,21 @@ class Lock:
                 os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def await_release(path: Path, patience: float) -> bool:
+    """Wait until nobody holds the lock, for so many seconds; whether it came to that."""
+    import fcntl
+
+    until = time.monotonic() + patience
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(0.05)
+            else:
+                return True
+    return True
