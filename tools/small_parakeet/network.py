@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ def make_tokenizer(texts: list[str], pieces: int, folder: Path) -> None:
     if (folder / "tokenizer.model").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
+    written = io.BytesIO()  # a file's name would stand in the model
     sentencepiece.SentencePieceTrainer.Train(
         sentence_iterator=iter(texts),
-        model_prefix=str(folder / "tokenizer"),
+        model_writer=written,
         model_type="bpe",
         vocab_size=pieces,
         character_coverage=1.0,
@@ -38,8 +40,9 @@ def make_tokenizer(texts: list[str], pieces: int, folder: Path) -> None:
         eos_id=-1,
         minloglevel=2,
     )
-    vocabulary = (folder / "tokenizer.vocab").read_text().splitlines()
-    words = [line.split("\t")[0] for line in vocabulary]
+    (folder / "tokenizer.model").write_bytes(written.getvalue())
+    processor = sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
+    words = [processor.id_to_piece(number) for number in range(processor.get_piece_size())]
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
 
 
