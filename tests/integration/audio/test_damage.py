@@ -73,7 +73,7 @@ def lateness(true: Samples, samples: Samples, start: float) -> float:
     return (best - min(first, reach)) / SAMPLE_RATE
 
 
-@pytest.fixture(scope="module", params=[60, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[60, pytest.param(600, marks=pytest.mark.soak)])
 def seconds(request: pytest.FixtureRequest) -> int:
     length: int = request.param
     return length

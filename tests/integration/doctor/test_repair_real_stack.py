@@ -37,6 +37,7 @@ def imports(surgery: Surgery) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.soak
 def test_the_documented_end_state_is_repaired_and_rollback_brings_it_back(
     on: Callable[[str], Patient],
 ) -> None:

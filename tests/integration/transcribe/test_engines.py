@@ -24,7 +24,7 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.known import EMBEDDED_SHA256
 from parakeet_cli.transcribe.lanes import Lanes
 from parakeet_cli.transcript import Word
-from tests.integration.transcribe.command import clip, files, start, transcribe
+from tests.integration.transcribe.command import clip, start, transcribe
 from tests.integration.transcribe.held_out import TDT, clips, joined
 from tests.media_files import RECIPES, Floats, speech, write_media
 from tests.toy_parakeet import Head, tune, write_toy
@@ -214,25 +214,26 @@ def test_several_windows_are_heard_to_their_end(command: Contender, tmp_path: Pa
     starts = [word["start"] for word in words]
     assert starts == sorted(starts)
     assert words[0]["start"] < 5
-    assert seconds - 5 < words[-1]["end"] <= seconds
+    # The sound is filled up to a whole frame of 32 ms.
+    assert seconds - 5 < words[-1]["end"] <= seconds + 0.032
 
 
 def test_ctrl_c_in_mid_file_ends_it_at_once(command: Contender, tmp_path: Path) -> None:
     wav = replace(RECIPES["wav"], rate=16_000, channels=1)
     write_media(tmp_path / "1.wav", command.sound(2), wav)
     write_media(tmp_path / "2.wav", np.resize(command.sound(60), 16_000 * 2400), wav)
-    asked = ("1.wav", "2.wav", *command.asked, "-f", "txt", "-o", "out")
+    # To stdout they come in the order in which they were named, files are heard longest first.
+    asked = ("1.wav", "2.wav", *command.asked)
     process = start(tmp_path, "transcribe", *asked, engine=command.env, start_new_session=True)
-    until = time.monotonic() + 120
-    while not (tmp_path / "out/1.txt").exists():
-        assert time.monotonic() < until, "the first file was never done"
-        time.sleep(0.01)
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    time.sleep(0.5)  # for what is kept of the first to be kept, and the second to be begun
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
+    assert first.strip()
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert b"1 of 2 files are done" in err
-    assert files(tmp_path / "out") == {"1.txt"}
 
 
 @pytest.fixture(scope="module")
