@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -175,7 +176,7 @@ def _download(known: Known, commit: str, file: HubFile, partial: Path, watch: Wa
             )
     except HfHubHTTPError:
         raise
-    except OSError:
+    except _network_errors():
         if _size(partial) > done:
             return True
         raise
@@ -261,6 +262,12 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _network_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """What the hub's client raises without a network: by requests OSErrors, by httpx its own."""
+    clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
+    return (OSError, *more, *(client.HTTPError for client in clients if client is not None))
+
+
 @contextmanager
 def _explained(known: Known) -> Iterator[None]:
     """The client's errors as ours, with what to type."""
@@ -300,7 +307,7 @@ def _explained(known: Known) -> Iterator[None]:
         ) from error
     except OfflineModeIsEnabled as error:
         raise offline_error(known, "HF_HUB_OFFLINE is set") from error
-    except (OSError, ValueError) as error:  # every error of the hub's client is one of them
+    except _network_errors(ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise EngineUnavailable(
             f"The model {known.repository} could not be fetched from the hub: {reason}",

@@ -290,11 +290,11 @@ def test_the_command_refuses_a_changed_embedded_model(
     [
         (("--engine", "nonsense"), 2, "no engine called 'nonsense'"),
         (("--language", "de"), 2, "knows English only"),
-        (("--model", "turbow"), 3, "no Whisper model called 'turbow'"),
+        (("--model", "turbow"), 3, "no model called 'turbow'"),
         (("--model", "./missing"), 3, "not a folder"),
         (("--model", "a.wav"), 3, "not a folder"),
         (("--model", "."), 3, "has no model.bin"),
-        (("--model", "foo/bar/baz"), 3, "'foo/bar/baz' is neither"),
+        (("--model", "foo/bar/baz"), 3, "no model called 'foo/bar/baz'"),
         (("--model", "nobody/nothing", "--offline"), 3, "--offline"),
         (("--model", "nobody/nothing"), 3, "could not be fetched"),
     ],

@@ -211,6 +211,7 @@ def test_two_utterances_at_once_are_two(engine: Nemo) -> None:
     assert shown[1].split() == texts(heard(engine, second))
 
 
+@pytest.mark.soak  # how much is too little depends on what else the machine does
 def test_too_little_memory_makes_less_at_once_and_not_errors(python: str) -> None:
     notes: list[str] = []
     engine = made(python, say=notes.append)

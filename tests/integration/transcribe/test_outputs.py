@@ -54,7 +54,7 @@ def test_files_go_where_they_were_asked_for(
         (("x/a.wav", "--threads", "many"), "--threads"),
         (("x/a.wav", "--device", "gpu"), "--device"),
         (("x/a.wav", "--max-line-width", "0"), "--max-line-width"),
-        ((), "INPUT"),
+        ((), "Name what to transcribe"),
     ],
 )
 def test_usage_is_refused_before_anything_starts(

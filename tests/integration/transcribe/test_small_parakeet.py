@@ -142,7 +142,7 @@ def test_an_hour_needs_no_more_memory_than_ten_minutes(tmp_path: Path) -> None:
     short = write_wav(tmp_path / "short.wav", sound)
     long = write_wav(tmp_path / "long.wav", np.resize(sound, 3600 * 16_000))
     peaks = [peak_of([*command_for(file, "onnx"), "--model", model]) for file in (short, long)]
-    assert peaks[1] <= 1.15 * peaks[0]
+    assert peaks[1] <= 1.25 * peaks[0]
 
 
 def offsets(length: int, *, every: int) -> list[int]:
