@@ -72,6 +72,7 @@ NOWHERE = re.compile(r"No matching distribution found for ([\w.-]+)")
 # Under this line pip names, indented, what it found no file of. It calls that a conflict.
 NOWHERE_AMONG = "have no matching distributions available"
 WITHOUT_A_NETWORK = "with --wheelhouse DIR, a folder of wheels filled elsewhere."
+TORCHS_OWN = "torch was looked for on {}. On pip's own index: --torch-index default."
 
 
 def refusal(error: PipFailed, where: Sources) -> Refused:
@@ -84,16 +85,19 @@ def refusal(error: PipFailed, where: Sources) -> Refused:
             hint="Fill it where there is a network: "
             f"parakeet doctor --dry-run --download --wheelhouse {shlex.quote(where.wheelhouse)}",
         )
+    index = where.torch_index
+    torchs_own = f"\n  {TORCHS_OWN.format(index)}" if index else ""
     if any(UNREACHABLE.search(line) for line in error.said):
         reason = f"no file of {', '.join(nowhere)}" if nowhere else error.reason
         return Refused(
             f"The package index can't be reached, and nothing was touched: {reason}",
-            hint=f"With a network, or {WITHOUT_A_NETWORK}",
+            hint=f"With a network, or {WITHOUT_A_NETWORK}{torchs_own}",
         )
     if nowhere:
         return Refused(
             f"pip finds no file of {', '.join(nowhere)} that will do, and nothing was touched.",
-            hint=f"Where it looks: pip config list. Without a network: {WITHOUT_A_NETWORK}",
+            hint="Where it looks: pip config list. "
+            f"Without a network: {WITHOUT_A_NETWORK}{torchs_own}",
         )
     return Refused(f"pip finds no way, and nothing was touched: {error.reason}")
 

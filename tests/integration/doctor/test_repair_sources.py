@@ -42,6 +42,19 @@ def test_no_network_and_no_wheelhouse_is_refused(surgery: Surgery) -> None:
     assert surgery.tree() == before
 
 
+def test_an_index_of_torchs_own_that_gives_nothing_is_named_with_the_way_around_it(
+    surgery: Surgery,
+) -> None:
+    nowhere = "http://127.0.0.1:9/simple"
+    surgery.variables = {"PIP_INDEX_URL": index(surgery.tmp / "ordinary"), "PIP_RETRIES": "0"}
+    before = surgery.tree()
+    done = surgery.run("--reinstall", "--yes", "--torch-index", nowhere)
+    assert done.returncode == 6, done.stderr
+    assert f"torch was looked for on {nowhere}" in done.stderr
+    assert "--torch-index default" in done.stderr
+    assert surgery.tree() == before
+
+
 def test_torch_comes_from_its_own_index_where_the_gpu_needs_another_build(
     surgery: Surgery,
 ) -> None:
