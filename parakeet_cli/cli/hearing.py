@@ -114,7 +114,8 @@ def _lanes(options: EngineOptions, todo: Sequence[Planned]) -> int:
     """One lane with every core where there is only one chunk to hear, else one a core."""
     if len(todo) == 1 and todo[0].job.name != STDIN_NAME:
         path = todo[0].job.path
-        duration = probe_duration(path) if isinstance(path, Path) and is_regular(path) else None
+        known = isinstance(path, str) and is_regular(path)
+        duration = probe_duration(Path(str(path))) if known else None
         if duration is not None and duration <= 30.0:
             return 1
     return min(options.cores, _LANES_AT_MOST)

@@ -24,6 +24,7 @@ from parakeet_cli.transcribe.outputs import plan_outputs
 from parakeet_cli.transcribe.pipeline import Options
 from parakeet_cli.transcribe.planning import settle
 from parakeet_cli.transcribe.station import Setup
+from parakeet_cli.transcribe.storage import name_of
 from parakeet_cli.transcript import Status
 from tests.integration.doctor.madeup import Environment, Wheel, verified
 from tests.integration.transcribe.command import SAID, clip, run, start, transcribe
@@ -98,7 +99,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     clip(tmp_path / "poison.wav")
     monkeypatch.setattr(on_ray, "Actor", DyingActor)
     planned = plan_outputs(
-        find_jobs([str(tmp_path)]), expand_formats(["txt"]), tmp_path / "out", "{filename}"
+        find_jobs([str(tmp_path)]), expand_formats(["txt"]), f"{tmp_path}/out", "{filename}"
     )
     options = EngineOptions(threads=2)
     setup = Setup("mock", options, Options(), False, console.Verbosity())
@@ -108,7 +109,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     with RayCrew(ray, setup, layout) as crew:
         todo = settle(planned, Options()).todo
         found = {
-            item.job.path.name: result
+            name_of(item.job.path): result
             for item, result in dispatch(todo, crew, 2, Unseen(), tries=2)
         }
     poisoned = found.pop("poison.wav")

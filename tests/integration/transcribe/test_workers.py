@@ -24,6 +24,7 @@ from parakeet_cli.transcribe.outputs import plan_outputs
 from parakeet_cli.transcribe.pipeline import Options
 from parakeet_cli.transcribe.planning import settle
 from parakeet_cli.transcribe.station import Setup
+from parakeet_cli.transcribe.storage import name_of
 from parakeet_cli.transcribe.workers import Workers, automatic, share
 from parakeet_cli.transcript import FileResult, Status
 from tests.integration.transcribe.command import SAID, clip, start, transcribe
@@ -48,13 +49,13 @@ class Unseen:
 def heard_by_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
     """What two workers make of a folder, by the names of its files."""
     planned = plan_outputs(
-        find_jobs([str(folder)]), expand_formats(["txt"]), folder / "out", "{filename}"
+        find_jobs([str(folder)]), expand_formats(["txt"]), f"{folder}/out", "{filename}"
     )
     setup = Setup(engine, EngineOptions(threads=2), Options(), False, console.Verbosity())
     with Workers(setup, 2) as crew:
         todo = settle(planned, Options()).todo
         found = dispatch(todo, crew, 2, Unseen(), tries=2)
-        return {item.job.path.name: result for item, result in found}
+        return {name_of(item.job.path): result for item, result in found}
 
 
 def test_two_workers_write_what_one_does(tmp_path: Path) -> None:
