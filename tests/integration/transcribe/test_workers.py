@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 import wave
 from pathlib import Path
@@ -27,9 +29,17 @@ from parakeet_cli.transcribe.station import Setup
 from parakeet_cli.transcribe.storage import name_of
 from parakeet_cli.transcribe.workers import Workers, automatic, share
 from parakeet_cli.transcript import FileResult, Status
-from tests.integration.transcribe.command import SAID, clip, start, transcribe
+from tests.integration.transcribe.command import (
+    SAID,
+    clip,
+    environment,
+    files,
+    start,
+    transcribe,
+)
 from tests.integration.transcribe.test_runs import RUN, SLOW, batch, content, journal, killed
 
+FORMS = ("txt", "json")
 TWO = ("--workers", "2", "--threads", "2")
 DYING = "from tests.integration.transcribe.dying import main; main()"
 KILLER = "from tests.integration.audio.killer import main; main()"
@@ -100,6 +110,48 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     )
     assert {result.status for result in results.values()} == {Status.OK}
     assert len(content(tmp_path / "out")) == 8
+
+
+ON_POISON = f"""
+import sys
+from parakeet_cli.cli.app import app
+from parakeet_cli.transcribe import workers
+workers.ENTRY = {DYING!r}
+sys.exit(app(sys.argv[1:], standalone_mode=False))
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked", "count"), [("mock", RUN, 3), ("whisper", RUN, 3), ("mock", RUN[:-2], 101)]
+)
+def test_one_worker_s_batch_outlives_a_crash_of_its_engine(
+    tmp_path: Path, engine: str, asked: tuple[str, ...], count: int
+) -> None:
+    names = [f"clip{number:03}" for number in range(count)]
+    for name in (*names, "poison"):
+        clip(tmp_path / f"in/{name}.wav")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_POISON, "transcribe", *asked, "--engine", engine, "--quiet"],
+        cwd=tmp_path,
+        env={**environment(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "in/poison.wav ended the engine's process each time: it was ended by SIGSEGV" in (
+        done.stderr
+    )
+    assert files(tmp_path / "out") == {f"{name}.{form}" for name in names for form in FORMS}
+
+
+def test_stdin_is_heard_by_one_worker_alone(tmp_path: Path) -> None:
+    sound = clip(tmp_path / "a.wav").read_bytes()
+    done = transcribe(tmp_path, "-", "--workers", "2", stdin=sound)
+    assert (done.code, done.out) == (0, SAID), done.err
+    refused = transcribe(tmp_path, "-", "a.wav", "--workers", "2", stdin=sound)
+    assert refused.code == 2
+    assert "stdin can't be heard by a worker" in refused.err
 
 
 def test_an_engine_whose_process_never_gets_ready_is_unusable(
