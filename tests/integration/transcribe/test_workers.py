@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,9 @@ FORMS = ("txt", "json")
 TWO = ("--workers", "2", "--threads", "2")
 DYING = "from tests.integration.transcribe.dying import main; main()"
 KILLER = "from tests.integration.audio.killer import main; main()"
+
+
+Find = Callable[[int], list[int]]  # the driver's process to those that work for it
 
 
 class Unseen:
@@ -197,32 +201,39 @@ def stations_of(driver: int) -> list[int]:
     return found
 
 
-def workers_killed(folder: Path, every: int, seed: int) -> None:
-    """Each time so many files more are done, one of the workers is killed."""
-    batch(folder, 30)
+def killed_in_mid_run(
+    folder: Path, count: int, every: int, seed: int, way: tuple[str, ...], find: Find
+) -> int:
+    """Each time so many files more are done, one of those found is killed; how often."""
+    batch(folder, count)
     assert transcribe(folder, "in", "-f", "txt,json", "-o", "whole").code == 0
-    process = start(folder, "transcribe", *RUN, *TWO, engine={**SLOW, "PARAKEET_MOCK_RTF": "0.1"})
-    rolls, kills = random.Random(seed), 0
-    until = time.monotonic() + 240
+    process = start(folder, "transcribe", *RUN, *way, engine={**SLOW, "PARAKEET_MOCK_RTF": "0.1"})
+    rolls, kills, seen = random.Random(seed), 0, 0
+    until = time.monotonic() + 500
     while process.poll() is None and time.monotonic() < until:
-        if len(content(folder / "out")) // 2 >= (kills + 1) * every:
-            if found := stations_of(process.pid):
-                os.kill(rolls.choice(found), signal.SIGKILL)
+        if len(content(folder / "out")) // 2 >= seen + every and (found := find(process.pid)):
+            seen = len(content(folder / "out")) // 2
+            os.kill(rolls.choice(found), signal.SIGKILL)
             kills += 1
         time.sleep(0.02)
     _, err = process.communicate(timeout=60)
-    assert kills >= 3, "no worker was there to be killed"
     # One that was killed twice over the same file has failed by its name.
     assert process.returncode in (0, 1), err
-    last = transcribe(folder, *RUN, *TWO, "--retry-failed", limit=180)
+    last = transcribe(folder, *RUN, *way, "--retry-failed", limit=240)
     assert last.code == 0, last.err
     assert content(folder / "out") == content(folder / "whole")
     assert set(journal(folder, "ended").values()) <= {1, 2}
+    return kills
 
 
 @pytest.mark.slow
 def test_workers_killed_in_mid_run_cost_only_time(tmp_path: Path) -> None:
-    workers_killed(tmp_path, every=5, seed=1)
+    assert killed_in_mid_run(tmp_path, 30, 5, 1, TWO, stations_of) >= 3
+
+
+@pytest.mark.soak
+def test_workers_killed_thirty_times_in_a_run_cost_only_time(tmp_path: Path) -> None:
+    assert killed_in_mid_run(tmp_path, 240, 7, 5, TWO, stations_of) >= 30
 
 
 @pytest.mark.slow
