@@ -1,11 +1,13 @@
 """A batch by one worker, by two, and by Ray with one actor and with two: what it costs.
 
-    python bench/batches.py [--files N] [--speech N] [--rounds N] [--write docs/scaling.md]
+    python bench/batches.py [--files N] [--speech N] [--resume N] [--rounds N]
+                            [--write docs/scaling.md]
 
 The mock engine sleeps for a known share of the audio (PARAKEET_MOCK_RTF), so what is left
 of the ideal is this program's own cost; each worker has one lane. Times are whole runs by
 the run's own journal: from the plan to the last result, so that the start of Ray and of
-Python are left out and stand in a column of their own.
+Python are left out and stand in a column of their own. The last line is a run that goes on
+where all but a few inputs are done: the whole command, and the memory of its processes.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ import subprocess
 import sys
 import time
 import wave
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from measure import machine, write_table
 
 from parakeet_cli.transcribe.journal import NAME, read
+from tools.finished_run import make
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data" / "batches"
@@ -51,6 +56,7 @@ def main() -> None:
     )
     parser.add_argument("--files", type=int, default=2000, help="on mock (default 2000)")
     parser.add_argument("--speech", type=int, default=100, help="on whisper (default 100)")
+    parser.add_argument("--resume", type=int, default=100_000, help="inputs (default 100000)")
     parser.add_argument("--rounds", type=int, default=3, help="of each (default 3)")
     parser.add_argument("--write", type=Path, help="replace the table in this file")
     options = parser.parse_args()
@@ -73,6 +79,7 @@ def main() -> None:
             "|---|---|---|---|---|---|",
             *rows,
             "",
+            *(_resumed(options.resume, options.rounds) if options.resume else ()),
         ]
     )
     print(table)
@@ -143,6 +150,56 @@ def _rows(what: str, found: dict[str, list[Took]]) -> list[str]:
             f"| {work / alone:.3f} |"
         )
     return rows
+
+
+LEFT = 5
+
+
+def _resumed(count: int, rounds: int) -> list[str]:
+    os.environ["PERSONALPARAKEET_USE_MOCK_STT"] = "true"
+    asked = make(DATA / "resume", count, LEFT)
+    command = [sys.executable, "-m", "parakeet_cli", "transcribe", *asked, "--quiet"]
+    outputs = sorted((DATA / "resume" / "out").rglob("clip*"))
+    walls, cores, peaks = [], [], []
+    for _ in range(rounds):
+        for output in outputs[-LEFT:]:
+            output.unlink(missing_ok=True)
+        before, begun = os.times(), time.perf_counter()
+        process = subprocess.Popen(command)
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, sum(map(_mebibytes, _with_children(process.pid))))
+            time.sleep(0.02)
+        walls.append(time.perf_counter() - begun)
+        after = os.times()
+        cores.append(sum(after[2:4]) - sum(before[2:4]))
+        peaks.append(peak)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)} ended with {process.returncode}.")
+        print(f"  resumed: {walls[-1]:.2f} s, {peak:.0f} MiB", file=sys.stderr, flush=True)
+    wall, core = statistics.median(walls), statistics.median(cores)
+    return [
+        f"A run of {count:,} inputs of which {LEFT} are left: {wall:.2f} s for the whole command",
+        f"({core:.2f} s of a core), and {max(peaks):.0f} MiB at the most, all processes together.",
+        "",
+    ]
+
+
+def _with_children(process: int) -> Iterable[int]:
+    yield process
+    for thread in Path(f"/proc/{process}/task").glob("*"):
+        with suppress(OSError):  # it has ended
+            for child in (thread / "children").read_text().split():
+                yield from _with_children(int(child))
+
+
+def _mebibytes(process: int) -> float:
+    """Its share of the memory, where pages that several hold count once in all."""
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return int(text.partition("Pss:")[2].split()[0]) / 1024 if "Pss:" in text else 0.0
 
 
 if __name__ == "__main__":

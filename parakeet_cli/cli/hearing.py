@@ -12,8 +12,9 @@ from parakeet_cli.audio.media import probe_duration
 from parakeet_cli.cli.engine import choose_engine, engine_options, say_which
 from parakeet_cli.cli.request import Request
 from parakeet_cli.config import Settings
-from parakeet_cli.engines import Choice, make_engine
+from parakeet_cli.engines import ENGINES, Choice, make_engine
 from parakeet_cli.engines.base import Engine, EngineOptions
+from parakeet_cli.errors import UsageError
 from parakeet_cli.transcribe.dispatch import Crew, dispatch
 from parakeet_cli.transcribe.inputs import STDIN_NAME, is_regular
 from parakeet_cli.transcribe.outputs import Planned
@@ -25,6 +26,7 @@ from parakeet_cli.transcript import FileResult
 Ended = Iterator[tuple[Planned, FileResult]]
 _LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
 _TRIES = 2  # of a file that takes its engine's process along
+_FEW = 100  # files that one engine hears in this process, which starts sooner
 
 
 class Hearing(Protocol):
@@ -45,11 +47,28 @@ def make_hearing(request: Request, settings: Settings, todo: Sequence[Planned]) 
     gpus = visible_gpus() if count != 1 else ()
     count = automatic(options, gpus, len(todo)) if count is None else count
     count = max(1, min(count, len(todo)))
+    if count > 1 and _has_stdin(todo):
+        raise UsageError("stdin can't be heard by a worker: leave out --workers, or -.")
     engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
     say_which(choice, engine.info, f", {count} workers" if count > 1 else "")
-    if count == 1:
+    if count == 1 and not _must_survive(choice, request, todo):
         return _Here(engine, request)
     return _Side(Workers(setup, count, gpus), count)
+
+
+def _must_survive(choice: Choice, request: Request, todo: Sequence[Planned]) -> bool:
+    """Whether the command must outlive a crash of its one engine.
+
+    A native library can die of a file. Among a few that is seen at once; of a long batch it
+    must cost that file alone.
+    """
+    if ENGINES[choice.name].apart or _has_stdin(todo):
+        return False
+    return bool(todo) and (request.run is not None or len(todo) > _FEW)
+
+
+def _has_stdin(todo: Iterable[Planned]) -> bool:
+    return any(item.job.name == STDIN_NAME for item in todo)
 
 
 def _on_ray(
@@ -114,7 +133,8 @@ def _lanes(options: EngineOptions, todo: Sequence[Planned]) -> int:
     """One lane with every core where there is only one chunk to hear, else one a core."""
     if len(todo) == 1 and todo[0].job.name != STDIN_NAME:
         path = todo[0].job.path
-        duration = probe_duration(path) if isinstance(path, Path) and is_regular(path) else None
+        known = isinstance(path, str) and is_regular(path)
+        duration = probe_duration(Path(str(path))) if known else None
         if duration is not None and duration <= 30.0:
             return 1
     return min(options.cores, _LANES_AT_MOST)

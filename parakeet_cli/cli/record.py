@@ -7,6 +7,7 @@ from pathlib import Path
 
 from parakeet_cli.formats.manifest import earlier_lines, manifest_line
 from parakeet_cli.transcribe.outputs import Planned, atomic_writer
+from parakeet_cli.transcribe.runfolder import Earlier
 from parakeet_cli.transcribe.spool import Spool
 from parakeet_cli.transcript import FileResult, Status
 
@@ -23,17 +24,23 @@ class Manifest:
         self._earlier = earlier_lines(path) if path else {}
         self._places: dict[int, int] = {}
 
-    def add(self, item: Planned, result: FileResult, place: int | None = None) -> int:
-        """Keep its line, unless it is in the spool already; where it begins there."""
-        if place is None:
-            known = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
-            job = item.job
-            place = self._spool.add(
-                known or manifest_line(result, offset=job.offset, duration=job.duration)
-            )
+    def add(self, item: Planned, result: FileResult) -> int:
+        """Keep its line; where it begins in the spool."""
+        known = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
+        job = item.job
+        place = self._spool.add(
+            known or manifest_line(result, offset=job.offset, duration=job.duration)
+        )
         if self._path is not None:
             self._places[item.number] = place
         return place
+
+    def add_earlier(self, one: Earlier) -> None:
+        """An earlier session's line is in the spool already, unless a kill came in between."""
+        if one.line is None:
+            self.add(one.item, one.result)
+        elif self._path is not None:
+            self._places[one.item.number] = one.line
 
     def write(self) -> None:
         """All that ended so far, where a manifest was asked for. Raises OutputError."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from parakeet_cli import console
 from parakeet_cli.errors import ExitCode
+from parakeet_cli.transcribe.runfolder import Earlier
 from parakeet_cli.transcript import FileResult, Status
 
 TABLE_AT_MOST = 50  # rows: beyond, only the counts are read
@@ -35,17 +36,25 @@ class Tally:
             tally.add(number, result)
         return tally
 
-    def add(self, number: int, result: FileResult, *, earlier: bool = False) -> None:
-        """Input `number` ended so; `earlier` where another run had heard it."""
+    def add(self, number: int, result: FileResult) -> None:
+        """Input `number` ended so."""
         self.counts[result.status] += 1
         transcript = result.transcript
-        if earlier:
-            self.earlier += 1
-        elif transcript is not None:
+        if transcript is not None:
             self.heard += transcript.accounting.decoded_seconds
-        if self.total <= TABLE_AT_MOST or result.status in _TOLD:
+        if self._is_shown(result.status):
             bare = replace(transcript, segments=()) if transcript else None
             self._kept[number] = replace(result, transcript=bare)
+
+    def add_earlier(self, one: Earlier) -> None:
+        """Another session had heard it."""
+        self.counts[one.status] += 1
+        self.earlier += 1
+        if self._is_shown(one.status):
+            self._kept[one.item.number] = one.result
+
+    def _is_shown(self, status: Status) -> bool:
+        return self.total <= TABLE_AT_MOST or status in _TOLD
 
     @property
     def results(self) -> list[FileResult]:

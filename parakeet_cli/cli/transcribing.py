@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,11 +46,14 @@ def run(request: Request, settings: Settings) -> int:
         if request.run_folder is not None and (request.run_folder.exists() or not request.dry_run):
             opened = run_folder(request.run_folder, request.fingerprint(settings))
             folder = stack.enter_context(opened)
-        planned = _plan(request, folder.date if folder else None)
-        earlier, left = (
-            folder.split(planned, retry_failed=request.retry_failed) if folder else ([], planned)
-        )
-        batch = settle(left, request.options)
+        with _all_is_kept():
+            planned = _plan(request, folder.date if folder else None)
+            earlier, left = (
+                folder.split(planned, retry_failed=request.retry_failed)
+                if folder
+                else ([], planned)
+            )
+            batch = settle(left, request.options)
         if request.dry_run:
             lengths = tuple(measured(batch.todo, cores=usable_cores()))
             before = [(one.item, _not_again(one)) for one in earlier]
@@ -72,6 +76,17 @@ def run(request: Request, settings: Settings) -> int:
     return work.tally.exit_code(allow_partial=request.allow_partial)
 
 
+@contextmanager
+def _all_is_kept() -> Iterator[None]:
+    """Garbage is not looked for among what is made here, while it is made and later."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
 def _plan(request: Request, today: str | None) -> list[Planned]:
     """Every input of this shard with its outputs; refused where two would be one."""
     look_again()
@@ -88,7 +103,8 @@ def _plan(request: Request, today: str | None) -> list[Planned]:
 
 def _folders(items: Iterable[Planned]) -> set[Path]:
     """Where outputs will be written on this machine."""
-    return {path.parent for item in items for _, path in item.paths if isinstance(path, Path)}
+    paths = (path for item in items for _, path in item.paths)
+    return {Path(path).parent for path in paths if isinstance(path, str)}
 
 
 def _not_again(earlier: Earlier) -> FileResult:
@@ -115,8 +131,8 @@ class _Work:
 
     def do(self, batch: Batch, earlier: Sequence[Earlier], view: Screen) -> None:
         for one in earlier:
-            self.manifest.add(one.item, one.result, one.line)
-            self.tally.add(one.item.number, one.result, earlier=True)
+            self.manifest.add_earlier(one)
+            self.tally.add_earlier(one)
         for item, result in batch.settled:
             view.ended(item.job, result)
             self.manifest.add(item, result)

@@ -21,10 +21,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class EngineRow:
-    """One engine: a line of help, and where its class is."""
+    """One engine: a line of help, where its class is, and whether a crash of it is survived."""
 
     help: str
     location: str
+    apart: bool = False  # it works in a process of its own in any case
 
 
 ENGINES: dict[str, EngineRow] = {
@@ -32,7 +33,7 @@ ENGINES: dict[str, EngineRow] = {
         "Whisper by faster-whisper; tiny.en is embedded", "parakeet_cli.engines.whisper:Whisper"
     ),
     "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),
-    "nemo": EngineRow("Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo:Nemo"),
+    "nemo": EngineRow("Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo:Nemo", apart=True),
     "onnx": EngineRow("Parakeet by ONNX Runtime", "parakeet_cli.engines.onnx:Onnx"),
 }
 

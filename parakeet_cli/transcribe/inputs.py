@@ -13,12 +13,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats.manifest import read_manifest
-from parakeet_cli.transcribe.storage import Place, Url, fetched, is_url, key, objects, place
+from parakeet_cli.transcribe.storage import (
+    Place,
+    Url,
+    fetched,
+    is_url,
+    key,
+    name_of,
+    objects,
+    place,
+    split_suffix,
+)
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -32,7 +42,6 @@ _VIDEO = "3g2 3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogm ogv rm ts vo
 MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_SOUND} {_VIDEO}".split())
 MANIFEST_SUFFIX = ".jsonl"
 
-_STDIN_PATH = Path(STDIN)
 _PIPE_PATIENCE = 10.0  # seconds until a pipe that nobody writes to is given up
 
 
@@ -42,30 +51,36 @@ class Job:
 
     name: str  # as the user wrote it; what results and outputs call it
     path: Place
-    folder: Path = Path()  # of the outputs, below the output folder
+    folder: str = ""  # of the outputs, below the output folder
     offset: float = 0.0  # seconds into the recording: manifests name parts of files
     duration: float | None = None  # seconds of it; None is to its end
     error: InputError | None = None
     relative: str = ""  # its name below what was asked for: the same on every machine
+    key: str = ""  # its one name from wherever it is looked at: the whole path, and which part
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            part = self.offset or self.duration is not None
+            more = f"#{self.offset:g}+{self.duration}" if part else ""
+            object.__setattr__(self, "key", key(self.path) + more)
 
     @property
     def stem(self) -> str:
-        return STDIN_NAME if self.name == STDIN_NAME else self.path.stem or self.path.name
+        return STDIN_NAME if self.name == STDIN_NAME else split_suffix(name_of(self.path))[0]
 
 
 def find_jobs(inputs: Iterable[str]) -> list[Job]:
     """Files, directories, globs, `-` and manifests to jobs, each recording once."""
-    found: dict[object, Job] = {}
+    found: dict[str, Job] = {}
     for given in inputs:
         for job in _jobs(given):
-            where = STDIN if job.path == _STDIN_PATH else key(job.path)
-            found.setdefault((where, job.offset, job.duration), job)
+            found.setdefault(job.key, job)
     return list(found.values())
 
 
 def _jobs(given: str) -> Iterator[Job]:
     if given == STDIN:
-        yield Job(STDIN_NAME, Path(STDIN))
+        yield Job(STDIN_NAME, STDIN, key=STDIN)
     elif is_url(given):
         yield from _elsewhere(given)
     elif not os.path.lexists(given) and glob.has_magic(given):
@@ -77,8 +92,8 @@ def _jobs(given: str) -> Iterator[Job]:
 def _elsewhere(given: str) -> Iterator[Job]:
     """A URL: one object, all media below a prefix, or what a pattern matches."""
     where = place(given)
-    if isinstance(where, Path):  # file://
-        yield from _named(str(where))
+    if isinstance(where, str):  # file://
+        yield from _named(where)
         return
     try:
         found = objects(given)
@@ -88,74 +103,98 @@ def _elsewhere(given: str) -> Iterator[Job]:
     if [url.text for url in found] == [where.text]:
         yield Job(given, found[0], relative=given)
         return
-    media = [url for url in found if url.suffix.lower() in MEDIA_SUFFIXES]
+    media = [url for url in found if _is_media(name_of(url))]
     if not media:
         yield Job(given, where, error=InputError("Nothing there looks like a recording."))
     top = given[: re.search(r"[*?\[]|$", given).start()].rpartition("/")[0]  # type: ignore[union-attr]
     top = where.text if top + "/" == given or not glob.has_magic(given) else top
     for url in media:
         relative = url.text.removeprefix(top).lstrip("/")
-        below = Path(relative).parent if not glob.has_magic(given) else Path()
+        below = relative.rpartition("/")[0] if not glob.has_magic(given) else ""
         yield Job(url.text, url, folder=below, relative=relative)
 
 
 def _named(given: str) -> Iterator[Job]:
-    path = Path(given)
-    kind = _kind(path)
+    kind = _kind(given)
     if stat.S_ISDIR(kind):
-        yield from _directory(given, path)
-    elif path.suffix.lower() == MANIFEST_SUFFIX and stat.S_ISREG(kind):
-        yield from _manifest(given, path)
+        yield from _directory(given)
+    elif split_suffix(given)[1].lower() == MANIFEST_SUFFIX and stat.S_ISREG(kind):
+        yield from _manifest(given, Path(given))
     else:
-        yield Job(given, _not_stdin(path), relative=os.path.normpath(given))
+        yield Job(given, given, relative=os.path.normpath(given))
 
 
-def _kind(path: Path) -> int:
+def _kind(path: str) -> int:
     """The mode that says what it is; 0 where that can't be seen, and opening it says why."""
     try:
-        return path.stat().st_mode
+        return os.stat(path).st_mode  # noqa: PTH116
     except (OSError, ValueError):
         return 0
 
 
 def is_regular(path: Place) -> bool:
     """Whether it is a plain file: a pipe must be opened once only, its writer would notice."""
-    return isinstance(path, Path) and stat.S_ISREG(_kind(path))
-
-
-def _not_stdin(path: Path) -> Path:
-    """`./-` is a file, and would be taken for stdin: Path drops the `./`."""
-    return Path.cwd() / path if path == Path(STDIN) else path
+    return isinstance(path, str) and stat.S_ISREG(_kind(path))
 
 
 def _failed(given: str, message: str, hint: str | None = None) -> Job:
-    return Job(given, Path(given), error=InputError(message, hint=hint))
+    return Job(given, given, error=InputError(message, hint=hint))
 
 
-def _directory(given: str, top: Path) -> Iterator[Job]:
+def _directory(given: str) -> Iterator[Job]:
+    top = str(Path(given))
+    base, where = "" if top == "." else f"{top.rstrip('/')}/", f"{key(top).rstrip('/')}/"
     unreadable: list[OSError] = []
-    count = 0
-    for folder, folders, files in os.walk(top, onerror=unreadable.append):
-        folders.sort()
-        below = Path(folder).relative_to(top)
-        prefix = "" if str(below) == "." else f"{below}/"
-        for name in sorted(files):
-            # `._clip.wav` is what macOS keeps beside a clip.wav on foreign disks, no sound.
-            if Path(name).suffix.lower() not in MEDIA_SUFFIXES or name.startswith("._"):
-                continue
-            path = Path(folder, name)
-            kind = _kind(path)
-            if stat.S_ISREG(kind) or not kind:
-                count += 1
-                yield Job(str(path), path, folder=below, relative=prefix + name)
-    for error in unreadable:
-        yield _failed(str(error.filename or given), f"The folder can't be read: {error.strerror}.")
-    if not count and not unreadable:
+    found = False
+    waiting = [""]  # folders below it, the next one last
+    while waiting:
+        folder = waiting.pop()
+        prefix = f"{folder}/" if folder else ""
+        try:
+            media, folders = _listed(base + folder or ".")
+        except OSError as error:
+            unreadable.append(error)
+            continue
+        for name in media:
+            found = True
+            path, relative = f"{base}{prefix}{name}", prefix + name
+            yield Job(path, path, folder=folder, relative=relative, key=where + relative)
+        waiting += [prefix + name for name in reversed(folders)]
+    for refused in unreadable:
+        yield _failed(
+            str(refused.filename or given), f"The folder can't be read: {refused.strerror}."
+        )
+    if not found and not unreadable:
         yield _failed(
             given,
             "The folder holds no media files.",
             "Name the files outright if they have unusual suffixes.",
         )
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """The names of its recordings and of its folders, both sorted. Raises OSError."""
+    media, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):  # a link may lead back to where it is
+                folders.append(entry.name)
+            elif _is_media(entry.name) and _may_be_sound(entry):
+                media.append(entry.name)
+    return sorted(media), sorted(folders)
+
+
+def _is_media(name: str) -> bool:
+    # `._clip.wav` is what macOS keeps beside a clip.wav on foreign disks, no sound.
+    return split_suffix(name)[1].lower() in MEDIA_SUFFIXES and not name.startswith("._")
+
+
+def _may_be_sound(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a plain file, or a link that leads to one or to nothing."""
+    if entry.is_file(follow_symlinks=False):
+        return True
+    kind = _kind(entry.path)
+    return not kind or stat.S_ISREG(kind)
 
 
 def _glob(given: str) -> Iterator[Job]:
@@ -171,15 +210,16 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
     row = None
     try:
         for row in read_manifest(path):
-            sound = place(row.written) if is_url(row.written) else _not_stdin(row.path)
-            job = Job(
-                str(sound) if is_url(row.written) else str(row.path), sound, relative=row.written
+            sound = place(row.written) if is_url(row.written) else str(row.path)
+            yield Job(
+                str(sound),
+                f"./{STDIN}" if sound == STDIN else sound,
+                offset=row.offset or 0.0,
+                duration=None if row.offset is None else row.duration,
+                relative=row.written,
             )
-            if row.offset is not None:
-                job = replace(job, offset=row.offset, duration=row.duration)
-            yield job
     except InputError as error:
-        yield Job(given, path, error=error)
+        yield Job(given, given, error=error)
     else:
         if row is None:
             yield _failed(given, "The manifest names no recording.")
@@ -195,7 +235,7 @@ def as_file(path: Place, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
     if isinstance(path, Url):
         with fetched(path) as here:
             yield here
-    elif path == Path(STDIN):
+    elif path == STDIN:
         if sys.stdin is None:
             raise InputError("stdin is closed.")
         with _spooled(sys.stdin.fileno(), "stdin", lambda: None) as spooled:
@@ -213,7 +253,7 @@ def as_file(path: Place, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
         finally:
             os.close(descriptor)
     else:
-        yield path
+        yield Path(path)
 
 
 def _writer_awaited(descriptor: int, patience: float) -> Callable[[], None]:

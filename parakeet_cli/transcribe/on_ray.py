@@ -13,7 +13,6 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Any
@@ -230,10 +229,9 @@ def _how(error: Exception) -> str:
 def _absolute(item: Planned) -> Planned:
     """With paths that mean the same in another process's working directory."""
     job = item.job
-    path = Path(os.path.abspath(job.path)) if isinstance(job.path, Path) else job.path
+    path = os.path.abspath(job.path) if isinstance(job.path, str) else job.path
     paths = tuple(
-        (form, Path(os.path.abspath(one)) if isinstance(one, Path) else one)
-        for form, one in item.paths
+        (form, os.path.abspath(one) if isinstance(one, str) else one) for form, one in item.paths
     )
     return replace(item, job=replace(job, path=path), paths=paths)
 

@@ -58,7 +58,8 @@ def plan_outputs(
     today = today or date.today().isoformat()
     planned = []
     owners: dict[str, Job] = {}
-    inputs = {key(job.path) for job in jobs}
+    suffixes = tuple(form.suffix for form in formats)
+    inputs = {key(job.path) for job in jobs if str(job.path).endswith(suffixes)}
     for index, job in enumerate(jobs, start=1):
         name = template.format(
             filename=job.stem,
@@ -66,17 +67,16 @@ def plan_outputs(
             index=index,
             date=today,
         )
-        below = f"{job.folder}/{name}" if str(job.folder) != "." else name
+        below = f"{job.folder}/{name}" if job.folder else name
         paths = tuple((form, _below(folder, f"{below}{form.suffix}")) for form in formats)
         for _, path in paths:
-            mine = key(path)
-            if (other := owners.setdefault(mine, job)) is not job:
+            if (other := owners.setdefault(str(path), job)) is not job:
                 raise UsageError(
                     f"{other.name} and {job.name} would both be written to {path}.",
                     hint="Give them different names with --output-template, e.g. "
                     "'{parent}-{filename}' or '{filename}-{index}', or run them one by one.",
                 )
-            if mine in inputs:
+            if inputs and key(path) in inputs:
                 raise UsageError(f"{path} is an input, and would be overwritten by an output.")
         planned.append(Planned(job, paths, number=index - 1))
     return planned
@@ -85,7 +85,9 @@ def plan_outputs(
 def _below(folder: Place, name: str) -> Place:
     if ".." in name or "//" in name or "/./" in name:
         name = os.path.normpath(name)
-    return folder.below(name) if isinstance(folder, Url) else folder / name
+    if isinstance(folder, Url):
+        return folder.below(name)
+    return name if folder == "." else f"{folder.rstrip('/')}/{name}"
 
 
 def check_template(template: str) -> None:
@@ -111,7 +113,7 @@ def check_template(template: str) -> None:
 
 def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[Planned]) -> None:
     """Raise UsageError where a file beside the outputs would replace one of this run's own."""
-    mine = key(path)
+    mine = key(str(path))
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file to write to.")
     used = [*map(place, inputs), *(item.job.path for item in planned)]
@@ -149,7 +151,7 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
 
 def write_output(where: Place, pieces: Iterable[str]) -> str:
     """The text where it belongs, whole or not at all, and its SHA-256; raises OutputError."""
-    return put(where, pieces) if isinstance(where, Url) else write_atomically(where, pieces)
+    return put(where, pieces) if isinstance(where, Url) else write_atomically(Path(where), pieces)
 
 
 def write_atomically(path: Path, pieces: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ from parakeet_cli.transcribe.inputs import STDIN_NAME, Job, as_file
 from parakeet_cli.transcribe.interrupts import Held, held_interrupts
 from parakeet_cli.transcribe.lanes import Lanes
 from parakeet_cli.transcribe.outputs import Planned, write_output
-from parakeet_cli.transcribe.storage import Place, exists
+from parakeet_cli.transcribe.storage import Place, exists, name_of
 from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
 
 _A_MOMENT = 0.02  # seconds between two looks at whether there is more to do
@@ -289,8 +289,8 @@ class _Work:
         """The shape with the recording's waveform, and the recording where it is a file."""
         job = hand.item.job
         sound = sound_of(
-            job.path if isinstance(job.path, Path) and job.name != STDIN_NAME else None,
-            page if isinstance(page, Path) else Path(page.name),
+            Path(job.path) if isinstance(job.path, str) and job.name != STDIN_NAME else None,
+            Path(page if isinstance(page, str) else name_of(page)),
             hand.waveform.envelope() if hand.waveform else None,
             link_audio=self._options.html_link_audio,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.audio.media import probe_duration
@@ -77,7 +78,7 @@ def _content(where: Place) -> bytes:
     if isinstance(where, Url):
         with fetched(where) as copy:
             return copy.read_bytes()
-    return where.read_bytes()
+    return Path(where).read_bytes()
 
 
 def measured(
@@ -100,7 +101,7 @@ def _seconds(item: Planned) -> float | None:
         return job.duration
     if item.seconds is not None or isinstance(job.path, Url) or not is_regular(job.path):
         return item.seconds
-    whole = probe_duration(job.path)
+    whole = probe_duration(Path(job.path))
     return None if whole is None else max(0.0, whole - job.offset)
 
 

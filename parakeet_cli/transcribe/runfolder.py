@@ -13,31 +13,54 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parakeet_cli.errors import OutputError, UsageError
-from parakeet_cli.transcribe.inputs import Job
-from parakeet_cli.transcribe.journal import NAME, Entry, Identity, Journal, Output
+from parakeet_cli.transcribe.journal import (
+    NAME,
+    Entry,
+    Identity,
+    Journal,
+    Output,
+    Row,
+    rows,
+    understood,
+)
 from parakeet_cli.transcribe.outputs import Planned
 from parakeet_cli.transcribe.spool import Spool
-from parakeet_cli.transcribe.storage import Place, Url, key, place, state_of
+from parakeet_cli.transcribe.storage import Place, State, Url, key, place, state_of
 from parakeet_cli.transcript import FileResult, Status
 
 LOCK = "lock"
 RESULTS = "results.jsonl"
+_SLACK = 1000  # lines that a journal may hold beyond two an input before it is compacted
 _PATIENCE = 1.0  # seconds: whoever asks for the status holds the lock for a moment
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An input that an earlier session dealt with."""
+    """An input that an earlier session dealt with, and how that ended."""
 
     item: Planned
-    result: FileResult
+    status: Status
     line: int | None  # of the spool
+    reason: str | None = None
+    hint: str | None = None
+
+    @property
+    def result(self) -> FileResult:
+        return FileResult(self.item.job.name, self.status, reason=self.reason, hint=self.hint)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the journal has of the inputs that don't stand, by their keys."""
+
+    begun: dict[str, str] = field(default_factory=dict)  # and not ended since; with what options
+    ended: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # and what it wrote
 
 
 class RunFolder:
@@ -45,62 +68,79 @@ class RunFolder:
 
     def __init__(self, journal: Journal, spool: Spool, options: str) -> None:
         self.spool = spool
-        self.date = journal.known.date
+        self.date = journal.date()
         self._journal = journal
         self._options = options
         self._identities: dict[int, Identity | None] = {}
+        self._here = key(".")
 
     def split(
-        self, planned: Iterable[Planned], *, retry_failed: bool
+        self, planned: Sequence[Planned], *, retry_failed: bool
     ) -> tuple[list[Earlier], list[Planned]]:
         """What is done and still stands, and what is left.
 
         An input that has changed, other options, an output that is missing or was changed:
-        each of them is heard again.
+        each of them is heard again. The journal is held against the plan as it is read, and
+        only what does not stand is kept of it.
         """
-        earlier, left = [], []
-        for item in planned:
-            name = key_of(item.job)
-            entry = self._journal.known.entries.get(name)
-            if entry is not None and self._stands(item, entry, retry_failed):
-                earlier.append(Earlier(item, _result(item.job, entry), entry.line))
-            else:
-                left.append(self._own(item, name, entry))
-        return earlier, left
+        items = {item.job.key: item for item in planned}
+        stand: dict[str, Earlier] = {}
+        found = _Found()
+        count = 0
+        with understood(self._journal.path):
+            for count, row in enumerate(rows(self._journal.path), 1):  # noqa: B007
+                if (name := row.get("ended")) is not None:
+                    item = items.get(name)
+                    stand.pop(name, None)
+                    found.begun.pop(name, None)
+                    found.ended.pop(name, None)
+                    if item is not None and self._stands(item, row, retry_failed):
+                        stand[item.job.key] = _earlier(item, row)
+                    else:
+                        written = tuple(output[0] for output in row["outputs"])
+                        found.ended[name] = (row["options"], written)
+                elif (name := row.get("begun")) is not None:
+                    found.begun[name] = row["options"]
+        if count > 2 * (len(stand) + len(found.ended)) + _SLACK:
+            self._journal.compact()
+        left = [self._own(item, found) for name, item in items.items() if name not in stand]
+        return list(stand.values()), left
 
-    def _stands(self, item: Planned, entry: Entry, retry_failed: bool) -> bool:
-        if entry.options != self._options or entry.identity != state_of(item.job.path):
+    def _stands(self, item: Planned, row: Row, retry_failed: bool) -> bool:
+        status = row["status"]
+        if row["options"] != self._options or not _same(row["id"], state_of(item.job.path)):
             return False
-        if entry.status is Status.FAILED:
+        if status == Status.FAILED:
             return not retry_failed
-        if entry.status is Status.PARTIAL and retry_failed:
+        if status == Status.SKIPPED or (status == Status.PARTIAL and retry_failed):
             return False
-        kept = {output[0]: output for output in entry.outputs}
-        return entry.status is not Status.SKIPPED and all(
-            (output := kept.get(key(path))) is not None and _unchanged(path, output)
-            for _, path in item.paths
-        )
+        kept = {output[0]: output for output in row["outputs"]}
+        for _, path in item.paths:
+            output = kept.get(key(path, self._here))
+            if output is None or not _unchanged(path, output):
+                return False
+        return True
 
-    def _own(self, item: Planned, name: str, entry: Entry | None) -> Planned:
+    def _own(self, item: Planned, found: _Found) -> Planned:
         """Whether what stands at the item's paths was written by this run."""
-        begun = self._journal.known.begun.get(name) == self._options
-        failed = entry is not None and entry.options == self._options
-        known = {output[0] for output in entry.outputs} if entry else set()
-        own = begun or failed or {key(path) for path in item.existing} <= known
+        name = item.job.key
+        options, written = found.ended.get(name, (None, ()))
+        own = self._options in (options, found.begun.get(name))
+        own = own or {key(path) for path in item.existing} <= set(written)
         return replace(item, replaces=True) if own else item
 
     def plan(self, count: int, seconds: float) -> None:
-        self._journal.plan(count, seconds)
+        self._journal.plan(count, seconds, self.date)
 
     def begun(self, item: Planned) -> None:
         """It is in hand: its outputs are this run's from now on."""
         self._identities[item.number] = state_of(item.job.path)
-        self._journal.begun(key_of(item.job), self._options)
+        self._journal.begun(item.job.key, self._options)
 
     def ended(self, item: Planned, result: FileResult, line: int) -> None:
         transcript = result.transcript
         self._journal.ended(
-            key_of(item.job),
+            item.job.key,
             Entry(
                 status=result.status,
                 identity=self._identities.pop(item.number, None),
@@ -177,14 +217,6 @@ def is_running(folder: Path) -> bool:
     return False
 
 
-def key_of(job: Job) -> str:
-    """What the journal calls an input: its whole path, and which part of it."""
-    where = key(job.path)
-    if job.offset or job.duration is not None:
-        return f"{where}#{job.offset:g}+{job.duration}"
-    return where
-
-
 def _output(where: Place, sha256: str) -> Output:
     size, changed = (0, "") if isinstance(where, Url) else state_of(where) or (0, 0)
     return key(where), sha256, size, changed
@@ -202,17 +234,15 @@ def _unchanged(where: Place, output: Output) -> bool:
     if found[0] != size or found[1] == changed:
         return found[0] == size
     try:
-        with where.open("rb") as file:
+        with Path(where).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return False
 
 
-def _result(job: Job, entry: Entry) -> FileResult:
-    return FileResult(
-        job.name,
-        entry.status,
-        reason=entry.reason,
-        hint=entry.hint,
-        outputs=tuple(output[0] for output in entry.outputs),
-    )
+def _same(identity: list[int | str] | None, state: State | None) -> bool:
+    return identity == (None if state is None else list(state))
+
+
+def _earlier(item: Planned, row: Row) -> Earlier:
+    return Earlier(item, Status(row["status"]), row["line"], row.get("reason"), row.get("hint"))

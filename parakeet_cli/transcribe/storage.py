@@ -1,7 +1,8 @@
-"""Inputs and outputs that are no files of this machine: `s3://`, `gs://`, by fsspec.
+"""Where inputs and outputs are: files of this machine, or objects of a storage, by fsspec.
 
-An object appears whole or not at all; nothing here is written in place. Credentials and
-endpoints are for the storage's own variables and files (AWS_ENDPOINT_URL and so on).
+A file is its path as text: a hundred thousand of them are cheap like that. An object appears
+whole or not at all; nothing here is written in place. Credentials and endpoints are for the
+storage's own variables and files (AWS_ENDPOINT_URL and so on).
 """
 
 from __future__ import annotations
@@ -39,32 +40,12 @@ class Url:
     def __str__(self) -> str:
         return self.text
 
-    @property
-    def _path(self) -> PurePosixPath:
-        return PurePosixPath(self.text.partition("://")[2])
-
-    @property
-    def name(self) -> str:
-        return self._path.name
-
-    @property
-    def stem(self) -> str:
-        return self._path.stem
-
-    @property
-    def suffix(self) -> str:
-        return self._path.suffix
-
-    @property
-    def parent_name(self) -> str:
-        return self._path.parent.name
-
     def below(self, relative: str) -> Url:
         """What lies there below this one."""
         return Url(f"{self.text.rstrip('/')}/{relative}", self.root)
 
 
-Place = Path | Url
+Place = str | Url
 
 
 def is_url(text: str) -> bool:
@@ -75,29 +56,37 @@ def place(text: str) -> Place:
     """A folder or a file, here or elsewhere; `file://` is here."""
     scheme = _SCHEME.match(text)
     if scheme is None:
-        return Path(text).expanduser()
+        return str(Path(text).expanduser())
     if scheme[1].lower() in ("file", "local"):
-        return Path(unquote(text[scheme.end() :]))
+        return str(Path(unquote(text[scheme.end() :])))
     return Url(text.rstrip("/"), text.rstrip("/"))
 
 
-def key(where: Place) -> str:
-    """The one name it has, from wherever it is looked at."""
+def key(where: Place, here: str | None = None) -> str:
+    """The one name it has, from wherever it is looked at.
+
+    Who asks for a hundred thousand says where `here` is, and hands over paths in which
+    nothing but `..` is left to be resolved, as a plan has them.
+    """
     if isinstance(where, Url):
         return where.text
-    text = str(where)  # a Path has no `//` and no `/./` in it
-    if ".." in text:
-        return os.path.abspath(text)
-    if text.startswith("/"):
-        return text
-    here = os.getcwd().rstrip("/")  # noqa: PTH109  # asked a hundred thousand times
-    return f"{here}/{text}" if text != "." else here
+    if here is None or ".." in where:
+        return os.path.abspath(where)
+    return where if where.startswith("/") else f"{here}/{where}"
+
+
+def name_of(where: Place) -> str:
+    return str(where).rstrip("/").rpartition("/")[2]
 
 
 def parent_name(where: Place) -> str:
-    if isinstance(where, Url):
-        return where.parent_name
-    return Path(os.path.abspath(where)).parent.name
+    return name_of(key(where).rstrip("/").rpartition("/")[0])
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """`("a.b", ".wav")`; a dot at either end begins no suffix."""
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, dot + suffix) if stem and suffix else (name, "")
 
 
 def state_of(where: Place) -> State | None:
@@ -105,7 +94,7 @@ def state_of(where: Place) -> State | None:
     if isinstance(where, Url):
         return where.state or _listed(where.root).get(where.text)
     try:
-        found = where.stat()
+        found = os.stat(where)  # noqa: PTH116  # a Path would take longer than the system does
     except (OSError, ValueError):
         return None
     return found.st_size, found.st_mtime_ns
@@ -167,7 +156,7 @@ def fetched(url: Url) -> Iterator[Path]:
     """The object as a file of this machine, for as long as it is needed."""
     fs, path = _system(url.text)
     with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
-        local = Path(folder, f"object{url.suffix}")
+        local = Path(folder, f"object{split_suffix(name_of(url))[1]}")
         try:
             fs.get_file(path, str(local))
         except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from pathlib import Path
@@ -9,17 +10,28 @@ from pathlib import Path
 from parakeet_cli.audio.chunks import Chunk
 from parakeet_cli.engines.base import Heard
 from parakeet_cli.engines.mock import Mock
+from parakeet_cli.engines.whisper import Whisper
 from parakeet_cli.transcribe import station
 from parakeet_cli.transcribe.on_ray import Actor
 from parakeet_cli.transcribe.station import Setup
 
 heard = Mock.transcribe
+heard_by_whisper = Whisper.transcribe
 
 
 def _accident(mock: Mock, chunk: Chunk) -> Heard:
-    if "poison" in Path(chunk.source).name:
-        os.kill(os.getpid(), signal.SIGSEGV)
+    _segfault_on_poison(chunk)
     return heard(mock, chunk)
+
+
+def _whisper_s_accident(whisper: Whisper, chunk: Chunk) -> Heard:
+    _segfault_on_poison(chunk)
+    return heard_by_whisper(whisper, chunk)
+
+
+def _segfault_on_poison(chunk: Chunk) -> None:
+    if "poison" in Path(chunk.source).name:
+        ctypes.string_at(0)  # as a native library does it
 
 
 def _killed(mock: Mock, chunk: Chunk) -> Heard:
@@ -40,4 +52,5 @@ class DyingActor(Actor):
 def main() -> None:
     """The station's own entry, accidents added."""
     Mock.transcribe = _accident  # type: ignore[method-assign,assignment]
+    Whisper.transcribe = _whisper_s_accident  # type: ignore[method-assign,assignment]
     station.main()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,12 +21,13 @@ from parakeet_cli.transcribe.outputs import plan_outputs
 from parakeet_cli.transcribe.pipeline import Options
 from parakeet_cli.transcribe.planning import settle
 from parakeet_cli.transcribe.station import Setup
+from parakeet_cli.transcribe.storage import name_of
 from parakeet_cli.transcript import Status
 from tests.integration.doctor.madeup import Environment, Wheel, verified
-from tests.integration.transcribe.command import SAID, clip, run, start, transcribe
+from tests.integration.transcribe.command import SAID, clip, run, transcribe
 from tests.integration.transcribe.dying import DyingActor
-from tests.integration.transcribe.test_runs import RUN, SLOW, batch, content, journal, killed
-from tests.integration.transcribe.test_workers import Unseen
+from tests.integration.transcribe.test_runs import batch, content, killed
+from tests.integration.transcribe.test_workers import Unseen, killed_in_mid_run
 
 pytestmark = pytest.mark.slow
 LIMIT = 240
@@ -98,7 +96,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     clip(tmp_path / "poison.wav")
     monkeypatch.setattr(on_ray, "Actor", DyingActor)
     planned = plan_outputs(
-        find_jobs([str(tmp_path)]), expand_formats(["txt"]), tmp_path / "out", "{filename}"
+        find_jobs([str(tmp_path)]), expand_formats(["txt"]), f"{tmp_path}/out", "{filename}"
     )
     options = EngineOptions(threads=2)
     setup = Setup("mock", options, Options(), False, console.Verbosity())
@@ -108,7 +106,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     with RayCrew(ray, setup, layout) as crew:
         todo = settle(planned, Options()).todo
         found = {
-            item.job.path.name: result
+            name_of(item.job.path): result
             for item, result in dispatch(todo, crew, 2, Unseen(), tries=2)
         }
     poisoned = found.pop("poison.wav")
@@ -118,7 +116,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     assert len(content(tmp_path / "out")) == 5
 
 
-def actors() -> list[int]:
+def actors(_driver: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -132,29 +130,25 @@ def actors() -> list[int]:
 def test_actors_killed_in_mid_run_cost_only_time(
     tmp_path: Path, on_cluster: tuple[str, ...]
 ) -> None:
-    batch(tmp_path, 24)
-    assert transcribe(tmp_path, "in", "-f", "txt,json", "-o", "whole").code == 0
-    engine = {**SLOW, "PARAKEET_MOCK_RTF": "0.1"}
-    process = start(tmp_path, "transcribe", *RUN, *on_cluster, engine=engine)
-    rolls, kills, until = random.Random(5), 0, time.monotonic() + LIMIT
-    while process.poll() is None and time.monotonic() < until:
-        if len(content(tmp_path / "out")) // 2 >= (kills + 1) * 7:
-            if found := actors():
-                os.kill(rolls.choice(found), signal.SIGKILL)
-            kills += 1
-        time.sleep(0.02)
-    _, err = process.communicate(timeout=60)
-    assert kills >= 2
-    # One that was killed twice over the same file has failed by its name.
-    assert process.returncode in (0, 1), err
-    last = transcribe(tmp_path, *RUN, "--retry-failed", limit=LIMIT)
-    assert last.code == 0, last.err
-    assert content(tmp_path / "out") == content(tmp_path / "whole")
-    assert set(journal(tmp_path, "ended").values()) <= {1, 2}
+    assert killed_in_mid_run(tmp_path, 24, 7, 5, on_cluster, actors) >= 2
+
+
+@pytest.mark.soak
+def test_actors_killed_thirty_times_in_a_run_cost_only_time(
+    tmp_path: Path, on_cluster: tuple[str, ...]
+) -> None:
+    assert killed_in_mid_run(tmp_path, 240, 7, 6, on_cluster, actors) >= 30
 
 
 def test_a_killed_driver_s_run_goes_on(tmp_path: Path, on_cluster: tuple[str, ...]) -> None:
     killed(tmp_path, 1, 6, *on_cluster, in_hand=4)
+
+
+@pytest.mark.soak
+def test_a_driver_of_ray_killed_at_thirty_random_moments_goes_on(
+    tmp_path: Path, on_cluster: tuple[str, ...]
+) -> None:
+    killed(tmp_path, 30, 7, *on_cluster, in_hand=4)
 
 
 def test_the_doctor_shows_every_node_and_which_is_broken(tmp_path: Path, cluster: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.integration.transcribe.command import CLIP, SAID, transcribe
+from tests.integration.transcribe.command import CLIP, SAID, start, transcribe
+from tests.integration.transcribe.test_runs import SLOW, journal
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +73,44 @@ def test_a_bucket_is_heard_and_gone_on_with(
     assert again.code == 0, again.err
     assert "2 files: 2 ok (1 of them before)." in again.err
     assert bucket.fs.cat_file("bucket/out/one.txt") == SAID
+
+
+def objects(bucket: Bucket, prefix: str) -> dict[str, bytes]:
+    bucket.fs.invalidate_cache()
+    return {
+        name.removeprefix(f"bucket/{prefix}/"): bucket.fs.cat_file(name)
+        for name in bucket.fs.find(f"bucket/{prefix}")
+    }
+
+
+def test_ray_goes_on_with_a_bucket_after_its_driver_was_killed(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    pytest.importorskip("ray")
+    for number in range(14):
+        bucket.fs.put_file(str(CLIP), f"bucket/in/{number % 3}/clip{number:02}.wav")
+        bucket.fs.pipe_file(f"bucket/in/{number % 3}/clip{number:02}.txt", b"Not heard.")
+    whole = ("s3://bucket/in", "-f", "txt,json", "-o", "s3://bucket/whole")
+    done = transcribe(tmp_path, *whole, env=bucket.env, limit=180)
+    assert done.code == 0, done.err
+    on_ray = ("--ray", "--workers", "2", "--threads", "2")
+    slow = {**SLOW, "PARAKEET_MOCK_RTF": "0.2"}
+    process = start(tmp_path, "transcribe", *ASKED, *on_ray, env=bucket.env, engine=slow)
+    until = time.monotonic() + 240
+    while process.poll() is None and time.monotonic() < until:
+        if len(objects(bucket, "out")) >= 6:
+            process.kill()
+            break
+        time.sleep(0.05)
+    _, err = process.communicate()
+    assert process.returncode == -9, err
+    before = sum(journal(tmp_path, "ended").values())
+    assert 0 < before < 16
+    last = transcribe(tmp_path, *ASKED, *on_ray, env=bucket.env, limit=240)
+    assert last.code == 0, last.err
+    assert f"16 files: 16 ok ({before} of them before)." in last.err
+    assert objects(bucket, "out") == objects(bucket, "whole")
+    assert set(journal(tmp_path, "ended").values()) == {1}
 
 
 def test_a_bucket_that_is_not_there_fails_by_name(tmp_path: Path, bucket: Bucket) -> None:

@@ -6,8 +6,11 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,14 +27,26 @@ from parakeet_cli.transcribe.outputs import plan_outputs
 from parakeet_cli.transcribe.pipeline import Options
 from parakeet_cli.transcribe.planning import settle
 from parakeet_cli.transcribe.station import Setup
+from parakeet_cli.transcribe.storage import name_of
 from parakeet_cli.transcribe.workers import Workers, automatic, share
 from parakeet_cli.transcript import FileResult, Status
-from tests.integration.transcribe.command import SAID, clip, start, transcribe
+from tests.integration.transcribe.command import (
+    SAID,
+    clip,
+    environment,
+    files,
+    start,
+    transcribe,
+)
 from tests.integration.transcribe.test_runs import RUN, SLOW, batch, content, journal, killed
 
+FORMS = ("txt", "json")
 TWO = ("--workers", "2", "--threads", "2")
 DYING = "from tests.integration.transcribe.dying import main; main()"
 KILLER = "from tests.integration.audio.killer import main; main()"
+
+
+Find = Callable[[int], list[int]]  # the driver's process to those that work for it
 
 
 class Unseen:
@@ -48,13 +63,13 @@ class Unseen:
 def heard_by_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
     """What two workers make of a folder, by the names of its files."""
     planned = plan_outputs(
-        find_jobs([str(folder)]), expand_formats(["txt"]), folder / "out", "{filename}"
+        find_jobs([str(folder)]), expand_formats(["txt"]), f"{folder}/out", "{filename}"
     )
     setup = Setup(engine, EngineOptions(threads=2), Options(), False, console.Verbosity())
     with Workers(setup, 2) as crew:
         todo = settle(planned, Options()).todo
         found = dispatch(todo, crew, 2, Unseen(), tries=2)
-        return {item.job.path.name: result for item, result in found}
+        return {name_of(item.job.path): result for item, result in found}
 
 
 def test_two_workers_write_what_one_does(tmp_path: Path) -> None:
@@ -101,6 +116,48 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     assert len(content(tmp_path / "out")) == 8
 
 
+ON_POISON = f"""
+import sys
+from parakeet_cli.cli.app import app
+from parakeet_cli.transcribe import workers
+workers.ENTRY = {DYING!r}
+sys.exit(app(sys.argv[1:], standalone_mode=False))
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked", "count"), [("mock", RUN, 3), ("whisper", RUN, 3), ("mock", RUN[:-2], 101)]
+)
+def test_one_worker_s_batch_outlives_a_crash_of_its_engine(
+    tmp_path: Path, engine: str, asked: tuple[str, ...], count: int
+) -> None:
+    names = [f"clip{number:03}" for number in range(count)]
+    for name in (*names, "poison"):
+        clip(tmp_path / f"in/{name}.wav")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_POISON, "transcribe", *asked, "--engine", engine, "--quiet"],
+        cwd=tmp_path,
+        env={**environment(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "in/poison.wav ended the engine's process each time: it was ended by SIGSEGV" in (
+        done.stderr
+    )
+    assert files(tmp_path / "out") == {f"{name}.{form}" for name in names for form in FORMS}
+
+
+def test_stdin_is_heard_by_one_worker_alone(tmp_path: Path) -> None:
+    sound = clip(tmp_path / "a.wav").read_bytes()
+    done = transcribe(tmp_path, "-", "--workers", "2", stdin=sound)
+    assert (done.code, done.out) == (0, SAID), done.err
+    refused = transcribe(tmp_path, "-", "a.wav", "--workers", "2", stdin=sound)
+    assert refused.code == 2
+    assert "stdin can't be heard by a worker" in refused.err
+
+
 def test_an_engine_whose_process_never_gets_ready_is_unusable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,32 +201,39 @@ def stations_of(driver: int) -> list[int]:
     return found
 
 
-def workers_killed(folder: Path, every: int, seed: int) -> None:
-    """Each time so many files more are done, one of the workers is killed."""
-    batch(folder, 30)
+def killed_in_mid_run(
+    folder: Path, count: int, every: int, seed: int, way: tuple[str, ...], find: Find
+) -> int:
+    """Each time so many files more are done, one of those found is killed; how often."""
+    batch(folder, count)
     assert transcribe(folder, "in", "-f", "txt,json", "-o", "whole").code == 0
-    process = start(folder, "transcribe", *RUN, *TWO, engine={**SLOW, "PARAKEET_MOCK_RTF": "0.1"})
-    rolls, kills = random.Random(seed), 0
-    until = time.monotonic() + 240
+    process = start(folder, "transcribe", *RUN, *way, engine={**SLOW, "PARAKEET_MOCK_RTF": "0.1"})
+    rolls, kills, seen = random.Random(seed), 0, 0
+    until = time.monotonic() + 500
     while process.poll() is None and time.monotonic() < until:
-        if len(content(folder / "out")) // 2 >= (kills + 1) * every:
-            if found := stations_of(process.pid):
-                os.kill(rolls.choice(found), signal.SIGKILL)
+        if len(content(folder / "out")) // 2 >= seen + every and (found := find(process.pid)):
+            seen = len(content(folder / "out")) // 2
+            os.kill(rolls.choice(found), signal.SIGKILL)
             kills += 1
         time.sleep(0.02)
     _, err = process.communicate(timeout=60)
-    assert kills >= 3, "no worker was there to be killed"
     # One that was killed twice over the same file has failed by its name.
     assert process.returncode in (0, 1), err
-    last = transcribe(folder, *RUN, *TWO, "--retry-failed", limit=180)
+    last = transcribe(folder, *RUN, *way, "--retry-failed", limit=240)
     assert last.code == 0, last.err
     assert content(folder / "out") == content(folder / "whole")
     assert set(journal(folder, "ended").values()) <= {1, 2}
+    return kills
 
 
 @pytest.mark.slow
 def test_workers_killed_in_mid_run_cost_only_time(tmp_path: Path) -> None:
-    workers_killed(tmp_path, every=5, seed=1)
+    assert killed_in_mid_run(tmp_path, 30, 5, 1, TWO, stations_of) >= 3
+
+
+@pytest.mark.soak
+def test_workers_killed_thirty_times_in_a_run_cost_only_time(tmp_path: Path) -> None:
+    assert killed_in_mid_run(tmp_path, 240, 7, 5, TWO, stations_of) >= 30
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -59,7 +58,7 @@ def test_the_bar_has_file_seconds_speed_and_time_left(
     screen: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.monotonic", iter(range(1000)).__next__)
-    job = Job(NAME, Path(NAME))
+    job = Job(NAME, NAME)
     with Bar(3) as bar:
         bar.started(job, 59.0)
         bar.advanced(job, 30.0)

@@ -26,12 +26,12 @@ def in_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def planned(*jobs: Job, folder: str = "out", template: str = "{filename}") -> list[list[str]]:
-    plan = plan_outputs(jobs, FORMATS, Path(folder), template)
+    plan = plan_outputs(jobs, FORMATS, folder, template)
     return [[str(path) for _, path in item.paths] for item in plan]
 
 
-def job(path: str, folder: str = ".") -> Job:
-    return Job(path, Path(path), folder=Path(folder))
+def job(path: str, folder: str = "") -> Job:
+    return Job(path, path, folder=folder)
 
 
 def test_each_job_and_format_has_its_path_below_the_folder() -> None:
@@ -74,7 +74,7 @@ def test_a_template_that_means_nothing_or_leaves_the_folder_is_refused(template:
     [
         (job("x/a.wav"), job("y/a.wav")),
         (job("a.wav"), job("a.mp3")),
-        (Job("stdin", Path("-")), job("stdin.wav")),
+        (Job("stdin", "-"), job("stdin.wav")),
     ],
 )
 def test_two_jobs_for_one_path_are_refused(jobs: tuple[Job, ...]) -> None:
@@ -89,7 +89,7 @@ def test_an_output_that_is_an_input_is_refused() -> None:
 
 
 def test_a_file_beside_the_outputs_must_be_no_other_file_of_the_run() -> None:
-    plan = plan_outputs([job("in/a.wav")], FORMATS, Path("out"), "{filename}")
+    plan = plan_outputs([job("in/a.wav")], FORMATS, "out", "{filename}")
     check_apart(Path("out/m.jsonl"), ["in/a.wav"], plan)
     Path("folder").mkdir()
     for path in ("in/a.wav", "list.jsonl", "out/../out/a.txt", "folder"):

@@ -11,6 +11,7 @@ from parakeet_cli.transcribe.outputs import Planned, plan_outputs
 from parakeet_cli.transcribe.pipeline import Options
 from parakeet_cli.transcribe.planning import longest_first, measured, settle
 from parakeet_cli.transcribe.spool import Spool
+from parakeet_cli.transcribe.storage import name_of
 from parakeet_cli.transcript import Status
 
 
@@ -27,7 +28,7 @@ def sound(name: str, seconds: float) -> str:
 
 
 def plan(*names: str, formats: str = "txt,srt") -> list[Planned]:
-    return plan_outputs(find_jobs(names), expand_formats([formats]), Path("out"), "{filename}")
+    return plan_outputs(find_jobs(names), expand_formats([formats]), "out", "{filename}")
 
 
 def test_lengths_come_from_the_headers_and_the_longest_is_taken_first() -> None:
@@ -51,7 +52,7 @@ def test_a_part_of_a_recording_is_as_long_as_the_part() -> None:
         '{"audio_filepath": "a.wav", "offset": 1.5, "duration": 2.0}\n'
         '{"audio_filepath": "a.wav", "offset": 4.0}\n'
     )
-    items = plan_outputs(find_jobs(["m.jsonl"]), (), Path(), "{filename}")
+    items = plan_outputs(find_jobs(["m.jsonl"]), (), ".", "{filename}")
     assert [item.seconds for item in measured(items, cores=1)] == [2.0, 1.0]
 
 
@@ -64,7 +65,7 @@ def test_what_is_refused_is_known_before_anything_starts() -> None:
     assert [item.job.name for item in refusing.todo] == ["a.wav"]
     assert [result.status for _, result in refusing.settled] == [Status.FAILED] * 3
     skipping = settle(items, Options(skip_existing=True))
-    assert [[path.name for _, path in item.paths] for item in skipping.todo] == [
+    assert [[name_of(path) for _, path in item.paths] for item in skipping.todo] == [
         ["a.txt", "a.srt"],
         ["b.srt"],
     ]

@@ -114,17 +114,17 @@ def test_an_object_that_changes_is_another(memory: Any) -> None:
 
 
 def test_a_file_url_is_a_file(tmp_path: Path) -> None:
-    assert place(f"file://{tmp_path}/a%20b.wav") == tmp_path / "a b.wav"
-    assert place("plain/a.wav") == Path("plain/a.wav")
+    assert place(f"file://{tmp_path}/a%20b.wav") == f"{tmp_path}/a b.wav"
+    assert place("plain//./a.wav") == "plain/a.wav"
 
 
 def test_shards_go_by_the_name_below_what_was_asked_for(memory: Any) -> None:
     shards = [Shard(number, 3) for number in (1, 2, 3)]
     for job in find_jobs(["memory://in"]):
-        elsewhere = Job("x", Path("/mnt/else") / job.relative, relative=job.relative)
+        elsewhere = Job("x", f"/mnt/else/{job.relative}", relative=job.relative)
         assert [shard.has(job) for shard in shards] == [shard.has(elsewhere) for shard in shards]
         assert sum(shard.has(job) for shard in shards) == 1
-    names = [Job("", Path(), relative=f"{n}.wav") for n in range(3000)]
+    names = [Job("", "", relative=f"{n}.wav") for n in range(3000)]
     counts = [sum(shard.has(job) for job in names) for shard in shards]
     assert sum(counts) == 3000
     assert min(counts) > 900
