@@ -19,11 +19,13 @@ EOT
 # make and shellcheck run the checks, chromium opens the HTML transcripts and its driver
 # looks at them. PulseAudio is a microphone without hardware, which PortAudio hears through
 # ALSA's plugin. Dictation types into real windows, of X11 without a screen (from xvfb on)
-# and of Wayland (from sway); espeak-ng says what the small Parakeet learns.
+# and of Wayland (from sway); espeak-ng says what the small Parakeet learns. The compiler and
+# its headers are for evdev, which pynput, the extra `hotkey`, brings as source.
 packages=(python3 python3-venv libportaudio2)
 test_packages=(make shellcheck chromium chromium-driver espeak-ng
     pulseaudio pulseaudio-utils libasound2-plugins
-    xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard)
+    xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard
+    gcc libc6-dev python3-dev)
 
 python=${PYTHON:-python3}
 
@@ -40,6 +42,10 @@ is_there() {
         xvfb) command -v Xvfb ;;
         x11-xkb-utils) command -v setxkbmap ;;
         wl-clipboard) command -v wl-copy ;;
+        libc6-dev) [ -e /usr/include/linux/input.h ] && [ -e /usr/include/stdio.h ] ;;
+        # Another Python than Debian's brings its own headers, or none.
+        python3-dev) [ "$(command -v "$python")" != /usr/bin/python3 ] ||
+            [ -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] ;;
         # Only Debian's own Python can use Debian's tkinter.
         python3-tk) [ "$(command -v "$python")" != /usr/bin/python3 ] ||
             "$python" -c 'import tkinter' ;;

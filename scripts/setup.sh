@@ -65,6 +65,11 @@ pip=("$venv/bin/python" -m pip install --quiet)
 if [ -n "$dev" ]; then
     "${pip[@]}" --upgrade "pip>=25.1" # the first that knows dependency groups
     "${pip[@]}" --editable . --group dev
+    # pynput's evdev comes as source alone, and is compiled.
+    if ! "${pip[@]}" --editable '.[hotkey]' 2>"$venv/parakeet-hotkey.log"; then
+        echo "The extra hotkey can't be built (Debian: apt-get install gcc libc6-dev python3-dev;" \
+            "pip's words are in $venv/parakeet-hotkey.log): the tests of hotkeys will be skipped." >&2
+    fi
 else
     "${pip[@]}" --editable .
 fi

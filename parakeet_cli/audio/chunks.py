@@ -293,5 +293,6 @@ def _weakest(head: list[Kept], earliest: int, latest: int) -> int:
     power = np.square(frames).mean(axis=1)
     loudness = power / (power.max() + 1e-12)
     # Three frames, about 0.1 s: a gap between two words rather than one quiet wave.
-    score = np.convolve(speech + loudness, np.ones(3) / 3, mode="same")
-    return earliest + int(np.argmin(score))
+    # Only where all three lie within: half a sum at an edge would be the least of all.
+    score = np.convolve(speech + loudness, np.ones(3) / 3, mode="valid")
+    return earliest + 1 + int(np.argmin(score))

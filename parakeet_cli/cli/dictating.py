@@ -247,14 +247,14 @@ def show_history(count: int, *, as_json: bool) -> None:
     waiting = list(pending(recordings_folder()))
     known = {entry.text for entry in entries}
     for item in waiting:
-        missing = (text.strip() for text in item.texts if text.strip() not in known)
-        entries.extend(Entry(item.began, text, delivered=False) for text in missing)
+        missing = ((text, there) for text, there in item.texts.items() if text not in known)
+        entries.extend(Entry(item.began, text, delivered=there) for text, there in missing)
     for entry in entries:
         if as_json:
             console.out(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
             continue
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.wall))
-        mark = "" if entry.delivered else "  (not inserted)"
+        mark = {True: "", False: "  (not inserted)", None: "  (perhaps inserted)"}[entry.delivered]
         console.out(f"{when}  {console.printable(entry.text)}{mark}\n")
     if waiting:
         console.info("`parakeet dictate --recover` writes what was recorded and not delivered.")

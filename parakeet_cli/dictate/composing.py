@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parakeet_cli.dictate.commands import Kind, Part, Said
 
@@ -43,9 +43,16 @@ class Edit:
 
 def compose(parts: Sequence[Part], before: Sequence[str], *, caps: bool = False) -> Edit:
     """The edit that one utterance's parts make behind the insertions `before`."""
+    edit = _composed(parts, before, caps=caps, undoable=True)
+    if not edit.back:
+        return replace(edit, instead=edit.text)
+    return replace(edit, instead=_composed(parts, before, caps=caps, undoable=False).text)
+
+
+def _composed(parts: Sequence[Part], before: Sequence[str], *, caps: bool, undoable: bool) -> Edit:
+    """The same, `instead` left out; `undoable`: whether anything can be taken back."""
     stack = list(before)
     text, back, stop = "", 0, False
-    instead: str | None = None
     opening = ""
     for part in parts:
         behind = text or (stack[-1] if stack else "")
@@ -57,10 +64,9 @@ def compose(parts: Sequence[Part], before: Sequence[str], *, caps: bool = False)
         match command.kind:
             case Kind.SCRATCH if text or opening:
                 text = opening = ""
-            case Kind.SCRATCH:
-                if stack:
-                    stack.pop()
-                    back += 1
+            case Kind.SCRATCH if stack and undoable:
+                stack.pop()
+                back += 1
             case Kind.BREAK:
                 text = text.rstrip(" ") + command.text
             case Kind.OPEN:
@@ -72,9 +78,9 @@ def compose(parts: Sequence[Part], before: Sequence[str], *, caps: bool = False)
                 marked = _marked(last, command.text)
                 if marked.startswith(last):
                     text += marked[len(last) :]
-                elif marked != last:
+                elif undoable and marked != last:
                     stack.pop()
-                    back, text, instead = back + 1, marked, ""
+                    back, text = back + 1, marked
             case Kind.CAPS:
                 caps = command.text == "on"
             case Kind.STOP:
@@ -83,7 +89,7 @@ def compose(parts: Sequence[Part], before: Sequence[str], *, caps: bool = False)
         text += _said(
             opening, text or (stack[-1] if stack else ""), caps=False, opened=len(opening)
         )
-    return Edit(back, text, text if instead is None else instead, caps, stop)
+    return Edit(back, text, caps=caps, stop=stop)
 
 
 def _marked(text: str, mark: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from parakeet_cli.dictate import notices
@@ -27,6 +27,7 @@ class Outcome:
     sink: str
     place: Place
     reason: str | None = None
+    text: str = ""
 
     @property
     def line(self) -> str | None:
@@ -43,14 +44,25 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of one text, sink by sink."""
+    """What became of one text, sink by sink.
+
+    `replaced`: whether any sink took back what it stands in the place of; `stuck` are those
+    that could not.
+    """
 
     outcomes: tuple[Outcome, ...]
+    replaced: bool = False
+    stuck: tuple[Outcome, ...] = ()
 
     @property
     def safe(self) -> bool:
         """Whether it is in every sink's place, or on the clipboard instead."""
         return all(outcome.place is not Place.NOWHERE for outcome in self.outcomes)
+
+    @property
+    def missing(self) -> str:
+        """The text that is nowhere."""
+        return next((out.text for out in self.outcomes if out.place is Place.NOWHERE), "")
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -98,21 +110,39 @@ class Delivery:
 
     def deliver(self, text: str) -> Delivered:
         """The text to every sink, whatever becomes of it at the others."""
-        outcomes, held = zip(*(self._inserted(sink, text) for sink in self._sinks), strict=True)
+        return self._delivered([text] * len(self._sinks))
+
+    def replace(self, texts: Sequence[str], text: str, instead: str) -> Delivered:
+        """The text in the place of the last ones, which were `texts`, the latest first.
+
+        A sink that can't take all of them back gets `instead`, and what it holds stays.
+        """
+        held = [self._held.pop() if self._held else (None,) * len(self._sinks) for _ in texts]
+        stuck: dict[int, Outcome] = {}
+        for at, sink in enumerate(self._sinks):
+            for last, where in zip(texts, held, strict=True):
+                outcome = self._taken_back(sink, where[at], last)
+                if outcome.reason is not None:
+                    stuck[at] = outcome
+                    break
+        wanted = [instead if at in stuck else text for at in range(len(self._sinks))]
+        delivered = self._delivered(wanted) if any(wanted) else Delivered(())
+        if not text:  # that it is gone is all that was asked for
+            self._told("Not taken back", Delivered(tuple(stuck.values())))
+        replaced = len(stuck) < len(self._sinks)
+        return replace(delivered, replaced=replaced, stuck=tuple(stuck.values()))
+
+    def _delivered(self, texts: Sequence[str]) -> Delivered:
+        """To each sink its own; nothing to one whose text is empty."""
+        outcomes, held = zip(
+            *(
+                self._inserted(sink, text) if text else (Outcome(sink.name, Place.SINK), None)
+                for sink, text in zip(self._sinks, texts, strict=True)
+            ),
+            strict=True,
+        )
         self._held.append(held)
         return self._told("Not inserted", Delivered(outcomes))
-
-    def undo(self, text: str) -> Delivered:
-        """Take back the last text, which was `text`, wherever it went.
-
-        A reason in an outcome says why it stays there.
-        """
-        held = self._held.pop() if self._held else (None,) * len(self._sinks)
-        outcomes = tuple(
-            self._taken_back(sink, where, text)
-            for sink, where in zip(self._sinks, held, strict=True)
-        )
-        return self._told("Not taken back", Delivered(outcomes))
 
     def close(self) -> None:
         for sink in self._sinks:
@@ -149,14 +179,14 @@ class Delivery:
 
     def _kept(self, sink: Sink, text: str, reason: str) -> tuple[Outcome, Sink | None]:
         if not SINKS[sink.name].falls_back:
-            return Outcome(sink.name, Place.NOWHERE, reason), None
+            return Outcome(sink.name, Place.NOWHERE, reason, text), None
         try:
             clipboard = self._clipboard()
             if clipboard in self._sinks:  # which puts it there for its own part
                 return Outcome(sink.name, Place.CLIPBOARD, reason), None
             clipboard.insert(text)
         except (SinkError, SinkUnavailable) as error:
-            return Outcome(sink.name, Place.NOWHERE, f"{reason} {error}"), None
+            return Outcome(sink.name, Place.NOWHERE, f"{reason} {error}", text), None
         return Outcome(sink.name, Place.CLIPBOARD, reason), clipboard
 
     def _taken_back(self, sink: Sink, where: Sink | None, text: str) -> Outcome:

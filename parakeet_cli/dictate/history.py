@@ -16,12 +16,15 @@ _DAY = 86_400.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One utterance: when it was said (seconds since 1970), and whether it arrived."""
+    """One utterance: when it was said (seconds since 1970), and whether it arrived.
+
+    Nobody knows (None) of a text that was on its way when parakeet was killed.
+    """
 
     wall: float
     text: str
     sinks: tuple[str, ...] = ()
-    delivered: bool = True
+    delivered: bool | None = True
 
 
 def history_path() -> Path:
@@ -82,7 +85,7 @@ def read_history(path: Path) -> Iterator[Entry]:
                 float(content["wall"]),
                 str(content["text"]),
                 tuple(map(str, content.get("sinks", ()))),
-                bool(content.get("delivered", True)),
+                None if (told := content.get("delivered", True)) is None else bool(told),
             )
         except (ValueError, KeyError, TypeError):
             continue

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,16 +18,59 @@ from typing import Any
 VERSION = 1
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place that a text goes to; the file that can be asked, and its size before."""
+
+    sink: str  # what `--sink` calls it, without its argument
+    path: str | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
-    """A text on its way into the sinks. `sizes`: of the files it goes to, before it."""
+    """A text on its way into the sinks.
+
+    It stands in the place of the insertions `replaced`, the oldest first; where they can't
+    be taken back, `instead` is inserted behind them.
+    """
 
     number: int
     first: int
     last: int
     text: str
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    to: tuple[Target, ...] = ()
     wall: float = 0.0
+    replaced: tuple[str, ...] = ()
+    instead: str = ""
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Intent:
+        """From a line of the journal."""
+        first, last = record["of"]
+        return cls(
+            record["intent"],
+            first,
+            last,
+            record["text"],
+            tuple(Target(**target) for target in record.get("to", ())),
+            record.get("wall", 0.0),
+            tuple(record.get("replaced", ())),
+            record.get("instead", ""),
+        )
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """A line of the journal."""
+        return {
+            "intent": self.number,
+            "of": [self.first, self.last],
+            "text": self.text,
+            "to": [asdict(target) for target in self.to],
+            "wall": self.wall,
+            "replaced": self.replaced,
+            "instead": self.instead,
+        }
 
 
 @dataclass(slots=True)
@@ -54,20 +97,26 @@ class State:
                 self.mark = max(self.mark, last)
             case {"heard": [first, last]}:
                 self._settle(first, last)
-            case {"intent": number, "of": [first, last], "text": text}:
-                sizes, wall = record.get("sizes", {}), record.get("wall", 0.0)
-                self.open[number] = Intent(number, first, last, text, sizes, wall)
+            case {"intent": number, "of": [first, last], "text": _}:
+                # One line for both: killed between two, the text would be there twice.
+                self._drop(record.get("again"))
+                self.open[number] = Intent.read(record)
                 self._settle(first, last)
             case {"done": number}:
-                self.open.pop(number, None)
-                self.kept.pop(number, None)
+                self._drop(number)
             case {"kept": number}:
                 if number in self.open:
-                    self.kept[number] = self.open.pop(number)
+                    intent = self.open.pop(number)
+                    self.kept[number] = replace(intent, text=record.get("text", intent.text))
             case {"ended": _}:
                 self.ended = True
             case {"version": _}:
                 self.header = dict(record)
+
+    def _drop(self, number: int | None) -> None:
+        if number is not None:
+            self.open.pop(number, None)
+            self.kept.pop(number, None)
 
     def _settle(self, first: int, last: int) -> None:
         self.mark = max(self.mark, last)
@@ -110,18 +159,24 @@ class Journal:
                 self.broken = error
 
     def intend(
-        self, first: int, last: int, text: str, sizes: Mapping[str, int], wall: float
+        self,
+        first: int,
+        last: int,
+        text: str,
+        to: Sequence[Target] = (),
+        *,
+        wall: float = 0.0,
+        replaced: Sequence[str] = (),
+        instead: str = "",
+        again: int | None = None,
     ) -> int:
-        """Write down what is about to be inserted; its number."""
+        """Write down what is about to be inserted; its number.
+
+        `again` is the number that it had when it did not arrive.
+        """
         self._number += 1
-        self.write(
-            sync=False,
-            intent=self._number,
-            of=[first, last],
-            text=text,
-            sizes=dict(sizes),
-            wall=wall,
-        )
+        intent = Intent(self._number, first, last, text, tuple(to), wall, tuple(replaced), instead)
+        self.write(sync=False, **intent.record, again=again)
         return self._number
 
     def close(self) -> None:

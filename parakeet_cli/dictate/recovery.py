@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from parakeet_cli.audio.chunks import Detector
 from parakeet_cli.audio.endpointing import Change, Ended, Timing
+from parakeet_cli.dictate.arrival import Arrival, arrival
 from parakeet_cli.dictate.clock import Clock
 from parakeet_cli.dictate.delivery import Delivery
 from parakeet_cli.dictate.dictation import View
@@ -21,8 +22,7 @@ from parakeet_cli.dictate.history import History
 from parakeet_cli.dictate.journal import Intent, Journal, State, read_journal
 from parakeet_cli.dictate.options import DictationOptions
 from parakeet_cli.dictate.recording import Recording, left_behind
-from parakeet_cli.dictate.scribe import Scribe, Utterance, Written
-from parakeet_cli.dictate.sinks.lines import as_lines
+from parakeet_cli.dictate.scribe import Scribe, Uncertain, Utterance, Written
 from parakeet_cli.dictate.stretch import LONGEST, make_chunk
 from parakeet_cli.engines.base import Heard
 
@@ -35,7 +35,8 @@ class Pending:
 
     folder: Path
     began: float  # seconds since 1970
-    texts: tuple[str, ...]  # that were heard and did not arrive
+    # Heard, and not known to have arrived: None is one that may have.
+    texts: Mapping[str, bool | None]
     unheard: float  # seconds of sound that nobody knows the text of
 
 
@@ -47,7 +48,11 @@ def pending(root: Path) -> Iterator[Pending]:
             continue
         state = read_journal(recording.journal)
         unheard = sum(last - first for first, last in _unheard(state, recording)) / 16_000
-        texts = tuple(intent.text for intent in (*state.kept.values(), *state.open.values()))
+        texts = {
+            intent.text.strip(): None if known is Arrival.UNKNOWN else False
+            for known, intent in _intents(state)
+            if known is not Arrival.THERE
+        }
         recording.close(delete=not texts and not unheard)
         if texts or unheard:
             yield Pending(folder, float(state.header.get("began", 0.0)), texts, unheard)
@@ -126,11 +131,14 @@ class Recovery:
         spans = _unheard(state, recording)
         scribe.start()
         try:
-            for intent in _intents(state):
-                if _is_there(intent):
-                    journal.write(done=intent.number)
-                else:
-                    scribe.put(Written(intent))
+            for known, intent in list(_intents(state)):
+                match known:
+                    case Arrival.THERE:
+                        journal.write(done=intent.number)
+                    case Arrival.MISSING:
+                        scribe.put(Written(intent))
+                    case Arrival.UNKNOWN:
+                        scribe.put(Uncertain(intent))
             for span in spans:
                 for utterance in self._utterances(recording, clock, state, *span):
                     scribe.put(utterance)
@@ -184,21 +192,10 @@ def _unheard(state: State, recording: Recording) -> list[tuple[int, int]]:
     return [*state.failed, *rest]
 
 
-def _intents(state: State) -> list[Intent]:
-    return sorted((*state.kept.values(), *state.open.values()), key=lambda intent: intent.number)
-
-
-def _is_there(intent: Intent) -> bool:
-    """Whether a text that was on its way when the process ended did arrive in a file.
-
-    Other sinks can't be asked: what may be there twice is better than what is lost.
-    """
-    for path, size in intent.sizes.items():
-        try:
-            with Path(path).open("rb") as file:
-                file.seek(size)
-                if as_lines(intent.text).encode("utf-8", "replace") in file.read():
-                    return True
-        except OSError:
-            continue
-    return False
+def _intents(state: State) -> Iterator[tuple[Arrival, Intent]]:
+    """The texts that are not known to have arrived, in order, and what is known of them."""
+    for number in sorted((*state.kept, *state.open)):
+        if number in state.kept:
+            yield Arrival.MISSING, state.kept[number]
+        else:
+            yield arrival(state.open[number])

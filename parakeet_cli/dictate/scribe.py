@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import Any, Protocol
 
 from parakeet_cli.audio.endpointing import Ended
 from parakeet_cli.dictate import commands
+from parakeet_cli.dictate.arrival import targets
 from parakeet_cli.dictate.clock import Clock
 from parakeet_cli.dictate.commands import Part, Said, Spoken
 from parakeet_cli.dictate.composing import Edit, compose
@@ -34,6 +34,8 @@ from parakeet_cli.transcript import Segment, Word
 
 _WAITING = 8  # utterances that wait, where the stream can be kept waiting
 _UNDOABLE = 200  # insertions that can be taken back
+# What `--sink` calls a place that can't be asked, and what people do.
+_PLACES = {"type": "a window", "events": "stdout", "command": "a command", "file": "a file"}
 _SLACK = 0.3  # seconds before an overlap in which a word may still belong to it
 
 
@@ -61,7 +63,14 @@ class Written:
     intent: Intent
 
 
-Task = Utterance | Quiet | Written
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """A text that was on its way when its process ended, and may be where it was to go."""
+
+    intent: Intent
+
+
+Task = Utterance | Quiet | Written | Uncertain
 
 
 class Desk(Protocol):
@@ -142,8 +151,13 @@ class Scribe:
                 if self._held is None:
                     self._journal.write(sync=False, quiet=last)
             case Written(intent):
-                edit = compose([Said(intent.text)], self.inserted)
-                self._insert(edit, intent.first, intent.last, intent.wall, replaces=intent.number)
+                # A line break has no words to be composed of.
+                edit = Edit(text=intent.text)
+                if intent.text.strip():
+                    edit = compose([Said(intent.text)], self.inserted)
+                self._insert(edit, intent.first, intent.last, intent.wall, again=intent.number)
+            case Uncertain(intent):
+                self._show(intent)
             case Utterance():
                 self._write(task)
         self._recording.forget(self._journal.state.needed)
@@ -227,7 +241,7 @@ class Scribe:
         wall: float,
         parts: Sequence[Part] = (),
         more: dict[str, Any] | None = None,
-        replaces: int | None = None,
+        again: int | None = None,
     ) -> None:
         text = edit.text
         if not text and not edit.back:
@@ -236,23 +250,32 @@ class Scribe:
             return
         # In the page cache before the sink sees it, which outlives this process; on the disk
         # after: nobody waits for that.
-        number = self._journal.intend(first, last, text, self._sizes(), wall)
-        if replaces is not None:
-            self._journal.write(sync=False, done=replaces)
+        number = self._journal.intend(
+            first,
+            last,
+            text,
+            targets(self._sinks),
+            wall=wall,
+            replaced=self.inserted[-edit.back :] if edit.back else (),
+            instead=edit.instead,
+            again=again,
+        )
         with self._desk.aside():
-            if edit.back and not self._taken_back(edit.back):
-                text = edit.instead
-            delivered = self._delivered(text)
+            delivered = self._delivered(edit)
+        if edit.back and (delivered is None or delivered.replaced):
+            del self.inserted[-edit.back :]
+        elif edit.back:
+            text = edit.instead
         safe = delivered is None or delivered.safe
         if text:
             self.inserted.append(text)
             del self.inserted[:-_UNDOABLE]
         if delivered is None:
             self._tell(text, parts, more or {})
-        if safe:
+        if delivered is None or safe:
             self._journal.write(done=number)
         else:
-            self._journal.write(kept=number)
+            self._journal.write(kept=number, text=delivered.missing)
         if delivered is not None:
             self._tell(text, parts, more or {}, delivered)
         if not safe:
@@ -260,30 +283,27 @@ class Scribe:
         if self._history is not None and text.strip():
             self._history.add(Entry(wall, text.strip(), self._sinks, safe))
 
-    def _delivered(self, text: str) -> Delivered | None:
-        if self._delivery is None or not text:
+    def _delivered(self, edit: Edit) -> Delivered | None:
+        if self._delivery is None:
             return None
-        return self._delivery.deliver(text)
+        if edit.back:
+            replaced = self.inserted[: -edit.back - 1 : -1]
+            return self._delivery.replace(replaced, edit.text, edit.instead)
+        return self._delivery.deliver(edit.text)
 
-    def _taken_back(self, count: int) -> bool:
-        for _ in range(count):
-            last = self.inserted[-1]
-            if self._delivery is not None:
-                outcomes = self._delivery.undo(last).outcomes
-                if any(outcome.reason for outcome in outcomes):
-                    return False
-            self.inserted.pop()
-        return True
-
-    def _sizes(self) -> dict[str, int]:
-        """Of the files that are appended to: a text that is there makes its file longer."""
-        sizes = {}
-        for spec in self._sinks:
-            name, _, argument = spec.partition(":")
-            if name == "file":
-                path = Path(argument).expanduser().absolute()
-                sizes[str(path)] = path.stat().st_size if path.is_file() else 0
-        return sizes
+    def _show(self, intent: Intent) -> None:
+        """Once, and then it is settled: inserted again, it might be there twice."""
+        places = " and ".join(_PLACES.get(target.sink, target.sink) for target in intent.to)
+        self._desk.tell(
+            Kind.ERROR,
+            f"When dictation was ended, this text was on its way to {places} and may be there, "
+            f"whole or in part. It is not inserted again: {intent.text.strip()}",
+            uncertain=intent.text.strip(),
+        )
+        if self._history is not None:
+            sinks = tuple(target.sink for target in intent.to)
+            self._history.add(Entry(intent.wall, intent.text.strip(), sinks, None))
+        self._journal.write(done=intent.number)
 
     def _tell(
         self,
@@ -296,6 +316,9 @@ class Scribe:
         final = Kind.RECOVERED if self._options.recovering else Kind.FINAL
         for line in delivered.lines if delivered is not None else ():
             self._desk.tell(Kind.ERROR, line)
+        if delivered is not None and not text:  # that it is gone is all that was asked for
+            for outcome in delivered.stuck:
+                self._desk.tell(Kind.ERROR, outcome.line or "")
         for part in parts:
             if isinstance(part, Spoken):
                 self._desk.tell(Kind.COMMAND, part.phrase, inserted=text)

@@ -26,9 +26,9 @@ def test_a_full_disk_loses_nothing_and_leaves_no_half_line(tmp_path: Path) -> No
         assert path.read_text(encoding="utf-8") == "First.\n"
         assert delivery.deliver(" Fits again.").safe
         assert path.read_text(encoding="utf-8") == "First.\nFits again.\n"
-        assert delivery.undo(" Fits again.").lines == ()
-        assert delivery.undo("x" * 20_000).lines == ()  # it had gone nowhere
-        assert delivery.undo("First.").lines == ()
+        assert delivery.replace([" Fits again."], "", "").stuck == ()
+        assert delivery.replace(["x" * 20_000], "", "").stuck == ()  # it had gone nowhere
+        assert delivery.replace(["First."], "", "").stuck == ()
         assert path.read_text(encoding="utf-8") == ""
         delivery.close()
 

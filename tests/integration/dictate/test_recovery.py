@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import pytest
+
+from tests.integration.dictate.desktop import until, x11
 from tests.integration.dictate.speech import make_talk
-from tests.integration.transcribe.command import run
+from tests.integration.transcribe.command import run, start
 
 
 def test_a_sink_that_fails_costs_no_word(tmp_path: Path) -> None:
@@ -29,6 +33,94 @@ def test_a_sink_that_fails_costs_no_word(tmp_path: Path) -> None:
     assert " ".join(event["text"] for event in events).lower().split() == words
     again = run(tmp_path, "dictate", "--recover")
     assert (again.code, again.out) == (0, b"")
+
+
+def test_a_text_that_was_on_its_way_to_a_command_is_shown_and_not_given_it_again(
+    tmp_path: Path,
+) -> None:
+    """The command kills whoever started it: nobody knows what it made of the text."""
+    talk = make_talk(tmp_path, 2)
+    words = [word for _, _, word in talk.words]
+    killed = run(
+        tmp_path,
+        *("dictate", "--from-file", talk.path, "--fast"),
+        *("--sink", "command:cat >> given; kill -9 $PPID"),
+        limit=300,
+    )
+    assert killed.code == -9
+    given = (tmp_path / "given").read_text().lower().split()
+    waiting = run(tmp_path, "dictate", "history")
+    assert "(perhaps inserted)" in waiting.out.decode()
+    recovered = run(tmp_path, "dictate", "--recover", limit=300)
+    assert recovered.code == 0
+    found = [*given, *recovered.out.decode().lower().split()]
+    assert len(found) > len(given)
+    assert found == words[: len(found)]  # --fast: the rest had not been played yet
+    (line,) = (line for line in recovered.err.splitlines() if "not inserted again" in line)
+    assert "on its way to a command" in line
+    assert line.lower().split()[-len(given) :] == given
+    entries = [
+        json.loads(line) for line in run(tmp_path, "dictate", "history", "--json").out.splitlines()
+    ]
+    assert [entry["delivered"] for entry in entries] == [None, True]
+    again = run(tmp_path, "dictate", "--recover", limit=300)
+    assert (again.code, again.out, "not inserted again" in again.err) == (0, b"", False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux names an open file")
+@pytest.mark.parametrize("events", [False, True])
+def test_a_file_that_stdout_was_is_asked_what_it_has(tmp_path: Path, events: bool) -> None:
+    talk = make_talk(tmp_path, 2)
+    out = tmp_path / "out"
+    # The text is in stdout's file when the other sink's command kills the process.
+    sinks = ("--sink", "stdout", "--sink", "command:kill -9 $PPID")
+    through = ("sh", "-c", 'exec "$@" > out', "sh")
+    how = ("--json", "--sink", f"file:{out}", *sinks[2:]) if events else sinks
+    arguments = ("dictate", "--from-file", talk.path, "--fast", *how)
+    assert run(tmp_path, *arguments, through=() if events else through, limit=300).code == -9
+    first = out.read_text().lower().split()
+    recovered = run(tmp_path, "dictate", "--recover", limit=300)
+    assert "not inserted again" not in recovered.err
+    found = [*first, *recovered.out.decode().lower().split()]
+    assert len(found) > len(first) > 0
+    assert found == [word for _, _, word in talk.words][: len(found)]
+
+
+def test_killed_while_it_types_nothing_is_typed_again_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    talk = make_talk(tmp_path, 2)
+    words = [f"{word}{'x' * 60}" for _, _, word in talk.words]  # typing takes its time
+    lines = (f"{a}\t{b}\t{word}\n" for (a, b, _), word in zip(talk.words, words, strict=True))
+    talk.path.with_suffix(".cues.tsv").write_text("".join(lines))
+    with x11(tmp_path) as desktop:
+        window = desktop.terminal("window")
+        process = start(
+            tmp_path,
+            *("dictate", "--from-file", talk.path, "--fast", "--sink", "type:xtest"),
+            env=desktop.env | {"HOME": str(tmp_path)},
+        )
+        assert until(lambda: len(window.text) > 100)
+        process.kill()
+        assert process.wait() == -9, "it had typed everything before it was killed"
+        process.communicate()
+        recovered = run(
+            tmp_path,
+            *("dictate", "--recover", "--sink", "type:xtest", "--json"),
+            env=desktop.env | {"HOME": str(tmp_path)},
+            limit=300,
+        )
+        events = [json.loads(line) for line in recovered.out.splitlines()]
+        (shown,) = (event["uncertain"] for event in events if event["event"] == "error")
+        texts = [event["text"] for event in events if event["event"] == "recovered"]
+        assert until(lambda: window.text.endswith(texts[-1]))
+        typed = window.text.lower()
+    assert recovered.code == 0
+    found = f"{shown} {' '.join(texts)}".lower().replace(".", "").split()
+    assert len(found) > len(shown.split())
+    assert found == words[: len(found)]
+    assert all(typed.count(word) <= 1 for word in found)
+    assert all(typed.count(word) == 1 for word in found[len(shown.split()) :])
 
 
 def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:

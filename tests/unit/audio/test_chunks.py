@@ -126,6 +126,15 @@ def test_speech_without_a_pause_is_cut_with_an_overlap() -> None:
         assert after.start + after.overlap == pytest.approx(before.end, abs=1e-6)
 
 
+@pytest.mark.parametrize("quieter", [5.5, 7.0, 8.0])
+def test_speech_without_a_pause_is_cut_where_it_is_quietest(quieter: float) -> None:
+    samples = np.full(15 * SAMPLE_RATE, 0.5, np.float32)
+    at = round(quieter * SAMPLE_RATE)
+    samples[at : at + 4 * FRAME] *= 0.7
+    first, second, *_ = cut(samples)
+    assert first.end - second.overlap / 2 == pytest.approx(quieter, abs=0.15)
+
+
 def test_without_vad_every_sample_is_kept() -> None:
     samples = recording(("silence", 5), ("speech", 2), ("silence", 25))
     chunks = cut(samples, keep_silence=True)

@@ -64,6 +64,12 @@ def test_where_nothing_can_be_taken_back_no_mark_is_doubled() -> None:
     assert written(("Hello",), ("comma",), ("Bye.",), undo=False) == "Hello, Bye."
 
 
+def test_where_nothing_can_be_taken_back_no_word_behind_a_command_is_lost() -> None:
+    assert written(("Hello.",), ("comma", "And you?"), undo=False) == "Hello. And you?"
+    assert written(("One.",), ("scratch that", "Two."), undo=False) == "One. Two."
+    assert written(("One.",), ("scratch that", "Two."), undo=True) == "Two."
+
+
 def test_stop_dictation_stops_after_what_was_said_before_it() -> None:
     edit = compose(said("Goodbye.", "stop dictation"), [])
     assert (edit.text, edit.stop) == ("Goodbye.", True)

@@ -16,7 +16,7 @@ class Kept:
     def __init__(self, name: str, *, opens: bool = True) -> None:
         self.name = name
         self.texts: list[str] = []
-        self.works = True
+        self.works = self.undoes = True
         self._opens = opens
 
     def open(self) -> str:
@@ -30,7 +30,7 @@ class Kept:
         self.texts.append(text)
 
     def undo(self, text: str) -> None:
-        if not self.works:
+        if not (self.works and self.undoes):
             raise SinkError("It is stuck.")
         assert self.texts.pop() == text
 
@@ -144,7 +144,7 @@ def test_a_clipboard_that_was_asked_for_as_well_has_each_text_once(opens: bool) 
     for text in ("One.", " Two."):
         assert delivery.deliver(text).safe
     assert system.text == "One. Two."
-    delivery.undo(" Two.")
+    delivery.replace([" Two."], "", "")
     assert system.text == "One."
 
 
@@ -160,10 +160,10 @@ def test_undo_goes_where_each_text_went() -> None:
     desk.delivery.deliver("One.")
     typed.works = False
     desk.delivery.deliver(" Two.")
-    assert desk.delivery.undo(" Two.").lines == ()
+    assert desk.delivery.replace([" Two."], "", "").stuck == ()
     assert (desk.system.text, file.texts) == ("before", ["One."])
     typed.works = True
-    assert desk.delivery.undo("One.").lines == ()
+    assert desk.delivery.replace(["One."], "", "").stuck == ()
     assert (typed.texts, file.texts) == ([], [])
 
 
@@ -173,16 +173,40 @@ def test_what_can_t_be_taken_back_says_so_and_the_others_are() -> None:
     desk.delivery.open()
     desk.delivery.deliver("One.")
     typed.works = False
-    assert desk.delivery.undo("One.").lines == ("type: It is stuck.",)
+    taken = desk.delivery.replace(["One."], "", "")
+    assert [outcome.line for outcome in taken.stuck] == ["type: It is stuck."]
+    assert taken.replaced
     assert desk.shown == [("Not taken back", "type: It is stuck.")]
     assert file.texts == []
+
+
+def test_a_sink_that_can_t_take_it_back_keeps_it_and_gets_only_what_is_new() -> None:
+    typed, file = Kept("type"), Kept("file")
+    desk = Desk(typed, file)
+    desk.delivery.open()
+    desk.delivery.deliver("One.")
+    desk.delivery.deliver(" Two.")
+    typed.undoes = False
+    delivered = desk.delivery.replace([" Two.", "One."], "One, two, three.", " Three.")
+    assert (typed.texts, file.texts) == (["One.", " Two.", " Three."], ["One, two, three."])
+    assert (delivered.replaced, delivered.safe, desk.shown) == (True, True, [])
+
+
+def test_where_no_sink_takes_it_back_and_nothing_is_new_nothing_is_inserted() -> None:
+    typed = Kept("type")
+    desk = Desk(typed)
+    desk.delivery.open()
+    desk.delivery.deliver("One.")
+    typed.undoes = False
+    delivered = desk.delivery.replace(["One."], "One,", "")
+    assert (typed.texts, delivered.replaced, delivered.outcomes) == (["One."], False, ())
 
 
 def test_undo_without_a_text_changes_nothing() -> None:
     typed = Kept("type")
     desk = Desk(typed)
     desk.delivery.open()
-    desk.delivery.undo("One.")
+    desk.delivery.replace(["One."], "", "")
     assert typed.texts == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from parakeet_cli.dictate import recording as recording_module
 from parakeet_cli.dictate.history import Entry, History, read_history
-from parakeet_cli.dictate.journal import Journal, read_journal
+from parakeet_cli.dictate.journal import Journal, Target, read_journal
 from parakeet_cli.dictate.recording import Recording, left_behind
 
 
@@ -88,11 +88,11 @@ def test_a_journal_says_up_to_where_all_is_settled(tmp_path: Path) -> None:
     journal = Journal(path)
     journal.write(version=1, source="x", sinks=[])
     journal.write(heard=[0, 100])
-    one = journal.intend(100, 200, "One.", {}, 0.0)
+    one = journal.intend(100, 200, "One.")
     journal.write(done=one)
-    two = journal.intend(200, 300, " Two.", {"/f": 5}, 0.0)
+    two = journal.intend(200, 300, " Two.", [Target("file", "/f", 5)])
     journal.write(failed=[300, 400])
-    three = journal.intend(400, 500, " Three.", {}, 0.0)
+    three = journal.intend(400, 500, " Three.")
     journal.write(kept=three)
     journal.close()
     with path.open("a", encoding="utf-8") as file:
@@ -101,7 +101,7 @@ def test_a_journal_says_up_to_where_all_is_settled(tmp_path: Path) -> None:
     assert state.mark == 500
     assert state.failed == [(300, 400)]
     assert [intent.text for intent in state.open.values()] == [" Two."]
-    assert state.open[two].sizes == {"/f": 5}
+    assert state.open[two].to == (Target("file", "/f", 5),)
     assert [intent.text for intent in state.kept.values()] == [" Three."]
     assert state.needed == 300
 
