@@ -17,7 +17,7 @@ help:
 	@echo "make snapshots  write the --help snapshots anew"
 	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
 	@echo "make soak       the long seeded runs"
-	@echo "make verify-stack  both ML stacks built anew, moved, rolled back, imported"
+	@echo "make verify-stack  both ML stacks built anew, moved, rolled back, heard with"
 
 setup:
 	@scripts/install-system-packages.sh --tests

@@ -5,40 +5,49 @@ from __future__ import annotations
 import os
 import sys
 
+# Of errors.ExitCode, for when Ctrl-C comes before that can be imported.
+FAILED, INTERRUPTED = 1, 130
+
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    from parakeet_cli.doctor import restore
-
-    # Before anything else is imported: what this would import may be half replaced.
-    restore.before_anything(sys.argv[1:])
-    from parakeet_cli.console import prepare_streams
-    from parakeet_cli.errors import ExitCode
-
-    prepare_streams()
     try:
-        try:
-            from parakeet_cli.cli.app import app
-        except ImportError:
-            if not restore.asks_rollback(sys.argv[1:]):
-                raise
-            sys.exit(restore.main(sys.argv[1:]))
-
-        code = app(standalone_mode=False, prog_name="parakeet")
+        code = _run()
     except BrokenPipeError:
         # Whoever read stdout has gone, as in `parakeet ... | head`. Python would complain
         # once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.FAILED
+        code = FAILED
     except KeyboardInterrupt:  # before the command could take it
-        code = ExitCode.INTERRUPTED
-    if code == ExitCode.INTERRUPTED:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         # Chunks still in work would hold the process up for seconds; nothing waits for them.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _run() -> int:
+    from parakeet_cli.doctor import restore
+
+    # Before anything else is imported: what this would import may be half replaced.
+    restore.before_anything(sys.argv[1:])
+    from parakeet_cli.cli import ctrl_c
+    from parakeet_cli.console import prepare_streams
+
+    ctrl_c.watch()
+    prepare_streams()
+    try:
+        from parakeet_cli.cli.app import app
+    except ImportError:
+        if ctrl_c.was_pressed():
+            return INTERRUPTED
+        if not restore.asks_rollback(sys.argv[1:]):
+            raise
+        return restore.main(sys.argv[1:])
+    return int(app(standalone_mode=False, prog_name="parakeet"))
 
 
 if __name__ == "__main__":

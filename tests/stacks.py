@@ -5,6 +5,7 @@ there where they are missing (2 GB each, some minutes and a network). CI builds 
 temporary folder; elsewhere, without it, what asks for one is skipped.
 
     verified    what `parakeet doctor --fix` makes of an empty environment
+    verified-3  the same with --stack 3.0
     documented  what the document's steps once made, as written: it can't transcribe
     by-hand     what the guide's commands make, typed one after the other
 """
@@ -79,11 +80,15 @@ def pip(python: Path, *arguments: str) -> None:
     run([str(python), "-m", "pip", "--disable-pip-version-check", *arguments])
 
 
-def build_verified(prefix: Path) -> None:
+def build_verified(prefix: Path, *options: str) -> None:
     """The doctor's work: the journal that it keeps tells how it went about it."""
     python = prefix / "bin" / "python"
     doctor = [sys.executable, "-m", "parakeet_cli", "doctor", "--python", str(python)]
-    run([*doctor, "--fix", "--yes", "--torch-index", "default"])
+    run([*doctor, "--fix", "--yes", "--torch-index", "default", *options])
+
+
+def build_verified_3(prefix: Path) -> None:
+    build_verified(prefix, "--stack", "3.0")
 
 
 def build_documented(prefix: Path) -> None:
@@ -115,6 +120,7 @@ def guide_commands() -> list[list[str]]:
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "verified": build_verified,
+    "verified-3": build_verified_3,
     "documented": build_documented,
     "by-hand": build_by_hand,
 }

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from parakeet_cli import __version__, console
 from parakeet_cli.cli.config import config_app
+from parakeet_cli.cli.ctrl_c import was_pressed
 from parakeet_cli.cli.dictate import dictate_app
 from parakeet_cli.cli.doctor import doctor_app
 from parakeet_cli.cli.manifest import manifest_app
@@ -39,6 +40,9 @@ class _Parakeet(TyperGroup):
         except BrokenPipeError:
             raise
         except Exception as error:
+            if was_pressed():
+                console.note("Interrupted.")
+                return ExitCode.INTERRUPTED
             if not hasattr(error, "exit_code"):
                 return console.show_unexpected(error)
             error.show()  # type: ignore[attr-defined]  # a usage error of the parser's own

@@ -43,8 +43,27 @@ def doctor(
     python: Python = None,
     stack: StackOption = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Import each stage and use the GPU, in new processes.")
+        bool,
+        typer.Option("--deep", help="Import each stage, use the GPU, transcribe a sample."),
     ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="What transcribes the sample: a known name or a .nemo file.",
+            show_default="v3, if it is here",
+        ),
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            "--sample",
+            metavar="WAV",
+            help="The sample; its words are in a .txt beside it.",
+            show_default="an English one",
+        ),
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="ID", help="Only this check; repeatable.")
     ] = None,
@@ -112,7 +131,8 @@ def doctor(
 ) -> None:
     """Find what is broken in the ML stack, without importing it; --fix repairs it."""
     given: dict[str, Any] = {"python": python, "stack": stack, "json": json, "config": config}
-    context.obj = {**given, "yes": yes, "deep": deep, "only": _ids(only), "skip": _ids(skip)}
+    given |= {"yes": yes, "deep": deep, "only": _ids(only), "skip": _ids(skip)}
+    context.obj = given | {"model": model, "sample": sample}
     if context.invoked_subcommand is not None:
         return
     from parakeet_cli.cli import doctoring
@@ -138,12 +158,16 @@ def doctor(
             torch_index=torch_index,
             wheelhouse=wheelhouse,
         )
-        code = show_repair(_request(context.obj), how, as_json=json, verbose=verbose)
+        code = show_repair(
+            _request({**context.obj, "deep": True}), how, as_json=json, verbose=verbose
+        )
         raise typer.Exit(code)
     if torch_index or wheelhouse:
         raise UsageError(
             "--torch-index and --wheelhouse are a repair's.", hint="Add --fix or --dry-run."
         )
+    if (model or sample) and not deep:
+        raise UsageError("Without --deep nothing is transcribed.", hint="Add --deep.")
     raise typer.Exit(doctoring.show_diagnosis(_request(context.obj), as_json=json, verbose=verbose))
 
 
@@ -224,7 +248,8 @@ def _on_nodes(address: str | None, given: dict[str, Any]) -> int:
     """The same doctor with the same options on every node."""
     from parakeet_cli.cli.doctor_nodes import show_nodes
 
-    asked = [f"--{name}={given[name]}" for name in ("python", "stack") if given[name]]
+    named = ("python", "stack", "model", "sample")
+    asked = [f"--{name}={given[name]}" for name in named if given[name]]
     asked += [f"--{name}={id_}" for name in ("only", "skip") for id_ in given[name]]
     asked += ["--deep"] if given["deep"] else []
     return show_nodes(address, tuple(asked), as_json=given["json"])
@@ -244,19 +269,26 @@ def _request(given: dict[str, Any]) -> Request:
     """Options and settings as what the doctor is asked."""
     from parakeet_cli.config import load_settings
     from parakeet_cli.doctor.diagnose import Request
+    from parakeet_cli.doctor.facts import NotKnown, Sample
 
-    settings = load_settings({}, config=given.get("config"))
+    settings = load_settings({"model": given.get("model")}, config=given.get("config"))
     for warning in settings.warnings:
         console.note(f"Warning: {warning}")
     again = ["--python", given["python"]] if given["python"] else []
     again += ["--stack", given["stack"]] if given.get("stack") else []
     mock = settings.origins.get("engine", "the configuration")
+    sample: Sample | NotKnown = NotKnown("it was not asked for")
+    if deep := given.get("deep", False):
+        from parakeet_cli.cli.sample import find_sample
+
+        sample = find_sample(settings, given.get("sample"))
     return Request(
         python=given["python"] or settings.ml_python or sys.executable,
         stack=given.get("stack"),
         only=given.get("only", ()),
         skip=given.get("skip", ()),
-        deep=given.get("deep", False),
+        deep=deep,
+        sample=sample,
         mock=f"the mock engine is selected ({mock})" if settings.engine == "mock" else None,
         options=tuple(again),
     )

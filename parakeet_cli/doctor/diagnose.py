@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli.doctor.checks import CHECKS, judge
-from parakeet_cli.doctor.facts import Facts, NotKnown
+from parakeet_cli.doctor.facts import Facts, NotKnown, Sample
 from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Status
 from parakeet_cli.doctor.gather import gather
 from parakeet_cli.doctor.stack import NEMO, Pin, Stack, judged_by
 from parakeet_cli.errors import UsageError
+
+NO_SAMPLE = NotKnown("none was named")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Request:
     only: Collection[str] = ()
     skip: Collection[str] = ()
     deep: bool = False
+    sample: Sample | NotKnown = NO_SAMPLE  # what is transcribed, if deep
     mock: str | None = None
     options: tuple[str, ...] = ()  # to be repeated in what people are told to type
     environment: Mapping[str, str] | None = None
@@ -62,7 +65,7 @@ def diagnose(request: Request) -> Diagnosis:
     if request.deep and not request.mock:
         from parakeet_cli.doctor.probes import probe
 
-        facts = replace(facts, probes=probe(facts, stack, ids))
+        facts = replace(facts, probes=probe(facts, stack, ids, request.sample))
     found = conclude(facts, stack, judge(facts, stack, ids))
     return replace(found, stages=()) if request.only else found
 

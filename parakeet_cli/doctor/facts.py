@@ -205,6 +205,32 @@ class ProbeResult:
     cause: str = ""  # the innermost cause, in a line
     detail: str = ""
     seconds: float = 0.0
+    said: str = ""  # the text that was heard, where something was transcribed
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What `--deep` transcribes: paths, and the words that are in the clip.
+
+    `certain` says whether the model must know those words, and not only may.
+    """
+
+    model: str  # a .nemo that was looked at: it can't run code
+    clip: str  # WAV, 16 kHz, mono, 16 bit
+    text: str
+    worker: str  # the file that makes a package of the engine's worker, which transcribes
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """The sample and what became of it."""
+
+    sample: Sample
+    result: ProbeResult
+
+
+NOT_TRIED = NotKnown("the imports were not tried, or failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +239,7 @@ class Probes:
 
     imports: tuple[ProbeResult, ...] = ()
     gpu: tuple[ProbeResult, ...] = ()
+    transcript: Transcribed | NotKnown = NOT_TRIED  # the reason where nothing was transcribed
 
 
 @dataclass(frozen=True, slots=True)

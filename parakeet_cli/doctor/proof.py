@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Facts
+from parakeet_cli.doctor.facts import Facts, NotKnown, Sample
 from parakeet_cli.doctor.findings import Finding, Status
 from parakeet_cli.doctor.stack import Stack
 
@@ -46,11 +46,11 @@ def look(
     *,
     stack: str | None,
     ids: Collection[str],
-    deep: bool,
+    sample: Sample | NotKnown,
     options: tuple[str, ...] = (),
 ) -> Look:
-    """The environment as it is now. A named stack is what it is judged by, whatever NeMo
-    it holds: a repair may be on its way there."""
+    """The environment as it is now, probes included. A named stack is what it is judged by,
+    whatever NeMo it holds: a repair may be on its way there."""
     from parakeet_cli.doctor.checks import judge
     from parakeet_cli.doctor.gather import gather
     from parakeet_cli.doctor.probes import probe
@@ -59,17 +59,27 @@ def look(
     facts = gather(python, options=options)
     nemo = facts.installed(NEMO)
     policy = load(stack) if stack else judged_by(nemo.version if nemo else None, None)
-    if deep:
-        facts = replace(facts, probes=probe(facts, policy, ids))
+    facts = replace(facts, probes=probe(facts, policy, ids, sample))
     return Look(facts, policy, judge(facts, policy, ids))
 
 
 def look_anew(
-    python: str, *, stack: str, ids: Collection[str], options: tuple[str, ...] = ()
+    python: str,
+    *,
+    stack: str,
+    ids: Collection[str],
+    sample: Sample | NotKnown,
+    options: tuple[str, ...] = (),
 ) -> tuple[Finding, ...]:
     """The same in a new process. Raises NoProof where that fails."""
     home = str(Path(__file__).resolve().parents[2])
-    asked = {"python": python, "stack": stack, "ids": list(ids), "options": list(options)}
+    asked = {
+        "python": python,
+        "stack": stack,
+        "ids": list(ids),
+        "options": list(options),
+        ("not_known" if isinstance(sample, NotKnown) else "sample"): asdict(sample),
+    }
     try:
         done = subprocess.run(
             [sys.executable, "-B", "-c", CHILD, home],
@@ -97,7 +107,11 @@ def child() -> None:
     asked = json.loads(sys.stdin.read())
     asked["options"] = tuple(asked["options"])
     python = asked.pop("python")
-    found = look(python, deep=True, **asked)
+    if "not_known" in asked:
+        asked["sample"] = NotKnown(**asked.pop("not_known"))
+    else:
+        asked["sample"] = Sample(**asked["sample"])
+    found = look(python, **asked)
     print(json.dumps([asdict(finding) for finding in found.findings]))
 
 

@@ -180,7 +180,13 @@ def _recover(prefix: str, view: View) -> None:
 
 def _look(request: Request, python: str, ids: tuple[str, ...], view: View) -> Look:
     view.say("Looking: all checks, and every stage imported in a new process.")
-    return look(python, stack=request.stack, ids=ids, deep=True, options=request.options)
+    return look(
+        python,
+        stack=request.stack,
+        ids=ids,
+        sample=request.sample,
+        options=request.options,
+    )
 
 
 def _planned(
@@ -285,6 +291,7 @@ def _proven(seen: Look, resolution: Resolution, request: Request) -> tuple[Findi
         seen.facts.interpreter.executable,
         stack=seen.stack.name,
         ids=selected((), ()),
+        sample=request.sample,
         options=request.options,
     )
     against = objections(seen.findings, after, promised(seen, resolution.plan))

@@ -199,7 +199,10 @@ class _Work:
         if self._detector is None:
             from parakeet_cli.audio.vad import SpeechDetector
 
-            self._detector = SpeechDetector()
+            # Its libraries, interrupted while they are imported, raise what looks like a bug.
+            with held_interrupts() as held:
+                self._detector = SpeechDetector()
+            held.release()
         self._detector.reset()
         return cut_in_silence(
             blocks,

@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parakeet_cli.cli.sample import CLIP, TEXT
 from parakeet_cli.doctor.checks import CHECKS
 from tests.doctor_facts import OnDisk
 
+ROOT = Path(__file__).parents[2]
 FIELDS = {"id", "status", "summary", "why", "detail", "remedy", "source"}
 
 
@@ -265,3 +268,38 @@ def test_a_report_loads_no_rich_and_no_numpy(env: OnDisk) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        (("--model", "v3"), 2, "Add --deep"),
+        (("--deep", "--model", "none.nemo"), 3, "none.nemo is no .nemo file"),
+        (("--deep", "--model", "v3"), 3, "parakeet models pull v3"),
+        (("--deep", "--model", "tiny.en"), 3, "no model called 'tiny.en' for the engine nemo"),
+        (("--deep", "--sample", "none.wav"), 2, "--sample none.wav can't be used"),
+    ],
+)
+def test_a_sample_that_cannot_be_what_was_asked_for_is_refused(
+    run: Any, env: OnDisk, asked: tuple[str, ...], code: int, said: str
+) -> None:
+    done = run("--python", str(env.python), "--only", "import-probe", *asked)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert said in done.stderr
+
+
+def test_a_sample_of_another_rate_is_refused_with_how_to_make_one(
+    run: Any, env: OnDisk, tmp_path: Path
+) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((2, 2, 44_100, 0, "NONE", ""))
+        file.writeframes(bytes(400))
+    (tmp_path / "a.txt").write_text("said")
+    done = run("--python", str(env.python), "--deep", "--sample", str(tmp_path / "a.wav"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "-ar 16000 -ac 1" in done.stderr
+
+
+def test_the_sample_that_comes_with_it_is_what_the_samples_say() -> None:
+    rows = (ROOT / "samples" / "transcripts.tsv").read_text().splitlines()
+    assert f"{CLIP}\t{TEXT}" in rows

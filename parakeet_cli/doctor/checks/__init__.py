@@ -65,7 +65,9 @@ CHECKS: dict[str, Check] = {
     "disk-space": Check("there is room to install", surroundings.disk_space),
     "model-cache": Check("models in the cache are whole", surroundings.model_cache),
     "advisories": Check("no published weakness is known", surroundings.advisories),
-    "import-probe": Check("every stage can be imported (--deep)", probes.import_probe),
+    "import-probe": Check(
+        "every stage can be imported, and transcribes (--deep)", probes.import_probe
+    ),
     "gpu-probe": Check("the GPU computes (--deep)", probes.gpu_probe),
 }
 

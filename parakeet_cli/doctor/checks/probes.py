@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from dataclasses import replace
+from difflib import SequenceMatcher
+
 from parakeet_cli.doctor.checks.common import count, repair
-from parakeet_cli.doctor.facts import Facts, ProbeResult, known
+from parakeet_cli.doctor.facts import Facts, NotKnown, ProbeResult, Transcribed, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
 from parakeet_cli.doctor.stack import Stack
 
 NOT_ASKED = "not tried without --deep"
+# Of the words. A model may well hear one of a few differently; one whose arithmetic is
+# wrong hears nothing, or the same piece over and over.
+ENOUGH = 0.5
+NO_MEMORY = ("SIGKILL", "MemoryError", "not enough memory", "can't allocate memory")
 
 
 def import_probe(facts: Facts, stack: Stack) -> Finding:
-    """Each stage's packages and nemo.collections.asr were imported in a new process."""
+    """What transcribes was imported in a new process, and has transcribed a sample."""
     check = "import-probe"
     if facts.probes is None:
         return Finding(check, Status.SKIP, NOT_ASKED)
-    return _judge(
+    finding = _judge(
         check,
         facts,
         stack,
@@ -23,6 +32,65 @@ def import_probe(facts: Facts, stack: Stack) -> Finding:
         "Reading can't prove that a stack works; importing what transcribes comes close.",
         "imports work, nemo.collections.asr among them",
     )
+    if finding.status is not Status.OK:
+        return finding
+    transcript = facts.probes.transcript
+    if isinstance(transcript, NotKnown):
+        detail = lines([finding.detail, f"No sample was transcribed: {transcript.reason}"])
+        return replace(finding, detail=detail)
+    return _judge_transcript(finding, transcript, facts)
+
+
+def _judge_transcript(finding: Finding, transcript: Transcribed, facts: Facts) -> Finding:
+    """The finding of the imports, and what a model made of a clip with known words."""
+    sample, result = transcript.sample, transcript.result
+    again = f"another clip with its words beside it: {facts.doctor('--deep', '--sample', 'WAV')}"
+    if not result.ok:
+        memory = any(words in result.cause for words in NO_MEMORY)
+        return replace(
+            finding,
+            status=Status.WARN if memory else Status.FAIL,
+            summary=f"the imports work, but {result.name} failed: {result.cause}",
+            why="A stack that can't transcribe is of no use, whatever can be imported."
+            if not memory
+            else "Whether the stack transcribes is not known: this machine's memory is short.",
+            detail=lines([result.detail, f"model: {sample.model}", finding.detail]),
+            remedy="Close what takes memory, or try a smaller model: "
+            + facts.doctor("--deep", "--model", "MODEL")
+            if memory
+            else f"the model's files: {shlex.join(['parakeet', 'models', 'scan', sample.model])}\n"
+            f"the stack anew: {facts.doctor('--reinstall')}",
+        )
+    said = lines(
+        [
+            f"{result.name}: works ({result.seconds:.1f} s, {sample.model})",
+            f"  said:  {sample.text}",
+            f"  heard: {result.said}",
+            finding.detail,
+        ]
+    )
+    if agreement(sample.text, result.said) >= ENOUGH:
+        summary = f"{finding.summary}; a sample is transcribed"
+        return replace(finding, summary=summary, detail=said)
+    return replace(
+        finding,
+        status=Status.FAIL if sample.certain else Status.WARN,
+        summary=f"the imports work, but a sample is heard wrongly: '{result.said}' for "
+        f"'{sample.text}'",
+        why="A stack that computes wrongly transcribes wrongly."
+        if sample.certain
+        else "Whether this model knows these words is not known.",
+        detail=said,
+        remedy=f"the stack anew: {facts.doctor('--reinstall')}" if sample.certain else again,
+    )
+
+
+def agreement(said: str, heard: str) -> float:
+    """The share of words that both have in the same order, 0 to 1; case and marks don't count."""
+    left, right = (re.findall(r"[\w']+", text.casefold()) for text in (said, heard))
+    matcher = SequenceMatcher(a=left, b=right, autojunk=False)
+    same = sum(block.size for block in matcher.get_matching_blocks())
+    return same / max(len(left), len(right), 1)
 
 
 def gpu_probe(facts: Facts, stack: Stack) -> Finding:

@@ -18,12 +18,22 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Facts, NotKnown, ProbeResult, Probes
+from parakeet_cli.doctor.facts import (
+    NOT_TRIED,
+    Facts,
+    NotKnown,
+    ProbeResult,
+    Probes,
+    Sample,
+    Transcribed,
+)
 from parakeet_cli.doctor.stack import NEMO, Stack
 
 # nemo.collections.asr takes 11 s warm on two cores; from a cold disk several times that.
 IMPORT_SECONDS = 300.0
 GPU_SECONDS = 180.0
+# The import once more, and 2.5 GB of weights from a cold disk.
+TRANSCRIBE_SECONDS = 900.0
 IMPORTED_STAGES = 5  # the last stage's packages are what nemo.collections.asr imports
 TRANSCRIBES = "nemo.collections.asr"
 MODULES = {NEMO: "nemo"}
@@ -38,16 +48,30 @@ SIGNALS = {
 }
 
 
-def probe(facts: Facts, stack: Stack, ids: Collection[str]) -> Probes:
-    """Runs what the selected checks judge."""
+def probe(facts: Facts, stack: Stack, ids: Collection[str], sample: Sample | NotKnown) -> Probes:
+    """Runs what the selected checks judge. A sample is transcribed if the imports work."""
     python = facts.interpreter.executable
     imports: tuple[ProbeResult, ...] = ()
     gpu: tuple[ProbeResult, ...] = ()
-    if "import-probe" in ids:
-        imports = tuple(import_modules(python, modules_of(stack)))
     if "gpu-probe" in ids and not isinstance(facts.gpus, NotKnown) and facts.gpus.present:
         gpu = tuple(run("multiply_on_gpu", python, (), GPU_SECONDS))
-    return Probes(imports, gpu)
+    if "import-probe" in ids:
+        imports = tuple(import_modules(python, modules_of(stack)))
+    transcript: Transcribed | NotKnown = NOT_TRIED
+    if imports and all(result.ok for result in imports):
+        # A GPU that fails is the other probe's matter: this one is about the stack.
+        device = "auto" if all(result.ok for result in gpu) else "cpu"
+        transcript = sample if isinstance(sample, NotKnown) else transcribe(python, sample, device)
+    return Probes(imports, gpu, transcript)
+
+
+def transcribe(
+    python: str, sample: Sample, device: str = "auto", seconds: float = TRANSCRIBE_SECONDS
+) -> Transcribed:
+    """The sample through the engine's own worker, up to the first thing that fails."""
+    arguments = (sample.worker, sample.model, sample.clip, device)
+    *_, last = run("transcribe_sample", python, arguments, seconds)
+    return Transcribed(sample, last)
 
 
 def modules_of(stack: Stack) -> tuple[str, ...]:
@@ -139,7 +163,8 @@ def _watch(
         ok = event.get("event") == "ok"
         told = event.get("seconds", 0.0)
         took = float(told) if isinstance(told, (int, float)) else 0.0
-        yield ProbeResult(name, ok, str(event.get("cause", "")), _where(event), took)
+        said = str(event.get("said", ""))
+        yield ProbeResult(name, ok, str(event.get("cause", "")), _where(event), took, said)
     process.wait()
     if trying or process.returncode != 0:
         yield ProbeResult(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import wave
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.doctor import probes
-from parakeet_cli.doctor.facts import ProbeResult
+from parakeet_cli.doctor.facts import Facts, Interpreter, NotKnown, ProbeResult, Sample
 from parakeet_cli.doctor.stack import load
 from tests.doctor_facts import OnDisk
 from tests.integration.doctor.conftest import snapshot
@@ -165,3 +166,94 @@ def test_the_last_module_is_the_one_that_transcribes() -> None:
 def test_this_interpreter_passes_its_own_probe() -> None:
     (result,) = probes.import_modules(sys.executable, ["json"], SECONDS)
     assert result.ok
+
+
+WORKER = """
+def load_package():
+    import sys, types
+    def part(name, **members):
+        module = types.ModuleType("parakeet_nemo_worker." + name)
+        vars(module).update(members)
+        sys.modules[module.__name__] = module
+    def restore(wanted):
+        HAPPENS
+        return wanted
+    class Encoder:
+        def __init__(self, model, say): self.model = model
+        def encode(self, sounds): return sounds, [len(sounds[0])], "whole"
+    class Decoder:
+        def decode(self, encoded, lengths):
+            return [types.SimpleNamespace(pieces=[f"{lengths[0]} samples, {encoded[0]:.2f}"])]
+    sys.modules["parakeet_nemo_worker"] = types.ModuleType("parakeet_nemo_worker")
+    part("loading", restore=restore, Wanted=lambda path, device: (path, device))
+    part("encoding", Encoder=Encoder)
+    part("decoding", make_decoder=lambda model: Decoder(), joined=lambda pieces: pieces[0])
+"""
+ARRAYS = """
+class float32: pass
+class Array(list):
+    def astype(self, kind): return self
+    def __truediv__(self, by): return Array(value / by for value in self)
+    def __format__(self, form): return format(max(self), form)
+def frombuffer(data, kind):
+    import array
+    return Array(array.array("h", data))
+"""
+INFERENCE = "import contextlib\ninference_mode = contextlib.nullcontext\n"
+
+
+@pytest.fixture
+def sample(env: OnDisk, tmp_path: Path) -> Sample:
+    """A clip of 100 samples, and a worker and packages of our own in the place of the real."""
+    (env.site / "numpy.py").write_text(ARRAYS)
+    (env.site / "torch.py").write_text(INFERENCE)
+    with wave.open(str(tmp_path / "clip.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(b"\x00\x40" * 100)
+    return Sample("m.nemo", str(tmp_path / "clip.wav"), "said", str(tmp_path / "worker.py"))
+
+
+def heard_by(env: OnDisk, sample: Sample, happens: str, seconds: float = SECONDS) -> ProbeResult:
+    Path(sample.worker).write_text(WORKER.replace("HAPPENS", happens))
+    found = probes.transcribe(str(env.python), sample, "cpu", seconds)
+    assert found.sample is sample
+    return found.result
+
+
+def test_a_sample_goes_through_the_worker_s_own_modules(env: OnDisk, sample: Sample) -> None:
+    before = snapshot(env.prefix)
+    result = heard_by(env, sample, "assert wanted == ('m.nemo', 'cpu')")
+    assert (result.ok, result.said) == (True, "100 samples, 0.50"), result
+    assert snapshot(env.prefix) == before
+
+
+@pytest.mark.parametrize(
+    ("happens", "cause"),
+    [
+        ("import crash", "ended by SIGSEGV"),
+        ("raise ValueError('bad weights')", "ValueError: bad weights"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("import os; os._exit(5)", "with status 5"),
+    ],
+)
+def test_a_worker_that_fails_is_a_result(
+    env: OnDisk, sample: Sample, happens: str, cause: str
+) -> None:
+    result = heard_by(env, sample, happens)
+    assert not result.ok
+    assert result.name == "transcribing a sample"
+    assert cause in result.cause
+
+
+def test_a_worker_that_hangs_is_ended(env: OnDisk, sample: Sample) -> None:
+    result = heard_by(env, sample, "import hang", seconds=2.0)
+    assert not result.ok
+    assert "did not end" in result.cause
+
+
+def test_nothing_is_transcribed_where_an_import_fails(env: OnDisk, sample: Sample) -> None:
+    Path(sample.worker).write_text("raise SystemExit('never run')")
+    facts = Facts(Interpreter(str(env.python), "3.11", "", "", "venv", (), ""))
+    found = probes.probe(facts, load("2.4"), ["import-probe"], sample)
+    assert not all(result.ok for result in found.imports)
+    assert isinstance(found.transcript, NotKnown)

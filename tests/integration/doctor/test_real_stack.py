@@ -10,14 +10,17 @@ import re
 import shutil
 import subprocess
 import sys
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.doctor.stack import load
+from tests.held_out import held_out, small_parakeet
 from tests.integration.doctor.conftest import Patient
 from tests.integration.doctor.madeup import Environment
+from tests.model_files import checkpoint, nemo, running
 from tests.stacks import Stacks, pip
 
 pytestmark = pytest.mark.slow
@@ -186,3 +189,61 @@ def test_the_probes_name_the_innermost_cause(verified: Patient) -> None:
     finding = verified.finding("import-probe", "--deep", "--only", "import-probe")
     assert finding["status"] == "fail"
     assert "pyarrow requires NumPy 2.0" in finding["summary"]
+
+
+@pytest.fixture
+def small(verified: Patient, tmp_path: Path) -> tuple[str, ...]:
+    """The small Parakeet, and a clip of the few words that it knows."""
+    clip = next(one for one in held_out() if one.name == "clip-13.flac")
+    wav = tmp_path / "clip.wav"
+    with wave.open(str(wav), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes((clip.samples * 32767).astype("<i2").tobytes())
+    wav.with_suffix(".txt").write_text(" ".join(clip.words))
+    return "--model", str(small_parakeet("small-parakeet-tdt.nemo")), "--sample", str(wav)
+
+
+ONLY = ("--deep", "--only", "import-probe")
+
+
+def test_with_a_model_the_probes_transcribe_and_compare(
+    verified: Patient, small: tuple[str, ...]
+) -> None:
+    finding = verified.finding("import-probe", *ONLY, *small)
+    assert finding["status"] == "ok", finding
+    assert "a sample is transcribed" in finding["summary"]
+    assert finding["detail"].count("five scratch that three five and") == 2
+    Path(small[-1]).with_suffix(".txt").write_text("people carry seven windows to the river")
+    finding = verified.finding("import-probe", *ONLY, *small)
+    assert finding["status"] == "fail", finding
+    assert "'five scratch that three five and' for 'people carry" in finding["summary"]
+
+
+def test_a_stack_that_imports_and_cannot_transcribe_fails(
+    verified: Patient, small: tuple[str, ...]
+) -> None:
+    """Whatever can be imported: the encoder crashes when it is used."""
+    site = verified.environment.site
+    encoder = site / "nemo" / "collections" / "asr" / "modules" / "conformer_encoder.py"
+    text = encoder.read_text()
+    encoder.unlink()  # the original's other name stays as it is
+    encoder.write_text(
+        text + "\nimport os\nConformerEncoder.forward = lambda *a, **k: os.kill(os.getpid(), 11)\n"
+    )
+    finding = verified.finding("import-probe", *ONLY, *small)
+    assert finding["status"] == "fail", finding
+    assert "SIGSEGV" in finding["summary"]
+
+
+def test_a_model_that_could_run_code_is_not_what_proves_a_stack(
+    verified: Patient, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    code = f"import os; os.mkdir({str(canary)!r})"
+    model = nemo(tmp_path / "evil.nemo", weights=checkpoint(running(code)))
+    verified.variables["PARAKEET_MODEL"] = str(model)
+    finding = verified.finding("import-probe", *ONLY)
+    assert finding["status"] == "ok", finding
+    assert "No sample was transcribed" in finding["detail"]
+    assert "could run code" in finding["detail"]
+    assert not canary.exists()

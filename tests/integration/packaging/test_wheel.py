@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli import __version__
+from parakeet_cli.cli.sample import CLIP as SAMPLE
 from tests.integration.packaging.environments import (
     CLIP,
     CLIP_ENDS,
@@ -54,6 +55,7 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel: Path) -> None
     }
     assert package <= names
     assert "parakeet_cli/py.typed" in names
+    assert f"parakeet_cli/data/{SAMPLE}" in names
     assert {name.partition("/")[0] for name in names} == {
         "parakeet_cli",
         f"parakeet_cli-{__version__}.dist-info",

@@ -42,14 +42,20 @@ def clips() -> list[Clip]:
 def joined(chosen: Sequence[Clip], seconds: float, seed: int = 0) -> tuple[Floats, list[str]]:
     """Clips in a seeded order, over and over, until they last that long, and all they say."""
     sounds = [clip.sound() for clip in chosen]
-    order = random.Random(seed)
-    parts: list[Floats] = []
-    said: list[str] = []
-    while sum(map(len, parts)) < seconds * 16_000:
-        for at in order.sample(range(len(chosen)), len(chosen)):
-            parts.append(sounds[at])
-            said += chosen[at].said
-    return np.concatenate(parts), said
+    order = in_order([len(sound) for sound in sounds], seconds, seed)
+    said = [word for at in order for word in chosen[at].said]
+    return np.concatenate([sounds[at] for at in order]), said
+
+
+def in_order(lengths: Sequence[int], seconds: float, seed: int = 0) -> list[int]:
+    """Which clip comes when in `joined`, by how many samples each has."""
+    chance = random.Random(seed)
+    order: list[int] = []
+    length = 0
+    while length < seconds * 16_000:
+        order += chance.sample(range(len(lengths)), len(lengths))
+        length += sum(lengths)
+    return order
 
 
 def as_chunk(sound: Floats, *, start: float = 0.0, overlap: float = 0.0) -> Chunk:

@@ -196,6 +196,39 @@ def test_ctrl_c_before_the_first_file_is_no_traceback(batch: Path) -> None:
         assert b"Traceback" not in err or b"parakeet_cli" not in err, err
 
 
+# What an extension module makes of Ctrl-C while it is imported.
+INTERRUPTED_IMPORT = """
+import builtins, signal, sys
+import_, seen = builtins.__import__, set()
+def interrupted(name, *arguments, **options):
+    if name == NAME and not seen:
+        seen.add(name)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("failed to import") from None
+    return import_(name, *arguments, **options)
+builtins.__import__ = interrupted
+"""
+
+
+@pytest.mark.parametrize("name", ["parakeet_cli.cli.app", "numpy", "onnxruntime"])
+def test_ctrl_c_while_something_is_imported_is_no_error_of_it(tmp_path: Path, name: str) -> None:
+    clip(tmp_path / "a.wav")
+    clip(tmp_path / "b.wav")
+    code = INTERRUPTED_IMPORT.replace("NAME", repr(name))
+    (tmp_path / "sitecustomize.py").write_text(code)
+    done = transcribe(
+        *(tmp_path, "a.wav", "b.wav", "-f", "txt", "-o", "out"),
+        engine={"PARAKEET_ENGINE": "whisper"},  # the mock needs no speech detector
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    assert done.code == 130, done.err
+    assert "unexpected" not in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "out/b.txt").exists()
+
+
 def test_ctrl_c_on_a_terminal_does_the_same(batch: Path) -> None:
     shutil.rmtree(batch / "out", ignore_errors=True)
     child, terminal = pty.fork()

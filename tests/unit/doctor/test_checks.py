@@ -23,7 +23,9 @@ from parakeet_cli.doctor.facts import (
     ProbeResult,
     Probes,
     PthFile,
+    Sample,
     SharedLibraries,
+    Transcribed,
 )
 from parakeet_cli.doctor.findings import Finding, Status
 from parakeet_cli.doctor.stack import load
@@ -459,3 +461,56 @@ def test_a_numpy_1_binary_is_named_with_file_and_package() -> None:
     assert "editdistance" in finding.summary
     assert abi.path in finding.detail
     assert look("numpy-abi", replace(facts, distributions=WELL.distributions)).status == "ok"
+
+
+SAMPLE = Sample("/models/v3.nemo", "/clip.wav", "he was not an ill disposed young man", "/w")
+
+
+def transcribed(result: ProbeResult, *, certain: bool = True) -> Finding:
+    sample = replace(SAMPLE, certain=certain)
+    probes = replace(DEEP_OK, transcript=Transcribed(sample, result))
+    return look("import-probe", replace(WELL, probes=probes))
+
+
+def hearing(text: str) -> ProbeResult:
+    return ProbeResult("transcribing a sample", True, said=text)
+
+
+def test_a_sample_that_is_heard_nearly_as_it_is_said_passes_and_both_texts_are_told() -> None:
+    finding = transcribed(hearing("He was not an ill-disposed young men."))
+    assert finding.status is Status.OK
+    assert "a sample is transcribed" in finding.summary
+    assert SAMPLE.text in finding.detail
+    assert "He was not an ill-disposed young men." in finding.detail
+
+
+@pytest.mark.parametrize("heard", ["", "he he he he he he he he", "six people open the window"])
+def test_a_sample_that_is_heard_wrongly_fails_where_the_model_must_know_it(heard: str) -> None:
+    finding = transcribed(hearing(heard))
+    assert finding.status is Status.FAIL
+    assert f"'{heard}' for '{SAMPLE.text}'" in finding.summary
+    assert "--reinstall" in finding.remedy
+    unsure = transcribed(hearing(heard), certain=False)
+    assert unsure.status is Status.WARN
+    assert "--sample" in unsure.remedy
+
+
+def test_a_crash_while_a_sample_is_transcribed_fails_and_no_step_mends_it() -> None:
+    finding = transcribed(ProbeResult("transcribing a sample", False, "ended by SIGSEGV: x"))
+    assert (finding.status, finding.stages) == (Status.FAIL, ())
+    assert "SIGSEGV" in finding.summary
+    assert "parakeet models scan /models/v3.nemo" in finding.remedy
+
+
+def test_too_little_memory_for_a_model_says_nothing_against_the_stack() -> None:
+    for cause in ("MemoryError: ", "ended by SIGKILL: killed from outside", "not enough memory"):
+        finding = transcribed(ProbeResult("transcribing a sample", False, cause))
+        assert finding.status is Status.WARN
+        assert "memory" in finding.why
+
+
+def test_without_a_model_the_imports_must_do_and_it_says_so() -> None:
+    probes = replace(DEEP_OK, transcript=NotKnown("The model v3 is not on this machine."))
+    finding = look("import-probe", replace(WELL, probes=probes))
+    assert finding.status is Status.OK
+    assert "No sample was transcribed: The model v3 is not on this machine." in finding.detail

@@ -1,0 +1,75 @@
+"""Sent on stdin to the ML interpreter: one clip through one model, as the engine hears it.
+
+    - WORKER MODEL.nemo CLIP.wav DEVICE
+
+Standard library, and what the engine's worker imports, whose `__main__.py` WORKER is. Speaks as
+import_modules.py does; the last event has the text that was heard.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import json
+import os
+import runpy
+import sys
+import time
+import wave
+from typing import Any, TextIO
+
+PACKAGE = "parakeet_nemo_worker"
+
+
+def main() -> None:
+    events = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    faulthandler.enable()
+    worker, model_path, clip, device = sys.argv[1:]
+    name = "transcribing a sample"
+    began = time.monotonic()
+    _say(events, event="begin", name=name)
+    try:
+        runpy.run_path(worker, run_name="parakeet_nemo_worker_folder")["load_package"]()
+        said = _heard(model_path, clip, device)
+    except BaseException as error:
+        _say(
+            events,
+            event="failed",
+            name=name,
+            seconds=time.monotonic() - began,
+            cause=f"{type(error).__name__}: {' '.join(str(error).split())}",
+        )
+    else:
+        _say(events, event="ok", name=name, seconds=time.monotonic() - began, said=said)
+    os._exit(0)
+
+
+def _heard(model_path: str, clip: str, device: str) -> str:
+    np: Any = importlib.import_module("numpy")
+    torch: Any = importlib.import_module("torch")
+    loading, encoding, decoding = (
+        importlib.import_module(f"{PACKAGE}.{name}") for name in ("loading", "encoding", "decoding")
+    )
+    with wave.open(clip) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    sound = samples.astype(np.float32) / 32768
+    model = loading.restore(loading.Wanted(model_path, device))
+    decoder: Any = decoding.make_decoder(model)
+    encoder: Any = encoding.Encoder(model, _to_stderr)
+    with torch.inference_mode():
+        encoded, lengths, _ = encoder.encode([sound])
+        (tokens,) = decoder.decode(encoded, lengths)
+    return str(decoding.joined(tokens.pieces))
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _say(events: TextIO, **fields: object) -> None:
+    events.write(json.dumps(fields) + "\n")
+    events.flush()
+
+
+main()

@@ -1,0 +1,152 @@
+"""Long sound through every way that the engine nemo has for it: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from bisect import bisect_left
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parakeet_cli.engines.nemo import Nemo
+from parakeet_cli.engines.nemo_worker.decoding import joined as text_of
+from parakeet_cli.engines.nemo_worker.memory import WAYS
+from parakeet_cli.transcribe.assemble import Assembler
+from parakeet_cli.transcript import Word
+from tests.integration.transcribe.command import COMMAND
+from tests.integration.transcribe.held_out import (
+    Clip,
+    as_chunk,
+    clips,
+    error_rate,
+    in_order,
+    joined,
+)
+from tests.integration.transcribe.nemo_engine import (
+    heard,
+    settings,
+    texts,
+    write,
+)
+from tests.integration.transcribe.test_memory import peak_of
+
+pytestmark = pytest.mark.slow
+
+FRAME = 1280  # samples: 80 ms
+
+
+def clip_by_clip(engine: Nemo, chosen: list[Clip], order: list[int]) -> list[Word]:
+    """Each clip's words where the clip lies in the joined sound."""
+    known = {at: heard(engine, chosen[at].sound()) for at in set(order)}
+    words, clock = [], 0.0
+    for at in order:
+        words += [replace(w, start=w.start + clock, end=w.end + clock) for w in known[at]]
+        clock += len(chosen[at].sound()) / 16_000
+    return words
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_minutes_are_heard_as_well_as_their_clips(engine: Nemo, way: str) -> None:
+    chosen = clips()
+    order = list(range(len(chosen)))
+    random.Random(3).shuffle(order)
+    sound = np.concatenate([chosen[at].sound() for at in order])
+    said = [word for at in order for word in chosen[at].said]
+    apart = clip_by_clip(engine, chosen, order)
+    engine._tuning = replace(engine._tuning, way=way)
+    try:
+        assert engine._living().ask("hear", sound, way=way)["way"] == way
+        words = heard(engine, sound)
+    finally:
+        engine._tuning = replace(engine._tuning, way=None)
+    assert error_rate(said, words) <= error_rate(said, apart) + 0.005
+    moved = [abs(a.start - b.start) for a, b in in_common(words, apart)]
+    assert len(moved) >= 0.97 * len(apart)
+    assert np.quantile(moved, 0.99) <= 0.1
+
+
+def in_common(left: list[Word], right: list[Word]) -> list[tuple[Word, Word]]:
+    """Words that both have at about the same time."""
+    found = []
+    starts = [word.start for word in right]
+    for word in left:
+        around = slice(bisect_left(starts, word.start - 0.5), bisect_left(starts, word.start + 0.5))
+        near = [w for w in right[around] if w.text == word.text]
+        found += [(word, min(near, key=lambda w: abs(w.start - word.start)))] if near else []
+    return found
+
+
+def cuts(frames: int) -> list[int]:
+    """A seeded tenth of the offsets; all of them with PARAKEET_TEST_ALL_CUTS."""
+    offsets = range(1, frames)
+    if os.environ.get("PARAKEET_TEST_ALL_CUTS"):
+        return list(offsets)
+    return sorted(random.Random(80).sample(offsets, frames // 10))
+
+
+def test_windows_that_meet_anywhere_lose_and_double_no_word(engine: Nemo) -> None:
+    sound = joined(clips(), 20)[0][: 20 * 16_000]
+    worker = engine._living()
+    whole = worker.ask("hear", sound, way="whole")["pieces"]
+    for seam in cuts(len(sound) // FRAME):
+        cut = worker.ask("hear", sound, way="windows", seams=[seam])
+        assert cut["way"] == "windows"
+        assert text_of(cut["pieces"]) == text_of(whole), f"cut at {seam * 0.08:.2f} s"
+
+
+def test_chunks_that_overlap_anywhere_lose_and_double_no_word(engine: Nemo) -> None:
+    """As the pipeline cuts speech without a pause: 3 s are in both chunks."""
+    sound = joined(clips(), 20)[0][: 20 * 16_000]
+    whole = texts(heard(engine, sound))
+    half = 24_000
+    for seam in cuts(len(sound) // FRAME):
+        middle = seam * FRAME
+        if not half < middle < len(sound) - half:
+            continue
+        begin, end = middle - half, middle + half
+        first = as_chunk(sound[:end])
+        second = as_chunk(sound[begin:], start=begin / 16_000, overlap=3.0)
+        assembler = Assembler()
+        for chunk in (first, second):
+            assembler.add(chunk, engine.transcribe(chunk))
+        words = [word.text for segment in assembler.finish() for word in segment.words]
+        assert words == whole, f"cut at {middle / 16_000:.2f} s"
+
+
+# Each way with chunks that make it what it is: windows of which many are decoded as one.
+LONG = {"whole": 120.0, "local": 600.0, "windows": 600.0}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("way", WAYS)
+def test_three_hours_are_heard_as_well_as_their_clips(
+    engine: Nemo, python: str, tmp_path: Path, way: str
+) -> None:
+    chosen = clips()
+    lengths = [len(clip.sound()) for clip in chosen]
+    env = {**settings(python), "PARAKEET_NEMO_WAY": way, "PARAKEET_NEMO_WINDOW": str(LONG[way])}
+    env |= {"HOME": str(tmp_path)}
+    peaks = []
+    for seconds in (1800, 3 * 3600):  # as many chunks in work at once, for twice 600 s
+        order = in_order(lengths, seconds)
+        sound, said = joined(chosen, seconds)
+        write(tmp_path / "long.wav", sound)
+        output = ["-f", "json", "-o", str(tmp_path), "--overwrite"]
+        command = [COMMAND, "transcribe", str(tmp_path / "long.wav"), *output]
+        peaks.append(peak_of(command, **env))
+    found = json.loads((tmp_path / "long.json").read_bytes())
+    words = [
+        Word(word["word"], word["start"], word["end"])
+        for segment in found["segments"]
+        for word in segment["words"]
+    ]
+    apart = clip_by_clip(engine, chosen, order)
+    assert error_rate(said, words) <= error_rate(said, apart) + 0.005
+    moved = [abs(a.start - b.start) for a, b in in_common(words, apart)]
+    assert len(moved) >= 0.97 * len(apart)
+    assert np.quantile(moved, 0.99) <= 0.1
+    assert peaks[1] <= 1.25 * peaks[0], peaks

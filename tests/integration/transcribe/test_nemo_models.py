@@ -1,0 +1,130 @@
+"""The models that the engine nemo hears with, and those that it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.nemo import Nemo
+from parakeet_cli.engines.nemo_process import Worker
+from parakeet_cli.engines.nemo_worker.decoding import joined as text_of
+from parakeet_cli.errors import EngineUnavailable
+from tests.integration.transcribe.command import environment, transcribe
+from tests.integration.transcribe.held_out import (
+    MODELS,
+    TDT,
+    Clip,
+    clips,
+)
+from tests.integration.transcribe.nemo_engine import (
+    LIMIT,
+    heard,
+    settings,
+    texts,
+    write,
+)
+from tests.integration.transcribe.words import errors
+from tests.media_files import SAMPLES
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_head_is_heard_as_nemo_itself_hears_it(python: str, tmp_path: Path) -> None:
+    """Other vocabularies and mels, RNN-T, CTC and hybrid: NeMo's own text, to the letter."""
+    clip = SAMPLES / "sense_0880.wav"
+    script = Path(__file__).with_name("nemo_models.py")
+    subprocess.run(
+        [python, "-B", str(script), str(tmp_path), str(clip)], check=True, capture_output=True,
+        env=environment(tmp_path), timeout=LIMIT,
+    )  # fmt: skip
+    expected = json.loads((tmp_path / "heard.json").read_text())
+    sound = Clip(clip, ()).sound()
+    assert set(expected) == {"rnnt", "ctc", "hybrid", "tdt-128"}
+    worker = Worker(python)
+    try:
+        for name, text in expected.items():
+            worker.ask("load", wanted={"path": str(tmp_path / f"{name}.nemo"), "device": "cpu"})
+            found = worker.ask("hear", sound)
+            assert text_of(found["pieces"]).split() == text.split(), name
+            assert text.strip()
+            assert len(found["frames"]) == len(found["probabilities"]) == len(found["pieces"])
+            assert all(0 <= sure <= 1 for sure in found["probabilities"])
+    finally:
+        worker.close()
+
+
+def test_the_small_parakeet_s_ctc_variant_hears_too(python: str) -> None:
+    options = EngineOptions(
+        model=str(MODELS / "small-parakeet-ctc.nemo"), device="cpu", threads=1, ml_python=python
+    )
+    engine = Nemo(options, lanes=1)
+    engine.load()
+    try:
+        chosen = clips()
+        wrong = sum(errors(clip.said, texts(heard(engine, clip.sound()))) for clip in chosen)
+        assert wrong / sum(len(clip.said) for clip in chosen) < 0.15
+    finally:
+        engine.close()
+
+
+class Canary:
+    """A pickle that leaves a file behind when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> tuple[Path, Path]:
+    """The good model with a pickle in the place of its weights, and what that would make."""
+    canary, folder, model = tmp_path / "canary", tmp_path / "unpacked", tmp_path / "model.nemo"
+    with tarfile.open(TDT) as archive:
+        archive.extractall(folder, filter="data")
+    (weights,) = folder.rglob("model_weights.ckpt")
+    weights.write_bytes(pickle.dumps({"weights": Canary(canary)}))
+    with tarfile.open(model, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.add(path, path.relative_to(folder))
+    return model, canary
+
+
+def test_a_model_that_would_run_code_is_refused_before_it_does(
+    python: str, tmp_path: Path, hostile: tuple[Path, Path]
+) -> None:
+    model, canary = hostile
+    write(tmp_path / "a.wav", clips()[0].sound())
+    asked = {**settings(python), "PARAKEET_MODEL": str(model)}
+    done = transcribe(tmp_path, "a.wav", engine=asked, limit=LIMIT)
+    assert (done.code, done.out) == (3, b""), done.err
+    assert "could run code" in done.err
+    assert not canary.exists()
+
+
+def test_the_worker_itself_loads_weights_only(
+    python: str, stack: str, hostile: tuple[Path, Path]
+) -> None:
+    """What the scan would let through: NeMo 2.4 by itself runs it, 3.0 and ours do not."""
+    model, canary = hostile
+    worker = Worker(python)
+    try:
+        wanted = {"path": str(model), "device": "cpu"}
+        for trusted in (True, False):  # the first shows that the pickle is what it says
+            with pytest.raises(EngineUnavailable):
+                worker.ask("load", wanted={**wanted, "trusted": trusted})
+            assert canary.exists() is (trusted and stack == "verified")
+            if canary.exists():
+                canary.rmdir()
+    finally:
+        worker.close()
