@@ -99,6 +99,12 @@ def _below(folder: Place, name: str) -> Place:
     return name if folder == "." else f"{folder.rstrip('/')}/{name}"
 
 
+def folders(items: Iterable[Planned]) -> set[Path]:
+    """Where outputs are written on this machine."""
+    paths = (path for item in items for _, path in item.paths)
+    return {Path(path).parent for path in paths if isinstance(path, str)}
+
+
 def check_template(template: str) -> None:
     """Raise UsageError for a template with a field that is none, or that leaves the folder."""
     try:
