@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -35,15 +36,21 @@ class Hearing(Protocol):
     def __call__(self, items: Iterable[Planned], view: View) -> Ended: ...
 
 
-def make_hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> Hearing:
-    """The engine, found and named on stderr. Raises EngineUnavailable, UsageError."""
+@contextmanager
+def hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> Iterator[Hearing]:
+    """The engine, found and named on stderr; what takes time to start is being started.
+
+    Raises EngineUnavailable, UsageError.
+    """
     choice = choose_engine(settings)
     options = engine_options(settings, trust_model=request.trust_model)
     whole = request.shown is not None
     setup = Setup(choice.name, options, request.options, whole, console.verbosity())
     count = request.worker_count
     if request.ray and todo:
-        return _on_ray(setup, choice, request, count, len(todo))
+        with _on_ray(setup, choice, request, count, len(todo)) as ray:
+            yield ray
+        return
     gpus = visible_gpus() if count != 1 else ()
     count = automatic(options, gpus, len(todo)) if count is None else count
     count = max(1, min(count, len(todo)))
@@ -52,8 +59,10 @@ def make_hearing(request: Request, settings: Settings, todo: Sequence[Planned]) 
     engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
     say_which(choice, engine.info, f", {count} workers" if count > 1 else "")
     if count == 1 and not _must_survive(choice, request, todo):
-        return _Here(engine, request)
-    return _Side(Workers(setup, count, gpus), count)
+        yield partial(_here, engine, request)
+        return
+    with Workers(setup, count, gpus) as crew:
+        yield _Side(crew, count)
 
 
 def _must_survive(choice: Choice, request: Request, todo: Sequence[Planned]) -> bool:
@@ -71,9 +80,10 @@ def _has_stdin(todo: Iterable[Planned]) -> bool:
     return any(item.job.name == STDIN_NAME for item in todo)
 
 
+@contextmanager
 def _on_ray(
     setup: Setup, choice: Choice, request: Request, count: int | None, items: int
-) -> Hearing:
+) -> Iterator[Hearing]:
     from parakeet_cli.transcribe.on_ray import Layout, RayCrew, connect, node_resources
 
     options = setup.engine_options
@@ -89,44 +99,35 @@ def _on_ray(
             say_which(choice, event.info, said)
             said = ""
 
-    return _Side(RayCrew(ray, setup, layout), count, ready)
+    with RayCrew(ray, setup, layout) as crew:
+        yield _Side(crew, count, ready)
 
 
-class _Here:
-    """This process's own engine: results come in the order of the items."""
+def _here(engine: Engine, request: Request, items: Iterable[Planned], view: View) -> Ended:
+    """By this process's own engine: results come in the order of the items."""
+    taken: list[Planned] = []
 
-    def __init__(self, engine: Engine, request: Request) -> None:
-        self._engine = engine
-        self._options = request.options
+    def noted() -> Iterator[Planned]:
+        for item in items:
+            taken.append(item)
+            yield item
 
-    def __call__(self, items: Iterable[Planned], view: View) -> Ended:
-        taken: list[Planned] = []
-
-        def noted() -> Iterator[Planned]:
-            for item in items:
-                taken.append(item)
-                yield item
-
-        for result in transcribe_jobs(noted(), self._engine, self._options, view):
-            yield taken.pop(0), result
+    for result in transcribe_jobs(noted(), engine, request.options, view):
+        yield taken.pop(0), result
 
 
 class _Side:
-    """Engines side by side, in processes of their own."""
+    """Engines side by side, in processes of their own, which are starting from now on."""
 
     def __init__(
-        self,
-        crew: AbstractContextManager[Crew],
-        count: int,
-        ready: Callable[[Ready], object] = lambda _: None,
+        self, crew: Crew, count: int, ready: Callable[[Ready], object] = lambda _: None
     ) -> None:
         self._crew = crew
-        self._count = count
+        self._hands = [crew.start() for _ in range(count)]
         self._ready = ready
 
     def __call__(self, items: Iterable[Planned], view: View) -> Ended:
-        with self._crew as crew:
-            yield from dispatch(items, crew, self._count, view, tries=_TRIES, ready=self._ready)
+        return dispatch(items, self._crew, self._hands, view, tries=_TRIES, ready=self._ready)
 
 
 def _lanes(options: EngineOptions, todo: Sequence[Planned]) -> int:

@@ -6,12 +6,11 @@ import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.audio.media import warm_up
 from parakeet_cli.cli.dry_run import show_plan
-from parakeet_cli.cli.hearing import Hearing, make_hearing
+from parakeet_cli.cli.hearing import Hearing, hearing
 from parakeet_cli.cli.progress import Screen, make_view
 from parakeet_cli.cli.record import InOrder, Manifest
 from parakeet_cli.cli.request import Request
@@ -20,7 +19,7 @@ from parakeet_cli.cli.tally import Tally
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.inputs import find_jobs
-from parakeet_cli.transcribe.outputs import Planned, check_apart, plan_outputs
+from parakeet_cli.transcribe.outputs import Planned, check_apart, folders, plan_outputs
 from parakeet_cli.transcribe.parts import clear_leftovers
 from parakeet_cli.transcribe.planning import (
     Batch,
@@ -46,6 +45,8 @@ def run(request: Request, settings: Settings) -> int:
         if request.run_folder is not None and (request.run_folder.exists() or not request.dry_run):
             opened = run_folder(request.run_folder, request.fingerprint(settings))
             folder = stack.enter_context(opened)
+        if folder is not None:
+            warm_up()  # a long plan takes a second, and the decoder starts beside it
         with _all_is_kept():
             planned = _plan(request, folder.date if folder else None)
             earlier, left = (
@@ -60,10 +61,10 @@ def run(request: Request, settings: Settings) -> int:
             return show_plan(lengths, [*batch.settled, *before])
         if batch.todo:
             warm_up()  # the decoder starts while the engine is being imported
-            clear_leftovers(_folders(batch.todo))
-        hearing = make_hearing(request, settings, batch.todo)
+            clear_leftovers(folders(batch.todo))
+        hear = stack.enter_context(hearing(request, settings, batch.todo))
         spool = folder.spool if folder else stack.enter_context(Spool())
-        work = _Work(request, hearing, folder, Manifest(request.record_to, spool), len(planned))
+        work = _Work(request, hear, folder, Manifest(request.record_to, spool), len(planned))
         try:
             with make_view(len(planned)) as view:
                 work.do(batch, earlier, view)
@@ -99,12 +100,6 @@ def _plan(request: Request, today: str | None) -> list[Planned]:
         return planned
     shard = Shard.parsed(request.shard)
     return [item for item in planned if shard.has(item.job)]
-
-
-def _folders(items: Iterable[Planned]) -> set[Path]:
-    """Where outputs will be written on this machine."""
-    paths = (path for item in items for _, path in item.paths)
-    return {Path(path).parent for path in paths if isinstance(path, str)}
 
 
 def _not_again(earlier: Earlier) -> FileResult:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.transcribe.outputs import Planned
+from parakeet_cli.transcribe.outputs import Planned, folders
+from parakeet_cli.transcribe.parts import clear_leftovers
 from parakeet_cli.transcribe.pipeline import View
 from parakeet_cli.transcribe.station import Ended, Event, Reached, Ready, Unusable
 from parakeet_cli.transcript import FileResult, Status
@@ -59,14 +60,17 @@ class _Post:
 def dispatch(
     todo: Iterable[Planned],
     crew: Crew,
-    count: int,
+    hands: Iterable[Hand],
     view: View,
     *,
     tries: int,
     ready: Callable[[Ready], object] = lambda _: None,
 ) -> Iterator[tuple[Planned, FileResult]]:
-    """Each item with its result, as they come. Raises EngineUnavailable."""
-    return _Dispatch(todo, crew, view, tries, ready).run(count)
+    """Each item with its result, as they come. Raises EngineUnavailable.
+
+    `hands` are the crew's that work; others take the places of those that die.
+    """
+    return _Dispatch(todo, crew, hands, view, tries, ready).run()
 
 
 class _Dispatch:
@@ -74,6 +78,7 @@ class _Dispatch:
         self,
         todo: Iterable[Planned],
         crew: Crew,
+        hands: Iterable[Hand],
         view: View,
         tries: int,
         ready: Callable[[Ready], object],
@@ -84,14 +89,12 @@ class _Dispatch:
         self._view = view
         self._most = tries
         self._ready = ready
-        self._posts: dict[Hand, _Post] = {}
+        self._posts = {hand: _Post() for hand in hands}
         self._suspects: deque[Planned] = deque()
         self._deaths: Counter[int] = Counter()
         self._unready = 0
 
-    def run(self, count: int) -> Iterator[tuple[Planned, FileResult]]:
-        for _ in range(count):
-            self._posts[self._crew.start()] = _Post()
+    def run(self) -> Iterator[tuple[Planned, FileResult]]:
         while self._unfinished():
             for hand, event in self._crew.events():
                 yield from self._happened(hand, event)
@@ -130,6 +133,7 @@ class _Dispatch:
                     f"The engine's process ended before it was ready: {how}.",
                     hint="`parakeet doctor` shows the state of the ML stack.",
                 )
+        clear_leftovers(folders(post.items.values()))
         for number, item in post.items.items():
             self._deaths[number] += 1
             if self._deaths[number] < self._most or len(post.items) > 1:

@@ -17,7 +17,16 @@ from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.formats import Format
 from parakeet_cli.transcribe.inputs import Job
 from parakeet_cli.transcribe.parts import new_part
-from parakeet_cli.transcribe.storage import Place, Url, exists, key, parent_name, place, put
+from parakeet_cli.transcribe.storage import (
+    Place,
+    Url,
+    exists,
+    key,
+    name_of,
+    parent_name,
+    place,
+    put,
+)
 
 TEMPLATE_FIELDS = ("filename", "parent", "index", "date")
 _ENCODING = "utf-8"
@@ -90,6 +99,12 @@ def _below(folder: Place, name: str) -> Place:
     return name if folder == "." else f"{folder.rstrip('/')}/{name}"
 
 
+def folders(items: Iterable[Planned]) -> set[Path]:
+    """Where outputs are written on this machine."""
+    paths = (path for item in items for _, path in item.paths)
+    return {Path(path).parent for path in paths if isinstance(path, str)}
+
+
 def check_template(template: str) -> None:
     """Raise UsageError for a template with a field that is none, or that leaves the folder."""
     try:
@@ -116,10 +131,13 @@ def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[Planned]) -
     mine = key(str(path))
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file to write to.")
-    used = [*map(place, inputs), *(item.job.path for item in planned)]
-    if any(mine == key(one) for one in used):
+
+    def among(places: Iterable[Place]) -> bool:
+        return any(name_of(one) == path.name and key(one) == mine for one in places)
+
+    if among(map(place, inputs)) or among(item.job.path for item in planned):
         raise UsageError(f"{path} is an input, and would be overwritten by an output.")
-    if any(mine == key(output) for item in planned for _, output in item.paths):
+    if among(output for item in planned for _, output in item.paths):
         raise UsageError(f"{path} would be written twice.")
 
 

@@ -22,6 +22,7 @@ from parakeet_cli.transcribe.storage import Place, Url, fetched
 from parakeet_cli.transcript import FileResult, Status
 
 _PROBES_AT_MOST = 16  # processes that read headers: disks and network shares wait on each
+_PROBES_WAITING = 1000  # headers asked for at once: each that waits takes a kilobyte
 _PROBES_EACH = 50  # headers for which one more process is worth starting
 
 
@@ -90,9 +91,12 @@ def measured(
     """
     threads = max(1, min(cores, _PROBES_AT_MOST, len(items) // _PROBES_EACH))
     with ThreadPoolExecutor(threads, thread_name_prefix="probe") as pool:
-        for count, seconds in enumerate(pool.map(_seconds, items, chunksize=1), 1):
-            told(count)
-            yield replace(items[count - 1], seconds=seconds)
+        for begin in range(0, len(items), _PROBES_WAITING):
+            some = items[begin : begin + _PROBES_WAITING]
+            found = zip(some, pool.map(_seconds, some), strict=True)
+            for count, (item, seconds) in enumerate(found, begin + 1):
+                told(count)
+                yield replace(item, seconds=seconds)
 
 
 def _seconds(item: Planned) -> float | None:

@@ -107,7 +107,9 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
         todo = settle(planned, Options()).todo
         found = {
             name_of(item.job.path): result
-            for item, result in dispatch(todo, crew, 2, Unseen(), tries=2)
+            for item, result in dispatch(
+                todo, crew, [crew.start(), crew.start()], Unseen(), tries=2
+            )
         }
     poisoned = found.pop("poison.wav")
     assert poisoned.status is Status.FAILED

@@ -35,9 +35,10 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def journal(folder: Path, kind: str) -> Counter[str]:
-    """How often each input began, or ended, by its name."""
+    """How often each input began, or ended, by its name; nothing before there is a journal."""
     rows = []
-    for line in (folder / "run/journal.jsonl").read_bytes().splitlines():
+    path = folder / "run/journal.jsonl"
+    for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             rows.append(json.loads(line))
         except ValueError:
@@ -177,11 +178,13 @@ def killed(tmp_path: Path, times: int, seed: int, *more: str, in_hand: int = 3) 
     while kills < times:
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        ended = 0
         while kills < times:
+            before = ended
             process = start(tmp_path, "transcribe", *RUN, *more, engine=SLOW)
             until = time.monotonic() + 60
             if rolls.random() < 0.8:  # else while it is still starting
-                seen = len(files(tmp_path / "run"))
+                seen = len(files(tmp_path / "out"))
                 while process.poll() is None and time.monotonic() < until:
                     if len(files(tmp_path / "out")) > seen:
                         break
@@ -190,8 +193,8 @@ def killed(tmp_path: Path, times: int, seed: int, *more: str, in_hand: int = 3) 
             process.kill()
             process.communicate()
             kills += 1
-            ended = sum(journal(tmp_path, "ended").values()) if (tmp_path / "run").exists() else 0
-            middle += 0 < ended < 31
+            ended = sum(journal(tmp_path, "ended").values())
+            middle += before < ended < 31
             if process.returncode == 1:
                 break
         last = transcribe(tmp_path, *RUN, *more, limit=180)
@@ -200,7 +203,7 @@ def killed(tmp_path: Path, times: int, seed: int, *more: str, in_hand: int = 3) 
         assert set(journal(tmp_path, "ended").values()) == {1}
         again = sum(journal(tmp_path, "begun").values()) - 31
         assert again <= in_hand * kills
-    assert middle, "it was never killed in the middle"
+    assert middle >= max(1, times // 3), "it was seldom killed in the middle"
 
 
 @pytest.mark.slow
