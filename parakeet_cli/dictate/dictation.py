@@ -262,6 +262,8 @@ class Dictation:
             left = round((self._options.duration - self._at[0]) * SAMPLE_RATE)
             pcm = pcm[: max(0, left)]
         self._overflows += sound.lost
+        if not len(pcm):  # a resampler keeps its first samples to itself
+            return
         self._began = self._began or time.time() - len(pcm) / SAMPLE_RATE
         first = self._recording.append(pcm)
         self._inbox.put(_Heard(pcm, first))
