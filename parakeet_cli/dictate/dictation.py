@@ -282,6 +282,7 @@ class Dictation:
             try:
                 item = self._inbox.get(timeout=_TICK)
             except Empty:
+                self._view.level(0.0)
                 if self._hearing.loaded.done() and (error := self._hearing.loaded.exception()):
                     return error
                 if self._options.duration is not None and self.seconds >= self._options.duration:
