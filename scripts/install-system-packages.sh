@@ -25,7 +25,7 @@ packages=(python3 python3-venv libportaudio2)
 test_packages=(make shellcheck chromium chromium-driver espeak-ng
     pulseaudio pulseaudio-utils libasound2-plugins
     xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard
-    gcc libc6-dev python3-dev)
+    dbus-daemon gcc libc6-dev python3-dev)
 
 python=${PYTHON:-python3}
 

@@ -100,11 +100,11 @@ def find_device(asked: str | None, devices: list[InputDevice]) -> InputDevice:
         found = same or part
     if len(found) == 1:
         return found[0]
-    listed = "; ".join(f"{device.index}: {device.name}" for device in (found or devices))
+    listed = ", ".join(f"{device.index} ({device.name})" for device in (found or devices))
     if found:
         raise UsageError(f"'{asked}' is part of several names: {listed}.", hint="Give its number.")
     raise UsageError(
-        f"There is no microphone '{asked}'. There are {listed}.",
+        f"There is no microphone '{asked}', only {listed}.",
         hint="`parakeet dictate --list-devices` shows them.",
     )
 

@@ -213,21 +213,19 @@ def show_devices(*, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
-    from parakeet_cli.audio.microphone import list_devices
+    from parakeet_cli.audio.microphone import find_device, list_devices
 
     devices = list_devices()
     if as_json:
         console.out(json.dumps([asdict(device) for device in devices], indent=2) + "\n")
         return ExitCode.OK
-    if not devices:
-        console.note("There is no microphone.")
-        return ExitCode.FAILED
+    find_device(None, devices)  # or say what to do where there is none
     width = max(len(device.name) for device in devices)
     for device in devices:
         mark = "*" if device.default else " "
         console.out(
             f"{mark} {device.index:3}  {console.printable(device.name):{width}}  "
-            f"{device.channels:3} channels  {device.rate} Hz\n"
+            f"{device.channels:3} channel{'s' if device.channels != 1 else ' '}  {device.rate} Hz\n"
         )
     console.info("* is the default. --input-device takes a number or a part of a name.")
     return ExitCode.OK

@@ -162,6 +162,7 @@ class Screen(Plain):
         while key := os.read(descriptor, 1):
             if key == b" ":
                 self._dictation.pause(not self._dictation.paused)
+                self._draw()  # paused, no sound comes that would
             elif key in b"qQ\x04":
                 self._dictation.stop()
 
@@ -175,7 +176,9 @@ class Screen(Plain):
         line.append(f"{meter(0.0 if paused else self._peak)} ", style="green")
         line.append(f"{state:9} ", style="yellow" if paused else "bold")
         settled, rest = self._text
-        if settled or rest:
+        if paused:
+            line.append("space goes on, Ctrl-C ends", style="bright_black")
+        elif settled or rest:
             room = max(8, self._console.width - 22)
             whole = len(settled) + len(rest)
             line.append(settled[max(0, whole - room) :], style="bright_black")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from parakeet_cli.dictate import notices
 from parakeet_cli.dictate.sinks import SINKS, Sink
 from parakeet_cli.dictate.sinks.clipboard import Clipboard
+from parakeet_cli.dictate.sinks.file import File
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
@@ -65,6 +66,11 @@ class Delivered:
         return next((out.text for out in self.outcomes if out.place is Place.NOWHERE), "")
 
     @property
+    def lacking(self) -> tuple[str, ...]:
+        """The sinks in whose place no text is."""
+        return tuple(out.sink for out in self.outcomes if out.place is Place.NOWHERE)
+
+    @property
     def lines(self) -> tuple[str, ...]:
         return tuple(outcome.line for outcome in self.outcomes if outcome.line)
 
@@ -108,9 +114,14 @@ class Delivery:
                 sink.begin()
         self._held.clear()
 
-    def deliver(self, text: str) -> Delivered:
-        """The text to every sink, whatever becomes of it at the others."""
-        return self._delivered([text] * len(self._sinks))
+    def deliver(self, text: str, *, there: Collection[str] = ()) -> Delivered:
+        """The text to every sink, whatever becomes of it at the others.
+
+        But for the files `there`, absolute paths, which have it already.
+        """
+        return self._delivered(
+            ["" if isinstance(sink, File) and sink.path in there else text for sink in self._sinks]
+        )
 
     def replace(self, texts: Sequence[str], text: str, instead: str) -> Delivered:
         """The text in the place of the last ones, which were `texts`, the latest first.

@@ -262,6 +262,8 @@ class Dictation:
             left = round((self._options.duration - self._at[0]) * SAMPLE_RATE)
             pcm = pcm[: max(0, left)]
         self._overflows += sound.lost
+        if not len(pcm):  # a resampler keeps its first samples to itself
+            return
         self._began = self._began or time.time() - len(pcm) / SAMPLE_RATE
         first = self._recording.append(pcm)
         self._inbox.put(_Heard(pcm, first))
@@ -280,6 +282,7 @@ class Dictation:
             try:
                 item = self._inbox.get(timeout=_TICK)
             except Empty:
+                self._view.level(0.0)
                 if self._hearing.loaded.done() and (error := self._hearing.loaded.exception()):
                     return error
                 if self._options.duration is not None and self.seconds >= self._options.duration:

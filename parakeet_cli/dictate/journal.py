@@ -32,7 +32,8 @@ class Intent:
     """A text on its way into the sinks.
 
     It stands in the place of the insertions `replaced`, the oldest first; where they can't
-    be taken back, `instead` is inserted behind them.
+    be taken back, `instead` is inserted behind them. `lacking` are the names of the sinks
+    that it is known not to have arrived at.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Intent:
     wall: float = 0.0
     replaced: tuple[str, ...] = ()
     instead: str = ""
+    lacking: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Intent:
@@ -58,6 +60,13 @@ class Intent:
             tuple(record.get("replaced", ())),
             record.get("instead", ""),
         )
+
+    @property
+    def files(self) -> frozenset[str]:
+        """Those that are known to have it, of a text that did not arrive everywhere."""
+        if not self.lacking or "file" in self.lacking:
+            return frozenset()
+        return frozenset(target.path for target in self.to if target.sink == "file" and target.path)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -107,7 +116,11 @@ class State:
             case {"kept": number}:
                 if number in self.open:
                     intent = self.open.pop(number)
-                    self.kept[number] = replace(intent, text=record.get("text", intent.text))
+                    self.kept[number] = replace(
+                        intent,
+                        text=record.get("text", intent.text),
+                        lacking=tuple(record.get("lacking", ())),
+                    )
             case {"ended": _}:
                 self.ended = True
             case {"version": _}:

@@ -5,7 +5,7 @@ A thread of its own: typing waits for keys that are held down, and nobody else s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ class Scribe:
                 edit = Edit(text=intent.text)
                 if intent.text.strip():
                     edit = compose([Said(intent.text)], self.inserted)
-                self._insert(edit, intent.first, intent.last, intent.wall, again=intent.number)
+                self._insert(edit, intent.first, intent.last, intent.wall, again=intent)
             case Uncertain(intent):
                 self._show(intent)
             case Utterance():
@@ -241,7 +241,7 @@ class Scribe:
         wall: float,
         parts: Sequence[Part] = (),
         more: dict[str, Any] | None = None,
-        again: int | None = None,
+        again: Intent | None = None,
     ) -> None:
         text = edit.text
         if not text and not edit.back:
@@ -258,10 +258,10 @@ class Scribe:
             wall=wall,
             replaced=self.inserted[-edit.back :] if edit.back else (),
             instead=edit.instead,
-            again=again,
+            again=again.number if again else None,
         )
         with self._desk.aside():
-            delivered = self._delivered(edit)
+            delivered = self._delivered(edit, again.files if again else ())
         if edit.back and (delivered is None or delivered.replaced):
             del self.inserted[-edit.back :]
         elif edit.back:
@@ -275,7 +275,7 @@ class Scribe:
         if delivered is None or safe:
             self._journal.write(done=number)
         else:
-            self._journal.write(kept=number, text=delivered.missing)
+            self._journal.write(kept=number, text=delivered.missing, lacking=delivered.lacking)
         if delivered is not None:
             self._tell(text, parts, more or {}, delivered)
         if not safe:
@@ -283,13 +283,13 @@ class Scribe:
         if self._history is not None and text.strip():
             self._history.add(Entry(wall, text.strip(), self._sinks, safe))
 
-    def _delivered(self, edit: Edit) -> Delivered | None:
+    def _delivered(self, edit: Edit, there: Collection[str]) -> Delivered | None:
         if self._delivery is None:
             return None
         if edit.back:
             replaced = self.inserted[: -edit.back - 1 : -1]
             return self._delivery.replace(replaced, edit.text, edit.instead)
-        return self._delivery.deliver(edit.text)
+        return self._delivery.deliver(edit.text, there=there)
 
     def _show(self, intent: Intent) -> None:
         """Once, and then it is settled: inserted again, it might be there twice."""

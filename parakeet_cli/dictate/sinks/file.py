@@ -38,6 +38,11 @@ class File:
         self._file: FileIO | None = None
         self._written: list[_Written] = []
 
+    @property
+    def path(self) -> str:
+        """Of the file, absolute."""
+        return str(self._path.absolute())
+
     def open(self) -> str:
         hint = "`--sink file:PATH` takes a file in a folder that you may write to."
         # Opening a named pipe that nobody reads would wait for ever.

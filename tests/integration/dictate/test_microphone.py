@@ -74,6 +74,14 @@ def test_devices_are_listed_and_chosen_by_number_or_part_of_a_name(
     assert "pulse" in none.err
 
 
+def test_without_a_sound_server_it_is_said_what_to_do(tmp_path: Path) -> None:
+    for arguments in ((), ("--list-devices",)):
+        done = run(tmp_path, "dictate", *arguments, env={"PULSE_SERVER": "unix:/nowhere"})
+        assert (done.code, done.out) == (1, b"")
+        assert "There is no microphone." in done.err
+        assert "check that the sound server runs" in done.err
+
+
 @pytest.mark.slow
 def test_what_is_spoken_into_the_microphone_is_written(tmp_path: Path, server: SoundServer) -> None:
     listening = Listening(tmp_path, server, "--input-device", "pulse")
@@ -82,6 +90,7 @@ def test_what_is_spoken_into_the_microphone_is_written(tmp_path: Path, server: S
         server.play(clip)
         listening.until("final")
     listening.end()
+    assert [event["event"] for event in listening.events].count("ready") == 1
     truth = spoken(" ".join(said(clip) for clip in SENTENCES[1:3]))
     assert errors(truth, spoken(listening.text)) <= len(truth) // 4, listening.text
 

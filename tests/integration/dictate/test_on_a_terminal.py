@@ -58,6 +58,8 @@ def test_the_space_bar_pauses_and_q_ends_well(tmp_path: Path) -> None:
 
     def keys(drawn: bytes) -> bytes:
         if plan and plan[0][0] in drawn:
+            if plan[0][0] == b"paused":
+                time.sleep(0.5)  # of sound that is not heard
             return plan.pop(0)[1]
         return b""
 
@@ -65,3 +67,16 @@ def test_the_space_bar_pauses_and_q_ends_well(tmp_path: Path) -> None:
     assert code == 0, drawn
     assert not plan, drawn
     assert "(paused)" in drawn
+
+
+def test_that_it_is_paused_is_shown_in_silence_too(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 1, lead=20.0)  # nothing is said before the test is over
+    plan = [(b"listening", b" "), (b"space goes on", b"q")]
+
+    def keys(drawn: bytes) -> bytes:
+        return plan.pop(0)[1] if plan and plan[0][0] in drawn else b""
+
+    code, drawn = watched(tmp_path, "dictate", "--from-file", str(talk.path), keys=keys)
+    assert code == 0, drawn
+    assert not plan, drawn
+    assert "speaking" not in drawn

@@ -35,6 +35,19 @@ def test_a_sink_that_fails_costs_no_word(tmp_path: Path) -> None:
     assert (again.code, again.out) == (0, b"")
 
 
+def test_a_file_that_has_what_another_sink_did_not_take_gets_it_once(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 2)
+    file = ("--sink", "file:out.txt")
+    play = ("dictate", "--from-file", talk.path, "--fast")
+    failed = run(tmp_path, *play, *file, "--sink", "command:exit 3", limit=300)
+    assert failed.code == 1
+    recover = ("dictate", "--recover", *file, "--sink", "command:cat >> given")
+    assert run(tmp_path, *recover, limit=300).code == 0
+    words = [word for _, _, word in talk.words]
+    for name in ("out.txt", "given"):
+        assert (tmp_path / name).read_text(encoding="utf-8").lower().split() == words
+
+
 def test_a_text_that_was_on_its_way_to_a_command_is_shown_and_not_given_it_again(
     tmp_path: Path,
 ) -> None:

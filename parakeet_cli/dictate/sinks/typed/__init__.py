@@ -39,13 +39,17 @@ class MethodRow:
 
 
 # Wayland's own ways come before X11's, which under Wayland reach X11's windows only. wtype
-# brings a keymap of its own; dotool and ydotool press keys by their place, so they paste.
+# brings a keymap of its own; the others press keys by their place, so they paste. The portal
+# comes last: it asks its user.
 METHODS: dict[str, MethodRow] = {
     "sendinput": MethodRow("Windows' SendInput", f"{_HERE}.windows:SendInput", "win32"),
     "quartz": MethodRow("macOS's Quartz events", f"{_HERE}.macos:Quartz", "darwin"),
     "wtype": MethodRow("Wayland's virtual keyboard", f"{_HERE}.wtype:Wtype", "WAYLAND_DISPLAY"),
     "dotool": MethodRow("pasted by dotool's keys", f"{_HERE}.pasted:Dotool", "WAYLAND_DISPLAY"),
     "ydotool": MethodRow("pasted by ydotool's keys", f"{_HERE}.pasted:Ydotool", "WAYLAND_DISPLAY"),
+    "portal": MethodRow(
+        "pasted by the desktop's portal", f"{_HERE}.portal:Portal", "WAYLAND_DISPLAY"
+    ),
     "xtest": MethodRow("X11's XTEST extension", f"{_HERE}.xtest:XTest", "DISPLAY"),
     "xdotool": MethodRow("the program xdotool", f"{_HERE}.xdotool:Xdotool", "DISPLAY"),
 }

@@ -1,7 +1,8 @@
 """Pasted, for tools that press keys by their place and so would type other letters.
 
-dotool and ydotool make a keyboard of their own through /dev/uinput. What its keys mean is
-up to the layout; that Shift and Insert paste is not.
+dotool and ydotool make a keyboard of their own through /dev/uinput, the portal (portal.py)
+has the desktop press them. What its keys mean is up to the layout; that Shift and Insert
+paste is not.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from parakeet_cli.dictate.sinks.typed.base import Focus
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 UINPUT = Path("/dev/uinput")
+# Linux's numbers for the places of keys, of input-event-codes.h.
+PLACES = {"ctrl": 29, "shift": 42, "v": 47, "insert": 110, "backspace": 14}
 PASTING = 0.3  # seconds in which a window has asked for the clipboard
 
 
@@ -46,7 +49,7 @@ def paste_chord(focus: Focus | None) -> tuple[str, ...]:
     return PASTE_IN_TERMINAL if focus.is_terminal else PASTE
 
 
-class _Pasted:
+class Pasted:
     """Text by the clipboard, which is put back if it still holds that text."""
 
     def __init__(self, chords: Chords) -> None:
@@ -125,9 +128,6 @@ class _DotoolKeys:
 class _YdotoolKeys:
     """ydotool 1, whose daemon keeps the keyboard; older ones know other words."""
 
-    # Linux's numbers for the places of keys, of input-event-codes.h.
-    _PLACES = {"ctrl": 29, "shift": 42, "v": 47, "insert": 110, "backspace": 14}  # noqa: RUF012
-
     def probe(self) -> str:
         if not shutil.which("ydotool"):
             raise SinkUnavailable("ydotool is not installed.", hint="Install ydotool.")
@@ -137,10 +137,15 @@ class _YdotoolKeys:
         found = [socket for socket in sockets if Path(socket).is_socket()]
         if not found:
             raise SinkUnavailable("ydotoold is not running.", hint="Start ydotoold (ydotool 1).")
+        if b"recorder" in subprocess.run(("ydotool", "help"), capture_output=True).stderr:
+            raise SinkUnavailable(
+                "ydotool is older than 1 and can't press keys by their places.",
+                hint="Install ydotool 1 or newer.",
+            )
         return f"ydotoold listens at {found[0]}"
 
     def press(self, chord: tuple[str, ...], times: int = 1) -> None:
-        places = [self._PLACES[key] for key in chord]
+        places = [PLACES[key] for key in chord]
         strokes = [f"{place}:1" for place in places] + [f"{place}:0" for place in places[::-1]]
         # Without a pause between keys, modifiers have stayed down on KDE.
         programs.run(("ydotool", "key", "--key-delay", "12", *strokes * times), limit=30)
@@ -149,14 +154,14 @@ class _YdotoolKeys:
         """The daemon stays."""
 
 
-class Dotool(_Pasted):
+class Dotool(Pasted):
     """Pasted by keys of dotool."""
 
     def __init__(self) -> None:
         super().__init__(_DotoolKeys())
 
 
-class Ydotool(_Pasted):
+class Ydotool(Pasted):
     """Pasted by keys of ydotool."""
 
     def __init__(self) -> None:

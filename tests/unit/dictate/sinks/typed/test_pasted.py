@@ -28,7 +28,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         " *) cat > clip;; esac",
         "wl-paste": "[ -e clip ] || { echo Nothing is copied >&2; exit 1; };"
         ' case "$*" in *list-types*) echo "text/plain;charset=utf-8";; *) cat clip;; esac',
-        "ydotool": '{ echo "$*"; cat clip; echo; } >> keys',
+        "ydotool": '[ "$*" = help ] || { echo "$*"; cat clip; echo; } >> keys',
         "dotool": "cat >> keys",
         "swaymsg": "cat tree",
     }
@@ -62,6 +62,14 @@ def test_ydotool_pastes_and_the_clipboard_is_as_before(session: Path) -> None:
     assert (session / "keys").read_text(encoding="utf-8") == f"{keys}\nZwölf €\n"
     assert (session / "clip").read_text(encoding="utf-8") == "copied before"
     assert (session / "primary").read_text(encoding="utf-8") == "Zwölf €"
+
+
+def test_a_ydotool_that_knows_keys_by_other_words_is_not_used(session: Path) -> None:
+    """Debian 12's, 0.1.8, which says this."""
+    usage = "Usage: ydotool <cmd> <args>\\nAvailable commands:\\n  type\\n  recorder\\n  key"
+    (session / "bin/ydotool").write_text(f"#!/bin/sh\nprintf '{usage}' >&2\nexit 1\n")
+    with pytest.raises(SinkUnavailable, match="ydotool is older than 1"):
+        make_sink("type:ydotool").open()
 
 
 def test_an_empty_clipboard_is_empty_again(session: Path) -> None:
