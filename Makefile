@@ -4,6 +4,9 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BENCH_ONNX ?= tests/fixtures/models/small-parakeet-tdt-onnx
 BATCH_ARGS ?=
+RTFX_ARGS ?=
+# Without a GPU the script is only tried.
+RTFX_TRIAL := --device cpu --layers 2 --files 40 --batch 4 --rounds 1 --hours 0.1
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
@@ -47,14 +50,19 @@ snapshots:
 bench:
 	@$(bin)/python bench/startup.py $(BENCH_ARGS)
 	@$(bin)/python bench/transcribe.py $(BENCH_ARGS)
-	@$(bin)/python bench/onnx.py $(BENCH_ONNX) $(BENCH_ARGS)
+	@$(bin)/python bench/cold_onnx.py $(BENCH_ONNX) $(BENCH_ARGS)
 	@$(bin)/python bench/dictate.py $(BENCH_ARGS)
 	@$(bin)/python bench/batches.py $(BATCH_ARGS)
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
-	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/nemo.py $(BENCH_STACK) \
+	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/cold_nemo.py $(BENCH_STACK) \
 	tests/fixtures/models/small-parakeet-tdt.nemo; \
-	else echo "bench/nemo.py left out: BENCH_STACK names the python of an ML stack"; fi
+	else echo "bench/cold_nemo.py left out: BENCH_STACK names the python of an ML stack"; fi
+	@if [ -z "$(BENCH_STACK)" ]; then \
+	echo "bench/rtfx.py left out: BENCH_STACK names the python of an ML stack"; \
+	elif nvidia-smi -L 2>/dev/null | grep -q GPU; then \
+	$(bin)/python bench/rtfx.py $(BENCH_STACK) $(RTFX_ARGS); \
+	else $(bin)/python bench/rtfx.py $(BENCH_STACK) $(RTFX_TRIAL) $(RTFX_ARGS); fi
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)

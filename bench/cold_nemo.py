@@ -1,6 +1,6 @@
 """`parakeet transcribe --engine nemo` against a bare NeMo script, in turn, in one run.
 
-    python bench/nemo.py PYTHON MODEL.nemo [--rounds N] [--write docs/benchmarks.md]
+    python bench/cold_nemo.py PYTHON MODEL.nemo [--rounds N] [--write docs/benchmarks.md]
 
 PYTHON is the interpreter of an ML stack. What is measured is a cold start on the CPU: one
 clip, a new process each time, of which importing NeMo is nearly all.

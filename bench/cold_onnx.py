@@ -1,6 +1,6 @@
 """`parakeet transcribe --engine onnx` against a bare onnx-asr script, in turn, in one run.
 
-    python bench/onnx.py MODEL_FOLDER [--rounds N] [--write docs/benchmarks.md]
+    python bench/cold_onnx.py MODEL_FOLDER [--rounds N] [--write docs/benchmarks.md]
 
 What is measured is a cold start: one clip, a new process each time. The folder holds a
 Parakeet in ONNX; the smaller it is, the more of the time is ours.

@@ -1,0 +1,247 @@
+"""`parakeet transcribe --engine nemo` against NeMo's own transcribe(), in turn, in one run.
+
+    python bench/rtfx.py PYTHON [--device cuda] [--layers 24] [--hours 10]
+        [--write docs/benchmarks.md]
+
+PYTHON is the interpreter of an ML stack. Both hear the sample clips, over and over, with a
+Parakeet of the published size and random weights (`full_size.py`). Start and load are left
+out: NeMo times itself, and parakeet's clock runs from the result of the first batch to the
+last one, for what had not been begun when it started. Then one recording of `--hours` shows
+whether memory grows. `--device cpu --layers 2` tries the script where there is no GPU; the
+figures then say nothing of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import machine, spread, write_table
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "bench-data" / "rtfx"
+FULL = 24  # layers
+GOAL = 0.95  # of NeMo's RTFx
+MOST_GROWTH = 1.05
+ENOUGH_HOURS = 1.0  # below, what is measured is the lanes filling up
+# Chunks that parakeet has in work or waiting: two, and one a lane.
+IN_WORK = {"": 34, "cpu": 4}
+RATE = 16_000
+GPU_MEMORY = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
+
+
+def main() -> None:
+    options = _options()
+    shutil.rmtree(DATA, ignore_errors=True)
+    DATA.mkdir(parents=True)
+    try:
+        table, problems = _measured(options)
+    finally:
+        shutil.rmtree(DATA, ignore_errors=True)
+    print(table)
+    if options.write:
+        write_table(options.write, "rtfx", table)
+    if problems:
+        sys.exit("\n".join(problems))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("python", help="the ML stack's interpreter")
+    parser.add_argument("--device", default="cuda", help="cuda (default) or cpu")
+    parser.add_argument("--layers", type=int, default=FULL, help=f"default {FULL}, as published")
+    parser.add_argument("--files", type=int, default=2000, help="clips (default 2000)")
+    parser.add_argument("--batch", type=int, default=128, help="NeMo's batch (default 128)")
+    parser.add_argument("--rounds", type=int, default=3, help="default 3")
+    parser.add_argument("--hours", type=float, default=10.0, help="of one recording (default 10)")
+    parser.add_argument("--write", type=Path, help="replace the table in this file")
+    return parser.parse_args()
+
+
+def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
+    model = DATA / "random.nemo"
+    made = _json([options.python, "bench/full_size.py", str(model), str(_samples()[1]),
+                  "--layers", str(options.layers)])  # fmt: skip
+    clips = _clips(options.batch + options.files)
+    ours, theirs, gpu = [], [], None
+    for number in range(options.rounds):
+        _parakeet(options, model, clips[0].parent)
+        ours.append(_rtfx(clips, options.batch, IN_WORK["cpu" if options.device == "cpu" else ""]))
+        bare = _json([options.python, "-B", "bench/bare_rtfx.py", str(model), options.device,
+                      str(options.batch), *map(str, clips)])  # fmt: skip
+        gpu = bare["gpu"]
+        theirs.append(_seconds(clips) / bare["seconds"])
+        print(f"  round {number + 1}: parakeet {ours[-1]:.1f}, NeMo {theirs[-1]:.1f}",
+              file=sys.stderr, flush=True)  # fmt: skip
+    shares = [a / b for a, b in zip(ours, theirs, strict=True)]
+    hours = _parakeet(options, model, _recording(options.hours))
+    table = "".join(
+        [
+            f"Machine: {machine()}; {gpu or 'no GPU'}. {made['layers']} layers, "
+            f"{made['parameters'] / 1e6:.0f} M random parameters.\n",
+            "" if gpu and options.layers == FULL else
+            "A trial of the script: it says nothing of a GPU, nor of the whole model.\n",
+            f"{len(clips)} clips of {_seconds(clips) / len(clips):.1f} s in files; "
+            f"medians of {options.rounds}.\n\n",
+            "| what | RTFx | parakeet ÷ NeMo |\n|---|---|---|\n",
+            f"| parakeet transcribe | {statistics.median(ours):.1f} | {spread(shares)} |\n",
+            f"| NeMo's transcribe(), batches of {options.batch} "
+            f"| {statistics.median(theirs):.1f} | |\n\n",
+            f"Memory over {options.hours:g} hours in one file, the highest of the second tenth "
+            "and of the last:\n",
+            f"{hours.memory}.\n" if hours.samples[1:] else "too short a time to say.\n",
+        ]
+    )  # fmt: skip
+    problems = []
+    if gpu and options.layers == FULL and statistics.median(shares) < GOAL:
+        problems.append(f"parakeet reached less than {GOAL} of NeMo's RTFx.")
+    if options.hours >= ENOUGH_HOURS and hours.growth > MOST_GROWTH:
+        problems.append(f"Memory grew: {hours.memory}.")
+    return table, problems
+
+
+def _samples() -> list[Path]:
+    return sorted((ROOT / "samples").glob("*.wav"))
+
+
+def _clips(count: int) -> list[Path]:
+    """The samples over and over, as files of their own."""
+    folder = DATA / "clips"
+    folder.mkdir()
+    samples = _samples()
+    return [
+        Path(shutil.copy(samples[number % len(samples)], folder / f"{number:05}.wav"))
+        for number in range(count)
+    ]
+
+
+def _seconds(files: Sequence[Path]) -> float:
+    total = 0.0
+    for file in files:
+        with wave.open(str(file)) as sound:
+            total += sound.getnframes() / sound.getframerate()
+    return total
+
+
+def _rtfx(clips: Sequence[Path], warm: int, in_work: int) -> float:
+    """Seconds of sound a second, by when each output was written.
+
+    The clock starts with the `warm`-th. What was in work then counts for nothing.
+    """
+    written = {clip: (DATA / "out" / f"{clip.stem}.json").stat().st_mtime_ns for clip in clips}
+    order = sorted(clips, key=lambda clip: written[clip])
+    took = (written[order[-1]] - written[order[warm - 1]]) / 1e9
+    return _seconds(order[warm + in_work :]) / took
+
+
+def _recording(hours: float) -> Path:
+    """The samples over and over in one file."""
+    path = DATA / "long.wav"
+    parts = []
+    for sample in _samples():
+        with wave.open(str(sample)) as sound:
+            parts.append(sound.readframes(sound.getnframes()))
+    once = b"".join(parts)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        for _ in range(round(hours * 3600 * RATE * 2 / len(once)) or 1):
+            file.writeframesraw(once)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """A whole command: (RSS, GPU) in MiB each second while it worked."""
+
+    samples: list[tuple[float, float]]
+
+    def _tenth(self, number: int, which: int) -> float:
+        each = max(1, len(self.samples) // 10)
+        return max(sample[which] for sample in self.samples[number * each : (number + 1) * each])
+
+    @property
+    def growth(self) -> float:
+        return max(
+            self._tenth(9, which) / self._tenth(1, which)
+            for which in (0, 1)
+            if self._tenth(1, which)
+        )
+
+    @property
+    def memory(self) -> str:
+        said = f"{self._tenth(1, 0):.0f} and {self._tenth(9, 0):.0f} MiB of RAM"
+        gpu = self._tenth(1, 1), self._tenth(9, 1)
+        return said + (f", {gpu[0]:.0f} and {gpu[1]:.0f} MiB of the GPU" if any(gpu) else "")
+
+
+def _parakeet(options: argparse.Namespace, model: Path, given: Path) -> Took:
+    out = DATA / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet", "--engine", "nemo"]
+    command += ["--device", options.device, "--python", options.python, "--model", str(model)]
+    command += ["-f", "json", "-o", str(out), str(given)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+    samples = []
+    while True:
+        try:
+            process.wait(1.0)
+            break
+        except subprocess.TimeoutExpired:
+            samples.append(_memory(process.pid, on_gpu=options.device != "cpu"))
+    if process.returncode:
+        assert process.stderr is not None
+        sys.exit(f"parakeet ended with {process.returncode}: {process.stderr.read().decode()}")
+    # The first are of the import and the load.
+    loaded = next((at for at, one in enumerate(samples) if one[0] > 0.5 * samples[-1][0]), 0)
+    return Took(samples[loaded:] or [(0.0, 0.0)])
+
+
+def _memory(pid: int, *, on_gpu: bool) -> tuple[float, float]:
+    """What a process and its children hold, in MiB: resident, and of the GPU."""
+    pids = _tree(pid)
+    resident = 0.0
+    for one in pids:
+        try:
+            fields = Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()
+        except OSError:  # it has ended
+            continue
+        resident += int(fields[1]) * 4096 / 2**20
+    if not on_gpu:
+        return resident, 0.0
+    rows = subprocess.run(GPU_MEMORY, capture_output=True, text=True, check=True).stdout
+    used = [row.split(",") for row in rows.splitlines() if row.count(",") == 1]
+    # In a container nvidia-smi may know other numbers than ours: then it is everyone's.
+    mine = [row for row in used if row[0].strip().isdigit() and int(row[0]) in pids] or used
+    return resident, sum(float(row[1]) for row in mine)
+
+
+def _tree(pid: int) -> list[int]:
+    children = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children += [int(child) for child in task.read_text().split()]
+        except OSError:  # the thread has ended since the listing
+            continue
+    return [pid, *(each for child in children for each in _tree(child))]
+
+
+def _json(command: Sequence[str]) -> dict[str, object]:
+    """What a script printed last."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)[:200]} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()
