@@ -79,7 +79,7 @@ def main() -> None:
             "|---|---|---|---|---|---|",
             *rows,
             "",
-            *(_resumed(options.resume, options.rounds) if options.resume else ()),
+            *(_resumed(options.resume, max(5, options.rounds)) if options.resume else ()),
         ]
     )
     print(table)
@@ -153,36 +153,51 @@ def _rows(what: str, found: dict[str, list[Took]]) -> list[str]:
 
 
 LEFT = 5
+LOOK = 0.1  # seconds between two looks at the memory, each of which holds the process up
 
 
 def _resumed(count: int, rounds: int) -> list[str]:
     os.environ["PERSONALPARAKEET_USE_MOCK_STT"] = "true"
-    asked = make(DATA / "resume", count, LEFT)
-    command = [sys.executable, "-m", "parakeet_cli", "transcribe", *asked, "--quiet"]
-    outputs = sorted((DATA / "resume" / "out").rglob("clip*"))
-    walls, cores, peaks = [], [], []
+    folder = DATA / "resume"
+    command = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet"]
+    command += make(folder, count, LEFT)
+    outputs: list[Path] = []  # all but the last few are there
+    firsts, wholes, peaks = [], [], []
     for _ in range(rounds):
-        for output in outputs[-LEFT:]:
+        for output in outputs:  # what is missing is heard again
             output.unlink(missing_ok=True)
-        before, begun = os.times(), time.perf_counter()
-        process = subprocess.Popen(command)
-        peak = 0.0
-        while process.poll() is None:
-            peak = max(peak, sum(map(_mebibytes, _with_children(process.pid))))
-            time.sleep(0.02)
-        walls.append(time.perf_counter() - begun)
-        after = os.times()
-        cores.append(sum(after[2:4]) - sum(before[2:4]))
+        first, whole, peak = _gone_on(command, folder / "run" / NAME)
+        print(f"  resumed: {first:.2f} s, {whole:.2f} s, {peak:.0f} MiB", file=sys.stderr)
+        firsts.append(first)
+        wholes.append(whole)
         peaks.append(peak)
-        if process.returncode:
-            sys.exit(f"{' '.join(command)} ended with {process.returncode}.")
-        print(f"  resumed: {walls[-1]:.2f} s, {peak:.0f} MiB", file=sys.stderr, flush=True)
-    wall, core = statistics.median(walls), statistics.median(cores)
+        outputs = sorted((folder / "out").rglob("clip*"))[count - LEFT :]
     return [
-        f"A run of {count:,} inputs of which {LEFT} are left: {wall:.2f} s for the whole command",
-        f"({core:.2f} s of a core), and {max(peaks):.0f} MiB at the most, all processes together.",
+        f"A run of {count:,} inputs of which {LEFT} are left, mock: the first is begun after "
+        f"{statistics.median(firsts):.2f} s,",
+        f"all is done after {statistics.median(wholes):.2f} s, and the memory of all processes "
+        f"is {max(peaks):.0f} MiB at the most.",
         "",
     ]
+
+
+def _gone_on(command: list[str], journal: Path) -> tuple[float, float, float]:
+    """Seconds to the first input begun, seconds to the end, mebibytes at the peak."""
+    first = peak = looked = 0.0
+    with journal.open("rb") as file:
+        file.seek(0, 2)
+        begun = time.perf_counter()
+        process = subprocess.Popen(command)
+        while process.poll() is None:
+            now = time.perf_counter()
+            if not first and b'"begun"' in file.read():
+                first = now - begun
+            if now - looked > LOOK:
+                peak, looked = max(peak, sum(map(_mebibytes, _with_children(process.pid)))), now
+            time.sleep(0.005)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}.")
+    return first, time.perf_counter() - begun, peak
 
 
 def _with_children(process: int) -> Iterable[int]:

@@ -233,7 +233,7 @@ def _absolute(item: Planned) -> Planned:
     paths = tuple(
         (form, os.path.abspath(one) if isinstance(one, str) else one) for form, one in item.paths
     )
-    return replace(item, job=replace(job, path=path), paths=paths)
+    return item._replace(job=job._replace(path=path, top=None), paths=paths)
 
 
 def node_resources(ray: Any) -> list[dict[str, float]]:

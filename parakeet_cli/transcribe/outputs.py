@@ -8,10 +8,9 @@ import string
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.formats import Format
@@ -35,8 +34,7 @@ _ENCODING = "utf-8"
 _ERRORS = "backslashreplace"
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """The outputs of one job: a path for each format."""
 
     job: Job
@@ -63,21 +61,20 @@ def plan_outputs(
     Raises UsageError where two jobs would write one path, before anything is started.
     """
     check_template(template)
-    asks_parent = "{parent" in template  # a hundred thousand paths are not taken apart for nothing
+    # What is done a hundred thousand times is not done for nothing.
+    plain, asks_parent = template == "{filename}", "{parent" in template
     today = today or date.today().isoformat()
     planned = []
     owners: dict[str, Job] = {}
     suffixes = tuple(form.suffix for form in formats)
     inputs = {key(job.path) for job in jobs if str(job.path).endswith(suffixes)}
     for index, job in enumerate(jobs, start=1):
-        name = template.format(
-            filename=job.stem,
-            parent=(parent_name(job.path) or "root") if asks_parent else "",
-            index=index,
-            date=today,
-        )
+        name = job.stem
+        if not plain:
+            parent = (parent_name(job.path) or "root") if asks_parent else ""
+            name = template.format(filename=name, parent=parent, index=index, date=today)
         below = f"{job.folder}/{name}" if job.folder else name
-        paths = tuple((form, _below(folder, f"{below}{form.suffix}")) for form in formats)
+        paths = tuple([(form, _below(folder, below + form.suffix)) for form in formats])
         for _, path in paths:
             if (other := owners.setdefault(str(path), job)) is not job:
                 raise UsageError(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli import console
@@ -49,7 +49,7 @@ def settle(planned: Iterable[Planned], options: Options) -> Batch:
     for item in planned:
         if options.skip_existing and not options.accept_partial and was_partial(item):
             console.info(f"{item.job.name}: its transcript is partial, so it is done again.")
-            item = replace(item, replaces=True)
+            item = item._replace(replaces=True)
         result = refusal(item, options)
         if result is not None:
             settled.append((item, result))
@@ -58,7 +58,7 @@ def settle(planned: Iterable[Planned], options: Options) -> Batch:
         if options.skip_existing and not item.replaces:
             there = set(item.existing)
             missing = tuple(pair for pair in item.paths if pair[1] not in there)
-        todo.append(replace(item, paths=missing, replaces=True))
+        todo.append(item._replace(paths=missing, replaces=True))
     return Batch(tuple(todo), tuple(settled))
 
 
@@ -96,7 +96,7 @@ def measured(
             found = zip(some, pool.map(_seconds, some), strict=True)
             for count, (item, seconds) in enumerate(found, begin + 1):
                 told(count)
-                yield replace(item, seconds=seconds)
+                yield item._replace(seconds=seconds)
 
 
 def _seconds(item: Planned) -> float | None:
@@ -141,7 +141,7 @@ class Shard:
 
     def has(self, job: Job) -> bool:
         """Whether it belongs here: the same everywhere, wherever the folder is mounted."""
-        name = f"{job.relative}#{job.offset:g}" if job.offset else job.relative
+        name = f"{job.shared_name}#{job.offset:g}" if job.offset else job.shared_name
         digest = hashlib.sha256(os.fsencode(name)).digest()
         return int.from_bytes(digest[:8]) % self.count == self.number - 1
 

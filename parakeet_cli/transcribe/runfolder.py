@@ -15,8 +15,9 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.transcribe.journal import (
@@ -36,12 +37,12 @@ from parakeet_cli.transcript import FileResult, Status
 
 LOCK = "lock"
 RESULTS = "results.jsonl"
+_STATUSES = {str(status): status for status in Status}
 _SLACK = 1000  # lines that a journal may hold beyond two an input before it is compacted
 _PATIENCE = 1.0  # seconds: whoever asks for the status holds the lock for a moment
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(NamedTuple):
     """An input that an earlier session dealt with, and how that ended."""
 
     item: Planned
@@ -110,14 +111,16 @@ class RunFolder:
         status = row["status"]
         if row["options"] != self._options or not _same(row["id"], state_of(item.job.path)):
             return False
-        if status == Status.FAILED:
-            return not retry_failed
-        if status == Status.SKIPPED or (status == Status.PARTIAL and retry_failed):
+        if status != Status.OK:
+            if status == Status.FAILED:
+                return not retry_failed
+            if status == Status.SKIPPED or retry_failed:
+                return False
+        written = row["outputs"]
+        if len(written) != len(item.paths):
             return False
-        kept = {output[0]: output for output in row["outputs"]}
-        for _, path in item.paths:
-            output = kept.get(key(path, self._here))
-            if output is None or not _unchanged(path, output):
+        for (_, path), output in zip(item.paths, written, strict=True):
+            if output[0] != key(path, self._here) or not _unchanged(path, output):
                 return False
         return True
 
@@ -127,7 +130,7 @@ class RunFolder:
         options, written = found.ended.get(name, (None, ()))
         own = self._options in (options, found.begun.get(name))
         own = own or {key(path) for path in item.existing} <= set(written)
-        return replace(item, replaces=True) if own else item
+        return item._replace(replaces=True) if own else item
 
     def plan(self, count: int, seconds: float) -> None:
         self._journal.plan(count, seconds, self.date)
@@ -229,10 +232,12 @@ def _unchanged(where: Place, output: Output) -> bool:
     """
     _, sha256, size, changed = output
     found = state_of(where)
+    if found == (size, changed):
+        return True
     if isinstance(where, Url) or found is None:
         return found is not None
-    if found[0] != size or found[1] == changed:
-        return found[0] == size
+    if found[0] != size:
+        return False
     try:
         with Path(where).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
@@ -245,4 +250,5 @@ def _same(identity: list[int | str] | None, state: State | None) -> bool:
 
 
 def _earlier(item: Planned, row: Row) -> Earlier:
-    return Earlier(item, Status(row["status"]), row["line"], row.get("reason"), row.get("hint"))
+    status = _STATUSES[row["status"]]
+    return Earlier(item, status, row["line"], row.get("reason"), row.get("hint"))
