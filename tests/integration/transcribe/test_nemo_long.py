@@ -140,7 +140,7 @@ def test_three_hours_are_heard_as_well_as_their_clips(
         peaks.append(peak_of(command, **env))
     found = json.loads((tmp_path / "long.json").read_bytes())
     words = [
-        Word(word["word"], word["start"], word["end"])
+        Word(word["start"], word["end"], word["word"])
         for segment in found["segments"]
         for word in segment["words"]
     ]
