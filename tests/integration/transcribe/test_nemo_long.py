@@ -41,11 +41,12 @@ FRAME = 1280  # samples: 80 ms
 
 def clip_by_clip(engine: Nemo, chosen: list[Clip], order: list[int]) -> list[Word]:
     """Each clip's words where the clip lies in the joined sound."""
-    known = {at: heard(engine, chosen[at].sound()) for at in set(order)}
+    sounds = {at: chosen[at].sound() for at in set(order)}
+    known = {at: heard(engine, sound) for at, sound in sounds.items()}
     words, clock = [], 0.0
     for at in order:
         words += [replace(w, start=w.start + clock, end=w.end + clock) for w in known[at]]
-        clock += len(chosen[at].sound()) / 16_000
+        clock += len(sounds[at]) / 16_000
     return words
 
 
