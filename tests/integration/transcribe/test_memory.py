@@ -34,19 +34,24 @@ def make_recording(path: Path, seconds: int, speech_every: int) -> Path:
 
 def peak_of(command: list[str], **environment: str) -> float:
     """The command's peak resident memory in MiB, it and all its children together."""
+    return max(course_of(command, **environment))
+
+
+def course_of(command: list[str], **environment: str) -> list[float]:
+    """That memory from the command's start to its end, twenty times a second."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},
     )
-    peak = 0.0
+    course = [0.0]
     while process.poll() is None:
-        peak = max(peak, sum(resident(pid) for pid in tree(process.pid)))
+        course.append(sum(resident(pid) for pid in tree(process.pid)))
         time.sleep(0.05)
     assert process.stderr is not None
     assert process.returncode == 0, process.stderr.read().decode()
-    return peak
+    return course
 
 
 def tree(pid: int) -> list[int]:
