@@ -1,5 +1,12 @@
-"""What every integration test may ask for: the real ML stack."""
+"""What every integration test may ask for: the real ML stack. And Ctrl-C as people have it."""
+
+import signal
 
 from tests.stacks import stacks
 
 __all__ = ["stacks"]
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and whatever that
+# starts inherits it: the commands under test, too, would never be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
