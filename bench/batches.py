@@ -72,7 +72,7 @@ def main() -> None:
         )
     table = "\n".join(
         [
-            f"Machine: {machine()}. Medians of {options.rounds} runs, in turn. Efficiency is",
+            f"Machine: {machine()}. Medians of {options.rounds} rounds, in turn. Efficiency is",
             "T1 ÷ (N × TN) of the work, which leaves out the start of Python, Ray and the model.",
             "",
             "| what | how | work, s | whole command, s | efficiency | ÷ 1 worker |",
