@@ -27,7 +27,7 @@ from parakeet_cli.transcript import FileResult
 Ended = Iterator[tuple[Planned, FileResult]]
 _LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
 _TRIES = 2  # of a file that takes its engine's process along
-_FEW = 10  # files that one engine hears in this process, which starts sooner
+_FEW = 100  # files that one engine hears in this process, which starts sooner
 
 
 class Hearing(Protocol):

@@ -126,7 +126,7 @@ sys.exit(app(sys.argv[1:], standalone_mode=False))
 
 
 @pytest.mark.parametrize(
-    ("engine", "asked", "count"), [("mock", RUN, 3), ("whisper", RUN, 3), ("mock", RUN[:-2], 11)]
+    ("engine", "asked", "count"), [("mock", RUN, 3), ("whisper", RUN, 3), ("mock", RUN[:-2], 101)]
 )
 def test_one_worker_s_batch_outlives_a_crash_of_its_engine(
     tmp_path: Path, engine: str, asked: tuple[str, ...], count: int
