@@ -98,4 +98,6 @@ def compare(folder: Path, engine: str, hours: int) -> None:
     long = make_recording(folder / "hours.wav", hours * 3600, speech_every=120 * hours)
     small, large = peak_of(transcribe(short, engine)), peak_of(transcribe(long, engine))
     print(f"{engine}: ten minutes {small:.0f} MiB, {hours} hours {large:.0f} MiB")
-    assert large <= 1.1 * small
+    # On a busy machine two runs of the same differ by a tenth. The sound of 50 minutes more
+    # would be 180 MiB, if it were kept: over a quarter of what whisper's ten minutes take.
+    assert large <= 1.2 * small

@@ -77,9 +77,11 @@ def test_a_bucket_is_heard_and_gone_on_with(
 
 def objects(bucket: Bucket, prefix: str) -> dict[str, bytes]:
     bucket.fs.invalidate_cache()
+    below = f"bucket/{prefix}/"
     return {
-        name.removeprefix(f"bucket/{prefix}/"): bucket.fs.cat_file(name)
+        name.removeprefix(below): bucket.fs.cat_file(name)
         for name in bucket.fs.find(f"bucket/{prefix}")
+        if name.startswith(below)  # the prefix itself is found as it comes into being
     }
 
 
