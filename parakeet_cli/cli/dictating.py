@@ -245,7 +245,7 @@ def show_history(count: int, *, as_json: bool) -> None:
     waiting = list(pending(recordings_folder()))
     known = {entry.text for entry in entries}
     for item in waiting:
-        missing = ((text, there) for text, there in item.texts.items() if text not in known)
+        missing = ((text, there) for text, there in item.texts if text not in known)
         entries.extend(Entry(item.began, text, delivered=there) for text, there in missing)
     for entry in entries:
         if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ class Pending:
     folder: Path
     began: float  # seconds since 1970
     # Heard, and not known to have arrived: None is one that may have.
-    texts: Mapping[str, bool | None]
+    texts: tuple[tuple[str, bool | None], ...]
     unheard: float  # seconds of sound that nobody knows the text of
 
 
@@ -48,11 +48,11 @@ def pending(root: Path) -> Iterator[Pending]:
             continue
         state = read_journal(recording.journal)
         unheard = sum(last - first for first, last in _unheard(state, recording)) / 16_000
-        texts = {
-            intent.text.strip(): None if known is Arrival.UNKNOWN else False
+        texts = tuple(
+            (intent.text.strip(), None if known is Arrival.UNKNOWN else False)
             for known, intent in _intents(state)
             if known is not Arrival.THERE
-        }
+        )
         recording.close(delete=not texts and not unheard)
         if texts or unheard:
             yield Pending(folder, float(state.header.get("began", 0.0)), texts, unheard)
