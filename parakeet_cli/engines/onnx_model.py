@@ -52,6 +52,8 @@ class OnnxModel:
         options = rt.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
+        # It would keep a plan of the memory for every length of sound that it ever saw.
+        options.enable_mem_pattern = False
         try:
             # Where the GPU fails, ONNX Runtime says so on stdout, which belongs to transcripts.
             with redirect_stdout(sys.stderr) if gpu is not None else nullcontext():

@@ -141,8 +141,13 @@ def test_an_hour_needs_no_more_memory_than_ten_minutes(tmp_path: Path) -> None:
     sound, _ = joined(600)
     short = write_wav(tmp_path / "short.wav", sound)
     long = write_wav(tmp_path / "long.wav", np.resize(sound, 3600 * 16_000))
-    peaks = [peak_of([*command_for(file, "onnx"), "--model", model]) for file in (short, long)]
-    assert peaks[1] <= 1.25 * peaks[0]
+
+    def peak(file: Path) -> float:
+        return peak_of([*command_for(file, "onnx"), "--model", model])
+
+    # The peak is where all lanes are at their largest at once, which is chance: the short
+    # one has as many goes at it. An hour of sound that was kept would be half as much again.
+    assert peak(long) <= 1.25 * max(peak(short) for _ in range(6))
 
 
 def offsets(length: int, *, every: int) -> list[int]:
