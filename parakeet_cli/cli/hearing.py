@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,7 +28,6 @@ from parakeet_cli.transcript import FileResult
 Ended = Iterator[tuple[Planned, FileResult]]
 _LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
 _TRIES = 2  # of a file that takes its engine's process along
-_FEW = 100  # files that one engine hears in this process, which starts sooner
 
 
 class Hearing(Protocol):
@@ -68,12 +68,12 @@ def hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> It
 def _must_survive(choice: Choice, request: Request, todo: Sequence[Planned]) -> bool:
     """Whether the command must outlive a crash of its one engine.
 
-    A native library can die of a file. Among a few that is seen at once; of a long batch it
-    must cost that file alone.
+    A native library can die of a file, which must cost that file alone. A single one is
+    heard in this process, which starts sooner; a run has a journal to keep of it, too.
     """
-    if ENGINES[choice.name].apart or _has_stdin(todo):
+    if ENGINES[choice.name].apart or _has_stdin(todo) or sys.platform == "win32":
         return False
-    return bool(todo) and (request.run is not None or len(todo) > _FEW)
+    return len(todo) > 1 or (bool(todo) and request.run is not None)
 
 
 def _has_stdin(todo: Iterable[Planned]) -> bool:

@@ -3,22 +3,28 @@
 A station that dies is replaced, and what it had in hand is tried again, each item alone:
 then whose fault it is, is known. An item that takes its station along `tries` times fails
 by its name, and the others go on.
+
+At Ctrl-C the stations stop where nothing is half written, and what ended meanwhile is told.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.transcribe.interrupts import Held, held_interrupts
 from parakeet_cli.transcribe.outputs import Planned, folders
 from parakeet_cli.transcribe.parts import clear_leftovers
 from parakeet_cli.transcribe.pipeline import View
-from parakeet_cli.transcribe.station import Ended, Event, Reached, Ready, Unusable
+from parakeet_cli.transcribe.station import Dropped, Ended, Event, Reached, Ready, Unusable
 from parakeet_cli.transcript import FileResult, Status
 
+A_MOMENT = 0.2  # seconds after which a crew's `events` returns, so that Ctrl-C is noticed
+_PATIENCE = 10.0  # seconds for an output that is being written at Ctrl-C
 _DEATHS_UNREADY = 3  # in a row, without one that became ready: the engine is to blame
 
 
@@ -45,7 +51,11 @@ class Crew(Protocol):
         ...
 
     def events(self) -> Iterator[tuple[Hand, Event | Died]]:
-        """What happened, at least one thing; waits for it."""
+        """What happened; waits for it, but no longer than a moment."""
+        ...
+
+    def stop(self) -> None:
+        """Tell all stations to give up what they have in hand, and to leave no output torn."""
         ...
 
 
@@ -95,14 +105,34 @@ class _Dispatch:
         self._unready = 0
 
     def run(self) -> Iterator[tuple[Planned, FileResult]]:
-        while self._unfinished():
+        with held_interrupts() as held:  # until whoever takes a result has noted it, too
+            while self._unfinished() and not held.pressed:
+                for hand, event in self._crew.events():
+                    yield from self._happened(hand, event)
+                for hand, post in self._posts.items():
+                    self._fill(hand, post)
+            if held.pressed:
+                yield from self._stopped(held)
+            held.release()
+
+    def _stopped(self, held: Held) -> Iterator[tuple[Planned, FileResult]]:
+        """What ends while the stations stop; a second Ctrl-C waits for no more."""
+        self._crew.stop()
+        held.pressed = False
+        until = time.monotonic() + _PATIENCE
+        while self._in_hand() and not held.pressed and time.monotonic() < until:
             for hand, event in self._crew.events():
-                yield from self._happened(hand, event)
-            for hand, post in self._posts.items():
-                self._fill(hand, post)
+                if isinstance(event, Died):
+                    self._posts.pop(hand, None)
+                elif not isinstance(event, Unusable):
+                    yield from self._happened(hand, event)
+        held.pressed = True
 
     def _unfinished(self) -> bool:
-        return self._more or bool(self._suspects) or any(p.items for p in self._posts.values())
+        return self._more or bool(self._suspects) or self._in_hand()
+
+    def _in_hand(self) -> bool:
+        return any(post.items for post in self._posts.values())
 
     def _happened(self, hand: Hand, event: Event | Died) -> Iterator[tuple[Planned, FileResult]]:
         post = self._posts.get(hand)
@@ -119,6 +149,8 @@ class _Dispatch:
             item = post.items.pop(event.number)
             self._view.ended(item.job, event.result)
             yield item, event.result
+        elif isinstance(event, Dropped):
+            del post.items[event.number]
         elif isinstance(event, Unusable):
             raise event.error
         else:

@@ -20,9 +20,18 @@ from typing import Any
 from parakeet_cli import __version__
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.errors import EngineUnavailable, ParakeetError, UsageError
-from parakeet_cli.transcribe.dispatch import Died, Hand
+from parakeet_cli.transcribe.dispatch import A_MOMENT, Died, Hand
 from parakeet_cli.transcribe.outputs import Planned
-from parakeet_cli.transcribe.station import Ended, Event, Reached, Ready, Setup, Station, Unusable
+from parakeet_cli.transcribe.station import (
+    Dropped,
+    Ended,
+    Event,
+    Reached,
+    Ready,
+    Setup,
+    Station,
+    Unusable,
+)
 
 # Which of the driver's variables every node gets. Where the ML interpreter and the
 # configuration are is each node's own matter, and credentials are the cluster's.
@@ -110,6 +119,7 @@ class Actor:
     def __init__(self, setup: Setup) -> None:
         self._waiting: dict[int, Future[Event]] = {}
         self._error: ParakeetError | None = None
+        self._stopped = False
         ml_python = os.environ.get("PARAKEET_ML_PYTHON") or setup.engine_options.ml_python
         options = replace(setup.engine_options, ml_python=ml_python)
         try:
@@ -134,8 +144,17 @@ class Actor:
         self._waiting[item.number] = future
         if self._error is not None:
             return Unusable(self._error)
+        if self._stopped:
+            return Dropped(item.number)
         self._station.put(item)
         return future.result()
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._error is None:
+            self._station.stop()
+        for number, future in list(self._waiting.items()):
+            future.set_result(Dropped(number))
 
     def _told(self, event: Event) -> None:
         if isinstance(event, Ended):
@@ -207,8 +226,12 @@ class RayCrew:
     def await_(self, ref: Any, hand: RayHand) -> None:
         self._refs[ref] = hand
 
+    def stop(self) -> None:
+        for hand in set(self._refs.values()):
+            hand.actor.stop.remote()
+
     def events(self) -> Iterator[tuple[Hand, Event | Died]]:
-        done, _ = self._ray.wait(list(self._refs), num_returns=1)
+        done, _ = self._ray.wait(list(self._refs), num_returns=1, timeout=A_MOMENT)
         for ref in done:
             hand = self._refs.pop(ref)
             try:

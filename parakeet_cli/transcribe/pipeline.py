@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -54,13 +54,19 @@ class View(Protocol):
 
 
 def transcribe_jobs(
-    planned: Iterable[Planned | None], engine: Engine, options: Options, view: View
+    planned: Iterable[Planned | None],
+    engine: Engine,
+    options: Options,
+    view: View,
+    *,
+    whole: AbstractContextManager[object] | None = None,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
     While one job's last chunks are heard the next one is decoded. None among the jobs
     says that the next is not known yet, and to ask again in a moment. An input that fails
     is a result; only an engine that can't be used at all raises (EngineUnavailable).
+    `whole` is held while a job's outputs are written and the view is told of its end.
     """
     with ExitStack() as stack:
         work: _Work | None = None
@@ -76,7 +82,8 @@ def transcribe_jobs(
                 yield result
                 continue
             if work is None:
-                work = _Work(stack.enter_context(Lanes(engine)), engine, options, view)
+                lanes = stack.enter_context(Lanes(engine))
+                work = _Work(lanes, engine, options, view, whole or nullcontext())
             hand = _InHand(item, result)
             work.hands.append(hand)
             if result is None:
@@ -146,12 +153,20 @@ class _InHand:
 
 
 class _Work:
-    def __init__(self, lanes: Lanes, engine: Engine, options: Options, view: View) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        engine: Engine,
+        options: Options,
+        view: View,
+        whole: AbstractContextManager[object],
+    ) -> None:
         self.hands: deque[_InHand] = deque()
         self._lanes = lanes
         self._engine = engine
         self._options = options
         self._view = view
+        self._whole = whole
         self._detector: Detector | None = None
         self._held = Held()
 
@@ -241,7 +256,7 @@ class _Work:
         hand = self.hands.popleft()
         self._lanes.ready()
         self._collect(hand, wait=True)
-        with held_interrupts() as self._held:
+        with self._whole, held_interrupts() as self._held:
             try:
                 result = hand.result or self._result(hand)
             except Exception as error:

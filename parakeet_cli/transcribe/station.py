@@ -3,7 +3,8 @@
     python -c '...; from parakeet_cli.transcribe.station import main; main()' FD
 
 `main` serves one driver over the connection FD: a `Setup` first, then `Planned` items,
-answered by `Ready`, `Reached` and `Ended`. It ends when the connection does.
+answered by `Ready`, `Reached` and `Ended`. At None, and where the driver is gone, it ends
+as soon as no output is half written.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 
 from parakeet_cli import console
 from parakeet_cli.engines import make_engine
@@ -63,13 +65,20 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """Item `number` is given up, with nothing written of it: the station was told to stop."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unusable:
     """What stops everything: the engine can't be used, or a fault of the program."""
 
     error: ParakeetError
 
 
-Event = Ready | Reached | Ended | Unusable
+Event = Ready | Reached | Ended | Dropped | Unusable
 
 
 class Station:
@@ -80,25 +89,28 @@ class Station:
         self._setup = setup
         self._tell = tell
         self._engine: Engine = make_engine(setup.engine, options, lanes=options.cores)
-        self._inbox: SimpleQueue[Planned | None] = SimpleQueue()
-        self._numbers: dict[int, int] = {}  # by the job's identity
-        self._in_hand: list[Planned] = []
+        self._inbox: SimpleQueue[Planned] = SimpleQueue()
+        self._in_hand: dict[int, Planned] = {}  # by the job's identity
+        self._writing = Lock()
 
     @property
     def ready(self) -> Ready:
         # One item more than lanes: it is decoded while the others are heard.
         return Ready(self._engine.info, self._engine.lanes + 1)
 
-    def put(self, item: Planned | None) -> None:
-        """One item more; None is the end."""
+    def put(self, item: Planned) -> None:
+        """One item more."""
         self._inbox.put(item)
 
     def work(self) -> None:
-        """Until the end of the inbox. Raises EngineUnavailable."""
-        for result in transcribe_jobs(self._items(), self._engine, self._setup.options, self):
-            item = self._in_hand.pop(0)
-            self._numbers.pop(id(item.job))
-            self._tell(Ended(item.number, result if self._setup.whole else without_words(result)))
+        """For ever. Raises EngineUnavailable, and what telling raises."""
+        options = self._setup.options
+        for _ in transcribe_jobs(self._items(), self._engine, options, self, whole=self._writing):
+            pass  # `ended` has told of it
+
+    def stop(self) -> None:
+        """Returns once nothing is half written, or written and not told of; so it stays."""
+        self._writing.acquire()
 
     def _items(self) -> Iterator[Planned | None]:
         while True:
@@ -106,20 +118,18 @@ class Station:
                 yield None  # finish what is in hand; nobody knows when more will come
                 continue
             item = self._inbox.get()
-            if item is None:
-                return
-            self._in_hand.append(item)
-            self._numbers[id(item.job)] = item.number
+            self._in_hand[id(item.job)] = item
             yield item
 
     def started(self, job: Job, duration: float | None) -> None:
         pass
 
     def advanced(self, job: Job, seconds: float) -> None:
-        self._tell(Reached(self._numbers[id(job)], seconds))
+        self._tell(Reached(self._in_hand[id(job)].number, seconds))
 
     def ended(self, job: Job, result: FileResult) -> None:
-        pass
+        item = self._in_hand.pop(id(job))
+        self._tell(Ended(item.number, result if self._setup.whole else without_words(result)))
 
 
 def without_words(result: FileResult) -> FileResult:
@@ -150,8 +160,8 @@ def main() -> None:
 
 
 def _receive(driver: Connection, station: Station) -> None:
-    try:
-        while True:
-            station.put(driver.recv())
-    except (EOFError, OSError):
-        os._exit(0)  # the driver is gone, and with it whoever wanted this
+    with suppress(EOFError, OSError):  # the driver is gone, and with it whoever wanted this
+        while (item := driver.recv()) is not None:
+            station.put(item)
+    station.stop()
+    os._exit(0)

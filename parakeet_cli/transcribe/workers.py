@@ -16,7 +16,7 @@ from types import TracebackType
 
 import parakeet_cli
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.transcribe.dispatch import Died, Hand
+from parakeet_cli.transcribe.dispatch import A_MOMENT, Died, Hand
 from parakeet_cli.transcribe.outputs import Planned
 from parakeet_cli.transcribe.station import Event, Setup
 
@@ -47,6 +47,10 @@ class Process:
     def give(self, item: Planned) -> None:
         with contextlib.suppress(OSError):
             self.connection.send(item)
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.send(None)
 
     def receive(self) -> Event | Died:
         try:
@@ -99,8 +103,12 @@ class Workers:
         self._processes.append(process)
         return process
 
+    def stop(self) -> None:
+        for process in self._processes:
+            process.stop()
+
     def events(self) -> Iterator[tuple[Hand, Event | Died]]:
-        ready = wait([process.connection for process in self._processes])
+        ready = wait([process.connection for process in self._processes], A_MOMENT)
         for process in [one for one in self._processes if one.connection in ready]:
             event = process.receive()
             if isinstance(event, Died):

@@ -27,7 +27,7 @@ from tests.integration.doctor.madeup import Environment, Wheel, verified
 from tests.integration.transcribe.command import SAID, clip, run, transcribe
 from tests.integration.transcribe.dying import DyingActor
 from tests.integration.transcribe.test_runs import batch, content, killed
-from tests.integration.transcribe.test_workers import Unseen, killed_in_mid_run
+from tests.integration.transcribe.test_workers import Unseen, interrupted, killed_in_mid_run
 
 pytestmark = pytest.mark.slow
 LIMIT = 240
@@ -140,6 +140,12 @@ def test_actors_killed_thirty_times_in_a_run_cost_only_time(
     tmp_path: Path, on_cluster: tuple[str, ...]
 ) -> None:
     assert killed_in_mid_run(tmp_path, 240, 7, 6, on_cluster, actors) >= 30
+
+
+def test_ctrl_c_leaves_whole_files_and_a_line_of_each(
+    tmp_path: Path, on_cluster: tuple[str, ...]
+) -> None:
+    assert interrupted(tmp_path, on_cluster, 3) >= 2
 
 
 def test_a_killed_driver_s_run_goes_on(tmp_path: Path, on_cluster: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -31,6 +32,7 @@ from parakeet_cli.transcribe.storage import name_of
 from parakeet_cli.transcribe.workers import Workers, automatic, share
 from parakeet_cli.transcript import FileResult, Status
 from tests.integration.transcribe.command import (
+    MOCK,
     SAID,
     clip,
     environment,
@@ -126,7 +128,7 @@ sys.exit(app(sys.argv[1:], standalone_mode=False))
 
 
 @pytest.mark.parametrize(
-    ("engine", "asked", "count"), [("mock", RUN, 3), ("whisper", RUN, 3), ("mock", RUN[:-2], 101)]
+    ("engine", "asked", "count"), [("mock", RUN, 3), ("whisper", RUN, 3), ("mock", RUN[:-2], 1)]
 )
 def test_one_worker_s_batch_outlives_a_crash_of_its_engine(
     tmp_path: Path, engine: str, asked: tuple[str, ...], count: int
@@ -265,6 +267,43 @@ def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
         assert time.monotonic() < until + 60
         time.sleep(0.05)
     assert journal(tmp_path, "ended")
+
+
+def interrupted(folder: Path, asked: tuple[str, ...], times: int) -> int:
+    """Ctrl-C at seeded moments of a batch: whole files, and a line of each.
+
+    How often it came between the first file and the last.
+    """
+    batch(folder, 60)
+    forms = ("txt", "json", "html")
+    command = ("transcribe", "in", "-f", ",".join(forms), "-o", "out", "--manifest-out", "m.jsonl")
+    moments = random.Random(21)
+    cut = 0
+    for _ in range(times):
+        shutil.rmtree(folder / "out", ignore_errors=True)
+        slow = {**MOCK, "PARAKEET_MOCK_RTF": "0.01"}
+        process = start(folder, *command, *asked, engine=slow, start_new_session=True)
+        while not files(folder / "out") and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.4))
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in (0, 130), err
+        assert b"Traceback" not in err
+        names = {Path(name).name for name in files(folder / "out")}
+        done = {Path(name).stem for name in names}
+        assert names == {f"{name}.{form}" for name in done for form in forms}
+        lines = map(json.loads, (folder / "m.jsonl").read_text().splitlines())
+        assert sorted(Path(line["audio_filepath"]).stem for line in lines) == sorted(done)
+        cut += 0 < len(done) < 60
+    return cut
+
+
+@pytest.mark.parametrize("asked", [(), TWO])
+def test_ctrl_c_at_any_moment_leaves_whole_files_and_a_line_of_each(
+    tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    assert interrupted(tmp_path, asked, 5) >= 3
 
 
 def test_workers_share_the_cores_and_the_gpus() -> None:
