@@ -23,9 +23,10 @@ class Held:
 
 @contextmanager
 def held_interrupts() -> Iterator[Held]:
-    """A Ctrl-C inside the block is only noted."""
+    """A Ctrl-C inside the block is only noted; where it is ignored, it still is."""
     held = Held()
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield held
         return
 

@@ -34,6 +34,16 @@ def test_the_handler_is_back_after_a_fault() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_where_ctrl_c_is_ignored_it_still_is() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with held_interrupts() as held:
+            signal.raise_signal(signal.SIGINT)
+        held.release()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_another_thread_may_use_it_too() -> None:
     ended = []
 
