@@ -29,6 +29,7 @@ class Outcome:
     place: Place
     reason: str | None = None
     text: str = ""
+    path: str | None = None  # of the file that the sink is
 
     @property
     def line(self) -> str | None:
@@ -67,8 +68,8 @@ class Delivered:
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """The sinks in whose place no text is."""
-        return tuple(out.sink for out in self.outcomes if out.place is Place.NOWHERE)
+        """The sinks in whose place no text is: files by their paths, others by their names."""
+        return tuple(out.path or out.sink for out in self.outcomes if out.place is Place.NOWHERE)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -190,7 +191,8 @@ class Delivery:
 
     def _kept(self, sink: Sink, text: str, reason: str) -> tuple[Outcome, Sink | None]:
         if not SINKS[sink.name].falls_back:
-            return Outcome(sink.name, Place.NOWHERE, reason, text), None
+            path = sink.path if isinstance(sink, File) else None
+            return Outcome(sink.name, Place.NOWHERE, reason, text, path), None
         try:
             clipboard = self._clipboard()
             if clipboard in self._sinks:  # which puts it there for its own part

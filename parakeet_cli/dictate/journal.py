@@ -32,8 +32,8 @@ class Intent:
     """A text on its way into the sinks.
 
     It stands in the place of the insertions `replaced`, the oldest first; where they can't
-    be taken back, `instead` is inserted behind them. `lacking` are the names of the sinks
-    that it is known not to have arrived at.
+    be taken back, `instead` is inserted behind them. `lacking` are the files, and the names
+    of the other sinks, that it is known not to have arrived at.
     """
 
     number: int
@@ -64,9 +64,10 @@ class Intent:
     @property
     def files(self) -> frozenset[str]:
         """Those that are known to have it, of a text that did not arrive everywhere."""
-        if not self.lacking or "file" in self.lacking:
+        if not self.lacking:
             return frozenset()
-        return frozenset(target.path for target in self.to if target.sink == "file" and target.path)
+        files = {target.path for target in self.to if target.sink == "file" and target.path}
+        return frozenset(files.difference(self.lacking))
 
     @property
     def record(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.dictate.desktop import until, x11
 from tests.integration.dictate.speech import make_talk
 from tests.integration.transcribe.command import run, start
+from tests.integration.transcribe.test_crashes import mounted
 
 
 def test_a_sink_that_fails_costs_no_word(tmp_path: Path) -> None:
@@ -46,6 +47,23 @@ def test_a_file_that_has_what_another_sink_did_not_take_gets_it_once(tmp_path: P
     words = [word for _, _, word in talk.words]
     for name in ("out.txt", "given"):
         assert (tmp_path / name).read_text(encoding="utf-8").lower().split() == words
+
+
+def test_of_two_files_the_one_that_failed_alone_gets_what_it_lacks(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 2)
+    words = [word for _, _, word in talk.words]
+    (tmp_path / "full").mkdir()
+    sinks = ("--sink", "file:out.txt", "--sink", "file:full/out.txt")
+    with mounted(tmp_path / "full", "size=4k") as full:
+        (full / "all.bin").write_bytes(bytes(4096))
+        play = ("dictate", "--from-file", talk.path, "--fast")
+        failed = run(tmp_path, *play, *sinks, limit=300)
+        assert failed.code == 1, failed.err
+        assert "No space left on device" in failed.err
+        (full / "all.bin").unlink()
+        assert run(tmp_path, "dictate", "--recover", *sinks, limit=300).code == 0
+        for name in ("out.txt", "full/out.txt"):
+            assert (tmp_path / name).read_text(encoding="utf-8").lower().split() == words
 
 
 def test_a_text_that_was_on_its_way_to_a_command_is_shown_and_not_given_it_again(
