@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import signal
 import subprocess
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +15,14 @@ import pytest
 
 from tests.integration.dictate.desktop import Desktop, Window, until, x11
 from tests.integration.dictate.pulse import Speaker, microphone
-from tests.integration.transcribe.command import start, transcribe
+from tests.integration.transcribe.command import run, start, transcribe
 from tests.integration.transcribe.words import errors, spoken
 from tests.media_files import SAMPLES
 
 pytestmark = pytest.mark.slow
 
-SENTENCES = [SAMPLES / f"sense_0{number}.wav" for number in (870, 880, 890, 920, 930)]
+# Not 0890: whether the model hears one of its words or another there is chance.
+SENTENCES = [SAMPLES / f"sense_0{number}.wav" for number in (870, 880, 920, 930)]
 SAID = {
     SAMPLES / name: text.split()
     for name, text in (
@@ -52,6 +55,38 @@ def dictation(desktop: Desktop, speaker: Speaker, folder: Path) -> Iterator[Path
             process.wait()
 
 
+def typed_before(folder: Path) -> list[str]:
+    """The words that dictation says it typed."""
+    shown = run(folder, "dictate", "history", "--json")
+    return [word for line in shown.out.splitlines() for word in json.loads(line)["text"].split()]
+
+
+def transcribed(folder: Path, clips: list[Path]) -> float:
+    """The greatest word error rate of `transcribe`, wherever the clips begin.
+
+    By a few milliseconds of silence the model hears "ill-disposed" or "old-sposed", and in a
+    microphone nobody chooses them.
+    """
+    most = 0
+    for clip in clips:
+        with wave.open(str(clip)) as file:
+            params, sound = file.getparams(), file.readframes(file.getnframes())
+        heard = []
+        for milliseconds in (0, 150, 163, 177, 190):
+            shifted = folder / "in" / f"{milliseconds}.wav"
+            shifted.parent.mkdir(exist_ok=True)
+            with wave.open(str(shifted), "wb") as file:
+                file.setparams(params)
+                file.writeframes(bytes(2 * 16 * milliseconds) + sound + bytes(2 * 16 * 500))
+            heard.append(shifted)
+        asked = ("in", "--engine", "whisper", "-f", "txt", "-o", "heard", "--overwrite")
+        done = transcribe(folder, *asked, engine={}, limit=300)
+        assert done.code == 0, done.err
+        texts = [(folder / "heard" / f"{file.stem}.txt").read_text() for file in heard]
+        most += max(errors(SAID[clip], spoken(text)) for text in texts)
+    return most / sum(len(SAID[clip]) for clip in clips)
+
+
 def word_error_rate(heard: str, clips: list[Path]) -> float:
     reference = [word for clip in clips for word in SAID[clip]]
     return errors(reference, spoken(heard)) / len(reference)
@@ -66,14 +101,13 @@ def dictated(desktop: Desktop, window: Window, clips: list[Path], folder: Path) 
 
 
 def test_a_terminal_shows_what_transcribe_hears(tmp_path: Path) -> None:
-    by_file = transcribe(tmp_path, *SENTENCES, "--engine", "whisper", engine={}, limit=300)
-    assert by_file.code == 0, by_file.err
+    expected = transcribed(tmp_path, SENTENCES)
     with x11(tmp_path) as desktop:
         desktop.run("setxkbmap", "de")
         window = desktop.terminal("window")
         text, err = dictated(desktop, window, SENTENCES, tmp_path)
     assert "type, by xtest" in err.read_text(encoding="utf-8")
-    expected = word_error_rate(by_file.out.decode(), SENTENCES)
+    assert text.split() == typed_before(tmp_path)
     assert word_error_rate(text, SENTENCES) <= expected + 0.02, text
     assert not list((tmp_path / ".local/state/parakeet/dictation").glob("*-*")), "all was delivered"
 
@@ -82,10 +116,10 @@ def test_a_terminal_shows_what_transcribe_hears(tmp_path: Path) -> None:
     importlib.util.find_spec("_tkinter") is None, reason="this Python has no tkinter"
 )
 def test_an_entry_shows_what_transcribe_hears(tmp_path: Path) -> None:
-    clips = SENTENCES[1:3]
-    by_file = transcribe(tmp_path, *clips, "--engine", "whisper", engine={}, limit=300)
+    clips = SENTENCES[2:]
+    expected = transcribed(tmp_path, clips)
     with x11(tmp_path) as desktop:
         window = desktop.editor("window", "Entry")
         text, _ = dictated(desktop, window, clips, tmp_path)
-    expected = word_error_rate(by_file.out.decode(), clips)
+    assert text.split() == typed_before(tmp_path)
     assert word_error_rate(text, clips) <= expected + 0.02, text
