@@ -20,12 +20,10 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import machine, write_table
+from measure import LOOK, machine, mebibytes, write_table
 
 from parakeet_cli.transcribe.journal import NAME, read
 from tools.finished_run import make
@@ -153,7 +151,6 @@ def _rows(what: str, found: dict[str, list[Took]]) -> list[str]:
 
 
 LEFT = 5
-LOOK = 0.1  # seconds between two looks at the memory, each of which holds the process up
 
 
 def _resumed(count: int, rounds: int) -> list[str]:
@@ -193,28 +190,11 @@ def _gone_on(command: list[str], journal: Path) -> tuple[float, float, float]:
             if not first and b'"begun"' in file.read():
                 first = now - begun
             if now - looked > LOOK:
-                peak, looked = max(peak, sum(map(_mebibytes, _with_children(process.pid)))), now
+                peak, looked = max(peak, mebibytes(process.pid)), now
             time.sleep(0.005)
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}.")
     return first, time.perf_counter() - begun, peak
-
-
-def _with_children(process: int) -> Iterable[int]:
-    yield process
-    for thread in Path(f"/proc/{process}/task").glob("*"):
-        with suppress(OSError):  # it has ended
-            for child in (thread / "children").read_text().split():
-                yield from _with_children(int(child))
-
-
-def _mebibytes(process: int) -> float:
-    """Its share of the memory, where pages that several hold count once in all."""
-    try:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    except OSError:
-        return 0.0
-    return int(text.partition("Pss:")[2].split()[0]) / 1024 if "Pss:" in text else 0.0
 
 
 if __name__ == "__main__":

@@ -9,13 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
+
+LOOK = 0.1  # seconds between two looks at the memory, each of which holds the process up
 
 
 @dataclass(slots=True)
 class Runs:
-    """Every run of one command. Seconds are wall clock; memory is the peak RSS in MiB."""
+    """Every run of one command: wall seconds, and the peak of its processes' memory."""
 
     seconds: list[float] = field(default_factory=list)
     mebibytes: list[float] = field(default_factory=list)
@@ -47,14 +51,48 @@ def in_turn(
 def _once(command: Sequence[str]) -> tuple[float, float]:
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    looks = [0.0]
+    ended = Event()
+
+    def look() -> None:
+        while not ended.wait(LOOK):
+            looks.append(mebibytes(process.pid))
+
+    watcher = Thread(target=look, daemon=True)
+    watcher.start()
     assert process.stderr is not None
     said = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
+    ended.set()
+    watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"{' '.join(command)[:200]} ended with {process.returncode}:\n{said.decode()}")
-    return seconds, usage.ru_maxrss / 1024
+    # A short one may have had its peak between two looks: the system knows that of one process.
+    return seconds, max(*looks, usage.ru_maxrss / 1024)
+
+
+def mebibytes(process: int) -> float:
+    """The memory of a process and all its children; pages that several hold count once."""
+    return sum(map(_share, tree(process)))
+
+
+def tree(process: int) -> list[int]:
+    """A process and all its children."""
+    children: list[int] = []
+    for thread in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # it has ended since the listing
+            children += map(int, thread.read_text().split())
+    return [process, *(each for child in children for each in tree(child))]
+
+
+def _share(process: int) -> float:
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return int(text.partition("Pss:")[2].split()[0]) / 1024 if "Pss:" in text else 0.0
 
 
 def spread(values: Sequence[float]) -> str:

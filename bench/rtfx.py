@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import machine, spread, write_table
+from measure import machine, mebibytes, spread, tree, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data" / "rtfx"
@@ -161,7 +161,7 @@ def _recording(hours: float) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """A whole command: (RSS, GPU) in MiB each second while it worked."""
+    """A whole command: (memory, GPU) in MiB each second while it worked."""
 
     samples: list[tuple[float, float]]
 
@@ -207,32 +207,16 @@ def _parakeet(options: argparse.Namespace, model: Path, given: Path) -> Took:
 
 
 def _memory(pid: int, *, on_gpu: bool) -> tuple[float, float]:
-    """What a process and its children hold, in MiB: resident, and of the GPU."""
-    pids = _tree(pid)
-    resident = 0.0
-    for one in pids:
-        try:
-            fields = Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()
-        except OSError:  # it has ended
-            continue
-        resident += int(fields[1]) * 4096 / 2**20
+    """What a process and its children hold, in MiB: of the memory, and of the GPU."""
+    held = mebibytes(pid)
     if not on_gpu:
-        return resident, 0.0
+        return held, 0.0
+    pids = tree(pid)
     rows = subprocess.run(GPU_MEMORY, capture_output=True, text=True, check=True).stdout
     used = [row.split(",") for row in rows.splitlines() if row.count(",") == 1]
     # In a container nvidia-smi may know other numbers than ours: then it is everyone's.
     mine = [row for row in used if row[0].strip().isdigit() and int(row[0]) in pids] or used
-    return resident, sum(float(row[1]) for row in mine)
-
-
-def _tree(pid: int) -> list[int]:
-    children = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children += [int(child) for child in task.read_text().split()]
-        except OSError:  # the thread has ended since the listing
-            continue
-    return [pid, *(each for child in children for each in _tree(child))]
+    return held, sum(float(row[1]) for row in mine)
 
 
 def _json(command: Sequence[str]) -> dict[str, object]:
