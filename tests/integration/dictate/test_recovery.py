@@ -36,6 +36,20 @@ def test_a_sink_that_fails_costs_no_word(tmp_path: Path) -> None:
     assert (again.code, again.out) == (0, b"")
 
 
+def test_what_was_said_twice_waits_twice(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 2)
+    once = (talk.words[0], talk.words[-1])
+    cues = "".join(f"{start:.4f}\t{end:.4f}\tagain\n" for start, end, _ in once)
+    talk.path.with_suffix(".cues.tsv").write_text(cues, encoding="utf-8")
+    failing = ("--no-history", "--sink", "command:exit 3")
+    failed = run(tmp_path, "dictate", "--from-file", talk.path, "--fast", *failing, limit=300)
+    assert failed.code == 1
+    shown = run(tmp_path, "dictate", "history", "--json")
+    entries = [json.loads(line) for line in shown.out.splitlines()]
+    said = [(entry["text"].lower(), entry["delivered"]) for entry in entries]
+    assert said == [("again", False), ("again", False)]
+
+
 def test_a_file_that_has_what_another_sink_did_not_take_gets_it_once(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 2)
     file = ("--sink", "file:out.txt")
