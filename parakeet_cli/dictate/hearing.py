@@ -20,6 +20,8 @@ from parakeet_cli.engines.base import Engine
 
 T = TypeVar("T")
 
+_AT_ONCE = 2  # calls of the engine: a partial, and one beside it that no final waits for
+
 
 class Rank(IntEnum):
     """The lower comes first."""
@@ -67,7 +69,7 @@ class Hearing:
         self._closed = False
         self._threads = [
             Thread(target=self._serve, args=(number,), name=f"hearing-{number}", daemon=True)
-            for number in range(engine.lanes)
+            for number in range(min(engine.lanes, _AT_ONCE))
         ]
 
     def start(self) -> None:
@@ -102,7 +104,7 @@ class Hearing:
         if number == 0:
             self._load()
         # Wait for the model rather than fail; who asks for a result learns why there is none.
-        lowest = Rank.PAUSE if number == 0 and self.engine.lanes > 1 else Rank.PARTIAL
+        lowest = Rank.PAUSE if number == 0 and len(self._threads) > 1 else Rank.PARTIAL
         while (job := self._next(lowest)) is not None:
             if (error := self.loaded.exception()) is not None:
                 if job.future.set_running_or_notify_cancel():

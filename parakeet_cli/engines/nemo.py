@@ -31,7 +31,9 @@ from parakeet_cli.transcript import EngineInfo
 # enough that full attention over it costs little: its share of the encoder's work grows
 # with the length, and is a sixth at two minutes.
 _WINDOW = 120.0
-_GPU_LANES = 32  # chunks in flight that a GPU's batches are made from
+# Chunks in flight that batches are made from: while one batch is heard, the next gathers.
+_CPU_LANES = 8
+_GPU_LANES = 32
 _TRIES = 2
 
 
@@ -71,7 +73,7 @@ class Nemo:
         if device == "auto":  # what the worker finds is told once it is loaded
             device = "cuda" if has_gpu() else "cpu"
         self.window = self._tuning.window
-        self.lanes = lanes if device == "cpu" or lanes == 1 else _GPU_LANES
+        self.lanes = 1 if lanes == 1 else _CPU_LANES if device == "cpu" else _GPU_LANES
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
         self._frame_seconds = 0.08
         self._worker: Worker | None = None

@@ -26,6 +26,7 @@ from .memory import LOCAL_CONTEXT, SHARE, WAYS, Shape, Way, free_on_cpu
 SAMPLE_RATE = 16_000
 _SHORTEST = 3200  # samples: a spectrum that is normalised over time needs some frames
 _LEFT, _MIDDLE, _RIGHT = 10.0, 30.0, 5.0  # seconds; NeMo's own advice for files is 10, 10, 5
+_CPU_SECONDS = 120.0  # of sound in a batch: beyond, a CPU has enough to do and gains nothing
 _LEAST_MIDDLE = 2.0  # seconds: below that, what is out of memory is something else
 
 
@@ -100,7 +101,10 @@ class Encoder:
         way = way or self.way_for(seconds)
         if way == "windows":
             return seconds
-        return seconds * max(1, int(self.free() / self._shape.peak(way, seconds)))
+        most = self.free() / self._shape.peak(way, seconds)
+        if self.device.type == "cpu":
+            most = min(most, _CPU_SECONDS / seconds)
+        return seconds * max(1, int(most))
 
     def too_much(self, seconds: float, count: int) -> bool:
         """A batch like this ran out of memory: half of it is the limit from now on.

@@ -173,7 +173,7 @@ def test_an_engine_says_who_it_is(contender: Contender, engine: Engine) -> None:
     assert info.name == contender.engine
     assert info.model and info.device and info.version
     assert engine.window > 0
-    assert 1 <= engine.lanes <= 2
+    assert engine.lanes >= 1
 
 
 @pytest.fixture(params=("mock", "whisper", "onnx-tdt"))
