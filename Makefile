@@ -6,7 +6,7 @@ BENCH_ONNX ?= tests/fixtures/models/small-parakeet-tdt-onnx
 BATCH_ARGS ?=
 RTFX_ARGS ?=
 # Without a GPU the script is only tried.
-RTFX_TRIAL := --device cpu --layers 2 --files 40 --batch 4 --rounds 1 --hours 0.1
+RTFX_TRIAL := --device cpu --layers 2 --files 160 --batch 8 --rounds 3 --hours 0.2
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 

@@ -33,7 +33,7 @@ GOAL = 0.95  # of NeMo's RTFx
 MOST_GROWTH = 1.05
 ENOUGH_HOURS = 1.0  # below, what is measured is the lanes filling up
 # Chunks that parakeet has in work or waiting: two, and one a lane.
-IN_WORK = {"": 34, "cpu": 4}
+IN_WORK = {"": 258, "cpu": 18}
 RATE = 16_000
 GPU_MEMORY = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
 
@@ -60,7 +60,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("python", help="the ML stack's interpreter")
     parser.add_argument("--device", default="cuda", help="cuda (default) or cpu")
     parser.add_argument("--layers", type=int, default=FULL, help=f"default {FULL}, as published")
-    parser.add_argument("--files", type=int, default=2000, help="clips (default 2000)")
+    parser.add_argument("--files", type=int, default=20_000, help="clips (default 20000)")
     parser.add_argument("--batch", type=int, default=128, help="NeMo's batch (default 128)")
     parser.add_argument("--rounds", type=int, default=3, help="default 3")
     parser.add_argument("--hours", type=float, default=10.0, help="of one recording (default 10)")

@@ -72,6 +72,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def most_seconds(self) -> float:
+        """How much sound may be in work or wait for a lane, whatever number of chunks it is."""
+        ...
+
+    @property
     def hears_silence(self) -> bool:
         """Whether it wants all of the sound rather than the speech in it."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from bisect import bisect_left
@@ -29,6 +30,7 @@ class Mock:
 
     window = _WINDOW
     hears_silence = True
+    most_seconds = math.inf  # the lanes bound it
 
     def __init__(self, options: EngineOptions, *, lanes: int) -> None:
         self.info = EngineInfo("mock", "mock", "cpu", __version__)

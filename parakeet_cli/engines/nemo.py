@@ -31,9 +31,11 @@ from parakeet_cli.transcript import EngineInfo
 # enough that full attention over it costs little: its share of the encoder's work grows
 # with the length, and is a sixth at two minutes.
 _WINDOW = 120.0
-# Chunks in flight that batches are made from: while one batch is heard, the next gathers.
-_CPU_LANES = 8
-_GPU_LANES = 32
+# Chunks in flight: while one batch is heard the next gathers, so that it holds half of them.
+# A GPU wants the 128 of NeMo's own measurements, and a CPU no more than its two minutes.
+_CPU_LANES = 16
+_GPU_LANES = 256
+_CPU_SECONDS, _GPU_SECONDS = 960.0, 3840.0  # in flight: 61 and 246 MB of samples
 _TRIES = 2
 
 
@@ -73,7 +75,10 @@ class Nemo:
         if device == "auto":  # what the worker finds is told once it is loaded
             device = "cuda" if has_gpu() else "cpu"
         self.window = self._tuning.window
-        self.lanes = 1 if lanes == 1 else _CPU_LANES if device == "cpu" else _GPU_LANES
+        many, self.most_seconds = (
+            (_CPU_LANES, _CPU_SECONDS) if device == "cpu" else (_GPU_LANES, _GPU_SECONDS)
+        )
+        self.lanes = 1 if lanes == 1 else many
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
         self._frame_seconds = 0.08
         self._worker: Worker | None = None

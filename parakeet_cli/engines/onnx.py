@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +37,7 @@ class Onnx:
 
     window = _WINDOW
     hears_silence = False
+    most_seconds = math.inf  # the lanes bound it
 
     def __init__(self, options: EngineOptions, *, lanes: int) -> None:
         _require("onnx_asr")

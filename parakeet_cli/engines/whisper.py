@@ -35,6 +35,7 @@ class Whisper:
 
     window = _WINDOW
     hears_silence = False
+    most_seconds = math.inf  # the lanes bound it
 
     def __init__(self, options: EngineOptions, *, lanes: int) -> None:
         self._folder = find_model(options.model, offline=options.offline, progress=options.progress)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from threading import BoundedSemaphore, Thread
+from threading import Condition, Thread
 from types import TracebackType
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ class Lanes:
         self._engine = engine
         self._loaded: Future[None] = Future()
         self._queue: SimpleQueue[tuple[Chunk, Future[Heard]] | None] = SimpleQueue()
-        self._room = BoundedSemaphore(engine.lanes + _WAITING)
+        self._room = _Room(engine.lanes + _WAITING, engine.most_seconds)
         self._threads = [
             Thread(target=self._work, args=(number == 0,), name=f"lane-{number}", daemon=True)
             for number in range(engine.lanes)
@@ -60,7 +60,7 @@ class Lanes:
 
     def submit(self, chunk: Chunk) -> Future[Heard]:
         """Hand over a chunk, as soon as there is room for one more."""
-        self._room.acquire()
+        self._room.take(chunk.duration)
         future: Future[Heard] = Future()
         self._queue.put((chunk, future))
         return future
@@ -71,13 +71,40 @@ class Lanes:
         while (item := self._queue.get()) is not None:
             chunk, future = item
             _settle(future, partial(self._hear, chunk))
+            seconds = chunk.duration
             # Nothing of this chunk stays alive while the lane waits for the next one.
             del item, chunk, future
-            self._room.release()
+            self._room.give(seconds)
 
     def _hear(self, chunk: Chunk) -> Heard:
         self._loaded.result()
         return self._engine.transcribe(chunk)
+
+
+class _Room:
+    """For so many chunks, and so many seconds of sound, but for one chunk always."""
+
+    def __init__(self, chunks: int, seconds: float) -> None:
+        self._most_chunks, self._most_seconds = chunks, seconds
+        self._chunks, self._seconds = 0, 0.0
+        self._changed = Condition()
+
+    def take(self, seconds: float) -> None:
+        """Wait until there is room for a chunk of that length, and take it."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._chunks or self._fits(seconds))
+            self._chunks += 1
+            self._seconds += seconds
+
+    def give(self, seconds: float) -> None:
+        """A chunk of that length is done."""
+        with self._changed:
+            self._chunks -= 1
+            self._seconds -= seconds
+            self._changed.notify()
+
+    def _fits(self, seconds: float) -> bool:
+        return self._chunks < self._most_chunks and self._seconds + seconds <= self._most_seconds
 
 
 def _settle(future: Future[T], work: Callable[[], T]) -> None:

@@ -38,7 +38,7 @@ from parakeet_cli.transcribe.station import (
 _PASSED = ("PARAKEET_MOCK_RTF", "PERSONALPARAKEET_USE_MOCK_STT", "PARAKEET_OFFLINE")
 _CORES_EACH = 4
 _KNOCK_SECONDS = 10.0
-_AT_ONCE = 256  # calls that may wait in one actor
+_AT_ONCE = 512  # calls that may wait in one actor
 
 
 def connect(address: str | None, cores: int | None = None) -> Any:

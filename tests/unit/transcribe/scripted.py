@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from parakeet_cli.audio.chunks import Chunk
@@ -21,11 +22,13 @@ class Scripted:
         *,
         lanes: int = 1,
         window: float = 30.0,
+        most_seconds: float = math.inf,
         during: Callable[[Chunk], object] = lambda _: None,
         unavailable: bool = False,
     ) -> None:
         self.lanes = lanes
         self.window = window
+        self.most_seconds = most_seconds
         self.loads = self.closes = 0
         self._during = during
         self._unavailable = unavailable

@@ -54,6 +54,27 @@ def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_nobody() -> 
                 future.result(timeout=10)
 
 
+def test_no_more_sound_is_in_flight_than_the_engine_wants() -> None:
+    gate = threading.Event()
+    handed: list[float] = []
+    with Lanes(Scripted(lanes=8, most_seconds=0.25, during=lambda _: gate.wait(10))) as lanes:
+
+        def feed() -> None:
+            for at in range(6):
+                lanes.submit(chunk(at))  # 0.1 s
+                handed.append(at)
+            lanes.submit(Chunk(np.zeros(16_000, np.float32), (Piece(0.0, 9.0),), "a.wav"))
+            handed.append(9)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        feeder.join(0.2)
+        assert handed == [0, 1]
+        gate.set()
+        feeder.join(10)
+        assert len(handed) == 7  # one that is too long by itself, too
+
+
 def test_no_more_chunks_wait_than_there_is_room_for() -> None:
     """What bounds memory: whoever decodes is held back."""
     gate = threading.Event()
