@@ -65,7 +65,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="default 3")
     parser.add_argument("--hours", type=float, default=10.0, help="of one recording (default 10)")
     parser.add_argument("--write", type=Path, help="replace the table in this file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.files <= _in_work(options):
+        parser.error(f"--files must be more than {_in_work(options)}, which count for nothing.")
+    return options
+
+
+def _in_work(options: argparse.Namespace) -> int:
+    return IN_WORK["cpu" if options.device == "cpu" else ""]
 
 
 def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
@@ -76,7 +83,7 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
     ours, theirs, gpu = [], [], None
     for number in range(options.rounds):
         _parakeet(options, model, clips[0].parent)
-        ours.append(_rtfx(clips, options.batch, IN_WORK["cpu" if options.device == "cpu" else ""]))
+        ours.append(_rtfx(clips, options.batch, _in_work(options)))
         bare = _json([options.python, "-B", "bench/bare_rtfx.py", str(model), options.device,
                       str(options.batch), *map(str, clips)])  # fmt: skip
         gpu = bare["gpu"]

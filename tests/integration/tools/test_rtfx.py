@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.slow
 def test_both_are_timed_and_a_trial_is_called_one(stacks: Stacks) -> None:
     python = str(stacks("verified").python)
-    little = ["--layers", "1", "--files", "6", "--batch", "2", "--rounds", "1", "--hours", "0.01"]
+    little = ["--layers", "1", "--files", "24", "--batch", "2", "--rounds", "1", "--hours", "0.01"]
     done = subprocess.run(
         [sys.executable, "bench/rtfx.py", python, "--device", "cpu", *little],
         cwd=ROOT,
