@@ -25,7 +25,7 @@ from pathlib import Path
 
 from measure import LOOK, machine, mebibytes, write_table
 
-from parakeet_cli.transcribe.journal import NAME, read
+from parakeet_cli.transcribe.run.journal import NAME, read
 from tools.finished_run import make
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,7 @@ from pathlib import Path
 from measure import Runs, in_turn, machine, spread, write_table
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.whisper_model import find_model
+from parakeet_cli.engines.whisper.model import find_model
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data"

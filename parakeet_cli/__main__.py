@@ -30,10 +30,10 @@ def main() -> None:
 
 
 def _run() -> int:
-    from parakeet_cli.doctor import restore
+    from parakeet_cli.doctor.repair.rollback import rollback
 
     # Before anything else is imported: what this would import may be half replaced.
-    restore.before_anything(sys.argv[1:])
+    rollback.before_anything(sys.argv[1:])
     from parakeet_cli.cli import ctrl_c
     from parakeet_cli.console import prepare_streams
 
@@ -44,9 +44,9 @@ def _run() -> int:
     except ImportError:
         if ctrl_c.was_pressed():
             return INTERRUPTED
-        if not restore.asks_rollback(sys.argv[1:]):
+        if not rollback.asks_rollback(sys.argv[1:]):
             raise
-        return restore.main(sys.argv[1:])
+        return rollback.main(sys.argv[1:])
     return int(app(standalone_mode=False, prog_name="parakeet"))
 
 

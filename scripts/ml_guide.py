@@ -15,9 +15,9 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from parakeet_cli.doctor.catalogue import catalogue, guide
 from parakeet_cli.doctor.checks import CHECKS
-from parakeet_cli.doctor.stack import Pin, Stack, Stage, load, stack_names
+from parakeet_cli.doctor.explain.catalogue import catalogue, guide
+from parakeet_cli.doctor.stack.stack import Pin, Stack, Stage, load, stack_names
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "ml-dependencies.md"
 BLOCK = re.compile(r"(<!-- table: ([\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

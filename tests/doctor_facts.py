@@ -19,7 +19,7 @@ from parakeet_cli.doctor.facts import (
     SharedLibraries,
     TorchBuild,
 )
-from parakeet_cli.doctor.stack import load
+from parakeet_cli.doctor.stack.stack import load
 
 SITE = "/env/lib/python3.11/site-packages"
 CU126 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")

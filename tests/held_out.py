@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parakeet_cli.audio.media import open_media
+from parakeet_cli.audio.decode.media import open_media
 from tests.media_files import Floats
 
 FIXTURES = Path(__file__).parent / "fixtures"

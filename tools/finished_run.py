@@ -10,14 +10,14 @@ import os
 import wave
 from pathlib import Path
 
-from parakeet_cli.cli.request import Request
 from parakeet_cli.config import load_settings
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.formats.manifest import manifest_line
-from parakeet_cli.transcribe.inputs import find_jobs
-from parakeet_cli.transcribe.outputs import plan_outputs, write_output
-from parakeet_cli.transcribe.pipeline import Options
-from parakeet_cli.transcribe.runfolder import run_folder
+from parakeet_cli.transcribe.inputs.find import find_jobs
+from parakeet_cli.transcribe.outputs.outputs import plan_outputs, write_output
+from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.request import Request
+from parakeet_cli.transcribe.run.run_folder import run_folder
 from parakeet_cli.transcript import FileResult, Status
 
 FORMAT = "txt"

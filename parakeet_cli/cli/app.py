@@ -10,11 +10,11 @@ from typer.core import TyperGroup
 from parakeet_cli import __version__, console
 from parakeet_cli.cli.config import config_app
 from parakeet_cli.cli.ctrl_c import was_pressed
-from parakeet_cli.cli.dictate import dictate_app
-from parakeet_cli.cli.doctor import doctor_app
+from parakeet_cli.cli.dictate.command import dictate_app
+from parakeet_cli.cli.doctor.command import doctor_app
 from parakeet_cli.cli.manifest import manifest_app
 from parakeet_cli.cli.models import models_app
-from parakeet_cli.cli.transcribe import transcribe
+from parakeet_cli.cli.transcribe.command import transcribe
 from parakeet_cli.errors import ExitCode, ParakeetError
 
 

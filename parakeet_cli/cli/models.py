@@ -28,7 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="As JSON on stdout.")]
 @models_app.command("list")
 def list_models(json: Json = False) -> None:
     """Print the known models, what is cached of them, and their sizes."""
-    from parakeet_cli.cli.model_store import show_list
+    from parakeet_cli.cli.models_output import show_list
 
     show_list(as_json=json)
 
@@ -41,7 +41,7 @@ def pull(
     no_progress: options.NoProgress = False,
 ) -> None:
     """Fetch a model and check it. Interrupted, the same command goes on."""
-    from parakeet_cli.cli.model_store import show_pull
+    from parakeet_cli.cli.models_output import show_pull
 
     show_pull(name, kind, offline=offline, progress=not no_progress)
 
@@ -57,7 +57,7 @@ def verify(
     no_progress: options.NoProgress = False,
 ) -> int:
     """Compare every byte with what it was: 0 the same, 1 not."""
-    from parakeet_cli.cli.model_store import show_verify
+    from parakeet_cli.cli.models_output import show_verify
 
     return show_verify(name, kind, as_json=json, progress=not no_progress)
 
@@ -71,7 +71,7 @@ def scan(
     json: Json = False,
 ) -> int:
     """Look for code in a model without loading it: 0 none, 1 some, with what was found."""
-    from parakeet_cli.cli.model_store import show_scan
+    from parakeet_cli.cli.models_output import show_scan
 
     return show_scan(file, as_json=json)
 
@@ -79,7 +79,7 @@ def scan(
 @models_app.command("path")
 def path(name: Name, kind: Kind = None) -> None:
     """Print where a cached model is."""
-    from parakeet_cli.cli.model_store import show_path
+    from parakeet_cli.cli.models_output import show_path
 
     show_path(name, kind)
 
@@ -91,6 +91,6 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
 ) -> None:
     """Delete a model from the cache."""
-    from parakeet_cli.cli.model_store import show_remove
+    from parakeet_cli.cli.models_output import show_remove
 
     show_remove(name, kind, yes=yes)

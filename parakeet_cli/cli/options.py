@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from parakeet_cli.engines import engine_names
+from parakeet_cli.engines.registry import engine_names
 
 ENGINE_PANEL = "Engine"
 SAID_PANEL = "What is said"

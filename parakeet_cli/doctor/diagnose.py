@@ -9,8 +9,8 @@ from pathlib import Path
 from parakeet_cli.doctor.checks import CHECKS, judge
 from parakeet_cli.doctor.facts import Facts, NotKnown, Sample
 from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Status
-from parakeet_cli.doctor.gather import gather
-from parakeet_cli.doctor.stack import NEMO, Pin, Stack, judged_by
+from parakeet_cli.doctor.inspect.gather import gather
+from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack, judged_by
 from parakeet_cli.errors import UsageError
 
 NO_SAMPLE = NotKnown("none was named")

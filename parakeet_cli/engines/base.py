@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.chunks import Chunk
+from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.transcript import EngineInfo, Segment
 
 

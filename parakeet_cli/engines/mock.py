@@ -9,7 +9,7 @@ from bisect import bisect_left
 from pathlib import Path
 
 from parakeet_cli import __version__
-from parakeet_cli.audio.chunks import Chunk
+from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import EngineOptions, Heard
 from parakeet_cli.errors import ConfigError
 from parakeet_cli.transcript import EngineInfo, Segment, Word

@@ -19,12 +19,12 @@ ALL = "all"
 FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
-        Format("txt", ".txt", "plain text, one line a segment", "to_txt"),
-        Format("srt", ".srt", "SubRip subtitles", "to_srt"),
-        Format("vtt", ".vtt", "WebVTT subtitles, for browsers", "to_vtt"),
-        Format("tsv", ".tsv", "start, end (milliseconds) and text", "to_tsv"),
-        Format("json", ".json", "everything: words, times, confidence, losses", "to_json"),
-        Format("html", ".html", "one page to read, hear and search", "to_html", needs_sound=True),
+        Format("txt", ".txt", "plain text, one line a segment", "txt"),
+        Format("srt", ".srt", "SubRip subtitles", "subtitles.srt"),
+        Format("vtt", ".vtt", "WebVTT subtitles, for browsers", "subtitles.vtt"),
+        Format("tsv", ".tsv", "start, end (milliseconds) and text", "tsv"),
+        Format("json", ".json", "everything: words, times, confidence, losses", "json"),
+        Format("html", ".html", "one page to read, hear and search", "html.page", needs_sound=True),
     )
 }
 

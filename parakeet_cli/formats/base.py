@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from parakeet_cli.formats.sound import Sound
+    from parakeet_cli.formats.html.sound import Sound
     from parakeet_cli.transcript import Transcript
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
-from parakeet_cli.formats.to_json import dumps, number
+from parakeet_cli.formats.json import dumps, number
 from parakeet_cli.transcript import FileResult
 
 SUFFIXES = frozenset({".jsonl", ".json"})

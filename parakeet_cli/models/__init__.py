@@ -10,9 +10,9 @@ from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.cache import cached, repositories
-from parakeet_cli.models.known import DEFAULT, KNOWN, by_repository, look_up, names
-from parakeet_cli.models.scan import refuse_hostile, scan
-from parakeet_cli.models.values import KINDS, NEMO, ONNX, WHISPER, Found, Known, Problem
+from parakeet_cli.models.registry import DEFAULT, KNOWN, by_repository, look_up, names
+from parakeet_cli.models.scan.scan import refuse_hostile, scan
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, Found, Known, Problem
 
 __all__ = [
     "KINDS",
@@ -50,7 +50,7 @@ def find(name: str | None, *, kind: str, offline: bool = False, progress: bool =
         raise hub.offline_error(known, "HF_HUB_OFFLINE is set")
     if not progress:
         return hub.fetch(known)
-    from parakeet_cli.models.bars import Bars
+    from parakeet_cli.models.progress import Bars
 
     with Bars() as bars:
         return hub.fetch(known, bars)

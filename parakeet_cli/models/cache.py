@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from parakeet_cli.models.values import NEMO, Found, Known
+from parakeet_cli.models.types import NEMO, Found, Known
 
 _PREFIX = "models--"
 

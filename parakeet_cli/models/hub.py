@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.models import lock
+from parakeet_cli.models import lock_file
 from parakeet_cli.models.cache import cache_folder, cached, repository_folder
-from parakeet_cli.models.sums import git_sum_of, sha256_of
-from parakeet_cli.models.values import Found, Known
+from parakeet_cli.models.checksums import git_sum_of, sha256_of
+from parakeet_cli.models.types import Found, Known
 
 _SPARE = 64 << 20  # bytes that stay free on the disk
 
@@ -85,7 +85,7 @@ def fetch(known: Known, watch: Watch | None = None) -> Found:
             hint=f"Once more: parakeet models pull {known.name}",
         )
     sums = {file.name: _expected_sha256(known, commit, file) for file in files}
-    lock.write(known.repository, commit, _recorded(known, commit, files, sums))
+    lock_file.write(known.repository, commit, _recorded(known, commit, files, sums))
     return found
 
 

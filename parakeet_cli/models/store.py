@@ -9,17 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable, OutputError
-from parakeet_cli.models import at_hand, hub, lock, resolve
-from parakeet_cli.models.cache import (
-    cached,
-    matching,
-    repository_folder,
-    revisions,
-    size_of,
-)
-from parakeet_cli.models.known import EMBEDDED_NAME, KNOWN, by_repository, look_up
-from parakeet_cli.models.sums import git_sum_of, sha256_of
-from parakeet_cli.models.values import KINDS, NEMO, ONNX, WHISPER, Found, Known
+from parakeet_cli.models import at_hand, hub, lock_file, resolve
+from parakeet_cli.models.cache import cached, matching, repository_folder, revisions, size_of
+from parakeet_cli.models.checksums import git_sum_of, sha256_of
+from parakeet_cli.models.registry import EMBEDDED_NAME, KNOWN, by_repository, look_up
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, Found, Known
 
 _SHA256_DIGITS = 64
 _SHA1_DIGITS = 40
@@ -92,7 +86,7 @@ def verify(known: Known, watch: hub.Watch | None = None) -> Iterator[Verdict]:
         raise not_cached(known)
     found = cached(known)
     revision, folder = (found.revision, _folder(found)) if found else snapshot
-    recorded = lock.read(known.repository).get(revision or "", {})
+    recorded = lock_file.read(known.repository).get(revision or "", {})
     pinned = known.sha256 if revision == known.revision else {}
     names = [path.name for path in sorted(folder.iterdir()) if _wanted(path, known)]
     expected = [name for name in known.files if "*" not in name and name not in known.optional]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from parakeet_cli.cli.sample import CLIP, TEXT
+from parakeet_cli.cli.doctor.sample import CLIP, TEXT
 from parakeet_cli.doctor.checks import CHECKS
 from tests.doctor_facts import OnDisk
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soxr
 
-from parakeet_cli.audio.isolation import IsolatedMedia, Limits, Pool
-from parakeet_cli.audio.media import SAMPLE_RATE, WHOLE, Request, Samples
+from parakeet_cli.audio.decode.media import SAMPLE_RATE, WHOLE, Request, Samples
+from parakeet_cli.audio.decode.pool import IsolatedMedia, Limits, Pool
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting
 from tests.fuzz.mutations import Mutation, mutation

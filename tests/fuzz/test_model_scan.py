@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parakeet_cli.models import scan
-from parakeet_cli.models.allowed import GLOBALS, TARGETS
-from parakeet_cli.models.configuration import scan_yaml
-from parakeet_cli.models.weights import scan_pickle
+from parakeet_cli.models.scan.allowed import GLOBALS, TARGETS
+from parakeet_cli.models.scan.configuration import scan_yaml
+from parakeet_cli.models.scan.weights import scan_pickle
 from tests.model_files import CONFIG, checkpoint, nemo, running, state_dict
 
 CANARY = "raise SystemExit('code of the model ran')"

@@ -14,7 +14,7 @@ from parakeet_cli.doctor.checks.common import Judge
 from parakeet_cli.doctor.checks.pins import pin_check
 from parakeet_cli.doctor.facts import Facts, Unknown
 from parakeet_cli.doctor.findings import Finding, Status
-from parakeet_cli.doctor.stack import Stack
+from parakeet_cli.doctor.stack.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.checks.common import pip
 from parakeet_cli.doctor.facts import Facts, Gpus, TorchBuild
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.names import allows
+from parakeet_cli.doctor.stack.requirement_strings import allows
 
 NIGHTLY = re.compile(r"\.dev(20\d{6})")
 RANK = {Status.SKIP: 0, Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}
@@ -47,7 +47,7 @@ class Combination:
 
 @cache
 def combinations() -> tuple[Combination, ...]:
-    text = (files("parakeet_cli.doctor") / "combinations.toml").read_text("utf-8")
+    text = (files("parakeet_cli.doctor.stack") / "combinations.toml").read_text("utf-8")
     return tuple(
         Combination(
             **{**row, "status": Status(row["status"]), "newer": tuple(row.get("newer", ()))}

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.findings import Finding
-from parakeet_cli.doctor.requirements import Edge, Graph, core
-from parakeet_cli.doctor.stack import Pin, Stack
+from parakeet_cli.doctor.stack.requirement_graph import Edge, Graph, core
+from parakeet_cli.doctor.stack.stack import Pin, Stack
 
 Judge = Callable[[Facts, Stack], Finding]
 

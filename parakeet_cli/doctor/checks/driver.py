@@ -5,7 +5,7 @@ from __future__ import annotations
 from parakeet_cli.doctor.checks.gpu import NO_GPU, names, short
 from parakeet_cli.doctor.facts import Facts, Gpus, Unknown, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.stack import Stack
+from parakeet_cli.doctor.stack.stack import Stack
 
 
 def cuda_driver(facts: Facts, stack: Stack) -> Finding:

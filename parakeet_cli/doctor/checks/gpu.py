@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from parakeet_cli.doctor.checks.common import graph_of, install, listed, pip, repair
 from parakeet_cli.doctor.facts import Facts, GpuDevice, Gpus, TorchBuild, Unknown, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.stack import Stack
+from parakeet_cli.doctor.stack.stack import Stack
 
 ARCH = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)$")
 GUIDE = "https://docs.nvidia.com/cuda/blackwell-compatibility-guide/"

@@ -10,8 +10,8 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.checks.common import count, graph_of, install, listed, pip, repair
 from parakeet_cli.doctor.facts import Distribution, Facts, NumpyAbi, Unknown, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.names import normal
-from parakeet_cli.doctor.stack import Stack
+from parakeet_cli.doctor.stack.requirement_strings import normal
+from parakeet_cli.doctor.stack.stack import Stack
 
 CODE = (".py", ".so", ".pyd")
 

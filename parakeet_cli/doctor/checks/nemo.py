@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip, repair
 from parakeet_cli.doctor.facts import Facts, Unknown
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.requirements import Edge
-from parakeet_cli.doctor.stack import NEMO, Pin, Stack
+from parakeet_cli.doctor.stack.requirement_graph import Edge
+from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack
 
 CHECK = "nemo-requirements"
 WHY = (

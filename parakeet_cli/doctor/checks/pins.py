@@ -16,7 +16,7 @@ from parakeet_cli.doctor.checks.common import (
 )
 from parakeet_cli.doctor.facts import Facts, Unknown, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.stack import NEMO, Pin, Stack
+from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack
 
 
 def pin_check(check: str) -> Judge:

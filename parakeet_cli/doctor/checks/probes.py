@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from parakeet_cli.doctor.checks.common import count, repair
 from parakeet_cli.doctor.facts import Facts, NotKnown, ProbeResult, Transcribed, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.stack import Stack
+from parakeet_cli.doctor.stack.stack import Stack
 
 NOT_ASKED = "not tried without --deep"
 # Of the words. A model may well hear one of a few differently; one whose arithmetic is

@@ -5,8 +5,8 @@ from __future__ import annotations
 from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip
 from parakeet_cli.doctor.facts import Facts, Unknown, known
 from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.names import allows
-from parakeet_cli.doctor.stack import Stack
+from parakeet_cli.doctor.stack.requirement_strings import allows
+from parakeet_cli.doctor.stack.stack import Stack
 
 GIB = 2**30
 # A stage downloads and unpacks torch: 0.2 GB for CPU, 3 GB with CUDA, twice while it does.

@@ -27,7 +27,7 @@ from parakeet_cli.doctor.facts import (
     Sample,
     Transcribed,
 )
-from parakeet_cli.doctor.stack import NEMO, Stack
+from parakeet_cli.doctor.stack.stack import NEMO, Stack
 
 # nemo.collections.asr takes 11 s warm on two cores; from a cold disk several times that.
 IMPORT_SECONDS = 300.0

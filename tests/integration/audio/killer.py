@@ -7,13 +7,13 @@ import signal
 import time
 from collections.abc import Iterator
 
-from parakeet_cli.audio import local, worker
-from parakeet_cli.audio.blocks import Block
+from parakeet_cli.audio.decode import in_process, worker
+from parakeet_cli.audio.samples import Block
 
-heard = local.LocalMedia.__iter__
+heard = in_process.LocalMedia.__iter__
 
 
-def _accident(media: local.LocalMedia) -> Iterator[Block]:
+def _accident(media: in_process.LocalMedia) -> Iterator[Block]:
     name = os.path.basename(media.source.path)  # noqa: PTH119
     for number, block in enumerate(heard(media)):
         if number == 2:
@@ -29,5 +29,5 @@ def _accident(media: local.LocalMedia) -> Iterator[Block]:
 
 def main() -> None:
     """The worker's own entry, accidents added."""
-    local.LocalMedia.__iter__ = _accident  # type: ignore[method-assign]
+    in_process.LocalMedia.__iter__ = _accident  # type: ignore[method-assign]
     worker.main()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soxr
 
-from parakeet_cli.audio.media import SAMPLE_RATE, Samples, open_media
+from parakeet_cli.audio.decode.media import SAMPLE_RATE, Samples, open_media
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting
 from tests.media_files import RECIPES, speech, write_media

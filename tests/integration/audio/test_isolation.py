@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parakeet_cli.audio import isolation
-from parakeet_cli.audio.isolation import IsolatedMedia, Limits, Pool, isolated_duration
-from parakeet_cli.audio.media import WHOLE, Block, Request, open_media
+from parakeet_cli.audio.decode import pool as decode_pool
+from parakeet_cli.audio.decode.media import WHOLE, Block, Request, open_media
+from parakeet_cli.audio.decode.pool import IsolatedMedia, Limits, Pool, isolated_duration
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting
 
@@ -29,7 +29,7 @@ SECONDS = 60
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     """Workers that have accidents, and little patience and memory."""
     monkeypatch.setattr(
-        isolation, "ENTRY", "from tests.integration.audio.killer import main; main()"
+        decode_pool, "ENTRY", "from tests.integration.audio.killer import main; main()"
     )
     pool = Pool(Limits(seconds=3.0, memory=1 << 28))
     yield pool
@@ -78,7 +78,7 @@ def test_a_decoder_that_dies_while_it_opens_a_file_fails_that_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        isolation,
+        decode_pool,
         "ENTRY",
         "import os, signal, sys; sys.stdin.readline(); os.kill(os.getpid(), signal.SIGABRT)",
     )
@@ -186,7 +186,7 @@ def test_a_hundred_gigabytes_of_sound_are_refused_before_they_are_decoded(tmp_pa
 
 def test_the_main_process_does_not_load_libav() -> None:
     code = (
-        "import sys; from parakeet_cli.audio.media import open_media; "
+        "import sys; from parakeet_cli.audio.decode.media import open_media; "
         "from pathlib import Path; list(open_media(Path(sys.argv[1]))); "
         "assert not {'av', 'soxr'} & set(sys.modules)"
     )

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from parakeet_cli.dictate.control.lock import Lock
-from parakeet_cli.dictate.control.paths import Paths
-from parakeet_cli.dictate.control.server import Server
+from parakeet_cli.dictate.daemon.lock import Lock
+from parakeet_cli.dictate.daemon.paths import Paths
+from parakeet_cli.dictate.daemon.server import Server
 from parakeet_cli.errors import EngineError, ParakeetError
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.dictate.control.client import NotRunning, ask
-from parakeet_cli.dictate.control.messages import LONGEST
-from parakeet_cli.dictate.control.paths import find_paths, private_folder
+from parakeet_cli.dictate.daemon.client import NotRunning, ask
+from parakeet_cli.dictate.daemon.messages import LONGEST
+from parakeet_cli.dictate.daemon.paths import find_paths, private_folder
 from parakeet_cli.errors import ParakeetError
 from tests.integration.dictate.controlled_process import paths_in
 from tests.integration.dictate.desktop import end, until

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.dictate.delivery import Delivery, Place
 from parakeet_cli.dictate.sinks import make_sink
+from parakeet_cli.dictate.sinks.delivery import Delivery, Place
 from parakeet_cli.errors import SinkError
 from tests.integration.transcribe.test_crashes import mounted
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 # pynput connects when it is imported, so it is imported where the display is.
 LISTENER = """
 import sys
-from parakeet_cli.dictate.control.hotkey import keys
+from parakeet_cli.dictate.daemon.hotkey import keys
 file = open(sys.argv[1], "w")
 def do(verb):
     print(verb, file=file, flush=True)
@@ -71,7 +71,7 @@ def test_a_key_that_can_t_be_is_an_error_in_plain_words(
     desktop: Desktop, key: str, env: bool, reason: str
 ) -> None:
     script = (
-        "import sys; from parakeet_cli.dictate.control.hotkey import keys\n"
+        "import sys; from parakeet_cli.dictate.daemon.hotkey import keys\n"
         "from parakeet_cli.errors import ParakeetError\n"
         "try:\n with keys(print, toggle=sys.argv[1], hold=None): pass\n"
         "except ParakeetError as error: print(error, error.hint)"

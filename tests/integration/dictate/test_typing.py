@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from parakeet_cli.dictate.delivery import Delivery, Place
 from parakeet_cli.dictate.sinks import make_sink
+from parakeet_cli.dictate.sinks.delivery import Delivery, Place
 from parakeet_cli.dictate.sinks.typed import Type, xtest
 from parakeet_cli.errors import SinkError, SinkUnavailable
 from tests.integration.dictate.desktop import Desktop, enter, until, wayland, x11

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.doctor.names import wanted
-from parakeet_cli.doctor.stack import load
+from parakeet_cli.doctor.stack.requirement_strings import wanted
+from parakeet_cli.doctor.stack.stack import load
 from tests.integration.doctor.madeup import CANARY, Environment, Wheel, module, verified
 
 HARMLESS = "VALUE = 1\n"

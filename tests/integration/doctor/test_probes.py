@@ -10,7 +10,7 @@ import pytest
 
 from parakeet_cli.doctor import probes
 from parakeet_cli.doctor.facts import Facts, Interpreter, NotKnown, ProbeResult, Sample
-from parakeet_cli.doctor.stack import load
+from parakeet_cli.doctor.stack.stack import load
 from tests.doctor_facts import OnDisk
 from tests.integration.doctor.conftest import snapshot
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.stack import load
+from parakeet_cli.doctor.stack.stack import load
 from tests.held_out import held_out, small_parakeet
 from tests.integration.doctor.conftest import Patient
 from tests.integration.doctor.madeup import Environment

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.catalogue import catalogue, guide
 from parakeet_cli.doctor.checks import judge
-from parakeet_cli.doctor.gather import gather
-from parakeet_cli.doctor.stack import load
+from parakeet_cli.doctor.explain.catalogue import catalogue, guide
+from parakeet_cli.doctor.inspect.gather import gather
+from parakeet_cli.doctor.stack.stack import load
 from tests.integration.doctor.conftest import Patient, snapshot
 from tests.integration.doctor.illnesses import (
     Illness,

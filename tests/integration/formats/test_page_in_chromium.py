@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from parakeet_cli.formats import FORMATS, Shape, encode
-from parakeet_cli.formats.sound import sound_of
-from parakeet_cli.formats.waveform import Waveform
+from parakeet_cli.formats.html.sound import sound_of
+from parakeet_cli.formats.html.waveform import Waveform
 from parakeet_cli.transcript import Lost
 from tests.integration.formats.browser import CHROMEDRIVER, CHROMIUM, Browser
 from tests.unit.formats.spoken import SENSE, make, speak

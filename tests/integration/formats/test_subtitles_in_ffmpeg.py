@@ -8,7 +8,7 @@ import av
 import pytest
 
 from parakeet_cli.formats import FORMATS, Shape, encode
-from parakeet_cli.formats.cues import cues
+from parakeet_cli.formats.subtitles.cues import cues
 from parakeet_cli.transcript import Segment
 from tests.unit.formats.spoken import SENSE, make, speak
 

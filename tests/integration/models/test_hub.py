@@ -168,7 +168,7 @@ def test_a_pinned_model_is_refused_with_other_bytes_though_the_hub_vouches_for_t
     hub: Hub, parakeet: Command
 ) -> None:
     """Whoever has the repository's key can change its sums too."""
-    from parakeet_cli.models.known import look_up
+    from parakeet_cli.models.registry import look_up
 
     known = look_up("v3")
     assert known is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli import __version__
-from parakeet_cli.cli.sample import CLIP as SAMPLE
+from parakeet_cli.cli.doctor.sample import CLIP as SAMPLE
 from tests.integration.packaging.environments import (
     CLIP,
     CLIP_ENDS,

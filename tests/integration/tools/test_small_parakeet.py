@@ -15,7 +15,7 @@ import onnx_asr
 import onnxruntime
 import pytest
 
-from parakeet_cli.audio.media import Samples, open_media
+from parakeet_cli.audio.decode.media import Samples, open_media
 from tests.stacks import ROOT, Stacks
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from parakeet_cli.engines.nemo import Nemo
+from parakeet_cli.engines.nemo.engine import Nemo
 from tests.integration.transcribe.nemo_engine import made
 from tests.stacks import Stacks
 

@@ -7,13 +7,13 @@ import os
 import signal
 from pathlib import Path
 
-from parakeet_cli.audio.chunks import Chunk
+from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import Heard
 from parakeet_cli.engines.mock import Mock
-from parakeet_cli.engines.whisper import Whisper
-from parakeet_cli.transcribe import station
-from parakeet_cli.transcribe.on_ray import Actor
-from parakeet_cli.transcribe.station import Setup
+from parakeet_cli.engines.whisper.engine import Whisper
+from parakeet_cli.transcribe.workers import worker
+from parakeet_cli.transcribe.workers.ray import Actor
+from parakeet_cli.transcribe.workers.worker import Setup
 
 heard = Mock.transcribe
 heard_by_whisper = Whisper.transcribe
@@ -53,4 +53,4 @@ def main() -> None:
     """The station's own entry, accidents added."""
     Mock.transcribe = _accident  # type: ignore[method-assign,assignment]
     Whisper.transcribe = _whisper_s_accident  # type: ignore[method-assign,assignment]
-    station.main()
+    worker.main()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parakeet_cli.audio.chunks import Chunk, Piece
-from parakeet_cli.audio.media import open_media
+from parakeet_cli.audio.decode.media import open_media
+from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.words import errors
 from tests.media_files import Floats

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.nemo import Nemo
+from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.held_out import TDT, as_chunk
 from tests.media_files import Floats

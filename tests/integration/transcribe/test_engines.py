@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parakeet_cli.audio.chunks import Chunk, Piece
-from parakeet_cli.engines import make_engine
+from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import Engine, EngineOptions, Heard
-from parakeet_cli.engines.whisper_model import ModelFolder, find_model
+from parakeet_cli.engines.registry import make_engine
+from parakeet_cli.engines.whisper.model import ModelFolder, find_model
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.models.known import EMBEDDED_SHA256
-from parakeet_cli.transcribe.lanes import Lanes
+from parakeet_cli.models.registry import EMBEDDED_SHA256
+from parakeet_cli.transcribe.pipeline.engine_threads import Lanes
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import clip, start, transcribe
 from tests.integration.transcribe.held_out import TDT, clips, joined

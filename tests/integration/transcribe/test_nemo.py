@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.engines.base import Live
-from parakeet_cli.engines.nemo import Nemo
+from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import environment, transcribe
 from tests.integration.transcribe.held_out import (

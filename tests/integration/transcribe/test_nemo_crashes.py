@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.engines.nemo import Nemo
+from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.errors import EngineError
 from tests.integration.transcribe.command import start
 from tests.integration.transcribe.held_out import (

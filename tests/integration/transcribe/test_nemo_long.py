@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parakeet_cli.engines.nemo import Nemo
-from parakeet_cli.engines.nemo_worker.decoding import joined as text_of
-from parakeet_cli.engines.nemo_worker.memory import WAYS
-from parakeet_cli.transcribe.assemble import Assembler
+from parakeet_cli.engines.nemo.engine import Nemo
+from parakeet_cli.engines.nemo.worker.decoding import joined as text_of
+from parakeet_cli.engines.nemo.worker.memory import WAYS
+from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import COMMAND
 from tests.integration.transcribe.held_out import (

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.nemo import Nemo
-from parakeet_cli.engines.nemo_process import Worker
-from parakeet_cli.engines.nemo_worker.decoding import joined as text_of
+from parakeet_cli.engines.nemo.engine import Nemo
+from parakeet_cli.engines.nemo.process import Worker
+from parakeet_cli.engines.nemo.worker.decoding import joined as text_of
 from parakeet_cli.errors import EngineUnavailable
 from tests.integration.transcribe.command import environment, transcribe
 from tests.integration.transcribe.held_out import (

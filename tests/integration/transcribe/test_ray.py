@@ -13,15 +13,15 @@ import pytest
 from parakeet_cli import console
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.formats import expand_formats
-from parakeet_cli.transcribe import on_ray
-from parakeet_cli.transcribe.dispatch import dispatch
-from parakeet_cli.transcribe.inputs import find_jobs
-from parakeet_cli.transcribe.on_ray import Layout, RayCrew, connect, node_resources
-from parakeet_cli.transcribe.outputs import plan_outputs
-from parakeet_cli.transcribe.pipeline import Options
-from parakeet_cli.transcribe.planning import settle
-from parakeet_cli.transcribe.station import Setup
-from parakeet_cli.transcribe.storage import name_of
+from parakeet_cli.transcribe.inputs.find import find_jobs
+from parakeet_cli.transcribe.inputs.storage import name_of
+from parakeet_cli.transcribe.outputs.outputs import plan_outputs
+from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.run.schedule import settle
+from parakeet_cli.transcribe.workers import ray as ray_workers
+from parakeet_cli.transcribe.workers.dispatcher import dispatch
+from parakeet_cli.transcribe.workers.ray import Layout, RayCrew, connect, node_resources
+from parakeet_cli.transcribe.workers.worker import Setup
 from parakeet_cli.transcript import Status
 from tests.integration.doctor.madeup import Environment, Wheel, verified
 from tests.integration.transcribe.command import SAID, clip, run, transcribe
@@ -94,7 +94,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     for number in range(5):
         clip(tmp_path / f"clip{number}.wav")
     clip(tmp_path / "poison.wav")
-    monkeypatch.setattr(on_ray, "Actor", DyingActor)
+    monkeypatch.setattr(ray_workers, "Actor", DyingActor)
     planned = plan_outputs(
         find_jobs([str(tmp_path)]), expand_formats(["txt"]), f"{tmp_path}/out", "{filename}"
     )

@@ -53,7 +53,7 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
 ) -> None:
     from faster_whisper import WhisperModel
 
-    from parakeet_cli.engines.whisper_model import find_model
+    from parakeet_cli.engines.whisper.model import find_model
 
     expected: dict[str, list[str]] = {}
     paths = []

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parakeet_cli.audio.chunks import Chunk, Piece
-from parakeet_cli.engines import make_engine
+from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import Engine, EngineOptions
-from parakeet_cli.transcribe.assemble import Assembler
+from parakeet_cli.engines.registry import make_engine
+from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Segment, Word
 from tests.held_out import FRAME, Spoken, held_out, joined, small_parakeet
 from tests.integration.transcribe.command import transcribe
@@ -26,7 +26,7 @@ from tests.stacks import Stacks
 
 WER = 0.03
 FRAME_SECONDS = FRAME / 16_000
-HALF_OVERLAP = 24_064  # samples on each side of a forced cut, as audio/chunks.py has them
+HALF_OVERLAP = 24_064  # samples on each side of a forced cut, as audio/segment/chunker.py has them
 
 
 @pytest.fixture(scope="module")

@@ -17,19 +17,19 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli import console
-from parakeet_cli.audio import isolation
+from parakeet_cli.audio.decode import pool
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.formats import expand_formats
-from parakeet_cli.transcribe import workers
-from parakeet_cli.transcribe.dispatch import dispatch
-from parakeet_cli.transcribe.inputs import Job, find_jobs
-from parakeet_cli.transcribe.outputs import plan_outputs
-from parakeet_cli.transcribe.pipeline import Options
-from parakeet_cli.transcribe.planning import settle
-from parakeet_cli.transcribe.station import Setup
-from parakeet_cli.transcribe.storage import name_of
-from parakeet_cli.transcribe.workers import Workers, automatic, share
+from parakeet_cli.transcribe.inputs.find import Job, find_jobs
+from parakeet_cli.transcribe.inputs.storage import name_of
+from parakeet_cli.transcribe.outputs.outputs import plan_outputs
+from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.run.schedule import settle
+from parakeet_cli.transcribe.workers import local
+from parakeet_cli.transcribe.workers.dispatcher import dispatch
+from parakeet_cli.transcribe.workers.local import Workers, automatic, share
+from parakeet_cli.transcribe.workers.worker import Setup
 from parakeet_cli.transcript import FileResult, Status
 from tests.integration.transcribe.command import (
     MOCK,
@@ -105,7 +105,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
     for number in range(8):
         clip(tmp_path / f"clip{number}.wav")
     clip(tmp_path / "poison.wav")
-    monkeypatch.setattr(workers, "ENTRY", DYING)
+    monkeypatch.setattr(local, "ENTRY", DYING)
     results = heard_by_two(tmp_path)
     assert len(results) == 9
     poisoned = results.pop("poison.wav")
@@ -121,8 +121,8 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
 ON_POISON = f"""
 import sys
 from parakeet_cli.cli.app import app
-from parakeet_cli.transcribe import workers
-workers.ENTRY = {DYING!r}
+from parakeet_cli.transcribe.workers import local
+local.ENTRY = {DYING!r}
 sys.exit(app(sys.argv[1:], standalone_mode=False))
 """
 
@@ -164,7 +164,7 @@ def test_an_engine_whose_process_never_gets_ready_is_unusable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip(tmp_path / "a.wav")
-    monkeypatch.setattr(workers, "ENTRY", "import os; os.abort()")
+    monkeypatch.setattr(local, "ENTRY", "import os; os.abort()")
     with pytest.raises(EngineUnavailable, match="before it was ready: it was ended by SIGABRT"):
         heard_by_two(tmp_path)
 
@@ -179,11 +179,11 @@ def test_a_poison_file_that_kills_its_decoder_fails_alone(
     clip(tmp_path / "z.wav")
     # The stations' decoders, not ours: the entry is replaced where they are started.
     monkeypatch.setattr(
-        workers,
+        local,
         "ENTRY",
-        f"from parakeet_cli.audio import isolation; isolation.ENTRY = {KILLER!r}; " + workers.ENTRY,
+        f"from parakeet_cli.audio.decode import pool; pool.ENTRY = {KILLER!r}; " + local.ENTRY,
     )
-    assert isolation.ENTRY != KILLER
+    assert pool.ENTRY != KILLER
     results = heard_by_two(tmp_path)
     assert results["segfault.wav"].status is not Status.OK
     assert "crashed (SIGSEGV)" in (results["segfault.wav"].reason or "")

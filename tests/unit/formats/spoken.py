@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from parakeet_cli.transcript import (
-    Accounting,
-    EngineInfo,
-    Lost,
-    Segment,
-    Source,
-    Transcript,
-    Word,
-)
+from parakeet_cli.transcript import Accounting, EngineInfo, Lost, Segment, Source, Transcript, Word
 
 BREATHS = {".": 0.6, "?": 0.6, "!": 0.6, ",": 0.25, ";": 0.35}
 

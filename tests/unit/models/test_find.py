@@ -9,7 +9,7 @@ import pytest
 from parakeet_cli.errors import EngineUnavailable, ExitCode
 from parakeet_cli.models import KINDS, NEMO, ONNX, WHISPER, at_hand, find
 from parakeet_cli.models.cache import cache_folder
-from parakeet_cli.models.known import HUB_NAMES, KNOWN, look_up
+from parakeet_cli.models.registry import HUB_NAMES, KNOWN, look_up
 
 
 @pytest.fixture(autouse=True)

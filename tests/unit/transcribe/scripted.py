@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from parakeet_cli.audio.chunks import Chunk
+from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import Heard
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.transcript import EngineInfo, Segment, Word

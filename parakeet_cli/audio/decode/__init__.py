@@ -1,0 +1,1 @@
+"""From a media file to blocks of samples that know their place on the recording's clock."""

@@ -1,0 +1,177 @@
+"""Opening a media file: one plain sentence for everything that can be wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard
+
+from parakeet_cli.audio.decode.recover.matroska_index import first_cue
+from parakeet_cli.audio.decode.recover.mp4 import repaired
+from parakeet_cli.audio.decode.recover.mp4_boxes import boxes
+from parakeet_cli.audio.decode.recover.ogg import TAIL, begins_torn
+from parakeet_cli.errors import InputError
+
+# A playlist could otherwise make the decoder fetch addresses or open other files.
+LIBAV_OPTIONS = {"protocol_whitelist": "file"}
+PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
+
+LATE = 0.1  # seconds; an encoder's delay is less
+LATEST_TORN = 60.0  # seconds; an Ogg stream that starts later was recorded from a broadcast
+AUDIO_STREAM_HINT = "--audio-stream N takes another one."
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A container with the audio stream that was chosen from it.
+
+    `origin` is what its timestamps call zero, in seconds: where the first of its streams
+    starts, sound or picture.
+    """
+
+    container: InputContainer
+    stream: AudioStream
+    origin: float
+    torn: bool = False  # what began there is gone
+
+
+def check_readable(path: Path, name: str) -> None:
+    """Raise InputError unless `path` is a regular file with something in it."""
+    try:
+        # Not to wait: a FIFO that nobody writes to must not hold the batch up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = os.fstat(descriptor)
+        os.close(descriptor)
+    except OSError as error:
+        raise InputError(_cannot_open(name, error)) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{name} is a directory, not a media file.")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(
+            f"{name} is not a regular file.",
+            hint=f"Pipe it in: parakeet transcribe - < {name}",
+        )
+    if status.st_size == 0:
+        raise InputError(f"{name} is empty: it has no bytes at all.")
+
+
+def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | None) -> Opened:
+    """Open `path` and choose its audio stream. Raises InputError."""
+    check_readable(path, name)
+    container = _open_container(path, name)
+    try:
+        stream = _choose(container, name, audio_stream)
+        _check_channel(stream, name, channel)
+    except BaseException:
+        container.close()
+        raise
+    # The packets of a video's other streams are dropped before they are read.
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    return Opened(container, stream, *_origin(container, path))
+
+
+def _origin(container: InputContainer, path: Path) -> tuple[float, bool]:
+    """What the timestamps call zero, and whether the file lost what began there."""
+    if not container.start_time:  # it may be None, whatever PyAV's stubs say
+        return 0.0, False
+    start = container.start_time / av.time_base
+    kinds = container.format.name.split(",")
+    if "ogg" in kinds and 0 < start < LATEST_TORN:
+        with path.open("rb") as file:
+            if begins_torn(file.read(TAIL)):
+                return 0.0, True
+    if "matroska" in kinds and start > LATE:
+        with path.open("rb") as file:
+            first = first_cue(file)
+        if first is not None and first < start - LATE:
+            return first, True
+    return start, False
+
+
+def _cannot_open(name: str, error: OSError) -> str:
+    reasons = {
+        errno.ENOENT: f"{name} does not exist.",
+        errno.EACCES: f"{name} can't be read: permission denied.",
+        errno.EPERM: f"{name} can't be read: permission denied.",
+        errno.EISDIR: f"{name} is a directory, not a media file.",
+        errno.ENOTDIR: f"{name} does not exist: a part of its path is not a directory.",
+        errno.ELOOP: f"{name} is a symbolic link that leads back to itself.",
+        errno.ENAMETOOLONG: f"{name} does not exist: its name is too long for this system.",
+    }
+    return reasons.get(error.errno or 0, f"{name} can't be opened: {error.strerror}.")
+
+
+def _open_container(path: Path, name: str) -> InputContainer:
+    # `file:` keeps names like `concat:x` or `http://x` from being taken for protocols.
+    source = repaired(path) or f"file:{path}"
+    try:
+        container = av.open(source, metadata_errors="replace", options=LIBAV_OPTIONS)
+    except av.FFmpegError as error:
+        if lacks_index(path):
+            raise InputError(
+                f"{name} was cut off before its index was written, and nothing can be "
+                "played without it.",
+                hint="Copy it anew from where it came from, or rebuild its index with untrunc.",
+            ) from error
+        raise InputError(
+            f"{name} is not a media file, or its beginning is damaged beyond recognition."
+        ) from error
+    if PLAYLISTS & set(container.format.name.split(",")):
+        container.close()
+        raise InputError(
+            f"{name} is a playlist, not a media file.", hint="Name the files that it lists."
+        )
+    assert isinstance(container, InputContainer)
+    return container
+
+
+def _choose(container: InputContainer, name: str, audio_stream: int | None) -> AudioStream:
+    streams = container.streams.audio
+    if not streams:
+        kinds = {stream.type for stream in container.streams}
+        if "video" in kinds:
+            raise InputError(f"{name} is a video without sound: it has no audio stream.")
+        raise InputError(f"{name} has no sound in it: no audio stream was found.")
+    wanted = audio_stream or 0
+    if not 0 <= wanted < len(streams):
+        listing = "; ".join(f"{number}: {_describe(one)}" for number, one in enumerate(streams))
+        raise InputError(
+            f"{name} has no audio stream {wanted}. It has {listing}.", hint=AUDIO_STREAM_HINT
+        )
+    stream = streams[wanted]
+    context = stream.codec_context
+    if context is None or (not context.sample_rate and context.name in ("none", "unknown")):
+        raise InputError(f"The sound of {name} is in a format that can't be decoded here.")
+    return stream
+
+
+def _check_channel(stream: AudioStream, name: str, channel: int | None) -> None:
+    count = stream.codec_context.layout.nb_channels
+    if channel is None or 0 <= channel < count:
+        return
+    there_are = "one channel, 0" if count == 1 else f"{count} channels, 0 to {count - 1}"
+    raise InputError(f"{name} has no channel {channel}. It has {there_are}.")
+
+
+def _describe(stream: AudioStream) -> str:
+    context = stream.codec_context
+    parts = [context.name, f"{context.sample_rate} Hz", context.layout.name]
+    if language := stream.metadata.get("language"):
+        parts.append(language)
+    return " ".join(parts)
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether this is an MP4 family file (ISO/IEC 14496-12) whose `moov` box isn't there."""
+    with path.open("rb") as file:
+        seen = {box.kind for box in boxes(file, 0, path.stat().st_size)}
+    return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen

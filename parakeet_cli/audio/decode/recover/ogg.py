@@ -1,0 +1,141 @@
+"""Whether an Ogg file is whole: its last page, and the mark that it is the last (RFC 3533)."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import BinaryIO
+
+from parakeet_cli.audio.decode.coverage import NO_END_MARK, Promise
+
+CAPTURE = b"OggS"
+TAIL = 1 << 18  # bytes; a page has at most 65,307, so three whole ones lie in them
+MOST_AHEAD = 48_000 * 60  # granules between two pages
+FIRST = 2  # the beginning-of-stream flag
+LAST = 4  # the end-of-stream flag
+REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page's header, at `position` in what was read."""
+
+    position: int
+    size: int
+    flags: int
+    granule: int
+    serial: int
+    sequence: int
+
+
+def page_at(data: bytes, at: int) -> Page | None:
+    """The whole page at `at` whose checksum is right; None where there is none."""
+    if data[at : at + 4] != CAPTURE or at + 27 > len(data):
+        return None
+    segments = data[at + 26]
+    size = 27 + segments + sum(data[at + 27 : at + 27 + segments])
+    page = data[at : at + size]
+    if len(page) < size or _checksum(page) != int.from_bytes(page[22:26], "little"):
+        return None
+    return Page(
+        at,
+        size,
+        page[5],
+        int.from_bytes(page[6:14], "little", signed=True),
+        int.from_bytes(page[14:18], "little"),
+        int.from_bytes(page[18:22], "little"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How a stream's granules count: `rate` a second, from `skip` on (RFC 7845, 4)."""
+
+    rate: int
+    skip: int = 0
+
+    def seconds(self, granule: int) -> float:
+        return (granule - self.skip) / self.rate
+
+
+def granule_clock(head: bytes, rate: int) -> Clock:
+    """Opus counts at 48 kHz and leaves its pre-skip out; the others count samples."""
+    at = head.find(b"OpusHead")
+    if at < 0:
+        return Clock(rate)
+    return Clock(48_000, int.from_bytes(head[at + 10 : at + 12], "little"))
+
+
+def begins_torn(head: bytes) -> bool:
+    """Whether pages are missing between the headers and the first sound.
+
+    Pages are numbered. A stream that was recorded from a broadcast starts at any granule,
+    but where its first pages are there it is whole, and its own start is its zero.
+    """
+    pages = _pages(head)
+    first = next((page for page in pages if page.granule > 0), None)
+    if first is None or not pages[0].flags & FIRST:
+        return True
+    numbers = [page.sequence for page in pages if page.serial == first.serial]
+    before = numbers[: numbers.index(first.sequence) + 1]
+    return before != list(range(before[0], before[0] + len(before)))
+
+
+def ogg_promise(file: BinaryIO, rate: int, begin: float) -> Promise:
+    """The last granule, where the last page says that it is the last and nothing follows.
+
+    Otherwise the file was cut off. How much is gone is not written anywhere: what its
+    torn page would have held is counted, and no more. `begin` is what the timestamps
+    call zero, in seconds.
+    """
+    clock = granule_clock(file.read(TAIL), rate)
+    size = file.seek(0, 2)
+    file.seek(max(0, size - TAIL))
+    data = file.read(TAIL)
+    pages = [page for page in _pages(data) if page.granule > 0]
+    if not pages:
+        return Promise()
+    last = pages[-1]
+    seconds = clock.seconds(last.granule) - begin
+    ends = {page.serial for page in pages if page.flags & LAST}
+    # Other streams, a video's for instance, may go on a little further.
+    if last.serial in ends and last.position + last.size == len(data):
+        return Promise(seconds, "exact", slack=0.001)
+    lengths = [
+        after.granule - before.granule
+        for before, after in pairwise(pages)
+        if after.serial == before.serial and after.granule > before.granule
+    ]
+    mean = sum(lengths) / len(lengths) if lengths else clock.rate
+    until = seconds + (_torn_granule(data, last) or mean) / clock.rate
+    return Promise(until, "estimated", reason=NO_END_MARK, until=until)
+
+
+def _torn_granule(data: bytes, last: Page) -> int:
+    """By how much a page whose header alone is left would have gone on; 0 for no such page."""
+    at = data.find(CAPTURE, last.position + last.size)
+    if at < 0 or at + 27 > len(data):
+        return 0
+    granule = int.from_bytes(data[at + 6 : at + 14], "little", signed=True)
+    serial = int.from_bytes(data[at + 14 : at + 18], "little")
+    # Pages last seconds at most; more is a header that was overwritten.
+    ahead = granule - last.granule
+    return ahead if serial == last.serial and 0 < ahead < MOST_AHEAD else 0
+
+
+def _pages(data: bytes) -> list[Page]:
+    found, at = [], data.find(CAPTURE)
+    while at >= 0:
+        page = page_at(data, at)
+        if page is not None:
+            found.append(page)
+        at = data.find(CAPTURE, at + (page.size if page else 1))
+    return found
+
+
+def _checksum(page: bytes) -> int:
+    """Ogg's CRC-32: zlib's polynomial, bits the other way round, no inversion."""
+    plain = page[:22] + bytes(4) + page[26:]
+    reflected = zlib.crc32(plain.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(reflected.to_bytes(4, "little").translate(REVERSED), "big")

@@ -1,0 +1,1 @@
+"""From a microphone to 16 kHz mono samples."""

@@ -1,0 +1,114 @@
+"""The process that hears one microphone: PortAudio in, packets on stdout.
+
+PortAudio is loaded here and nowhere else. Sound servers that die take it with them, by
+hanging as often as by an error, and only a new process finds a device that came back.
+It ends when its parent does, and imports nothing heavy: every second of its start is lost.
+
+    python -m parakeet_cli.audio.microphone.capture_process --list
+    python -m parakeet_cli.audio.microphone.capture_process --open INDEX
+
+The first line is JSON (what was opened, or `error`); then each packet is PACKET and int16.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import sys
+from queue import SimpleQueue
+from typing import Any
+
+PACKET = struct.Struct("<II")  # frames that follow, 1 where some before were lost
+BLOCK = 0.032  # seconds a packet, one frame of the speech detector
+
+_RATES = (48_000, 44_100, 16_000)
+
+
+def main(arguments: list[str]) -> None:
+    """List the devices, or open one and send what it hears until nobody reads."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to deal with
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:
+        _say({"error": "portaudio", "detail": str(error)})
+        return
+    if arguments[0] == "--list":
+        _say({"devices": _devices(sounddevice)})
+        return
+    _capture(sounddevice, int(arguments[1]))
+
+
+def _say(message: dict[str, Any]) -> None:
+    os.write(1, json.dumps(message).encode() + b"\n")
+
+
+def _devices(sounddevice: Any) -> list[dict[str, Any]]:
+    default = sounddevice.default.device[0]
+    return [
+        {
+            "index": number,
+            "name": device["name"],
+            "channels": device["max_input_channels"],
+            "rate": int(device["default_samplerate"]),
+            "default": number == default,
+        }
+        for number, device in enumerate(sounddevice.query_devices())
+        if device["max_input_channels"] > 0
+    ]
+
+
+def _capture(sounddevice: Any, index: int) -> None:
+    heard: SimpleQueue[tuple[bytes, int] | None] = SimpleQueue()
+
+    def hear(data: Any, frames: int, time: Any, status: Any) -> None:
+        heard.put((bytes(data), int(bool(status.input_overflow))))
+
+    device = sounddevice.query_devices(index)
+    stream, reason = None, ""
+    for rate, channels in _ways(device):
+        try:
+            stream = sounddevice.RawInputStream(
+                samplerate=rate,
+                blocksize=int(rate * BLOCK),
+                device=index,
+                channels=channels,
+                dtype="int16",
+                callback=hear,
+                finished_callback=lambda: heard.put(None),
+            )
+            stream.start()
+        except sounddevice.PortAudioError as error:
+            stream, reason = None, str(error)
+            continue
+        break
+    if stream is None:
+        _say({"error": "open", "detail": reason, "name": device["name"]})
+        return
+    _say({"name": device["name"], "rate": rate, "channels": channels})
+    while (item := heard.get()) is not None:
+        data, lost = item
+        try:
+            _write(PACKET.pack(len(data) // (2 * channels), lost) + data)
+        except BrokenPipeError:
+            break
+    os._exit(0)  # closing a stream of a server that died can hang
+
+
+def _ways(device: Any) -> list[tuple[int, int]]:
+    """Rates and channel counts to try: its own rate, and few channels first."""
+    rates = dict.fromkeys((int(device["default_samplerate"]), *_RATES))
+    most = device["max_input_channels"]
+    counts = dict.fromkeys(count for count in (1, 2, most) if count <= most)
+    return [(rate, count) for rate in rates for count in counts]
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

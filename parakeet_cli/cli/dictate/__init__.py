@@ -1,0 +1,1 @@
+"""`parakeet dictate`: its options, its verbs, and what they show."""

@@ -1,0 +1,175 @@
+"""`parakeet dictate`: a microphone to text, live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parakeet_cli import console
+from parakeet_cli.cli import options
+from parakeet_cli.cli.dictate.daemon_command import add_control
+from parakeet_cli.dictate.sinks import SINKS, sink_names
+
+if TYPE_CHECKING:
+    from parakeet_cli.dictate.daemon.base import Controlled
+
+SOUND = "Sound"
+TEXT = "Text"
+
+dictate_app = typer.Typer(
+    help="Write what is said into a microphone, live; nothing said is lost.",
+    invoke_without_command=True,
+)
+
+
+@dictate_app.callback()
+def dictate(
+    context: typer.Context,
+    input_device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|INDEX",
+            help="The microphone: its number, or a part of its name.",
+            show_default="the system's",
+            rich_help_panel=SOUND,
+        ),
+    ] = None,
+    list_devices: Annotated[
+        bool, typer.Option("--list-devices", help="List the microphones.", rich_help_panel=SOUND)
+    ] = False,
+    from_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Play a media file as the microphone.",
+            show_default=False,
+            rich_help_panel=SOUND,
+        ),
+    ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="The file as fast as it can be heard.", rich_help_panel=SOUND),
+    ] = False,
+    max_silence: Annotated[
+        float,
+        typer.Option(
+            min=0.1, help="Seconds of silence that end an utterance.", rich_help_panel=SOUND
+        ),
+    ] = 0.6,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="End after this many seconds.", show_default=False, rich_help_panel=SOUND
+        ),
+    ] = None,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            metavar="SINK",
+            help=f"{', '.join(sink_names())}; repeatable.",
+            autocompletion=lambda: [*SINKS],
+            show_default="stdout",
+            rich_help_panel=TEXT,
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print events, one JSON object a line.")
+    ] = False,
+    no_partials: Annotated[
+        bool,
+        typer.Option("--no-partials", help="Only settled text.", rich_help_panel=TEXT),
+    ] = False,
+    commands: Annotated[
+        bool,
+        typer.Option(help='Act on "new line", "scratch that" and so on.', rich_help_panel=TEXT),
+    ] = True,
+    digits: Annotated[
+        bool,
+        typer.Option(
+            "--digits", help="Numbers in digits (the extra 'digits').", rich_help_panel=TEXT
+        ),
+    ] = False,
+    recover: Annotated[
+        bool,
+        typer.Option("--recover", help="Write what earlier dictations were not able to."),
+    ] = False,
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Keep no history of what is said.")
+    ] = False,
+    engine: options.Engine = None,
+    model: options.Model = None,
+    device: options.Device = None,
+    language: options.Language = None,
+    beam_size: options.BeamSize = None,
+    threads: options.Threads = None,
+    offline: options.Offline = None,
+    ml_python: options.MlPython = None,
+    trust_model: options.TrustModel = False,
+    config: options.Config = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write what is said into a microphone, live. Ctrl-C finishes the last words."""
+    given: dict[str, Any] = {
+        "engine": engine,
+        "model": model,
+        "device": device,
+        "language": language,
+        "beam_size": beam_size,
+        "threads": threads,
+        "offline": offline,
+        "ml_python": ml_python,
+    }
+    from parakeet_cli.cli.dictate.run import dictate, show_devices
+    from parakeet_cli.config import load_settings
+    from parakeet_cli.dictate.session.request import DictationRequest
+
+    console.set_verbosity(console.Verbosity(quiet=quiet, verbose=verbose, debug=debug))
+    context.obj = request = DictationRequest(
+        settings=load_settings(given, config=config),
+        input_device=input_device,
+        from_file=from_file,
+        fast=fast,
+        max_silence=max_silence,
+        duration=duration,
+        sinks=tuple(sink or ()),
+        json=json,
+        partials=not no_partials,
+        commands=commands,
+        digits=digits,
+        recover=recover,
+        history=not no_history,
+        trust_model=trust_model,
+    )
+    if context.invoked_subcommand is not None:
+        return
+    raise typer.Exit(show_devices(as_json=json) if list_devices else dictate(request))
+
+
+@dictate_app.command("history")
+def history(
+    context: typer.Context,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 20,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget them all.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
+    """Show the last utterances, where they went and where they did not."""
+    from parakeet_cli.cli.dictate.run import clear_history, show_history
+
+    if clear:
+        clear_history()
+        return
+    show_history(count, as_json=json or context.obj.json)
+
+
+def _warm(context: typer.Context) -> Controlled:
+    from parakeet_cli.cli.dictate.views import make_plain_view
+    from parakeet_cli.dictate.daemon.warm_session import WarmSession
+
+    return WarmSession(context.obj, make_plain_view)
+
+
+add_control(dictate_app, _warm)

@@ -1,0 +1,203 @@
+"""A dictation as it is shown: JSON on stdout, a live line on a terminal, else plain lines."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING, Protocol
+
+from parakeet_cli import console
+from parakeet_cli.dictate.session.events import Event, Kind
+
+if TYPE_CHECKING:
+    from parakeet_cli.dictate.session.dictation import Dictation
+
+_BARS = "▁▂▃▄▅▆▇█"
+_REDRAW = 0.1  # seconds between two pictures of the meter
+_QUIETEST = 60.0  # dB below full scale at which the meter shows nothing
+
+
+class DictationView(Protocol):
+    """A view of a dictation that may also take keys."""
+
+    def event(self, event: Event) -> None: ...
+
+    def level(self, peak: float) -> None: ...
+
+    def aside(self) -> AbstractContextManager[None]: ...
+
+    def keys(self, dictation: Dictation) -> AbstractContextManager[None]: ...
+
+
+@contextmanager
+def make_view(*, as_json: bool, live: bool) -> Iterator[DictationView]:
+    """The one that fits where stdout and stderr go."""
+    if live and not as_json and console.shows_progress():
+        with Screen() as screen:
+            yield screen
+    else:
+        yield make_plain_view(as_json)
+
+
+def make_plain_view(as_json: bool) -> DictationView:
+    """The view of a dictation that no terminal shows."""
+    return Json() if as_json else Plain()
+
+
+class Plain:
+    """For pipes and logs: what is wrong, and with --verbose what happens."""
+
+    def event(self, event: Event) -> None:
+        if event.kind is Kind.ERROR:
+            console.note(event.text)
+        elif event.kind is Kind.GAP:
+            console.note(_gap(event))
+        elif event.kind is Kind.READY:
+            console.info(f"Listening to {console.shown_name(event.text)}. Ctrl-C ends.")
+        elif console.verbosity().verbose:
+            console.note(f"{event.t:.2f} s  {event.kind}  {event.text}".rstrip())
+
+    def level(self, peak: float) -> None:
+        """Nothing shows it."""
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def keys(self, dictation: Dictation) -> Iterator[None]:
+        yield
+
+
+class Json(Plain):
+    """One object a line on stdout."""
+
+    def event(self, event: Event) -> None:
+        console.out(event.line)
+
+
+class Screen(Plain):
+    """One line: the level, the state, the words as they are understood so far."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        self._console = console.rich_console()
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._peak = 0.0
+        self._drawn = 0.0
+        self._text = ("", "")
+        self._state = "starting"
+        self._dictation: Dictation | None = None
+
+    def __enter__(self) -> Screen:
+        self._live.start()
+        self._draw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def event(self, event: Event) -> None:
+        match event.kind:
+            case Kind.READY:
+                self._state = "listening"
+            case Kind.SPEECH_START:
+                self._state = "speaking"
+            case Kind.PARTIAL:
+                settled = str(event.more.get("settled", ""))
+                self._text = (settled, event.text.removeprefix(settled))
+            case Kind.SPEECH_END:
+                self._state = "listening"
+            case Kind.FINAL | Kind.COMMAND | Kind.RECOVERED:
+                self._text = ("", "")
+            case Kind.ERROR | Kind.GAP:
+                with self.aside():
+                    console.note(event.text if event.kind is Kind.ERROR else _gap(event))
+        self._draw()
+
+    def level(self, peak: float) -> None:
+        # Falls slowly, as meters do: single pieces of sound are too short to be seen.
+        self._peak = max(peak, self._peak * 0.8)
+        if time.monotonic() - self._drawn >= _REDRAW:
+            self._draw()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
+
+    @contextmanager
+    def keys(self, dictation: Dictation) -> Iterator[None]:
+        """Space pauses, q ends; where stdin is no terminal, neither."""
+        self._dictation = dictation
+        if not sys.stdin or not sys.stdin.isatty():
+            yield
+            return
+        import termios
+        import tty
+
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+        tty.setcbreak(descriptor)
+        Thread(target=self._read_keys, args=(descriptor,), daemon=True).start()
+        try:
+            yield
+        finally:
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+    def _read_keys(self, descriptor: int) -> None:
+        assert self._dictation is not None
+        while key := os.read(descriptor, 1):
+            if key == b" ":
+                self._dictation.pause(not self._dictation.paused)
+                self._draw()  # paused, no sound comes that would
+            elif key in b"qQ\x04":
+                self._dictation.stop()
+
+    def _draw(self) -> None:
+        from rich.text import Text
+
+        self._drawn = time.monotonic()
+        paused = self._dictation is not None and self._dictation.paused
+        state = "paused" if paused else self._state
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{meter(0.0 if paused else self._peak)} ", style="green")
+        line.append(f"{state:9} ", style="yellow" if paused else "bold")
+        settled, rest = self._text
+        if paused:
+            line.append("space goes on, Ctrl-C ends", style="bright_black")
+        elif settled or rest:
+            room = max(8, self._console.width - 22)
+            whole = len(settled) + len(rest)
+            line.append(settled[max(0, whole - room) :], style="bright_black")
+            line.append(rest[-room:], style="bright_black italic")
+        else:
+            line.append("space pauses, Ctrl-C ends", style="bright_black")
+        self._live.update(line, refresh=True)
+
+
+def meter(peak: float) -> str:
+    """A peak, 0..1, as eight columns on a scale of decibels."""
+    loud = 0.0 if peak <= 0 else max(0.0, 1 + 20 * math.log10(peak) / _QUIETEST)
+    filled = min(8.0, loud * 8)
+    return "".join(_BARS[min(7, int((filled - at) * 8))] if filled > at else " " for at in range(8))
+
+
+def _gap(event: Event) -> str:
+    seconds = float(event.more.get("seconds", 0.0))
+    return f"Nothing was heard for {console.clock(seconds)} ({event.text})."

@@ -1,0 +1,1 @@
+"""`parakeet doctor`: its options, its verbs, and what they show."""

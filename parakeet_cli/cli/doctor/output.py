@@ -1,0 +1,131 @@
+"""What the doctor's commands print; each returns the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from parakeet_cli import __version__, console
+from parakeet_cli.doctor.checks import CHECKS, judge
+from parakeet_cli.doctor.diagnose import Request, conclude, diagnose, examine, selected
+from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.errors import ExitCode, UsageError
+
+
+def _print_json(value: object) -> None:
+    console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+
+
+def _print_wrapped(line: str, *, hang: int) -> None:
+    """A line within the width of the screen, with nothing in it that steers a terminal."""
+    from parakeet_cli.doctor.explain.text import style_of, wrapped
+
+    style = style_of(sys.stdout)
+    console.out(console.printable("\n".join(wrapped(line, style, hang)) + "\n"))
+
+
+def show_checks(*, as_json: bool) -> None:
+    """Every id with what it asks for."""
+    if as_json:
+        _print_json([{"id": id_, "title": check.title} for id_, check in CHECKS.items()])
+        return
+    width = max(map(len, CHECKS))
+    console.out("".join(f"{id_:{width}}  {check.title}\n" for id_, check in CHECKS.items()))
+
+
+def show_diagnosis(request: Request, *, as_json: bool, verbose: bool) -> ExitCode:
+    """The report; not healthy is exit 1."""
+    from parakeet_cli.doctor.explain import text
+
+    diagnosis = diagnose(request)
+    if as_json:
+        _print_json(diagnosis.as_json())
+        for note in diagnosis.notes:
+            console.note(f"Note: {note}")
+    else:
+        style = text.style_of(sys.stdout)
+        title = load(diagnosis.stack).title
+        console.out(text.render(diagnosis, style, title=title, verbose=verbose))
+    return ExitCode.OK if diagnosis.healthy else ExitCode.FAILED
+
+
+def show_why(package: str, request: Request, *, as_json: bool) -> ExitCode:
+    """Who requires it; exit 1 where something about it is not met."""
+    from parakeet_cli.doctor.explain.why import explain, lines
+
+    why = explain(package, *examine(request))
+    if as_json:
+        _print_json(why.as_json())
+    elif not why.known:
+        console.out(
+            f"{why.package}: not installed, not required by anything installed, "
+            f"and no part of stack {why.stack}.\n"
+        )
+    else:
+        for line in lines(why):
+            _print_wrapped(line, hang=len(line) - len(line.lstrip()) + 2)
+    return ExitCode.OK if why.satisfied else ExitCode.FAILED
+
+
+def show_matches(text: str, *, as_json: bool) -> ExitCode:
+    """The causes behind a pasted text; exit 1 where none is known."""
+    from parakeet_cli.doctor.explain.match import match
+
+    found = match(_pasted(text))
+    if as_json:
+        fields = ("row", "title", "cause", "remedy", "check", "evidence", "source")
+        _print_json(
+            {
+                "schema": "parakeet.doctor.match/1",
+                "matches": [{name: getattr(hit, name) for name in fields} for hit in found],
+            }
+        )
+    elif not found:
+        console.out("No known failure is in this text. What can be read: parakeet doctor\n")
+    for hit in () if as_json else found:
+        for label, text in (
+            ("", hit.title),
+            ("  Cause     ", hit.cause),
+            ("  Type      ", hit.remedy),
+            ("  Seen in   ", hit.evidence),
+            ("  Check     ", f"parakeet doctor --only {hit.check}"),
+            ("  See       ", hit.source),
+            ("", ""),
+        ):
+            _print_wrapped(label + text, hang=12)
+    return ExitCode.OK if found else ExitCode.FAILED
+
+
+def _pasted(text: str) -> str:
+    """The traceback itself: from stdin, a file, or as the argument is."""
+    if text == "-":
+        if sys.stdin.isatty():
+            console.note("Paste the traceback, then press Ctrl-D.")
+        return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    if len(text) < 4096 and os.path.lexists(text):
+        try:
+            return Path(text).read_bytes().decode("utf-8", errors="replace")
+        except OSError as error:
+            raise UsageError(f"{text} can't be read: {error.strerror or error}.") from error
+    if not any(character.isspace() for character in text):
+        raise UsageError(
+            f"There is no file {text}.",
+            hint="Give a file, or the text in quotes, or pipe it: ... 2>&1 | parakeet doctor match",
+        )
+    return text
+
+
+def show_report(request: Request, *, as_json: bool) -> None:
+    """Markdown on stdout, with nothing in it that names the person."""
+    from parakeet_cli.doctor.explain.report import markdown, redact
+
+    ids = selected(request.only, request.skip)
+    facts, stack = examine(request)
+    diagnosis = conclude(facts, stack, judge(facts, stack, ids))
+    text = redact(markdown(diagnosis, facts, stack, __version__))
+    if as_json:
+        _print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
+    else:
+        console.out(console.printable(text))

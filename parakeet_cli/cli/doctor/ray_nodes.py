@@ -1,0 +1,135 @@
+"""`parakeet doctor --ray`: the doctor on every node of a cluster, in one table."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from parakeet_cli import console
+from parakeet_cli.errors import ExitCode
+
+_SECONDS = 300.0  # for one node's diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What one node's doctor said; `error` where it could not say anything."""
+
+    name: str
+    address: str
+    report: dict[str, Any] | None
+    error: str | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return bool(self.report and self.report["healthy"])
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not well, the worst first."""
+        if self.report is None:
+            return [self.error or "it said nothing"]
+        bad = [one for one in self.report["findings"] if one["status"] in ("fail", "unknown")]
+        return [f"{one['id']}: {one['summary']}" for one in bad]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "node": self.name,
+            "address": self.address,
+            "healthy": self.healthy,
+            "error": self.error,
+            "report": self.report,
+        }
+
+
+def show_nodes(address: str | None, asked: tuple[str, ...], *, as_json: bool) -> ExitCode:
+    """The diagnosis of every node that is alive; 1 where one of them is not healthy.
+
+    `asked` are the doctor's own options. Raises UsageError where Ray can't be used.
+    """
+    nodes = _examine(address, asked)
+    if as_json:
+        found = {
+            "schema": "parakeet.doctor.nodes/1",
+            "healthy": all(node.healthy for node in nodes),
+            "nodes": [node.as_json() for node in nodes],
+        }
+        console.out(json.dumps(found, indent=2) + "\n")
+    else:
+        console.out("".join(f"{line}\n" for line in _table(nodes)))
+    return ExitCode.OK if all(node.healthy for node in nodes) else ExitCode.FAILED
+
+
+def _examine(address: str | None, asked: tuple[str, ...]) -> list[Node]:
+    from parakeet_cli.transcribe.workers.ray import connect
+
+    ray = connect(address)
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask = ray.remote(_diagnosis)
+    nodes = sorted(
+        (node for node in ray.nodes() if node["Alive"]),
+        key=lambda node: (node["NodeManagerHostname"], node["NodeManagerPort"]),
+    )
+    asked_of = [
+        (
+            node,
+            ask.options(
+                num_cpus=0,
+                max_retries=0,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+            ).remote(asked),
+        )
+        for node in nodes
+    ]
+    found = []
+    for node, ref in asked_of:
+        name, where = node["NodeManagerHostname"], node["NodeManagerAddress"]
+        try:
+            out, err = ray.get(ref, timeout=_SECONDS)
+            found.append(Node(name, where, json.loads(out)))
+        except ValueError:
+            found.append(Node(name, where, None, (err.strip().splitlines() or ["no answer"])[-1]))
+        except ray.exceptions.RayError as error:
+            said = [line.strip() for line in str(error).splitlines() if line.strip()]
+            found.append(Node(name, where, None, (said or [type(error).__name__])[-1]))
+    ray.shutdown()
+    return found
+
+
+def _diagnosis(asked: tuple[str, ...]) -> tuple[str, str]:
+    """On a node: its own doctor's JSON, and what it said beside that."""
+    command = [sys.executable, "-m", "parakeet_cli", "doctor", "--json", *asked]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    return done.stdout, done.stderr
+
+
+def _table(nodes: list[Node]) -> list[str]:
+    rows = [("NODE", "ADDRESS", "HEALTHY", "STACK", "PYTHON", "WHAT IS WRONG")]
+    for node in nodes:
+        report = node.report or {}
+        problems = node.problems
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        rows.append(
+            (
+                node.name,
+                node.address,
+                "yes" if node.healthy else "no",
+                str(report.get("stack") or "-"),
+                str(report.get("python") or "-"),
+                f"{problems[0]}{more}" if problems else "-",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return [
+        console.printable(
+            "  ".join([*(text.ljust(width) for text, width in zip(row, widths)), row[5]])  # noqa: B905
+        )
+        for row in rows
+    ]

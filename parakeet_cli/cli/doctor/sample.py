@@ -1,0 +1,88 @@
+"""What `parakeet doctor --deep` transcribes: a model at hand, and a clip with known words.
+
+The doctor imports nothing of the models and engines: it is handed paths.
+"""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+from parakeet_cli.config import Settings
+from parakeet_cli.doctor.facts import NotKnown, Sample
+from parakeet_cli.errors import EngineUnavailable, UsageError
+
+CLIP = "sense_0880.wav"  # of samples/, from a LibriVox recording: public domain
+TEXT = "he was not an ill disposed young man"
+
+
+def find_sample(settings: Settings, clip: str | None) -> Sample | NotKnown:
+    """The sample, or why there is none.
+
+    Raises UsageError for a clip that was named and can't be used, and for a model named by
+    an option EngineUnavailable; one that only a setting names is no reason to stop.
+    """
+    sound, text = _clip(clip)
+    try:
+        model, known = _model(settings.model)
+    except EngineUnavailable as error:
+        origin = settings.origins.get("model")
+        if origin == "--model":
+            raise
+        return NotKnown(f"{error} {error.hint or ''}" + (f" ({origin})" if origin else ""))
+    except ImportError as error:  # the tool lies in what is to be repaired
+        return NotKnown(f"models can't be looked at here: {error}")
+    from parakeet_cli.engines.nemo import worker
+
+    script = Path(worker.__file__).with_name("__main__.py")
+    certain = known or clip is not None
+    return Sample(str(model), str(sound), text, str(script), certain)
+
+
+def _model(name: str | None) -> tuple[Path, bool]:
+    """A model for NeMo that is here and can be trusted, and whether English is sure.
+
+    Raises EngineUnavailable, with what to type.
+    """
+    from parakeet_cli.models import NEMO, refuse_hostile, resolve
+    from parakeet_cli.models.cache import cached
+    from parakeet_cli.models.registry import DEFAULT, look_up
+
+    asked = name or DEFAULT
+    path = Path(asked).expanduser()
+    if path.suffix == ".nemo" or path.exists():
+        if not path.is_file():
+            raise EngineUnavailable(f"{path} is no .nemo file.", hint="Name one, or v3.")
+    else:
+        found = cached(resolve(asked, NEMO))
+        if found is None:
+            raise EngineUnavailable(
+                f"The model {asked} is not on this machine.", hint=f"parakeet models pull {asked}"
+            )
+        path = found.path
+    refuse_hostile(path)
+    return path.absolute(), look_up(asked, NEMO) is not None
+
+
+def _clip(named: str | None) -> tuple[Path, str]:
+    """A WAV and its words: in the text file beside it, or the sample that comes with us."""
+    if named is None:
+        package = Path(__file__).resolve().parents[2]
+        places = (package / "data" / CLIP, package.parent / "samples" / CLIP)
+        return next((place for place in places if place.is_file()), places[0]), TEXT
+    path = Path(named).expanduser().absolute()
+    try:
+        with wave.open(str(path)) as file:
+            form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
+        text = path.with_suffix(".txt").read_text(encoding="utf-8")
+    except (OSError, EOFError, wave.Error, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--sample {named} can't be used: {error}.",
+            hint="It is a WAV file, and its words are in a text file of the same name beside it.",
+        ) from error
+    if form != (16_000, 1, 2):
+        raise UsageError(
+            f"--sample {named} must be 16 kHz, mono, 16 bit.",
+            hint=f"ffmpeg -i {named} -ar 16000 -ac 1 -c:a pcm_s16le sample.wav",
+        )
+    return path, text

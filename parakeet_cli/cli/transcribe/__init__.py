@@ -1,0 +1,1 @@
+"""`parakeet transcribe`: its options, and what it shows."""

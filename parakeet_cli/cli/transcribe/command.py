@@ -1,0 +1,256 @@
+"""`parakeet transcribe FILE...`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parakeet_cli.cli import options
+from parakeet_cli.errors import UsageError
+from parakeet_cli.formats import ALL, FORMATS
+
+OUTPUT = "Output"
+BATCH = "Batches"
+SUBTITLES = "Subtitles"
+SOUND = "Sound"
+
+
+def transcribe(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="Media files, folders, quoted globs, NeMo manifests (.jsonl), or - for stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    output_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output-format",
+            "-f",
+            metavar="FORMAT",
+            help=f"{', '.join(FORMATS)} or {ALL}; repeatable. Without it, text to stdout.",
+            autocompletion=lambda: [*FORMATS, ALL],
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    output_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            metavar="DIR",
+            help="Folder for the outputs; - for stdout. Alone, it means -f txt.",
+            rich_help_panel=OUTPUT,
+            show_default="the working directory",
+        ),
+    ] = None,
+    output_template: Annotated[
+        str,
+        typer.Option(
+            help="Their names: {filename}, {parent}, {index}, {date}.", rich_help_panel=OUTPUT
+        ),
+    ] = "{filename}",
+    skip_existing: Annotated[
+        bool,
+        typer.Option("--skip-existing", help="Leave done files alone.", rich_help_panel=OUTPUT),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),
+    ] = False,
+    manifest_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a NeMo manifest of the results.",
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    allow_partial: Annotated[
+        bool,
+        typer.Option(
+            "--allow-partial",
+            help="Exit 0 although parts of a file could not be heard.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print what would be done, and do nothing.", rich_help_panel=BATCH
+        ),
+    ] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep a journal there; the same command goes on where it was stopped.",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="With --run: failed and partial again.", rich_help_panel=BATCH
+        ),
+    ] = False,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Say how far a run is.", rich_help_panel=BATCH),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="With --status: as JSON.", rich_help_panel=BATCH)
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Only the I-th of N parts of the inputs.", rich_help_panel=BATCH
+        ),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Engines side by side, in processes of their own.",
+            show_default="1; with --ray, auto",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
+    ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Spread the work by Ray.", rich_help_panel=BATCH),
+    ] = False,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The Ray cluster: auto, HOST:PORT, ray://HOST:PORT.",
+            show_default="this machine",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
+    html_link_audio: Annotated[
+        bool,
+        typer.Option(
+            "--html-link-audio",
+            help="Link the recording from the html page instead of embedding it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    max_line_width: Annotated[
+        int, typer.Option(min=1, help="Columns a line.", rich_help_panel=SUBTITLES)
+    ] = 42,
+    max_line_count: Annotated[
+        int, typer.Option(min=1, help="Lines a cue.", rich_help_panel=SUBTITLES)
+    ] = 2,
+    max_words_per_line: Annotated[
+        int | None,
+        typer.Option(min=1, help="Words a cue.", rich_help_panel=SUBTITLES, show_default="any"),
+    ] = None,
+    highlight_words: Annotated[
+        bool,
+        typer.Option(
+            "--highlight-words",
+            help="Underline each word as it is said.",
+            rich_help_panel=SUBTITLES,
+        ),
+    ] = False,
+    audio_stream: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Which audio stream, from 0.", rich_help_panel=SOUND, show_default="first"
+        ),
+    ] = None,
+    channel: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Which channel, from 0.",
+            rich_help_panel=SOUND,
+            show_default="all, averaged",
+        ),
+    ] = None,
+    vad: Annotated[
+        bool,
+        typer.Option("--vad/--no-vad", help="Leave out what is no speech.", rich_help_panel=SOUND),
+    ] = True,
+    engine: options.Engine = None,
+    model: options.Model = None,
+    device: options.Device = None,
+    language: options.Language = None,
+    beam_size: options.BeamSize = None,
+    threads: options.Threads = None,
+    offline: options.Offline = None,
+    trust_model: options.TrustModel = False,
+    ml_python: options.MlPython = None,
+    config: options.Config = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+    no_progress: options.NoProgress = False,
+) -> int:
+    """Any recording to text, subtitles or JSON.
+
+    Text goes to stdout and everything else to stderr. Exit codes: 0 all done, 1 one or
+    more failed or partial, 2 usage, 3 the engine or model can't be used, 130 interrupted.
+    """
+    from parakeet_cli import console
+    from parakeet_cli.cli.transcribe.run import transcribe_request
+    from parakeet_cli.config import load_settings
+    from parakeet_cli.formats import Shape
+    from parakeet_cli.transcribe.pipeline.pipeline import Options
+    from parakeet_cli.transcribe.request import Request
+
+    console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))
+    if status is not None:
+        from parakeet_cli.cli.transcribe.status import show_status
+
+        return show_status(status, as_json=json)
+    if not inputs:
+        raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
+    settings = load_settings(
+        {
+            "engine": engine,
+            "model": model,
+            "device": device,
+            "language": language,
+            "beam_size": beam_size,
+            "threads": threads,
+            "offline": offline,
+            "ml_python": ml_python,
+        },
+        config=config,
+    )
+    shape = Shape(max_line_width, max_line_count, max_words_per_line, highlight_words)
+    request = Request(
+        inputs=tuple(inputs or ()),
+        formats=tuple(output_format or ()),
+        folder=output_dir,
+        template=output_template,
+        manifest_out=manifest_out,
+        allow_partial=allow_partial,
+        dry_run=dry_run,
+        trust_model=trust_model,
+        run=run,
+        retry_failed=retry_failed,
+        shard=shard,
+        workers=workers,
+        ray=ray,
+        ray_address=ray_address,
+        options=Options(
+            audio_stream=audio_stream,
+            channel=channel,
+            vad=vad,
+            skip_existing=skip_existing,
+            accept_partial=allow_partial,
+            overwrite=overwrite,
+            html_link_audio=html_link_audio,
+            shape=shape,
+        ),
+    )
+    return transcribe_request(request, settings)

@@ -1,0 +1,72 @@
+"""How several files ended, as a table; what failed, last and with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parakeet_cli import console
+from parakeet_cli.transcribe.run.stats import TABLE_AT_MOST, Tally
+from parakeet_cli.transcript import FileResult, Status
+
+_STYLES = {
+    Status.OK: "green",
+    Status.SKIPPED: "dim",
+    Status.PARTIAL: "yellow",
+    Status.FAILED: "red",
+}
+_NARROW = 60  # columns
+_FIGURES, _FIGURES_NARROW = 33, 22  # columns of all that stands beside a file's name
+
+
+def show_summary(tally: Tally) -> None:
+    """Nothing for one file that ended well."""
+    results = tally.results
+    if tally.total > 1:
+        shown = console.is_terminal() and not console.verbosity().quiet
+        if shown and tally.total <= TABLE_AT_MOST:
+            _show_table(results)
+        for line in tally.said():
+            console.info(line)
+    for result in results:
+        if result.status is Status.PARTIAL:
+            _show_reason("Partial", result)
+    for result in results:
+        if result.status is Status.FAILED:
+            _show_reason("Failed", result)
+
+
+def _show_reason(word: str, result: FileResult) -> None:
+    style = _STYLES[result.status]
+    name, reason = console.shown_name(result.source), console.shown_name(result.reason or "")
+    said = reason if name in reason else f"{name}: {reason}"
+    console.note(f"{word}: {said}", style=style)
+    if result.hint:
+        console.note(f"  {result.hint}")
+
+
+def _show_table(results: Sequence[FileResult]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    rich = console.rich_console()
+    table = Table(box=box.SIMPLE_HEAD, safe_box=True, pad_edge=False)
+    # Where there is no room for all, the losses stand in the lines below as well.
+    losses = rich.width >= _NARROW
+    room = max(8, rich.width - (_FIGURES if losses else _FIGURES_NARROW))
+    table.add_column("File", overflow="ellipsis", no_wrap=True, max_width=room)
+    table.add_column("Length", justify="right", no_wrap=True)
+    if losses:
+        table.add_column("Lost", justify="right", no_wrap=True)
+    table.add_column("Result", no_wrap=True)
+    for result in results:
+        transcript = result.transcript
+        length = console.clock(transcript.source.duration) if transcript else "-"
+        lost = transcript.accounting.lost_seconds if transcript else 0.0
+        table.add_row(
+            console.shown_name(result.source),
+            length,
+            *((f"{lost:.1f} s" if lost else "-",) if losses else ()),
+            str(result.status),
+            style=_STYLES[result.status],
+        )
+    rich.print(table)

@@ -1,1 +1,0 @@
-"""One warm dictation behind a socket that only its owner can use."""

@@ -1,0 +1,1 @@
+"""One warm dictation behind a socket, and the clients that control it."""

@@ -1,0 +1,1 @@
+"""What the microphone recorded, on disk, and what became of it."""

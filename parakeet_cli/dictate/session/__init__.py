@@ -1,0 +1,1 @@
+"""One dictation: from frames to utterances to text in the sinks."""

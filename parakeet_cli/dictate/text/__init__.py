@@ -1,0 +1,1 @@
+"""Spoken commands, the user's vocabulary, spaces and capitals."""

@@ -1,0 +1,1 @@
+"""Reads the facts about an interpreter and its machine, and judges nothing."""

@@ -1,0 +1,1 @@
+"""Puts an environment back as it was, with the standard library alone."""

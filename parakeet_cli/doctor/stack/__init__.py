@@ -1,0 +1,1 @@
+"""What each ML stack requires, read from the requirements files."""

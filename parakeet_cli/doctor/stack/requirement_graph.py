@@ -1,0 +1,214 @@
+"""Who requires what: edges between installed distributions, extras included.
+
+`pip check` evaluates markers with no extra at all and so sees 3 of 26 problems of a
+broken stack; here an extra counts as soon as something asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.version import InvalidVersion, Version
+
+from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter
+from parakeet_cli.doctor.stack.requirement_strings import Wanted, allows, specifiers, wanted
+from parakeet_cli.doctor.stack.stack import NEMO, Stack
+
+EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
+ONLY_EXTRA = re.compile(r"""\s*\(?\s*extra\s*==\s*["']([^"']+)["']\s*\)?\s*$""")
+NEMO_EXTRA = "asr"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One active requirement: `requirer` wants `wanted` because of `extra`, if any."""
+
+    requirer: str
+    requirer_version: str | None
+    wanted: Wanted
+    extra: str = ""
+
+    @property
+    def who(self) -> str:
+        return f"{self.requirer} {self.requirer_version or '(version unknown)'}"
+
+    def met_by(self, version: str | None) -> bool:
+        return bool(version) and (not self.wanted.spec or allows(self.wanted.spec, version))
+
+
+class Graph:
+    """All active edges of an environment, by what they ask for."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._dists: dict[str, Distribution] = {}
+        for dist in facts.distributions:
+            self._dists.setdefault(dist.name, dist)
+        self._markers = _Markers(facts.interpreter)
+        self._from = self._edges()
+        self._to: dict[str, list[Edge]] = {}
+        for edges in self._from.values():
+            for edge in edges:
+                self._to.setdefault(edge.wanted.name, []).append(edge)
+
+    def to(self, name: str) -> tuple[Edge, ...]:
+        """Everything that asks for the distribution, the most demanding first."""
+        edges = self._to.get(name, [])
+        return tuple(sorted(edges, key=lambda edge: (not edge.wanted.spec, edge.requirer)))
+
+    def of(self, name: str) -> tuple[Edge, ...]:
+        """Everything that the distribution asks for."""
+        return tuple(self._from.get(name, ()))
+
+    def version(self, name: str) -> str | None:
+        dist = self._dists.get(name)
+        return dist.version if dist else None
+
+    def needed(self, stack: Stack) -> frozenset[str]:
+        """NeMo, what it needs, what the stack pins, and whatever those need in turn."""
+        reached = {NEMO} | {pin.name for pin in stack.pins}
+        waiting = list(reached)
+        while waiting:
+            name = waiting.pop()
+            for edge in self._from.get(name, ()):
+                target = edge.wanted.name
+                unneeded = name == NEMO and target in stack.unneeded
+                if target not in reached and not unneeded:
+                    reached.add(target)
+                    waiting.append(target)
+        return frozenset(reached)
+
+    def _edges(self) -> dict[str, tuple[Edge, ...]]:
+        """Goes round until no edge asks for a further extra."""
+        asked: dict[str, set[str]] = {NEMO: {NEMO_EXTRA}}
+        result: dict[str, tuple[Edge, ...]] = {}
+        waiting = set(self._dists)
+        while waiting:
+            name = waiting.pop()
+            edges = tuple(self._active(self._dists[name], frozenset(asked.get(name, ()))))
+            result[name] = edges
+            for edge in edges:
+                target = edge.wanted.name
+                new = edge.wanted.extras - asked.get(target, set())
+                if new and target in self._dists:
+                    asked.setdefault(target, set()).update(new)
+                    waiting.add(target)
+        return result
+
+    def _active(self, dist: Distribution, extras: frozenset[str]) -> Iterator[Edge]:
+        seen: set[str] = set()
+        for text in dist.requires:
+            requirement = wanted(text)
+            if requirement is None or requirement.text in seen:
+                continue
+            extra = self._markers.allow(requirement.marker, extras)
+            if extra is not None:
+                seen.add(requirement.text)
+                yield Edge(dist.name, dist.version, requirement, extra)
+
+
+class _Markers:
+    """Environment markers as the target interpreter would evaluate them."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._version = interpreter.version
+        self._cache: dict[tuple[str, str], bool] = {}
+        self._environment: dict[str, str] | None = None
+
+    def allow(self, marker: str, extras: frozenset[str]) -> str | None:
+        """The extra that lets the marker through, "" for none needed, None if nothing does."""
+        if not marker:
+            return ""
+        alone = ONLY_EXTRA.match(marker)
+        if alone:  # nine of ten markers: no need to wake packaging's parser
+            only = str(alone[1])
+            return only if only in extras else None
+        named = set(EXTRA.findall(marker))
+        if not named:
+            return "" if self._true(marker, "") else None
+        candidates: list[str] = ["", *sorted(named & extras)]
+        for extra in candidates:
+            if self._true(marker, extra):
+                return extra
+        return None
+
+    def _true(self, marker: str, extra: str) -> bool:
+        key = (marker, extra)
+        if key not in self._cache:
+            self._cache[key] = self._evaluate(marker, extra)
+        return self._cache[key]
+
+    def _evaluate(self, marker: str, extra: str) -> bool:
+        from packaging.markers import InvalidMarker, Marker, default_environment
+
+        if self._environment is None:
+            environment = {key: str(value) for key, value in default_environment().items()}
+            if self._version:
+                environment["python_full_version"] = self._version
+                environment["python_version"] = ".".join(self._version.split(".")[:2])
+                environment["implementation_version"] = self._version
+            self._environment = environment
+        try:
+            return bool(Marker(marker).evaluate({**self._environment, "extra": extra}))
+        except InvalidMarker:
+            return False  # what can't be read is asked of nobody
+
+
+# Intersections
+
+
+def satisfiable(specs: Iterable[str]) -> bool:
+    """Whether any version at all keeps within every one of the bounds."""
+    return _satisfiable(tuple(sorted({spec for spec in specs if spec})))
+
+
+@lru_cache(maxsize=512)
+def _satisfiable(specs: tuple[str, ...]) -> bool:
+    sets = [specifiers(spec) for spec in specs]
+    if any(bounds is None for bounds in sets):
+        return False
+    candidates = {
+        candidate
+        for bounds in sets
+        if bounds is not None
+        for clause in bounds
+        for candidate in _around(clause.version)
+    } | {Version("0"), Version("99999")}
+    return any(
+        all(bounds.contains(version, prereleases=True) for bounds in sets if bounds is not None)
+        for version in candidates
+    )
+
+
+def _around(text: str) -> Iterator[Version]:
+    """A bound, a release just above it and one just below: enough to meet any interval.
+
+    Bounds are the only places where a set of versions begins or ends, so if some version
+    keeps within all bounds, then one of these does.
+    """
+    try:
+        version = Version(text.removesuffix(".*"))
+    except InvalidVersion:
+        return
+    yield version
+    release = list(version.release)
+    yield Version(".".join(map(str, [*release, 0, 0, 1])))
+    while release and release[-1] == 0:
+        release.pop()
+    if release:
+        yield Version(".".join(map(str, [*release[:-1], release[-1] - 1, 99999])))
+
+
+def core(edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The smallest set of (who, bounds) that no version meets; empty if one meets them all."""
+    kept = [(who, spec) for who, spec in edges if spec]
+    if satisfiable(spec for _, spec in kept):
+        return ()
+    for edge in list(kept):
+        rest = [other for other in kept if other is not edge]
+        if not satisfiable(spec for _, spec in rest):
+            kept = rest
+    return tuple(kept)

@@ -1,0 +1,99 @@
+"""Which engine `auto` is: told by files, without importing anything of any engine.
+
+nemo where the ML interpreter has a whole stack, a GPU and a model at hand; else onnx where
+its packages and a model are at hand; else the embedded Whisper. A model that was asked for
+by name decides by itself: it is never replaced by another.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+from parakeet_cli.engines.gpus import has_gpu
+from parakeet_cli.engines.onnx.engine import default_model
+from parakeet_cli.engines.onnx.folder import is_onnx_folder
+from parakeet_cli.engines.stack_files import what_is_missing
+from parakeet_cli.models import NEMO, ONNX, WHISPER
+from parakeet_cli.models.cache import cached
+from parakeet_cli.models.registry import DEFAULT, look_up
+
+
+class Wanted(Protocol):
+    """What was asked for beside an engine: the command's settings, or EngineOptions."""
+
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def language(self) -> str | None: ...
+    @property
+    def ml_python(self) -> str | None: ...
+
+
+def choose_automatically(wanted: Wanted) -> tuple[str, str]:
+    """The engine's name, and why it is that one, for people."""
+    if wanted.model is not None:
+        return _by_model(wanted.model, wanted)
+    reasons = []
+    for name, why_not in _WHY_NOT.items():
+        reason = "it can't be told a language" if wanted.language else why_not(wanted)
+        if reason is None:
+            model = _at_hand(name)
+            if model is not None:
+                return name, f"auto: {_TAKEN[name]} and the model {model} are at hand"
+            reason = "no model for it is on this machine"
+        reasons.append(f"{name}: {reason}")
+    return WHISPER, f"auto: {'; '.join(reasons)}"
+
+
+def _by_model(model: str, wanted: Wanted) -> tuple[str, str]:
+    path = Path(model).expanduser()
+    if path.suffix == ".nemo":
+        return NEMO, "auto: the model is a .nemo file"
+    if path.is_dir():
+        if is_onnx_folder(path):
+            return ONNX, "auto: the model is a folder of ONNX files"
+        return WHISPER, "auto: the model is a folder"
+    kinds = [kind for kind in (NEMO, ONNX) if look_up(model, kind) is not None]
+    reasons = []
+    for name in kinds:
+        if (reason := _WHY_NOT[name](wanted)) is None:
+            return name, f"auto: {_TAKEN[name]} are at hand for {model}"
+        reasons.append(f"{name}: {reason}")
+    if not kinds:
+        return WHISPER, f"auto: {model} is none of the Parakeets' names"
+    # None of them can: the last one says what it needs.
+    return kinds[-1], f"auto: {model} is a Parakeet; {'; '.join(reasons)}"
+
+
+def _why_not_nemo(wanted: Wanted) -> str | None:
+    if wanted.device == "cpu":
+        return "--device is cpu"
+    if missing := what_is_missing(wanted.ml_python or sys.executable):
+        return missing
+    return None if has_gpu() else "no CUDA device"
+
+
+def _why_not_onnx(wanted: Wanted) -> str | None:
+    # find_spec finds a package without running its code.
+    missing = [name for name in ("onnx_asr", "onnxruntime") if find_spec(name) is None]
+    return f"{missing[0].replace('_', '-')} is not installed" if missing else None
+
+
+_WHY_NOT: dict[str, Callable[[Wanted], str | None]] = {
+    NEMO: _why_not_nemo,
+    ONNX: _why_not_onnx,
+}
+_TAKEN = {NEMO: "a CUDA device, a whole NeMo stack", ONNX: "onnx-asr, ONNX Runtime"}
+
+
+def _at_hand(kind: str) -> str | None:
+    """The name of the model that the engine takes by itself, where it is cached whole."""
+    name = default_model() if kind == ONNX else DEFAULT
+    known = look_up(name, kind)
+    return name if known is not None and cached(known) is not None else None

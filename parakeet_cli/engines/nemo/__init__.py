@@ -1,0 +1,1 @@
+"""Parakeet by NVIDIA NeMo, in a worker process of the ML interpreter."""

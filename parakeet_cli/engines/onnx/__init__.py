@@ -1,0 +1,1 @@
+"""Parakeet by ONNX Runtime."""

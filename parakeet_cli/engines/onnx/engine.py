@@ -1,0 +1,158 @@
+"""Parakeet by ONNX Runtime and onnx-asr: the same weights without torch and NeMo."""
+
+from __future__ import annotations
+
+import math
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import EngineOptions, Heard, placed
+from parakeet_cli.engines.gpus import has_gpu
+from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
+from parakeet_cli.engines.parakeet_tokens import segments_of, words_of
+from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
+from parakeet_cli.models import ONNX, find
+from parakeet_cli.models.cache import cached
+from parakeet_cli.models.registry import DEFAULT, ENGLISH, KNOWN, look_up
+from parakeet_cli.transcript import EngineInfo
+
+if TYPE_CHECKING:
+    from parakeet_cli.engines.onnx.model import OnnxModel
+
+# Seconds. Exports fail past 400 s; a minute is context enough, and bounds what a lane's
+# encoder holds (its first convolution gives 20 MB for each second of a 0.6B).
+_WINDOW = 60.0
+_GPU_LANES = 4  # while the tokens of one chunk are read, the next is encoded
+
+
+class Onnx:
+    """A TDT, RNN-T or CTC Parakeet in a folder of ONNX files.
+
+    On the CPU `lanes` chunks are heard at once with the cores shared between them: the
+    steps of a decoder are too small for more cores than one.
+    """
+
+    window = _WINDOW
+    hears_silence = False
+    most_seconds = math.inf  # the lanes bound it
+
+    def __init__(self, options: EngineOptions, *, lanes: int) -> None:
+        _require("onnx_asr")
+        self._folder = find_folder(options)
+        _refuse_language(self._folder.name, options.language)
+        self._language = options.language
+        self._wanted = options.device
+        self._gpu = _gpu(options.device)
+        most = options.cores if self._gpu is None else _GPU_LANES
+        self.lanes = max(1, min(lanes, most))
+        self._threads = max(1, options.cores // self.lanes)
+        self.info = self._info(on_gpu=self._gpu is not None)
+        self._model: OnnxModel | None = None
+
+    def _info(self, *, on_gpu: bool) -> EngineInfo:
+        device = "cpu" if not on_gpu else f"cuda:{self._gpu}" if self._gpu else "cuda"
+        return EngineInfo("onnx", self._folder.name, device, f"onnx-asr {version('onnx-asr')}")
+
+    def load(self) -> None:
+        self._folder.check()
+        from parakeet_cli.engines.onnx.model import OnnxModel
+
+        self._model = OnnxModel(self._folder, threads=self._threads, gpu=self._gpu)
+        if self._gpu is not None and not self._model.on_gpu:
+            if self._wanted != "auto":
+                raise _no_gpu(self._wanted, "ONNX Runtime can't start on it")
+            self.info = self._info(on_gpu=False)
+
+    def transcribe(self, chunk: Chunk) -> Heard:
+        assert self._model is not None, "load() comes first"
+        if not chunk.length:
+            return Heard((), self._language)
+        try:
+            tokens = self._model.hear(chunk.samples)
+        except Exception as error:  # ONNX Runtime's errors have no class in common
+            raise EngineError(f"ONNX Runtime failed: {error}") from error
+        return Heard(placed(chunk, segments_of(words_of(tokens))), self._language)
+
+    def close(self) -> None:
+        self._model = None
+
+
+def default_model() -> str:
+    """The model where none is asked for: the first known one that is cached, else v3."""
+    rows = [row for row in KNOWN if row.kind == ONNX]
+    return next((row.name for row in rows if cached(row) is not None), DEFAULT)
+
+
+def find_folder(options: EngineOptions) -> OnnxFolder:
+    """The model asked for, fetched where it is not here. Raises EngineUnavailable."""
+    found = find(
+        options.model or default_model(),
+        kind=ONNX,
+        offline=options.offline,
+        progress=options.progress,
+    )
+    return open_folder(found.path, found.name, found.quantization)
+
+
+def _refuse_language(model: str, language: str | None) -> None:
+    """Raise UsageError for a language that the model would not be told.
+
+    English is what a model that was trained on nothing else hears whatever it is told.
+    """
+    known = look_up(model, ONNX)
+    if language is None or (language == "en" and known is not None and known.languages == ENGLISH):
+        return
+    raise UsageError(
+        f"The model {model} can't be told a language; --language {language} was asked for.",
+        hint="Leave --language out: Parakeet hears which one is spoken.",
+    )
+
+
+def _require(package: str) -> None:
+    # find_spec finds the package without running its code.
+    if find_spec(package) is None or find_spec("onnxruntime") is None:
+        raise EngineUnavailable(
+            "The engine onnx needs packages that are not installed: onnx-asr and ONNX Runtime.",
+            hint="pip install 'parakeet-cli[onnx]'",
+        )
+
+
+def _gpu(asked: str) -> int | None:
+    """The number of the GPU, None for the CPU.
+
+    Raises EngineUnavailable where one was asked for and this ONNX Runtime can use none.
+    """
+    if asked == "cpu":
+        return None
+    if asked == "auto":
+        return 0 if _has_cuda() and has_gpu() else None
+    if not _has_cuda():
+        raise _no_gpu(asked, "this ONNX Runtime is built without CUDA")
+    return int(asked.partition(":")[2] or 0)
+
+
+def _has_cuda() -> bool:
+    """Whether the ONNX Runtime that is installed has its CUDA library, told by its file."""
+    spec = find_spec("onnxruntime")
+    if spec is None:
+        return False
+    places = [Path(one) / "capi" for one in spec.submodule_search_locations or ()]
+    return any(
+        one.exists()
+        for place in places
+        for one in (
+            place / "libonnxruntime_providers_cuda.so",
+            place / "onnxruntime_providers_cuda.dll",
+        )
+    )
+
+
+def _no_gpu(asked: str, why: str) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"The device {asked} was asked for, and {why}.",
+        hint="The package onnxruntime-gpu in the place of onnxruntime brings CUDA; "
+        "`parakeet doctor` looks at the driver; `--device cpu` works without one.",
+    )

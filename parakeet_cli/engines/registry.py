@@ -1,0 +1,84 @@
+"""Speech to text, behind one protocol and one table; the only home of the models.
+
+Adding an engine is a module here with a class that follows `base.Engine`, and a row in
+ENGINES. Nothing of an engine is imported before it is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from parakeet_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from parakeet_cli.engines.auto import Wanted
+    from parakeet_cli.engines.base import Engine, EngineOptions
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """One engine: a line of help, where its class is, and whether a crash of it is survived."""
+
+    help: str
+    location: str
+    apart: bool = False  # it works in a process of its own in any case
+
+
+ENGINES: dict[str, EngineRow] = {
+    "whisper": EngineRow(
+        "Whisper by faster-whisper; tiny.en is embedded",
+        "parakeet_cli.engines.whisper.engine:Whisper",
+    ),
+    "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),
+    "nemo": EngineRow(
+        "Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo.engine:Nemo", apart=True
+    ),
+    "onnx": EngineRow("Parakeet by ONNX Runtime", "parakeet_cli.engines.onnx.engine:Onnx"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine that will be used, and why it is that one."""
+
+    name: str
+    reason: str
+
+
+def engine_names() -> tuple[str, ...]:
+    """What `--engine` takes, `auto` first."""
+    return (AUTO, *ENGINES)
+
+
+def choose(asked: str, origin: str, wanted: Wanted | None = None) -> Choice:
+    """Settle `auto`; an engine asked for by name is never replaced by another.
+
+    `origin` says where the name came from (an option, a variable, a file), `wanted` what
+    else was asked for: settings or engine options. Raises UsageError for a name that is none.
+    """
+    if asked == AUTO:
+        from parakeet_cli.engines.auto import choose_automatically
+        from parakeet_cli.engines.base import EngineOptions
+
+        return Choice(*choose_automatically(wanted or EngineOptions()))
+    if asked not in ENGINES:
+        raise UsageError(
+            f"There is no engine called '{asked}' ({origin}).",
+            hint=f"Choose one of: {', '.join(engine_names())}.",
+        )
+    return Choice(asked, origin)
+
+
+def make_engine(name: str, options: EngineOptions, *, lanes: int) -> Engine:
+    """The engine of that name, not yet loaded.
+
+    `lanes` is how many chunks there can be to work on at once: an engine that shares
+    its cores between chunks gives them all to one where there is only one.
+    """
+    module, _, attribute = ENGINES[name].location.partition(":")
+    engine: Engine = getattr(import_module(module), attribute)(options, lanes=lanes)
+    return engine

@@ -1,0 +1,1 @@
+"""A self-contained page: text, player, waveform, search."""

@@ -1,0 +1,1 @@
+"""Subtitles: cues, line breaks, SRT and WebVTT."""

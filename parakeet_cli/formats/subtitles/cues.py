@@ -1,0 +1,247 @@
+"""Atoms to cues: what stands on the screen together, in which lines, from when to when.
+
+Cues are chosen by dynamic programming over the text between two silences: of all ways
+to cut it that keep to the Shape, the one whose breaks cost a reader least.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.subtitles.line_breaks import (
+    LONG_SILENCE,
+    SENTENCE,
+    Phrasing,
+    ends_sentence,
+)
+from parakeet_cli.formats.subtitles.tokens import Atom, atoms
+from parakeet_cli.transcript import Transcript
+
+Line = tuple[Atom, ...]
+
+RUN_ATOMS = 300  # from here on a run ends with its sentence, so that memory stays bounded
+RUN_ATOMS_AT_MOST = 1500  # and here wherever it stands
+
+EACH_CUE = 4.0  # what one more cue costs, in the prices of phrases.py
+LINE_BREAK = 0.5  # a bad break between two lines is half as bad as between two cues
+IMBALANCE = 3.0  # for lines whose widths differ by a whole line
+STRADDLES = 3.0  # a cue that ends one sentence and begins, but does not end, another
+HELD_PAUSE = 4.0  # for each second of silence inside a cue
+TOO_SHORT = 5.0  # for each second a cue lacks to `min_cue_seconds`
+
+READING_SPEED = 20.0  # columns a second for adults (Netflix's Timed Text Style Guide)
+FLICKER = 0.5  # seconds; a shorter gap between two cues is closed to `min_gap`
+LEAST = 0.05  # seconds a cue stays at least, however crowded its words
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Lines of atoms, shown from `start` to `end`, both in milliseconds."""
+
+    start: int
+    end: int
+    lines: tuple[Line, ...]
+
+    @property
+    def atoms(self) -> Line:
+        return tuple(atom for line in self.lines for atom in line)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(joined(line) for line in self.lines)
+
+
+def joined(line: Iterable[Atom]) -> str:
+    """The line as it is read: a space only where the transcript has one."""
+    text = ""
+    for atom in line:
+        text += f" {atom.text}" if atom.spaced and text else atom.text
+    return text
+
+
+def cues(transcript: Transcript, shape: Shape) -> Iterator[Cue]:
+    """Cues in order: none empty, none of no length, no two on the screen at once."""
+    phrasing = Phrasing(transcript.language)
+    laid_out = (
+        lines
+        for run in _runs(atoms(transcript.segments))
+        for lines in _Layout(run, shape, phrasing).cues()
+    )
+    yield from _timed(laid_out, shape, transcript.source.duration)
+
+
+def _runs(stream: Iterable[Atom]) -> Iterator[list[Atom]]:
+    run: list[Atom] = []
+    for atom in stream:
+        if run and (
+            atom.start - run[-1].end >= LONG_SILENCE
+            or (len(run) >= RUN_ATOMS and ends_sentence(run[-1].text))
+            or len(run) >= RUN_ATOMS_AT_MOST
+        ):
+            yield run
+            run = []
+        run.append(atom)
+    if run:
+        yield run
+
+
+class _Layout:
+    """The cheapest way to cut one run of atoms into cues, and each cue into lines.
+
+    Everything a cost needs is summed up beforehand: `start` and `end` in seconds, `left`
+    and `right` in columns from the run's beginning, `silence` in seconds before an atom.
+    """
+
+    def __init__(self, run: list[Atom], shape: Shape, phrasing: Phrasing) -> None:
+        self.run = run
+        self.shape = shape
+        self.start = [atom.start for atom in run]
+        self.end = [atom.end for atom in run]
+        self.price = [*(phrasing.price(a, b) for a, b in pairwise(run)), SENTENCE]
+        self.silence = [0.0]
+        for before, after in pairwise(run):
+            self.silence.append(self.silence[-1] + max(0.0, after.start - before.end))
+        self.left: list[int] = []
+        self.right: list[int] = []
+        self.full_stop: list[int] = []  # the last atom before this one that ends a sentence
+        column, stop = 0, -1
+        for index, atom in enumerate(run):
+            self.full_stop.append(stop)
+            self.left.append(column + atom.spaced)
+            column += atom.spaced + atom.width
+            self.right.append(column)
+            if ends_sentence(atom.text):
+                stop = index
+        self.full_stop.append(stop)
+        self._split: dict[tuple[int, int, int], tuple[float, int]] = {}
+
+    def cues(self) -> list[tuple[Line, ...]]:
+        """Every atom once, in order."""
+        count = len(self.run)
+        best = [math.inf] * count + [0.0]
+        until = [0] * count
+        for first in range(count - 1, -1, -1):
+            for last in range(first, count):
+                lines = self._lines(first, last)
+                if lines is None:
+                    break
+                cost = lines + self._cue_cost(first, last) + best[last + 1]
+                if cost < best[first]:
+                    best[first], until[first] = cost, last
+        found = []
+        at = 0
+        while at < count:
+            found.append(self._cut(at, until[at]))
+            at = until[at] + 1
+        return found
+
+    def _cue_cost(self, first: int, last: int) -> float:
+        cost = EACH_CUE + self.price[last]
+        cost += HELD_PAUSE * (self.silence[last] - self.silence[first])
+        if first <= self.full_stop[last] and self.full_stop[last + 1] != last:
+            cost += STRADDLES
+        following = last + 1
+        room = self.start[following] if following < len(self.run) else math.inf
+        lacking = self.shape.min_cue_seconds - (room - self.start[first])
+        return cost + TOO_SHORT * lacking if lacking > 0 else cost
+
+    def _lines(self, first: int, last: int) -> float | None:
+        """What the best lines for these atoms cost; None where no cue may hold them."""
+        if first == last:
+            return 0.0
+        shape = self.shape
+        if self.end[last] - self.start[first] > shape.max_cue_seconds:
+            return None
+        words = shape.max_words_per_line
+        if words is not None and self.run[last].word - self.run[first].word >= words:
+            return None
+        width = self.right[last] - self.left[first]
+        if width <= shape.max_line_width:
+            return 0.0
+        if width > (shape.max_line_width + 1) * shape.max_line_count:
+            return None
+        for lines in range(2, shape.max_line_count + 1):
+            cost = self._best_split(first, last, lines)[0]
+            if cost < math.inf:
+                return cost
+        return None
+
+    def _best_split(self, first: int, last: int, lines: int) -> tuple[float, int]:
+        """The cost of laying atoms into that many lines, and the last atom of line one."""
+        limit = self.shape.max_line_width
+        left, right = self.left, self.right
+        if lines == 1:
+            return (0.0 if right[last] - left[first] <= limit else math.inf), last
+        key = (first, last, lines)
+        if key in self._split:
+            return self._split[key]
+        best = (math.inf, last)
+        # From the widest first line down, until what is left no longer fits below it.
+        for at in range(bisect_right(right, left[first] + limit, first, last) - 1, first - 1, -1):
+            lower = right[last] - left[at + 1]
+            if lower > (limit + 1) * (lines - 1):
+                break
+            rest = self._best_split(at + 1, last, lines - 1)[0]
+            uneven = abs(right[at] - left[first] - lower / (lines - 1)) / limit
+            cost = rest + LINE_BREAK * self.price[at] + IMBALANCE * uneven
+            if cost < best[0]:
+                best = (cost, at)
+        self._split[key] = best
+        return best
+
+    def _cut(self, first: int, last: int) -> tuple[Line, ...]:
+        count = 1
+        while self._best_split(first, last, count)[0] == math.inf:
+            if first == last:  # one word, wider than the screen: it stands alone, whole
+                return (tuple(self.run[first : last + 1]),)
+            count += 1
+        lines = []
+        while count:
+            at = self._best_split(first, last, count)[1]
+            lines.append(tuple(self.run[first : at + 1]))
+            first, count = at + 1, count - 1
+        return tuple(lines)
+
+
+def _timed(
+    laid_out: Iterable[tuple[Line, ...]], shape: Shape, duration: float | None
+) -> Iterator[Cue]:
+    held: tuple[Line, ...] | None = None
+    clock = 0  # the earliest the next cue may start
+    for lines in laid_out:
+        if held is not None:
+            cue = _cue(held, shape, clock, _ms(lines[0][0].start))
+            yield cue
+            clock = cue.end + _ms(shape.min_gap)
+        held = lines
+    if held is not None:
+        end = math.inf if duration is None or not math.isfinite(duration) else _ms(duration)
+        yield _cue(held, shape, clock, end + _ms(shape.min_gap))
+
+
+def _cue(lines: tuple[Line, ...], shape: Shape, clock: int, following: float) -> Cue:
+    """Shown as long as it is spoken, and on into the silence until it can be read.
+
+    The gap comes off this cue's end, for the next one starts when its first word does.
+    Words crowded into no time at all push each other on, so that all are seen.
+    """
+    gap = _ms(shape.min_gap)
+    start = max(_ms(lines[0][0].start), clock)
+    spoken = _ms(lines[-1][-1].end)
+    columns = sum(atom.width for line in lines for atom in line)
+    readable = start + max(_ms(shape.min_cue_seconds), round(1000 * columns / READING_SPEED))
+    end: float = max(spoken, readable)
+    room = following - gap
+    if end > room or room - end < _ms(FLICKER):
+        end = room
+    end = min(max(end, start + _ms(LEAST)), start + _ms(shape.max_cue_seconds))
+    return Cue(start, int(end), lines)
+
+
+def _ms(seconds: float) -> int:
+    return round(1000 * seconds)

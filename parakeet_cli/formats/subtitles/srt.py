@@ -1,0 +1,24 @@
+"""SubRip: numbered cues, a comma before the milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.clock import timestamp
+from parakeet_cli.formats.subtitles.cues import cues
+from parakeet_cli.formats.subtitles.highlight import plain, word_by_word
+from parakeet_cli.transcript import Transcript
+
+
+def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
+    """One cue a piece. SubRip has no escapes, so an arrow in the text is shortened."""
+    show = word_by_word if shape.highlight_words else plain
+    for number, (start, end, text) in enumerate(show(cues(transcript, shape), _escape), 1):
+        yield f"{number}\n{timestamp(start, ',')} --> {timestamp(end, ',')}\n{text}\n\n"
+
+
+def _escape(text: str) -> str:
+    while "-->" in text:
+        text = text.replace("-->", "->")
+    return text

@@ -1,0 +1,109 @@
+"""A transcript as one stream of atoms: the pieces of text that no line break may cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from parakeet_cli.formats.subtitles.text_width import breakable, clean, units, width
+from parakeet_cli.formats.timeline import in_order
+from parakeet_cli.transcript import Segment, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """Text with its time in seconds, and how it stands to the atom before it.
+
+    `spaced`: a space separates the two. `word` counts the words of the transcript: two
+    atoms of one word share it. `opens` marks the first atom of a segment.
+    """
+
+    text: str
+    start: float
+    end: float
+    spaced: bool
+    word: int
+    opens: bool = False
+
+    @property
+    def width(self) -> int:
+        return width(self.text)
+
+
+def atoms(segments: Iterable[Segment]) -> Iterator[Atom]:
+    """Every word of every segment, in order, cut where its script may be broken."""
+    held: Atom | None = None
+    count = 0
+    for segment in in_order(segments):
+        opens = True
+        for word, spaced in spaced_words(segment):
+            for part in _parts(word):
+                atom = replace(part, spaced=spaced or opens, word=count, opens=opens)
+                if atom.opens and held is not None and breakable(held.text, atom.text):
+                    atom = replace(atom, spaced=False)
+                if held is None:
+                    held = atom
+                elif atom.spaced or breakable(held.text, atom.text):
+                    yield held
+                    held = atom
+                else:
+                    held = replace(held, text=held.text + atom.text, end=atom.end)
+                spaced, opens = False, False
+            count += 1
+    if held is not None:
+        yield held
+
+
+def spaced_words(segment: Segment) -> Iterator[tuple[Word, bool]]:
+    """Each word, and whether a space stands before it in the segment's own text."""
+    if not segment.words:
+        for word in _words_from_text(segment):
+            yield word, True
+        return
+    at = 0
+    before = ""
+    for word in segment.words:
+        for piece in _split(word):
+            text = piece.text
+            found = segment.text.find(text, at)
+            between = segment.text[at:found]
+            if found >= 0 and not between.strip():
+                spaced = bool(between)
+                at = found + len(text)
+            else:
+                spaced = not breakable(before, text)
+            yield piece, spaced
+            before = text
+
+
+def _words_from_text(segment: Segment) -> list[Word]:
+    """Words for an engine that gives none: the segment's time shared out by their width."""
+    whole = Word(segment.start, segment.end, segment.text, segment.confidence)
+    return _split(whole)
+
+
+def _split(word: Word) -> list[Word]:
+    texts = clean(word.text).split(" ")
+    return _shared(word, [text for text in texts if text])
+
+
+def _parts(word: Word) -> list[Atom]:
+    return [
+        Atom(part.text, part.start, part.end, False, 0) for part in _shared(word, units(word.text))
+    ]
+
+
+def _shared(word: Word, texts: list[str]) -> list[Word]:
+    """`word` cut into `texts`, its time shared out by their width and the space after."""
+    if len(texts) == 1:
+        return [replace(word, text=texts[0])]
+    weights = [width(text) + 1 for text in texts]
+    total = sum(weights)
+    cut: list[Word] = []
+    passed = 0
+    for text, weight in zip(texts, weights, strict=True):
+        start = word.start + (word.end - word.start) * passed / total
+        passed += weight
+        end = word.start + (word.end - word.start) * passed / total
+        cut.append(replace(word, text=text, start=start, end=end))
+    return cut

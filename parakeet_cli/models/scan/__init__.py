@@ -1,0 +1,1 @@
+"""Could this model file run code? Read before anything loads it."""

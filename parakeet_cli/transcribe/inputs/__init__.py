@@ -1,0 +1,1 @@
+"""What was named on the command line becomes jobs."""

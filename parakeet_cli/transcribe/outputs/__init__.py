@@ -1,0 +1,1 @@
+"""Where results go, written beside their target and renamed into place."""

@@ -1,0 +1,1 @@
+"""Jobs to chunks, chunks through the engine, results to transcripts."""

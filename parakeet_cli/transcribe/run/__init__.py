@@ -1,0 +1,1 @@
+"""A batch from plan to end: its order, its journal, its statistics."""

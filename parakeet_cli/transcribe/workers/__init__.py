@@ -1,0 +1,1 @@
+"""Where a batch is transcribed: in this process, in workers, or on Ray."""

@@ -1,0 +1,155 @@
+"""Frames are found by their headers, and what lies between two runs is a hole."""
+
+from __future__ import annotations
+
+import io
+import random
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.audio.decode.recover.flac import FlacFrames
+from parakeet_cli.audio.decode.recover.mpeg_frames import (
+    ADTS,
+    AMR,
+    MPEG,
+    Format,
+    Reader,
+    Run,
+    mpeg_header,
+    runs,
+)
+from parakeet_cli.audio.decode.recover.mpeg_index import Survey, missing_frames, survey
+from tests.media_files import RECIPES, tone, write_media
+
+SECONDS = 20
+STREAMS = {"mp3": ("mp3", MPEG), "adts": ("aac", ADTS), "amr": ("amr", AMR)}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("streams")
+    return {
+        kind: write_media(
+            folder / f"{kind}.{RECIPES[kind].suffix}",
+            tone(SECONDS, RECIPES[kind].rate),
+            RECIPES[kind],
+        )
+        for kind in (*STREAMS, "flac")
+    }
+
+
+def walked(data: bytes, form: Format) -> list[Run]:
+    return list(runs(Reader(io.BytesIO(data), len(data)), form))
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_healthy_stream_is_one_run(kind: str, files: dict[str, Path]) -> None:
+    data = files[kind].read_bytes()
+    (run,) = walked(data, STREAMS[kind][1])
+    assert run.end == len(data)
+    assert not run.broken
+    assert run.frames * run.samples_each / run.rate == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("filling", [bytes(2_000), random.Random(1).randbytes(2_000), b""])
+def test_a_hole_splits_a_stream_in_two(kind: str, filling: bytes, files: dict[str, Path]) -> None:
+    data = files[kind].read_bytes()
+    at = len(data) // 2
+    broken = data[:at] + filling + data[at + 2_000 :]
+    first, second = walked(broken, STREAMS[kind][1])
+    assert first.broken
+    assert first.end <= at
+    assert first.end + second.junk == second.start
+    assert at - 2_000 < second.start - len(filling) < at + 2_000
+    assert second.end == len(broken)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "adts"])
+def test_tags_are_no_holes(kind: str, files: dict[str, Path]) -> None:
+    data = files[kind].read_bytes()
+    form = STREAMS[kind][1]
+    id3 = b"ID3\x04\x00\x00" + bytes([0, 0, 7, 0x68]) + b"\xff" * 1_000
+    ape = b"APETAGEX" + (2000).to_bytes(4, "little") + (32).to_bytes(4, "little")
+    ape += bytes(16) + bytes(0)
+    tagged = id3 + data + ape + bytes(32) + b"TAG" + b"\xff\xfb\x90" * 41 + bytes(2)
+    found = walked(tagged, form)
+    assert [(run.broken, run.junk) for run in found] == [(False, 0)]
+
+
+def surveyed(path: Path, data: bytes, container: str) -> Survey:
+    path.write_bytes(data)
+    found = survey(path, container)
+    assert found is not None
+    return found
+
+
+def test_the_total_of_an_mp3_says_how_much_was_cut_out(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    data = files["mp3"].read_bytes()
+    at = len(data) // 4
+    whole = surveyed(tmp_path / "a.mp3", data, "mp3")
+    cut = surveyed(tmp_path / "b.mp3", data[:at] + data[at + 2_000 :], "mp3")
+    assert whole.exact
+    assert whole.whole
+    assert whole.seconds == pytest.approx(SECONDS, abs=1e-6)
+    assert cut.seconds == pytest.approx(SECONDS, abs=1e-6)
+    assert not cut.whole
+    missing = cut.starts[1] - cut.starts[0] - cut.runs[0].frames * 1152 / 44_100
+    assert missing * 44_100 / 1152 == pytest.approx(2_000 / 418, abs=1.5)
+
+
+def test_a_stream_without_a_total_goes_by_its_bytes(files: dict[str, Path], tmp_path: Path) -> None:
+    data = files["adts"].read_bytes()
+    at = len(data) // 2
+    whole = surveyed(tmp_path / "a.aac", data, "aac")
+    holed = surveyed(tmp_path / "b.aac", data[:at] + bytes(2_000) + data[at + 2_000 :], "aac")
+    assert not whole.exact
+    assert holed.seconds == pytest.approx(whole.seconds, abs=0.05)
+
+
+def run_of(frames: int, *, junk: int = 0, broken: bool = False, end: int = 0) -> Run:
+    return Run(0, end, frames, 1152, 44_100, 400.0, 400.0, broken, junk)
+
+
+def test_several_holes_share_what_the_total_leaves_open() -> None:
+    found = [run_of(100, broken=True), run_of(100, junk=800, broken=True), run_of(100, junk=4000)]
+    assert missing_frames(found, 312, 10**6) == [0, 2, 10, 0]
+    assert missing_frames(found, 316, 10**6) == [0, 4, 12, 0]
+    assert missing_frames(found, 300, 10**6) == [0, 0, 0, 0]
+    assert sum(missing_frames(found, 305, 10**6)) == 5
+
+
+def test_what_is_missing_from_a_torn_end_is_not_put_into_earlier_holes() -> None:
+    found = [run_of(100, broken=True), run_of(100, junk=800, broken=True, end=1000)]
+    assert missing_frames(found, 500, 1200) == [0, 2, 298]
+
+
+def test_less_than_a_frame_before_the_first_is_how_a_broadcast_begins() -> None:
+    assert missing_frames([run_of(100, junk=399)], None, 0) == [0, 0]
+    assert missing_frames([run_of(100, junk=1200)], None, 0) == [3, 0]
+
+
+def test_headers_that_mean_nothing_are_no_frames() -> None:
+    for data in (b"\xff\xff\xff\xff", b"\xff\xe0\x00\x00", b"\xff\xfb\x00\x00", b"\xff\xfb"):
+        assert mpeg_header(data, 0) is None
+
+
+def test_a_long_stretch_of_zeros_is_passed_over_window_by_window() -> None:
+    assert walked(bytes(5_000_000), MPEG) == []
+
+
+def test_flac_frames_number_themselves_across_a_hole(files: dict[str, Path]) -> None:
+    data = files["flac"].read_bytes()
+    at = len(data) // 2
+    broken = data[:at] + random.Random(2).randbytes(2_000) + data[at + 2_000 :]
+    frames = list(FlacFrames(Reader(io.BytesIO(broken), len(broken)), 0))
+    starts = [frame.sample for frame in frames]
+    assert starts == sorted(set(starts))
+    assert starts[0] == 0
+    assert frames[-1].sample + frames[-1].samples == SECONDS * 44_100
+    gaps = [after.sample - before.sample - before.samples for before, after in pairwise(frames)]
+    assert sum(gap > 0 for gap in gaps) <= 1

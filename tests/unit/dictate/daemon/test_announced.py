@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import time
+import wave
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.dictate.daemon.announced import Announced, Sounds
+
+
+class Idle:
+    """Follows `Controlled`, and hears nothing."""
+
+    def __init__(self) -> None:
+        self.listening = False
+
+    def begin(self) -> None:
+        self.listening = True
+
+    def finish(self) -> None:
+        self.listening = False
+
+    def discard(self) -> None:
+        self.listening = False
+
+    def state(self) -> Mapping[str, object]:
+        return {"listening": self.listening, "loaded": True}
+
+    def unload(self) -> None:
+        """There is nothing to free."""
+
+    def quit(self) -> None:
+        """There is nothing to end."""
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A player and a notifier in the place of all others, which only keep what they are given."""
+    for name in ("paplay", "notify-send"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "${{1##*/}} $3" >> "{tmp_path}/{name}.calls"\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def calls(folder: Path, name: str, count: int) -> list[str]:
+    """What it was called with, once that are so many: nothing waits for these programs."""
+    end = time.monotonic() + 30
+    file = folder / f"{name}.calls"
+    while time.monotonic() < end:
+        lines = file.read_text().splitlines() if file.exists() else []
+        if len(lines) >= count:
+            return [line.strip() for line in lines]
+        time.sleep(0.01)
+    return []
+
+
+def test_a_tone_and_a_notice_say_what_begins_and_ends(played: Path) -> None:
+    told = Announced(Idle(), sounds=True, notify=True)
+    for number, (do, sound, words) in enumerate(
+        [
+            (told.begin, "begin.wav", "Listening."),
+            (told.finish, "finish.wav", "Inserted."),
+            (told.discard, "discard.wav", "Dropped."),
+        ],
+        start=1,
+    ):
+        do()
+        assert calls(played, "paplay", number)[-1] == sound
+        assert calls(played, "notify-send", number)[-1].endswith(words)
+    told.finish()  # it did not listen
+    told.quit()
+    assert len(calls(played, "paplay", 3)) == 3
+
+
+def test_nothing_is_told_unless_it_was_asked_for(played: Path) -> None:
+    told = Announced(Idle(), sounds=False, notify=False)
+    told.begin()
+    told.finish()
+    told.quit()
+    assert sorted(path.name for path in played.iterdir()) == ["notify-send", "paplay"]
+
+
+def test_the_tones_are_short_and_soft(played: Path) -> None:
+    sounds = Sounds()
+    with wave.open(str(Path(sounds.folder) / "begin.wav")) as file:
+        assert 0.1 < file.getnframes() / file.getframerate() < 0.2
+        frames = memoryview(file.readframes(file.getnframes())).cast("h")
+    assert 3_000 < max(frames) < 8_000
+    assert abs(frames[0]) < 100
+    sounds.close()

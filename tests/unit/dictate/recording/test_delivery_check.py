@@ -1,0 +1,105 @@
+"""What can be told of a text that was on its way when its process was killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.dictate.recording.delivery_check import Arrival, arrival, targets
+from parakeet_cli.dictate.recording.journal import Intent, Target
+
+
+def told(intent: Intent) -> tuple[Arrival, str]:
+    known, left = arrival(intent)
+    return known, left.text
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.txt"
+    path.write_text("Hello.\n", encoding="utf-8")
+    return path
+
+
+def test_a_file_that_grew_by_the_text_has_it_and_one_that_did_not_lacks_it(file: Path) -> None:
+    to = targets([f"file:{file}"])
+    assert to == (Target("file", str(file), 7),)
+    assert told(Intent(1, 0, 1, " Hello.", to)) == (Arrival.MISSING, " Hello.")
+    file.write_text("Hello.\nHello.\n", encoding="utf-8")
+    assert told(Intent(1, 0, 1, " Hello.", to))[0] is Arrival.THERE
+
+
+def test_a_file_that_is_gone_lacks_it(tmp_path: Path) -> None:
+    to = targets([f"file:{tmp_path}/none.txt"])
+    assert told(Intent(1, 0, 1, "One.", to)) == (Arrival.MISSING, "One.")
+
+
+@pytest.mark.parametrize("spec", ["type", "type:xtest", "clipboard", "command:cat"])
+def test_what_can_t_be_asked_is_unknown(spec: str) -> None:
+    assert told(Intent(1, 0, 1, "One.", targets([spec])))[0] is Arrival.UNKNOWN
+
+
+def test_a_file_that_has_it_answers_for_a_window_that_can_t_be_asked(file: Path) -> None:
+    intent = Intent(1, 0, 1, "One.", targets(["type", f"file:{file}"]))
+    assert told(intent)[0] is Arrival.UNKNOWN
+    file.write_text("Hello.\nOne.\n", encoding="utf-8")
+    assert told(intent)[0] is Arrival.THERE
+
+
+@pytest.mark.parametrize(
+    ("content", "known"),
+    [
+        ("Hello.\n", (Arrival.THERE, "Hello, you.")),  # as it was, and nothing to add
+        ("", (Arrival.MISSING, "Hello, you.")),  # taken back, and nothing in its place
+        ("Hello, you.\n", (Arrival.THERE, "Hello, you.")),
+    ],
+)
+def test_a_text_that_was_to_replace_another_is_neither_lost_nor_twice(
+    file: Path, content: str, known: tuple[Arrival, str]
+) -> None:
+    intent = Intent(1, 0, 1, "Hello, you.", targets([f"file:{file}"]), 0.0, ("Hello.",), "")
+    file.write_text(content, encoding="utf-8")
+    assert told(intent) == known
+
+
+def test_what_is_behind_a_text_that_could_not_be_taken_back_is_looked_for_alone(
+    file: Path,
+) -> None:
+    to = targets([f"file:{file}"])
+    intent = Intent(1, 0, 1, "Hello, and you?", to, 0.0, ("Hello.",), " And you?")
+    assert told(intent) == (Arrival.MISSING, " And you?")
+    file.write_text("Hello.\nAnd you?\n", encoding="utf-8")
+    assert told(intent)[0] is Arrival.THERE
+
+
+def test_an_insertion_of_nothing_has_arrived() -> None:
+    assert told(Intent(1, 0, 1, "", targets(["type"]), 0.0, ("One.",)))[0] is Arrival.THERE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux names an open file")
+@pytest.mark.parametrize(
+    ("sinks", "written"), [(["stdout"], "One.\n"), ([], '{"text": "One.", "inserted": " One."}\n')]
+)
+def test_stdout_is_asked_where_it_is_a_file(tmp_path: Path, sinks: list[str], written: str) -> None:
+    script = (
+        "import dataclasses, json, sys\n"
+        "from parakeet_cli.dictate.recording.delivery_check import targets\n"
+        "print(json.dumps(dataclasses.asdict(targets(sys.argv[1:])[0])), file=sys.stderr)"
+    )
+    out = tmp_path / "out"
+    out.write_text("before\n", encoding="utf-8")
+    command = [sys.executable, "-c", script, *sinks]
+    with out.open("ab") as stdout:
+        done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=True)
+    to = Target(**json.loads(done.stderr))
+    assert (to.path, to.size) == (str(out), 7)
+    intent = Intent(1, 0, 1, " One.", (to,))
+    assert told(intent)[0] is Arrival.MISSING
+    out.write_text(f"before\n{written}", encoding="utf-8")
+    assert told(intent)[0] is Arrival.THERE
+    piped = subprocess.run(command, capture_output=True, check=True)
+    assert Target(**json.loads(piped.stderr)).path is None

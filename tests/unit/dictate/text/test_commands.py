@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from parakeet_cli.dictate.text.commands import COMMANDS, Said, Spoken, parts
+from parakeet_cli.transcript import Word
+
+
+def words(text: str, *, pauses: tuple[int, ...] = ()) -> list[Word]:
+    """Half a second a word; a second of silence before those numbered in `pauses`."""
+    found, at = [], 0.0
+    for number, word in enumerate(text.split()):
+        at += 1.0 if number in pauses else 0.0
+        found.append(Word(at, at + 0.5, word))
+        at += 0.5
+    return found
+
+
+def told(text: str, *, pauses: tuple[int, ...] = ()) -> list[str]:
+    """Text as it is, commands in brackets."""
+    return [
+        part.text if isinstance(part, Said) else f"[{part.phrase}]"
+        for part in parts(words(text, pauses=pauses))
+    ]
+
+
+@pytest.mark.parametrize("phrase", COMMANDS)
+def test_every_command_is_one_when_it_is_all_that_was_said(phrase: str) -> None:
+    assert told(phrase) == [f"[{phrase}]"]
+    assert told(phrase.capitalize() + ".") == [f"[{phrase}]"]
+    assert told(phrase.title() + "!") == [f"[{phrase}]"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Hello world. New line. How are you?", ["Hello world.", "[new line]", "How are you?"]),
+        ("Hello world, comma, how are you?", ["Hello world,", "[comma]", "how are you?"]),
+        ("Buy milk. Scratch that.", ["Buy milk.", "[scratch that]"]),
+        ("New-paragraph.", ["[new paragraph]"]),
+        ("Full stop. New line.", ["[full stop]", "[new line]"]),
+        ("Is it raining question mark", ["Is it raining", "[question mark]"]),
+    ],
+)
+def test_punctuation_sets_a_command_off(said: str, meant: list[str]) -> None:
+    assert told(said) == meant
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "They opened a new line to the north.",
+        "He used a comma where she used a period",
+        "The Victorian period was long.",
+        "Please scratch that itch for me.",
+        "We will stop dictation at noon.",
+        "Put the colon cancer first.",
+    ],
+)
+def test_in_the_midst_of_a_sentence_it_is_text(said: str) -> None:
+    assert told(said) == [said]
+
+
+def test_a_pause_on_both_sides_sets_a_command_off_as_well() -> None:
+    assert told("hello world comma how are you", pauses=(2, 3)) == [
+        "hello world",
+        "[comma]",
+        "how are you",
+    ]
+    assert told("hello world comma how are you", pauses=(2,)) == ["hello world comma how are you"]
+
+
+def test_nothing_said_is_nothing() -> None:
+    assert parts([]) == []
+    assert isinstance(parts(words("Comma"))[0], Spoken)

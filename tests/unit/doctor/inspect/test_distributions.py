@@ -1,0 +1,179 @@
+"""Site folders -> distributions: whole ones, broken ones, and very many."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.doctor.facts import Distribution
+from parakeet_cli.doctor.inspect import distributions
+from parakeet_cli.doctor.stack.requirement_strings import normal
+from tests.doctor_facts import OnDisk
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> OnDisk:
+    return OnDisk.new(tmp_path / "env")
+
+
+def read(env: OnDisk) -> distributions.Installed:
+    return distributions.read((str(env.site),))
+
+
+def only(env: OnDisk) -> Distribution:
+    (dist,) = read(env).distributions
+    return dist
+
+
+def test_a_distribution_is_read_with_its_requirements(env: OnDisk) -> None:
+    env.install("Ruamel.Yaml", "0.19", "a>=1", 'b; extra == "x"')
+    dist = only(env)
+    assert (dist.name, dist.version) == ("ruamel-yaml", "0.19")
+    assert dist.requires == ("a>=1", 'b; extra == "x"')
+    assert dist.has_record
+    assert dist.problem == ""
+
+
+def test_the_description_is_not_taken_for_metadata(env: OnDisk) -> None:
+    info = env.install("a", "1.0", "b")
+    text = (info / "METADATA").read_text() + "\nRequires-Dist: evil\nName: other\n"
+    (info / "METADATA").write_text(text)
+    (info / "RECORD").unlink()
+    assert only(env).requires == ("b",)
+    assert only(env).name == "a"
+
+
+def test_windows_line_ends_and_odd_bytes_are_read(env: OnDisk) -> None:
+    info = env.install("a", "1.0")
+    (info / "METADATA").write_bytes(
+        b"Metadata-Version: 2.1\r\nName: a\r\nVersion: 1.0\r\nAuthor: \xff\xfe\r\n"
+        b"Requires-Dist: b>=1\r\n\r\nRequires-Dist: not-this\r\n"
+    )
+    assert only(env).requires == ("b>=1",)
+
+
+def test_metadata_that_is_missing_empty_or_a_folder_is_named_by_its_folder(env: OnDisk) -> None:
+    for name in ("gone", "empty", "folder"):
+        info = env.install(name, "1.0")
+        (info / "METADATA").unlink()
+    (env.site / "empty-1.0.dist-info" / "METADATA").write_text("")
+    (env.site / "folder-1.0.dist-info" / "METADATA").mkdir()
+    by_name = {dist.name: dist for dist in read(env).distributions}
+    assert by_name["gone"].problem == "its METADATA is missing"
+    assert by_name["empty"].problem == "its METADATA has no name and version"
+    assert "can't be read" in by_name["folder"].problem
+    assert {dist.version for dist in by_name.values()} == {"1.0"}
+
+
+def test_truncated_metadata_is_told_by_its_size_in_record(env: OnDisk) -> None:
+    info = env.install("a", "1.0", "b>=1", "c>=2")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Di")
+    assert only(env).problem.startswith("its METADATA is cut short: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_metadata_without_permission_is_a_problem(env: OnDisk) -> None:
+    info = env.install("a", "1.0")
+    (info / "METADATA").chmod(0)
+    assert "Permission denied" in only(env).problem
+
+
+def test_a_file_that_record_lists_and_that_is_gone_is_missing(env: OnDisk) -> None:
+    env.install("a", "1.0", files={"a/__init__.py": "", "a/deep/b.py": "", "a/x.so": b"x"})
+    (env.site / "a/deep/b.py").unlink()
+    installed = read(env)
+    assert installed.distributions[0].missing == ("a/deep/b.py",)
+    assert [c.path for c in installed.compiled] == [str(env.site / "a/x.so")]
+    assert installed.compiled[0].package == "a"
+
+
+def test_scripts_outside_the_site_folder_and_bytecode_are_no_trouble(env: OnDisk) -> None:
+    info = env.install("a", "1.0", files={"a/__init__.py": ""})
+    with (info / "RECORD").open("a") as record:
+        record.write("../../../bin/python,,\na/__pycache__/__init__.cpython-311.pyc,,\n")
+        record.write('"a/with, comma.py",,\n')
+    (env.site / "a/with, comma.py").write_text("")
+    assert only(env).missing == ()
+
+
+def test_a_distribution_without_record_keeps_its_compiled_files(env: OnDisk) -> None:
+    info = env.install("scipy", "1.0", files={"scipy/_lib/x.so": b"x"})
+    (info / "RECORD").unlink()
+    env.install("other", "1.0")
+    installed = read(env)
+    assert not next(d for d in installed.distributions if d.name == "scipy").has_record
+    assert [c.package for c in installed.compiled] == ["scipy"]
+
+
+def test_a_compiled_file_that_no_record_lists_is_found_beside_those_that_it_does(
+    env: OnDisk,
+) -> None:
+    env.install("a", "1.0", files={"a/__init__.py": "", "shared/a.so": b"x"})
+    env.install("b", "1.0", files={"shared/b.so": b"x"})
+    (env.site / "a" / "stray.so").write_bytes(b"x")
+    found = {(Path(c.path).name, c.package) for c in read(env).compiled}
+    assert found == {("a.so", "a"), ("b.so", "b"), ("stray.so", "a")}
+
+
+def test_leftovers_and_twins_are_seen(env: OnDisk) -> None:
+    env.install("numpy", "1.26.4")
+    env.install("numpy", "2.4.6")
+    (env.site / "~umpy").mkdir()
+    installed = read(env)
+    assert [dist.version for dist in installed.distributions] == ["1.26.4", "2.4.6"]
+    assert [leftover.path for leftover in installed.leftovers] == [str(env.site / "~umpy")]
+
+
+def test_egg_info_of_debian_and_of_development_is_read(env: OnDisk) -> None:
+    (env.site / "PyYAML-6.0.egg-info").write_text("Name: PyYAML\nVersion: 6.0\n\n")
+    egg = env.site / "mine.egg-info"
+    egg.mkdir()
+    (egg / "PKG-INFO").write_text("Name: mine\nVersion: 0.1\n")
+    (egg / "requires.txt").write_text('numpy\n\n[gui]\nqt>=5\n\n[:python_version < "3"]\nold\n')
+    by_name = {dist.name: dist for dist in read(env).distributions}
+    assert by_name["pyyaml"].version == "6.0"
+    assert by_name["mine"].requires == (
+        "numpy",
+        'qt>=5; extra == "gui"',
+        'old; (python_version < "3")',
+    )
+
+
+def test_a_folder_that_is_gone_is_no_problem_and_one_that_is_closed_is(
+    env: OnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert distributions.read(("/gone", str(env.site / "nothing"))).unlisted == []
+
+    def closed(folder: str) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", closed)
+    assert read(env).unlisted == [f"{env.site}: Permission denied"]
+
+
+def test_2000_distributions_are_read(env: OnDisk) -> None:
+    for number in range(2000):
+        env.install(f"d{number}", "1.0", f"d{number + 1}>=1", files={f"d{number}.py": ""})
+    installed = read(env)
+    assert len(installed.distributions) == 2000
+    assert not any(dist.problem or dist.missing for dist in installed.distributions)
+
+
+def test_it_finds_what_importlib_metadata_finds() -> None:
+    """Against the standard library's own reader, on the environment these tests run in."""
+    import importlib.metadata
+    import sysconfig
+
+    site = sysconfig.get_path("purelib")
+    expected = {
+        (normal(dist.name), dist.version, frozenset(dist.requires or ()))
+        for dist in importlib.metadata.distributions(path=[site])
+    }
+    found = {
+        (dist.name, dist.version, frozenset(dist.requires))
+        for dist in distributions.read((site,)).distributions
+    }
+    assert {(n, v) for n, v, _ in found} == {(n, v) for n, v, _ in expected}
+    assert {n: len(r) for n, _, r in found} == {n: len(r) for n, _, r in expected}

@@ -1,0 +1,129 @@
+"""The policy: the document's, read from the requirements files, written nowhere else."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.doctor.stack import stack as policy
+from parakeet_cli.doctor.stack.requirement_strings import normal
+from parakeet_cli.doctor.stack.stack import judged_by, load, stack_names
+from parakeet_cli.errors import ParakeetError, UsageError
+
+ROOT = Path(__file__).resolve().parents[4]
+DOCUMENTED = {
+    "numpy": (1, ">=1.26,<2.0"),
+    "scipy": (1, ">=1.11"),
+    "torch": (2, ">=2.7,<2.14"),
+    "fsspec": (3, "==2024.12.0"),
+    "numba": (3, ">=0.60"),
+    "librosa": (3, ">=0.10"),
+    "pytorch-lightning": (4, ">=2.0,<2.3"),
+    "torchmetrics": (4, ">=0.11,<1.5"),
+    "nemo-toolkit": (5, "==2.4.0"),
+}
+STAGE_6 = ("hydra-core", "omegaconf", "sentencepiece", "sacremoses", "inflect", "editdistance")
+
+
+def test_the_default_stack_is_the_documents_in_its_order() -> None:
+    stack = load(stack_names()[0])
+    assert stack.name == "2.4"
+    assert [stage.number for stage in stack.stages] == [1, 2, 3, 4, 5, 6]
+    found = {pin.name: (pin.stage, pin.spec) for pin in stack.pins}
+    assert {name: found[name] for name in DOCUMENTED} == DOCUMENTED
+    assert all(found[name][0] == 6 for name in STAGE_6)
+
+
+def test_nemo_alone_is_installed_without_dependencies() -> None:
+    flags = {stage.number: stage.flags for stage in load("2.4").stages}
+    assert flags == {1: (), 2: (), 3: (), 4: (), 5: ("--no-deps",), 6: ()}
+
+
+def test_every_documented_pin_has_its_reason_impact_and_link() -> None:
+    for name in DOCUMENTED:
+        pin = load("2.4").pin(name)
+        assert pin is not None
+        assert pin.advice.why, name
+        assert pin.advice.impact, name
+        assert pin.advice.link.startswith("https://"), name
+        assert pin.advice.id, name
+
+
+def test_each_bound_of_any_stack_has_a_reason() -> None:
+    silent = [
+        (name, pin.name)
+        for name in stack_names()
+        for pin in load(name).pins
+        if pin.spec.count("<") + pin.spec.count("==") and not pin.advice.why
+    ]
+    assert silent == [("3.0", "sentencepiece")] or silent == []
+
+
+def test_reasons_differ_where_the_stacks_do() -> None:
+    two, three = load("2.4").pin("numpy"), load("3.0").pin("numpy")
+    assert two is not None
+    assert three is not None
+    assert two.advice.why != three.advice.why
+    assert two.advice.id == three.advice.id == "numpy-pin"
+
+
+def test_the_versions_of_the_stack_are_written_in_the_requirements_files_alone() -> None:
+    """No pin of a requirements file stands in the program's code or data."""
+    pins = {pin.wanted.text.replace(" ", "") for name in stack_names() for pin in load(name).pins}
+    pins = {pin for pin in pins if re.search(r"[<>=~]", pin)}
+    for file in (ROOT / "parakeet_cli").rglob("*"):
+        if file.suffix in (".py", ".toml") and "data" not in file.relative_to(ROOT).parts:
+            text = file.read_text("utf-8").replace(" ", "")
+            assert [pin for pin in pins if pin in text] == [], file
+
+
+def test_every_name_in_the_table_is_one_that_a_stack_or_nemo_knows() -> None:
+    table = tomllib.loads((ROOT / "parakeet_cli/doctor/stack/policy.toml").read_text("utf-8"))
+    pinned = {pin.name for name in stack_names() for pin in load(name).pins}
+    assert {normal(name) for name in table["advice"]} <= pinned
+
+
+def test_an_environment_is_judged_by_the_stack_whose_nemo_it_holds() -> None:
+    assert judged_by("3.0.0", None).name == "3.0"
+    assert judged_by("2.4.0", "3.0").name == "2.4"
+    assert judged_by(None, "3.0").name == "3.0"
+    assert judged_by(None, None).name == "2.4"
+    assert judged_by("1.23.0", None).name == "2.4"
+
+
+def test_a_stack_that_is_none_is_a_usage_error() -> None:
+    with pytest.raises(UsageError) as error:
+        load("2.5")
+    assert "2.4, 3.0" in str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# stage 1: A\nnumpy >=1, but not 2\n", "is no requirement"),
+        ("numpy>=1\n", "stands before the first"),
+    ],
+)
+def test_a_file_that_means_nothing_is_told_by_line(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(text)
+    with pytest.raises(ParakeetError, match=words):
+        list(policy._lines(file))
+
+
+def test_options_comments_and_blanks_are_no_requirements(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(
+        "# about\n# stage 2: torch (requirements-torch.txt)\n--index-url file:///x/y#z\n\n"
+        "torch>=2.7  # why\n"
+    )
+    found = [(stage, title, r.text if r else None) for stage, title, r in policy._lines(file)]
+    assert found == [(2, "torch", None), (2, "torch", "torch>=2.7")]
+
+
+def test_a_file_of_versions_that_is_gone_is_told() -> None:
+    with pytest.raises(ParakeetError, match="is missing"):
+        policy.data_file("requirements-none.txt")

@@ -1,0 +1,159 @@
+"""Every version of the ML stack is written in three files, and everything else reads them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.doctor.stack.stack import load, stack_names
+
+ROOT = Path(__file__).parents[4]
+GUIDE = ROOT / "docs" / "ml-dependencies.md"
+POLICY_FILES = {"requirements-torch.txt", "requirements-ml.txt", "requirements-ml-nemo3.txt"}
+# The tool's own dependencies are its own matter, tests and lock files repeat on purpose.
+APART = {"pyproject.toml", "poetry.lock", "uv.lock", "pdm.lock"}
+FOLDERS_APART = {"tests", "samples", "build", "dist", "bench-data"}
+TEXT = {".py", ".toml", ".yml", ".yaml", ".sh", ".md", ".txt", ".cfg", ".json", ""}
+GENERATED = re.compile(r"<!-- table: [\w.-]+ -->.*?<!-- end -->", re.DOTALL)
+
+
+def pattern() -> re.Pattern[str]:
+    """A requirement of one of the stacks' packages with a version: `numpy<2`."""
+    names = {pin.name for name in stack_names() for pin in load(name).pins}
+    either = "|".join(re.escape(name).replace(r"\-", "[-_.]") for name in sorted(names))
+    return re.compile(
+        rf"(?<![\w.-])({either})(\[[\w,-]+\])?\s?(===?|~=|!=|>=|<=|<|>)\s?\d", re.IGNORECASE
+    )
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if hidden or parts[0] in FOLDERS_APART or path.name in APART | POLICY_FILES:
+            continue
+        if path.is_file() and path.suffix in TEXT and path.stat().st_size < 2**20:
+            text = path.read_text("utf-8", errors="replace")
+            yield path, GENERATED.sub("", text)
+
+
+def test_no_other_file_holds_a_version_of_the_stack() -> None:
+    wanted = pattern()
+    found = [
+        f"{path.relative_to(ROOT)}: {hit[0]}"
+        for path, text in texts()
+        for hit in wanted.finditer(text)
+    ]
+    assert found == []
+
+
+def test_the_pattern_sees_a_version() -> None:
+    for text in ("numpy<2.0", "pip install nemo-toolkit[asr]==2.4.0", "pytorch_lightning >=2.0"):
+        assert pattern().search(text)
+    assert not pattern().search("numpy 1.26 and setuptools 81, torch-projectors==1")
+
+
+def test_no_package_is_pinned_twice_in_one_stack() -> None:
+    for name in stack_names():
+        names = [pin.name for pin in load(name).pins]
+        assert len(names) == len(set(names))
+
+
+def test_the_stages_are_the_documents_in_its_order() -> None:
+    titles = {stage.number: stage.title for stage in load("2.4").stages}
+    assert list(titles) == [1, 2, 3, 4, 5, 6]
+    assert titles[1] == "Core scientific stack"
+    assert titles[2] == "PyTorch for RTX 5090"
+
+
+@pytest.mark.parametrize(
+    ("stage", "names"),
+    [
+        (1, ["numpy", "scipy"]),
+        (2, ["torch"]),
+        (3, ["fsspec", "numba", "librosa"]),
+        (4, ["pytorch-lightning", "torchmetrics"]),
+        (5, ["nemo-toolkit"]),
+        (6, ["hydra-core", "omegaconf", "sentencepiece", "sacremoses", "inflect", "editdistance"]),
+    ],
+)
+def test_a_stage_begins_with_what_the_document_has_in_it(stage: int, names: list[str]) -> None:
+    pins = [pin.name for pin in load("2.4").stages[stage - 1].pins]
+    assert pins[: len(names)] == names
+
+
+def test_nemo_alone_goes_without_dependencies() -> None:
+    flags = {stage.number: stage.flags for stage in load("2.4").stages}
+    assert flags == {1: (), 2: (), 3: (), 4: (), 5: ("--no-deps",), 6: ()}
+
+
+def test_conda_brings_python_and_system_binaries_only() -> None:
+    text = (ROOT / "environment.yml").read_text()
+    entries = re.findall(r"^  - ([\w-]+)(=\S+)?$", text.partition("dependencies:")[2], re.MULTILINE)
+    assert dict(entries) == {
+        "python": "=3.11",
+        "pip": "",
+        "cuda-toolkit": "=12.8",
+        "portaudio": "",
+        "libsndfile": "",
+        "ffmpeg": "",
+    }
+    assert "pip:" not in text
+
+
+def test_the_guides_tables_are_those_of_the_policy() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "ml_guide.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_guides_file_reference_names_every_file_of_the_policy_and_each_is_there() -> None:
+    reference = GUIDE.read_text().partition("## File reference")[2]
+    named = set(re.findall(r"^\| `([\w./-]+)`", reference, re.MULTILINE))
+    policy = {file.name for name in stack_names() for file in load(name).files}
+    assert policy == POLICY_FILES
+    assert named >= POLICY_FILES | {"pyproject.toml", "environment.yml"}
+    scripts = {"fix_ml_dependencies.sh", "clean_install_ml.sh"}  # they come with the repair
+    assert {name for name in named if not (ROOT / name).exists()} <= scripts
+
+
+def test_the_wheel_brings_the_versions_along() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    policy = {name: f"parakeet_cli/data/{name}" for name in POLICY_FILES}
+    assert included.items() >= policy.items()
+
+
+@pytest.mark.slow
+def test_a_built_wheel_holds_the_policy_and_the_catalogue(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "-w",
+        str(tmp_path),
+        str(ROOT),
+    ]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        for name in POLICY_FILES:
+            assert archive.read(f"parakeet_cli/data/{name}") == (ROOT / name).read_bytes()
+    assert {
+        f"parakeet_cli/doctor/{n}.toml" for n in ("policy", "catalogue", "combinations")
+    } <= names

@@ -1,0 +1,114 @@
+"""The worker's process, without a model: how it begins, fails and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.nemo.process import Worker, WorkerDiedError
+from parakeet_cli.engines.registry import make_engine
+from parakeet_cli.errors import EngineError, EngineUnavailable
+
+LIMIT = 60.0  # seconds for a process to be gone
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    started = Worker(sys.executable)
+    yield started
+    started.close()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"  # dead, and nobody has asked how
+
+
+def wait_for_end(pid: int) -> None:
+    deadline = time.monotonic() + LIMIT
+    while is_running(pid):
+        assert time.monotonic() < deadline, f"the worker {pid} is still there"
+        time.sleep(0.05)
+
+
+def test_a_request_that_fails_is_an_error_and_the_worker_goes_on(worker: Worker) -> None:
+    for _ in range(2):
+        with pytest.raises(EngineError, match="NeMo failed: AttributeError"):
+            worker.ask("nonsense")
+    assert not worker.dead
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_a_worker_s_death_says_by_what(worker: Worker, number: signal.Signals) -> None:
+    with pytest.raises(EngineError):
+        worker.ask("nonsense")  # it has begun to listen
+    os.kill(worker.pid, signal.SIGSTOP)
+    os.kill(worker.pid, number)
+    os.kill(worker.pid, signal.SIGCONT)
+    with pytest.raises(WorkerDiedError, match=f"{number.name}|ended before") as died:
+        worker.ask("nonsense")
+    wait_for_end(worker.pid)
+    assert worker.dead or died.value.begun
+    with pytest.raises(WorkerDiedError, match="ended before"):
+        worker.ask("nonsense")
+
+
+def test_closing_ends_the_process(worker: Worker) -> None:
+    assert is_running(worker.pid)
+    worker.close()
+    assert not is_running(worker.pid)
+
+
+def test_a_worker_does_not_outlive_the_tool_however_that_dies() -> None:
+    code = (
+        "import os, signal, sys; from parakeet_cli.engines.nemo.process import Worker; "
+        "print(Worker(sys.executable).pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    wait_for_end(int(done.stdout))
+
+
+def options(tmp_path: Path, python: Path | str) -> EngineOptions:
+    model = tmp_path / "model.nemo"
+    model.write_bytes(b"")
+    # Trusted, so that the file, which is none, isn't looked at first.
+    return EngineOptions(model=str(model), ml_python=str(python), trust_model=True)
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "data.txt"])
+def test_what_is_no_interpreter_is_refused_before_anything_starts(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "data.txt").write_text("no program")
+    with pytest.raises(EngineUnavailable, match=name) as refused:
+        make_engine("nemo", options(tmp_path, tmp_path / name), lanes=1)
+    assert "parakeet doctor --python" in (refused.value.hint or "")
+
+
+def test_what_is_no_python_is_refused(tmp_path: Path) -> None:
+    engine = make_engine("nemo", options(tmp_path, "/bin/false"), lanes=1)
+    with pytest.raises(EngineUnavailable, match="exit code 1"):
+        engine.load()
+
+
+def test_an_interpreter_without_the_stack_is_named_with_what_to_type(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare")
+    python = tmp_path / "bare" / "bin" / "python"
+    engine = make_engine("nemo", options(tmp_path, python), lanes=1)
+    with pytest.raises(EngineUnavailable, match=r"numpy|torch|nemo") as refused:
+        engine.load()
+    assert "parakeet doctor" in (refused.value.hint or "")
+    assert str(python) in (refused.value.hint or "")

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parakeet_cli.engines.nemo.worker.batches import next_batch
+
+
+@dataclass(frozen=True)
+class Waits:
+    seconds: float
+    alone: bool = False
+    number: int = 0
+
+
+_WAITING = st.lists(st.tuples(st.floats(0.01, 300), st.booleans()), min_size=1, max_size=30).map(
+    lambda given: [Waits(seconds, alone, at) for at, (seconds, alone) in enumerate(given)]
+)
+
+
+@given(_WAITING, st.floats(0.01, 1000), st.integers(1, 16))
+def test_every_batch_holds_the_oldest_and_fits(
+    waiting: list[Waits], budget: float, most: int
+) -> None:
+    batch = next_batch(waiting, budget, most)
+    assert waiting[0] in batch
+    assert 1 <= len(batch) <= most
+    assert len(set(batch)) == len(batch)
+    lengths = [one.seconds for one in batch]
+    assert lengths == sorted(lengths, reverse=True)
+    if len(batch) > 1:
+        assert max(lengths) * len(batch) <= budget
+        assert sum(lengths) >= 0.75 * max(lengths) * len(batch) - 1e-6
+        assert not any(one.alone for one in batch)
+
+
+@given(_WAITING, st.floats(0.01, 1000))
+def test_all_that_wait_are_heard_in_the_end(waiting: list[Waits], budget: float) -> None:
+    left = list(waiting)
+    heard: list[Waits] = []
+    while left:
+        batch = next_batch(left, budget, 8)
+        heard += batch
+        left = [one for one in left if one not in batch]
+    assert sorted(heard, key=lambda one: one.number) == waiting
+
+
+def test_clips_of_a_length_go_together_and_long_ones_do_not_wait_for_them() -> None:
+    waiting = [Waits(2.0), Waits(60.0, number=1), Waits(2.1, number=2), Waits(1.9, number=3)]
+    assert {one.number for one in next_batch(waiting, 600, 8)} == {0, 2, 3}
+
+
+def test_nothing_waits() -> None:
+    assert next_batch([], 100, 8) == []
+
+
+def test_what_was_there_when_a_worker_died_is_heard_alone() -> None:
+    suspect, other = Waits(2.0, alone=True), Waits(2.0, number=1)
+    assert next_batch([suspect, other], 100, 8) == [suspect]
+    assert next_batch([other, suspect], 100, 8) == [other]

@@ -1,0 +1,70 @@
+"""Live speech, on an encoder whose frames say which sound they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from parakeet_cli.engines.nemo.worker.encoding import SAMPLE_RATE
+from parakeet_cli.engines.nemo.worker.live import Utterance
+
+FRAME = 1280  # samples
+LONGEST = 22 * SAMPLE_RATE  # what may be encoded at once: 10 s before, 10 s, 2 s after
+
+
+class Frames:
+    """Each frame is the number that its first sample holds."""
+
+    frame_seconds = FRAME / SAMPLE_RATE
+
+    def __init__(self) -> None:
+        self.most = 0
+
+    def encode(self, sounds: Sequence[NDArray[np.float32]]) -> tuple[Any, Any, str]:
+        (sound,) = sounds
+        self.most = max(self.most, len(sound))
+        numbers = sound[::FRAME].astype(int)
+        return numbers[None], np.array([len(numbers)]), "whole"
+
+
+class Numbers:
+    """Hears each frame's number, and holds that none is left out after the state."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def advance(self, encoded: Any, state: int | None) -> tuple[list[int], int]:
+        numbers = [int(number) for number in encoded[0]]
+        first = 0 if state is None else state + 1
+        assert numbers == list(range(first, first + len(numbers)))
+        return numbers, numbers[-1]
+
+    def text(self, ids: Sequence[int]) -> str:
+        self.heard = list(ids)
+        return " ".join(map(str, ids))
+
+
+@pytest.mark.parametrize("step", [160, 1280, 8000, 16_001, 50_000, 600_000])
+def test_every_frame_is_heard_once_whatever_the_pieces(step: int) -> None:
+    frames = 450  # 36 s
+    sound = np.repeat(np.arange(frames, dtype=np.float32), FRAME)
+    encoder, decoder = Frames(), Numbers()
+    utterance = Utterance(encoder, decoder)  # type: ignore[arg-type]
+    for start in range(0, len(sound), step):
+        utterance.hear(sound[start : start + step])
+        until = min(start + step, len(sound))
+        if until >= 0.3 * SAMPLE_RATE:
+            assert decoder.heard == list(range(-(-until // FRAME)))
+    assert decoder.heard == list(range(frames))
+    assert encoder.most <= LONGEST + step + FRAME
+    if step < SAMPLE_RATE:
+        assert encoder.most <= LONGEST
+
+
+def test_hardly_any_sound_says_nothing() -> None:
+    utterance = Utterance(Frames(), Numbers())  # type: ignore[arg-type]
+    assert utterance.hear(np.zeros(100, np.float32)) == ""

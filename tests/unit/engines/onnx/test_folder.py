@@ -1,0 +1,257 @@
+"""What is read of an ONNX folder before ONNX Runtime sees it; without any ONNX package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parakeet_cli.engines.onnx.folder import is_onnx_folder, open_folder
+from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models import scan
+from parakeet_cli.models.scan.onnx_graph import NotOnnxError, external_files
+
+VOCABULARY = "▁a 0\n▁b 1\n<blk> 2\n"
+
+
+def varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def elsewhere(location: str) -> bytes:
+    """A TensorProto whose numbers lie in that file."""
+    entry = field(1, b"location") + field(2, location.encode())
+    length = field(1, b"length") + field(2, b"4")
+    return field(8, b"weights") + field(13, entry) + field(13, length) + b"\x70\x01"
+
+
+# Where in a ModelProto a tensor can stand.
+PLACES = {
+    "an initializer": lambda tensor: field(7, field(5, tensor)),
+    "a sparse initializer": lambda tensor: field(7, field(15, field(1, tensor))),
+    "the indices of one": lambda tensor: field(7, field(15, field(2, tensor))),
+    "a node's attribute": lambda tensor: field(7, field(1, field(5, field(5, tensor)))),
+    "a list of tensors": lambda tensor: field(7, field(1, field(5, field(10, tensor)))),
+    "a branch of an If": lambda tensor: field(7, field(1, field(5, field(6, field(5, tensor))))),
+    "one of many graphs": lambda tensor: field(7, field(1, field(5, field(11, field(5, tensor))))),
+    "a function": lambda tensor: field(7, b"") + field(25, field(7, field(5, field(5, tensor)))),
+    "a second graph": lambda tensor: field(7, b"") + field(7, field(5, tensor)),
+    "training": lambda tensor: field(7, b"") + field(20, field(1, field(5, tensor))),
+}
+
+
+def model(folder: Path, **config: object) -> Path:
+    """A folder that is whole as far as its texts tell."""
+    folder.mkdir(exist_ok=True)
+    config = {"model_type": "nemo-conformer-tdt", **config}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "vocab.txt").write_text(VOCABULARY, encoding="utf-8")
+    for name in ("encoder-model.onnx", "decoder_joint-model.onnx"):
+        (folder / name).write_bytes(field(7, b""))
+    return folder
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_weights_elsewhere_are_found_wherever_a_tensor_can_stand(
+    tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "m.onnx").write_bytes(PLACES[place](elsewhere("../x")))
+    assert external_files(tmp_path / "m.onnx") == {"../x"}
+
+
+def test_each_of_two_locations_is_told(tmp_path: Path) -> None:
+    first = field(13, field(1, b"location") + field(2, b"good.data"))
+    both = field(13, field(1, b"location") + field(2, b"good.data") + field(2, b"/etc/passwd"))
+    (tmp_path / "m.onnx").write_bytes(field(7, field(5, first + both)))
+    assert external_files(tmp_path / "m.onnx") == {"good.data", "/etc/passwd"}
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00", b"PK\x03\x04rest", b"\xff" * 40, field(1, b"x")])
+def test_what_is_no_onnx_file_is_not_taken_for_one(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(NotOnnxError):
+        external_files(tmp_path / "m.onnx")
+
+
+def test_a_file_that_was_cut_off_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    whole = field(7, field(5, elsewhere("x.data")))
+    (tmp_path / "m.onnx").write_bytes(whole[:-3])
+    with pytest.raises(NotOnnxError, match="cut off"):
+        external_files(tmp_path / "m.onnx")
+
+
+@settings(deadline=None)
+@given(content=st.binary(min_size=1, max_size=300))
+def test_any_bytes_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.onnx"
+    for given_bytes in (content, field(7, content), field(7, field(5, content))):
+        path.write_bytes(given_bytes)
+        try:
+            found = external_files(path)
+        except NotOnnxError:
+            continue
+        assert all(isinstance(name, str) for name in found)
+
+
+def test_graphs_a_thousand_deep_are_no_recursion(tmp_path: Path) -> None:
+    graph = field(5, elsewhere("deep"))
+    for _ in range(1000):
+        graph = field(1, field(5, field(6, graph)))
+    (tmp_path / "m.onnx").write_bytes(field(7, graph))
+    assert external_files(tmp_path / "m.onnx") == {"deep"}
+
+
+def test_a_whole_folder_is_taken(tmp_path: Path) -> None:
+    folder = open_folder(model(tmp_path / "m", features_size=128), "m")
+    assert (folder.kind, folder.mels) == ("nemo-conformer-tdt", 128)
+    assert {key: path.name for key, path in folder.graphs.items()} == {
+        "encoder": "encoder-model.onnx",
+        "decoder_joint": "decoder_joint-model.onnx",
+    }
+    folder.check()
+
+
+def test_int8_files_are_taken_where_they_are_alone_or_asked_for(tmp_path: Path) -> None:
+    path = model(tmp_path / "m")
+    for name in ("encoder-model", "decoder_joint-model"):
+        (path / f"{name}.int8.onnx").write_bytes(field(7, b""))
+    assert open_folder(path, "m").graphs["encoder"].name == "encoder-model.onnx"
+    assert open_folder(path, "m", "int8").graphs["encoder"].name == "encoder-model.int8.onnx"
+    for name in ("encoder-model", "decoder_joint-model"):
+        (path / f"{name}.onnx").unlink()
+    assert is_onnx_folder(path)
+    found = open_folder(path, "m").graphs
+    assert {one.name for one in found.values()} == {
+        "encoder-model.int8.onnx",
+        "decoder_joint-model.int8.onnx",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "vocab.txt", "encoder-model.onnx", "decoder_joint-model.onnx"]
+)
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    path = model(tmp_path / "m")
+    (path / name).unlink()
+    with pytest.raises(EngineUnavailable, match=name) as refused:
+        open_folder(path, "m")
+    assert refused.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("config.json", b"{", "not JSON"),
+        ("config.json", b"[" * 100_000, "not JSON"),
+        ("config.json", b"[]", "one JSON object"),
+        ("config.json", b"\xff\xfe", "not UTF-8"),
+        ("config.json", b"{}", "of the type None"),
+        ("config.json", b'{"model_type": "whisper"}', "of the type 'whisper'"),
+        ("config.json", b'{"model_type": ["nemo-conformer-tdt"]}', "of the type"),
+        ("vocab.txt", b"a 0\nb 1\n", "incomplete"),
+        ("vocab.txt", b"a 0\n<blk> 2\n", "incomplete"),
+        ("vocab.txt", b"a b\n", "line 1"),
+        ("vocab.txt", b"a " + b"1" * 5000, "line 1"),
+        ("vocab.txt", b"a 0\n<blk>\n", "line 2"),
+        ("vocab.txt", "a \N{SUPERSCRIPT TWO}\n".encode(), "line 1"),
+    ],
+)
+def test_texts_that_mean_nothing_are_refused(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    path = model(tmp_path / "m")
+    (path / name).write_bytes(content)
+    with pytest.raises(EngineUnavailable, match=said):
+        open_folder(path, "m")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("features_size", 81),
+        ("features_size", "80"),
+        ("subsampling_factor", 0),
+        ("subsampling_factor", True),
+        ("subsampling_factor", 1e9),
+        ("max_tokens_per_step", -1),
+        ("max_tokens_per_step", None),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(tmp_path: Path, key: str, value: object) -> None:
+    with pytest.raises(EngineUnavailable, match=key):
+        open_folder(model(tmp_path / "m", **{key: value}), "m")
+
+
+@pytest.mark.parametrize("kind", ["nemo-conformer-rnnt", "nemo-conformer-ctc"])
+def test_each_head_needs_its_own_graphs(tmp_path: Path, kind: str) -> None:
+    path = model(tmp_path / "m", model_type=kind)
+    if kind == "nemo-conformer-ctc":
+        with pytest.raises(EngineUnavailable, match=r"model\.onnx"):
+            open_folder(path, "m")
+        (path / "model.onnx").write_bytes(field(7, b""))
+    assert open_folder(path, "m").kind == kind
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["../secret", "sub/../../secret", "/etc/passwd", "link", "folder/secret", "..", "a\\..\\b"],
+)
+def test_weights_from_outside_are_refused(tmp_path: Path, location: str) -> None:
+    path = model(tmp_path / "m")
+    (tmp_path / "secret").write_bytes(b"1234")
+    (path / "link").symlink_to(tmp_path / "secret")
+    (path / "folder").symlink_to(tmp_path)
+    (path / "encoder-model.onnx").write_bytes(PLACES["a branch of an If"](elsewhere(location)))
+    with pytest.raises(EngineUnavailable, match=r"outside of its folder\. It was not loaded"):
+        open_folder(path, "m").check()
+    assert "encoder-model.onnx" in {problem.where for problem in scan(path)}
+
+
+def test_weights_beside_the_graph_are_taken_and_missing_ones_named(tmp_path: Path) -> None:
+    path = model(tmp_path / "m")
+    (path / "encoder-model.onnx").write_bytes(field(7, field(5, elsewhere("encoder.data"))))
+    with pytest.raises(EngineUnavailable, match=r"'encoder\.data', and there is no such file"):
+        open_folder(path, "m").check()
+    (path / "encoder.data").write_bytes(b"1234")
+    open_folder(path, "m").check()
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.txt", "decoder_joint-model.onnx"])
+def test_a_file_that_is_a_link_to_the_outside_is_refused(tmp_path: Path, name: str) -> None:
+    path = model(tmp_path / "m")
+    (path / name).rename(tmp_path / name)
+    (path / name).symlink_to(tmp_path / name)
+    with pytest.raises(EngineUnavailable, match="leads out of the model's folder"):
+        open_folder(path, "m").check()
+    assert [problem.where for problem in scan(path)] == [name]
+
+
+def test_a_hub_s_cache_is_links_into_its_own_blobs(tmp_path: Path) -> None:
+    repository = tmp_path / "models--someone--parakeet"
+    (repository / "blobs").mkdir(parents=True)
+    (repository / "snapshots").mkdir()
+    path = model(repository / "snapshots/0123abc")
+    (path / "encoder-model.onnx").write_bytes(field(7, field(5, elsewhere("encoder.data"))))
+    (path / "encoder.data").write_bytes(b"1234")
+    for number, file in enumerate(sorted(path.iterdir())):
+        file.rename(repository / f"blobs/{number}")
+        file.symlink_to(f"../../blobs/{number}")
+    open_folder(path, "m").check()
+    (path / "encoder.data").unlink()
+    (path / "encoder.data").symlink_to("../../../secret")
+    (tmp_path / "secret").write_bytes(b"1234")
+    with pytest.raises(EngineUnavailable, match="outside of its folder"):
+        open_folder(path, "m").check()

@@ -1,0 +1,215 @@
+"""Which engine `auto` takes: environments, GPUs and caches are files, as they are for it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.gpus import has_gpu
+from parakeet_cli.engines.registry import choose
+from parakeet_cli.engines.stack_files import what_is_missing
+from parakeet_cli.models.registry import look_up
+
+ROOT = Path(__file__).parents[3]
+STACK = {"requirements-ml.txt": "2.4.0", "requirements-ml-nemo3.txt": "3.0.0"}
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU and no cached model, whatever this machine has."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def gpu(tmp_path: Path, line: str = "NVIDIA H200, 9.0, 570.86.15, 143771 MiB") -> None:
+    smi = tmp_path / "bin" / "nvidia-smi"
+    smi.write_text(f"#!/bin/sh\necho '{line}'\n")
+    smi.chmod(0o755)
+
+
+def stack(prefix: Path, requirements: str = "requirements-ml.txt", **other: str) -> str:
+    """An environment with the metadata of a whole stack, as pip leaves it."""
+    from packaging.requirements import Requirement
+
+    site = prefix / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    versions = {"torch": "2.13.0"}
+    for line in (ROOT / requirements).read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        if text and not text.startswith("-"):
+            wanted = Requirement(text)
+            versions[wanted.name] = next(
+                version
+                for version in ("1.26.4", "0.24.1", "0.61.0", "2.2.5", "4.51.3", "3.1.0", "5.29.6",
+                                "80.9.0", "25.0.1", "1.32.2", "99.0", *candidates(wanted))
+                if wanted.specifier.contains(version)
+            )  # fmt: skip
+    for name, version in {**versions, **other}.items():
+        if version:
+            (site / f"{name.replace('-', '_')}-{version}.dist-info").mkdir()
+    return str(prefix / "bin" / "python")
+
+
+def candidates(wanted: object) -> list[str]:
+    """The versions that its own bounds name, and those a little above and below."""
+    bounds = [one.version.rstrip(".*") for one in wanted.specifier]  # type: ignore[attr-defined]
+    return [*bounds, *(f"{bound}.1" for bound in bounds)]
+
+
+def cached(tmp_path: Path, name: str, kind: str) -> None:
+    known = look_up(name, kind)
+    assert known is not None
+    folder = tmp_path / "hub" / f"models--{known.repository.replace('/', '--')}"
+    snapshot = folder / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
+    snapshot.mkdir(parents=True)
+    for file in known.files:
+        (snapshot / file).write_bytes(b"x")
+
+
+@pytest.fixture
+def with_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages that can be found, and say so loudly if anyone imports them."""
+    for name in ("onnx_asr", "onnxruntime"):
+        package = tmp_path / "packages" / name
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("raise SystemExit('it was imported')")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path / "packages"))
+
+
+@pytest.fixture
+def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx_asr", None)
+
+
+def test_where_nothing_is_set_up_it_is_whisper_and_each_reason_is_told(
+    tmp_path: Path, without_onnx: None
+) -> None:
+    python = str(tmp_path / "env" / "bin" / "python")
+    choice = choose("auto", "default", EngineOptions(ml_python=python))
+    assert choice.name == "whisper"
+    assert choice.reason == (
+        "auto: nemo: the ML interpreter's packages are not to be found; "
+        "onnx: onnx-asr is not installed"
+    )
+
+
+@pytest.mark.parametrize("requirements", STACK)
+def test_a_whole_stack_a_gpu_and_a_model_are_nemo(
+    tmp_path: Path, with_onnx: None, requirements: str
+) -> None:
+    wanted = EngineOptions(ml_python=stack(tmp_path / "env", requirements))
+    cached(tmp_path, "v3", "onnx")
+    assert choose("auto", "default", wanted).name == "onnx"
+    gpu(tmp_path)
+    assert "no model for it" in whisper_or_onnx(wanted)
+    cached(tmp_path, "v3", "nemo")
+    choice = choose("auto", "default", wanted)
+    assert choice.name == "nemo"
+    assert choice.reason == "auto: a CUDA device, a whole NeMo stack and the model v3 are at hand"
+
+
+def whisper_or_onnx(wanted: EngineOptions) -> str:
+    """Why it was not nemo."""
+    from parakeet_cli.engines.auto import _at_hand
+
+    assert _at_hand("nemo") is None
+    assert choose("auto", "default", wanted).name != "nemo"
+    return "no model for it"
+
+
+def test_without_a_gpu_it_is_onnx_where_a_model_is_at_hand(tmp_path: Path, with_onnx: None) -> None:
+    wanted = EngineOptions(ml_python=stack(tmp_path / "env"))
+    cached(tmp_path, "v3", "nemo")
+    choice = choose("auto", "default", wanted)
+    assert choice.name == "whisper"
+    assert "nemo: no CUDA device; onnx: no model for it is on this machine" in choice.reason
+    cached(tmp_path, "v2-int8", "onnx")
+    choice = choose("auto", "default", wanted)
+    assert choice.name == "onnx"
+    assert choice.reason == "auto: onnx-asr, ONNX Runtime and the model v2-int8 are at hand"
+
+
+def test_a_language_is_left_to_an_engine_that_can_be_told_one(
+    tmp_path: Path, with_onnx: None
+) -> None:
+    cached(tmp_path, "v3", "onnx")
+    choice = choose("auto", "default", EngineOptions(language="en"))
+    assert choice.name == "whisper"
+    assert "can't be told a language" in choice.reason
+
+
+def test_a_model_by_name_decides(tmp_path: Path, with_onnx: None) -> None:
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / "encoder-model.int8.onnx").touch()
+    (tmp_path / "ct2").mkdir()
+    python = stack(tmp_path / "env")
+    for model, engine in {
+        str(tmp_path / "a.nemo"): "nemo",
+        str(tmp_path / "onnx"): "onnx",
+        str(tmp_path / "ct2"): "whisper",
+        "small": "whisper",
+        "Systran/faster-whisper-small": "whisper",
+        "v3": "onnx",
+        "v3-int8": "onnx",
+        "1.1b": "nemo",  # there is no ONNX of it
+    }.items():
+        choice = choose("auto", "default", EngineOptions(model=model, ml_python=python))
+        assert choice.name == engine, (model, choice.reason)
+        assert choice.reason.startswith("auto: ")
+    gpu(tmp_path)
+    assert choose("auto", "x", EngineOptions(model="v3", ml_python=python)).name == "nemo"
+    on_cpu = EngineOptions(model="v3", ml_python=python, device="cpu")
+    assert choose("auto", "x", on_cpu).name == "onnx"
+
+
+def test_a_parakeet_that_none_can_hear_is_not_whisper_s(without_onnx: None) -> None:
+    wanted = EngineOptions(model="v3", ml_python="/nowhere/bin/python")
+    choice = choose("auto", "default", wanted)
+    assert choice.name == "onnx"  # whose own error says what to install
+    assert "onnx-asr is not installed" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("numpy", "2.4.6"), ("torch", ""), ("nemo-toolkit", ""), ("lightning", ""), ("pyarrow", "26")],
+)
+def test_a_stack_with_one_wrong_package_is_not_whole(
+    tmp_path: Path, name: str, version: str
+) -> None:
+    python = stack(tmp_path / "env", **{name: version})
+    site = tmp_path / "env/lib/python3.11/site-packages"
+    if version:
+        others = site.glob(f"{name.replace('-', '_')}-*.dist-info")
+        for other in others:
+            if other.name != f"{name}-{version}.dist-info":
+                other.rmdir()
+    said = what_is_missing(python)
+    assert said is not None
+    assert name in said
+
+
+@pytest.mark.parametrize(
+    ("line", "there"),
+    [
+        ("NVIDIA H200, 9.0, 570.86.15, 143771 MiB", True),
+        ("No devices were found", False),
+        ("NVIDIA-SMI has failed because it couldn", False),
+    ],
+)
+def test_a_gpu_is_what_nvidia_smi_lists(tmp_path: Path, line: str, there: bool) -> None:
+    assert not has_gpu()
+    gpu(tmp_path, line)
+    assert has_gpu() is there
+
+
+@pytest.mark.parametrize("hidden", ["", "-1"])
+def test_a_hidden_gpu_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
+    gpu(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    assert not has_gpu()

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.errors import InputError
+from parakeet_cli.transcribe.inputs.find import Job, as_file, find_jobs, is_regular
+
+
+@pytest.fixture(autouse=True)
+def in_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def names(jobs: list[Job]) -> list[str]:
+    return [job.name for job in jobs]
+
+
+def reason(job: Job) -> str:
+    assert job.error is not None, job
+    return str(job.error)
+
+
+def test_files_keep_their_order_and_come_once() -> None:
+    touch("b.wav", "a.wav")
+    assert names(find_jobs(["b.wav", "a.wav", "./b.wav", "missing.wav"])) == [
+        *("b.wav", "a.wav", "missing.wav"),
+    ]
+
+
+def test_a_file_named_outright_is_tried_whatever_its_suffix() -> None:
+    touch("notes.txt", "bare")
+    assert names(find_jobs(["notes.txt", "bare"])) == ["notes.txt", "bare"]
+
+
+def test_a_folder_gives_its_media_sorted_with_their_place_in_it() -> None:
+    touch("in/z.wav", "in/a/x.MP3", "in/a/b/y.mkv", "in/notes.txt", "in/._z.wav")
+    jobs = find_jobs(["in"])
+    assert [(job.name, job.folder) for job in jobs] == [
+        ("in/z.wav", ""),
+        ("in/a/x.MP3", "a"),
+        ("in/a/b/y.mkv", "a/b"),
+    ]
+
+
+def test_a_dangling_link_in_a_folder_is_not_passed_over_in_silence() -> None:
+    touch("in/a.wav")
+    Path("in/gone.wav").symlink_to("nowhere")
+    os.mkfifo("in/pipe.wav")
+    assert names(find_jobs(["in"])) == ["in/a.wav", "in/gone.wav"]
+
+
+def test_an_empty_folder_and_a_pattern_without_matches_are_failures() -> None:
+    Path("empty.wav").mkdir()
+    folder, pattern = find_jobs(["empty.wav", "*.flac"])
+    assert "holds no media files" in reason(folder)
+    assert "No file matches" in reason(pattern)
+
+
+def test_a_pattern_s_matches_are_taken_as_if_they_had_been_named() -> None:
+    touch("a1.wav", "a2/x.wav", "b.wav")
+    Path("a3.jsonl").write_text('{"audio_filepath": "b.wav"}\n', encoding="utf-8")
+    assert names(find_jobs(["a*"])) == ["a1.wav", "a2/x.wav", "b.wav"]
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name_where_there_is_such_a_file() -> None:
+    touch("[1] take?.wav", "1.wav")
+    assert names(find_jobs(["[1] take?.wav"])) == ["[1] take?.wav"]
+    assert names(find_jobs(["[1].wav"])) == ["1.wav"]
+
+
+def test_minus_is_stdin_and_a_file_of_that_name_is_not() -> None:
+    touch("-")
+    stdin, file = find_jobs(["-", "./-", "-"])
+    assert (stdin.name, stdin.stem, str(stdin.path)) == ("stdin", "stdin", "-")
+    assert (file.name, file.path) == ("./-", "./-")
+
+
+@pytest.mark.parametrize(
+    ("path", "stem"),
+    [("a.wav", "a"), ("a.b.wav", "a.b"), (".wav", ".wav"), ("x/bare", "bare"), ("a. .wav", "a. ")],
+)
+def test_an_output_is_named_after_the_stem(path: str, stem: str) -> None:
+    assert Job(path, path).stem == stem
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "x/" * 3000 + "a.wav", "a\0b.wav"])
+def test_a_name_that_no_file_can_have_is_left_to_whoever_opens_it(name: str) -> None:
+    (job,) = find_jobs([name])
+    assert (job.name, job.error) == (name, None)
+    assert not is_regular(job.path)
+
+
+def test_a_manifest_s_rows_are_parts_only_with_an_offset() -> None:
+    Path("m").mkdir()
+    Path("m/list.jsonl").write_text(
+        '{"audio_filepath": "a.wav", "duration": 3}\n'
+        '{"audio_filepath": "a.wav", "offset": 1, "duration": 2}\n'
+        '{"audio_filepath": "/abs/b.wav", "offset": 0}\n'
+        '{"audio_filepath": "a.wav", "duration": 9}\n'
+        "broken\n",
+        encoding="utf-8",
+    )
+    *jobs, broken = find_jobs(["m/list.jsonl"])
+    assert [(job.name, job.offset, job.duration) for job in jobs] == [
+        ("m/a.wav", 0.0, None),
+        ("m/a.wav", 1.0, 2.0),
+        ("/abs/b.wav", 0.0, None),
+    ]
+    assert "line 5" in reason(broken)
+
+
+def test_a_manifest_without_a_row_is_a_failure() -> None:
+    touch("empty.jsonl")
+    (job,) = find_jobs(["empty.jsonl"])
+    assert "names no recording" in reason(job)
+
+
+def test_a_plain_file_is_handed_on_as_it_is() -> None:
+    touch("a.wav")
+    with as_file("a.wav") as path:
+        assert path == Path("a.wav")
+    with as_file("missing.wav") as path:
+        assert path == Path("missing.wav")
+
+
+def test_a_pipe_becomes_a_file_with_all_that_was_written() -> None:
+    os.mkfifo("pipe")
+    data = os.urandom(200_000)
+    writer = threading.Thread(target=lambda: Path("pipe").write_bytes(data), daemon=True)
+    writer.start()
+    with as_file("pipe") as path:
+        assert path.read_bytes() == data
+    assert not path.exists()
+
+
+def test_a_pipe_without_a_writer_and_one_that_is_left_at_once_are_failures() -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(InputError, match="Nothing was written"), as_file("pipe", patience=0):
+        pass
+    writer = threading.Thread(target=lambda: Path("pipe").open("wb").close(), daemon=True)
+    writer.start()
+    with pytest.raises(InputError, match="Nothing"), as_file("pipe", patience=2):
+        pass

@@ -1,0 +1,130 @@
+"""Objects of a storage as inputs and outputs, in fsspec's own memory file system."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parakeet_cli.errors import InputError, UsageError
+from parakeet_cli.formats import expand_formats
+from parakeet_cli.transcribe.inputs.find import Job, as_file, find_jobs
+from parakeet_cli.transcribe.inputs.storage import Url, look_again, place, put, state_of
+from parakeet_cli.transcribe.outputs.outputs import Planned, plan_outputs
+from parakeet_cli.transcribe.pipeline.pipeline import Options, transcribe_jobs
+from parakeet_cli.transcribe.run.schedule import Shard, settle
+from parakeet_cli.transcript import FileResult, Status
+from tests.unit.transcribe.scripted import Scripted
+
+fsspec = pytest.importorskip("fsspec")
+
+
+class Unseen:
+    def started(self, job: Job, duration: float | None) -> None:
+        pass
+
+    def advanced(self, job: Job, seconds: float) -> None:
+        pass
+
+    def ended(self, job: Job, result: FileResult) -> None:
+        pass
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """The file system, with two recordings and something else below `memory://in`."""
+    look_again()
+    fs = fsspec.filesystem("memory")
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    for name in ("a.wav", "deep/b.wav"):
+        fs.pipe_file(f"/in/{name}", sound.getvalue())
+    fs.pipe_file("/in/notes.txt", b"no recording")
+    yield fs
+    fs.rm("/", recursive=True)
+
+
+def plan(given: str) -> list[Planned]:
+    jobs = find_jobs([given])
+    return plan_outputs(jobs, expand_formats(["txt"]), place("memory://out/put"), "{filename}")
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "outputs"),
+    [
+        ("memory://in", ["a.wav", "deep/b.wav"], ["a.txt", "deep/b.txt"]),
+        ("memory://in/", ["a.wav", "deep/b.wav"], ["a.txt", "deep/b.txt"]),
+        ("memory://in/deep/b.wav", ["deep/b.wav"], ["b.txt"]),
+        ("memory://in/*.wav", ["a.wav"], ["a.txt"]),
+    ],
+)
+def test_a_prefix_an_object_and_a_pattern(
+    memory: Any, given: str, names: list[str], outputs: list[str]
+) -> None:
+    planned = plan(given)
+    assert [item.job.name for item in planned] == [f"memory://in/{name}" for name in names]
+    assert [str(item.paths[0][1]) for item in planned] == [
+        f"memory://out/put/{name}" for name in outputs
+    ]
+
+
+def test_recordings_are_fetched_and_texts_put(memory: Any) -> None:
+    batch = settle(plan("memory://in"), Options())
+    results = list(transcribe_jobs(batch.todo, Scripted(), Options(), Unseen()))
+    assert [result.status for result in results] == [Status.OK, Status.OK]
+    assert memory.cat_file("/out/put/deep/b.txt") == b"0.0\n"
+    look_again()
+    refused = settle(plan("memory://in"), Options())
+    assert [result.status for _, result in refused.settled] == [Status.FAILED] * 2
+    assert "memory://out/put/a.txt is already there" in (refused.settled[0][1].reason or "")
+
+
+def test_a_manifest_names_objects(memory: Any, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"audio_filepath": "memory://in/a.wav"}\n')
+    (job,) = find_jobs([str(tmp_path / "m.jsonl")])
+    assert job.path == place("memory://in/a.wav")
+    with as_file(job.path) as here:
+        assert here.suffix == ".wav"
+        assert here.stat().st_size == memory.size("/in/a.wav")
+
+
+def test_what_is_not_there_says_so(memory: Any) -> None:
+    (job,) = find_jobs(["memory://none"])
+    assert job.error is not None
+    with (
+        pytest.raises(InputError, match="there is no such object"),
+        as_file(Url("memory://in/gone.wav", "memory://in")),
+    ):
+        pass
+    with pytest.raises(UsageError, match="nosuch"):
+        put(Url("nosuch://x/y", "nosuch://x"), ["text"])
+
+
+def test_an_object_that_changes_is_another(memory: Any) -> None:
+    (before,) = find_jobs(["memory://in/a.wav"])
+    memory.pipe_file("/in/a.wav", memory.cat_file("/in/a.wav") + b"more")
+    (after,) = find_jobs(["memory://in/a.wav"])
+    assert state_of(before.path) != state_of(after.path)
+
+
+def test_a_file_url_is_a_file(tmp_path: Path) -> None:
+    assert place(f"file://{tmp_path}/a%20b.wav") == f"{tmp_path}/a b.wav"
+    assert place("plain//./a.wav") == "plain/a.wav"
+
+
+def test_shards_go_by_the_name_below_what_was_asked_for(memory: Any) -> None:
+    shards = [Shard(number, 3) for number in (1, 2, 3)]
+    for job in find_jobs(["memory://in"]):
+        elsewhere = Job("x", f"/mnt/else/{job.relative}", relative=job.relative)
+        assert [shard.has(job) for shard in shards] == [shard.has(elsewhere) for shard in shards]
+        assert sum(shard.has(job) for shard in shards) == 1
+    names = [Job("", "", relative=f"{n}.wav") for n in range(3000)]
+    counts = [sum(shard.has(job) for job in names) for shard in shards]
+    assert sum(counts) == 3000
+    assert min(counts) > 900

@@ -1,0 +1,51 @@
+"""Segments of many chunks to one transcript whose clock never goes back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parakeet_cli.audio.segment.chunker import Chunk, Piece
+from parakeet_cli.engines.base import Heard, placed
+from parakeet_cli.transcribe.pipeline.assembler import Assembler
+from parakeet_cli.transcript import Segment, Word
+
+
+def chunk(start: float, seconds: float, overlap: float = 0.0) -> Chunk:
+    samples = np.zeros(round(seconds * 16000), dtype=np.float32)
+    return Chunk(samples, (Piece(0.0, start),), overlap=overlap)
+
+
+def segment(*words: Word) -> Segment:
+    return Segment(words[0].start, words[-1].end, " ".join(w.text for w in words), words)
+
+
+def test_words_never_go_backwards() -> None:
+    assembler = Assembler()
+    assembler.add(chunk(0, 2), Heard((segment(Word(0.0, 1.2, "one"), Word(1.0, 1.1, "two")),)))
+    assembler.add(chunk(2, 2), Heard((segment(Word(0.9, 1.0, "three"), Word(2.0, 1.9, "four")),)))
+    words = [word for segment in assembler.finish() for word in segment.words]
+    starts = [word.start for word in words]
+    assert starts == sorted(starts)
+    assert all(word.end >= word.start for word in words)
+    assert [word.text for word in words] == ["one", "two", "three", "four"]
+
+
+def test_the_first_language_heard_is_the_transcripts() -> None:
+    assembler = Assembler()
+    for language in (None, "de", "en"):
+        assembler.add(chunk(0, 1), Heard((), language))
+    assert assembler.language == "de"
+
+
+def test_empty_segments_are_left_out() -> None:
+    assembler = Assembler()
+    assembler.add(chunk(0, 1), Heard((Segment(0, 1, ""), Segment(0, 1, "yes"))))
+    assert [segment.text for segment in assembler.finish()] == ["yes"]
+
+
+def test_an_engines_times_are_put_on_the_clock_piece_by_piece() -> None:
+    pieces = (Piece(0.0, 10.0), Piece(2.0, 60.0))
+    both = Chunk(np.zeros(4 * 16000, dtype=np.float32), pieces)
+    (found,) = placed(both, [segment(Word(0.5, 1.0, "here"), Word(2.5, 3.0, "there"))])
+    assert [(w.start, w.end) for w in found.words] == [(10.5, 11.0), (60.5, 61.0)]
+    assert (found.start, found.end) == (10.5, 61.0)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from parakeet_cli.audio.segment.chunker import Chunk, Piece
+from parakeet_cli.errors import EngineError, EngineUnavailable
+from parakeet_cli.transcribe.pipeline.engine_threads import Lanes
+from tests.unit.transcribe.scripted import Scripted, text_of
+
+
+def chunk(start: float) -> Chunk:
+    return Chunk(np.zeros(1600, np.float32), (Piece(0.0, start),), "a.wav")
+
+
+def test_each_future_has_its_own_chunk_s_text() -> None:
+    engine = Scripted(lanes=3)
+    with Lanes(engine) as lanes:
+        futures = [lanes.submit(chunk(at)) for at in range(20)]
+        lanes.ready()
+        assert [text_of(future.result()) for future in futures] == [f"{at}.0" for at in range(20)]
+    assert (engine.loads, engine.closes) == (1, 1)
+
+
+def test_as_many_chunks_as_lanes_are_heard_at_once() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    with Lanes(Scripted(lanes=2, during=lambda _: meeting.wait())) as lanes:
+        for future in [lanes.submit(chunk(at)) for at in range(4)]:
+            future.result(timeout=10)
+
+
+def test_one_that_fails_does_not_hold_the_next_one_up() -> None:
+    def fail(piece: Chunk) -> None:
+        if piece.start == 1.0:
+            raise EngineError("It choked.")
+
+    with Lanes(Scripted(during=fail)) as lanes:
+        first, second, third = (lanes.submit(chunk(at)) for at in range(3))
+        assert text_of(first.result()) == "0.0"
+        with pytest.raises(EngineError):
+            second.result()
+        assert text_of(third.result()) == "2.0"
+
+
+def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_nobody() -> None:
+    with Lanes(Scripted(unavailable=True)) as lanes:
+        futures = [lanes.submit(chunk(at)) for at in range(10)]
+        with pytest.raises(EngineUnavailable):
+            lanes.ready()
+        for future in futures:
+            with pytest.raises(EngineUnavailable):
+                future.result(timeout=10)
+
+
+def test_no_more_sound_is_in_flight_than_the_engine_wants() -> None:
+    gate = threading.Event()
+    handed: list[float] = []
+    with Lanes(Scripted(lanes=8, most_seconds=0.25, during=lambda _: gate.wait(10))) as lanes:
+
+        def feed() -> None:
+            for at in range(6):
+                lanes.submit(chunk(at))  # 0.1 s
+                handed.append(at)
+            lanes.submit(Chunk(np.zeros(16_000, np.float32), (Piece(0.0, 9.0),), "a.wav"))
+            handed.append(9)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        feeder.join(0.2)
+        assert handed == [0, 1]
+        gate.set()
+        feeder.join(10)
+        assert len(handed) == 7  # one that is too long by itself, too
+
+
+def test_no_more_chunks_wait_than_there_is_room_for() -> None:
+    """What bounds memory: whoever decodes is held back."""
+    gate = threading.Event()
+    handed: list[float] = []
+    with Lanes(Scripted(during=lambda _: gate.wait(10))) as lanes:
+
+        def feed() -> None:
+            for at in range(20):
+                lanes.submit(chunk(at))
+                handed.append(at)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        feeder.join(0.2)
+        assert feeder.is_alive()
+        assert len(handed) < 6
+        gate.set()
+        feeder.join(10)
+        assert len(handed) == 20

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import signal
+import wave
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.errors import EngineError, EngineUnavailable, InputError
+from parakeet_cli.formats import expand_formats
+from parakeet_cli.transcribe.inputs.find import Job, find_jobs
+from parakeet_cli.transcribe.outputs.outputs import Planned, plan_outputs, write_output
+from parakeet_cli.transcribe.pipeline import pipeline
+from parakeet_cli.transcribe.pipeline.pipeline import Options, transcribe_jobs
+from parakeet_cli.transcript import FileResult, Status
+from tests.unit.transcribe.scripted import Scripted
+
+
+class Watched:
+    """A view that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.last: dict[str, float] = {}
+
+    def started(self, job: Job, duration: float | None) -> None:
+        self.calls.append(("started", job.name))
+
+    def advanced(self, job: Job, seconds: float) -> None:
+        assert seconds >= self.last.get(job.name, 0.0)
+        self.last[job.name] = seconds
+
+    def ended(self, job: Job, result: FileResult) -> None:
+        self.calls.append(("ended", job.name))
+
+
+@pytest.fixture(autouse=True)
+def in_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def sound(name: str, seconds: float = 1.0) -> str:
+    with wave.open(name, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * int(seconds * 16_000)))
+    return name
+
+
+def plan(*names: str, formats: str = "txt") -> list[Planned]:
+    return plan_outputs(find_jobs(names), expand_formats([formats]), "out", "{filename}")
+
+
+def run(
+    planned: list[Planned],
+    engine: Scripted,
+    view: Watched | None = None,
+    *,
+    skip_existing: bool = False,
+    overwrite: bool = False,
+) -> list[FileResult]:
+    options = Options(skip_existing=skip_existing, overwrite=overwrite)
+    return list(transcribe_jobs(planned, engine, options, view or Watched()))
+
+
+def written() -> set[str]:
+    return {path.name for path in Path("out").glob("*")}
+
+
+def failing(source: str, error: Callable[[], Exception], *, at: float | None = None) -> Scripted:
+    def during(chunk: Chunk) -> None:
+        if chunk.source == source and (at is None or chunk.start == at):
+            raise error()
+
+    return Scripted(during=during, window=1.0)
+
+
+def test_results_come_in_the_order_of_the_jobs_with_their_outputs() -> None:
+    view = Watched()
+    results = run(plan(sound("b.wav"), sound("a.wav", 3.0), "gone.wav"), Scripted(lanes=2), view)
+    assert [(result.source, result.status) for result in results] == [
+        ("b.wav", Status.OK),
+        ("a.wav", Status.OK),
+        ("gone.wav", Status.FAILED),
+    ]
+    assert results[0].outputs == ("out/b.txt",)
+    assert results[2].reason == "gone.wav does not exist."
+    assert view.calls.count(("ended", "a.wav")) == 1
+    assert view.last == {"b.wav": pytest.approx(1.0), "a.wav": pytest.approx(3.0)}
+
+
+def test_chunks_are_put_together_in_order_however_many_lanes() -> None:
+    (result,) = run(plan(sound("a.wav", 5.0)), Scripted(lanes=4, window=1.0))
+    assert result.transcript is not None
+    assert result.transcript.text == "0.0 1.0 2.0 3.0 4.0"
+
+
+def test_an_engine_that_fails_a_whole_file_fails_that_file_alone() -> None:
+    engine = failing("b.wav", lambda: EngineError("It choked.", hint="Try another."))
+    results = run(plan(sound("a.wav"), sound("b.wav"), sound("c.wav")), engine)
+    assert [result.status for result in results] == [Status.OK, Status.FAILED, Status.OK]
+    assert (results[1].reason, results[1].hint) == ("It choked.", "Try another.")
+    assert written() == {"a.txt", "c.txt"}
+
+
+def test_a_chunk_that_could_not_be_heard_is_a_lost_stretch_of_a_partial_file() -> None:
+    engine = failing("a.wav", lambda: EngineError("It choked."), at=1.0)
+    (result,) = run(plan(sound("a.wav", 3.0)), engine)
+    assert result.status is Status.PARTIAL
+    assert result.transcript is not None
+    (lost,) = result.transcript.accounting.lost
+    assert (lost.start, lost.end, lost.reason) == (1.0, 2.0, "It choked.")
+    assert result.transcript.text == "0.0 2.0"
+    assert "1.00 s could not be heard" in (result.reason or "")
+    assert written() == {"a.txt"}
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5.0])
+def test_an_error_that_nobody_thought_of_costs_one_file_and_no_other(seconds: float) -> None:
+    """Whether it comes up while the file is still decoded or at its end."""
+    engine = failing("b.wav", lambda: IndexError("no such beam"))
+    names = (sound("a.wav"), sound("b.wav", seconds), sound("c.wav"))
+    results = run(plan(*names), engine)
+    assert [result.status for result in results] == [Status.OK, Status.FAILED, Status.OK]
+    assert "IndexError" in (results[1].reason or "")
+    assert written() == {"a.txt", "c.txt"}
+
+
+def test_an_error_while_writing_costs_one_file_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def choke(path: str, pieces: Iterable[str]) -> str:
+        if path.endswith("a.txt"):
+            raise ZeroDivisionError
+        return write_output(path, pieces)
+
+    monkeypatch.setattr(pipeline, "write_output", choke)
+    results = run(plan(sound("a.wav"), sound("b.wav")), Scripted())
+    assert [result.status for result in results] == [Status.FAILED, Status.OK]
+
+
+def test_an_engine_that_can_t_be_used_stops_everything() -> None:
+    planned = plan(sound("a.wav", 20.0), sound("b.wav"))
+    with pytest.raises(EngineUnavailable):
+        run(planned, Scripted(unavailable=True, window=1.0))
+    assert written() == set()
+
+
+def test_where_nothing_is_to_be_done_no_model_is_loaded() -> None:
+    Path("out").mkdir()
+    Path("out/a.txt").touch()
+    engine = Scripted(unavailable=True)
+    results = run(plan(sound("a.wav"), "*.none"), engine, skip_existing=True)
+    assert [result.status for result in results] == [Status.SKIPPED, Status.FAILED]
+    assert engine.loads == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "statuses", "old"),
+    [
+        ({}, [Status.FAILED, Status.OK], b"old"),
+        ({"skip_existing": True}, [Status.SKIPPED, Status.OK], b"old"),
+        ({"overwrite": True}, [Status.OK, Status.OK], b"0.0\n"),
+    ],
+)
+def test_existing_outputs(options: dict[str, bool], statuses: list[Status], old: bytes) -> None:
+    Path("out").mkdir()
+    Path("out/a.txt").write_bytes(b"old")
+    results = run(plan(sound("a.wav"), sound("b.wav")), Scripted(), None, **options)
+    assert [result.status for result in results] == statuses
+    assert Path("out/a.txt").read_bytes() == old
+
+
+def test_what_is_missing_is_written_beside_what_is_there() -> None:
+    Path("out").mkdir()
+    Path("out/a.txt").write_bytes(b"old")
+    (result,) = run(plan(sound("a.wav"), formats="txt,srt"), Scripted(), skip_existing=True)
+    assert result.outputs == ("out/a.srt",)
+    assert Path("out/a.txt").read_bytes() == b"old"
+
+
+def test_ctrl_c_during_a_write_comes_after_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(path: str, pieces: Iterable[str]) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return write_output(path, pieces)
+
+    monkeypatch.setattr(pipeline, "write_output", pressed)
+    planned = plan(sound("a.wav"), sound("b.wav"), formats="txt,srt")
+    results = []
+    with pytest.raises(KeyboardInterrupt):
+        for result in transcribe_jobs(planned, Scripted(), Options(), Watched()):
+            results.append(result)  # noqa: PERF402  # what came before the interrupt counts
+    assert [result.source for result in results] == ["a.wav"]
+    assert written() == {"a.txt", "a.srt"}
+
+
+def test_an_input_error_keeps_its_hint() -> None:
+    job = Job("x", "x", error=InputError("It is none.", hint="Name another."))
+    (result,) = run(plan_outputs([job], (), "out", "{filename}"), Scripted())
+    assert (result.reason, result.hint) == ("It is none.", "Name another.")

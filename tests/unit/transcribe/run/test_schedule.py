@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.formats import expand_formats
+from parakeet_cli.transcribe.inputs.find import find_jobs
+from parakeet_cli.transcribe.inputs.storage import name_of
+from parakeet_cli.transcribe.outputs.line_store import Spool
+from parakeet_cli.transcribe.outputs.outputs import Planned, plan_outputs
+from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.run.schedule import longest_first, measured, settle
+from parakeet_cli.transcript import Status
+
+
+@pytest.fixture(autouse=True)
+def in_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def sound(name: str, seconds: float) -> str:
+    with wave.open(name, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * int(seconds * 16_000)))
+    return name
+
+
+def plan(*names: str, formats: str = "txt,srt") -> list[Planned]:
+    return plan_outputs(find_jobs(names), expand_formats([formats]), "out", "{filename}")
+
+
+def test_lengths_come_from_the_headers_and_the_longest_is_taken_first() -> None:
+    for number in range(120):
+        sound(f"{number:03}.wav", 0.1 + (number * 7 % 120) / 100)
+    Path("broken.wav").write_bytes(b"no sound at all")
+    items = plan(*(f"{number:03}.wav" for number in range(120)), "broken.wav")
+    told: list[int] = []
+    ordered = longest_first(measured(items, cores=2, told=told.append))
+    assert told == list(range(1, 122))
+    assert ordered[0].job.name == "broken.wav"
+    lengths = [item.seconds for item in ordered[1:]]
+    assert lengths == sorted((length for length in lengths if length), reverse=True)
+    assert lengths[0] == pytest.approx(1.29)
+    assert [item.number for item in items] == list(range(121))
+
+
+def test_a_part_of_a_recording_is_as_long_as_the_part() -> None:
+    sound("a.wav", 5.0)
+    Path("m.jsonl").write_text(
+        '{"audio_filepath": "a.wav", "offset": 1.5, "duration": 2.0}\n'
+        '{"audio_filepath": "a.wav", "offset": 4.0}\n'
+    )
+    items = plan_outputs(find_jobs(["m.jsonl"]), (), ".", "{filename}")
+    assert [item.seconds for item in measured(items, cores=1)] == [2.0, 1.0]
+
+
+def test_what_is_refused_is_known_before_anything_starts() -> None:
+    items = plan(sound("a.wav", 1), sound("b.wav", 1), sound("c.wav", 1), "in/none*")
+    Path("out").mkdir()
+    for there in ("b.txt", "c.txt", "c.srt"):
+        Path("out", there).touch()
+    refusing = settle(items, Options())
+    assert [item.job.name for item in refusing.todo] == ["a.wav"]
+    assert [result.status for _, result in refusing.settled] == [Status.FAILED] * 3
+    skipping = settle(items, Options(skip_existing=True))
+    assert [[name_of(path) for _, path in item.paths] for item in skipping.todo] == [
+        ["a.txt", "a.srt"],
+        ["b.srt"],
+    ]
+    assert [result.status for _, result in skipping.settled] == [Status.SKIPPED, Status.FAILED]
+    assert all(item.replaces for item in skipping.todo)
+
+
+def test_spooled_lines_are_read_in_any_order_and_a_torn_one_stays_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "lines"
+    with Spool(kept) as spool:
+        first, second = spool.add("eins\n"), spool.add("zw\udcffei\n")
+        assert list(spool.lines([second, first])) == ["zw\\udcffei\n", "eins\n"]
+    with kept.open("ab") as file:
+        file.write(b"tor")
+    with Spool(kept) as spool:
+        third = spool.add("drei\n")
+        assert list(spool.lines([third, first])) == ["drei\n", "eins\n"]
