@@ -155,5 +155,7 @@ def test_a_built_wheel_holds_the_policy_and_the_catalogue(tmp_path: Path) -> Non
         for name in POLICY_FILES:
             assert archive.read(f"parakeet_cli/data/{name}") == (ROOT / name).read_bytes()
     assert {
-        f"parakeet_cli/doctor/{n}.toml" for n in ("policy", "catalogue", "combinations")
+        "parakeet_cli/doctor/stack/policy.toml",
+        "parakeet_cli/doctor/stack/combinations.toml",
+        "parakeet_cli/doctor/explain/catalogue.toml",
     } <= names

@@ -1,0 +1,120 @@
+"""Files that appear whole or not at all, what killed processes left, and the package's data.
+
+A file that is being written is locked: one that another process can lock has lost its
+writer and may be removed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from parakeet_cli.system.locks import LockHeld, lock
+
+PREFIX, SUFFIX = ".parakeet-", ".part"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def atomic_writer(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A file that appears at `path` whole when the block ends well, or not at all.
+
+    It is written beside it, with `mode` less the umask, synced and renamed, and the folder
+    is synced. Raises OSError.
+    """
+    temporary, descriptor = new_part(path.parent, mode=mode)
+    try:
+        with open(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+            # Renamed while it is locked: nobody takes it for a leftover in between.
+            if sys.platform != "win32":
+                temporary.replace(path)
+        if sys.platform == "win32":  # which can't rename an open file
+            temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def new_part(folder: Path, *, mode: int = 0o666) -> tuple[Path, int]:
+    """A new temporary file in the folder, locked, and its descriptor. Raises OSError."""
+    while True:
+        path = folder / f"{PREFIX}{os.urandom(6).hex()}{SUFFIX}"
+        # Not tempfile's, which only the owner may read: an output gets what the umask allows,
+        # and a file system without permissions is never asked to change them.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(path, flags, mode)
+        # Another process may have come between the two, and taken it for a leftover.
+        if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+
+
+def clear_leftovers(folders: Iterable[Path]) -> int:
+    """Remove the temporary files that killed processes left in these folders; how many.
+
+    What can't be read or removed stays: its name keeps it from being taken for an output.
+    """
+    removed = 0
+    for folder in set(folders):
+        try:
+            left = list(folder.glob(f"{PREFIX}*{SUFFIX}"))
+        except OSError:
+            continue
+        for path in left:
+            with suppress(OSError):
+                removed += _clear(path)
+    return removed
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system and the file system can."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Some network file systems can't sync a folder; the file is there all the same.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def data_file(name: str, *, folder: str = "") -> Path:
+    """A file that ships with the package: in the wheel's data, in a checkout below `folder`.
+
+    Raises FileNotFoundError.
+    """
+    for place in (_PACKAGE / "data" / name, _PACKAGE.parent / folder / name):
+        if place.is_file():
+            return place
+    raise FileNotFoundError(name)
+
+
+def _clear(path: Path) -> bool:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if _lock(descriptor) is not True:
+            return False
+        path.unlink()
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Whether it is ours now; None where the system or the file system has no locks."""
+    try:
+        lock(descriptor)
+    except LockHeld:
+        return False
+    except OSError:
+        return None
+    return True

@@ -1,0 +1,139 @@
+"""The cores and the memory this process may use, and the GPUs that nvidia-smi lists."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader")
+_SECONDS = 15.0  # for nvidia-smi: a driver that sleeps takes one or two to wake
+_CUDA_VERSION = re.compile(r"CUDA Version:\s*([0-9]+\.[0-9]+)")
+_CAPABILITY = re.compile(r"\d+\.\d+")
+
+
+def usable_cores() -> int:
+    """The processor cores this process was given."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def available_memory() -> int:
+    """Bytes that can be used without swapping; half of all memory where Linux doesn't say."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass  # another system: the line below
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU as nvidia-smi lists it."""
+
+    name: str
+    capability: str  # compute capability, "12.0"
+    driver: str  # "570.86.10"
+    memory: str  # "32607 MiB"
+
+
+@dataclass(frozen=True, slots=True)
+class GpuList:
+    """What nvidia-smi said. `path` is None where there is none on PATH: no GPU."""
+
+    path: str | None = None
+    gpus: tuple[Gpu, ...] = ()
+    cuda: str | None = None  # the newest CUDA that the driver serves; None unless asked for
+    problem: str = ""  # why no GPU is listed, in nvidia-smi's words or ours
+
+
+def list_gpus(environment: Mapping[str, str] = os.environ, *, with_cuda: bool = False) -> GpuList:
+    """Ask nvidia-smi, for at most 15 seconds; `with_cuda` also asks for the driver's CUDA."""
+    path = find_program("nvidia-smi", environment)
+    if path is None:
+        return GpuList()
+    # Both at once: each takes as long as the driver needs to wake the device.
+    queries = [_start([path, *_QUERY], environment)]
+    if with_cuda:
+        queries.append(_start([path], environment))
+    (listing, problem), *overview = (_finish(query) for query in queries)
+    gpus: list[Gpu] = []
+    for line in listing.splitlines():
+        fields = [part.strip() for part in line.split(",")]
+        if len(fields) == 4 and _CAPABILITY.fullmatch(fields[1]):
+            gpus.append(Gpu(*fields))
+        elif line.strip() and not problem:
+            problem = line.strip()
+    cuda = _CUDA_VERSION.search(overview[0][0]) if overview else None
+    return GpuList(
+        path=path,
+        gpus=tuple(gpus),
+        cuda=cuda[1] if cuda else None,
+        problem="" if gpus else problem or "nvidia-smi lists no device",
+    )
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """`cuda:0` and so on for each GPU this process may use.
+
+    CUDA_VISIBLE_DEVICES decides where it is set, nvidia-smi elsewhere.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        count = len(list_gpus().gpus)
+    else:
+        count = len([one for one in visible.split(",") if one.strip() not in ("", "-1")])
+    return tuple(f"cuda:{number}" for number in range(count))
+
+
+def has_gpu() -> bool:
+    """Whether nvidia-smi lists a GPU that CUDA_VISIBLE_DEVICES does not hide."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return False
+    return bool(list_gpus().gpus)
+
+
+def find_program(name: str, environment: Mapping[str, str]) -> str | None:
+    """The executable of that name on the environment's PATH."""
+    for folder in environment.get("PATH", os.defpath).split(os.pathsep):
+        path = Path(folder or ".") / name
+        if path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    return None
+
+
+def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str] | OSError:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**environment, "LC_ALL": "C"},
+        )
+    except OSError as error:
+        return error
+
+
+def _finish(process: subprocess.Popen[str] | OSError) -> tuple[str, str]:
+    """(output, problem)."""
+    if isinstance(process, OSError):
+        return "", f"nvidia-smi can't be started: {process.strerror or process}"
+    try:
+        output, _ = process.communicate(timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return "", f"nvidia-smi did not answer within {_SECONDS:.0f} seconds"
+    if process.returncode != 0:
+        said = " ".join(output.split())
+        return "", said or f"nvidia-smi ended with status {process.returncode}"
+    return output, ""

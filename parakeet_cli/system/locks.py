@@ -1,0 +1,93 @@
+"""Advisory file locks that the kernel releases when their holder ends, however it ends.
+
+`flock` belongs to an open file, so a child that inherits the descriptor holds the lock too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from pathlib import Path
+
+_POLL = 0.05  # seconds between two attempts
+
+
+class LockHeld(Exception):
+    """Another process holds the lock."""
+
+
+def lock(descriptor: int, *, seconds: float = 0.0, shared: bool = False) -> None:
+    """Lock an open file, waiting for at most `seconds`.
+
+    Raises LockHeld where another process still holds it then, and OSError where the system
+    (Windows) or the file system has no such locks.
+    """
+    deadline = time.monotonic() + seconds
+    while not _try_lock(descriptor, shared=shared):
+        if time.monotonic() >= deadline:
+            raise LockHeld
+        time.sleep(_POLL)
+
+
+def lock_file(path: Path, *, seconds: float = 0.0, mode: int = 0o666) -> int:
+    """Create the file if need be and lock it; its descriptor, and closing it releases the lock.
+
+    Raises LockHeld, OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    try:
+        lock(descriptor, seconds=seconds)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_holder(descriptor: int, holder: str) -> None:
+    """Replace the lock file's text, which tells people who holds it. Raises OSError."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, holder.encode(), 0)
+
+
+def read_holder(path: Path) -> str:
+    """What the holder wrote about itself; empty where it wrote nothing or can't be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the file's lock now; a file that can't be asked is not locked."""
+    return not wait_until_released(path, 0.0)
+
+
+def wait_until_released(path: Path, seconds: float) -> bool:
+    """Wait until no process holds the file's lock; False where one still does after `seconds`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        lock(descriptor, seconds=seconds, shared=True)
+    except LockHeld:
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _try_lock(descriptor: int, *, shared: bool) -> bool:
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

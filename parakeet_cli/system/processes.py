@@ -1,0 +1,54 @@
+"""Child processes: started with our own modules, their exit status in words, ended as a group."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package
+
+
+def python_command(code: str, *arguments: str, isolated: bool = False) -> list[str]:
+    """A command that runs `code` in this Python with the modules that this process would import.
+
+    The working folder and the environment don't change that. `isolated` skips site-packages'
+    start-up files and the user's own, which a short-lived child doesn't need.
+    """
+    paths = [str(_ROOT), *filter(None, sys.path)]
+    flags = ["-I", "-S"] if isolated else []
+    return [
+        sys.executable,
+        *flags,
+        "-c",
+        f"import sys; sys.path[:] = {paths!r}; {code}",
+        *arguments,
+    ]
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL, or `signal 40` for one without a name, such as a real-time signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def exit_in_words(returncode: int) -> str:
+    """How a child ended, to follow its name: `ended with exit code 3`, `was ended by SIGKILL`."""
+    if returncode < 0:
+        return f"was ended by {signal_name(-returncode)}"
+    return f"ended with exit code {returncode}"
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads its own group or session, and all that it started; wait for it."""
+    if process.poll() is None:
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError):  # it ended in the meantime
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+    process.wait()

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.system import hardware
+
+LISTS = """#!/bin/sh
+case "$1" in
+    --query*) echo 'NVIDIA GeForce RTX 5090, 12.0, 570.86.10, 32607 MiB' ;;
+    *) echo '| NVIDIA-SMI 570.86.10    Driver Version: 570.86.10    CUDA Version: 12.8     |' ;;
+esac
+"""
+
+
+def nvidia_smi(folder: Path, script: str) -> dict[str, str]:
+    """An environment whose PATH has this nvidia-smi."""
+    program = folder / "nvidia-smi"
+    program.write_text(script)
+    program.chmod(0o755)
+    return {"PATH": f"{folder}:/usr/bin:/bin"}
+
+
+def test_a_gpu_is_listed_with_its_driver(tmp_path: Path) -> None:
+    found = hardware.list_gpus(nvidia_smi(tmp_path, LISTS), with_cuda=True)
+    assert found.gpus == (
+        hardware.Gpu("NVIDIA GeForce RTX 5090", "12.0", "570.86.10", "32607 MiB"),
+    )
+    assert (found.cuda, found.problem) == ("12.8", "")
+
+
+def test_without_nvidia_smi_there_is_no_gpu(tmp_path: Path) -> None:
+    assert hardware.list_gpus({"PATH": str(tmp_path)}) == hardware.GpuList()
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("#!/bin/sh\necho No devices were found\n", "No devices were found"),
+        ("#!/bin/sh\necho failed because it could not; exit 9\n", "failed because it could not"),
+        ("#!/bin/sh\nexit 3\n", "nvidia-smi ended with status 3"),
+        ("#!/bin/sh\n", "nvidia-smi lists no device"),
+        ("#!/no/such/interpreter\n", "nvidia-smi can't be started"),
+    ],
+)
+def test_a_driver_that_lists_nothing_says_why(tmp_path: Path, script: str, problem: str) -> None:
+    found = hardware.list_gpus(nvidia_smi(tmp_path, script))
+    assert not found.gpus
+    assert problem in found.problem
+
+
+@pytest.mark.parametrize(
+    ("visible", "gpus"),
+    [("0,1", ("cuda:0", "cuda:1")), ("", ()), ("-1", ()), (None, ("cuda:0",))],
+)
+def test_cuda_visible_devices_decides_where_it_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, gpus: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PATH", nvidia_smi(tmp_path, LISTS)["PATH"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert hardware.visible_gpus() == gpus
+    assert hardware.has_gpu() == bool(gpus)
+
+
+def test_there_is_a_core_and_some_memory() -> None:
+    assert hardware.usable_cores() >= 1
+    assert hardware.available_memory() > 1 << 20

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import parakeet_cli
+from parakeet_cli.system import processes
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "ended with exit code 0"),
+        (3, "ended with exit code 3"),
+        (-signal.SIGKILL, "was ended by SIGKILL"),
+        (-40, "was ended by signal 40"),  # a real-time signal has no name
+    ],
+)
+def test_an_exit_status_is_said_in_words(code: int, words: str) -> None:
+    assert processes.exit_in_words(code) == words
+
+
+def test_a_child_ended_by_a_real_time_signal_can_be_described() -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", "import os; os.kill(os.getpid(), 40)"], check=False
+    )
+    assert processes.exit_in_words(child.returncode) == "was ended by signal 40"
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_child_imports_our_modules_whatever_the_folder_says(
+    tmp_path: Path, isolated: bool
+) -> None:
+    (tmp_path / "parakeet_cli").mkdir()
+    (tmp_path / "parakeet_cli" / "__init__.py").write_text("raise SystemExit(9)")
+    code = "import parakeet_cli; print(parakeet_cli.__file__, sys.argv[1])"
+    command = processes.python_command(code, "argument", isolated=isolated)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        check=True,
+    )
+    assert done.stdout.split() == [parakeet_cli.__file__, "argument"]
+
+
+def test_a_group_is_killed_whole(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    grandchild = int(process.stdout.readline())
+    processes.kill_group(process)
+    process.stdout.close()
+    deadline = time.monotonic() + 10.0
+    while is_running(grandchild):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
