@@ -13,7 +13,7 @@ from parakeet_cli.config import load_settings
 from parakeet_cli.console import Verbosity
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.models import KINDS, find, hub, scan, store
-from parakeet_cli.models.types import Known
+from parakeet_cli.models.types import KnownModel
 
 _COLUMNS = ("name", "for", "size", "cached", "licence", "languages", "repository")
 
@@ -135,7 +135,7 @@ def show_remove(name: str, kind: str | None, *, yes: bool) -> None:
     console.info(f"{known.repository} was removed: {freed / 1e6:.1f} MB are free again.")
 
 
-def _confirmed(known: Known, folder: Path, others: list[str]) -> bool:
+def _confirmed(known: KnownModel, folder: Path, others: list[str]) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"Whether {known.name} is to be removed can't be asked here.",
@@ -147,7 +147,7 @@ def _confirmed(known: Known, folder: Path, others: list[str]) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _known(name: str, kind: str | None) -> Known:
+def _known(name: str, kind: str | None) -> KnownModel:
     if kind is not None and kind not in KINDS:
         raise UsageError(f"There is no kind '{kind}'.", hint=f"Choose one of: {', '.join(KINDS)}.")
     return store.model_of(name, kind)

@@ -22,7 +22,7 @@ from parakeet_cli.models.cache import cached
 from parakeet_cli.models.registry import DEFAULT, look_up
 
 
-class Wanted(Protocol):
+class EngineRequest(Protocol):
     """What was asked for beside an engine: the command's settings, or EngineOptions."""
 
     @property
@@ -35,13 +35,13 @@ class Wanted(Protocol):
     def ml_python(self) -> str | None: ...
 
 
-def choose_automatically(wanted: Wanted) -> tuple[str, str]:
+def choose_automatically(request: EngineRequest) -> tuple[str, str]:
     """The engine's name, and why it is that one, for people."""
-    if wanted.model is not None:
-        return _by_model(wanted.model, wanted)
+    if request.model is not None:
+        return _by_model(request.model, request)
     reasons = []
     for name, why_not in _WHY_NOT.items():
-        reason = "it can't be told a language" if wanted.language else why_not(wanted)
+        reason = "it can't be told a language" if request.language else why_not(request)
         if reason is None:
             model = _at_hand(name)
             if model is not None:
@@ -51,7 +51,7 @@ def choose_automatically(wanted: Wanted) -> tuple[str, str]:
     return WHISPER, f"auto: {'; '.join(reasons)}"
 
 
-def _by_model(model: str, wanted: Wanted) -> tuple[str, str]:
+def _by_model(model: str, request: EngineRequest) -> tuple[str, str]:
     path = Path(model).expanduser()
     if path.suffix == ".nemo":
         return NEMO, "auto: the model is a .nemo file"
@@ -62,7 +62,7 @@ def _by_model(model: str, wanted: Wanted) -> tuple[str, str]:
     kinds = [kind for kind in (NEMO, ONNX) if look_up(model, kind) is not None]
     reasons = []
     for name in kinds:
-        if (reason := _WHY_NOT[name](wanted)) is None:
+        if (reason := _WHY_NOT[name](request)) is None:
             return name, f"auto: {_TAKEN[name]} are at hand for {model}"
         reasons.append(f"{name}: {reason}")
     if not kinds:
@@ -71,21 +71,21 @@ def _by_model(model: str, wanted: Wanted) -> tuple[str, str]:
     return kinds[-1], f"auto: {model} is a Parakeet; {'; '.join(reasons)}"
 
 
-def _why_not_nemo(wanted: Wanted) -> str | None:
-    if wanted.device == "cpu":
+def _why_not_nemo(request: EngineRequest) -> str | None:
+    if request.device == "cpu":
         return "--device is cpu"
-    if missing := what_is_missing(wanted.ml_python or sys.executable):
+    if missing := what_is_missing(request.ml_python or sys.executable):
         return missing
     return None if has_gpu() else "no CUDA device"
 
 
-def _why_not_onnx(wanted: Wanted) -> str | None:
+def _why_not_onnx(request: EngineRequest) -> str | None:
     # find_spec finds a package without running its code.
     missing = [name for name in ("onnx_asr", "onnxruntime") if find_spec(name) is None]
     return f"{missing[0].replace('_', '-')} is not installed" if missing else None
 
 
-_WHY_NOT: dict[str, Callable[[Wanted], str | None]] = {
+_WHY_NOT: dict[str, Callable[[EngineRequest], str | None]] = {
     NEMO: _why_not_nemo,
     ONNX: _why_not_onnx,
 }

@@ -43,7 +43,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ChunkResult:
     """What an engine made of one chunk: segments in order, on the source's clock."""
 
     segments: tuple[Segment, ...]
@@ -54,30 +54,29 @@ class Engine(Protocol):
     """Speech to text, one chunk at a time.
 
     Making one is cheap and says whether it can work here at all (EngineUnavailable);
-    `load` does the heavy part. `transcribe` may be called from as many threads as there
-    are `lanes`.
+    `load` does the heavy part. `transcribe`     are `concurrency`.
     """
 
     @property
     def info(self) -> EngineInfo: ...
 
     @property
-    def window(self) -> float:
+    def max_chunk_seconds(self) -> float:
         """The longest chunk it takes, in seconds."""
         ...
 
     @property
-    def lanes(self) -> int:
+    def concurrency(self) -> int:
         """How many chunks it works on at once."""
         ...
 
     @property
-    def most_seconds(self) -> float:
+    def max_inflight_seconds(self) -> float:
         """How much sound may be in work or wait for a lane, whatever number of chunks it is."""
         ...
 
     @property
-    def hears_silence(self) -> bool:
+    def needs_all_audio(self) -> bool:
         """Whether it wants all of the sound rather than the speech in it."""
         ...
 
@@ -85,7 +84,7 @@ class Engine(Protocol):
         """Bring the model into memory; raises EngineUnavailable."""
         ...
 
-    def transcribe(self, chunk: Chunk) -> Heard:
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
         """Text with words and times for one chunk; raises EngineError."""
         ...
 
@@ -94,10 +93,10 @@ class Engine(Protocol):
         ...
 
 
-class Listener(Protocol):
+class Stream(Protocol):
     """One utterance as it is spoken."""
 
-    def hear(self, samples: NDArray[np.float32]) -> str:
+    def accept(self, samples: NDArray[np.float32]) -> str:
         """More sound (mono, 16 kHz, shape (n,)); the text of all of it so far.
 
         Later words may still change. Raises EngineError.
@@ -110,10 +109,10 @@ class Listener(Protocol):
 
 
 @runtime_checkable
-class Live(Protocol):
+class StreamingEngine(Protocol):
     """An engine that keeps its state between pieces of sound, beside being an Engine."""
 
-    def listen(self) -> Listener:
+    def open_stream(self) -> Stream:
         """Begin an utterance; the model is loaded."""
         ...
 

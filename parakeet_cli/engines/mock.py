@@ -10,11 +10,11 @@ from pathlib import Path
 
 from parakeet_cli import __version__
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import EngineOptions, Heard
+from parakeet_cli.engines.base import ChunkResult, EngineOptions
 from parakeet_cli.errors import ConfigError
 from parakeet_cli.transcript import EngineInfo, Segment, Word
 
-_WINDOW = 30.0  # seconds, as the Whisper family's
+_MAX_CHUNK_SECONDS = 30.0  # seconds, as the Whisper family's
 
 
 class Mock:
@@ -28,13 +28,13 @@ class Mock:
     the words whose middle lies there: what an engine does that makes no mistakes.
     """
 
-    window = _WINDOW
-    hears_silence = True
-    most_seconds = math.inf  # the lanes bound it
+    max_chunk_seconds = _MAX_CHUNK_SECONDS
+    needs_all_audio = True
+    max_inflight_seconds = math.inf  # `concurrency` bounds it
 
-    def __init__(self, options: EngineOptions, *, lanes: int) -> None:
+    def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         self.info = EngineInfo("mock", "mock", "cpu", __version__)
-        self.lanes = min(lanes, options.cores)
+        self.concurrency = min(concurrency, options.cores)
         self._language = options.language
         self._cost = _real_time_factor()
         self._cued: tuple[str, tuple[Word, ...] | None] | None = None
@@ -42,17 +42,17 @@ class Mock:
     def load(self) -> None:
         """There is nothing to load."""
 
-    def transcribe(self, chunk: Chunk) -> Heard:
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
         if self._cost:
             time.sleep(chunk.duration * self._cost)
         if (cues := self._cues(chunk.source)) is not None:
-            return Heard(_within(cues, chunk.start, chunk.end), self._language)
+            return ChunkResult(_within(cues, chunk.start, chunk.end), self._language)
         if not chunk.last:
-            return Heard((), self._language)
+            return ChunkResult((), self._language)
         text = _text_beside(chunk.source)
         if text is None:
             text = f"This is a mock transcript of {chunk.end:.2f} seconds of audio."
-        return Heard(_spread(text.split(), chunk.end), self._language)
+        return ChunkResult(_spread(text.split(), chunk.end), self._language)
 
     def _cues(self, source: str) -> tuple[Word, ...] | None:
         if self._cued is None or self._cued[0] != source:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from parakeet_cli.engines.auto import Wanted
+    from parakeet_cli.engines.auto import EngineRequest
     from parakeet_cli.engines.base import Engine, EngineOptions
 
 AUTO = "auto"
@@ -54,17 +54,17 @@ def engine_names() -> tuple[str, ...]:
     return (AUTO, *ENGINES)
 
 
-def choose(asked: str, origin: str, wanted: Wanted | None = None) -> Choice:
+def choose(asked: str, origin: str, request: EngineRequest | None = None) -> Choice:
     """Settle `auto`; an engine asked for by name is never replaced by another.
 
-    `origin` says where the name came from (an option, a variable, a file), `wanted` what
+    `origin` says where the name came from (an option, a variable, a file), `request` what
     else was asked for: settings or engine options. Raises UsageError for a name that is none.
     """
     if asked == AUTO:
         from parakeet_cli.engines.auto import choose_automatically
         from parakeet_cli.engines.base import EngineOptions
 
-        return Choice(*choose_automatically(wanted or EngineOptions()))
+        return Choice(*choose_automatically(request or EngineOptions()))
     if asked not in ENGINES:
         raise UsageError(
             f"There is no engine called '{asked}' ({origin}).",
@@ -73,12 +73,12 @@ def choose(asked: str, origin: str, wanted: Wanted | None = None) -> Choice:
     return Choice(asked, origin)
 
 
-def make_engine(name: str, options: EngineOptions, *, lanes: int) -> Engine:
+def make_engine(name: str, options: EngineOptions, *, concurrency: int) -> Engine:
     """The engine of that name, not yet loaded.
 
-    `lanes` is how many chunks there can be to work on at once: an engine that shares
+    `concurrency` is how many chunks there can be to work on at once: an engine that shares
     its cores between chunks gives them all to one where there is only one.
     """
     module, _, attribute = ENGINES[name].location.partition(":")
-    engine: Engine = getattr(import_module(module), attribute)(options, lanes=lanes)
+    engine: Engine = getattr(import_module(module), attribute)(options, concurrency=concurrency)
     return engine

@@ -1,6 +1,6 @@
 """The models: their names, where they are, and whether they can be trusted.
 
-`find` turns a name into a path, `at_hand` says what is here without a network, `scan` and
+`find` turns a name into a path, `cached_models` says what is here without a network, `scan` and
 `refuse_hostile` read a model's files before anything that could run them does.
 """
 
@@ -12,24 +12,26 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.cache import cached, repositories
 from parakeet_cli.models.registry import DEFAULT, KNOWN, by_repository, look_up, names
 from parakeet_cli.models.scan.scan import refuse_hostile, scan
-from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, Found, Known, Problem
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel, LocalModel, Problem
 
 __all__ = [
     "KINDS",
     "NEMO",
     "ONNX",
     "WHISPER",
-    "Found",
-    "Known",
+    "KnownModel",
+    "LocalModel",
     "Problem",
-    "at_hand",
+    "cached_models",
     "find",
     "refuse_hostile",
     "scan",
 ]
 
 
-def find(name: str | None, *, kind: str, offline: bool = False, progress: bool = False) -> Found:
+def find(
+    name: str | None, *, kind: str, offline: bool = False, progress: bool = False
+) -> LocalModel:
     """The model that a name means: a path, a known name, or a hub id; None is v3.
 
     What is cached needs no network; else it is fetched, with a bar if `progress`. Raises
@@ -56,7 +58,7 @@ def find(name: str | None, *, kind: str, offline: bool = False, progress: bool =
         return hub.fetch(known, bars)
 
 
-def resolve(asked: str, kind: str) -> Known:
+def resolve(asked: str, kind: str) -> KnownModel:
     """The known model or the hub repository of that name; raises EngineUnavailable."""
     known = look_up(asked, kind)
     if known is not None:
@@ -72,7 +74,7 @@ def resolve(asked: str, kind: str) -> Known:
     )
 
 
-def at_hand(kind: str) -> list[Found]:
+def cached_models(kind: str) -> list[LocalModel]:
     """What is cached whole, the default first, then the known names, then other hub ids."""
     rows = [row for row in KNOWN if row.kind == kind]
     found = [model for row in rows if (model := cached(row)) is not None]
@@ -81,11 +83,11 @@ def at_hand(kind: str) -> list[Found]:
     return [*found, *(model for row in others if (model := cached(row)) is not None)]
 
 
-def _local(path: Path, kind: str) -> Found:
+def _local(path: Path, kind: str) -> LocalModel:
     if kind == NEMO and path.is_file():
-        return Found(path, path.stem, kind)
+        return LocalModel(path, path.stem, kind)
     if kind != NEMO and path.is_dir():
-        return Found(path, path.resolve().name, kind)
+        return LocalModel(path, path.resolve().name, kind)
     wanted = "a .nemo file" if kind == NEMO else f"a folder with a model for {kind}"
     problem = f"is not {wanted}" if path.exists() else "does not exist"
     raise EngineUnavailable(

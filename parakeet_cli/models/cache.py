@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from parakeet_cli.models.types import NEMO, Found, Known
+from parakeet_cli.models.types import NEMO, KnownModel, LocalModel
 
 _PREFIX = "models--"
 
@@ -78,7 +78,7 @@ def matching(folder: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
     )
 
 
-def cached(known: Known) -> Found | None:
+def cached(known: KnownModel) -> LocalModel | None:
     """The model in the cache, whole; None where a file of it is missing."""
     for revision, folder in revisions(known.repository, first=known.revision):
         files = matching(folder, known.files)
@@ -89,7 +89,7 @@ def cached(known: Known) -> Found | None:
         )
         if whole:
             path = files[0] if known.kind == NEMO else folder
-            return Found(path, known.name, known.kind, revision, known.quantization)
+            return LocalModel(path, known.name, known.kind, revision, known.quantization)
     return None
 
 

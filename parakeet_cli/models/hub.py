@@ -22,7 +22,7 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models import lock_file
 from parakeet_cli.models.cache import cache_folder, cached, repository_folder
 from parakeet_cli.models.checksums import git_sum_of, sha256_of
-from parakeet_cli.models.types import Found, Known
+from parakeet_cli.models.types import KnownModel, LocalModel
 
 _SPARE = 64 << 20  # bytes that stay free on the disk
 
@@ -66,7 +66,7 @@ def offline_by_environment() -> bool:
     return value.upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def fetch(known: Known, watch: Watch | None = None) -> Found:
+def fetch(known: KnownModel, watch: Watch | None = None) -> LocalModel:
     """Download what is missing of a model, check all of it, and record what it is.
 
     Raises EngineUnavailable; a file whose sum is wrong leaves nothing in place.
@@ -89,7 +89,7 @@ def fetch(known: Known, watch: Watch | None = None) -> Found:
     return found
 
 
-def _describe(known: Known) -> tuple[str, list[HubFile]]:
+def _describe(known: KnownModel) -> tuple[str, list[HubFile]]:
     """The commit, and the files that are wanted of it."""
     from huggingface_hub import HfApi
 
@@ -115,7 +115,7 @@ def _hub_file(sibling: Any) -> HubFile:
     return HubFile(sibling.rfilename, sibling.size or 0, sha256, sibling.blob_id or "")
 
 
-def _check_space(known: Known, files: Sequence[HubFile]) -> None:
+def _check_space(known: KnownModel, files: Sequence[HubFile]) -> None:
     blobs = repository_folder(known.repository) / "blobs"
     needed = sum(file.size for file in files if not (blobs / file.etag).exists())
     needed -= sum(_size(blobs / f"{file.etag}.incomplete") for file in files)
@@ -130,7 +130,7 @@ def _check_space(known: Known, files: Sequence[HubFile]) -> None:
         )
 
 
-def _fetch_blob(known: Known, commit: str, file: HubFile, watch: Watch) -> None:
+def _fetch_blob(known: KnownModel, commit: str, file: HubFile, watch: Watch) -> None:
     from huggingface_hub.utils._fixes import WeakFileLock
 
     folder = repository_folder(known.repository)
@@ -154,7 +154,7 @@ def _fetch_blob(known: Known, commit: str, file: HubFile, watch: Watch) -> None:
         partial.replace(blob)
 
 
-def _download(known: Known, commit: str, file: HubFile, partial: Path, watch: Watch) -> bool:
+def _download(known: KnownModel, commit: str, file: HubFile, partial: Path, watch: Watch) -> bool:
     """Go on with a file; whether it broke off after there was more of it, and is to be tried anew.
 
     Old clients don't try again by themselves, and new ones only some errors.
@@ -206,18 +206,18 @@ class _Watched:
         return self._stream.tell()
 
 
-def _expected_sha256(known: Known, commit: str, file: HubFile) -> str | None:
+def _expected_sha256(known: KnownModel, commit: str, file: HubFile) -> str | None:
     pinned = known.sha256.get(file.name) if commit == known.revision else None
     return pinned or file.sha256
 
 
-def _is_right(known: Known, commit: str, file: HubFile, path: Path) -> bool:
+def _is_right(known: KnownModel, commit: str, file: HubFile, path: Path) -> bool:
     expected = _expected_sha256(known, commit, file)
     found = sha256_of(path) if expected else git_sum_of(path)
     return _size(path) == file.size and found == (expected or file.blob)
 
 
-def _check(known: Known, commit: str, file: HubFile, path: Path) -> None:
+def _check(known: KnownModel, commit: str, file: HubFile, path: Path) -> None:
     """Raise EngineUnavailable, and delete it, unless the file is what it should be."""
     if _is_right(known, commit, file, path):
         return
@@ -230,7 +230,7 @@ def _check(known: Known, commit: str, file: HubFile, path: Path) -> None:
     )
 
 
-def _put_in_place(known: Known, commit: str, file: HubFile) -> None:
+def _put_in_place(known: KnownModel, commit: str, file: HubFile) -> None:
     from huggingface_hub import hf_hub_download
 
     path = Path(hf_hub_download(known.repository, file.name, revision=known.revision))
@@ -248,7 +248,7 @@ def _put_in_place(known: Known, commit: str, file: HubFile) -> None:
 
 
 def _recorded(
-    known: Known, commit: str, files: Sequence[HubFile], sums: dict[str, str | None]
+    known: KnownModel, commit: str, files: Sequence[HubFile], sums: dict[str, str | None]
 ) -> dict[str, str]:
     """The SHA-256 of every file: git's sum says nothing to other tools."""
     blobs = repository_folder(known.repository) / "blobs"
@@ -269,7 +269,7 @@ def _network_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def _explained(known: Known) -> Iterator[None]:
+def _explained(known: KnownModel) -> Iterator[None]:
     """The client's errors as ours, with what to type."""
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -316,7 +316,7 @@ def _explained(known: Known) -> Iterator[None]:
         ) from error
 
 
-def offline_error(known: Known, why: str) -> EngineUnavailable:
+def offline_error(known: KnownModel, why: str) -> EngineUnavailable:
     """For a model that is not here when nothing may be fetched."""
     return EngineUnavailable(
         f"The model {known.name} ({known.repository}) is not on this machine, and {why}.",

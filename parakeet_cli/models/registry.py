@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parakeet_cli.models.types import NEMO, ONNX, WHISPER, Known
+from parakeet_cli.models.types import NEMO, ONNX, WHISPER, KnownModel
 
 DEFAULT = "v3"
 
@@ -19,8 +19,8 @@ ENGLISH = "English"
 _EUROPEAN = "25 European languages"
 
 
-def _nemo(name: str, file: str, languages: str = ENGLISH, **more: object) -> Known:
-    model = Known(
+def _nemo(name: str, file: str, languages: str = ENGLISH, **more: object) -> KnownModel:
+    model = KnownModel(
         name=name,
         kind=NEMO,
         repository=f"nvidia/{file}",
@@ -39,11 +39,11 @@ _ONNX_SHARED = ("vocab.txt", "config.json")
 
 def _onnx(
     name: str, model: str, files: tuple[str, ...], languages: str = ENGLISH, **more: object
-) -> Known:
+) -> KnownModel:
     """A repository of onnx-asr's author, under the names that onnx-asr has for it."""
     base = name.removesuffix("-onnx")
     aliases = (base, model, f"nemo-{model}", f"nvidia/{model}") if base != name else ()
-    row = Known(
+    row = KnownModel(
         name=name,
         kind=ONNX,
         repository=f"istupakov/{model}-onnx",
@@ -212,9 +212,9 @@ HUB_NAMES = {
 }
 
 
-def _whisper(name: str, repository: str) -> Known:
+def _whisper(name: str, repository: str) -> KnownModel:
     english = name.endswith(".en") or name.startswith("distil-")
-    return Known(
+    return KnownModel(
         name=name,
         kind=WHISPER,
         repository=repository,
@@ -228,7 +228,7 @@ def _whisper(name: str, repository: str) -> Known:
 KNOWN = (*PARAKEETS, *(_whisper(name, repository) for name, repository in HUB_NAMES.items()))
 
 
-def look_up(name: str, kind: str | None = None) -> Known | None:
+def look_up(name: str, kind: str | None = None) -> KnownModel | None:
     """The known model that a name means: its own, an alias of its kind, or its hub id."""
     rows = [row for row in KNOWN if kind in (None, row.kind)]
     for row in rows:
@@ -237,15 +237,17 @@ def look_up(name: str, kind: str | None = None) -> Known | None:
     return next((row for row in rows if name in row.aliases), None)
 
 
-def by_repository(repository: str, kind: str) -> Known:
+def by_repository(repository: str, kind: str) -> KnownModel:
     """A model of the hub that has no name here; its files are known by their patterns."""
     short = repository.rpartition("/")[2]
     if kind == NEMO:
-        return Known(repository, NEMO, repository, (f"{short}.nemo",))
+        return KnownModel(repository, NEMO, repository, (f"{short}.nemo",))
     if kind == ONNX:
         data = ("*.onnx.data", "*.onnx_data", "config.yaml")
-        return Known(repository, ONNX, repository, ("*.onnx", *data, *_ONNX_SHARED), optional=data)
-    return Known(repository, WHISPER, repository, WHISPER_FILES, optional=_WHISPER_OPTIONAL)
+        return KnownModel(
+            repository, ONNX, repository, ("*.onnx", *data, *_ONNX_SHARED), optional=data
+        )
+    return KnownModel(repository, WHISPER, repository, WHISPER_FILES, optional=_WHISPER_OPTIONAL)
 
 
 def names(kind: str | None = None) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable, OutputError
-from parakeet_cli.models import at_hand, hub, lock_file, resolve
+from parakeet_cli.models import cached_models, hub, lock_file, resolve
 from parakeet_cli.models.cache import cached, matching, repository_folder, revisions, size_of
 from parakeet_cli.models.checksums import git_sum_of, sha256_of
 from parakeet_cli.models.registry import EMBEDDED_NAME, KNOWN, by_repository, look_up
-from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, Found, Known
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel, LocalModel
 
 _SHA256_DIGITS = 64
 _SHA1_DIGITS = 40
@@ -23,8 +23,8 @@ _SHA1_DIGITS = 40
 class Entry:
     """A model of the list: known here, or only in the cache."""
 
-    known: Known
-    found: Found | None
+    known: KnownModel
+    found: LocalModel | None
     cached_bytes: int  # of its files
 
 
@@ -43,7 +43,7 @@ class Verdict:
     against: str  # what it was compared with, in words
 
 
-def model_of(name: str, kind: str | None) -> Known:
+def model_of(name: str, kind: str | None) -> KnownModel:
     """The model that a name means; a hub id of no kind we know is one for NeMo."""
     if name == EMBEDDED_NAME and kind in (None, WHISPER):
         raise EngineUnavailable(
@@ -62,24 +62,24 @@ def entries() -> list[Entry]:
     return known + [_entry(row, found) for row, found in _unnamed()]
 
 
-def _unnamed() -> Iterator[tuple[Known, Found]]:
+def _unnamed() -> Iterator[tuple[KnownModel, LocalModel]]:
     names = {row.name for row in KNOWN}
     for kind in KINDS:
-        for found in at_hand(kind):
+        for found in cached_models(kind):
             if found.name not in names:
                 yield by_repository(found.name, kind), found
 
 
-def _entry(known: Known, found: Found | None) -> Entry:
+def _entry(known: KnownModel, found: LocalModel | None) -> Entry:
     files = matching(_folder(found), known.files) if found else ()
     return Entry(known, found, sum(file.stat().st_size for file in files))
 
 
-def _folder(found: Found) -> Path:
+def _folder(found: LocalModel) -> Path:
     return found.path.parent if found.path.is_file() else found.path
 
 
-def verify(known: Known, watch: hub.Watch | None = None) -> Iterator[Verdict]:
+def verify(known: KnownModel, watch: hub.Watch | None = None) -> Iterator[Verdict]:
     """Each file of a cached model against its sum; raises EngineUnavailable where none is."""
     snapshot = next(iter(revisions(known.repository, first=known.revision)), None)
     if snapshot is None:
@@ -94,7 +94,7 @@ def verify(known: Known, watch: hub.Watch | None = None) -> Iterator[Verdict]:
         yield _verdict(folder / name, pinned.get(name), recorded.get(name), watch)
 
 
-def _wanted(path: Path, known: Known) -> bool:
+def _wanted(path: Path, known: KnownModel) -> bool:
     return any(path.match(pattern) for pattern in known.files)
 
 
@@ -121,13 +121,13 @@ def _verdict(
     return Verdict(path.name, Verdict.Status.OK if same else Verdict.Status.CHANGED, against)
 
 
-def sharing(known: Known) -> list[str]:
+def sharing(known: KnownModel) -> list[str]:
     """The other names whose files are in the same repository's folder."""
     others = [row for row in KNOWN if row.repository == known.repository and row != known]
     return [row.name for row in others if cached(row)]
 
 
-def folder_of(known: Known) -> Path:
+def folder_of(known: KnownModel) -> Path:
     """The folder of its repository; raises EngineUnavailable where none of it is cached."""
     folder = repository_folder(known.repository)
     if not folder.is_dir() or folder.is_symlink():
@@ -135,7 +135,7 @@ def folder_of(known: Known) -> Path:
     return folder
 
 
-def remove(known: Known) -> int:
+def remove(known: KnownModel) -> int:
     """Delete a repository from the cache; the bytes it freed. Raises what says why not."""
     folder = folder_of(known)
     freed = size_of(folder)
@@ -146,7 +146,7 @@ def remove(known: Known) -> int:
     return freed
 
 
-def not_cached(known: Known) -> EngineUnavailable:
+def not_cached(known: KnownModel) -> EngineUnavailable:
     """For what there must be something of."""
     return EngineUnavailable(
         f"The model {known.name} ({known.repository}) is not on this machine.",

@@ -11,7 +11,7 @@ KINDS = (NEMO, ONNX, WHISPER)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownModel:
     """A published model: where it is, which files, and what they must be.
 
     `files` holds names or patterns in the repository; what is in `optional` may be missing.
@@ -34,7 +34,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LocalModel:
     """A model on this machine."""
 
     path: Path  # of the .nemo, or of the folder with an ONNX or Whisper model

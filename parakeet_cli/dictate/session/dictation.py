@@ -46,7 +46,7 @@ from parakeet_cli.dictate.session.partials import Previews
 from parakeet_cli.dictate.session.sources import SoundSource
 from parakeet_cli.dictate.session.text_writer import Quiet, Scribe, Utterance
 from parakeet_cli.dictate.sinks.delivery import Delivery
-from parakeet_cli.engines.base import Heard
+from parakeet_cli.engines.base import ChunkResult
 
 _QUIET = 30 * SAMPLE_RATE  # samples of silence that are settled at once
 _WAITING = 64  # pieces of sound that wait, where the stream can be kept waiting
@@ -130,7 +130,7 @@ class Dictation:
         )
         self._clock = Clock()
         self._lock = Lock()
-        window = min(hearing.engine.window, LONGEST)
+        window = min(hearing.engine.max_chunk_seconds, LONGEST)
         self._timing = Timing(options.max_silence, window)
         self._make_detector = make_detector
         self._ear: Ear | None = None  # made once sound is being recorded
@@ -141,7 +141,7 @@ class Dictation:
             self._options, self, recording, self._journal, self._clock, delivery, history, sinks
         )
         self._previews = Previews(hearing, self._chunk, self._preview)
-        self._guess: tuple[Job[Heard], int] | None = None  # the decode in a pause, its end
+        self._guess: tuple[Job[ChunkResult], int] | None = None  # the decode in a pause, its end
         self._settled = 0  # up to where silence was settled
         self._began = 0.0  # when the stream did, seconds since 1970
         self._at = (0.0, time.monotonic())  # the stream's seconds, and when it was there
@@ -358,7 +358,7 @@ class Dictation:
         else:
             job = self._decode(ended.first, ended.last, ended.speech_end, Rank.FINAL)
 
-        def again() -> Job[Heard]:
+        def again() -> Job[ChunkResult]:
             return self._decode(ended.first, ended.last, ended.speech_end, Rank.FINAL)
 
         wall = self._began + self._clock.seconds(ended.speech)
@@ -386,10 +386,10 @@ class Dictation:
         self._journal.write(gap=jump.at, seconds=jump.seconds)
         self.tell(Kind.GAP, jump.reason, seconds=round(jump.seconds, 3))
 
-    def _decode(self, first: int, last: int, speech_end: int, rank: Rank) -> Job[Heard]:
+    def _decode(self, first: int, last: int, speech_end: int, rank: Rank) -> Job[ChunkResult]:
         engine = self._hearing.engine
 
-        def work() -> Heard:
+        def work() -> ChunkResult:
             return engine.transcribe(self._chunk(first, last, speech_end))
 
         return self._hearing.submit(work, rank)

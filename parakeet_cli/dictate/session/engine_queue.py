@@ -69,7 +69,7 @@ class Hearing:
         self._closed = False
         self._threads = [
             Thread(target=self._serve, args=(number,), name=f"hearing-{number}", daemon=True)
-            for number in range(min(engine.lanes, _AT_ONCE))
+            for number in range(min(engine.concurrency, _AT_ONCE))
         ]
 
     def start(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.dictate.session.engine_queue import Hearing, Job, Rank
 from parakeet_cli.dictate.session.local_agreement import LocalAgreement
-from parakeet_cli.engines.base import Listener, Live
+from parakeet_cli.engines.base import Stream, StreamingEngine
 from parakeet_cli.errors import EngineError
 
 _AT_LEAST = 0.7  # seconds between two partials
@@ -53,7 +53,7 @@ class Previews:
     def _forget(self) -> None:
         self._first = self._fed = 0
         self._agreement = LocalAgreement()
-        self._listener: Listener | None = None
+        self._listener: Stream | None = None
 
     def consider(self, last: int) -> None:
         """The utterance goes on up to that sample: hear it, if it is time to."""
@@ -72,7 +72,7 @@ class Previews:
             return
         # What is wrong with the engine, the final tells: a partial is only looked at.
         with suppress(EngineError):
-            if isinstance(engine, Live):
+            if isinstance(engine, StreamingEngine):
                 text = self._bit(engine, number, last)
             else:
                 chunk = self._chunk(self._first, last)
@@ -81,14 +81,14 @@ class Previews:
             if number == self.number and text.strip():
                 self._show(number, *self._agreement.feed(text))
 
-    def _bit(self, engine: Live, number: int, last: int) -> str:
+    def _bit(self, engine: StreamingEngine, number: int, last: int) -> str:
         listener = self._listener
         if listener is None:
-            listener = engine.listen()
+            listener = engine.open_stream()
             if number != self.number:
                 listener.close()
                 return ""
             self._listener = listener
         samples = self._chunk(self._fed, last).samples
         self._fed = last
-        return listener.hear(np.ascontiguousarray(samples))
+        return listener.accept(np.ascontiguousarray(samples))

@@ -24,7 +24,7 @@ from parakeet_cli.dictate.session.events import Event, Kind
 from parakeet_cli.dictate.session.options import DictationOptions
 from parakeet_cli.dictate.session.text_writer import Scribe, Uncertain, Utterance, Written
 from parakeet_cli.dictate.sinks.delivery import Delivery
-from parakeet_cli.engines.base import Heard
+from parakeet_cli.engines.base import ChunkResult
 
 _PIECE = 160_000  # samples read at once: 10 s
 
@@ -156,13 +156,13 @@ class Recovery:
         began = float(state.header.get("began", 0.0))
         source = str(state.header.get("source", ""))
         engine = self._hearing.engine
-        timing = Timing(self._options.max_silence, min(engine.window, LONGEST))
+        timing = Timing(self._options.max_silence, min(engine.max_chunk_seconds, LONGEST))
         ear = Ear(self._detector, timing, start=first)
         ear.jump(first)
 
         def utterance(ended: Ended) -> Utterance:
-            def decode() -> Job[Heard]:
-                def work() -> Heard:
+            def decode() -> Job[ChunkResult]:
+                def work() -> ChunkResult:
                     end = min(ended.last, last)
                     return engine.transcribe(
                         make_chunk(

@@ -94,6 +94,6 @@ def chosen_engine(request: DictationRequest) -> Engine:
     choice = choose_engine(request.settings)
     options = engine_options(request.settings, trust_model=request.trust_model)
     # Two lanes: what is final never waits for what is only looked at.
-    engine = make_engine(choice.name, options, lanes=2)
+    engine = make_engine(choice.name, options, concurrency=2)
     say_which(choice, engine.info)
     return engine

@@ -27,7 +27,7 @@ from parakeet_cli.dictate.text import commands
 from parakeet_cli.dictate.text.commands import Part, Said, Spoken
 from parakeet_cli.dictate.text.edits import Edit, compose
 from parakeet_cli.dictate.text.vocabulary import make_wording
-from parakeet_cli.engines.base import Heard
+from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.overlap_merge import join
 from parakeet_cli.errors import EngineError, EngineUnavailable
 from parakeet_cli.transcript import Segment, Word
@@ -44,8 +44,8 @@ class Utterance:
     """What is to be written; `again` has the engine hear it once more."""
 
     ended: Ended
-    job: Job[Heard]
-    again: Callable[[], Job[Heard]]
+    job: Job[ChunkResult]
+    again: Callable[[], Job[ChunkResult]]
     wall: float  # when it was said, seconds since 1970
 
 
@@ -188,7 +188,7 @@ class Scribe:
         if edit.stop:
             self._desk.stop()
 
-    def _heard(self, utterance: Utterance) -> Heard | None:
+    def _heard(self, utterance: Utterance) -> ChunkResult | None:
         """What the engine made of it, at the second try if need be."""
         ended = utterance.ended
         try:

@@ -54,7 +54,7 @@ def _heard(model_path: str, clip: str, device: str) -> str:
     with wave.open(clip) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     sound = samples.astype(np.float32) / 32768
-    model = loading.restore(loading.Wanted(model_path, device))
+    model = loading.restore(loading.LoadRequest(model_path, device))
     decoder: Any = decoding.make_decoder(model)
     encoder: Any = encoding.Encoder(model, _to_stderr)
     with torch.inference_mode():

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import EngineOptions, Heard, Listener, placed
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, placed
 from parakeet_cli.engines.gpus import has_gpu
 from parakeet_cli.engines.nemo.process import Worker, WorkerDiedError, default_python
 from parakeet_cli.engines.parakeet_tokens import Token, segments_of, words_of
@@ -30,11 +30,11 @@ from parakeet_cli.transcript import EngineInfo
 # Seconds. Long enough that what is said before and after is heard with every word, short
 # enough that full attention over it costs little: its share of the encoder's work grows
 # with the length, and is a sixth at two minutes.
-_WINDOW = 120.0
+_MAX_CHUNK_SECONDS = 120.0
 # Chunks in flight: while one batch is heard the next gathers, so that it holds half of them.
 # A GPU wants the 128 of NeMo's own measurements, and a CPU no more than its two minutes.
-_CPU_LANES = 16
-_GPU_LANES = 256
+_CPU_CONCURRENCY = 16
+_GPU_CONCURRENCY = 256
 _CPU_SECONDS, _GPU_SECONDS = 960.0, 3840.0  # in flight: 61 and 246 MB of samples
 _TRIES = 2
 
@@ -44,26 +44,26 @@ class Tuning:
     """What tests and measurements set; it is not for users, and may change."""
 
     way: str | None = None  # PARAKEET_NEMO_WAY: whole, local, windows
-    window: float = _WINDOW  # PARAKEET_NEMO_WINDOW: seconds
+    max_chunk_seconds: float = _MAX_CHUNK_SECONDS  # PARAKEET_NEMO_WINDOW: seconds
 
     @classmethod
     def from_environment(cls) -> Tuning:
         return cls(
             way=os.environ.get("PARAKEET_NEMO_WAY") or None,
-            window=float(os.environ.get("PARAKEET_NEMO_WINDOW") or _WINDOW),
+            max_chunk_seconds=float(os.environ.get("PARAKEET_NEMO_WINDOW") or _MAX_CHUNK_SECONDS),
         )
 
 
 class Nemo:
     """A Parakeet, or any NeMo model with a transducer or CTC head.
 
-    The worker makes batches of what the lanes have handed it. A chunk that was in work
+    The worker makes batches of the chunks in flight. A chunk that was in work
     when the worker died is tried once more, alone, in a new one.
     """
 
-    hears_silence = False
+    needs_all_audio = False
 
-    def __init__(self, options: EngineOptions, *, lanes: int) -> None:
+    def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         self._options = options
         self._tuning = Tuning.from_environment()
         self._python = _interpreter(options.ml_python)
@@ -74,11 +74,13 @@ class Nemo:
         device = options.device
         if device == "auto":  # what the worker finds is told once it is loaded
             device = "cuda" if has_gpu() else "cpu"
-        self.window = self._tuning.window
-        many, self.most_seconds = (
-            (_CPU_LANES, _CPU_SECONDS) if device == "cpu" else (_GPU_LANES, _GPU_SECONDS)
+        self.max_chunk_seconds = self._tuning.max_chunk_seconds
+        many, self.max_inflight_seconds = (
+            (_CPU_CONCURRENCY, _CPU_SECONDS)
+            if device == "cpu"
+            else (_GPU_CONCURRENCY, _GPU_SECONDS)
         )
-        self.lanes = 1 if lanes == 1 else many
+        self.concurrency = 1 if concurrency == 1 else many
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
         self._frame_seconds = 0.08
         self._worker: Worker | None = None
@@ -116,9 +118,9 @@ class Nemo:
         self._options.say(_loaded(found))
         return worker
 
-    def transcribe(self, chunk: Chunk) -> Heard:
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
         if not chunk.length:
-            return Heard((), self._language)
+            return ChunkResult((), self._language)
         strikes = 0
         while True:
             worker = self._living()
@@ -134,7 +136,7 @@ class Nemo:
                     ) from death
                 self._options.say(f"NeMo's worker died: {death}. A new one goes on.")
             else:
-                return Heard(placed(chunk, self._segments(chunk, found)), self._language)
+                return ChunkResult(placed(chunk, self._segments(chunk, found)), self._language)
 
     def _segments(self, chunk: Chunk, found: dict[str, Any]) -> list[Any]:
         each, most = self._frame_seconds, chunk.duration
@@ -154,7 +156,7 @@ class Nemo:
                 self._worker = self._started()
             return self._worker
 
-    def listen(self) -> Listener:
+    def open_stream(self) -> Stream:
         return _Utterance(self._living)
 
     def close(self) -> None:
@@ -167,14 +169,14 @@ _UTTERANCES = count(1)
 
 
 class _Utterance:
-    """Live speech, in whichever worker is alive; a new one begins it anew."""
+    """One utterance of live speech, in the worker that was alive when it began."""
 
     def __init__(self, living: Callable[[], Worker]) -> None:
         self._number = next(_UTTERANCES)
         self._worker = living()
         self._ask("listen")
 
-    def hear(self, samples: NDArray[np.float32]) -> str:
+    def accept(self, samples: NDArray[np.float32]) -> str:
         return str(self._ask("more", samples))
 
     def close(self) -> None:

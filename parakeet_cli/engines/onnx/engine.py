@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import EngineOptions, Heard, placed
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, placed
 from parakeet_cli.engines.gpus import has_gpu
 from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
 from parakeet_cli.engines.parakeet_tokens import segments_of, words_of
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
 
 # Seconds. Exports fail past 400 s; a minute is context enough, and bounds what a lane's
 # encoder holds (its first convolution gives 20 MB for each second of a 0.6B).
-_WINDOW = 60.0
-_GPU_LANES = 4  # while the tokens of one chunk are read, the next is encoded
+_MAX_CHUNK_SECONDS = 60.0
+_GPU_CONCURRENCY = 4  # while the tokens of one chunk are read, the next is encoded
 
 
 class Onnx:
     """A TDT, RNN-T or CTC Parakeet in a folder of ONNX files.
 
-    On the CPU `lanes` chunks are heard at once with the cores shared between them: the
+    On the CPU `concurrency` chunks are heard at once with the cores shared between them: the
     steps of a decoder are too small for more cores than one.
     """
 
-    window = _WINDOW
-    hears_silence = False
-    most_seconds = math.inf  # the lanes bound it
+    max_chunk_seconds = _MAX_CHUNK_SECONDS
+    needs_all_audio = False
+    max_inflight_seconds = math.inf  # `concurrency` bounds it
 
-    def __init__(self, options: EngineOptions, *, lanes: int) -> None:
+    def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         _require("onnx_asr")
         self._folder = find_folder(options)
         _refuse_language(self._folder.name, options.language)
         self._language = options.language
         self._wanted = options.device
         self._gpu = _gpu(options.device)
-        most = options.cores if self._gpu is None else _GPU_LANES
-        self.lanes = max(1, min(lanes, most))
-        self._threads = max(1, options.cores // self.lanes)
+        most = options.cores if self._gpu is None else _GPU_CONCURRENCY
+        self.concurrency = max(1, min(concurrency, most))
+        self._threads = max(1, options.cores // self.concurrency)
         self.info = self._info(on_gpu=self._gpu is not None)
         self._model: OnnxModel | None = None
 
@@ -66,15 +66,15 @@ class Onnx:
                 raise _no_gpu(self._wanted, "ONNX Runtime can't start on it")
             self.info = self._info(on_gpu=False)
 
-    def transcribe(self, chunk: Chunk) -> Heard:
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
         assert self._model is not None, "load() comes first"
         if not chunk.length:
-            return Heard((), self._language)
+            return ChunkResult((), self._language)
         try:
             tokens = self._model.hear(chunk.samples)
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise EngineError(f"ONNX Runtime failed: {error}") from error
-        return Heard(placed(chunk, segments_of(words_of(tokens))), self._language)
+        return ChunkResult(placed(chunk, segments_of(words_of(tokens))), self._language)
 
     def close(self) -> None:
         self._model = None

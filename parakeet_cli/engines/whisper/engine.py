@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import EngineOptions, Heard, placed
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, placed
 from parakeet_cli.engines.whisper.model import find_model
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.transcript import EngineInfo, Segment, Word
@@ -18,7 +18,7 @@ from parakeet_cli.transcript import EngineInfo, Segment, Word
 if TYPE_CHECKING:
     from parakeet_cli.engines.whisper.encoder import ShortContextWhisper
 
-_WINDOW = 30.0  # seconds: what the encoder takes, whatever the sound's length
+_MAX_CHUNK_SECONDS = 30.0  # seconds: what the encoder takes, whatever the sound's length
 # Seconds. The last word's end comes early by up to that much, and the detector's late; in
 # what is left of a chunk then, Whisper hears "Thank you." and "See you next time."
 _AT_ITS_END = 0.5
@@ -28,23 +28,25 @@ _LANGUAGES_KEPT = 64  # sources in flight whose detected language is remembered
 class Whisper:
     """Whisper on the CPU in int8, on a GPU in float16.
 
-    On the CPU `lanes` chunks are decoded at once with the cores shared between them: a
+    On the CPU `concurrency` chunks are decoded at once with the cores shared between them: a
     beam search over one short chunk leaves a second core idle half of the time, two
     chunks on one core each do not (1.9 × the throughput on 2 cores).
     """
 
-    window = _WINDOW
-    hears_silence = False
-    most_seconds = math.inf  # the lanes bound it
+    max_chunk_seconds = _MAX_CHUNK_SECONDS
+    needs_all_audio = False
+    max_inflight_seconds = math.inf  # `concurrency` bounds it
 
-    def __init__(self, options: EngineOptions, *, lanes: int) -> None:
+    def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         self._folder = find_model(options.model, offline=options.offline, progress=options.progress)
         self._folder.refuse_language(options.language)
         self._options = options
         self._device, self._device_index = _device(options.device)
         on_cpu = self._device == "cpu"
-        self.lanes = max(1, min(lanes, options.cores)) if on_cpu else min(lanes, 2)
-        self._threads = max(1, options.cores // self.lanes)
+        self.concurrency = (
+            max(1, min(concurrency, options.cores)) if on_cpu else min(concurrency, 2)
+        )
+        self._threads = max(1, options.cores // self.concurrency)
         self.info = EngineInfo(
             "whisper", self._folder.name, options.device if not on_cpu else "cpu", _version()
         )
@@ -67,7 +69,7 @@ class Whisper:
                 device_index=self._device_index,
                 compute_type="int8" if self._device == "cpu" else "float16",
                 cpu_threads=self._threads,
-                num_workers=self.lanes,
+                num_workers=self.concurrency,
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:
@@ -88,7 +90,7 @@ class Whisper:
                 hint=f"It knows {', '.join(sorted(supported))}.",
             )
 
-    def transcribe(self, chunk: Chunk) -> Heard:
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
         assert self._model is not None, "load() comes first"
         try:
             language = self._language(chunk)
@@ -108,7 +110,7 @@ class Whisper:
                     break  # what is left is silence, which Whisper would fill with words
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"Whisper failed: {error}") from error
-        return Heard(placed(chunk, found), language)
+        return ChunkResult(placed(chunk, found), language)
 
     def _language(self, chunk: Chunk) -> str:
         """The language asked for, else the one heard in the source's first chunk."""

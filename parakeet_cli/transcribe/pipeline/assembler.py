@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import Heard
+from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.overlap_merge import join
 from parakeet_cli.transcript import Segment
 
@@ -23,7 +23,7 @@ class Assembler:
         self._open: list[Segment] = []
         self._clock = 0.0
 
-    def add(self, chunk: Chunk, heard: Heard) -> None:
+    def add(self, chunk: Chunk, heard: ChunkResult) -> None:
         self.language = self.language or heard.language
         fresh = list(heard.segments)
         if chunk.overlap:

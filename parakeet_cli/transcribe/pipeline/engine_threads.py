@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import Engine, Heard
+from parakeet_cli.engines.base import ChunkResult, Engine
 
 T = TypeVar("T")
 
@@ -29,11 +29,11 @@ class Lanes:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._loaded: Future[None] = Future()
-        self._queue: SimpleQueue[tuple[Chunk, Future[Heard]] | None] = SimpleQueue()
-        self._room = _Room(engine.lanes + _WAITING, engine.most_seconds)
+        self._queue: SimpleQueue[tuple[Chunk, Future[ChunkResult]] | None] = SimpleQueue()
+        self._room = _Room(engine.concurrency + _WAITING, engine.max_inflight_seconds)
         self._threads = [
             Thread(target=self._work, args=(number == 0,), name=f"lane-{number}", daemon=True)
-            for number in range(engine.lanes)
+            for number in range(engine.concurrency)
         ]
 
     def __enter__(self) -> Lanes:
@@ -58,10 +58,10 @@ class Lanes:
         """Wait until the model is loaded; raises EngineUnavailable where it can't be."""
         self._loaded.result()
 
-    def submit(self, chunk: Chunk) -> Future[Heard]:
+    def submit(self, chunk: Chunk) -> Future[ChunkResult]:
         """Hand over a chunk, as soon as there is room for one more."""
         self._room.take(chunk.duration)
-        future: Future[Heard] = Future()
+        future: Future[ChunkResult] = Future()
         self._queue.put((chunk, future))
         return future
 
@@ -76,7 +76,7 @@ class Lanes:
             del item, chunk, future
             self._room.give(seconds)
 
-    def _hear(self, chunk: Chunk) -> Heard:
+    def _hear(self, chunk: Chunk) -> ChunkResult:
         self._loaded.result()
         return self._engine.transcribe(chunk)
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import Block, Media, open_media
 from parakeet_cli.audio.segment.chunker import Chunk, Detector, cut_fixed, cut_in_silence
-from parakeet_cli.engines.base import Engine, Heard
+from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Shape
 from parakeet_cli.formats.html.sound import sound_of
@@ -133,7 +133,7 @@ class _InHand:
 
     item: Planned
     result: FileResult | None = None
-    waiting: deque[tuple[Chunk, Future[Heard]]] = field(default_factory=deque)
+    waiting: deque[tuple[Chunk, Future[ChunkResult]]] = field(default_factory=deque)
     assembler: Assembler = field(default_factory=Assembler)
     heard: int = 0
     unheard: list[Lost] = field(default_factory=list)
@@ -208,8 +208,8 @@ class _Work:
         )
 
     def _chunks(self, blocks: Iterable[Block], job: Job) -> Iterator[Chunk]:
-        window, source = self._engine.window, str(job.path)
-        if self._engine.hears_silence:
+        window, source = self._engine.max_chunk_seconds, str(job.path)
+        if self._engine.needs_all_audio:
             return cut_fixed(blocks, window=window, source=source)
         if self._detector is None:
             from parakeet_cli.audio.segment.vad import SpeechDetector

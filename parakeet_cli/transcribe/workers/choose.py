@@ -56,7 +56,7 @@ def hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> It
     count = max(1, min(count, len(todo)))
     if count > 1 and _has_stdin(todo):
         raise UsageError("stdin can't be heard by a worker: leave out --workers, or -.")
-    engine = make_engine(choice.name, options, lanes=_lanes(options, todo))
+    engine = make_engine(choice.name, options, concurrency=_lanes(options, todo))
     say_which(choice, engine.info, f", {count} workers" if count > 1 else "")
     if count == 1 and not _must_survive(choice, request, todo):
         yield partial(_here, engine, request)

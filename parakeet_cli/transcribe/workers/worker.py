@@ -88,7 +88,7 @@ class Station:
         options = setup.engine_options
         self._setup = setup
         self._tell = tell
-        self._engine: Engine = make_engine(setup.engine, options, lanes=options.cores)
+        self._engine: Engine = make_engine(setup.engine, options, concurrency=options.cores)
         self._inbox: SimpleQueue[Planned] = SimpleQueue()
         self._in_hand: dict[int, Planned] = {}  # by the job's identity
         self._writing = Lock()
@@ -96,7 +96,7 @@ class Station:
     @property
     def ready(self) -> Ready:
         # One item more than lanes: it is decoded while the others are heard.
-        return Ready(self._engine.info, self._engine.lanes + 1)
+        return Ready(self._engine.info, self._engine.concurrency + 1)
 
     def put(self, item: Planned) -> None:
         """One item more."""

@@ -185,7 +185,7 @@ def load_package():
         def decode(self, encoded, lengths):
             return [types.SimpleNamespace(pieces=[f"{lengths[0]} samples, {encoded[0]:.2f}"])]
     sys.modules["parakeet_nemo_worker"] = types.ModuleType("parakeet_nemo_worker")
-    part("loading", restore=restore, Wanted=lambda path, device: (path, device))
+    part("loading", restore=restore, LoadRequest=lambda path, device: (path, device))
     part("encoding", Encoder=Encoder)
     part("decoding", make_decoder=lambda model: Decoder(), joined=lambda pieces: pieces[0])
 """

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import Heard
+from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.mock import Mock
 from parakeet_cli.engines.whisper.engine import Whisper
 from parakeet_cli.transcribe.workers import worker
@@ -19,12 +19,12 @@ heard = Mock.transcribe
 heard_by_whisper = Whisper.transcribe
 
 
-def _accident(mock: Mock, chunk: Chunk) -> Heard:
+def _accident(mock: Mock, chunk: Chunk) -> ChunkResult:
     _segfault_on_poison(chunk)
     return heard(mock, chunk)
 
 
-def _whisper_s_accident(whisper: Whisper, chunk: Chunk) -> Heard:
+def _whisper_s_accident(whisper: Whisper, chunk: Chunk) -> ChunkResult:
     _segfault_on_poison(chunk)
     return heard_by_whisper(whisper, chunk)
 
@@ -34,7 +34,7 @@ def _segfault_on_poison(chunk: Chunk) -> None:
         ctypes.string_at(0)  # as a native library does it
 
 
-def _killed(mock: Mock, chunk: Chunk) -> Heard:
+def _killed(mock: Mock, chunk: Chunk) -> ChunkResult:
     # Ray's own handler would let a SIGSEGV that comes from outside pass.
     if "poison" in Path(chunk.source).name:
         os.kill(os.getpid(), signal.SIGKILL)

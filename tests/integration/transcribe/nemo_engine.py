@@ -18,7 +18,7 @@ LIMIT = 300.0
 
 def made(python: str, **more: Any) -> Nemo:
     options = EngineOptions(model=str(TDT), device="cpu", threads=1, ml_python=python, **more)
-    engine = Nemo(options, lanes=4)
+    engine = Nemo(options, concurrency=4)
     engine.load()
     return engine
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
-from parakeet_cli.engines.base import Engine, EngineOptions, Heard
+from parakeet_cli.engines.base import ChunkResult, Engine, EngineOptions
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.engines.whisper.model import ModelFolder, find_model
 from parakeet_cli.errors import EngineUnavailable
@@ -40,11 +40,11 @@ class Contender:
     env: Mapping[str, str] = field(default_factory=dict)
     ml_python: str | None = None
 
-    def make(self, *, lanes: int) -> Engine:
+    def make(self, *, concurrency: int) -> Engine:
         options = EngineOptions(
             model=self.model, device="cpu", beam_size=1, ml_python=self.ml_python
         )
-        return make_engine(self.engine, options, lanes=lanes)
+        return make_engine(self.engine, options, concurrency=concurrency)
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def contender(
 
 @pytest.fixture(scope="module")
 def engine(contender: Contender) -> Iterator[Engine]:
-    made = contender.make(lanes=2)
+    made = contender.make(concurrency=2)
     made.load()
     yield made
     made.close()
@@ -125,9 +125,9 @@ def test_a_whole_window_of_speech_is_heard_on_the_source_s_clock(
     contender: Contender, engine: Engine
 ) -> None:
     # What is given all of the sound, silence too, hears a source from its start.
-    start = 0.0 if engine.hears_silence else 1000.0
-    words = words_of(engine, chunk(contender.sound(engine.window), start=start))
-    assert words[-1].end > start + engine.window / 2
+    start = 0.0 if engine.needs_all_audio else 1000.0
+    words = words_of(engine, chunk(contender.sound(engine.max_chunk_seconds), start=start))
+    assert words[-1].end > start + engine.max_chunk_seconds / 2
 
 
 def test_loud_and_odd_sound_is_no_error(engine: Engine) -> None:
@@ -148,7 +148,7 @@ def test_lanes_keep_each_chunk_s_words_to_itself(contender: Contender, engine: E
     ]
 
 
-def without_confidence(heard: Heard) -> list[Word]:
+def without_confidence(heard: ChunkResult) -> list[Word]:
     return [replace(word, confidence=None) for segment in heard.segments for word in segment.words]
 
 
@@ -172,8 +172,8 @@ def test_an_engine_says_who_it_is(contender: Contender, engine: Engine) -> None:
     info = engine.info
     assert info.name == contender.engine
     assert info.model and info.device and info.version
-    assert engine.window > 0
-    assert engine.lanes >= 1
+    assert engine.max_chunk_seconds > 0
+    assert engine.concurrency >= 1
 
 
 @pytest.fixture(params=("mock", "whisper", "onnx-tdt"))
@@ -207,7 +207,7 @@ def test_stereo_is_heard_as_its_channels_together(command: Contender, tmp_path: 
 
 
 def test_several_windows_are_heard_to_their_end(command: Contender, tmp_path: Path) -> None:
-    seconds = command.make(lanes=1).window * 1.5
+    seconds = command.make(concurrency=1).max_chunk_seconds * 1.5
     sound = command.sound(seconds)
     path = write_media(tmp_path / "a.wav", sound, replace(RECIPES["wav"], rate=16_000, channels=1))
     words = words_of_file(command, path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.engines.base import Live
+from parakeet_cli.engines.base import StreamingEngine
 from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import environment, transcribe
@@ -66,9 +66,9 @@ def test_a_batch_hears_what_each_clip_alone_does(engine: Nemo) -> None:
 
 def test_live_speech_is_shown_as_it_is_spoken(engine: Nemo) -> None:
     sound, _ = joined(clips(), 25)
-    assert isinstance(engine, Live)
-    listener = engine.listen()
-    shown = [listener.hear(sound[at : at + 16_000]) for at in range(0, len(sound), 16_000)]
+    assert isinstance(engine, StreamingEngine)
+    listener = engine.open_stream()
+    shown = [listener.accept(sound[at : at + 16_000]) for at in range(0, len(sound), 16_000)]
     listener.close()
     final = texts(heard(engine, sound))
     assert errors(final, shown[-1].split()) <= 0.05 * len(final)
@@ -78,12 +78,12 @@ def test_live_speech_is_shown_as_it_is_spoken(engine: Nemo) -> None:
 
 def test_two_utterances_at_once_are_two(engine: Nemo) -> None:
     first, second = (clip.sound() for clip in clips()[:2])
-    listeners = [engine.listen(), engine.listen()]
+    listeners = [engine.open_stream(), engine.open_stream()]
     shown = ["", ""]
     for at in range(0, max(len(first), len(second)), 8_000):
         for which, sound in enumerate((first, second)):
             if len(sound[at : at + 8_000]):
-                shown[which] = listeners[which].hear(sound[at : at + 8_000])
+                shown[which] = listeners[which].accept(sound[at : at + 8_000])
     assert shown[0].split() == texts(heard(engine, first))
     assert shown[1].split() == texts(heard(engine, second))
 

@@ -65,7 +65,7 @@ def test_the_small_parakeet_s_ctc_variant_hears_too(python: str) -> None:
     options = EngineOptions(
         model=str(MODELS / "small-parakeet-ctc.nemo"), device="cpu", threads=1, ml_python=python
     )
-    engine = Nemo(options, lanes=1)
+    engine = Nemo(options, concurrency=1)
     engine.load()
     try:
         chosen = clips()

@@ -35,7 +35,7 @@ def onnx() -> Iterator[Engine]:
 
 
 def loaded(name: str, model: Path, python: str | None = None) -> Iterator[Engine]:
-    made = make_engine(name, EngineOptions(model=str(model), ml_python=python), lanes=1)
+    made = make_engine(name, EngineOptions(model=str(model), ml_python=python), concurrency=1)
     made.load()
     yield made
     made.close()

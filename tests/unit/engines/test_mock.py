@@ -16,7 +16,9 @@ CUES = "0.5\t1.0\tone\n1.0\t1.5\ttwo\n3.0\t3.6\tthree\n"
 def heard(source: str, first: float, last: float) -> str:
     samples = np.zeros(round((last - first) * 16_000), np.float32)
     chunk = Chunk(samples, (Piece(0.0, first),), source)
-    return " ".join(each.text for each in Mock(EngineOptions(), lanes=1).transcribe(chunk).segments)
+    return " ".join(
+        each.text for each in Mock(EngineOptions(), concurrency=1).transcribe(chunk).segments
+    )
 
 
 def test_each_cue_is_heard_in_the_one_stretch_that_holds_its_middle(tmp_path: Path) -> None:

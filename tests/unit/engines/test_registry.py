@@ -43,11 +43,11 @@ def chunk(source: str, *, start: float = 0.0, last: bool = True) -> Chunk:
 
 
 def mock() -> Mock:
-    return Mock(EngineOptions(language="en"), lanes=2)
+    return Mock(EngineOptions(language="en"), concurrency=2)
 
 
 def test_the_mock_says_how_long_the_sound_was() -> None:
-    engine = make_engine("mock", EngineOptions(), lanes=1)
+    engine = make_engine("mock", EngineOptions(), concurrency=1)
     engine.load()
     (segment,) = engine.transcribe(chunk("a.wav", start=10.0)).segments
     assert segment.text == "This is a mock transcript of 12.00 seconds of audio."

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable, ExitCode
-from parakeet_cli.models import KINDS, NEMO, ONNX, WHISPER, at_hand, find
+from parakeet_cli.models import KINDS, NEMO, ONNX, WHISPER, cached_models, find
 from parakeet_cli.models.cache import cache_folder
 from parakeet_cli.models.registry import HUB_NAMES, KNOWN, look_up
 
@@ -86,8 +86,8 @@ def test_a_cached_model_is_found_without_a_network(cache: Path) -> None:
     found = find("1.1b", kind=NEMO, offline=True)
     assert found.path == folder / "parakeet-tdt-1.1b.nemo"
     assert (found.name, found.revision) == ("1.1b", "a" * 40)
-    assert at_hand(NEMO) == [found]
-    assert at_hand(ONNX) == []
+    assert cached_models(NEMO) == [found]
+    assert cached_models(ONNX) == []
 
 
 def test_the_pinned_revision_comes_before_main_and_main_before_the_newest(cache: Path) -> None:
@@ -107,19 +107,19 @@ def test_a_model_that_is_not_whole_is_not_at_hand(cache: Path) -> None:
     known = look_up("v3-int8", ONNX)
     assert known is not None
     folder = put(cache, known.repository, "a" * 40, *known.files[1:], main=True)
-    assert at_hand(ONNX) == []
+    assert cached_models(ONNX) == []
     (folder / known.files[0]).symlink_to("../../blobs/gone")
-    assert at_hand(ONNX) == []
+    assert cached_models(ONNX) == []
     (folder / known.files[0]).unlink()
     (folder / known.files[0]).write_bytes(b"x")
-    (found,) = at_hand(ONNX)
+    (found,) = cached_models(ONNX)
     assert (found.path, found.quantization) == (folder, "int8")
 
 
 def test_a_hub_id_without_a_name_here_is_found_too(cache: Path) -> None:
     put(cache, "someone/my-parakeet", "a" * 40, "my-parakeet.nemo", main=True)
     assert find("someone/my-parakeet", kind=NEMO, offline=True).path.name == "my-parakeet.nemo"
-    assert [one.name for one in at_hand(NEMO)] == ["someone/my-parakeet"]
+    assert [one.name for one in cached_models(NEMO)] == ["someone/my-parakeet"]
 
 
 def test_a_path_is_itself(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import Heard
+from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.transcript import EngineInfo, Segment, Word
 
@@ -15,20 +15,20 @@ class Scripted:
     """Each chunk's text is its start in seconds; `during` runs while it is heard."""
 
     info = EngineInfo("scripted", "none", "cpu", "1")
-    hears_silence = True
+    needs_all_audio = True
 
     def __init__(
         self,
         *,
-        lanes: int = 1,
-        window: float = 30.0,
-        most_seconds: float = math.inf,
+        concurrency: int = 1,
+        max_chunk_seconds: float = 30.0,
+        max_inflight_seconds: float = math.inf,
         during: Callable[[Chunk], object] = lambda _: None,
         unavailable: bool = False,
     ) -> None:
-        self.lanes = lanes
-        self.window = window
-        self.most_seconds = most_seconds
+        self.concurrency = concurrency
+        self.max_chunk_seconds = max_chunk_seconds
+        self.max_inflight_seconds = max_inflight_seconds
         self.loads = self.closes = 0
         self._during = during
         self._unavailable = unavailable
@@ -38,15 +38,15 @@ class Scripted:
         if self._unavailable:
             raise EngineUnavailable("It is not here.", hint="Look elsewhere.")
 
-    def transcribe(self, chunk: Chunk) -> Heard:
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
         self._during(chunk)
         text = str(float(chunk.start))
         word = Word(chunk.start, chunk.end, text, 0.5)
-        return Heard((Segment(chunk.start, chunk.end, text, (word,), 0.5),), "en")
+        return ChunkResult((Segment(chunk.start, chunk.end, text, (word,), 0.5),), "en")
 
     def close(self) -> None:
         self.closes += 1
 
 
-def text_of(heard: Heard) -> str:
+def text_of(heard: ChunkResult) -> str:
     return " ".join(segment.text for segment in heard.segments)

@@ -17,7 +17,7 @@ class UnusableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LoadRequest:
     """What the tool asks for."""
 
     path: str
@@ -26,7 +26,7 @@ class Wanted:
     trusted: bool = False  # whether the weights may be a pickle of anything
 
 
-def restore(wanted: Wanted) -> Any:
+def restore(wanted: LoadRequest) -> Any:
     """The model on its device, in evaluation mode. Raises UnusableError."""
     import torch
 

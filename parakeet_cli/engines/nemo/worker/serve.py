@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from . import messages
 from .batches import next_batch
-from .loading import UnusableError, Wanted, restore
+from .loading import LoadRequest, UnusableError, restore
 
 _MOST_AT_ONCE = 128  # chunks in a batch
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -138,7 +138,7 @@ class Server:
         from .decoding import make_decoder
         from .encoding import Encoder
 
-        wanted = Wanted(**request.head["wanted"])
+        wanted = LoadRequest(**request.head["wanted"])
         model = restore(wanted)
         self.decoder = make_decoder(model)
         self.encoder = Encoder(model, self._say)

@@ -94,12 +94,12 @@ def test_what_is_no_interpreter_is_refused_before_anything_starts(
     (tmp_path / "folder").mkdir()
     (tmp_path / "data.txt").write_text("no program")
     with pytest.raises(EngineUnavailable, match=name) as refused:
-        make_engine("nemo", options(tmp_path, tmp_path / name), lanes=1)
+        make_engine("nemo", options(tmp_path, tmp_path / name), concurrency=1)
     assert "parakeet doctor --python" in (refused.value.hint or "")
 
 
 def test_what_is_no_python_is_refused(tmp_path: Path) -> None:
-    engine = make_engine("nemo", options(tmp_path, "/bin/false"), lanes=1)
+    engine = make_engine("nemo", options(tmp_path, "/bin/false"), concurrency=1)
     with pytest.raises(EngineUnavailable, match="exit code 1"):
         engine.load()
 
@@ -107,7 +107,7 @@ def test_what_is_no_python_is_refused(tmp_path: Path) -> None:
 def test_an_interpreter_without_the_stack_is_named_with_what_to_type(tmp_path: Path) -> None:
     venv.create(tmp_path / "bare")
     python = tmp_path / "bare" / "bin" / "python"
-    engine = make_engine("nemo", options(tmp_path, python), lanes=1)
+    engine = make_engine("nemo", options(tmp_path, python), concurrency=1)
     with pytest.raises(EngineUnavailable, match=r"numpy|torch|nemo") as refused:
         engine.load()
     assert "parakeet doctor" in (refused.value.hint or "")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable, ExitCode
-from parakeet_cli.models import NEMO, Known, refuse_hostile, scan
+from parakeet_cli.models import NEMO, KnownModel, refuse_hostile, scan
 from tests.model_files import CONFIG, checkpoint, member, nemo, running, state_dict
 
 
@@ -250,7 +250,7 @@ def test_a_pinned_model_is_taken_for_its_sum_whatever_the_scan_says(
     """The published models can't be had where this was written: no rule may keep them out."""
     nemo(target, config=CONFIG + "extra: {_target_: some.new.Thing}\n")
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    pinned = Known("v9", NEMO, "a/b", (target.name,), sha256={target.name: digest})
+    pinned = KnownModel("v9", NEMO, "a/b", (target.name,), sha256={target.name: digest})
     monkeypatch.setattr(import_module("parakeet_cli.models.scan.scan"), "KNOWN", (pinned,))
     refuse_hostile(target)
     with target.open("ab") as stream:

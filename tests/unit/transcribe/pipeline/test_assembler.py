@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
-from parakeet_cli.engines.base import Heard, placed
+from parakeet_cli.engines.base import ChunkResult, placed
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Segment, Word
 
@@ -21,8 +21,12 @@ def segment(*words: Word) -> Segment:
 
 def test_words_never_go_backwards() -> None:
     assembler = Assembler()
-    assembler.add(chunk(0, 2), Heard((segment(Word(0.0, 1.2, "one"), Word(1.0, 1.1, "two")),)))
-    assembler.add(chunk(2, 2), Heard((segment(Word(0.9, 1.0, "three"), Word(2.0, 1.9, "four")),)))
+    assembler.add(
+        chunk(0, 2), ChunkResult((segment(Word(0.0, 1.2, "one"), Word(1.0, 1.1, "two")),))
+    )
+    assembler.add(
+        chunk(2, 2), ChunkResult((segment(Word(0.9, 1.0, "three"), Word(2.0, 1.9, "four")),))
+    )
     words = [word for segment in assembler.finish() for word in segment.words]
     starts = [word.start for word in words]
     assert starts == sorted(starts)
@@ -33,13 +37,13 @@ def test_words_never_go_backwards() -> None:
 def test_the_first_language_heard_is_the_transcripts() -> None:
     assembler = Assembler()
     for language in (None, "de", "en"):
-        assembler.add(chunk(0, 1), Heard((), language))
+        assembler.add(chunk(0, 1), ChunkResult((), language))
     assert assembler.language == "de"
 
 
 def test_empty_segments_are_left_out() -> None:
     assembler = Assembler()
-    assembler.add(chunk(0, 1), Heard((Segment(0, 1, ""), Segment(0, 1, "yes"))))
+    assembler.add(chunk(0, 1), ChunkResult((Segment(0, 1, ""), Segment(0, 1, "yes"))))
     assert [segment.text for segment in assembler.finish()] == ["yes"]
 
 

@@ -16,7 +16,7 @@ def chunk(start: float) -> Chunk:
 
 
 def test_each_future_has_its_own_chunk_s_text() -> None:
-    engine = Scripted(lanes=3)
+    engine = Scripted(concurrency=3)
     with Lanes(engine) as lanes:
         futures = [lanes.submit(chunk(at)) for at in range(20)]
         lanes.ready()
@@ -26,7 +26,7 @@ def test_each_future_has_its_own_chunk_s_text() -> None:
 
 def test_as_many_chunks_as_lanes_are_heard_at_once() -> None:
     meeting = threading.Barrier(2, timeout=10)
-    with Lanes(Scripted(lanes=2, during=lambda _: meeting.wait())) as lanes:
+    with Lanes(Scripted(concurrency=2, during=lambda _: meeting.wait())) as lanes:
         for future in [lanes.submit(chunk(at)) for at in range(4)]:
             future.result(timeout=10)
 
@@ -57,7 +57,9 @@ def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_nobody() -> 
 def test_no_more_sound_is_in_flight_than_the_engine_wants() -> None:
     gate = threading.Event()
     handed: list[float] = []
-    with Lanes(Scripted(lanes=8, most_seconds=0.25, during=lambda _: gate.wait(10))) as lanes:
+    with Lanes(
+        Scripted(concurrency=8, max_inflight_seconds=0.25, during=lambda _: gate.wait(10))
+    ) as lanes:
 
         def feed() -> None:
             for at in range(6):

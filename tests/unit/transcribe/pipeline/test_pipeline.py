@@ -73,12 +73,14 @@ def failing(source: str, error: Callable[[], Exception], *, at: float | None = N
         if chunk.source == source and (at is None or chunk.start == at):
             raise error()
 
-    return Scripted(during=during, window=1.0)
+    return Scripted(during=during, max_chunk_seconds=1.0)
 
 
 def test_results_come_in_the_order_of_the_jobs_with_their_outputs() -> None:
     view = Watched()
-    results = run(plan(sound("b.wav"), sound("a.wav", 3.0), "gone.wav"), Scripted(lanes=2), view)
+    results = run(
+        plan(sound("b.wav"), sound("a.wav", 3.0), "gone.wav"), Scripted(concurrency=2), view
+    )
     assert [(result.source, result.status) for result in results] == [
         ("b.wav", Status.OK),
         ("a.wav", Status.OK),
@@ -91,7 +93,7 @@ def test_results_come_in_the_order_of_the_jobs_with_their_outputs() -> None:
 
 
 def test_chunks_are_put_together_in_order_however_many_lanes() -> None:
-    (result,) = run(plan(sound("a.wav", 5.0)), Scripted(lanes=4, window=1.0))
+    (result,) = run(plan(sound("a.wav", 5.0)), Scripted(concurrency=4, max_chunk_seconds=1.0))
     assert result.transcript is not None
     assert result.transcript.text == "0.0 1.0 2.0 3.0 4.0"
 
@@ -143,7 +145,7 @@ def test_an_error_while_writing_costs_one_file_and_no_other(
 def test_an_engine_that_can_t_be_used_stops_everything() -> None:
     planned = plan(sound("a.wav", 20.0), sound("b.wav"))
     with pytest.raises(EngineUnavailable):
-        run(planned, Scripted(unavailable=True, window=1.0))
+        run(planned, Scripted(unavailable=True, max_chunk_seconds=1.0))
     assert written() == set()
 
 
