@@ -1,11 +1,16 @@
-"""Two streams: stdout for what was asked for, stderr for everything else.
+"""Writes results to stdout, and everything else to stderr.
+
+How much goes to stderr is a property of the process, as the streams themselves are: it is
+set once, when a command's options are known. Modules that don't draw anything log to
+`logging.getLogger(__name__)`; INFO shows with --verbose, WARNING always.
 
 Rich is only imported where stderr is a terminal: elsewhere its import would be a tenth
-of a short run, for nothing that anyone sees.
+of a short run, and nobody would see the difference.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verbosity:
-    """How much is said on stderr."""
+    """How much is written to stderr."""
 
     quiet: bool = False
     verbose: bool = False
@@ -32,14 +37,25 @@ _verbosity = Verbosity()
 
 
 def verbosity() -> Verbosity:
-    """What this run was asked to say."""
+    """How much this process writes to stderr."""
     return _verbosity
 
 
 def set_verbosity(wanted: Verbosity) -> None:
-    """Settle it, once, when the command's options are known."""
+    """Set it, for the functions here and for the package's loggers."""
     global _verbosity
     _verbosity = wanted
+    logger = logging.getLogger(__package__)
+    logger.setLevel(logging.INFO if wanted.verbose else logging.WARNING)
+    if not any(isinstance(handler, _NoteHandler) for handler in logger.handlers):
+        logger.addHandler(_NoteHandler())
+
+
+class _NoteHandler(logging.Handler):
+    """Shows the records of the package's loggers as lines on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
 
 
 def prepare_streams() -> None:
@@ -103,12 +119,6 @@ def note(text: str, *, style: str | None = None) -> None:
 def info(text: str) -> None:
     """A line on stderr that --quiet leaves out."""
     if not _verbosity.quiet:
-        note(text)
-
-
-def detail(text: str) -> None:
-    """A line on stderr for those who said --verbose."""
-    if _verbosity.verbose:
         note(text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from parakeet_cli import console
 from parakeet_cli.config import Settings
 from parakeet_cli.engines.base import EngineOptions
@@ -28,7 +30,7 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
         ml_python=settings.ml_python,
         progress=console.shows_progress(),
         trust_model=trust_model,
-        say=console.detail,
+        say=logging.getLogger(__name__).info,
     )
 
 

@@ -1,6 +1,6 @@
 """Transcript to text: one file a format, one table.
 
-Each row of FORMATS names the module here whose `pieces(transcript, shape)` writes the
+Each row of FORMATS names the module here whose `pieces(transcript, options)` writes the
 format; it is imported when the format is first written. Adding a format is a module and
 a row.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.formats.base import Format, Shape, encode
+from parakeet_cli.formats.base import Format, FormatOptions, encode
 
-__all__ = ["ALL", "FORMATS", "Format", "Shape", "encode", "expand_formats"]
+__all__ = ["ALL", "FORMATS", "Format", "FormatOptions", "encode", "expand_formats"]
 
 ALL = "all"
 

@@ -1,4 +1,4 @@
-"""What a format is, and the shape a user may give to its text."""
+"""Defines a format, and the layout options that a user can give."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How subtitles are laid out, and what sound a page has. Times are seconds, widths are columns.
+class FormatOptions:
+    """How subtitles are laid out. Times are seconds, widths are columns.
 
     The defaults are the broadcasters' (Netflix's Timed Text Style Guide): 42
     characters, 2 lines, 7 s at most, 5/6 s at least, 2 frames between two cues
@@ -56,7 +56,7 @@ class Shape:
 class Format:
     """One row of FORMATS: a file name's suffix, a line of help, and the module that writes it.
 
-    `needs_sound` is true for a format that shows `shape.sound`.
+    `needs_sound` is true for a format that shows `options.sound`.
     """
 
     name: str
@@ -65,16 +65,16 @@ class Format:
     module: str
     needs_sound: bool = False
 
-    def pieces(self, transcript: Transcript, shape: Shape) -> Iterator[str]:
+    def pieces(self, transcript: Transcript, options: FormatOptions) -> Iterator[str]:
         """The text bit by bit: a ten-hour transcript need not stand in memory twice."""
         pieces: Iterator[str] = import_module(f"{__package__}.{self.module}").pieces(
-            transcript, shape
+            transcript, options
         )
         return pieces
 
-    def render(self, transcript: Transcript, shape: Shape | None = None) -> str:
+    def render(self, transcript: Transcript, options: FormatOptions | None = None) -> str:
         """The whole text; encode it with `encode`, for file names may be undecodable."""
-        return "".join(self.pieces(transcript, shape or Shape()))
+        return "".join(self.pieces(transcript, options or FormatOptions()))
 
 
 def encode(text: str) -> bytes:

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.transcript import Segment, Transcript, Word
 
@@ -18,7 +18,7 @@ SCHEMA = "parakeet.transcript/1"
 Value = str | float | int | None
 
 
-def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
+def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     """One segment a piece. Times are seconds to the millisecond, never NaN, never falling."""
     source, accounting, engine = transcript.source, transcript.accounting, transcript.engine
     head = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.subtitles.text_width import clean
 from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.transcript import Transcript
 
 
-def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
+def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     """The header, then one segment a piece."""
     yield "start\tend\ttext\n"
     for segment in in_order(transcript.segments):

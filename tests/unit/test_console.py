@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,18 @@ def test_quiet_leaves_out_what_is_no_error(capsys: pytest.CaptureFixture[str]) -
     console.info("Engine: mock.")
     console.note("Failed: a.wav")
     assert capsys.readouterr() == ("", "Failed: a.wav\n")
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(False, "not sure\n"), (True, "100%\nnot sure\n")])
+def test_a_logged_line_of_level_info_shows_with_verbose(
+    capsys: pytest.CaptureFixture[str], verbose: bool, shown: str
+) -> None:
+    logger = logging.getLogger("parakeet_cli.engines.registry")
+    console.set_verbosity(Verbosity(verbose=verbose))
+    console.set_verbosity(Verbosity(verbose=verbose))  # shown once, however often it is set
+    logger.info("100%")
+    logger.warning("not sure")
+    assert capsys.readouterr().err == shown
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -202,7 +202,7 @@ def transcribe(
     from parakeet_cli import console
     from parakeet_cli.cli.transcribe.run import transcribe_request
     from parakeet_cli.config import load_settings
-    from parakeet_cli.formats import Shape
+    from parakeet_cli.formats import FormatOptions
     from parakeet_cli.transcribe.pipeline.pipeline import Options
     from parakeet_cli.transcribe.request import Request
 
@@ -226,7 +226,7 @@ def transcribe(
         },
         config=config,
     )
-    shape = Shape(max_line_width, max_line_count, max_words_per_line, highlight_words)
+    shape = FormatOptions(max_line_width, max_line_count, max_words_per_line, highlight_words)
     request = Request(
         inputs=tuple(inputs or ()),
         formats=tuple(output_format or ()),

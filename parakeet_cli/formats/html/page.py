@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path, PurePath
 
 from parakeet_cli.errors import InputError
-from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.clock import spoken_time
 from parakeet_cli.formats.html.sound import Envelope, Sound
 from parakeet_cli.formats.subtitles.line_breaks import ends_sentence
@@ -41,9 +41,9 @@ UNPLAYABLE = '<p class="note">Browsers can’t play this kind of file: <a href="
 SILENT = '<p class="note">The recording itself is not part of this page.</p>'
 
 
-def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
-    """The page, a paragraph at a time; `shape.sound` brings the waveform and the recording."""
-    sound = shape.sound or Sound()
+def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
+    """The page, a paragraph at a time; `options.sound` brings the waveform and the recording."""
+    sound = options.sound or Sound()
     name = _readable(PurePath(transcript.source.path).name or transcript.source.path)
     duration = _duration(transcript)
     yield _head(transcript, name, sound)
@@ -51,7 +51,7 @@ def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
     yield '<a class="skip" href="#transcript">Skip to the transcript</a>\n'
     yield _heading(transcript, name, duration)
     yield '<section id="deck" aria-label="Player">\n'
-    if shape.sound:
+    if options.sound:
         yield _waveform(sound.envelope, transcript.accounting.lost, duration)
     yield from _recording(sound, name)
     yield _controls(transcript)

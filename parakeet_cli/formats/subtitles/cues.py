@@ -1,7 +1,7 @@
 """Atoms to cues: what stands on the screen together, in which lines, from when to when.
 
 Cues are chosen by dynamic programming over the text between two silences: of all ways
-to cut it that keep to the Shape, the one whose breaks cost a reader least.
+to cut it that keep to the FormatOptions, the one whose breaks cost a reader least.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.subtitles.line_breaks import (
     LONG_SILENCE,
     SENTENCE,
@@ -64,15 +64,15 @@ def joined(line: Iterable[Atom]) -> str:
     return text
 
 
-def cues(transcript: Transcript, shape: Shape) -> Iterator[Cue]:
+def cues(transcript: Transcript, options: FormatOptions) -> Iterator[Cue]:
     """Cues in order: none empty, none of no length, no two on the screen at once."""
     phrasing = Phrasing(transcript.language)
     laid_out = (
         lines
         for run in _runs(atoms(transcript.segments))
-        for lines in _Layout(run, shape, phrasing).cues()
+        for lines in _Layout(run, options, phrasing).cues()
     )
-    yield from _timed(laid_out, shape, transcript.source.duration)
+    yield from _timed(laid_out, options, transcript.source.duration)
 
 
 def _runs(stream: Iterable[Atom]) -> Iterator[list[Atom]]:
@@ -97,9 +97,9 @@ class _Layout:
     and `right` in columns from the run's beginning, `silence` in seconds before an atom.
     """
 
-    def __init__(self, run: list[Atom], shape: Shape, phrasing: Phrasing) -> None:
+    def __init__(self, run: list[Atom], options: FormatOptions, phrasing: Phrasing) -> None:
         self.run = run
-        self.shape = shape
+        self.options = options
         self.start = [atom.start for atom in run]
         self.end = [atom.end for atom in run]
         self.price = [*(phrasing.price(a, b) for a, b in pairwise(run)), SENTENCE]
@@ -147,25 +147,25 @@ class _Layout:
             cost += STRADDLES
         following = last + 1
         room = self.start[following] if following < len(self.run) else math.inf
-        lacking = self.shape.min_cue_seconds - (room - self.start[first])
+        lacking = self.options.min_cue_seconds - (room - self.start[first])
         return cost + TOO_SHORT * lacking if lacking > 0 else cost
 
     def _lines(self, first: int, last: int) -> float | None:
         """What the best lines for these atoms cost; None where no cue may hold them."""
         if first == last:
             return 0.0
-        shape = self.shape
-        if self.end[last] - self.start[first] > shape.max_cue_seconds:
+        options = self.options
+        if self.end[last] - self.start[first] > options.max_cue_seconds:
             return None
-        words = shape.max_words_per_line
+        words = options.max_words_per_line
         if words is not None and self.run[last].word - self.run[first].word >= words:
             return None
         width = self.right[last] - self.left[first]
-        if width <= shape.max_line_width:
+        if width <= options.max_line_width:
             return 0.0
-        if width > (shape.max_line_width + 1) * shape.max_line_count:
+        if width > (options.max_line_width + 1) * options.max_line_count:
             return None
-        for lines in range(2, shape.max_line_count + 1):
+        for lines in range(2, options.max_line_count + 1):
             cost = self._best_split(first, last, lines)[0]
             if cost < math.inf:
                 return cost
@@ -173,7 +173,7 @@ class _Layout:
 
     def _best_split(self, first: int, last: int, lines: int) -> tuple[float, int]:
         """The cost of laying atoms into that many lines, and the last atom of line one."""
-        limit = self.shape.max_line_width
+        limit = self.options.max_line_width
         left, right = self.left, self.right
         if lines == 1:
             return (0.0 if right[last] - left[first] <= limit else math.inf), last
@@ -209,37 +209,37 @@ class _Layout:
 
 
 def _timed(
-    laid_out: Iterable[tuple[Line, ...]], shape: Shape, duration: float | None
+    laid_out: Iterable[tuple[Line, ...]], options: FormatOptions, duration: float | None
 ) -> Iterator[Cue]:
     held: tuple[Line, ...] | None = None
     clock = 0  # the earliest the next cue may start
     for lines in laid_out:
         if held is not None:
-            cue = _cue(held, shape, clock, _ms(lines[0][0].start))
+            cue = _cue(held, options, clock, _ms(lines[0][0].start))
             yield cue
-            clock = cue.end + _ms(shape.min_gap)
+            clock = cue.end + _ms(options.min_gap)
         held = lines
     if held is not None:
         end = math.inf if duration is None or not math.isfinite(duration) else _ms(duration)
-        yield _cue(held, shape, clock, end + _ms(shape.min_gap))
+        yield _cue(held, options, clock, end + _ms(options.min_gap))
 
 
-def _cue(lines: tuple[Line, ...], shape: Shape, clock: int, following: float) -> Cue:
+def _cue(lines: tuple[Line, ...], options: FormatOptions, clock: int, following: float) -> Cue:
     """Shown as long as it is spoken, and on into the silence until it can be read.
 
     The gap comes off this cue's end, for the next one starts when its first word does.
     Words crowded into no time at all push each other on, so that all are seen.
     """
-    gap = _ms(shape.min_gap)
+    gap = _ms(options.min_gap)
     start = max(_ms(lines[0][0].start), clock)
     spoken = _ms(lines[-1][-1].end)
     columns = sum(atom.width for line in lines for atom in line)
-    readable = start + max(_ms(shape.min_cue_seconds), round(1000 * columns / READING_SPEED))
+    readable = start + max(_ms(options.min_cue_seconds), round(1000 * columns / READING_SPEED))
     end: float = max(spoken, readable)
     room = following - gap
     if end > room or room - end < _ms(FLICKER):
         end = room
-    end = min(max(end, start + _ms(LEAST)), start + _ms(shape.max_cue_seconds))
+    end = min(max(end, start + _ms(LEAST)), start + _ms(options.max_cue_seconds))
     return Cue(start, int(end), lines)
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.clock import timestamp
 from parakeet_cli.formats.subtitles.cues import cues
 from parakeet_cli.formats.subtitles.highlight import plain, word_by_word
 from parakeet_cli.transcript import Transcript
 
 
-def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
+def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     """One cue a piece. SubRip has no escapes, so an arrow in the text is shortened."""
-    show = word_by_word if shape.highlight_words else plain
-    for number, (start, end, text) in enumerate(show(cues(transcript, shape), _escape), 1):
+    show = word_by_word if options.highlight_words else plain
+    for number, (start, end, text) in enumerate(show(cues(transcript, options), _escape), 1):
         yield f"{number}\n{timestamp(start, ',')} --> {timestamp(end, ',')}\n{text}\n\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parakeet_cli.formats.base import Shape
+from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.clock import timestamp
 from parakeet_cli.formats.subtitles.cues import cues
 from parakeet_cli.formats.subtitles.highlight import plain, word_by_word
@@ -13,11 +13,11 @@ from parakeet_cli.transcript import Transcript
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def pieces(transcript: Transcript, shape: Shape) -> Iterator[str]:
+def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     """The header, then one cue a piece; `&`, `<` and `>` are escaped, so `-->` is too."""
     yield "WEBVTT\n\n"
-    show = word_by_word if shape.highlight_words else plain
-    for start, end, text in show(cues(transcript, shape), _escape):
+    show = word_by_word if options.highlight_words else plain
+    for start, end, text in show(cues(transcript, options), _escape):
         yield f"{timestamp(start, '.')} --> {timestamp(end, '.')}\n{text}\n\n"
 
 

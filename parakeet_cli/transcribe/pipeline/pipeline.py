@@ -15,7 +15,7 @@ from parakeet_cli.audio.decode.media import Block, Media, open_media
 from parakeet_cli.audio.segment.chunker import Chunk, Detector, cut_fixed, cut_in_silence
 from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
-from parakeet_cli.formats import Shape
+from parakeet_cli.formats import FormatOptions
 from parakeet_cli.formats.html.sound import sound_of
 from parakeet_cli.formats.html.waveform import Waveform, traced
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, Job, as_file
@@ -40,7 +40,7 @@ class Options:
     overwrite: bool = False
     accept_partial: bool = False  # a recording that was heard in part only is a done one
     html_link_audio: bool = False
-    shape: Shape = field(default_factory=Shape)
+    shape: FormatOptions = field(default_factory=FormatOptions)
 
 
 class View(Protocol):
@@ -303,7 +303,7 @@ class _Work:
             written[str(path)] = write_output(path, form.pieces(transcript, shape))
         return written
 
-    def _shape_with_sound(self, hand: _InHand, page: Place) -> Shape:
+    def _shape_with_sound(self, hand: _InHand, page: Place) -> FormatOptions:
         """The shape with the recording's waveform, and the recording where it is a file."""
         job = hand.item.job
         sound = sound_of(

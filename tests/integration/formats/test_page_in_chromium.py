@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parakeet_cli.formats import FORMATS, Shape, encode
+from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.html.sound import sound_of
 from parakeet_cli.formats.html.waveform import Waveform
 from parakeet_cli.transcript import Lost
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, link in (("page.html", False), ("linked.html", True)):
         page = folder / name
         sound = sound_of(clip, page, waveform.envelope(), link_audio=link)
-        page.write_bytes(encode(FORMATS["html"].render(TRANSCRIPT, Shape(sound=sound))))
+        page.write_bytes(encode(FORMATS["html"].render(TRANSCRIPT, FormatOptions(sound=sound))))
     return folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from parakeet_cli.formats import FORMATS, Shape, encode
+from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.subtitles.cues import cues
 from parakeet_cli.transcript import Segment
 from tests.unit.formats.spoken import SENSE, make, speak
@@ -40,7 +40,7 @@ def read(path: Path) -> list[tuple[int, int, str]]:
 def test_every_cue_is_read_with_its_times_and_its_lines(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"clip.{name}"
     path.write_bytes(encode(FORMATS[name].render(TRANSCRIPT)))
-    wanted = [(cue.start, cue.end, cue.text) for cue in cues(TRANSCRIPT, Shape())]
+    wanted = [(cue.start, cue.end, cue.text) for cue in cues(TRANSCRIPT, FormatOptions())]
     if name == "srt":
         wanted = [(start, end, text.replace("-->", "->")) for start, end, text in wanted]
     entities = {"&lt;": "<", "&gt;": ">", "&amp;": "&"} if name == "vtt" else {}

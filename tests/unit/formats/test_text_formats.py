@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.formats import FORMATS, Shape, encode, expand_formats
+from parakeet_cli.formats import FORMATS, FormatOptions, encode, expand_formats
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
 from tests.unit.formats.spoken import SENSE, make, speak
 
@@ -111,7 +111,7 @@ def test_no_speech_gives_valid_files() -> None:
 def test_pieces_join_to_what_render_gives() -> None:
     transcript = make(speak(SENSE), speak(SENSE, start=30.0))
     for row in FORMATS.values():
-        assert "".join(row.pieces(transcript, Shape())) == row.render(transcript)
+        assert "".join(row.pieces(transcript, FormatOptions())) == row.render(transcript)
 
 
 def test_all_is_every_format_once() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from parakeet_cli.audio.decode.media import Block
 from parakeet_cli.errors import InputError
-from parakeet_cli.formats import FORMATS, Shape, encode
+from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.html.sound import EMBED_AT_MOST, Envelope, Sound, sound_of
 from parakeet_cli.formats.html.waveform import BARS_AT_MOST, Waveform, traced
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
@@ -63,7 +63,7 @@ class Page(HTMLParser):
 
 
 def page(transcript: Transcript, sound: Sound | None = None) -> str:
-    return encode(FORMATS["html"].render(transcript, Shape(sound=sound))).decode()
+    return encode(FORMATS["html"].render(transcript, FormatOptions(sound=sound))).decode()
 
 
 def test_every_word_stands_in_the_page_with_its_times() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parakeet_cli.formats import FORMATS, Shape, encode
+from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.subtitles.cues import LEAST, cues
 from parakeet_cli.formats.subtitles.text_width import clean, width
 from parakeet_cli.formats.subtitles.tokens import atoms
@@ -60,7 +60,7 @@ def transcripts(draw: st.DrawFn) -> Transcript:
 
 
 SHAPES = st.builds(
-    Shape,
+    FormatOptions,
     max_line_width=st.sampled_from([1, 10, 42, 200]),
     max_line_count=st.integers(1, 4),
     max_words_per_line=st.none() | st.integers(1, 5),
@@ -71,48 +71,50 @@ SHAPES = st.builds(
 
 @given(transcripts(), SHAPES)
 @settings(deadline=None, max_examples=120)
-def test_cues_keep_to_their_shape_and_their_order(transcript: Transcript, shape: Shape) -> None:
+def test_cues_keep_to_their_shape_and_their_order(
+    transcript: Transcript, options: FormatOptions
+) -> None:
     clock = 0
-    for cue in cues(transcript, shape):
+    for cue in cues(transcript, options):
         assert cue.start >= clock
-        assert round(1000 * LEAST) <= cue.end - cue.start <= round(1000 * shape.max_cue_seconds)
-        clock = cue.end + round(1000 * shape.min_gap)
-        assert 1 <= len(cue.lines) <= shape.max_line_count
+        assert round(1000 * LEAST) <= cue.end - cue.start <= round(1000 * options.max_cue_seconds)
+        clock = cue.end + round(1000 * options.min_gap)
+        assert 1 <= len(cue.lines) <= options.max_line_count
         assert all(line for line in cue.lines)
         alone = len(cue.atoms) == 1
         for line in cue.text.split("\n"):
             assert line.strip()
-            assert alone or width(line) <= shape.max_line_width
-        if shape.max_words_per_line is not None:
-            assert len({atom.word for atom in cue.atoms}) <= shape.max_words_per_line
+            assert alone or width(line) <= options.max_line_width
+        if options.max_words_per_line is not None:
+            assert len({atom.word for atom in cue.atoms}) <= options.max_words_per_line
 
 
 @given(transcripts(), SHAPES)
 @settings(deadline=None, max_examples=120)
 def test_every_word_is_shown_exactly_once_and_in_order(
-    transcript: Transcript, shape: Shape
+    transcript: Transcript, options: FormatOptions
 ) -> None:
     said = ""
     for segment in transcript.segments:
         words = [word.text for word in segment.words]
         said += "".join(words) if any(map(str.strip, words)) else segment.text
-    shown = "".join(atom.text for cue in cues(transcript, shape) for atom in cue.atoms)
+    shown = "".join(atom.text for cue in cues(transcript, options) for atom in cue.atoms)
     assert shown == clean(said).replace(" ", "")
 
 
 @given(transcripts(), SHAPES)
 @settings(deadline=None, max_examples=60)
 def test_every_format_renders_anything_to_text_that_can_be_encoded(
-    transcript: Transcript, shape: Shape
+    transcript: Transcript, options: FormatOptions
 ) -> None:
     for row in FORMATS.values():
-        assert encode(row.render(transcript, shape)).decode() is not None
+        assert encode(row.render(transcript, options)).decode() is not None
 
 
 @given(transcripts())
 @settings(deadline=None, max_examples=60)
 def test_highlighted_cues_follow_each_other_without_overlap(transcript: Transcript) -> None:
-    vtt = FORMATS["vtt"].render(transcript, Shape(highlight_words=True))
+    vtt = FORMATS["vtt"].render(transcript, FormatOptions(highlight_words=True))
     clock = ""
     for line in vtt.split("\n"):
         if " --> " in line:

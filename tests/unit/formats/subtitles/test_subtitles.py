@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.formats import FORMATS, Shape
+from parakeet_cli.formats import FORMATS, FormatOptions
 from parakeet_cli.transcript import Segment, Word
 from tests.unit.formats.spoken import SENSE, make, speak
 
@@ -72,7 +72,7 @@ def test_chinese_is_broken_between_characters_and_counts_two_columns() -> None:
 def test_a_closing_mark_never_begins_a_line() -> None:
     srt = FORMATS["srt"].render(
         make(Segment(0.0, 9.0, "あいうえお、かきくけこ。" * 4), language="ja"),
-        Shape(max_line_width=10),
+        FormatOptions(max_line_width=10),
     )
     lines = [line for cue in texts(srt) for line in cue.split("\n")]
     assert all(line[0] not in "、。" for line in lines)
@@ -92,7 +92,9 @@ def test_words_the_engine_cut_apart_are_put_together_again() -> None:
 
 def test_a_joined_emoji_is_not_cut() -> None:
     family = "👨‍👩‍👧"
-    srt = FORMATS["srt"].render(make(Segment(0.0, 2.0, f"日本{family}語")), Shape(max_line_width=2))
+    srt = FORMATS["srt"].render(
+        make(Segment(0.0, 2.0, f"日本{family}語")), FormatOptions(max_line_width=2)
+    )
     assert any(family in line for line in srt.split("\n"))
 
 
@@ -123,7 +125,8 @@ def test_subrip_text_can_hold_no_arrow_and_no_blank_line() -> None:
 def test_highlighting_underlines_one_word_at_a_time() -> None:
     words = (Word(0.0, 0.5, "Good"), Word(0.6, 1.0, "day"), Word(1.6, 2.0, "sir."))
     srt = FORMATS["srt"].render(
-        make(Segment(0.0, 2.0, "Good day sir.", words), duration=2.0), Shape(highlight_words=True)
+        make(Segment(0.0, 2.0, "Good day sir.", words), duration=2.0),
+        FormatOptions(highlight_words=True),
     )
     assert texts(srt) == [
         "<u>Good</u> day sir.",
@@ -140,7 +143,7 @@ def test_highlighting_underlines_one_word_at_a_time() -> None:
 
 
 def test_a_cue_holds_no_more_words_than_asked() -> None:
-    srt = FORMATS["srt"].render(make(speak(SENSE)), Shape(max_words_per_line=3))
+    srt = FORMATS["srt"].render(make(speak(SENSE)), FormatOptions(max_words_per_line=3))
     assert max(len(cue.split()) for cue in texts(srt)) == 3
     assert " ".join(texts(srt)) == SENSE
 
@@ -158,15 +161,15 @@ def test_no_speech_gives_an_empty_but_valid_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "option"),
+    ("make", "option"),
     [
-        (lambda: Shape(max_line_width=0), "--max-line-width"),
-        (lambda: Shape(max_line_count=0), "--max-line-count"),
-        (lambda: Shape(max_words_per_line=-1), "--max-words-per-line"),
+        (lambda: FormatOptions(max_line_width=0), "--max-line-width"),
+        (lambda: FormatOptions(max_line_count=0), "--max-line-count"),
+        (lambda: FormatOptions(max_words_per_line=-1), "--max-words-per-line"),
     ],
 )
 def test_a_shape_that_could_hold_nothing_is_refused(
-    shape: Callable[[], Shape], option: str
+    make: Callable[[], FormatOptions], option: str
 ) -> None:
     with pytest.raises(UsageError, match=option):
-        shape()
+        make()
