@@ -25,7 +25,7 @@ REMOVAL = 0  # the stage before the first: what is half there goes first
 
 
 @dataclass(frozen=True, slots=True)
-class Mend:
+class Fix:
     """What is to be done about one finding beside its stages."""
 
     reinstall: frozenset[str] = frozenset()  # of the same version where that is known
@@ -35,12 +35,12 @@ class Mend:
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class RepairGoal:
     """What a repair is to reach, before pip is asked what that takes."""
 
     stack: Stack
     stages: tuple[int, ...]
-    mend: Mend = Mend()
+    fix: Fix = Fix()
     torch: bool = False  # torch itself is to be chosen anew
     family: tuple[str, ...] = ()
     reinstall: bool = False
@@ -48,7 +48,7 @@ class Aim:
 
     @property
     def empty(self) -> bool:
-        return not self.stages and self.mend == Mend()
+        return not self.stages and self.fix == Fix()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Plan:
 # Findings -> aim
 
 
-def _broken(facts: Facts) -> Mend:
+def _broken(facts: Facts) -> Fix:
     names = {
         dist.name
         for dist in facts.distributions
@@ -126,23 +126,23 @@ def _broken(facts: Facts) -> Mend:
         for dist in facts.distributions
         if _ours(facts, dist) and (dist.problem or not dist.has_record) and dist.name in names
     )
-    return Mend(frozenset(names), remove=unread)
+    return Fix(frozenset(names), remove=unread)
 
 
-def _twice(facts: Facts) -> Mend:
+def _twice(facts: Facts) -> Fix:
     counts: dict[str, int] = {}
     for dist in facts.distributions:
         if _ours(facts, dist) and dist.info.endswith(".dist-info"):
             counts[dist.name] = counts.get(dist.name, 0) + 1
     double = {name: number for name, number in counts.items() if number > 1}
     left = tuple(leftover.path for leftover in facts.leftovers)
-    return Mend(frozenset(double), uninstall=double, remove=left)
+    return Fix(frozenset(double), uninstall=double, remove=left)
 
 
-def _abi(facts: Facts) -> Mend:
+def _abi(facts: Facts) -> Fix:
     numpy = facts.installed("numpy")
     if isinstance(facts.binaries, NotKnown) or numpy is None or not numpy.version:
-        return Mend()
+        return Fix()
     there = Version(numpy.version)
     broken = {
         abi.package
@@ -150,23 +150,23 @@ def _abi(facts: Facts) -> Mend:
         if abi.package
         and (there.major >= 2 if abi.minimum is None else there < Version(abi.minimum))
     }
-    return Mend(renew=frozenset(broken - {"numpy"}))
+    return Fix(renew=frozenset(broken - {"numpy"}))
 
 
-def _pkg_resources(facts: Facts) -> Mend:
-    return Mend() if facts.pkg_resources else Mend(frozenset({"setuptools"}))
+def _pkg_resources(facts: Facts) -> Fix:
+    return Fix() if facts.pkg_resources else Fix(frozenset({"setuptools"}))
 
 
-def _torch_mismatch(facts: Facts) -> Mend:
+def _torch_mismatch(facts: Facts) -> Fix:
     dist = facts.installed(TORCH)
     if dist is None or isinstance(facts.torch, NotKnown) or facts.torch is None:
-        return Mend()
+        return Fix()
     same = (dist.version or "").split("+")[0] == facts.torch.version.split("+")[0]
-    return Mend() if same else Mend(frozenset({TORCH}))
+    return Fix() if same else Fix(frozenset({TORCH}))
 
 
 # What a finding needs beside the packages of its stages.
-MENDS: dict[str, Callable[[Facts], Mend]] = {
+FIXES: dict[str, Callable[[Facts], Fix]] = {
     "broken-dists": _broken,
     "duplicate-dists": _twice,
     "numpy-abi": _abi,
@@ -175,17 +175,19 @@ MENDS: dict[str, Callable[[Facts], Mend]] = {
 }
 
 
-def aim(findings: Iterable[Finding], facts: Facts, stack: Stack, *, reinstall: bool = False) -> Aim:
+def goal_of(
+    findings: Iterable[Finding], facts: Facts, stack: Stack, *, reinstall: bool = False
+) -> RepairGoal:
     """What a repair of these findings is to reach."""
     failing = [found for found in findings if not found.healthy and found.stages]
     plain = [found for found in failing if found.id != PROBE] or failing
     stages = {stage for found in plain for stage in found.stages}
     every = tuple(stage.number for stage in stack.stages)
-    mends = [MENDS[found.id](facts) for found in failing if found.id in MENDS]
+    mends = [FIXES[found.id](facts) for found in failing if found.id in FIXES]
     numpy = stack.pin("numpy")
     there = facts.installed("numpy")
     held = numpy is None or (there is not None and numpy.allows(there.version))
-    mend = Mend(
+    mend = Fix(
         frozenset().union(*(one.reinstall for one in mends)),
         # Where NumPy itself goes back, what was built for it is at home again.
         frozenset().union(*(one.renew for one in mends)) if held else frozenset(),
@@ -196,10 +198,10 @@ def aim(findings: Iterable[Finding], facts: Facts, stack: Stack, *, reinstall: b
         found.id in TORCH_STAGE_IDS and _stage_of(TORCH, stack) in found.stages for found in plain
     )
     torch = torch or (facts.installed(TORCH) is None and bool(stages))
-    return Aim(
+    return RepairGoal(
         stack,
         every if reinstall else tuple(number for number in every if number in stages),
-        Mend() if reinstall else mend,
+        Fix() if reinstall else mend,
         torch,
         tuple(name for name in FAMILY if facts.installed(name)) if torch else (),
         reinstall,
@@ -217,7 +219,7 @@ def _stage_of(name: str, stack: Stack) -> int:
     return pin.stage if pin else stack.stages[-1].number
 
 
-# Aim -> requirements
+# RepairGoal -> requirements
 
 
 def constraints(stack: Stack, facts: Facts) -> tuple[str, ...]:
@@ -237,21 +239,21 @@ def _bounded(line: str) -> bool:
     return requirement is not None and bool(requirement.spec)
 
 
-def requirements(stage: Stage, plan: Aim) -> tuple[str, ...]:
+def requirements(stage: Stage, goal: RepairGoal) -> tuple[str, ...]:
     """What this stage asks pip for, as its file has it."""
     own = tuple(pin.wanted.text for pin in stage.pins)
-    return own + (plan.family if any(pin.name == TORCH for pin in stage.pins) else ())
+    return own + (goal.family if any(pin.name == TORCH for pin in stage.pins) else ())
 
 
-def forced(plan: Aim, facts: Facts, changing: Iterable[str]) -> tuple[str, ...]:
+def reinstalls(goal: RepairGoal, facts: Facts, changing: Iterable[str]) -> tuple[str, ...]:
     """What is installed over itself: in its own version where the stack allows that."""
     texts = []
     already = set(changing)
-    for name in sorted((plan.mend.reinstall | plan.mend.renew) - already):
-        pin = plan.stack.pin(name)
+    for name in sorted((goal.fix.reinstall | goal.fix.renew) - already):
+        pin = goal.stack.pin(name)
         dist = facts.installed(name)
         version = dist.version if dist and not dist.problem else None
-        free = name in plan.mend.uninstall or name in plan.mend.renew
+        free = name in goal.fix.uninstall or name in goal.fix.renew
         if free or not version or (pin and not pin.allows(version)):
             texts.append(pin.wanted.text if pin else name)
         else:
@@ -262,24 +264,26 @@ def forced(plan: Aim, facts: Facts, changing: Iterable[str]) -> tuple[str, ...]:
 # Resolution -> steps
 
 
-def allot(plan: Aim, changes: Iterable[Change], facts: Facts) -> dict[int, tuple[Change, ...]]:
+def assign_to_stages(
+    goal: RepairGoal, changes: Iterable[Change], facts: Facts
+) -> dict[int, tuple[Change, ...]]:
     """Each change to the first stage whose requirements lead to it, as pip will do it."""
     waiting = {change.name: change for change in changes}
     needs = {dist.name: dist.requires for dist in facts.distributions}
     needs |= {change.name: change.requires for change in waiting.values()}
     found: dict[int, tuple[Change, ...]] = {}
-    for stage in plan.stack.stages:
-        if stage.number not in plan.stages:
+    for stage in goal.stack.stages:
+        if stage.number not in goal.stages:
             continue
         names = [
-            requirement.name for text in requirements(stage, plan) if (requirement := wanted(text))
+            requirement.name for text in requirements(stage, goal) if (requirement := wanted(text))
         ]
         reached = names if "--no-deps" in stage.flags else closure(names, needs)
         mine = [waiting.pop(name) for name in reached if name in waiting]
         if mine:
             found[stage.number] = tuple(mine)
     if waiting:
-        last = plan.stages[-1] if plan.stages else plan.stack.stages[-1].number
+        last = goal.stages[-1] if goal.stages else goal.stack.stages[-1].number
         found[last] = (*found.get(last, ()), *waiting.values())
     return found
 

@@ -19,14 +19,14 @@ from parakeet_cli.doctor.inspect.interpreter import locate, read
 from parakeet_cli.doctor.repair.indexes import sources
 from parakeet_cli.doctor.repair.pip import Pip, PipFailed, find, in_place
 from parakeet_cli.doctor.repair.plan import (
-    MENDS,
+    FIXES,
     PROBE,
     REMOVAL,
     TORCH,
     TORCH_STAGE_IDS,
     Plan,
-    aim,
     constraints,
+    goal_of,
 )
 from parakeet_cli.doctor.repair.resolve import Resolution, Resolver
 from parakeet_cli.doctor.repair.rollback import rollback, snapshot
@@ -40,8 +40,8 @@ from parakeet_cli.doctor.repair.transaction import (
 from parakeet_cli.doctor.repair.verify import (
     Look,
     NoProof,
+    check_again,
     look,
-    look_anew,
     objections,
     still_starts,
 )
@@ -62,7 +62,7 @@ class Options:
     wheelhouse: str | None = None
 
 
-class View(Protocol):
+class RepairView(Protocol):
     """Who is told what happens, and asked."""
 
     def say(self, text: str) -> None:
@@ -89,7 +89,7 @@ class Outcome:
     facts: Facts | None = None
 
 
-def repair(request: Request, options: Options, view: View) -> Outcome:
+def repair(request: Request, options: Options, view: RepairView) -> Outcome:
     """Raises Refused, RepairFailed, RestoreFailed and UsageError; each says what is the case."""
     _sensible(options)
     python = str(locate(request.python))
@@ -178,7 +178,7 @@ def _locked(prefix: str) -> Lock:
         ) from None
 
 
-def _recover(prefix: str, view: View) -> None:
+def _recover(prefix: str, view: RepairView) -> None:
     """What an earlier repair left half done, though the hook looked only a moment ago."""
     for journal in states(prefix):
         if journal.ended:
@@ -190,7 +190,7 @@ def _recover(prefix: str, view: View) -> None:
             journal.remove()
 
 
-def _look(request: Request, python: str, ids: tuple[str, ...], view: View) -> Look:
+def _look(request: Request, python: str, ids: tuple[str, ...], view: RepairView) -> Look:
     view.say("Looking: all checks, and every stage imported in a new process.")
     return look(
         python,
@@ -202,11 +202,13 @@ def _look(request: Request, python: str, ids: tuple[str, ...], view: View) -> Lo
 
 
 def _planned(
-    seen: Look, request: Request, options: Options, wanted: set[str], python: str, view: View
+    seen: Look, request: Request, options: Options, wanted: set[str], python: str, view: RepairView
 ) -> tuple[Pip, Resolution]:
     findings = [finding for finding in seen.findings if finding.id in wanted]
     version = next((f for f in seen.findings if f.id == "python-version" and not f.healthy), None)
-    goal = aim(findings, seen.facts, seen.stack, reinstall=options.reinstall or options.download)
+    goal = goal_of(
+        findings, seen.facts, seen.stack, reinstall=options.reinstall or options.download
+    )
     house = None if options.download else options.wheelhouse
     where = sources(seen.facts, seen.stack, options.torch_index, house)
     pip = find(seen.facts)
@@ -240,7 +242,7 @@ def _constraints_file(seen: Look) -> Path:
     return path
 
 
-def _download(seen: Look, resolution: Resolution, options: Options, view: View) -> None:
+def _download(seen: Look, resolution: Resolution, options: Options, view: RepairView) -> None:
     folder = Path(options.wheelhouse or "").expanduser().absolute()
     view.say(f"Filling {folder}.")
     try:
@@ -251,7 +253,7 @@ def _download(seen: Look, resolution: Resolution, options: Options, view: View) 
     view.say(f"{folder} holds {len(resolution.installs)} wheels.")
 
 
-def _confirmed(options: Options, view: View) -> None:
+def _confirmed(options: Options, view: RepairView) -> None:
     if options.yes:
         return
     answer = view.confirm()
@@ -264,7 +266,7 @@ def _confirmed(options: Options, view: View) -> None:
 
 
 def _repaired(
-    seen: Look, pip: Pip, resolution: Resolution, request: Request, lock: Lock, view: View
+    seen: Look, pip: Pip, resolution: Resolution, request: Request, lock: Lock, view: RepairView
 ) -> Outcome:
     began = time.monotonic()
     work = Transaction(seen.facts, pip, resolution, lock)
@@ -299,7 +301,7 @@ def _repaired(
 
 
 def _proven(seen: Look, resolution: Resolution, request: Request) -> tuple[Finding, ...]:
-    after = look_anew(
+    after = check_again(
         seen.facts.interpreter.executable,
         stack=seen.stack.name,
         ids=selected((), ()),
@@ -325,13 +327,13 @@ def promised(seen: Look, plan: Plan) -> frozenset[str]:
         and (
             finding.id == PROBE
             or stages & set(finding.stages)
-            or (REMOVAL in stages and finding.id in MENDS)
+            or (REMOVAL in stages and finding.id in FIXES)
         )
         and (torch or finding.id not in TORCH_STAGE_IDS)
     )
 
 
-def _failed(error: BaseException, work: Transaction, view: View) -> None:
+def _failed(error: BaseException, work: Transaction, view: RepairView) -> None:
     """Puts everything back and says why. Never returns."""
     if work.changed:
         view.say("Putting everything back.")

@@ -1,4 +1,4 @@
-"""What pip would change to reach an aim, asked of pip itself.
+"""What pip would change to reach a goal, asked of pip itself.
 
 `pip install --dry-run --report` is asked once for all stages together, so that no stage
 undoes another; NeMo, which goes in without dependencies, is asked for alone.
@@ -21,15 +21,15 @@ from parakeet_cli.doctor.repair.pip import Listen, Pip, PipFailed, plain_setting
 from parakeet_cli.doctor.repair.plan import (
     REMOVAL,
     TORCH,
-    Aim,
     Change,
     Plan,
+    RepairGoal,
     Run,
     Step,
-    allot,
+    assign_to_stages,
     closure,
     constraints,
-    forced,
+    reinstalls,
     requirements,
 )
 from parakeet_cli.doctor.stack.requirement_strings import normal, wanted
@@ -54,15 +54,15 @@ class Resolver:
         self,
         pip: Pip,
         facts: Facts,
-        aim: Aim,
+        goal: RepairGoal,
         where: Sources,
         *,
         constraints_file: Path,
         listen: Listen | None = None,
     ) -> None:
-        self._pip, self._facts, self._aim = pip, facts, aim
+        self._pip, self._facts, self._goal = pip, facts, goal
         # torch's own index is nobody's business where torch stays.
-        self._where = where if aim.torch or where.wheelhouse else Sources()
+        self._where = where if goal.torch or where.wheelhouse else Sources()
         self._listen = listen
         self._constraints = constraints_file
         self._before = {dist.name: dist.version for dist in reversed(facts.distributions)}
@@ -75,15 +75,15 @@ class Resolver:
             raise refusal(error, self._where) from error
 
     def _resolve(self) -> Resolution:
-        aim, again = self._aim, ("--ignore-installed",) if self._aim.reinstall else ()
+        goal, again = self._goal, ("--ignore-installed",) if self._goal.reinstall else ()
         torch = self._torch()
         exact_torch = (f"torch=={torch}",) if torch else ()
         with_deps: list[str] = []
         alone: list[str] = []
-        for stage in aim.stack.stages:
-            if stage.number in aim.stages:
+        for stage in goal.stack.stages:
+            if stage.number in goal.stages:
                 held = alone if "--no-deps" in stage.flags else with_deps
-                held.extend(self._asked(requirements(stage, aim)))
+                held.extend(self._asked(requirements(stage, goal)))
         found: dict[str, Change] = {}
         with _Bounds([*exact_torch, *self._own_bounds()]) as bounds:
             if with_deps:
@@ -91,7 +91,7 @@ class Resolver:
             if alone:
                 plain = () if not self._where.wheelhouse else self._where.arguments
                 self._ask(found, ["-c", bounds, *again, "--no-deps", *alone], plain)
-            over = forced(aim, self._facts, found)
+            over = reinstalls(goal, self._facts, found)
             if over:
                 flags = ["--force-reinstall", "--no-deps"]
                 self._ask(found, ["-c", bounds, *flags, *over], self._where.arguments)
@@ -103,13 +103,13 @@ class Resolver:
     def _asked(self, texts: Sequence[str]) -> list[str]:
         """Without torch where torch stays: nothing is asked of an index that isn't needed."""
         there = self._facts.installed(TORCH)
-        stays = there is not None and not self._aim.torch
+        stays = there is not None and not self._goal.torch
         return [text for text in texts if not (stays and _name(text) == TORCH)]
 
     def _own_bounds(self) -> tuple[str, ...]:
-        lines = constraints(self._aim.stack, self._facts)
+        lines = constraints(self._goal.stack, self._facts)
         there = self._facts.installed(TORCH)
-        if there is not None and there.version and not self._aim.torch:
+        if there is not None and there.version and not self._goal.torch:
             # It stays as it is, local label and all: no other build is as good.
             lines = (*lines, f"torch=={there.version}")
         return lines
@@ -117,8 +117,8 @@ class Resolver:
     def _torch(self) -> str | None:
         """The version that torch's own index has, taken from there and nowhere else."""
         where = self._where
-        pin = self._aim.stack.pin(TORCH)
-        if not self._aim.torch or where.torch_index is None or pin is None:
+        pin = self._goal.stack.pin(TORCH)
+        if not self._goal.torch or where.torch_index is None or pin is None:
             return None
         found: dict[str, Change] = {}
         pre = ["--pre"] if where.nightly else []
@@ -160,24 +160,26 @@ class Resolver:
     # Into steps
 
     def _made(self, found: dict[str, Change], over: set[str], torch: str | None) -> Resolution:
-        aim, facts = self._aim, self._facts
+        goal, facts = self._goal, self._facts
         steps: list[Step] = []
         if first := self._removal(found):
             steps.append(first)
-        mine = allot(aim, [change for name, change in found.items() if name not in over], facts)
-        last = aim.stages[-1] if aim.stages else aim.stack.stages[-1].number
+        mine = assign_to_stages(
+            goal, [change for name, change in found.items() if name not in over], facts
+        )
+        last = goal.stages[-1] if goal.stages else goal.stack.stages[-1].number
         replaced: dict[int, list[Change]] = {}
         for name in sorted(over & set(found)):
-            pin = aim.stack.pin(name)
+            pin = goal.stack.pin(name)
             replaced.setdefault(pin.stage if pin else last, []).append(found[name])
-        for stage in aim.stack.stages:
+        for stage in goal.stack.stages:
             changes = mine.get(stage.number, ())
             again = replaced.get(stage.number, [])
             if not changes and not again:
                 continue
             runs = []
             if changes:
-                asked = self._asked(requirements(stage, aim))
+                asked = self._asked(requirements(stage, goal))
                 asked = [
                     f"torch=={torch}" if torch and _name(text) == TORCH else text for text in asked
                 ]
@@ -194,7 +196,7 @@ class Resolver:
             commands = tuple(self._typed(run, with_torch=torch is not None) for run in runs)
             steps.append(Step(stage.number, stage.title, commands, (*changes, *again), tuple(runs)))
         exact = tuple(f"{change.name}=={change.after}" for change in found.values())
-        return Resolution(Plan(tuple(steps), aim.ids), tuple(found.values()), self._where, exact)
+        return Resolution(Plan(tuple(steps), goal.ids), tuple(found.values()), self._where, exact)
 
     def _reached(self, asked: Sequence[str], found: dict[str, Change]) -> set[str]:
         needs = {dist.name: dist.requires for dist in self._facts.distributions}
@@ -202,22 +204,22 @@ class Resolver:
         return set(closure([_name(text) for text in asked], needs))
 
     def _removal(self, found: dict[str, Change]) -> Step | None:
-        aim = self._aim
+        goal = self._goal
         runs: list[Run] = []
-        if aim.reinstall:
+        if goal.reinstall:
             names = sorted(name for name in found if self._before.get(name))
             if names:
                 runs.append(Run("uninstall", ("--yes", *names)))
-        most = max(aim.mend.uninstall.values(), default=0)
+        most = max(goal.fix.uninstall.values(), default=0)
         for number in range(most):
-            names = sorted(name for name, times in aim.mend.uninstall.items() if times > number)
+            names = sorted(name for name, times in goal.fix.uninstall.items() if times > number)
             runs.append(Run("uninstall", ("--yes", *names)))
-        remove = aim.mend.remove
+        remove = goal.fix.remove
         if not runs and not remove:
             return None
         commands = [shlex.join(["rm", "-r", path]) for path in remove]
         commands += [self._typed(run, with_torch=False) for run in runs]
-        title = "Remove what is there" if aim.reinstall else "Remove what is half there"
+        title = "Remove what is there" if goal.reinstall else "Remove what is half there"
         return Step(REMOVAL, title, tuple(commands), (), tuple(runs), remove)
 
     def _typed(self, run: Run, *, with_torch: bool) -> str:

@@ -21,7 +21,7 @@ from parakeet_cli.doctor.repair.pip import Listen, Pip
 from parakeet_cli.doctor.repair.plan import Run, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.rollback import rollback, snapshot
-from parakeet_cli.doctor.repair.rollback.journal import KEPT, STANDS, Journal, Lock
+from parakeet_cli.doctor.repair.rollback.journal import KEPT, STANDS, Lock, RepairJournal
 from parakeet_cli.doctor.repair.wheels import fetch, unpacked
 from parakeet_cli.errors import Refused
 
@@ -42,7 +42,7 @@ class Transaction:
         self.facts, self.pip, self.resolution = facts, pip, resolution
         self.prefix = facts.interpreter.prefix
         pip.descriptors = (lock.descriptor,)
-        self.journal: Journal | None = None
+        self.journal: RepairJournal | None = None
 
     # Before anything changes
 
@@ -50,7 +50,7 @@ class Transaction:
         """Makes every wheel, and the room for all of it. Raises Refused."""
         rollback.remember(self.prefix)  # first: killed after its folder is made, it is found
         try:
-            self.journal = Journal.begin(
+            self.journal = RepairJournal.begin(
                 self.prefix,
                 {
                     "python": self.facts.interpreter.executable,
@@ -151,7 +151,7 @@ class Transaction:
     # Parts
 
     @property
-    def _journal(self) -> Journal:
+    def _journal(self) -> RepairJournal:
         assert self.journal is not None, "prepare() comes first"
         return self.journal
 

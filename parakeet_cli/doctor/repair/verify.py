@@ -63,7 +63,7 @@ def look(
     return Look(facts, policy, judge(facts, policy, ids))
 
 
-def look_anew(
+def check_again(
     python: str,
     *,
     stack: str,

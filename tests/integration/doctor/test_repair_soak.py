@@ -108,9 +108,9 @@ def killers(tmp_path: Path) -> Iterator[list[Killer]]:
 # The doctor, killed as it writes its journal's first word.
 KILLED_AT_ONCE = """
 import os, signal, sys
-from parakeet_cli.doctor.repair.rollback.journal import Journal
+from parakeet_cli.doctor.repair.rollback.journal import RepairJournal
 from parakeet_cli.__main__ import main
-Journal.write = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+RepairJournal.write = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 main()
 """
 

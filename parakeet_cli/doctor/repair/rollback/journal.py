@@ -74,14 +74,14 @@ class Lock:
 
 
 @dataclass(slots=True)
-class Journal:
+class RepairJournal:
     """One repair's own folder and its journal."""
 
     folder: Path
     events: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, prefix: str, facts: Mapping[str, Any]) -> Journal:
+    def begin(cls, prefix: str, facts: Mapping[str, Any]) -> RepairJournal:
         """A new folder with its first event."""
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         states = Path(prefix, FOLDER)
@@ -108,7 +108,7 @@ class Journal:
         return journal
 
     @classmethod
-    def read(cls, folder: Path) -> Journal:
+    def read(cls, folder: Path) -> RepairJournal:
         """The journal as far as it was written; a torn last line is no event."""
         events: list[dict[str, Any]] = []
         with suppress(FileNotFoundError):
@@ -205,11 +205,11 @@ def _time_kept(folder: str) -> Iterator[None]:
         os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def states(prefix: str) -> list[Journal]:
+def states(prefix: str) -> list[RepairJournal]:
     """Every repair that left something in the environment, the oldest first."""
     folder = Path(prefix, FOLDER)
     try:
         names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
-    return [Journal.read(folder / name) for name in names]
+    return [RepairJournal.read(folder / name) for name in names]

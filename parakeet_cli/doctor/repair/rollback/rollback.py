@@ -20,9 +20,9 @@ from parakeet_cli.doctor.repair.rollback.journal import (
     FOLDER,
     PUT_BACK,
     STANDS,
-    Journal,
     Lock,
     Locked,
+    RepairJournal,
     states,
 )
 
@@ -54,7 +54,7 @@ class State:
 
 def recover(
     prefix: str, *, wait: float = 0.0, say: Callable[[str], None] | None = None
-) -> list[Journal]:
+) -> list[RepairJournal]:
     """Ends what was broken off in this environment: puts back, or clears away.
 
     Gives the repairs that had changed something. Raises Locked where a repair is at work,
@@ -77,7 +77,7 @@ def recover(
     return changed
 
 
-def undo(prefix: str, journal: Journal) -> None:
+def undo(prefix: str, journal: RepairJournal) -> None:
     """Everything as the `before` manifest says; then the journal says so and is removed.
 
     Raises NotPutBack, and leaves what was kept where it is.
@@ -130,7 +130,7 @@ def rollback(prefix: str, named: str | None = None) -> State:
             if named in [other.id for other in there]:
                 raise LookupError(f"{state.id} was later: roll that back first")
             raise LookupError(f"there is no {named}")
-        journal = Journal.read(Path(prefix, FOLDER, state.id))
+        journal = RepairJournal.read(Path(prefix, FOLDER, state.id))
         after = snapshot.read_manifest(journal.folder / "after")
         changed = snapshot.differences(prefix, after, journal.roots)
         if changed:

@@ -20,7 +20,7 @@ CACHE = "__pycache__"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SnapshotEntry:
     """One file, folder or link: what lstat says, and where a link points."""
 
     kind: str  # "file", "dir", "link"
@@ -30,11 +30,11 @@ class Entry:
     inode: int
     target: str = ""
 
-    def same_as(self, other: Entry | None) -> bool:
+    def same_as(self, other: SnapshotEntry | None) -> bool:
         """The very same file, untouched."""
         return other is not None and self.looks_like(other) and self.inode == other.inode
 
-    def looks_like(self, other: Entry | None) -> bool:
+    def looks_like(self, other: SnapshotEntry | None) -> bool:
         """Equal in all that a copy keeps. A link's own time is not one of them."""
         if other is None or self.kind != other.kind or self.target != other.target:
             return False
@@ -43,10 +43,10 @@ class Entry:
         return (self.mode, self.size, self.mtime) == (other.mode, other.size, other.mtime)
 
 
-Manifest = dict[str, Entry]
+Manifest = dict[str, SnapshotEntry]
 
 
-def entry_of(path: str) -> Entry | None:
+def entry_of(path: str) -> SnapshotEntry | None:
     """What lies there, or None."""
     try:
         found = os.lstat(path)
@@ -55,14 +55,16 @@ def entry_of(path: str) -> Entry | None:
     return _entry(path, found)
 
 
-def _entry(path: str, found: os.stat_result) -> Entry:
+def _entry(path: str, found: os.stat_result) -> SnapshotEntry:
     if stat.S_ISDIR(found.st_mode):
         kind, target, size = "dir", "", 0  # a folder's size tells what it once held
     elif stat.S_ISLNK(found.st_mode):
         kind, target, size = "link", os.readlink(path), found.st_size
     else:
         kind, target, size = "file", "", found.st_size
-    return Entry(kind, stat.S_IMODE(found.st_mode), size, found.st_mtime_ns, found.st_ino, target)
+    return SnapshotEntry(
+        kind, stat.S_IMODE(found.st_mode), size, found.st_mtime_ns, found.st_ino, target
+    )
 
 
 def survey(prefix: str, roots: Iterable[str]) -> Manifest:
@@ -118,7 +120,7 @@ def read_manifest(path: Path) -> Manifest:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             name, kind, mode, size, mtime, inode, target = json.loads(line)
-            found[name] = Entry(kind, mode, size, mtime, inode, target)
+            found[name] = SnapshotEntry(kind, mode, size, mtime, inode, target)
     return found
 
 
@@ -164,7 +166,7 @@ def differences(prefix: str, manifest: Manifest, roots: Iterable[str]) -> list[s
     )
 
 
-def _alike(one: Entry | None, other: Entry | None) -> bool:
+def _alike(one: SnapshotEntry | None, other: SnapshotEntry | None) -> bool:
     if one is None or other is None:
         return False
     return one.kind == other.kind if one.kind == "dir" else one.looks_like(other)
@@ -203,7 +205,7 @@ def put_back(prefix: str, manifest: Manifest, folder: Path, roots: Iterable[str]
     )
 
 
-def _restored(wanted: Entry | None, there: Entry | None) -> bool:
+def _restored(wanted: SnapshotEntry | None, there: SnapshotEntry | None) -> bool:
     return wanted is not None and wanted.looks_like(there)
 
 
@@ -226,7 +228,7 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _replace(prefix: str, name: str, entry: Entry, folder: Path, scratch: str) -> None:
+def _replace(prefix: str, name: str, entry: SnapshotEntry, folder: Path, scratch: str) -> None:
     """The kept file in the place of what is there, in one rename."""
     kept, path = os.path.join(folder, name), os.path.join(prefix, name)
     if not entry.looks_like(entry_of(kept)):
@@ -240,7 +242,7 @@ def _replace(prefix: str, name: str, entry: Entry, folder: Path, scratch: str) -
     _remove(scratch)  # a rename onto the same file leaves both names
 
 
-def _as_it_was(path: str, entry: Entry) -> None:
+def _as_it_was(path: str, entry: SnapshotEntry) -> None:
     os.chmod(path, entry.mode)
     os.utime(path, ns=(entry.mtime, entry.mtime))
 

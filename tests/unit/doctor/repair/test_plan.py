@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter, Leftover
 from parakeet_cli.doctor.findings import Finding, Status
-from parakeet_cli.doctor.repair.plan import Aim, Change, Mend, aim, allot, constraints, forced
+from parakeet_cli.doctor.repair.plan import (
+    Change,
+    Fix,
+    RepairGoal,
+    assign_to_stages,
+    constraints,
+    goal_of,
+    reinstalls,
+)
 from parakeet_cli.doctor.stack.stack import load
 
 STACK = load("2.4")
@@ -36,47 +44,47 @@ def fail(id_: str, *stages: int) -> Finding:
 def test_only_the_stages_of_what_fails_are_aimed_at_in_the_documented_order() -> None:
     torch = dist("torch", "2.13.0+cpu")
     found = [fail("nemo-requirements", 6, 4), fail("numpy-pin", 1), fail("cuda-toolkit")]
-    goal = aim(found, facts(torch), STACK)
+    goal = goal_of(found, facts(torch), STACK)
     assert goal.stages == (1, 4, 6)
     assert goal.ids == {"nemo-requirements", "numpy-pin"}
     assert not goal.torch
 
 
 def test_a_failing_import_alone_aims_at_every_stage_but_never_at_a_torch_that_suits() -> None:
-    goal = aim([fail("import-probe", 1, 2, 3, 4, 5, 6)], facts(dist("torch", "2.13.0")), STACK)
+    goal = goal_of([fail("import-probe", 1, 2, 3, 4, 5, 6)], facts(dist("torch", "2.13.0")), STACK)
     assert goal.stages == (1, 2, 3, 4, 5, 6)
     assert not goal.torch
 
 
 def test_a_failing_import_beside_a_cause_adds_no_stage() -> None:
     found = [fail("import-probe", 1, 2, 3, 4, 5, 6), fail("fsspec-pin", 3)]
-    assert aim(found, facts(dist("torch", "2.13.0")), STACK).stages == (3,)
+    assert goal_of(found, facts(dist("torch", "2.13.0")), STACK).stages == (3,)
 
 
 def test_torch_takes_its_family_along() -> None:
     there = facts(dist("torch", "2.6.0"), dist("torchaudio", "2.6.0"))
-    goal = aim([fail("torch-installed", 2)], there, STACK)
+    goal = goal_of([fail("torch-installed", 2)], there, STACK)
     assert goal.torch
     assert goal.family == ("torchaudio",)
 
 
 def test_nothing_is_aimed_at_where_no_step_can_mend() -> None:
-    assert aim([fail("cuda-driver"), fail("system-libraries")], facts(), STACK).empty
+    assert goal_of([fail("cuda-driver"), fail("system-libraries")], facts(), STACK).empty
 
 
 def test_what_lies_twice_or_half_is_taken_away_first() -> None:
     there = facts(dist("tqdm", "4.1"), dist("tqdm", "4.2"), leftovers=(f"{SITE}/~umpy",))
-    goal = aim([fail("duplicate-dists", 6)], there, STACK)
-    assert goal.mend.uninstall == {"tqdm": 2}
-    assert goal.mend.remove == (f"{SITE}/~umpy",)
-    assert forced(goal, there, ()) == ("tqdm",)
+    goal = goal_of([fail("duplicate-dists", 6)], there, STACK)
+    assert goal.fix.uninstall == {"tqdm": 2}
+    assert goal.fix.remove == (f"{SITE}/~umpy",)
+    assert reinstalls(goal, there, ()) == ("tqdm",)
 
 
 def test_a_package_without_a_module_is_installed_again_in_its_own_version() -> None:
     there = facts(dist("jiwer", "3.1.0", missing=("jiwer/__init__.py",)))
-    goal = aim([fail("broken-dists", 6)], there, STACK)
-    assert forced(goal, there, ()) == ("jiwer==3.1.0",)
-    assert forced(goal, there, ("jiwer",)) == ()  # it is replaced anyway
+    goal = goal_of([fail("broken-dists", 6)], there, STACK)
+    assert reinstalls(goal, there, ()) == ("jiwer==3.1.0",)
+    assert reinstalls(goal, there, ("jiwer",)) == ()  # it is replaced anyway
 
 
 def test_constraints_hold_every_pin_and_in_place_the_tool_too() -> None:
@@ -93,7 +101,7 @@ def test_constraints_have_no_extras_for_pip_takes_none_there() -> None:
 
 
 def test_each_change_goes_to_the_first_stage_that_leads_to_it() -> None:
-    goal = Aim(STACK, (1, 3, 5, 6), Mend())
+    goal = RepairGoal(STACK, (1, 3, 5, 6), Fix())
     changes = [
         Change("numpy", "2.4.6", "1.26.4"),
         Change("librosa", None, "0.11.0", requires=("pooch>=1.1", "numpy")),
@@ -104,7 +112,7 @@ def test_each_change_goes_to_the_first_stage_that_leads_to_it() -> None:
     ]
     found = {
         stage: [change.name for change in mine]
-        for stage, mine in allot(goal, changes, facts()).items()
+        for stage, mine in assign_to_stages(goal, changes, facts()).items()
     }
     assert found == {
         1: ["numpy"],

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 from parakeet_cli.doctor.repair.rollback import rollback
-from parakeet_cli.doctor.repair.rollback.journal import FOLDER, STANDS, Journal
+from parakeet_cli.doctor.repair.rollback.journal import FOLDER, STANDS, RepairJournal
 
 
 def state(prefix: Path, days_ago: float, *, last: str = STANDS, size: int = 0) -> str:
     """A repair that ended so long ago, with a kept file of so many bytes; its id."""
-    journal = Journal.begin(str(prefix), {})
+    journal = RepairJournal.begin(str(prefix), {})
     (journal.folder / "kept" / "old.py").write_bytes(os.urandom(size))
     journal.write(last, summary="numpy 2.4.6 \u2192 1.26.4")
     path = journal.folder / "journal"
