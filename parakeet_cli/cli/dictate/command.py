@@ -12,7 +12,7 @@ from parakeet_cli.cli.dictate.daemon_command import add_control
 from parakeet_cli.dictate.sinks import SINKS, sink_names
 
 if TYPE_CHECKING:
-    from parakeet_cli.dictate.daemon.base import Controlled
+    from parakeet_cli.dictate.daemon.controllable import Controllable
 
 SOUND = "Sound"
 TEXT = "Text"
@@ -165,7 +165,7 @@ def history(
     show_history(count, as_json=json or context.obj.json)
 
 
-def _warm(context: typer.Context) -> Controlled:
+def _warm(context: typer.Context) -> Controllable:
     from parakeet_cli.cli.dictate.views import make_plain_view
     from parakeet_cli.dictate.daemon.warm_session import WarmSession
 

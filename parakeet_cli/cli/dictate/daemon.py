@@ -13,8 +13,8 @@ from typing import Any
 import typer
 
 from parakeet_cli import console
-from parakeet_cli.dictate.daemon.base import Controlled
 from parakeet_cli.dictate.daemon.client import NotRunning, Starter, ask, spawn
+from parakeet_cli.dictate.daemon.controllable import Controllable
 from parakeet_cli.dictate.daemon.lock import await_release
 from parakeet_cli.dictate.daemon.paths import Paths, find_paths
 from parakeet_cli.dictate.sinks import notifications
@@ -37,7 +37,7 @@ class StartOptions:
 
 
 def run_start(
-    context: typer.Context, options: StartOptions, make: Callable[[typer.Context], Controlled]
+    context: typer.Context, options: StartOptions, make: Callable[[typer.Context], Controllable]
 ) -> int:
     """Be the warm process, or have one and let it listen."""
     paths = find_paths()
@@ -121,11 +121,11 @@ def _show(state: Mapping[str, object], as_json: bool) -> int:
 def _be(
     context: typer.Context,
     options: StartOptions,
-    make: Callable[[typer.Context], Controlled],
+    make: Callable[[typer.Context], Controllable],
     paths: Paths,
 ) -> int:
     """The warm process, until it is told to end. Whoever started it is told how it went."""
-    from parakeet_cli.dictate.daemon.announced import Announced
+    from parakeet_cli.dictate.daemon.announcer import Announcer
     from parakeet_cli.dictate.daemon.hotkey import keys
     from parakeet_cli.dictate.daemon.lock import Lock
     from parakeet_cli.dictate.daemon.server import Server
@@ -149,10 +149,10 @@ def _be(
 
     try:
         lock.take()  # before anything is loaded
-        controlled = make(context)
+        controllable = make(context)
         if options.sounds or options.notices:
-            controlled = Announced(controlled, sounds=options.sounds, notify=options.notices)
-        server = Server(controlled, paths, lock, idle_unload=options.idle_unload)
+            controllable = Announcer(controllable, sounds=options.sounds, notify=options.notices)
+        server = Server(controllable, paths, lock, idle_unload=options.idle_unload)
         with keys(pressed, toggle=options.hotkey, hold=options.push_to_talk):
             server.serve(listening)
     except ParakeetError as error:

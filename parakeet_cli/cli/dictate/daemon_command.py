@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from parakeet_cli.dictate.daemon.base import Controlled
+    from parakeet_cli.dictate.daemon.controllable import Controllable
 
-    Maker = Callable[[typer.Context], Controlled]
+    Maker = Callable[[typer.Context], Controllable]
 
 KEYS = "Keys"
 TELLING = "Telling"

@@ -26,7 +26,7 @@ def dictate(request: DictationRequest) -> int:
     from parakeet_cli.dictate.recording.history import History, history_path
     from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
     from parakeet_cli.dictate.session.dictation import Dictation
-    from parakeet_cli.dictate.session.engine_queue import Hearing
+    from parakeet_cli.dictate.session.engine_queue import EngineQueue
     from parakeet_cli.dictate.session.recovery import Recovery, pending
     from parakeet_cli.dictate.text.vocabulary import make_wording
 
@@ -38,8 +38,8 @@ def dictate(request: DictationRequest) -> int:
     source = None if request.recover else make_source(request)
     root = recordings_folder()
     delivery = open_delivery(specs)
-    hearing = Hearing(chosen_engine(request))
-    hearing.start()
+    engine_queue = EngineQueue(chosen_engine(request))
+    engine_queue.start()
     at_once = False
     history = History(history_path(), options.history_days)
     try:
@@ -47,7 +47,7 @@ def dictate(request: DictationRequest) -> int:
             with make_view(as_json=request.json, live=False) as view:
                 recovery = Recovery(
                     options,
-                    hearing,
+                    engine_queue,
                     SpeechDetector(),
                     view,
                     delivery=delivery,
@@ -69,7 +69,7 @@ def dictate(request: DictationRequest) -> int:
             dictation = Dictation(
                 options,
                 source,
-                hearing,
+                engine_queue,
                 SpeechDetector,
                 recording,
                 view,
@@ -95,7 +95,7 @@ def dictate(request: DictationRequest) -> int:
         if delivery is not None:
             delivery.close()
         if not at_once:
-            hearing.close()
+            engine_queue.close()
 
 
 def _end_recovery(left: int) -> int:
@@ -152,7 +152,7 @@ def show_history(count: int, *, as_json: bool) -> None:
     from collections import deque
     from dataclasses import asdict
 
-    from parakeet_cli.dictate.recording.history import Entry, history_path, read_history
+    from parakeet_cli.dictate.recording.history import HistoryEntry, history_path, read_history
     from parakeet_cli.dictate.recording.recording import recordings_folder
     from parakeet_cli.dictate.session.recovery import pending
 
@@ -161,7 +161,7 @@ def show_history(count: int, *, as_json: bool) -> None:
     known = {entry.text for entry in entries}
     for item in waiting:
         missing = ((text, there) for text, there in item.texts if text not in known)
-        entries.extend(Entry(item.began, text, delivered=there) for text, there in missing)
+        entries.extend(HistoryEntry(item.began, text, delivered=there) for text, there in missing)
     for entry in entries:
         if as_json:
             console.out(json.dumps(asdict(entry), ensure_ascii=False) + "\n")

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 from parakeet_cli import console
-from parakeet_cli.dictate.session.events import Event, Kind
+from parakeet_cli.dictate.session.events import Event, EventKind
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.dictation import Dictation
@@ -22,7 +22,7 @@ _REDRAW = 0.1  # seconds between two pictures of the meter
 _QUIETEST = 60.0  # dB below full scale at which the meter shows nothing
 
 
-class DictationView(Protocol):
+class InteractiveView(Protocol):
     """A view of a dictation that may also take keys."""
 
     def event(self, event: Event) -> None: ...
@@ -35,7 +35,7 @@ class DictationView(Protocol):
 
 
 @contextmanager
-def make_view(*, as_json: bool, live: bool) -> Iterator[DictationView]:
+def make_view(*, as_json: bool, live: bool) -> Iterator[InteractiveView]:
     """The one that fits where stdout and stderr go."""
     if live and not as_json and console.shows_progress():
         with Screen() as screen:
@@ -44,7 +44,7 @@ def make_view(*, as_json: bool, live: bool) -> Iterator[DictationView]:
         yield make_plain_view(as_json)
 
 
-def make_plain_view(as_json: bool) -> DictationView:
+def make_plain_view(as_json: bool) -> InteractiveView:
     """The view of a dictation that no terminal shows."""
     return Json() if as_json else Plain()
 
@@ -53,11 +53,11 @@ class Plain:
     """For pipes and logs: what is wrong, and with --verbose what happens."""
 
     def event(self, event: Event) -> None:
-        if event.kind is Kind.ERROR:
+        if event.kind is EventKind.ERROR:
             console.note(event.text)
-        elif event.kind is Kind.GAP:
+        elif event.kind is EventKind.GAP:
             console.note(_gap(event))
-        elif event.kind is Kind.READY:
+        elif event.kind is EventKind.READY:
             console.info(f"Listening to {console.shown_name(event.text)}. Ctrl-C ends.")
         elif console.verbosity().verbose:
             console.note(f"{event.t:.2f} s  {event.kind}  {event.text}".rstrip())
@@ -111,20 +111,20 @@ class Screen(Plain):
 
     def event(self, event: Event) -> None:
         match event.kind:
-            case Kind.READY:
+            case EventKind.READY:
                 self._state = "listening"
-            case Kind.SPEECH_START:
+            case EventKind.SPEECH_START:
                 self._state = "speaking"
-            case Kind.PARTIAL:
+            case EventKind.PARTIAL:
                 settled = str(event.more.get("settled", ""))
                 self._text = (settled, event.text.removeprefix(settled))
-            case Kind.SPEECH_END:
+            case EventKind.SPEECH_END:
                 self._state = "listening"
-            case Kind.FINAL | Kind.COMMAND | Kind.RECOVERED:
+            case EventKind.FINAL | EventKind.COMMAND | EventKind.RECOVERED:
                 self._text = ("", "")
-            case Kind.ERROR | Kind.GAP:
+            case EventKind.ERROR | EventKind.GAP:
                 with self.aside():
-                    console.note(event.text if event.kind is Kind.ERROR else _gap(event))
+                    console.note(event.text if event.kind is EventKind.ERROR else _gap(event))
         self._draw()
 
     def level(self, peak: float) -> None:

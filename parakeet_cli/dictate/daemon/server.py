@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
 from parakeet_cli.dictate.daemon import peer
-from parakeet_cli.dictate.daemon.base import Controlled
+from parakeet_cli.dictate.daemon.controllable import Controllable
 from parakeet_cli.dictate.daemon.lock import Lock
 from parakeet_cli.dictate.daemon.messages import Answer, decode_request, read_line
 from parakeet_cli.dictate.daemon.paths import Paths
@@ -39,14 +39,14 @@ class Server:
 
     def __init__(
         self,
-        controlled: Controlled,
+        controllable: Controllable,
         paths: Paths,
         lock: Lock,
         *,
         idle_unload: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._controlled = controlled
+        self._controllable = controllable
         self._paths = paths
         self._idle_unload = idle_unload
         self._clock = clock
@@ -73,9 +73,9 @@ class Server:
         finally:
             try:
                 with self._one_at_a_time:
-                    self._controlled.finish()
+                    self._controllable.finish()
             finally:
-                self._controlled.quit()
+                self._controllable.quit()
                 self._lock.release()
 
     def handle(self, verb: str) -> Answer:
@@ -93,7 +93,7 @@ class Server:
         return Answer(True, self._state())
 
     def _do(self, verb: str) -> None:
-        listening = self._controlled.state().get("listening") is True
+        listening = self._controllable.state().get("listening") is True
         if verb == "toggle":
             verb = "stop" if listening else "start"
         if verb == "start":
@@ -102,16 +102,16 @@ class Server:
                     f"A dictation is already running (process {os.getpid()}), and it listens.",
                     hint="`parakeet dictate stop` finishes it, `parakeet dictate cancel` drops it.",
                 )
-            self._controlled.begin()
+            self._controllable.begin()
         elif verb == "cancel":
-            self._controlled.discard()
+            self._controllable.discard()
         else:
-            self._controlled.finish()
+            self._controllable.finish()
         if verb == "quit":
             self._ending.set()
 
     def _state(self) -> Mapping[str, object]:
-        return {"running": True, "pid": os.getpid(), **self._controlled.state()}
+        return {"running": True, "pid": os.getpid(), **self._controllable.state()}
 
     def _serve_one(self, connection: socket.socket) -> None:
         # A client that has gone, or says nothing, is its own affair.
@@ -129,7 +129,7 @@ class Server:
             connection.sendall(answer.encode())
 
     def _look_after_the_model(self) -> None:
-        state = self._controlled.state()
+        state = self._controllable.state()
         if state.get("listening") is True:
             self._last_use = self._clock()
         elif (
@@ -139,7 +139,7 @@ class Server:
             and self._one_at_a_time.acquire(blocking=False)
         ):
             try:
-                self._controlled.unload()
+                self._controllable.unload()
             finally:
                 self._one_at_a_time.release()
 

@@ -13,8 +13,8 @@ from parakeet_cli.audio.segment.endpointer import State
 from parakeet_cli.audio.segment.vad import SpeechDetector
 from parakeet_cli.dictate.recording.history import History, history_path
 from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
-from parakeet_cli.dictate.session.dictation import Dictation, Summary, View
-from parakeet_cli.dictate.session.engine_queue import Hearing
+from parakeet_cli.dictate.session.dictation import Dictation, DictationView, Summary
+from parakeet_cli.dictate.session.engine_queue import EngineQueue
 from parakeet_cli.dictate.session.events import Event
 from parakeet_cli.dictate.session.request import (
     DictationRequest,
@@ -27,13 +27,15 @@ from parakeet_cli.errors import OutputError, UsageError
 
 
 class WarmSession:
-    """Follows `Controlled`: each `begin` is a dictation of its own, on the same engine.
+    """Follows `Controllable`: each `begin` is a dictation of its own, on the same engine.
 
     Making one opens the sinks and loads the model in the background. `make_view` gives the
     view of one dictation, as JSON or not. Raises ParakeetError.
     """
 
-    def __init__(self, request: DictationRequest, make_view: Callable[[bool], View]) -> None:
+    def __init__(
+        self, request: DictationRequest, make_view: Callable[[bool], DictationView]
+    ) -> None:
         if request.recover:
             raise UsageError("--recover ends by itself: leave `start` out.")
         refuse_contradictions(request)
@@ -43,7 +45,7 @@ class WarmSession:
         for warning in request.settings.warnings:
             console.info(f"Warning: {warning}")
         self._delivery = open_delivery(self._specs)
-        self._hearing: Hearing | None = None
+        self._engine_queue: EngineQueue | None = None
         self._running: _Running | None = None
         self._load()
 
@@ -75,33 +77,33 @@ class WarmSession:
             running.result()
 
     def state(self) -> Mapping[str, object]:
-        hearing, running = self._hearing, self._running
+        engine_queue, running = self._engine_queue, self._running
         return {
             "listening": running is not None and running.is_listening,
             "speaking": running is not None and running.is_speaking,
-            "loaded": hearing is not None and hearing.loaded.done(),
-            "engine": None if hearing is None else hearing.engine.info.name,
+            "loaded": engine_queue is not None and engine_queue.loaded.done(),
+            "engine": None if engine_queue is None else engine_queue.engine.info.name,
             "sinks": list(self._specs),
         }
 
     def unload(self) -> None:
-        hearing, self._hearing = self._hearing, None
-        if hearing is not None:
-            hearing.close()
+        engine_queue, self._engine_queue = self._engine_queue, None
+        if engine_queue is not None:
+            engine_queue.close()
 
     def quit(self) -> None:
         self.unload()
         if self._delivery is not None:
             self._delivery.close()
 
-    def _load(self) -> Hearing:
-        hearing = self._hearing
-        if hearing is None or (hearing.loaded.done() and hearing.loaded.exception()):
-            hearing = self._hearing = Hearing(chosen_engine(self._request))
-            hearing.start()
-        return hearing
+    def _load(self) -> EngineQueue:
+        engine_queue = self._engine_queue
+        if engine_queue is None or (engine_queue.loaded.done() and engine_queue.loaded.exception()):
+            engine_queue = self._engine_queue = EngineQueue(chosen_engine(self._request))
+            engine_queue.start()
+        return engine_queue
 
-    def _make(self, view: View) -> Dictation:
+    def _make(self, view: DictationView) -> Dictation:
         root = recordings_folder()
         try:
             recording = Recording.create(root)
@@ -179,7 +181,7 @@ class _Running:
 class _Awaited:
     """A view that can be waited for until something happens."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: DictationView) -> None:
         self._view = view
         self.happened = Flag()
 

@@ -15,7 +15,7 @@ _DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One utterance: when it was said (seconds since 1970), and whether it arrived.
 
     Nobody knows (None) of a text that was on its way when parakeet was killed.
@@ -43,7 +43,7 @@ class History:
         if days and path.exists():
             self._drop_old()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: HistoryEntry) -> None:
         """Another utterance; with no days to keep it, nothing."""
         if not self._days:
             return
@@ -70,7 +70,7 @@ class History:
         fresh.replace(self._path)
 
 
-def read_history(path: Path) -> Iterator[Entry]:
+def read_history(path: Path) -> Iterator[HistoryEntry]:
     """Every entry, oldest first; lines that are none are left out. Raises OutputError."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -81,7 +81,7 @@ def read_history(path: Path) -> Iterator[Entry]:
     for line in lines:
         try:
             content = json.loads(line)
-            entry = Entry(
+            entry = HistoryEntry(
                 float(content["wall"]),
                 str(content["text"]),
                 tuple(map(str, content.get("sinks", ()))),
@@ -92,5 +92,5 @@ def read_history(path: Path) -> Iterator[Entry]:
         yield entry
 
 
-def _line(entry: Entry) -> bytes:
+def _line(entry: HistoryEntry) -> bytes:
     return (json.dumps(asdict(entry), ensure_ascii=False) + "\n").encode()

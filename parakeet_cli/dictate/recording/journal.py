@@ -84,7 +84,7 @@ class Intent:
 
 
 @dataclass(slots=True)
-class State:
+class JournalState:
     """What a journal tells. Positions are samples of the recording."""
 
     header: dict[str, Any] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class State:
         return min((self.mark, *(first for first, _ in self.failed)))
 
 
-class Journal:
+class DictationJournal:
     """Each line in one write, and on the disk where it matters."""
 
     def __init__(self, path: Path) -> None:
@@ -201,9 +201,9 @@ class Journal:
                 self._file = None
 
 
-def read_journal(path: Path) -> State:
+def read_journal(path: Path) -> JournalState:
     """What is written there; a line that a kill tore is left out."""
-    state = State()
+    state = JournalState()
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 """One dictation: sound to the disk, to utterances, to text.
 
-    capture ---> disk ---> detector, endpointer ---> engine ---> scribe ---> sinks
+    capture ---> disk ---> detector, endpointer ---> engine ---> writer ---> sinks
     (thread)               (who calls `run`)         (threads)   (thread)
 
 The stream's clock counts what was recorded, and the gaps in between. Everything but the
@@ -36,15 +36,15 @@ from parakeet_cli.audio.segment.endpointer import (
 from parakeet_cli.audio.segment.utterances import Ear
 from parakeet_cli.dictate.recording.clock import Clock
 from parakeet_cli.dictate.recording.history import History
-from parakeet_cli.dictate.recording.journal import VERSION, Journal
+from parakeet_cli.dictate.recording.journal import VERSION, DictationJournal
 from parakeet_cli.dictate.recording.recording import Recording
 from parakeet_cli.dictate.recording.slices import LONGEST, make_chunk
-from parakeet_cli.dictate.session.engine_queue import Hearing, Job, Rank
-from parakeet_cli.dictate.session.events import Event, Kind
+from parakeet_cli.dictate.session.engine_queue import EngineJob, EngineQueue, Priority
+from parakeet_cli.dictate.session.events import Event, EventKind
 from parakeet_cli.dictate.session.options import DictationOptions
 from parakeet_cli.dictate.session.partials import Previews
 from parakeet_cli.dictate.session.sources import SoundSource
-from parakeet_cli.dictate.session.text_writer import Quiet, Scribe, Utterance
+from parakeet_cli.dictate.session.text_writer import Quiet, TextWriter, Utterance
 from parakeet_cli.dictate.sinks.delivery import Delivery
 from parakeet_cli.engines.base import ChunkResult
 
@@ -53,7 +53,7 @@ _WAITING = 64  # pieces of sound that wait, where the stream can be kept waiting
 _TICK = 0.25  # seconds between two looks at what nobody announces
 
 
-class View(Protocol):
+class DictationView(Protocol):
     """Who watches a dictation. Called from several threads, one at a time."""
 
     def event(self, event: Event) -> None: ...
@@ -110,10 +110,10 @@ class Dictation:
         self,
         options: DictationOptions,
         source: SoundSource,
-        hearing: Hearing,
+        engine_queue: EngineQueue,
         make_detector: Callable[[], Detector],
         recording: Recording,
-        view: View,
+        view: DictationView,
         *,
         delivery: Delivery | None = None,
         sinks: tuple[str, ...] = (),
@@ -121,27 +121,29 @@ class Dictation:
     ) -> None:
         self._options = replace(options, live=source.live)
         self._source = source
-        self._hearing = hearing
+        self._engine_queue = engine_queue
         self._recording = recording
         self._view = view
-        self._journal = Journal(recording.journal)
+        self._journal = DictationJournal(recording.journal)
         self._journal.write(
             version=VERSION, source=source.name, sinks=list(sinks), began=time.time()
         )
         self._clock = Clock()
         self._lock = Lock()
-        window = min(hearing.engine.max_chunk_seconds, LONGEST)
+        window = min(engine_queue.engine.max_chunk_seconds, LONGEST)
         self._timing = Timing(options.max_silence, window)
         self._make_detector = make_detector
         self._ear: Ear | None = None  # made once sound is being recorded
         self._inbox: Queue[_Heard | _Jump | _Preview | Lost | BaseException | None] = Queue(
             0 if source.live else _WAITING
         )
-        self._scribe = Scribe(
+        self._writer = TextWriter(
             self._options, self, recording, self._journal, self._clock, delivery, history, sinks
         )
-        self._previews = Previews(hearing, self._chunk, self._preview)
-        self._guess: tuple[Job[ChunkResult], int] | None = None  # the decode in a pause, its end
+        self._previews = Previews(engine_queue, self._chunk, self._preview)
+        self._guess: tuple[EngineJob[ChunkResult], int] | None = (
+            None  # the decode in a pause, its end
+        )
         self._settled = 0  # up to where silence was settled
         self._began = 0.0  # when the stream did, seconds since 1970
         self._at = (0.0, time.monotonic())  # the stream's seconds, and when it was there
@@ -186,7 +188,7 @@ class Dictation:
 
     def tell(
         self,
-        kind: Kind,
+        kind: EventKind,
         text: str = "",
         *,
         at: float | None = None,
@@ -211,14 +213,14 @@ class Dictation:
         Whatever is raised, the recording is kept where text is missing.
         """
         capture = Thread(target=self._capture, name="capture", daemon=True)
-        self._scribe.start()
+        self._writer.start()
         capture.start()
         finished = False
         try:
             ear = self._ear = Ear(self._make_detector(), self._timing)
             error = self._listen(ear)
             self._flush(ear)
-            self._scribe.close()
+            self._writer.close()
             if error is not None:
                 raise error
             finished = True
@@ -229,7 +231,7 @@ class Dictation:
 
     def _close(self, finished: bool) -> str | None:
         state = self._journal.state
-        whole = finished and not (self._scribe.unsafe or state.failed or state.kept or state.open)
+        whole = finished and not (self._writer.unsafe or state.failed or state.kept or state.open)
         if finished:
             self._journal.write(quiet=self._recording.end)
         self._journal.write(ended=True)
@@ -291,7 +293,9 @@ class Dictation:
                 item = self._inbox.get(timeout=_TICK)
             except Empty:
                 self._view.level(0.0)
-                if self._hearing.loaded.done() and (error := self._hearing.loaded.exception()):
+                if self._engine_queue.loaded.done() and (
+                    error := self._engine_queue.loaded.exception()
+                ):
                     return error
                 if self._options.duration is not None and self.seconds >= self._options.duration:
                     self._source.close()
@@ -306,7 +310,7 @@ class Dictation:
                 case Lost(reason):
                     self._flush(ear)
                     if reason:
-                        self.tell(Kind.ERROR, f"{reason} Looking for it.")
+                        self.tell(EventKind.ERROR, f"{reason} Looking for it.")
                 case _Jump():
                     self._jump(ear, item)
                 case _Preview():
@@ -315,11 +319,11 @@ class Dictation:
     def _hear(self, ear: Ear, heard: _Heard) -> None:
         samples = to_float(heard.pcm)
         if heard.first == 0:
-            self.tell(Kind.READY, self._source.name, at=0.0, wall=self._began)
+            self.tell(EventKind.READY, self._source.name, at=0.0, wall=self._began)
         if self._recording.full is not None and not self._full:
             self._full = True
             self.tell(
-                Kind.ERROR,
+                EventKind.ERROR,
                 f"The recording can't be written ({self._recording.full.strerror}): "
                 "until it can, a crash would lose what is said.",
             )
@@ -330,18 +334,18 @@ class Dictation:
             self._previews.consider(now)
         if ear.state is State.SILENCE and ear.first - self._settled >= _QUIET:
             self._settled = ear.first
-            self._scribe.put(Quiet(self._settled))
+            self._writer.put(Quiet(self._settled))
 
     def _react(self, changes: list[Change]) -> None:
         for change in changes:
             match change:
                 case Started(first, speech):
-                    self.tell(Kind.SPEECH_START, at=self._clock.seconds(speech))
+                    self.tell(EventKind.SPEECH_START, at=self._clock.seconds(speech))
                     self._previews.begin(first)
                     self._shown = ""
                 case Paused(first, last, speech_end):
                     if self._options.live:
-                        job = self._decode(first, last, speech_end, Rank.PAUSE)
+                        job = self._decode(first, last, speech_end, Priority.PAUSE)
                         self._guess = (job, last)
                 case Resumed():
                     self._drop_guess()
@@ -351,18 +355,18 @@ class Dictation:
     def _end(self, ended: Ended) -> None:
         self._previews.end()
         self._settled = ended.last
-        self.tell(Kind.SPEECH_END, at=self._clock.seconds(ended.speech_end))
+        self.tell(EventKind.SPEECH_END, at=self._clock.seconds(ended.speech_end))
         self._utterances += 1
         if self._guess is not None:
             job, self._guess = self._guess[0], None
         else:
-            job = self._decode(ended.first, ended.last, ended.speech_end, Rank.FINAL)
+            job = self._decode(ended.first, ended.last, ended.speech_end, Priority.FINAL)
 
-        def again() -> Job[ChunkResult]:
-            return self._decode(ended.first, ended.last, ended.speech_end, Rank.FINAL)
+        def again() -> EngineJob[ChunkResult]:
+            return self._decode(ended.first, ended.last, ended.speech_end, Priority.FINAL)
 
         wall = self._began + self._clock.seconds(ended.speech)
-        self._scribe.put(Utterance(ended, job, again, wall))
+        self._writer.put(Utterance(ended, job, again, wall))
 
     def _drop_guess(self) -> None:
         if self._guess is not None:
@@ -375,7 +379,7 @@ class Dictation:
         if self._cancelled:
             self._drop_guess()
             self._previews.end()
-            self._scribe.put(Quiet(self._recording.end))
+            self._writer.put(Quiet(self._recording.end))
             return
         self._react(changes)
 
@@ -384,15 +388,17 @@ class Dictation:
         self._clock.skip(jump.at, jump.seconds)
         ear.jump(jump.at)
         self._journal.write(gap=jump.at, seconds=jump.seconds)
-        self.tell(Kind.GAP, jump.reason, seconds=round(jump.seconds, 3))
+        self.tell(EventKind.GAP, jump.reason, seconds=round(jump.seconds, 3))
 
-    def _decode(self, first: int, last: int, speech_end: int, rank: Rank) -> Job[ChunkResult]:
-        engine = self._hearing.engine
+    def _decode(
+        self, first: int, last: int, speech_end: int, priority: Priority
+    ) -> EngineJob[ChunkResult]:
+        engine = self._engine_queue.engine
 
         def work() -> ChunkResult:
             return engine.transcribe(self._chunk(first, last, speech_end))
 
-        return self._hearing.submit(work, rank)
+        return self._engine_queue.submit(work, priority)
 
     def _chunk(self, first: int, last: int, speech_end: int | None = None) -> Chunk:
         last = min(last, self._recording.end)
@@ -407,4 +413,4 @@ class Dictation:
         text = f"{preview.agreed} {preview.rest}".strip()
         if text != self._shown:
             self._shown = text
-            self.tell(Kind.PARTIAL, text, settled=preview.agreed)
+            self.tell(EventKind.PARTIAL, text, settled=preview.agreed)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 _AT_ONCE = 2  # calls of the engine: a partial, and one beside it that no final waits for
 
 
-class Rank(IntEnum):
+class Priority(IntEnum):
     """The lower comes first."""
 
     FINAL = 0
@@ -31,12 +31,12 @@ class Rank(IntEnum):
     PARTIAL = 2
 
 
-class Job(Generic[T]):
+class EngineJob(Generic[T]):
     """A piece of work for the engine, and its result."""
 
-    def __init__(self, work: Callable[[], T], rank: Rank) -> None:
+    def __init__(self, work: Callable[[], T], priority: Priority) -> None:
         self._work = work
-        self.rank = rank
+        self.priority = priority
         self.future: Future[T] = Future()
         self.seconds = 0.0  # that the engine took
 
@@ -54,7 +54,7 @@ class Job(Generic[T]):
             self.future.set_result(result)
 
 
-class Hearing:
+class EngineQueue:
     """One engine, loaded in the background; jobs in, futures out.
 
     The threads are daemons: a program that is told to stop at once does not wait for them.
@@ -63,12 +63,12 @@ class Hearing:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.loaded: Future[None] = Future()
-        self._jobs: list[tuple[Rank, int, Job[Any]]] = []
+        self._jobs: list[tuple[Priority, int, EngineJob[Any]]] = []
         self._numbers = count()
         self._changed = Condition()
         self._closed = False
         self._threads = [
-            Thread(target=self._serve, args=(number,), name=f"hearing-{number}", daemon=True)
+            Thread(target=self._serve, args=(number,), name=f"engine-{number}", daemon=True)
             for number in range(min(engine.concurrency, _AT_ONCE))
         ]
 
@@ -76,11 +76,11 @@ class Hearing:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, work: Callable[[], T], rank: Rank) -> Job[T]:
+    def submit(self, work: Callable[[], T], priority: Priority) -> EngineJob[T]:
         """Work that calls the engine, as soon as nothing more important waits."""
-        job: Job[T] = Job(work, rank)
+        job: EngineJob[T] = EngineJob(work, priority)
         with self._changed:
-            heapq.heappush(self._jobs, (rank, next(self._numbers), job))
+            heapq.heappush(self._jobs, (priority, next(self._numbers), job))
             self._changed.notify_all()
         return job
 
@@ -104,7 +104,7 @@ class Hearing:
         if number == 0:
             self._load()
         # Wait for the model rather than fail; who asks for a result learns why there is none.
-        lowest = Rank.PAUSE if number == 0 and len(self._threads) > 1 else Rank.PARTIAL
+        lowest = Priority.PAUSE if number == 0 and len(self._threads) > 1 else Priority.PARTIAL
         while (job := self._next(lowest)) is not None:
             if (error := self.loaded.exception()) is not None:
                 if job.future.set_running_or_notify_cancel():
@@ -121,7 +121,7 @@ class Hearing:
         else:
             self.loaded.set_result(None)
 
-    def _next(self, lowest: Rank) -> Job[Any] | None:
+    def _next(self, lowest: Priority) -> EngineJob[Any] | None:
         with self._changed:
             while True:
                 if self._jobs and self._jobs[0][0] <= lowest:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """The events of the contract."""
 
     READY = "ready"  # sound comes
@@ -31,7 +31,7 @@ class Event:
     others are where the stream was when they happened.
     """
 
-    kind: Kind
+    kind: EventKind
     t: float
     wall: float
     text: str = ""

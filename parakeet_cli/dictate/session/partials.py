@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.dictate.session.engine_queue import Hearing, Job, Rank
+from parakeet_cli.dictate.session.engine_queue import EngineJob, EngineQueue, Priority
 from parakeet_cli.dictate.session.local_agreement import LocalAgreement
 from parakeet_cli.engines.base import Stream, StreamingEngine
 from parakeet_cli.errors import EngineError
@@ -26,12 +26,14 @@ class Previews:
     and what may change; it is called by the engine's threads.
     """
 
-    def __init__(self, hearing: Hearing, chunk: Callable[[int, int], Chunk], show: Preview) -> None:
-        self._hearing = hearing
+    def __init__(
+        self, engine_queue: EngineQueue, chunk: Callable[[int, int], Chunk], show: Preview
+    ) -> None:
+        self._engine_queue = engine_queue
         self._chunk = chunk
         self._show = show
         self.number = 0  # of the utterance in hand
-        self._running: Job[None] | None = None
+        self._running: EngineJob[None] | None = None
         self._seconds = 0.0  # that the last one took
         self._due = 0.0
         self._forget()
@@ -48,7 +50,7 @@ class Previews:
         listener = self._listener
         self._forget()
         if listener is not None:
-            self._hearing.submit(listener.close, Rank.PARTIAL)
+            self._engine_queue.submit(listener.close, Priority.PARTIAL)
 
     def _forget(self) -> None:
         self._first = self._fed = 0
@@ -63,11 +65,13 @@ class Previews:
         if self._running is not None:
             self._seconds = self._running.seconds
         number = self.number
-        self._running = self._hearing.submit(lambda: self._hear(number, last), Rank.PARTIAL)
+        self._running = self._engine_queue.submit(
+            lambda: self._hear(number, last), Priority.PARTIAL
+        )
         self._due = now + max(_AT_LEAST, _DECODES * self._seconds)
 
     def _hear(self, number: int, last: int) -> None:
-        engine = self._hearing.engine
+        engine = self._engine_queue.engine
         if number != self.number:
             return
         # What is wrong with the engine, the final tells: a partial is only looked at.

@@ -15,14 +15,19 @@ from parakeet_cli.audio.segment.utterances import Ear
 from parakeet_cli.dictate.recording.clock import Clock
 from parakeet_cli.dictate.recording.delivery_check import Arrival, arrival
 from parakeet_cli.dictate.recording.history import History
-from parakeet_cli.dictate.recording.journal import Intent, Journal, State, read_journal
+from parakeet_cli.dictate.recording.journal import (
+    DictationJournal,
+    Intent,
+    JournalState,
+    read_journal,
+)
 from parakeet_cli.dictate.recording.recording import Recording, left_behind
 from parakeet_cli.dictate.recording.slices import LONGEST, make_chunk
-from parakeet_cli.dictate.session.dictation import View
-from parakeet_cli.dictate.session.engine_queue import Hearing, Job, Rank
-from parakeet_cli.dictate.session.events import Event, Kind
+from parakeet_cli.dictate.session.dictation import DictationView
+from parakeet_cli.dictate.session.engine_queue import EngineJob, EngineQueue, Priority
+from parakeet_cli.dictate.session.events import Event, EventKind
 from parakeet_cli.dictate.session.options import DictationOptions
-from parakeet_cli.dictate.session.text_writer import Scribe, Uncertain, Utterance, Written
+from parakeet_cli.dictate.session.text_writer import TextWriter, Uncertain, Utterance, Written
 from parakeet_cli.dictate.sinks.delivery import Delivery
 from parakeet_cli.engines.base import ChunkResult
 
@@ -35,7 +40,7 @@ class Pending:
 
     folder: Path
     began: float  # seconds since 1970
-    # Heard, and not known to have arrived: None is one that may have.
+    # Transcribed, and not known to have arrived: None is one that may have.
     texts: tuple[tuple[str, bool | None], ...]
     unheard: float  # seconds of sound that nobody knows the text of
 
@@ -64,16 +69,16 @@ class Recovery:
     def __init__(
         self,
         options: DictationOptions,
-        hearing: Hearing,
+        engine_queue: EngineQueue,
         detector: Detector,
-        view: View,
+        view: DictationView,
         *,
         delivery: Delivery | None = None,
         sinks: tuple[str, ...] = (),
         history: History | None = None,
     ) -> None:
         self._options = replace(options, live=False, recovering=True)
-        self._hearing = hearing
+        self._engine_queue = engine_queue
         self._detector = detector
         self._view = view
         self._delivery = delivery
@@ -104,7 +109,9 @@ class Recovery:
         """Do no more than what is in hand."""
         self._stopping = True
 
-    def tell(self, kind: Kind, text: str = "", *, at: float | None = None, **more: Any) -> None:
+    def tell(
+        self, kind: EventKind, text: str = "", *, at: float | None = None, **more: Any
+    ) -> None:
         t = more.get("start") if at is None else at
         self._view.event(Event(kind, self._t if t is None else t, time.time(), text, more))
 
@@ -112,12 +119,12 @@ class Recovery:
         return self._view.aside()
 
     def _recover(self, recording: Recording) -> bool:
-        journal = Journal(recording.journal)
+        journal = DictationJournal(recording.journal)
         state = journal.state
         clock = Clock()
         for at, seconds in state.gaps:
             clock.skip(at, seconds)
-        scribe = Scribe(
+        writer = TextWriter(
             self._options,
             self,
             recording,
@@ -129,39 +136,39 @@ class Recovery:
             before=self._inserted,
         )
         spans = _unheard(state, recording)
-        scribe.start()
+        writer.start()
         try:
             for known, intent in list(_intents(state)):
                 match known:
                     case Arrival.THERE:
                         journal.write(done=intent.number)
                     case Arrival.MISSING:
-                        scribe.put(Written(intent))
+                        writer.put(Written(intent))
                     case Arrival.UNKNOWN:
-                        scribe.put(Uncertain(intent))
+                        writer.put(Uncertain(intent))
             for span in spans:
                 for utterance in self._utterances(recording, clock, state, *span):
-                    scribe.put(utterance)
+                    writer.put(utterance)
                     if self._stopping:
                         break
         finally:
-            scribe.close()
-            whole = not (scribe.unsafe or self._stopping or state.kept or state.open)
+            writer.close()
+            whole = not (writer.unsafe or self._stopping or state.kept or state.open)
             journal.close()
         return whole
 
     def _utterances(
-        self, recording: Recording, clock: Clock, state: State, first: int, last: int
+        self, recording: Recording, clock: Clock, state: JournalState, first: int, last: int
     ) -> Iterator[Utterance]:
         began = float(state.header.get("began", 0.0))
         source = str(state.header.get("source", ""))
-        engine = self._hearing.engine
+        engine = self._engine_queue.engine
         timing = Timing(self._options.max_silence, min(engine.max_chunk_seconds, LONGEST))
         ear = Ear(self._detector, timing, start=first)
         ear.jump(first)
 
         def utterance(ended: Ended) -> Utterance:
-            def decode() -> Job[ChunkResult]:
+            def decode() -> EngineJob[ChunkResult]:
                 def work() -> ChunkResult:
                     end = min(ended.last, last)
                     return engine.transcribe(
@@ -170,7 +177,7 @@ class Recovery:
                         )
                     )
 
-                return self._hearing.submit(work, Rank.FINAL)
+                return self._engine_queue.submit(work, Priority.FINAL)
 
             self._t = clock.seconds(ended.speech)
             return Utterance(ended, decode(), decode, began + self._t)
@@ -187,12 +194,12 @@ class Recovery:
             yield from found(ear.finish())
 
 
-def _unheard(state: State, recording: Recording) -> list[tuple[int, int]]:
+def _unheard(state: JournalState, recording: Recording) -> list[tuple[int, int]]:
     rest = [(state.mark, recording.end)] if recording.end > state.mark else []
     return [*state.failed, *rest]
 
 
-def _intents(state: State) -> Iterator[tuple[Arrival, Intent]]:
+def _intents(state: JournalState) -> Iterator[tuple[Arrival, Intent]]:
     """The texts that are not known to have arrived, in order, and what is known of them."""
     for number in sorted((*state.kept, *state.open)):
         if number in state.kept:

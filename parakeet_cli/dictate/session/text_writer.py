@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from parakeet_cli.audio.segment.endpointer import Ended
 from parakeet_cli.dictate.recording.clock import Clock
 from parakeet_cli.dictate.recording.delivery_check import targets
-from parakeet_cli.dictate.recording.history import Entry, History
-from parakeet_cli.dictate.recording.journal import Intent, Journal
+from parakeet_cli.dictate.recording.history import History, HistoryEntry
+from parakeet_cli.dictate.recording.journal import DictationJournal, Intent
 from parakeet_cli.dictate.recording.recording import Recording
-from parakeet_cli.dictate.session.engine_queue import Job
-from parakeet_cli.dictate.session.events import Kind
+from parakeet_cli.dictate.session.engine_queue import EngineJob
+from parakeet_cli.dictate.session.events import EventKind
 from parakeet_cli.dictate.session.options import DictationOptions
 from parakeet_cli.dictate.sinks.delivery import Delivered, Delivery
 from parakeet_cli.dictate.text import commands
@@ -44,8 +44,8 @@ class Utterance:
     """What is to be written; `again` has the engine hear it once more."""
 
     ended: Ended
-    job: Job[ChunkResult]
-    again: Callable[[], Job[ChunkResult]]
+    job: EngineJob[ChunkResult]
+    again: Callable[[], EngineJob[ChunkResult]]
     wall: float  # when it was said, seconds since 1970
 
 
@@ -74,9 +74,11 @@ Task = Utterance | Quiet | Written | Uncertain
 
 
 class Desk(Protocol):
-    """What the scribe tells the world."""
+    """What the writer tells the world."""
 
-    def tell(self, kind: Kind, text: str = "", *, at: float | None = None, **more: Any) -> None: ...
+    def tell(
+        self, kind: EventKind, text: str = "", *, at: float | None = None, **more: Any
+    ) -> None: ...
 
     def aside(self) -> AbstractContextManager[None]:
         """While a sink writes, perhaps to the same terminal."""
@@ -85,7 +87,7 @@ class Desk(Protocol):
     def stop(self) -> None: ...
 
 
-class Scribe:
+class TextWriter:
     """Takes utterances in order; `close` waits until all of them are written."""
 
     def __init__(
@@ -93,7 +95,7 @@ class Scribe:
         options: DictationOptions,
         desk: Desk,
         recording: Recording,
-        journal: Journal,
+        journal: DictationJournal,
         clock: Clock,
         delivery: Delivery | None,
         history: History | None,
@@ -119,7 +121,7 @@ class Scribe:
         self._caps = False
         self._held: tuple[list[Segment], float, float] | None = None
         self._tasks: Queue[Task | None] = Queue(0 if options.live else _WAITING)
-        self._thread = Thread(target=self._work, name="scribe", daemon=True)
+        self._thread = Thread(target=self._work, name="text-writer", daemon=True)
         self.error: BaseException | None = None  # what ended it, if anything did
         self.unsafe = 0  # texts that arrived nowhere, and stretches that could not be heard
 
@@ -200,7 +202,7 @@ class Scribe:
             self._journal.write(failed=[ended.first, ended.last])
             self.unsafe += 1
             self._desk.tell(
-                Kind.ERROR,
+                EventKind.ERROR,
                 f"{error} What was said is recorded; `parakeet dictate --recover` writes it.",
                 at=self._clock.seconds(ended.speech),
             )
@@ -281,7 +283,7 @@ class Scribe:
         if not safe:
             self.unsafe += 1
         if self._history is not None and text.strip():
-            self._history.add(Entry(wall, text.strip(), self._sinks, safe))
+            self._history.add(HistoryEntry(wall, text.strip(), self._sinks, safe))
 
     def _delivered(self, edit: Edit, there: Collection[str]) -> Delivered | None:
         if self._delivery is None:
@@ -295,14 +297,14 @@ class Scribe:
         """Once, and then it is settled: inserted again, it might be there twice."""
         places = " and ".join(_PLACES.get(target.sink, target.sink) for target in intent.to)
         self._desk.tell(
-            Kind.ERROR,
+            EventKind.ERROR,
             f"When dictation was ended, this text was on its way to {places} and may be there, "
             f"whole or in part. It is not inserted again: {intent.text.strip()}",
             uncertain=intent.text.strip(),
         )
         if self._history is not None:
             sinks = tuple(target.sink for target in intent.to)
-            self._history.add(Entry(intent.wall, intent.text.strip(), sinks, None))
+            self._history.add(HistoryEntry(intent.wall, intent.text.strip(), sinks, None))
         self._journal.write(done=intent.number)
 
     def _tell(
@@ -313,15 +315,15 @@ class Scribe:
         delivered: Delivered | None = None,
     ) -> None:
         said = any(isinstance(part, Said) for part in parts)
-        final = Kind.RECOVERED if self._options.recovering else Kind.FINAL
+        final = EventKind.RECOVERED if self._options.recovering else EventKind.FINAL
         for line in delivered.lines if delivered is not None else ():
-            self._desk.tell(Kind.ERROR, line)
+            self._desk.tell(EventKind.ERROR, line)
         if delivered is not None and not text:  # that it is gone is all that was asked for
             for outcome in delivered.stuck:
-                self._desk.tell(Kind.ERROR, outcome.line or "")
+                self._desk.tell(EventKind.ERROR, outcome.line or "")
         for part in parts:
             if isinstance(part, Spoken):
-                self._desk.tell(Kind.COMMAND, part.phrase, inserted=text)
+                self._desk.tell(EventKind.COMMAND, part.phrase, inserted=text)
         if text and (said or not parts):
             self._desk.tell(final, text.strip(), inserted=text, **more)
 

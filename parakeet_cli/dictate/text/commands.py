@@ -17,7 +17,7 @@ _PAUSE = 0.35  # seconds between two words that set apart what stands behind the
 _MARKS = ".,;:!?…—"
 
 
-class Kind(StrEnum):
+class CommandKind(StrEnum):
     """What a command does."""
 
     MARK = "mark"  # punctuation behind what was said
@@ -32,35 +32,35 @@ class Kind(StrEnum):
 class Command:
     """A command and what it writes or means."""
 
-    kind: Kind
+    kind: CommandKind
     text: str = ""
     at_end: bool = False  # unmistakable behind any words: nobody says it otherwise
 
 
 COMMANDS: dict[str, Command] = {
-    "new line": Command(Kind.BREAK, "\n"),
-    "newline": Command(Kind.BREAK, "\n"),
-    "next line": Command(Kind.BREAK, "\n"),
-    "new paragraph": Command(Kind.BREAK, "\n\n"),
-    "next paragraph": Command(Kind.BREAK, "\n\n"),
-    "period": Command(Kind.MARK, "."),
-    "full stop": Command(Kind.MARK, "."),
-    "comma": Command(Kind.MARK, ","),
-    "question mark": Command(Kind.MARK, "?", at_end=True),
-    "exclamation mark": Command(Kind.MARK, "!", at_end=True),
-    "exclamation point": Command(Kind.MARK, "!", at_end=True),
-    "colon": Command(Kind.MARK, ":"),
-    "semicolon": Command(Kind.MARK, ";"),
-    "ellipsis": Command(Kind.MARK, "…"),
-    "close quote": Command(Kind.MARK, "”"),
-    "close parenthesis": Command(Kind.MARK, ")"),
-    "open quote": Command(Kind.OPEN, "“"),
-    "open parenthesis": Command(Kind.OPEN, "("),
-    "scratch that": Command(Kind.SCRATCH),
-    "undo that": Command(Kind.SCRATCH),
-    "stop dictation": Command(Kind.STOP),
-    "caps on": Command(Kind.CAPS, "on"),
-    "caps off": Command(Kind.CAPS, "off"),
+    "new line": Command(CommandKind.BREAK, "\n"),
+    "newline": Command(CommandKind.BREAK, "\n"),
+    "next line": Command(CommandKind.BREAK, "\n"),
+    "new paragraph": Command(CommandKind.BREAK, "\n\n"),
+    "next paragraph": Command(CommandKind.BREAK, "\n\n"),
+    "period": Command(CommandKind.MARK, "."),
+    "full stop": Command(CommandKind.MARK, "."),
+    "comma": Command(CommandKind.MARK, ","),
+    "question mark": Command(CommandKind.MARK, "?", at_end=True),
+    "exclamation mark": Command(CommandKind.MARK, "!", at_end=True),
+    "exclamation point": Command(CommandKind.MARK, "!", at_end=True),
+    "colon": Command(CommandKind.MARK, ":"),
+    "semicolon": Command(CommandKind.MARK, ";"),
+    "ellipsis": Command(CommandKind.MARK, "…"),
+    "close quote": Command(CommandKind.MARK, "”"),
+    "close parenthesis": Command(CommandKind.MARK, ")"),
+    "open quote": Command(CommandKind.OPEN, "“"),
+    "open parenthesis": Command(CommandKind.OPEN, "("),
+    "scratch that": Command(CommandKind.SCRATCH),
+    "undo that": Command(CommandKind.SCRATCH),
+    "stop dictation": Command(CommandKind.STOP),
+    "caps on": Command(CommandKind.CAPS, "on"),
+    "caps off": Command(CommandKind.CAPS, "off"),
 }
 
 _LONGEST = max(len(phrase.split()) for phrase in COMMANDS)

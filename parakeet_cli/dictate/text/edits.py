@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from parakeet_cli.dictate.text.commands import Kind, Part, Said
+from parakeet_cli.dictate.text.commands import CommandKind, Part, Said
 
 _ENDS = ".!?…"  # a sentence
 _MARKS = ".,;:!?…"
@@ -62,18 +62,18 @@ def _composed(parts: Sequence[Part], before: Sequence[str], *, caps: bool, undoa
             continue
         command = part.command
         match command.kind:
-            case Kind.SCRATCH if text or opening:
+            case CommandKind.SCRATCH if text or opening:
                 text = opening = ""
-            case Kind.SCRATCH if stack and undoable:
+            case CommandKind.SCRATCH if stack and undoable:
                 stack.pop()
                 back += 1
-            case Kind.BREAK:
+            case CommandKind.BREAK:
                 text = text.rstrip(" ") + command.text
-            case Kind.OPEN:
+            case CommandKind.OPEN:
                 opening += command.text
-            case Kind.MARK if text.strip():
+            case CommandKind.MARK if text.strip():
                 text = _marked(text, command.text)
-            case Kind.MARK if stack and stack[-1].strip():
+            case CommandKind.MARK if stack and stack[-1].strip():
                 last = stack[-1]
                 marked = _marked(last, command.text)
                 if marked.startswith(last):
@@ -81,9 +81,9 @@ def _composed(parts: Sequence[Part], before: Sequence[str], *, caps: bool, undoa
                 elif undoable and marked != last:
                     stack.pop()
                     back, text = back + 1, marked
-            case Kind.CAPS:
+            case CommandKind.CAPS:
                 caps = command.text == "on"
-            case Kind.STOP:
+            case CommandKind.STOP:
                 stop = True
     if opening:
         text += _said(

@@ -13,7 +13,7 @@ from parakeet_cli.errors import EngineError, ParakeetError
 
 
 class Told:
-    """Follows `Controlled`; each call is a line in a file."""
+    """Follows `Controllable`; each call is a line in a file."""
 
     def __init__(self, calls: Path) -> None:
         self._calls = calls

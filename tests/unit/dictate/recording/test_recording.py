@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from parakeet_cli.dictate.recording import recording as recording_module
-from parakeet_cli.dictate.recording.history import Entry, History, read_history
-from parakeet_cli.dictate.recording.journal import Journal, Target, read_journal
+from parakeet_cli.dictate.recording.history import History, HistoryEntry, read_history
+from parakeet_cli.dictate.recording.journal import DictationJournal, Target, read_journal
 from parakeet_cli.dictate.recording.recording import Recording, left_behind
 
 
@@ -85,7 +85,7 @@ def test_a_disk_that_is_full_loses_nothing_of_what_is_said(tmp_path: Path) -> No
 
 def test_a_journal_says_up_to_where_all_is_settled(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    journal = Journal(path)
+    journal = DictationJournal(path)
     journal.write(version=1, source="x", sinks=[])
     journal.write(heard=[0, 100])
     one = journal.intend(100, 200, "One.")
@@ -107,7 +107,7 @@ def test_a_journal_says_up_to_where_all_is_settled(tmp_path: Path) -> None:
 
 
 def test_what_failed_is_settled_when_it_is_heard_after_all(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j")
+    journal = DictationJournal(tmp_path / "j")
     journal.write(failed=[0, 300])
     journal.write(heard=[100, 200])
     assert journal.state.failed == [(0, 100), (200, 300)]
@@ -121,12 +121,12 @@ def test_history_is_kept_for_its_days_and_no_longer(tmp_path: Path) -> None:
     import time
 
     history = History(path, days=30)
-    history.add(Entry(time.time() - 40 * 86_400, "long ago"))
-    history.add(Entry(time.time(), "now", ("stdout",), delivered=False))
+    history.add(HistoryEntry(time.time() - 40 * 86_400, "long ago"))
+    history.add(HistoryEntry(time.time(), "now", ("stdout",), delivered=False))
     assert [entry.text for entry in read_history(path)] == ["long ago", "now"]
     History(path, days=30)
     (left,) = read_history(path)
     assert (left.text, left.delivered) == ("now", False)
-    History(path, days=0).add(Entry(0.0, "not kept"))
+    History(path, days=0).add(HistoryEntry(0.0, "not kept"))
     assert len(list(read_history(path))) == 1
     assert json.loads(path.read_text(encoding="utf-8"))["text"] == "now"

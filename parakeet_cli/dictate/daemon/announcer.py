@@ -12,7 +12,7 @@ import wave
 from collections.abc import Mapping
 from pathlib import Path
 
-from parakeet_cli.dictate.daemon.base import Controlled
+from parakeet_cli.dictate.daemon.controllable import Controllable
 from parakeet_cli.dictate.sinks import notifications
 
 _RATE = 44_100
@@ -21,36 +21,36 @@ _TONES = {"begin": (660, 880), "finish": (880, 660), "discard": (440, 330)}  # H
 _WORDS = {"begin": "Listening.", "finish": "Inserted.", "discard": "Dropped."}
 
 
-class Announced:
+class Announcer:
     """A dictation that says when it listens, has inserted, has dropped."""
 
-    def __init__(self, controlled: Controlled, *, sounds: bool, notify: bool) -> None:
-        self._controlled = controlled
+    def __init__(self, controllable: Controllable, *, sounds: bool, notify: bool) -> None:
+        self._controllable = controllable
         self._sounds = Sounds() if sounds else None
         self._notify = notify
 
     def begin(self) -> None:
-        self._controlled.begin()
+        self._controllable.begin()
         self._announce("begin")
 
     def finish(self) -> None:
-        listening = self._controlled.state().get("listening") is True
-        self._controlled.finish()
+        listening = self._controllable.state().get("listening") is True
+        self._controllable.finish()
         if listening:
             self._announce("finish")
 
     def discard(self) -> None:
-        self._controlled.discard()
+        self._controllable.discard()
         self._announce("discard")
 
     def state(self) -> Mapping[str, object]:
-        return self._controlled.state()
+        return self._controllable.state()
 
     def unload(self) -> None:
-        self._controlled.unload()
+        self._controllable.unload()
 
     def quit(self) -> None:
-        self._controlled.quit()
+        self._controllable.quit()
         if self._sounds:
             self._sounds.close()
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.dictate.daemon.announced import Announced, Sounds
+from parakeet_cli.dictate.daemon.announcer import Announcer, Sounds
 
 
 class Idle:
-    """Follows `Controlled`, and hears nothing."""
+    """Follows `Controllable`, and hears nothing."""
 
     def __init__(self) -> None:
         self.listening = False
@@ -59,7 +59,7 @@ def calls(folder: Path, name: str, count: int) -> list[str]:
 
 
 def test_a_tone_and_a_notice_say_what_begins_and_ends(played: Path) -> None:
-    told = Announced(Idle(), sounds=True, notify=True)
+    told = Announcer(Idle(), sounds=True, notify=True)
     for number, (do, sound, words) in enumerate(
         [
             (told.begin, "begin.wav", "Listening."),
@@ -77,7 +77,7 @@ def test_a_tone_and_a_notice_say_what_begins_and_ends(played: Path) -> None:
 
 
 def test_nothing_is_told_unless_it_was_asked_for(played: Path) -> None:
-    told = Announced(Idle(), sounds=False, notify=False)
+    told = Announcer(Idle(), sounds=False, notify=False)
     told.begin()
     told.finish()
     told.quit()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 
-class Controlled(Protocol):
+class Controllable(Protocol):
     """A dictation that waits to be told.
 
     `state` may be called at any time and from any thread; the others come one at a time
