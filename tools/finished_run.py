@@ -14,9 +14,10 @@ from parakeet_cli.config import load_settings
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.formats.manifest import manifest_line
 from parakeet_cli.transcribe.inputs.find import find_jobs
-from parakeet_cli.transcribe.outputs.outputs import plan_outputs, write_output
-from parakeet_cli.transcribe.pipeline.pipeline import Options
-from parakeet_cli.transcribe.request import Request
+from parakeet_cli.transcribe.outputs.plan import plan_outputs
+from parakeet_cli.transcribe.outputs.write import write_output
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
+from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.run_folder import run_folder
 from parakeet_cli.transcript import FileResult, Status
 
@@ -39,7 +40,9 @@ def make(top: Path, count: int, left: int) -> tuple[str, ...]:
         os.link(folder.with_suffix(".wav"), folder / f"clip{number:07}.wav")
     for original in (top / "in").glob("*.wav"):
         original.unlink()
-    request = Request((asked[0],), (FORMAT,), asked[4], "{filename}", None, False, Options())
+    request = TranscribeRequest(
+        (asked[0],), (FORMAT,), asked[4], "{filename}", None, False, PipelineOptions()
+    )
     planned = plan_outputs(
         find_jobs(request.inputs), expand_formats([FORMAT]), str(top / "out"), "{filename}"
     )

@@ -43,7 +43,7 @@ def init(
     """Write a configuration file with the defaults, to be edited."""
     from parakeet_cli.config import config_path, initial_config
     from parakeet_cli.errors import UsageError
-    from parakeet_cli.transcribe.outputs.outputs import write_atomically
+    from parakeet_cli.transcribe.outputs.write import write_atomically
 
     target = config_path(config)
     if os.path.lexists(target) and not overwrite:

@@ -37,7 +37,7 @@ def merge(
 
     from parakeet_cli.errors import UsageError
     from parakeet_cli.formats import merging
-    from parakeet_cli.transcribe.outputs.outputs import write_atomically
+    from parakeet_cli.transcribe.outputs.write import write_atomically
 
     if prefer is not None and prefer not in merging.PREFERENCES:
         raise UsageError(f"--prefer {prefer}: it must be first or last.")

@@ -11,7 +11,7 @@ from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.transcribe.inputs.storage import key, place
-from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
 from parakeet_cli.transcribe.run.schedule import Shard
 
 STDOUT = "-"
@@ -19,7 +19,7 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TranscribeRequest:
     """What the options of the command ask for, as they were written."""
 
     inputs: tuple[str, ...]
@@ -28,7 +28,7 @@ class Request:
     template: str
     manifest_out: str | None
     allow_partial: bool
-    options: Options
+    options: PipelineOptions
     dry_run: bool = False
     trust_model: bool = False
     run: str | None = None

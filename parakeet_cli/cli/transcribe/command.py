@@ -203,8 +203,8 @@ def transcribe(
     from parakeet_cli.cli.transcribe.run import transcribe_request
     from parakeet_cli.config import load_settings
     from parakeet_cli.formats import FormatOptions
-    from parakeet_cli.transcribe.pipeline.pipeline import Options
-    from parakeet_cli.transcribe.request import Request
+    from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
+    from parakeet_cli.transcribe.request import TranscribeRequest
 
     console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))
     if status is not None:
@@ -227,7 +227,7 @@ def transcribe(
         config=config,
     )
     shape = FormatOptions(max_line_width, max_line_count, max_words_per_line, highlight_words)
-    request = Request(
+    request = TranscribeRequest(
         inputs=tuple(inputs or ()),
         formats=tuple(output_format or ()),
         folder=output_dir,
@@ -242,7 +242,7 @@ def transcribe(
         workers=workers,
         ray=ray,
         ray_address=ray_address,
-        options=Options(
+        options=PipelineOptions(
             audio_stream=audio_stream,
             channel=channel,
             vad=vad,

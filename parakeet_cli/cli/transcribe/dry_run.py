@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from parakeet_cli import console
 from parakeet_cli.errors import ExitCode
-from parakeet_cli.transcribe.outputs.outputs import Planned
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcript import FileResult, Status
 
 
-def show_plan(todo: Sequence[Planned], settled: Sequence[tuple[Planned, FileResult]]) -> ExitCode:
+def show_plan(
+    todo: Sequence[PlannedFile], settled: Sequence[tuple[PlannedFile, FileResult]]
+) -> ExitCode:
     """A line an input, in the inputs' order; 1 where one is sure to fail."""
     lines = {item.number: _will(item) for item in todo}
     lines |= {item.number: _wont(item, result) for item, result in settled}
@@ -27,11 +29,11 @@ def show_plan(todo: Sequence[Planned], settled: Sequence[tuple[Planned, FileResu
     return ExitCode.FAILED if failing else ExitCode.OK
 
 
-def _will(item: Planned) -> str:
+def _will(item: PlannedFile) -> str:
     outputs = ", ".join(console.shown_name(str(path)) for _, path in item.paths) or "stdout"
     return f"{console.shown_name(item.job.name)}  {console.clock(item.seconds)}  -> {outputs}"
 
 
-def _wont(item: Planned, result: FileResult) -> str:
+def _wont(item: PlannedFile, result: FileResult) -> str:
     reason = console.shown_name(result.reason or "")
     return f"{console.shown_name(item.job.name)}  {result.status}: {reason}"

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from parakeet_cli import console
 from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.pipeline.pipeline import View
+from parakeet_cli.transcribe.pipeline.jobs import ProgressView
 from parakeet_cli.transcript import FileResult
 
 
-class Screen(View, Protocol):
+class Screen(ProgressView, Protocol):
     """A view that can also print what was asked for, between its own lines."""
 
     def print(self, text: str, *, first: bool) -> None: ...

@@ -14,14 +14,14 @@ from parakeet_cli.cli.transcribe.progress import Screen, make_view
 from parakeet_cli.cli.transcribe.summary import show_summary
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import ExitCode
+from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import look_again, place
-from parakeet_cli.transcribe.outputs.line_store import Spool
-from parakeet_cli.transcribe.outputs.outputs import Planned, check_apart, folders, plan_outputs
-from parakeet_cli.transcribe.outputs.temp_files import clear_leftovers
-from parakeet_cli.transcribe.request import Request
+from parakeet_cli.transcribe.outputs.line_store import LineStore
+from parakeet_cli.transcribe.outputs.plan import PlannedFile, check_apart, folders, plan_outputs
+from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.manifest_writer import InOrder, Manifest
-from parakeet_cli.transcribe.run.run_folder import Earlier, RunFolder, run_folder
+from parakeet_cli.transcribe.run.run_folder import EarlierResult, RunFolder, run_folder
 from parakeet_cli.transcribe.run.schedule import (
     Batch,
     Shard,
@@ -30,12 +30,12 @@ from parakeet_cli.transcribe.run.schedule import (
     settle,
     usable_cores,
 )
-from parakeet_cli.transcribe.run.stats import Tally
-from parakeet_cli.transcribe.workers.choose import Hearing, hearing
+from parakeet_cli.transcribe.run.stats import BatchStats
+from parakeet_cli.transcribe.workers.choose import BatchRunner, hearing
 from parakeet_cli.transcript import FileResult, Status
 
 
-def transcribe_request(request: Request, settings: Settings) -> int:
+def transcribe_request(request: TranscribeRequest, settings: Settings) -> int:
     """The exit code. Raises ParakeetError for what stops everything."""
     for warning in settings.warnings:
         console.info(f"Warning: {warning}")
@@ -63,7 +63,7 @@ def transcribe_request(request: Request, settings: Settings) -> int:
             warm_up()  # the decoder starts while the engine is being imported
             clear_leftovers(folders(batch.todo))
         hear = stack.enter_context(hearing(request, settings, batch.todo))
-        spool = folder.spool if folder else stack.enter_context(Spool())
+        spool = folder.spool if folder else stack.enter_context(LineStore())
         work = _Work(request, hear, folder, Manifest(request.record_to, spool), len(planned))
         try:
             with make_view(len(planned)) as view:
@@ -88,7 +88,7 @@ def _all_is_kept() -> Iterator[None]:
         gc.enable()
 
 
-def _plan(request: Request, today: str | None) -> list[Planned]:
+def _plan(request: TranscribeRequest, today: str | None) -> list[PlannedFile]:
     """Every input of this shard with its outputs; refused where two would be one."""
     look_again()
     jobs = find_jobs(request.inputs)
@@ -102,7 +102,7 @@ def _plan(request: Request, today: str | None) -> list[Planned]:
     return [item for item in planned if shard.has(item.job)]
 
 
-def _not_again(earlier: Earlier) -> FileResult:
+def _not_again(earlier: EarlierResult) -> FileResult:
     reason = f"{earlier.result.status} in an earlier session"
     return replace(earlier.result, status=Status.SKIPPED, reason=reason)
 
@@ -112,19 +112,19 @@ class _Work:
 
     def __init__(
         self,
-        request: Request,
-        hearing: Hearing,
+        request: TranscribeRequest,
+        hearing: BatchRunner,
         folder: RunFolder | None,
         manifest: Manifest,
         total: int,
     ) -> None:
-        self.tally = Tally(total)
+        self.tally = BatchStats(total)
         self.manifest = manifest
         self._request = request
         self._hearing = hearing
         self._folder = folder
 
-    def do(self, batch: Batch, earlier: Sequence[Earlier], view: Screen) -> None:
+    def do(self, batch: Batch, earlier: Sequence[EarlierResult], view: Screen) -> None:
         for one in earlier:
             self.manifest.add_earlier(one)
             self.tally.add_earlier(one)
@@ -133,7 +133,7 @@ class _Work:
             self.manifest.add(item, result)
             self.tally.add(item.number, result)
         shown = self._request.shown
-        todo: Sequence[Planned] = batch.todo
+        todo: Sequence[PlannedFile] = batch.todo
         if shown is None and len(todo) > 1:
             todo = _in_the_best_order(todo, view)
         if self._folder is not None:
@@ -149,7 +149,7 @@ class _Work:
                 self._folder.ended(item, result, line)
             self.tally.add(item.number, result)
 
-    def _begun(self, todo: Iterable[Planned]) -> Iterator[Planned]:
+    def _begun(self, todo: Iterable[PlannedFile]) -> Iterator[PlannedFile]:
         """Each noted in the journal before it is begun."""
         for item in todo:
             if self._folder is not None:
@@ -157,7 +157,7 @@ class _Work:
             yield item
 
 
-def _in_the_best_order(todo: Sequence[Planned], view: Screen) -> list[Planned]:
+def _in_the_best_order(todo: Sequence[PlannedFile], view: Screen) -> list[PlannedFile]:
     total = len(todo)
     lengths = measured(todo, cores=usable_cores(), told=lambda count: view.measuring(count, total))
     items = longest_first(lengths)
@@ -165,7 +165,7 @@ def _in_the_best_order(todo: Sequence[Planned], view: Screen) -> list[Planned]:
     return items
 
 
-def _say_how_to_go_on(tally: Tally, request: Request) -> None:
+def _say_how_to_go_on(tally: BatchStats, request: TranscribeRequest) -> None:
     console.note(f"Interrupted: {tally.done} of {tally.total} files are done and kept.")
     if request.run:
         console.note("  The same command goes on.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parakeet_cli import console
-from parakeet_cli.transcribe.run.stats import TABLE_AT_MOST, Tally
+from parakeet_cli.transcribe.run.stats import TABLE_AT_MOST, BatchStats
 from parakeet_cli.transcript import FileResult, Status
 
 _STYLES = {
@@ -18,7 +18,7 @@ _NARROW = 60  # columns
 _FIGURES, _FIGURES_NARROW = 33, 22  # columns of all that stands beside a file's name
 
 
-def show_summary(tally: Tally) -> None:
+def show_summary(tally: BatchStats) -> None:
     """Nothing for one file that ended well."""
     results = tally.results
     if tally.total > 1:

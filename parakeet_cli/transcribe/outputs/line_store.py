@@ -11,7 +11,7 @@ from typing import IO
 from parakeet_cli.formats import encode
 
 
-class Spool:
+class LineStore:
     """An append-only file of lines; without a path, a temporary one.
 
     Results come as they are ready and are wanted in the order of the inputs: a hundred
@@ -30,7 +30,7 @@ class Spool:
             if self._file.read(1) != b"\n":  # a kill left half of a line
                 self._write(b"\n")
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> LineStore:
         return self
 
     def __exit__(

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _WAITING = 2
 
 
-class Lanes:
+class EngineThreads:
     """Chunks in, futures out. The model is loaded in the background, before the first.
 
     The threads are daemons: an interrupted program does not wait for chunks in work.
@@ -36,7 +36,7 @@ class Lanes:
             for number in range(engine.concurrency)
         ]
 
-    def __enter__(self) -> Lanes:
+    def __enter__(self) -> EngineThreads:
         for thread in self._threads:
             thread.start()
         return self
@@ -59,7 +59,7 @@ class Lanes:
         self._loaded.result()
 
     def submit(self, chunk: Chunk) -> Future[ChunkResult]:
-        """Hand over a chunk, as soon as there is room for one more."""
+        """Queue a chunk, waiting until there is room for it."""
         self._room.take(chunk.duration)
         future: Future[ChunkResult] = Future()
         self._queue.put((chunk, future))

@@ -157,7 +157,7 @@ def _whole(line: bytes) -> Iterator[Any]:
         yield json.loads(line)
 
 
-class Journal:
+class RunJournal:
     """A journal that is being written. Only one process may have it open: `RunFolder.lock`."""
 
     def __init__(self, path: Path) -> None:
@@ -174,7 +174,7 @@ class Journal:
         if not _ends_whole(self.path):
             os.write(self._descriptor, b"\n")
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> RunJournal:
         return self
 
     def __exit__(

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from parakeet_cli.formats.manifest import earlier_lines, manifest_line
-from parakeet_cli.transcribe.outputs.line_store import Spool
-from parakeet_cli.transcribe.outputs.outputs import Planned, atomic_writer
-from parakeet_cli.transcribe.run.run_folder import Earlier
+from parakeet_cli.transcribe.outputs.line_store import LineStore
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.outputs.write import atomic_writer
+from parakeet_cli.transcribe.run.run_folder import EarlierResult
 from parakeet_cli.transcript import FileResult, Status
 
 
@@ -18,13 +19,13 @@ class Manifest:
     A skipped file keeps the line that an earlier run wrote, and the text in it.
     """
 
-    def __init__(self, path: Path | None, spool: Spool) -> None:
+    def __init__(self, path: Path | None, spool: LineStore) -> None:
         self._path = path
         self._spool = spool
         self._earlier = earlier_lines(path) if path else {}
         self._places: dict[int, int] = {}
 
-    def add(self, item: Planned, result: FileResult) -> int:
+    def add(self, item: PlannedFile, result: FileResult) -> int:
         """Keep its line; where it begins in the spool."""
         known = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
         job = item.job
@@ -35,7 +36,7 @@ class Manifest:
             self._places[item.number] = place
         return place
 
-    def add_earlier(self, one: Earlier) -> None:
+    def add_earlier(self, one: EarlierResult) -> None:
         """An earlier session's line is in the spool already, unless a kill came in between."""
         if one.line is None:
             self.add(one.item, one.result)
@@ -54,7 +55,7 @@ class Manifest:
 class InOrder:
     """Texts to stdout in the inputs' order: who ends early waits for those before."""
 
-    def __init__(self, items: Iterable[Planned], show: Callable[[str, bool], None]) -> None:
+    def __init__(self, items: Iterable[PlannedFile], show: Callable[[str, bool], None]) -> None:
         self._numbers = sorted((item.number for item in items), reverse=True)
         self._show = show
         self._waiting: dict[int, str | None] = {}

@@ -21,15 +21,15 @@ from typing import NamedTuple
 
 from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.transcribe.inputs.storage import Place, State, Url, key, place, state_of
-from parakeet_cli.transcribe.outputs.line_store import Spool
-from parakeet_cli.transcribe.outputs.outputs import Planned
+from parakeet_cli.transcribe.outputs.line_store import LineStore
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.run.journal import (
     NAME,
     Entry,
     Identity,
-    Journal,
     Output,
     Row,
+    RunJournal,
     rows,
     understood,
 )
@@ -42,10 +42,10 @@ _SLACK = 1000  # lines that a journal may hold beyond two an input before it is 
 _PATIENCE = 1.0  # seconds: whoever asks for the status holds the lock for a moment
 
 
-class Earlier(NamedTuple):
+class EarlierResult(NamedTuple):
     """An input that an earlier session dealt with, and how that ended."""
 
-    item: Planned
+    item: PlannedFile
     status: Status
     line: int | None  # of the spool
     reason: str | None = None
@@ -67,7 +67,7 @@ class _Found:
 class RunFolder:
     """A run that goes on where it was stopped. `options` is the fingerprint of how."""
 
-    def __init__(self, journal: Journal, spool: Spool, options: str) -> None:
+    def __init__(self, journal: RunJournal, spool: LineStore, options: str) -> None:
         self.spool = spool
         self.date = journal.date()
         self._journal = journal
@@ -76,8 +76,8 @@ class RunFolder:
         self._here = key(".")
 
     def split(
-        self, planned: Sequence[Planned], *, retry_failed: bool
-    ) -> tuple[list[Earlier], list[Planned]]:
+        self, planned: Sequence[PlannedFile], *, retry_failed: bool
+    ) -> tuple[list[EarlierResult], list[PlannedFile]]:
         """What is done and still stands, and what is left.
 
         An input that has changed, other options, an output that is missing or was changed:
@@ -85,7 +85,7 @@ class RunFolder:
         only what does not stand is kept of it.
         """
         items = {item.job.key: item for item in planned}
-        stand: dict[str, Earlier] = {}
+        stand: dict[str, EarlierResult] = {}
         found = _Found()
         count = 0
         with understood(self._journal.path):
@@ -107,7 +107,7 @@ class RunFolder:
         left = [self._own(item, found) for name, item in items.items() if name not in stand]
         return list(stand.values()), left
 
-    def _stands(self, item: Planned, row: Row, retry_failed: bool) -> bool:
+    def _stands(self, item: PlannedFile, row: Row, retry_failed: bool) -> bool:
         status = row["status"]
         if row["options"] != self._options or not _same(row["id"], state_of(item.job.path)):
             return False
@@ -124,7 +124,7 @@ class RunFolder:
                 return False
         return True
 
-    def _own(self, item: Planned, found: _Found) -> Planned:
+    def _own(self, item: PlannedFile, found: _Found) -> PlannedFile:
         """Whether what stands at the item's paths was written by this run."""
         name = item.job.key
         options, written = found.ended.get(name, (None, ()))
@@ -135,12 +135,12 @@ class RunFolder:
     def plan(self, count: int, seconds: float) -> None:
         self._journal.plan(count, seconds, self.date)
 
-    def begun(self, item: Planned) -> None:
+    def begun(self, item: PlannedFile) -> None:
         """It is in hand: its outputs are this run's from now on."""
         self._identities[item.number] = state_of(item.job.path)
         self._journal.begun(item.job.key, self._options)
 
-    def ended(self, item: Planned, result: FileResult, line: int) -> None:
+    def ended(self, item: PlannedFile, result: FileResult, line: int) -> None:
         transcript = result.transcript
         self._journal.ended(
             item.job.key,
@@ -169,8 +169,8 @@ def run_folder(folder: Path, options: str) -> Iterator[RunFolder]:
         raise OutputError(f"The run folder {folder} can't be made: {error.strerror}.") from error
     with (
         _locked(folder),
-        Journal(folder / NAME) as journal,
-        Spool(folder / RESULTS) as spool,
+        RunJournal(folder / NAME) as journal,
+        LineStore(folder / RESULTS) as spool,
     ):
         yield RunFolder(journal, spool, options)
 
@@ -249,6 +249,6 @@ def _same(identity: list[int | str] | None, state: State | None) -> bool:
     return identity == (None if state is None else list(state))
 
 
-def _earlier(item: Planned, row: Row) -> Earlier:
+def _earlier(item: PlannedFile, row: Row) -> EarlierResult:
     status = _STATUSES[row["status"]]
-    return Earlier(item, status, row["line"], row.get("reason"), row.get("hint"))
+    return EarlierResult(item, status, row["line"], row.get("reason"), row.get("hint"))

@@ -17,8 +17,8 @@ from parakeet_cli.audio.decode.media import probe_duration
 from parakeet_cli.errors import ParakeetError, UsageError
 from parakeet_cli.transcribe.inputs.find import Job, is_regular
 from parakeet_cli.transcribe.inputs.storage import Place, Url, fetched
-from parakeet_cli.transcribe.outputs.outputs import Planned
-from parakeet_cli.transcribe.pipeline.pipeline import Options, refusal
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, refusal
 from parakeet_cli.transcript import FileResult, Status
 
 _PROBES_AT_MOST = 16  # processes that read headers: disks and network shares wait on each
@@ -30,8 +30,8 @@ _PROBES_EACH = 50  # headers for which one more process is worth starting
 class Batch:
     """Every input in its order: either what is to be heard, or its result already."""
 
-    todo: tuple[Planned, ...]
-    settled: tuple[tuple[Planned, FileResult], ...] = ()
+    todo: tuple[PlannedFile, ...]
+    settled: tuple[tuple[PlannedFile, FileResult], ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -39,7 +39,7 @@ class Batch:
         return sum(item.seconds or 0.0 for item in self.todo)
 
 
-def settle(planned: Iterable[Planned], options: Options) -> Batch:
+def settle(planned: Iterable[PlannedFile], options: PipelineOptions) -> Batch:
     """Who is refused or skipped now, before anything starts, and what the others write.
 
     From here on whatever stands at an item's paths is the run's own: a try that was cut
@@ -62,7 +62,7 @@ def settle(planned: Iterable[Planned], options: Options) -> Batch:
     return Batch(tuple(todo), tuple(settled))
 
 
-def was_partial(item: Planned) -> bool:
+def was_partial(item: PlannedFile) -> bool:
     """Whether an earlier run could hear the recording in part only, as its JSON says.
 
     The other formats have no place for that; what is no transcript of ours says nothing.
@@ -83,8 +83,8 @@ def _content(where: Place) -> bytes:
 
 
 def measured(
-    items: Sequence[Planned], *, cores: int, told: Callable[[int], object] = lambda _: None
-) -> Iterator[Planned]:
+    items: Sequence[PlannedFile], *, cores: int, told: Callable[[int], object] = lambda _: None
+) -> Iterator[PlannedFile]:
     """The items with their lengths, from the headers alone; `told` hears how many are read.
 
     A header that says nothing leaves the length unknown.
@@ -99,7 +99,7 @@ def measured(
                 yield item._replace(seconds=seconds)
 
 
-def _seconds(item: Planned) -> float | None:
+def _seconds(item: PlannedFile) -> float | None:
     job = item.job
     if job.duration is not None:
         return job.duration
@@ -109,7 +109,7 @@ def _seconds(item: Planned) -> float | None:
     return None if whole is None else max(0.0, whole - job.offset)
 
 
-def longest_first(items: Iterable[Planned]) -> list[Planned]:
+def longest_first(items: Iterable[PlannedFile]) -> list[PlannedFile]:
     """The order that leaves no worker alone with a long recording at the end.
 
     Unknown lengths come first: any of them may be the longest.

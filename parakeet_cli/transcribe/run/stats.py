@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from parakeet_cli import console
 from parakeet_cli.errors import ExitCode
-from parakeet_cli.transcribe.run.run_folder import Earlier
+from parakeet_cli.transcribe.run.run_folder import EarlierResult
 from parakeet_cli.transcript import FileResult, Status
 
 TABLE_AT_MOST = 50  # rows: beyond, only the counts are read
@@ -18,7 +18,7 @@ _TOLD = {Status.PARTIAL, Status.FAILED}
 
 
 @dataclass(slots=True)
-class Tally:
+class BatchStats:
     """Takes results in any order; of thousands it keeps only what will be shown."""
 
     total: int
@@ -29,7 +29,7 @@ class Tally:
     _kept: dict[int, FileResult] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, results: Iterable[FileResult]) -> Tally:
+    def of(cls, results: Iterable[FileResult]) -> BatchStats:
         listed = list(results)
         tally = cls(len(listed))
         for number, result in enumerate(listed):
@@ -46,7 +46,7 @@ class Tally:
             bare = replace(transcript, segments=()) if transcript else None
             self._kept[number] = replace(result, transcript=bare)
 
-    def add_earlier(self, one: Earlier) -> None:
+    def add_earlier(self, one: EarlierResult) -> None:
         """Another session had heard it."""
         self.counts[one.status] += 1
         self.earlier += 1

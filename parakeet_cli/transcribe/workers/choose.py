@@ -17,27 +17,29 @@ from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.engines.registry import ENGINES, Choice, make_engine
 from parakeet_cli.errors import UsageError
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, is_regular
-from parakeet_cli.transcribe.outputs.outputs import Planned
-from parakeet_cli.transcribe.pipeline.pipeline import View, transcribe_jobs
-from parakeet_cli.transcribe.request import Request
-from parakeet_cli.transcribe.workers.dispatcher import Crew, dispatch
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.jobs import ProgressView, transcribe_jobs
+from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.workers.dispatcher import WorkerPool, dispatch
 from parakeet_cli.transcribe.workers.local import Workers, automatic, visible_gpus
 from parakeet_cli.transcribe.workers.worker import Ready, Setup
 from parakeet_cli.transcript import FileResult
 
-Ended = Iterator[tuple[Planned, FileResult]]
+Ended = Iterator[tuple[PlannedFile, FileResult]]
 _LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
 _TRIES = 2  # of a file that takes its engine's process along
 
 
-class Hearing(Protocol):
+class BatchRunner(Protocol):
     """Items to results, in any order."""
 
-    def __call__(self, items: Iterable[Planned], view: View) -> Ended: ...
+    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> Ended: ...
 
 
 @contextmanager
-def hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> Iterator[Hearing]:
+def hearing(
+    request: TranscribeRequest, settings: Settings, todo: Sequence[PlannedFile]
+) -> Iterator[BatchRunner]:
     """The engine, found and named on stderr; what takes time to start is being started.
 
     Raises EngineUnavailable, UsageError.
@@ -65,7 +67,7 @@ def hearing(request: Request, settings: Settings, todo: Sequence[Planned]) -> It
         yield _Side(crew, count)
 
 
-def _must_survive(choice: Choice, request: Request, todo: Sequence[Planned]) -> bool:
+def _must_survive(choice: Choice, request: TranscribeRequest, todo: Sequence[PlannedFile]) -> bool:
     """Whether the command must outlive a crash of its one engine.
 
     A native library can die of a file, which must cost that file alone. A single one is
@@ -76,15 +78,15 @@ def _must_survive(choice: Choice, request: Request, todo: Sequence[Planned]) -> 
     return len(todo) > 1 or (bool(todo) and request.run is not None)
 
 
-def _has_stdin(todo: Iterable[Planned]) -> bool:
+def _has_stdin(todo: Iterable[PlannedFile]) -> bool:
     return any(item.job.name == STDIN_NAME for item in todo)
 
 
 @contextmanager
 def _on_ray(
-    setup: Setup, choice: Choice, request: Request, count: int | None, items: int
-) -> Iterator[Hearing]:
-    from parakeet_cli.transcribe.workers.ray import Layout, RayCrew, connect, node_resources
+    setup: Setup, choice: Choice, request: TranscribeRequest, count: int | None, items: int
+) -> Iterator[BatchRunner]:
+    from parakeet_cli.transcribe.workers.ray import Layout, RayWorkerPool, connect, node_resources
 
     options = setup.engine_options
     ray = connect(request.ray_address, options.cores)
@@ -99,15 +101,17 @@ def _on_ray(
             say_which(choice, event.info, said)
             said = ""
 
-    with RayCrew(ray, setup, layout) as crew:
+    with RayWorkerPool(ray, setup, layout) as crew:
         yield _Side(crew, count, ready)
 
 
-def _here(engine: Engine, request: Request, items: Iterable[Planned], view: View) -> Ended:
+def _here(
+    engine: Engine, request: TranscribeRequest, items: Iterable[PlannedFile], view: ProgressView
+) -> Ended:
     """By this process's own engine: results come in the order of the items."""
-    taken: list[Planned] = []
+    taken: list[PlannedFile] = []
 
-    def noted() -> Iterator[Planned]:
+    def noted() -> Iterator[PlannedFile]:
         for item in items:
             taken.append(item)
             yield item
@@ -120,17 +124,17 @@ class _Side:
     """Engines side by side, in processes of their own, which are starting from now on."""
 
     def __init__(
-        self, crew: Crew, count: int, ready: Callable[[Ready], object] = lambda _: None
+        self, crew: WorkerPool, count: int, ready: Callable[[Ready], object] = lambda _: None
     ) -> None:
         self._crew = crew
         self._hands = [crew.start() for _ in range(count)]
         self._ready = ready
 
-    def __call__(self, items: Iterable[Planned], view: View) -> Ended:
+    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> Ended:
         return dispatch(items, self._crew, self._hands, view, tries=_TRIES, ready=self._ready)
 
 
-def _lanes(options: EngineOptions, todo: Sequence[Planned]) -> int:
+def _lanes(options: EngineOptions, todo: Sequence[PlannedFile]) -> int:
     """One lane with every core where there is only one chunk to hear, else one a core."""
     if len(todo) == 1 and todo[0].job.name != STDIN_NAME:
         path = todo[0].job.path

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.transcribe.outputs.outputs import Planned, folders
-from parakeet_cli.transcribe.outputs.temp_files import clear_leftovers
+from parakeet_cli.system.files import clear_leftovers
+from parakeet_cli.transcribe.outputs.plan import PlannedFile, folders
 from parakeet_cli.transcribe.pipeline.interrupts import Held, held_interrupts
-from parakeet_cli.transcribe.pipeline.pipeline import View
+from parakeet_cli.transcribe.pipeline.jobs import ProgressView
 from parakeet_cli.transcribe.workers.worker import Dropped, Ended, Event, Reached, Ready, Unusable
 from parakeet_cli.transcript import FileResult, Status
 
@@ -35,22 +35,22 @@ class Died:
     how: str
 
 
-class Hand(Protocol):
+class WorkerHandle(Protocol):
     """A station, from where the driver sits."""
 
-    def give(self, item: Planned) -> None:
-        """Hand an item over; one that has died says so later, by `Died`."""
+    def give(self, item: PlannedFile) -> None:
+        """Send the worker an item; `Died` follows if it is gone."""
         ...
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Where stations come from."""
 
-    def start(self) -> Hand:
+    def start(self) -> WorkerHandle:
         """One station more, not ready yet."""
         ...
 
-    def events(self) -> Iterator[tuple[Hand, Event | Died]]:
+    def events(self) -> Iterator[tuple[WorkerHandle, Event | Died]]:
         """What happened; waits for it, but no longer than a moment."""
         ...
 
@@ -60,22 +60,22 @@ class Crew(Protocol):
 
 
 @dataclass(slots=True)
-class _Post:
+class Slot:
     """What the driver knows of one station."""
 
     room: int = 0  # none until it is ready
-    items: dict[int, Planned] = field(default_factory=dict)
+    items: dict[int, PlannedFile] = field(default_factory=dict)
 
 
 def dispatch(
-    todo: Iterable[Planned],
-    crew: Crew,
-    hands: Iterable[Hand],
-    view: View,
+    todo: Iterable[PlannedFile],
+    crew: WorkerPool,
+    hands: Iterable[WorkerHandle],
+    view: ProgressView,
     *,
     tries: int,
     ready: Callable[[Ready], object] = lambda _: None,
-) -> Iterator[tuple[Planned, FileResult]]:
+) -> Iterator[tuple[PlannedFile, FileResult]]:
     """Each item with its result, as they come. Raises EngineUnavailable.
 
     `hands` are the crew's that work; others take the places of those that die.
@@ -86,10 +86,10 @@ def dispatch(
 class _Dispatch:
     def __init__(
         self,
-        todo: Iterable[Planned],
-        crew: Crew,
-        hands: Iterable[Hand],
-        view: View,
+        todo: Iterable[PlannedFile],
+        crew: WorkerPool,
+        hands: Iterable[WorkerHandle],
+        view: ProgressView,
         tries: int,
         ready: Callable[[Ready], object],
     ) -> None:
@@ -99,12 +99,12 @@ class _Dispatch:
         self._view = view
         self._most = tries
         self._ready = ready
-        self._posts = {hand: _Post() for hand in hands}
-        self._suspects: deque[Planned] = deque()
+        self._posts = {hand: Slot() for hand in hands}
+        self._suspects: deque[PlannedFile] = deque()
         self._deaths: Counter[int] = Counter()
         self._unready = 0
 
-    def run(self) -> Iterator[tuple[Planned, FileResult]]:
+    def run(self) -> Iterator[tuple[PlannedFile, FileResult]]:
         with held_interrupts() as held:  # until whoever takes a result has noted it, too
             while self._unfinished() and not held.pressed:
                 for hand, event in self._crew.events():
@@ -115,7 +115,7 @@ class _Dispatch:
                 yield from self._stopped(held)
             held.release()
 
-    def _stopped(self, held: Held) -> Iterator[tuple[Planned, FileResult]]:
+    def _stopped(self, held: Held) -> Iterator[tuple[PlannedFile, FileResult]]:
         """What ends while the stations stop; a second Ctrl-C waits for no more."""
         self._crew.stop()
         held.pressed = False
@@ -134,7 +134,9 @@ class _Dispatch:
     def _in_hand(self) -> bool:
         return any(post.items for post in self._posts.values())
 
-    def _happened(self, hand: Hand, event: Event | Died) -> Iterator[tuple[Planned, FileResult]]:
+    def _happened(
+        self, hand: WorkerHandle, event: Event | Died
+    ) -> Iterator[tuple[PlannedFile, FileResult]]:
         post = self._posts.get(hand)
         if post is None:
             return
@@ -156,7 +158,9 @@ class _Dispatch:
         else:
             yield from self._died(hand, post, event.how)
 
-    def _died(self, hand: Hand, post: _Post, how: str) -> Iterator[tuple[Planned, FileResult]]:
+    def _died(
+        self, hand: WorkerHandle, post: Slot, how: str
+    ) -> Iterator[tuple[PlannedFile, FileResult]]:
         del self._posts[hand]
         if not post.room:
             self._unready += 1
@@ -179,9 +183,9 @@ class _Dispatch:
             )
             self._view.ended(item.job, result)
             yield item, result
-        self._posts[self._crew.start()] = _Post()
+        self._posts[self._crew.start()] = Slot()
 
-    def _fill(self, hand: Hand, post: _Post) -> None:
+    def _fill(self, hand: WorkerHandle, post: Slot) -> None:
         """As much as it has room for; a suspect is alone in its station."""
         if any(self._deaths[number] for number in post.items):
             return
@@ -196,7 +200,7 @@ class _Dispatch:
                 return
             self._give(hand, post, item)
 
-    def _give(self, hand: Hand, post: _Post, item: Planned) -> None:
+    def _give(self, hand: WorkerHandle, post: Slot, item: PlannedFile) -> None:
         post.items[item.number] = item
         self._view.started(item.job, item.seconds)
         hand.give(item)

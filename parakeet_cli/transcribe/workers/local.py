@@ -16,8 +16,8 @@ from types import TracebackType
 
 import parakeet_cli
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.transcribe.outputs.outputs import Planned
-from parakeet_cli.transcribe.workers.dispatcher import A_MOMENT, Died, Hand
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.workers.dispatcher import A_MOMENT, Died, WorkerHandle
 from parakeet_cli.transcribe.workers.worker import Event, Setup
 
 ENTRY = "from parakeet_cli.transcribe.workers.worker import main; main()"
@@ -44,7 +44,7 @@ class Process:
         with contextlib.suppress(OSError):  # it died at once, which `receive` says
             self.connection.send(setup)
 
-    def give(self, item: Planned) -> None:
+    def give(self, item: PlannedFile) -> None:
         with contextlib.suppress(OSError):
             self.connection.send(item)
 
@@ -95,7 +95,7 @@ class Workers:
         for process in self._processes:
             process.end()
 
-    def start(self) -> Hand:
+    def start(self) -> WorkerHandle:
         taken = {process.place for process in self._processes}
         place = min(set(range(self._count)) - taken)
         options = share(self._setup.engine_options, place, self._count, self._gpus)
@@ -107,7 +107,7 @@ class Workers:
         for process in self._processes:
             process.stop()
 
-    def events(self) -> Iterator[tuple[Hand, Event | Died]]:
+    def events(self) -> Iterator[tuple[WorkerHandle, Event | Died]]:
         ready = wait([process.connection for process in self._processes], A_MOMENT)
         for process in [one for one in self._processes if one.connection in ready]:
             event = process.receive()

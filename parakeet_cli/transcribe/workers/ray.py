@@ -20,8 +20,8 @@ from typing import Any
 from parakeet_cli import __version__
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.errors import EngineUnavailable, ParakeetError, UsageError
-from parakeet_cli.transcribe.outputs.outputs import Planned
-from parakeet_cli.transcribe.workers.dispatcher import A_MOMENT, Died, Hand
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.workers.dispatcher import A_MOMENT, Died, WorkerHandle
 from parakeet_cli.transcribe.workers.worker import (
     Dropped,
     Ended,
@@ -29,8 +29,8 @@ from parakeet_cli.transcribe.workers.worker import (
     Reached,
     Ready,
     Setup,
-    Station,
     Unusable,
+    Worker,
 )
 
 # Which of the driver's variables every node gets. Where the ML interpreter and the
@@ -123,7 +123,7 @@ class Actor:
         ml_python = os.environ.get("PARAKEET_ML_PYTHON") or setup.engine_options.ml_python
         options = replace(setup.engine_options, ml_python=ml_python)
         try:
-            self._station = Station(replace(setup, engine_options=options), self._told)
+            self._station = Worker(replace(setup, engine_options=options), self._told)
         except ParakeetError as error:
             self._error = error
             return
@@ -139,7 +139,7 @@ class Actor:
             )
         return Unusable(self._error) if self._error else self._station.ready
 
-    def hear(self, item: Planned) -> Event:
+    def hear(self, item: PlannedFile) -> Event:
         future: Future[Event] = Future()
         self._waiting[item.number] = future
         if self._error is not None:
@@ -174,18 +174,18 @@ class Actor:
             future.set_result(Unusable(error))
 
 
-class RayHand:
+class RayWorkerHandle:
     """One actor, from where the driver sits."""
 
-    def __init__(self, crew: RayCrew, actor: Any) -> None:
+    def __init__(self, crew: RayWorkerPool, actor: Any) -> None:
         self._crew = crew
         self.actor = actor
 
-    def give(self, item: Planned) -> None:
+    def give(self, item: PlannedFile) -> None:
         self._crew.await_(self.actor.hear.remote(_absolute(item)), self)
 
 
-class RayCrew:
+class RayWorkerPool:
     """Actors of a cluster."""
 
     def __init__(self, ray: Any, setup: Setup, layout: Layout) -> None:
@@ -195,9 +195,9 @@ class RayCrew:
         device = "auto" if layout.gpus and options.device.startswith("cuda") else options.device
         self._setup = ray.put(replace(setup, engine_options=replace(options, device=device)))
         self._layout = layout
-        self._refs: dict[Any, RayHand] = {}
+        self._refs: dict[Any, RayWorkerHandle] = {}
 
-    def __enter__(self) -> RayCrew:
+    def __enter__(self) -> RayWorkerPool:
         return self
 
     def __exit__(
@@ -211,7 +211,7 @@ class RayCrew:
                 self._ray.kill(hand.actor)
         self._ray.shutdown()
 
-    def start(self) -> Hand:
+    def start(self) -> WorkerHandle:
         made = self._ray.remote(Actor).options(
             num_cpus=self._layout.cores,
             num_gpus=self._layout.gpus,
@@ -219,18 +219,18 @@ class RayCrew:
             max_task_retries=0,
             max_concurrency=_AT_ONCE,
         )
-        hand = RayHand(self, made.remote(self._setup))
+        hand = RayWorkerHandle(self, made.remote(self._setup))
         self.await_(hand.actor.ready.remote(__version__), hand)
         return hand
 
-    def await_(self, ref: Any, hand: RayHand) -> None:
+    def await_(self, ref: Any, hand: RayWorkerHandle) -> None:
         self._refs[ref] = hand
 
     def stop(self) -> None:
         for hand in set(self._refs.values()):
             hand.actor.stop.remote()
 
-    def events(self) -> Iterator[tuple[Hand, Event | Died]]:
+    def events(self) -> Iterator[tuple[WorkerHandle, Event | Died]]:
         done, _ = self._ray.wait(list(self._refs), num_returns=1, timeout=A_MOMENT)
         for ref in done:
             hand = self._refs.pop(ref)
@@ -249,7 +249,7 @@ def _how(error: Exception) -> str:
     return (causes or lines or ["its actor died"])[-1].rstrip(".")
 
 
-def _absolute(item: Planned) -> Planned:
+def _absolute(item: PlannedFile) -> PlannedFile:
     """With paths that mean the same in another process's working directory."""
     job = item.job
     path = os.path.abspath(job.path) if isinstance(job.path, str) else job.path
@@ -264,4 +264,4 @@ def node_resources(ray: Any) -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-__all__ = ["Layout", "RayCrew", "Reached", "Ready", "connect", "node_resources"]
+__all__ = ["Layout", "RayWorkerPool", "Reached", "Ready", "connect", "node_resources"]

@@ -2,7 +2,7 @@
 
     python -c '...; from parakeet_cli.transcribe.workers.worker import main; main()' FD
 
-`main` serves one driver over the connection FD: a `Setup` first, then `Planned` items,
+`main` serves one driver over the connection FD: a `Setup` first, then `PlannedFile` items,
 answered by `Ready`, `Reached` and `Ended`. At None, and where the driver is gone, it ends
 as soon as no output is half written.
 """
@@ -24,8 +24,8 @@ from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.outputs.outputs import Planned
-from parakeet_cli.transcribe.pipeline.pipeline import Options, transcribe_jobs
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, transcribe_jobs
 from parakeet_cli.transcript import EngineInfo, FileResult, Segment
 
 
@@ -35,7 +35,7 @@ class Setup:
 
     engine: str
     engine_options: EngineOptions
-    options: Options
+    options: PipelineOptions
     whole: bool
     verbosity: console.Verbosity
 
@@ -81,7 +81,7 @@ class Unusable:
 Event = Ready | Reached | Ended | Dropped | Unusable
 
 
-class Station:
+class Worker:
     """Hears what is put into its inbox, and tells how it goes."""
 
     def __init__(self, setup: Setup, tell: Callable[[Event], object]) -> None:
@@ -89,8 +89,8 @@ class Station:
         self._setup = setup
         self._tell = tell
         self._engine: Engine = make_engine(setup.engine, options, concurrency=options.cores)
-        self._inbox: SimpleQueue[Planned] = SimpleQueue()
-        self._in_hand: dict[int, Planned] = {}  # by the job's identity
+        self._inbox: SimpleQueue[PlannedFile] = SimpleQueue()
+        self._in_hand: dict[int, PlannedFile] = {}  # by the job's identity
         self._writing = Lock()
 
     @property
@@ -98,7 +98,7 @@ class Station:
         # One item more than lanes: it is decoded while the others are heard.
         return Ready(self._engine.info, self._engine.concurrency + 1)
 
-    def put(self, item: Planned) -> None:
+    def put(self, item: PlannedFile) -> None:
         """One item more."""
         self._inbox.put(item)
 
@@ -112,7 +112,7 @@ class Station:
         """Returns once nothing is half written, or written and not told of; so it stays."""
         self._writing.acquire()
 
-    def _items(self) -> Iterator[Planned | None]:
+    def _items(self) -> Iterator[PlannedFile | None]:
         while True:
             if self._in_hand and self._inbox.empty():
                 yield None  # finish what is in hand; nobody knows when more will come
@@ -148,7 +148,7 @@ def main() -> None:
     setup: Setup = driver.recv()
     console.set_verbosity(setup.verbosity)
     try:
-        station = Station(setup, driver.send)
+        station = Worker(setup, driver.send)
         driver.send(station.ready)
         Thread(target=_receive, args=(driver, station), daemon=True).start()
         station.work()
@@ -159,7 +159,7 @@ def main() -> None:
     os._exit(0)  # chunks still in work wait for nobody
 
 
-def _receive(driver: Connection, station: Station) -> None:
+def _receive(driver: Connection, station: Worker) -> None:
     with suppress(EOFError, OSError):  # the driver is gone, and with it whoever wanted this
         while (item := driver.recv()) is not None:
             station.put(item)

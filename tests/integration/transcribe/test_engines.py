@@ -22,7 +22,7 @@ from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.engines.whisper.model import ModelFolder, find_model
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.registry import EMBEDDED_SHA256
-from parakeet_cli.transcribe.pipeline.engine_threads import Lanes
+from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import clip, start, transcribe
 from tests.integration.transcribe.held_out import TDT, clips, joined
@@ -140,7 +140,7 @@ def test_lanes_keep_each_chunk_s_words_to_itself(contender: Contender, engine: E
     sound = contender.sound(12)
     pieces = [chunk(sound[at * 48_000 : (at + 1) * 48_000], start=at * 3.0) for at in range(4)]
     alone = [engine.transcribe(piece) for piece in pieces]
-    with Lanes(_Loaded(engine)) as lanes:
+    with EngineThreads(_Loaded(engine)) as lanes:
         together = [future.result() for future in [lanes.submit(piece) for piece in pieces]]
     # In a batch the last digits of a probability are others.
     assert [without_confidence(heard) for heard in together] == [

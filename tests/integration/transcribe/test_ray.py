@@ -15,12 +15,12 @@ from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
-from parakeet_cli.transcribe.outputs.outputs import plan_outputs
-from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.outputs.plan import plan_outputs
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
 from parakeet_cli.transcribe.run.schedule import settle
 from parakeet_cli.transcribe.workers import ray as ray_workers
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
-from parakeet_cli.transcribe.workers.ray import Layout, RayCrew, connect, node_resources
+from parakeet_cli.transcribe.workers.ray import Layout, RayWorkerPool, connect, node_resources
 from parakeet_cli.transcribe.workers.worker import Setup
 from parakeet_cli.transcript import Status
 from tests.integration.doctor.madeup import Environment, Wheel, verified
@@ -99,12 +99,12 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
         find_jobs([str(tmp_path)]), expand_formats(["txt"]), f"{tmp_path}/out", "{filename}"
     )
     options = EngineOptions(threads=2)
-    setup = Setup("mock", options, Options(), False, console.Verbosity())
+    setup = Setup("mock", options, PipelineOptions(), False, console.Verbosity())
     ray = connect(cluster.address)
     layout = Layout.of(node_resources(ray), 2, options, gpu=False)
     assert layout == Layout(2, 1, 0.0)
-    with RayCrew(ray, setup, layout) as crew:
-        todo = settle(planned, Options()).todo
+    with RayWorkerPool(ray, setup, layout) as crew:
+        todo = settle(planned, PipelineOptions()).todo
         found = {
             name_of(item.job.path): result
             for item, result in dispatch(

@@ -23,8 +23,8 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import Job, find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
-from parakeet_cli.transcribe.outputs.outputs import plan_outputs
-from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.outputs.plan import plan_outputs
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
 from parakeet_cli.transcribe.run.schedule import settle
 from parakeet_cli.transcribe.workers import local
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
@@ -67,9 +67,9 @@ def heard_by_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
     planned = plan_outputs(
         find_jobs([str(folder)]), expand_formats(["txt"]), f"{folder}/out", "{filename}"
     )
-    setup = Setup(engine, EngineOptions(threads=2), Options(), False, console.Verbosity())
+    setup = Setup(engine, EngineOptions(threads=2), PipelineOptions(), False, console.Verbosity())
     with Workers(setup, 2) as crew:
-        todo = settle(planned, Options()).todo
+        todo = settle(planned, PipelineOptions()).todo
         found = dispatch(todo, crew, [crew.start(), crew.start()], Unseen(), tries=2)
         return {name_of(item.job.path): result for item, result in found}
 

@@ -13,7 +13,7 @@ from parakeet_cli import console
 from parakeet_cli.cli.transcribe.progress import Bar
 from parakeet_cli.cli.transcribe.summary import show_summary
 from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.run.stats import Tally
+from parakeet_cli.transcribe.run.stats import BatchStats
 from parakeet_cli.transcript import (
     Accounting,
     EngineInfo,
@@ -79,7 +79,7 @@ def test_the_table_has_every_file_with_its_result(screen: Console) -> None:
         FileResult(NAME, Status.PARTIAL, heard, reason="9.00 s could not be heard"),
         FileResult("b.wav", Status.FAILED, reason="b.wav is empty."),
     ]
-    show_summary(Tally.of(results))
+    show_summary(BatchStats.of(results))
     lines = shown(screen)
     assert re.fullmatch(r"File +Length +(Lost +)?Result", lines[0])
     assert re.fullmatch(r"an int.* 59\.0 s +(9\.0 s +)?partial", lines[2])

@@ -14,8 +14,8 @@ from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import Job, as_file, find_jobs
 from parakeet_cli.transcribe.inputs.storage import Url, look_again, place, put, state_of
-from parakeet_cli.transcribe.outputs.outputs import Planned, plan_outputs
-from parakeet_cli.transcribe.pipeline.pipeline import Options, transcribe_jobs
+from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, transcribe_jobs
 from parakeet_cli.transcribe.run.schedule import Shard, settle
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.transcribe.scripted import Scripted
@@ -50,7 +50,7 @@ def memory() -> Iterator[Any]:
     fs.rm("/", recursive=True)
 
 
-def plan(given: str) -> list[Planned]:
+def plan(given: str) -> list[PlannedFile]:
     jobs = find_jobs([given])
     return plan_outputs(jobs, expand_formats(["txt"]), place("memory://out/put"), "{filename}")
 
@@ -75,12 +75,12 @@ def test_a_prefix_an_object_and_a_pattern(
 
 
 def test_recordings_are_fetched_and_texts_put(memory: Any) -> None:
-    batch = settle(plan("memory://in"), Options())
-    results = list(transcribe_jobs(batch.todo, Scripted(), Options(), Unseen()))
+    batch = settle(plan("memory://in"), PipelineOptions())
+    results = list(transcribe_jobs(batch.todo, Scripted(), PipelineOptions(), Unseen()))
     assert [result.status for result in results] == [Status.OK, Status.OK]
     assert memory.cat_file("/out/put/deep/b.txt") == b"0.0\n"
     look_again()
-    refused = settle(plan("memory://in"), Options())
+    refused = settle(plan("memory://in"), PipelineOptions())
     assert [result.status for _, result in refused.settled] == [Status.FAILED] * 2
     assert "memory://out/put/a.txt is already there" in (refused.settled[0][1].reason or "")
 

@@ -7,7 +7,7 @@ import pytest
 
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.errors import EngineError, EngineUnavailable
-from parakeet_cli.transcribe.pipeline.engine_threads import Lanes
+from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from tests.unit.transcribe.scripted import Scripted, text_of
 
 
@@ -17,7 +17,7 @@ def chunk(start: float) -> Chunk:
 
 def test_each_future_has_its_own_chunk_s_text() -> None:
     engine = Scripted(concurrency=3)
-    with Lanes(engine) as lanes:
+    with EngineThreads(engine) as lanes:
         futures = [lanes.submit(chunk(at)) for at in range(20)]
         lanes.ready()
         assert [text_of(future.result()) for future in futures] == [f"{at}.0" for at in range(20)]
@@ -26,7 +26,7 @@ def test_each_future_has_its_own_chunk_s_text() -> None:
 
 def test_as_many_chunks_as_lanes_are_heard_at_once() -> None:
     meeting = threading.Barrier(2, timeout=10)
-    with Lanes(Scripted(concurrency=2, during=lambda _: meeting.wait())) as lanes:
+    with EngineThreads(Scripted(concurrency=2, during=lambda _: meeting.wait())) as lanes:
         for future in [lanes.submit(chunk(at)) for at in range(4)]:
             future.result(timeout=10)
 
@@ -36,7 +36,7 @@ def test_one_that_fails_does_not_hold_the_next_one_up() -> None:
         if piece.start == 1.0:
             raise EngineError("It choked.")
 
-    with Lanes(Scripted(during=fail)) as lanes:
+    with EngineThreads(Scripted(during=fail)) as lanes:
         first, second, third = (lanes.submit(chunk(at)) for at in range(3))
         assert text_of(first.result()) == "0.0"
         with pytest.raises(EngineError):
@@ -45,7 +45,7 @@ def test_one_that_fails_does_not_hold_the_next_one_up() -> None:
 
 
 def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_nobody() -> None:
-    with Lanes(Scripted(unavailable=True)) as lanes:
+    with EngineThreads(Scripted(unavailable=True)) as lanes:
         futures = [lanes.submit(chunk(at)) for at in range(10)]
         with pytest.raises(EngineUnavailable):
             lanes.ready()
@@ -57,7 +57,7 @@ def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_nobody() -> 
 def test_no_more_sound_is_in_flight_than_the_engine_wants() -> None:
     gate = threading.Event()
     handed: list[float] = []
-    with Lanes(
+    with EngineThreads(
         Scripted(concurrency=8, max_inflight_seconds=0.25, during=lambda _: gate.wait(10))
     ) as lanes:
 
@@ -81,7 +81,7 @@ def test_no_more_chunks_wait_than_there_is_room_for() -> None:
     """What bounds memory: whoever decodes is held back."""
     gate = threading.Event()
     handed: list[float] = []
-    with Lanes(Scripted(during=lambda _: gate.wait(10))) as lanes:
+    with EngineThreads(Scripted(during=lambda _: gate.wait(10))) as lanes:
 
         def feed() -> None:
             for at in range(20):

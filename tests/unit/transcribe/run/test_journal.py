@@ -8,8 +8,8 @@ import pytest
 
 from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.outputs.outputs import plan_outputs
-from parakeet_cli.transcribe.run.journal import Entry, Journal, read
+from parakeet_cli.transcribe.outputs.plan import plan_outputs
+from parakeet_cli.transcribe.run.journal import Entry, RunJournal, read
 from parakeet_cli.transcribe.run.run_folder import run_folder
 from parakeet_cli.transcribe.run.status import status_of
 from parakeet_cli.transcript import Status
@@ -21,7 +21,7 @@ def entry(status: Status = Status.OK, reason: str | None = None) -> Entry:
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.jsonl") as journal:
+    with RunJournal(tmp_path / "journal.jsonl") as journal:
         journal.plan(3, 9.75)
         for key in ("a", "b", "c"):
             journal.begun(key, "options")
@@ -41,12 +41,12 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("torn", range(1, 60))
 def test_a_line_torn_anywhere_costs_only_itself(tmp_path: Path, torn: int) -> None:
     path = tmp_path / "journal.jsonl"
-    with Journal(path) as journal:
+    with RunJournal(path) as journal:
         journal.ended("a", entry())
         journal.ended("b", entry())
     whole = path.read_bytes()
     path.write_bytes(whole[:-torn])
-    with Journal(path) as journal:
+    with RunJournal(path) as journal:
         assert set(read(path).entries) == ({"a", "b"} if torn == 1 else {"a"})
         journal.ended("c", entry())
     assert set(read(path).entries) >= {"a", "c"}
@@ -54,7 +54,7 @@ def test_a_line_torn_anywhere_costs_only_itself(tmp_path: Path, torn: int) -> No
 
 def test_a_long_history_is_compacted_and_says_the_same(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    with Journal(path) as journal:
+    with RunJournal(path) as journal:
         journal.plan(2, 1.0)
         for _ in range(600):
             journal.begun("a", "options")
@@ -94,7 +94,7 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_hundred_thousand_entries_are_read_in_200_mb(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    with Journal(path) as journal:
+    with RunJournal(path) as journal:
         journal.plan(100_000, 300_000.0)
         for number in range(100_000):
             outputs = ((f"/data/out/{number % 100}/clip{number}.txt", "ab" * 32, 12, number),)

@@ -8,9 +8,9 @@ import pytest
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
-from parakeet_cli.transcribe.outputs.line_store import Spool
-from parakeet_cli.transcribe.outputs.outputs import Planned, plan_outputs
-from parakeet_cli.transcribe.pipeline.pipeline import Options
+from parakeet_cli.transcribe.outputs.line_store import LineStore
+from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
 from parakeet_cli.transcribe.run.schedule import longest_first, measured, settle
 from parakeet_cli.transcript import Status
 
@@ -27,7 +27,7 @@ def sound(name: str, seconds: float) -> str:
     return name
 
 
-def plan(*names: str, formats: str = "txt,srt") -> list[Planned]:
+def plan(*names: str, formats: str = "txt,srt") -> list[PlannedFile]:
     return plan_outputs(find_jobs(names), expand_formats([formats]), "out", "{filename}")
 
 
@@ -61,10 +61,10 @@ def test_what_is_refused_is_known_before_anything_starts() -> None:
     Path("out").mkdir()
     for there in ("b.txt", "c.txt", "c.srt"):
         Path("out", there).touch()
-    refusing = settle(items, Options())
+    refusing = settle(items, PipelineOptions())
     assert [item.job.name for item in refusing.todo] == ["a.wav"]
     assert [result.status for _, result in refusing.settled] == [Status.FAILED] * 3
-    skipping = settle(items, Options(skip_existing=True))
+    skipping = settle(items, PipelineOptions(skip_existing=True))
     assert [[name_of(path) for _, path in item.paths] for item in skipping.todo] == [
         ["a.txt", "a.srt"],
         ["b.srt"],
@@ -75,11 +75,11 @@ def test_what_is_refused_is_known_before_anything_starts() -> None:
 
 def test_spooled_lines_are_read_in_any_order_and_a_torn_one_stays_alone(tmp_path: Path) -> None:
     kept = tmp_path / "lines"
-    with Spool(kept) as spool:
+    with LineStore(kept) as spool:
         first, second = spool.add("eins\n"), spool.add("zw\udcffei\n")
         assert list(spool.lines([second, first])) == ["zw\\udcffei\n", "eins\n"]
     with kept.open("ab") as file:
         file.write(b"tor")
-    with Spool(kept) as spool:
+    with LineStore(kept) as spool:
         third = spool.add("drei\n")
         assert list(spool.lines([third, first])) == ["drei\n", "eins\n"]

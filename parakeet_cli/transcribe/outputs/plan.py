@@ -1,18 +1,15 @@
-"""Where each output goes, and how it gets there whole or not at all."""
+"""Plans the path of every output, and refuses plans in which two files collide."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import string
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-from parakeet_cli.errors import OutputError, UsageError
+from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.storage import (
@@ -23,18 +20,12 @@ from parakeet_cli.transcribe.inputs.storage import (
     name_of,
     parent_name,
     place,
-    put,
 )
-from parakeet_cli.transcribe.outputs.temp_files import new_part
 
 TEMPLATE_FIELDS = ("filename", "parent", "index", "date")
-_ENCODING = "utf-8"
-# A file's name may hold bytes that are no text. Escaped like this they stay valid JSON,
-# and a JSON reader gets the same name back.
-_ERRORS = "backslashreplace"
 
 
-class Planned(NamedTuple):
+class PlannedFile(NamedTuple):
     """The outputs of one job: a path for each format."""
 
     job: Job
@@ -55,7 +46,7 @@ def plan_outputs(
     template: str,
     *,
     today: str | None = None,
-) -> list[Planned]:
+) -> list[PlannedFile]:
     """A path for every job and format, all different and none of them an input.
 
     Raises UsageError where two jobs would write one path, before anything is started.
@@ -84,7 +75,7 @@ def plan_outputs(
                 )
             if inputs and key(path) in inputs:
                 raise UsageError(f"{path} is an input, and would be overwritten by an output.")
-        planned.append(Planned(job, paths, number=index - 1))
+        planned.append(PlannedFile(job, paths, number=index - 1))
     return planned
 
 
@@ -96,7 +87,7 @@ def _below(folder: Place, name: str) -> Place:
     return name if folder == "." else f"{folder.rstrip('/')}/{name}"
 
 
-def folders(items: Iterable[Planned]) -> set[Path]:
+def folders(items: Iterable[PlannedFile]) -> set[Path]:
     """Where outputs are written on this machine."""
     paths = (path for item in items for _, path in item.paths)
     return {Path(path).parent for path in paths if isinstance(path, str)}
@@ -123,7 +114,7 @@ def check_template(template: str) -> None:
         )
 
 
-def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[Planned]) -> None:
+def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[PlannedFile]) -> None:
     """Raise UsageError where a file beside the outputs would replace one of this run's own."""
     mine = key(str(path))
     if path.is_dir():
@@ -136,61 +127,3 @@ def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[Planned]) -
         raise UsageError(f"{path} is an input, and would be overwritten by an output.")
     if among(output for item in planned for _, output in item.paths):
         raise UsageError(f"{path} would be written twice.")
-
-
-@contextmanager
-def atomic_writer(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears at `path` whole when the block ends well, or not at all.
-
-    It is written in the same folder, synced and renamed. Raises OutputError.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary, descriptor = new_part(path.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with open(descriptor, "w", encoding=_ENCODING, errors=_ERRORS, newline="\n") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except BrokenPipeError:
-        raise  # of what the block wrote elsewhere: no file is a pipe
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_output(where: Place, pieces: Iterable[str]) -> str:
-    """The text where it belongs, whole or not at all, and its SHA-256; raises OutputError."""
-    return put(where, pieces) if isinstance(where, Url) else write_atomically(Path(where), pieces)
-
-
-def write_atomically(path: Path, pieces: Iterable[str]) -> str:
-    """The text at `path`, whole or not at all, and its SHA-256; raises OutputError."""
-    sha256 = hashlib.sha256()
-    with atomic_writer(path) as stream:
-        for piece in pieces:
-            stream.write(piece)
-            sha256.update(piece.encode(_ENCODING, _ERRORS))
-    return sha256.hexdigest()
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path} can't be written: {error.strerror or error}.")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system can sync a folder."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        # Some network file systems can't sync a folder; the file is there all the same.
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

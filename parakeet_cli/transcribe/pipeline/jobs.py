@@ -20,9 +20,10 @@ from parakeet_cli.formats.html.sound import sound_of
 from parakeet_cli.formats.html.waveform import Waveform, traced
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, Job, as_file
 from parakeet_cli.transcribe.inputs.storage import Place, exists, name_of
-from parakeet_cli.transcribe.outputs.outputs import Planned, write_output
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
-from parakeet_cli.transcribe.pipeline.engine_threads import Lanes
+from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.interrupts import Held, held_interrupts
 from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
 
@@ -30,7 +31,7 @@ _A_MOMENT = 0.02  # seconds between two looks at whether there is more to do
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PipelineOptions:
     """How recordings are read and outputs written; the engine has its own."""
 
     audio_stream: int | None = None
@@ -43,7 +44,7 @@ class Options:
     shape: FormatOptions = field(default_factory=FormatOptions)
 
 
-class View(Protocol):
+class ProgressView(Protocol):
     """Who wants to know how far it is. Seconds are on the source's clock."""
 
     def started(self, job: Job, duration: float | None) -> None: ...
@@ -54,10 +55,10 @@ class View(Protocol):
 
 
 def transcribe_jobs(
-    planned: Iterable[Planned | None],
+    planned: Iterable[PlannedFile | None],
     engine: Engine,
-    options: Options,
-    view: View,
+    options: PipelineOptions,
+    view: ProgressView,
     *,
     whole: AbstractContextManager[object] | None = None,
 ) -> Iterator[FileResult]:
@@ -82,7 +83,7 @@ def transcribe_jobs(
                 yield result
                 continue
             if work is None:
-                lanes = stack.enter_context(Lanes(engine))
+                lanes = stack.enter_context(EngineThreads(engine))
                 work = _Work(lanes, engine, options, view, whole or nullcontext())
             hand = _InHand(item, result)
             work.hands.append(hand)
@@ -96,7 +97,7 @@ def transcribe_jobs(
             work.go_on()
 
 
-def refusal(item: Planned, options: Options) -> FileResult | None:
+def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
     """The result of a job that is not even begun; None for one that is."""
     job = item.job
     if job.error is not None:
@@ -131,7 +132,7 @@ def _unexpected(job: Job, error: Exception) -> FileResult:
 class _InHand:
     """A job between its first chunk and its result."""
 
-    item: Planned
+    item: PlannedFile
     result: FileResult | None = None
     waiting: deque[tuple[Chunk, Future[ChunkResult]]] = field(default_factory=deque)
     assembler: Assembler = field(default_factory=Assembler)
@@ -155,10 +156,10 @@ class _InHand:
 class _Work:
     def __init__(
         self,
-        lanes: Lanes,
+        lanes: EngineThreads,
         engine: Engine,
-        options: Options,
-        view: View,
+        options: PipelineOptions,
+        view: ProgressView,
         whole: AbstractContextManager[object],
     ) -> None:
         self.hands: deque[_InHand] = deque()

@@ -11,9 +11,10 @@ from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.errors import EngineError, EngineUnavailable, InputError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import Job, find_jobs
-from parakeet_cli.transcribe.outputs.outputs import Planned, plan_outputs, write_output
-from parakeet_cli.transcribe.pipeline import pipeline
-from parakeet_cli.transcribe.pipeline.pipeline import Options, transcribe_jobs
+from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
+from parakeet_cli.transcribe.outputs.write import write_output
+from parakeet_cli.transcribe.pipeline import jobs
+from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, transcribe_jobs
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.transcribe.scripted import Scripted
 
@@ -48,19 +49,19 @@ def sound(name: str, seconds: float = 1.0) -> str:
     return name
 
 
-def plan(*names: str, formats: str = "txt") -> list[Planned]:
+def plan(*names: str, formats: str = "txt") -> list[PlannedFile]:
     return plan_outputs(find_jobs(names), expand_formats([formats]), "out", "{filename}")
 
 
 def run(
-    planned: list[Planned],
+    planned: list[PlannedFile],
     engine: Scripted,
     view: Watched | None = None,
     *,
     skip_existing: bool = False,
     overwrite: bool = False,
 ) -> list[FileResult]:
-    options = Options(skip_existing=skip_existing, overwrite=overwrite)
+    options = PipelineOptions(skip_existing=skip_existing, overwrite=overwrite)
     return list(transcribe_jobs(planned, engine, options, view or Watched()))
 
 
@@ -137,7 +138,7 @@ def test_an_error_while_writing_costs_one_file_and_no_other(
             raise ZeroDivisionError
         return write_output(path, pieces)
 
-    monkeypatch.setattr(pipeline, "write_output", choke)
+    monkeypatch.setattr(jobs, "write_output", choke)
     results = run(plan(sound("a.wav"), sound("b.wav")), Scripted())
     assert [result.status for result in results] == [Status.FAILED, Status.OK]
 
@@ -187,11 +188,11 @@ def test_ctrl_c_during_a_write_comes_after_its_result(monkeypatch: pytest.Monkey
         signal.raise_signal(signal.SIGINT)
         return write_output(path, pieces)
 
-    monkeypatch.setattr(pipeline, "write_output", pressed)
+    monkeypatch.setattr(jobs, "write_output", pressed)
     planned = plan(sound("a.wav"), sound("b.wav"), formats="txt,srt")
     results = []
     with pytest.raises(KeyboardInterrupt):
-        for result in transcribe_jobs(planned, Scripted(), Options(), Watched()):
+        for result in transcribe_jobs(planned, Scripted(), PipelineOptions(), Watched()):
             results.append(result)  # noqa: PERF402  # what came before the interrupt counts
     assert [result.source for result in results] == ["a.wav"]
     assert written() == {"a.txt", "a.srt"}

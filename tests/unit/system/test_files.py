@@ -1,0 +1,81 @@
+"""Files that are being written: some still are, and some were left by killed processes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.system.files import atomic_writer, clear_leftovers, data_file
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from parakeet_cli.system.files import atomic_writer
+with atomic_writer(Path(sys.argv[1])) as stream:
+    stream.write(b"half")
+    stream.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_file_has_the_permissions_asked_for_less_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o026)
+    try:
+        for name, mode, expected in (("a", 0o666, 0o640), ("b", 0o600, 0o600)):
+            with atomic_writer(tmp_path / name, mode=mode) as stream:
+                stream.write(b"whole")
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == expected
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("fault", [KeyError("x"), KeyboardInterrupt(), OSError(28, "No space")])
+def test_a_fault_leaves_the_old_file_and_nothing_else(tmp_path: Path, fault: BaseException) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with pytest.raises(type(fault)), atomic_writer(path) as stream:
+        stream.write(b"new" * 10_000)
+        raise fault
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    with atomic_writer(tmp_path / "done.txt") as stream:
+        stream.write(b"done")
+    (tmp_path / ".parakeet-mine.txt").write_text("no part")
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a.txt")], check=False)
+    [left] = tmp_path.glob(".parakeet-*.part")
+    assert left.read_text() == "half"
+    assert clear_leftovers([tmp_path, tmp_path]) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {".parakeet-mine.txt", "done.txt"}
+
+
+def test_a_file_that_is_being_written_stays(tmp_path: Path) -> None:
+    with atomic_writer(tmp_path / "a.txt") as stream:
+        stream.write(b"whole")
+        assert clear_leftovers([tmp_path]) == 0
+        command = "import sys; from pathlib import Path; "
+        command += "from parakeet_cli.system.files import clear_leftovers; "
+        command += "sys.exit(clear_leftovers([Path(sys.argv[1])]))"
+        done = subprocess.run([sys.executable, "-c", command, str(tmp_path)], check=False)
+        assert done.returncode == 0  # another process leaves it alone as well
+    assert (tmp_path / "a.txt").read_text() == "whole"
+
+
+def test_missing_folders_and_links_are_skipped(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    (tmp_path / ".parakeet-x.part").symlink_to("precious.txt")
+    assert clear_leftovers([tmp_path, tmp_path / "none"]) == 0
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_data_that_does_not_ship_is_missing() -> None:
+    assert data_file("requirements-ml.txt").is_file()
+    with pytest.raises(FileNotFoundError):
+        data_file("no such file")
