@@ -17,7 +17,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.checks import CHECKS
 from parakeet_cli.doctor.explain.catalogue import catalogue, guide
-from parakeet_cli.doctor.stack.stack import Pin, Stack, Stage, load, stack_names
+from parakeet_cli.doctor.stack.stack import Pin, Stack, Stage, load_stack, stack_names
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "ml-dependencies.md"
 BLOCK = re.compile(r"(<!-- table: ([\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -49,7 +49,7 @@ def steps(stack: Stack) -> str:
 
 def command(stage: Stage, held: str) -> str:
     """pip's command for a stage: names only, the versions come from the constraints."""
-    names = [pin.wanted.text.removesuffix(pin.spec).strip() for pin in stage.pins]
+    names = [pin.requirement.text.removesuffix(pin.spec).strip() for pin in stage.pins]
     words = ["pip", "install", "-c", held, *stage.flags, *names]
     wrapped, line = [], ""
     for word in words:
@@ -64,13 +64,13 @@ def torch_commands(stage: Stage) -> list[str]:
     (pin,) = stage.pins
     return [
         f"pip install -r {pin.file}            # with an NVIDIA GPU",
-        f"# pip install {shlex.quote(pin.wanted.text)}    # without one: the ordinary index",
+        f"# pip install {shlex.quote(pin.requirement.text)}    # without one: the ordinary index",
     ]
 
 
 def constraints(stack: Stack) -> str:
     return table(
-        ["Stage", "Package", "Wanted", "Why", "Impact"],
+        ["Stage", "Package", "Requirement", "Why", "Impact"],
         (
             [str(pin.stage), linked(pin), code(pin.spec), pin.advice.why, pin.advice.impact]
             for pin in stack.pins
@@ -131,7 +131,7 @@ def written(text: str) -> str:
 
     def fill(block: re.Match[str]) -> str:
         name, _, stack = block[2].partition("-")
-        return f"{block[1]}{TABLES[name](load(stack or stack_names()[0]))}{block[3]}"
+        return f"{block[1]}{TABLES[name](load_stack(stack or stack_names()[0]))}{block[3]}"
 
     return BLOCK.sub(fill, text)
 

@@ -12,14 +12,14 @@ from parakeet_cli.doctor.facts import (
     Disk,
     Distribution,
     Facts,
-    GpuDevice,
     Gpus,
     Interpreter,
     ModelCache,
     SharedLibraries,
     TorchBuild,
 )
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.stack import load_stack
+from parakeet_cli.system.hardware import Gpu
 
 SITE = "/env/lib/python3.11/site-packages"
 CU126 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")
@@ -94,7 +94,7 @@ def dist(name: str, version: str | None, *requires: str, location: str = SITE) -
 def healthy(stack: str = "2.4") -> Facts:
     """What a stack looks like when nothing is wrong with it, without a GPU."""
     versions = VERSIONS[stack]
-    dists = [dist(pin.name, versions.get(pin.name, "1.0")) for pin in load(stack).pins]
+    dists = [dist(pin.name, versions.get(pin.name, "1.0")) for pin in load_stack(stack).pins]
     requires = NEMO_REQUIRES if stack == "2.4" else ("fsspec>=2024.12.0", "numpy>=1.22")
     dists = [replace(d, requires=requires) if d.name == "nemo-toolkit" else d for d in dists]
     return Facts(
@@ -138,7 +138,7 @@ def lacking(facts: Facts, *names: str) -> Facts:
 
 
 def gpu(capability: str, name: str, driver: str = "580.65.06", cuda: str = "13.0") -> Gpus:
-    device = GpuDevice(f"NVIDIA {name}", capability, driver, "32607 MiB")
+    device = Gpu(f"NVIDIA {name}", capability, driver, "32607 MiB")
     return Gpus(nvidia_smi="/usr/bin/nvidia-smi", devices=(device,), cuda=cuda)
 
 

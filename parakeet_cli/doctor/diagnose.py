@@ -6,18 +6,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parakeet_cli.doctor.checks import CHECKS, judge
-from parakeet_cli.doctor.facts import Facts, NotKnown, Sample
-from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Status
+from parakeet_cli.doctor.checks import CHECKS, run_checks
+from parakeet_cli.doctor.facts import Facts, Sample, Unavailable
+from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding, RequirementRow, StageRows
 from parakeet_cli.doctor.inspect.gather import gather
-from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack, judged_by
+from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack, choose_stack
 from parakeet_cli.errors import UsageError
 
-NO_SAMPLE = NotKnown("none was named")
+NO_SAMPLE = Unavailable("none was named")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DiagnosisRequest:
     """What is asked of the doctor: which Python, judged by what, which checks, how deep."""
 
     python: str
@@ -25,14 +25,14 @@ class Request:
     only: Collection[str] = ()
     skip: Collection[str] = ()
     deep: bool = False
-    sample: Sample | NotKnown = NO_SAMPLE  # what is transcribed, if deep
+    sample: Sample | Unavailable = NO_SAMPLE  # what is transcribed, if deep
     mock: str | None = None
     options: tuple[str, ...] = ()  # to be repeated in what people are told to type
     environment: Mapping[str, str] | None = None
     cache_folder: Path | None = None
 
 
-def selected(only: Collection[str], skip: Collection[str]) -> tuple[str, ...]:
+def select_checks(only: Collection[str], skip: Collection[str]) -> tuple[str, ...]:
     """The ids to run, in the table's order. Raises UsageError for one that is none."""
     for named in (*only, *skip):
         if named not in CHECKS:
@@ -45,7 +45,7 @@ def selected(only: Collection[str], skip: Collection[str]) -> tuple[str, ...]:
     return ids
 
 
-def examine(request: Request) -> tuple[Facts, Stack]:
+def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
     """The facts and the stack they are judged by."""
     facts = gather(
         request.python,
@@ -55,25 +55,25 @@ def examine(request: Request) -> tuple[Facts, Stack]:
         options=request.options,
     )
     nemo = facts.installed(NEMO)
-    return facts, judged_by(nemo.version if nemo else None, request.stack)
+    return facts, choose_stack(nemo.version if nemo else None, request.stack)
 
 
-def diagnose(request: Request) -> Diagnosis:
+def diagnose(request: DiagnosisRequest) -> Diagnosis:
     """Every finding about the interpreter. Raises UsageError for a request that means nothing."""
-    ids = selected(request.only, request.skip)
+    ids = select_checks(request.only, request.skip)
     facts, stack = examine(request)
     if request.deep and not request.mock:
-        from parakeet_cli.doctor.probes import probe
+        from parakeet_cli.doctor.probes.runner import run_probes
 
-        facts = replace(facts, probes=probe(facts, stack, ids, request.sample))
-    found = conclude(facts, stack, judge(facts, stack, ids))
+        facts = replace(facts, probes=run_probes(facts, stack, ids, request.sample))
+    found = conclude(facts, stack, run_checks(facts, stack, ids))
     return replace(found, stages=()) if request.only else found
 
 
 def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagnosis:
     """Findings with the table of what was wanted and what is there."""
     notes = []
-    if not isinstance(facts.binaries, NotKnown) and facts.binaries.cache_problem:
+    if not isinstance(facts.binaries, Unavailable) and facts.binaries.cache_problem:
         notes.append(facts.binaries.cache_problem)
     return Diagnosis(
         python=facts.interpreter.executable,
@@ -81,7 +81,7 @@ def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagn
         findings=findings,
         stages=() if facts.mock else tuple(_rows(facts, stack, findings)),
         notes=tuple(notes),
-        deeper=facts.doctor("--deep"),
+        deeper=facts.doctor_command("--deep"),
     )
 
 
@@ -93,11 +93,11 @@ def _rows(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> list[Sta
     ]
 
 
-def _row(facts: Facts, pin: Pin, by_id: Mapping[str, Status]) -> Row:
+def _row(facts: Facts, pin: Pin, by_id: Mapping[str, CheckStatus]) -> RequirementRow:
     """The mark is the finding's where the requirement has a check of its own."""
     dist = facts.installed(pin.name)
     version = dist.version if dist else None
-    suits = Status.OK if dist and pin.allows(version) else Status.FAIL
-    status = by_id.get(pin.advice.id, suits) if suits is Status.OK else suits
+    suits = CheckStatus.OK if dist and pin.allows(version) else CheckStatus.FAIL
+    status = by_id.get(pin.advice.id, suits) if suits is CheckStatus.OK else suits
     there = version or ("unreadable" if dist else "")
-    return Row(pin.stage, pin.name, pin.spec or "any", there, status)
+    return RequirementRow(pin.stage, pin.name, pin.spec or "any", there, status)

@@ -1,7 +1,7 @@
 """What is known of an interpreter and its machine, as frozen values.
 
 Nothing here reads anything: `gather` fills the tree, `checks` judges it. A fact that
-could not be read is a `NotKnown` with its reason in the fact's place, and the check
+could not be read is a `Unavailable` with its reason in the fact's place, and the check
 that asks for it ends as `unknown`, never as a pass.
 """
 
@@ -11,25 +11,27 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-Kind = Literal["venv", "conda", "conda-base", "base"]
+from parakeet_cli.system.hardware import Gpu
+
+EnvironmentKind = Literal["venv", "conda", "conda-base", "base"]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class NotKnown:
+class Unavailable:
     """Stands where a fact should: why it could not be read."""
 
     reason: str
 
 
-class Unknown(Exception):
+class FactUnavailable(Exception):
     """Raised by `known` inside a check: the check ends as `unknown`, with this reason."""
 
 
-def known(fact: T | NotKnown) -> T:
-    """The fact itself, or `Unknown` with the reason it could not be read."""
-    if isinstance(fact, NotKnown):
-        raise Unknown(fact.reason)
+def require(fact: T | Unavailable) -> T:
+    """The fact itself, or `FactUnavailable` with the reason it could not be read."""
+    if isinstance(fact, Unavailable):
+        raise FactUnavailable(fact.reason)
     return fact
 
 
@@ -50,7 +52,7 @@ class Interpreter:
     version: str  # "3.11.9"; the patch is missing where nothing says it
     prefix: str
     base_prefix: str
-    kind: Kind
+    kind: EnvironmentKind
     paths: tuple[str, ...]
     site_packages: str  # where pip installs to
     user_site: str | None = None  # None where the interpreter ignores it
@@ -136,25 +138,11 @@ class TorchBuild:
 
 
 @dataclass(frozen=True, slots=True)
-class GpuDevice:
-    """One line of nvidia-smi."""
-
-    name: str
-    capability: str  # "12.0"
-    driver: str  # "570.86.10"
-    memory: str
-
-    @property
-    def sm(self) -> str:
-        return "sm_" + self.capability.replace(".", "")
-
-
-@dataclass(frozen=True, slots=True)
 class Gpus:
     """What nvidia-smi says. `devices` is empty and `nvidia_smi` None without a GPU."""
 
     nvidia_smi: str | None = None
-    devices: tuple[GpuDevice, ...] = ()
+    devices: tuple[Gpu, ...] = ()
     cuda: str | None = None  # the newest CUDA the driver serves
     problem: str = ""  # nvidia-smi's own error
     kernel_module: str | None = None  # the first line of /proc/driver/nvidia/version
@@ -230,7 +218,7 @@ class Transcribed:
     result: ProbeResult
 
 
-NOT_TRIED = NotKnown("the imports were not tried, or failed")
+NOT_TRIED = Unavailable("the imports were not tried, or failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,41 +227,41 @@ class Probes:
 
     imports: tuple[ProbeResult, ...] = ()
     gpu: tuple[ProbeResult, ...] = ()
-    transcript: Transcribed | NotKnown = NOT_TRIED  # the reason where nothing was transcribed
+    transcript: Transcribed | Unavailable = NOT_TRIED  # the reason where nothing was transcribed
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything a check may ask for. A section that can't be read is `NotKnown`."""
+    """Everything a check may ask for. A section that can't be read is `Unavailable`."""
 
     interpreter: Interpreter
     distributions: tuple[Distribution, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     unlisted: tuple[str, ...] = ()  # site folders that can't be listed
     pkg_resources: bool = False  # the module is there to import
-    torch: TorchBuild | NotKnown | None = None
-    binaries: Binaries | NotKnown = Binaries()
-    gpus: Gpus | NotKnown = Gpus()
-    conda: tuple[CondaRecord, ...] | NotKnown = ()
-    libraries: SharedLibraries | NotKnown = SharedLibraries()
-    disks: tuple[Disk, ...] | NotKnown = ()
-    model_cache: ModelCache | NotKnown = ModelCache(path="")
+    torch: TorchBuild | Unavailable | None = None
+    binaries: Binaries | Unavailable = Binaries()
+    gpus: Gpus | Unavailable = Gpus()
+    conda: tuple[CondaRecord, ...] | Unavailable = ()
+    libraries: SharedLibraries | Unavailable = SharedLibraries()
+    disks: tuple[Disk, ...] | Unavailable = ()
+    model_cache: ModelCache | Unavailable = ModelCache(path="")
     environment: dict[str, str] = field(default_factory=dict)
     lib_folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: Probes | None = None  # None unless --deep
     mock: str | None = None  # why mock speech recognition is selected
     options: tuple[str, ...] = ()  # of this run, to be repeated: --python PATH
 
-    def doctor(self, *options: str) -> str:
+    def doctor_command(self, *options: str) -> str:
         """What to type to have the doctor look at this very interpreter."""
         return shlex.join(["parakeet", "doctor", *options, *self.options])
 
     @property
-    def repair(self) -> str:
+    def repair_command(self) -> str:
         """What to type to repair it. A base Python is never changed: it makes one of its own."""
         target = self.interpreter
         if target.kind not in ("base", "conda-base") or target.problem:
-            return self.doctor("--fix")
+            return self.doctor_command("--fix")
         new = "parakeet-ml"
         fresh = shlex.join([target.executable, "-m", "venv", new])
         return f"{fresh} && parakeet doctor --fix --python {new}/bin/python"

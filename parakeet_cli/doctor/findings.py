@@ -9,7 +9,7 @@ from enum import StrEnum
 SCHEMA = "parakeet.doctor/1"
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """How one check ended. `unknown` is never a pass; `skip` carries its reason."""
 
     OK = "ok"
@@ -29,7 +29,7 @@ class Finding:
     """
 
     id: str
-    status: Status
+    status: CheckStatus
     summary: str
     why: str = ""
     detail: str = ""
@@ -39,7 +39,7 @@ class Finding:
 
     @property
     def healthy(self) -> bool:
-        return self.status not in (Status.FAIL, Status.UNKNOWN)
+        return self.status not in (CheckStatus.FAIL, CheckStatus.UNKNOWN)
 
     def as_json(self) -> dict[str, str]:
         """The finding's fields of `parakeet.doctor/1`."""
@@ -49,14 +49,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RequirementRow:
     """One requirement of the stack as the table shows it: wanted, there, mark."""
 
     stage: int
     package: str
     wanted: str
     there: str  # "" where it is missing
-    status: Status
+    status: CheckStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class StageRows:
 
     number: int
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[RequirementRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,6 @@ class Diagnosis:
         }
 
 
-def lines(parts: Iterable[str]) -> str:
+def join_lines(parts: Iterable[str]) -> str:
     """Evidence as one text, a line a fact."""
     return "\n".join(part for part in parts if part)

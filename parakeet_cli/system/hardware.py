@@ -42,6 +42,11 @@ class Gpu:
     driver: str  # "570.86.10"
     memory: str  # "32607 MiB"
 
+    @property
+    def sm(self) -> str:
+        """Its architecture as torch lists it, "sm_120"."""
+        return "sm_" + self.capability.replace(".", "")
+
 
 @dataclass(frozen=True, slots=True)
 class GpuList:

@@ -12,7 +12,7 @@ from parakeet_cli.cli import options
 from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from parakeet_cli.doctor.diagnose import Request
+    from parakeet_cli.doctor.diagnose import DiagnosisRequest
 
 Python = Annotated[
     str | None,
@@ -265,11 +265,11 @@ def _merged(context: typer.Context, **given: Any) -> dict[str, Any]:
     return {**(context.obj or {}), **{key: value for key, value in given.items() if value}}
 
 
-def _request(given: dict[str, Any]) -> Request:
+def _request(given: dict[str, Any]) -> DiagnosisRequest:
     """Options and settings as what the doctor is asked."""
     from parakeet_cli.config import load_settings
-    from parakeet_cli.doctor.diagnose import Request
-    from parakeet_cli.doctor.facts import NotKnown, Sample
+    from parakeet_cli.doctor.diagnose import DiagnosisRequest
+    from parakeet_cli.doctor.facts import Sample, Unavailable
 
     settings = load_settings({"model": given.get("model")}, config=given.get("config"))
     for warning in settings.warnings:
@@ -277,12 +277,12 @@ def _request(given: dict[str, Any]) -> Request:
     again = ["--python", given["python"]] if given["python"] else []
     again += ["--stack", given["stack"]] if given.get("stack") else []
     mock = settings.origins.get("engine", "the configuration")
-    sample: Sample | NotKnown = NotKnown("it was not asked for")
+    sample: Sample | Unavailable = Unavailable("it was not asked for")
     if deep := given.get("deep", False):
         from parakeet_cli.cli.doctor.sample import find_sample
 
         sample = find_sample(settings, given.get("sample"))
-    return Request(
+    return DiagnosisRequest(
         python=given["python"] or settings.ml_python or sys.executable,
         stack=given.get("stack"),
         only=given.get("only", ()),

@@ -8,9 +8,15 @@ import sys
 from pathlib import Path
 
 from parakeet_cli import __version__, console
-from parakeet_cli.doctor.checks import CHECKS, judge
-from parakeet_cli.doctor.diagnose import Request, conclude, diagnose, examine, selected
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.checks import CHECKS, run_checks
+from parakeet_cli.doctor.diagnose import (
+    DiagnosisRequest,
+    conclude,
+    diagnose,
+    examine,
+    select_checks,
+)
+from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
 
 
@@ -35,7 +41,7 @@ def show_checks(*, as_json: bool) -> None:
     console.out("".join(f"{id_:{width}}  {check.title}\n" for id_, check in CHECKS.items()))
 
 
-def show_diagnosis(request: Request, *, as_json: bool, verbose: bool) -> ExitCode:
+def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -> ExitCode:
     """The report; not healthy is exit 1."""
     from parakeet_cli.doctor.explain import text
 
@@ -46,12 +52,12 @@ def show_diagnosis(request: Request, *, as_json: bool, verbose: bool) -> ExitCod
             console.note(f"Note: {note}")
     else:
         style = text.style_of(sys.stdout)
-        title = load(diagnosis.stack).title
+        title = load_stack(diagnosis.stack).title
         console.out(text.render(diagnosis, style, title=title, verbose=verbose))
     return ExitCode.OK if diagnosis.healthy else ExitCode.FAILED
 
 
-def show_why(package: str, request: Request, *, as_json: bool) -> ExitCode:
+def show_why(package: str, request: DiagnosisRequest, *, as_json: bool) -> ExitCode:
     """Who requires it; exit 1 where something about it is not met."""
     from parakeet_cli.doctor.explain.why import explain, lines
 
@@ -117,13 +123,13 @@ def _pasted(text: str) -> str:
     return text
 
 
-def show_report(request: Request, *, as_json: bool) -> None:
+def show_report(request: DiagnosisRequest, *, as_json: bool) -> None:
     """Markdown on stdout, with nothing in it that names the person."""
     from parakeet_cli.doctor.explain.report import markdown, redact
 
-    ids = selected(request.only, request.skip)
+    ids = select_checks(request.only, request.skip)
     facts, stack = examine(request)
-    diagnosis = conclude(facts, stack, judge(facts, stack, ids))
+    diagnosis = conclude(facts, stack, run_checks(facts, stack, ids))
     text = redact(markdown(diagnosis, facts, stack, __version__))
     if as_json:
         _print_json({"schema": "parakeet.doctor.report/1", "markdown": text})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.cli.doctor.repair_progress import Screen
-from parakeet_cli.doctor.diagnose import Request
+from parakeet_cli.doctor.diagnose import DiagnosisRequest
 from parakeet_cli.doctor.inspect.interpreter import locate, read
 from parakeet_cli.doctor.repair.repair import Options, Outcome, repair
 from parakeet_cli.doctor.repair.rollback import rollback
@@ -21,7 +21,9 @@ def _print_json(value: object) -> None:
     console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
-def show_repair(request: Request, options: Options, *, as_json: bool, verbose: bool) -> int:
+def show_repair(
+    request: DiagnosisRequest, options: Options, *, as_json: bool, verbose: bool
+) -> int:
     """The plan, the question, a line a step, and how it ended."""
     request = replace(request, mock=None)  # a repair is of the stack, whatever engine is used
     screen = Screen(as_json=as_json, verbose=verbose, dry_run=options.dry_run)
@@ -60,11 +62,11 @@ def _say_outcome(outcome: Outcome, options: Options) -> None:
 # Rollback
 
 
-def _prefix(request: Request) -> str:
+def _prefix(request: DiagnosisRequest) -> str:
     return read(locate(request.python), {}).prefix
 
 
-def show_states(request: Request, *, as_json: bool) -> None:
+def show_states(request: DiagnosisRequest, *, as_json: bool) -> None:
     """What rollback can go back on, the newest first."""
     prefix = _prefix(request)
     found = rollback.kept_states(prefix)
@@ -82,7 +84,7 @@ def show_states(request: Request, *, as_json: bool) -> None:
         console.out(f"{one.id}  {when}  {one.size / 1e6:8.1f} MB  {one.summary}\n")
 
 
-def show_rollback(request: Request, state: str | None, *, as_json: bool) -> int:
+def show_rollback(request: DiagnosisRequest, state: str | None, *, as_json: bool) -> int:
     """Puts the environment back; raises Refused where it may not."""
     prefix = _prefix(request)
     try:

@@ -9,14 +9,14 @@ import wave
 from pathlib import Path
 
 from parakeet_cli.config import Settings
-from parakeet_cli.doctor.facts import NotKnown, Sample
+from parakeet_cli.doctor.facts import Sample, Unavailable
 from parakeet_cli.errors import EngineUnavailable, UsageError
 
 CLIP = "sense_0880.wav"  # of samples/, from a LibriVox recording: public domain
 TEXT = "he was not an ill disposed young man"
 
 
-def find_sample(settings: Settings, clip: str | None) -> Sample | NotKnown:
+def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
     """The sample, or why there is none.
 
     Raises UsageError for a clip that was named and can't be used, and for a model named by
@@ -29,9 +29,9 @@ def find_sample(settings: Settings, clip: str | None) -> Sample | NotKnown:
         origin = settings.origins.get("model")
         if origin == "--model":
             raise
-        return NotKnown(f"{error} {error.hint or ''}" + (f" ({origin})" if origin else ""))
+        return Unavailable(f"{error} {error.hint or ''}" + (f" ({origin})" if origin else ""))
     except ImportError as error:  # the tool lies in what is to be repaired
-        return NotKnown(f"models can't be looked at here: {error}")
+        return Unavailable(f"models can't be looked at here: {error}")
     from parakeet_cli.engines.nemo import worker
 
     script = Path(worker.__file__).with_name("__main__.py")

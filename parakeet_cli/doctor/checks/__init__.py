@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from parakeet_cli.doctor.checks import driver, gpu, integrity, nemo, pins, probes, surroundings
+from parakeet_cli.doctor.checks import driver, environment, gpu, integrity, nemo, pins, probes
 from parakeet_cli.doctor.checks.combinations import joined
 from parakeet_cli.doctor.checks.common import Judge
 from parakeet_cli.doctor.checks.pins import pin_check
-from parakeet_cli.doctor.facts import Facts, Unknown
-from parakeet_cli.doctor.findings import Finding, Status
+from parakeet_cli.doctor.facts import Facts, FactUnavailable
+from parakeet_cli.doctor.findings import CheckStatus, Finding
 from parakeet_cli.doctor.stack.stack import Stack
 
 
@@ -30,7 +30,7 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {
-    "python-version": Check("Python starts and suits the stack", surroundings.python_version),
+    "python-version": Check("Python starts and suits the stack", environment.python_version),
     "numpy-pin": Check("NumPy is within the stack's bounds", pin_check("numpy-pin")),
     "scipy-pin": Check("SciPy is within the stack's bounds", pin_check("scipy-pin")),
     "torch-installed": Check("torch is there, whole, within bounds", pins.torch_installed),
@@ -57,14 +57,14 @@ CHECKS: dict[str, Check] = {
     "broken-dists": Check("what is installed is whole", integrity.broken_dists),
     "user-site": Check("the user site hides nothing", integrity.user_site),
     "environment-variables": Check(
-        "no variable gets in the way", surroundings.environment_variables
+        "no variable gets in the way", environment.environment_variables
     ),
     "system-libraries": Check(
-        "the system's libraries are there", surroundings.system_libraries, ml=False
+        "the system's libraries are there", environment.system_libraries, ml=False
     ),
-    "disk-space": Check("there is room to install", surroundings.disk_space),
-    "model-cache": Check("models in the cache are whole", surroundings.model_cache),
-    "advisories": Check("no published weakness is known", surroundings.advisories),
+    "disk-space": Check("there is room to install", environment.disk_space),
+    "model-cache": Check("models in the cache are whole", environment.model_cache),
+    "advisories": Check("no published weakness is known", environment.advisories),
     "import-probe": Check(
         "every stage can be imported, and transcribes (--deep)", probes.import_probe
     ),
@@ -72,7 +72,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def judge(facts: Facts, stack: Stack, ids: Iterable[str] = CHECKS) -> tuple[Finding, ...]:
+def run_checks(facts: Facts, stack: Stack, ids: Iterable[str] = CHECKS) -> tuple[Finding, ...]:
     """One finding for each id, in the table's order."""
     wanted = set(ids)
     return tuple(_one(id_, facts, stack) for id_ in CHECKS if id_ in wanted)
@@ -81,21 +81,21 @@ def judge(facts: Facts, stack: Stack, ids: Iterable[str] = CHECKS) -> tuple[Find
 def _one(id_: str, facts: Facts, stack: Stack) -> Finding:
     check = CHECKS[id_]
     if facts.mock and check.ml:
-        return Finding(id_, Status.SKIP, f"no ML package is used: {facts.mock}")
+        return Finding(id_, CheckStatus.SKIP, f"no ML package is used: {facts.mock}")
     try:
         return joined(check.judge(facts, stack), facts)
-    except Unknown as unknown:
+    except FactUnavailable as unknown:
         return Finding(
             id_,
-            Status.UNKNOWN,
+            CheckStatus.UNKNOWN,
             str(unknown),
             why="What can't be read can't pass.",
-            remedy=facts.doctor("--verbose", "--only", id_),
+            remedy=facts.doctor_command("--verbose", "--only", id_),
         )
     except Exception as error:
         return Finding(
             id_,
-            Status.UNKNOWN,
+            CheckStatus.UNKNOWN,
             f"this check itself crashed: {type(error).__name__}: {error}",
             why="It says nothing about the environment.",
             remedy="parakeet doctor report, and file what it prints as a bug.",

@@ -17,11 +17,17 @@ from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.checks.common import pip
 from parakeet_cli.doctor.facts import Facts, Gpus, TorchBuild
-from parakeet_cli.doctor.findings import Finding, Status, lines
+from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 
 NIGHTLY = re.compile(r"\.dev(20\d{6})")
-RANK = {Status.SKIP: 0, Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}
+RANK = {
+    CheckStatus.SKIP: 0,
+    CheckStatus.OK: 0,
+    CheckStatus.WARN: 1,
+    CheckStatus.UNKNOWN: 2,
+    CheckStatus.FAIL: 3,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Combination:
 
     row: int
     check: str
-    status: Status
+    status: CheckStatus
     says: str
     why: str
     remedy: str
@@ -50,7 +56,7 @@ def combinations() -> tuple[Combination, ...]:
     text = (files("parakeet_cli.doctor.stack") / "combinations.toml").read_text("utf-8")
     return tuple(
         Combination(
-            **{**row, "status": Status(row["status"]), "newer": tuple(row.get("newer", ()))}
+            **{**row, "status": CheckStatus(row["status"]), "newer": tuple(row.get("newer", ()))}
         )
         for row in tomllib.loads(text)["combination"]
     )
@@ -71,8 +77,8 @@ def joined(finding: Finding, facts: Facts) -> Finding:
 def _join(finding: Finding, row: Combination, versions: Mapping[str, str], facts: Facts) -> Finding:
     said = _filled(row.says, versions)
     if RANK[finding.status] >= RANK[row.status]:
-        return replace(finding, detail=lines([finding.detail, said]))
-    words = {**versions, "repair": facts.repair, "pip": pip(facts)}
+        return replace(finding, detail=join_lines([finding.detail, said]))
+    words = {**versions, "repair": facts.repair_command, "pip": pip(facts)}
     return replace(
         finding,
         status=row.status,

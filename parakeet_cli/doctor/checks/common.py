@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.findings import Finding
-from parakeet_cli.doctor.stack.requirement_graph import Edge, Graph, core
+from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
 from parakeet_cli.doctor.stack.stack import Pin, Stack
 
 Judge = Callable[[Facts, Stack], Finding]
 
-_last: tuple[Facts, Graph] | None = None
+_last: tuple[Facts, RequirementGraph] | None = None
 
 
-def graph_of(facts: Facts) -> Graph:
+def graph_of(facts: Facts) -> RequirementGraph:
     """The graph of these facts, made once however many checks ask for it."""
     global _last
     if _last is None or _last[0] is not facts:
-        _last = (facts, Graph(facts))
+        _last = (facts, RequirementGraph(facts))
     return _last[1]
 
 
@@ -30,12 +30,12 @@ def pip(facts: Facts, *arguments: str) -> str:
 
 def repair(facts: Facts, *by_hand: str) -> str:
     """What to type: the doctor's own repair first, then the same by hand."""
-    return "\n".join([facts.repair, *(f"by hand: {command}" for command in by_hand)])
+    return "\n".join([facts.repair_command, *(f"by hand: {command}" for command in by_hand)])
 
 
 def install(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
     """The by-hand command that installs these requirements."""
-    return pip(facts, "install", *flags, *(pin.wanted.text for pin in pins))
+    return pip(facts, "install", *flags, *(pin.requirement.text for pin in pins))
 
 
 def listed(items: Sequence[str], most: int = 6) -> str:
@@ -62,16 +62,16 @@ def edge_lines(edges: Iterable[Edge], version: str | None) -> list[str]:
     for edge in edges:
         via = f" [{edge.extra}]" if edge.extra else ""
         met = "met" if edge.met_by(version) else "NOT met"
-        lines.append(f"{edge.who}{via} wants {edge.wanted.name}{edge.wanted.spec}: {met}")
+        lines.append(f"{edge.who}{via} wants {edge.requirement.name}{edge.requirement.spec}: {met}")
     return lines
 
 
 def intersection(name: str, pin: Pin | None, edges: Iterable[Edge]) -> str:
     """Whether one version could meet all of it, and if none, who stands against whom."""
-    sides = [(edge.who, edge.wanted.spec) for edge in edges]
+    sides = [(edge.who, edge.requirement.spec) for edge in edges]
     if pin is not None:
         sides.insert(0, ("the stack", pin.spec))
-    empty = core(sides)
+    empty = smallest_conflict(sides)
     if not empty:
         return ""
     against = " against ".join(f"{name}{spec} ({who})" for who, spec in empty)

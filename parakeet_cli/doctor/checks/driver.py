@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from parakeet_cli.doctor.checks.gpu import NO_GPU, names, short
-from parakeet_cli.doctor.facts import Facts, Gpus, Unknown, known
-from parakeet_cli.doctor.findings import Finding, Status, lines
+from parakeet_cli.doctor.facts import Facts, FactUnavailable, Gpus, require
+from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
 
 
 def cuda_driver(facts: Facts, stack: Stack) -> Finding:
     """The driver works, knows the GPU, and serves the CUDA that torch was built for."""
     check = "cuda-driver"
-    gpus = known(facts.gpus)
+    gpus = require(facts.gpus)
     if gpus.nvidia_smi is None:
-        return Finding(check, Status.SKIP, NO_GPU)
+        return Finding(check, CheckStatus.SKIP, NO_GPU)
     source = stack.drivers.link
     if not gpus.present:
         return _silent(gpus, source)
     device = gpus.devices[0]
-    evidence = lines(
+    evidence = join_lines(
         [
             *(
                 f"{d.name}: compute capability {d.capability}, driver {d.driver}, {d.memory}"
@@ -32,7 +32,7 @@ def cuda_driver(facts: Facts, stack: Stack) -> Finding:
     why = "torch brings CUDA itself, but the driver must know the GPU and serve that CUDA."
 
     def fail(summary: str, remedy: str) -> Finding:
-        return Finding(check, Status.FAIL, summary, why, evidence, remedy, source)
+        return Finding(check, CheckStatus.FAIL, summary, why, evidence, remedy, source)
 
     first = gpus.libcuda[0] if gpus.libcuda else ""
     if "/compat/" in first:
@@ -53,11 +53,11 @@ def cuda_driver(facts: Facts, stack: Stack) -> Finding:
                 f"driver {device.driver} is older than {short(device)}: it needs {needed} or newer",
                 f"Install an NVIDIA driver of series {needed} or newer, then restart.",
             )
-    build = known(facts.torch)
+    build = require(facts.torch)
     if build is None or build.cuda is None:
         return Finding(
             check,
-            Status.OK,
+            CheckStatus.OK,
             f"driver {device.driver} serves {names(gpus)}",
             why,
             evidence,
@@ -73,11 +73,11 @@ def cuda_driver(facts: Facts, stack: Stack) -> Finding:
             f"torch {build.version} is built for CUDA {build.cuda} and needs {wants}; "
             f"this is {device.driver}{serves}",
             f"Install an NVIDIA {wants}, then restart; or take a torch for an older CUDA: "
-            f"{facts.repair} --torch-index cu128",
+            f"{facts.repair_command} --torch-index cu128",
         )
     return Finding(
         check,
-        Status.OK,
+        CheckStatus.OK,
         f"driver {device.driver} serves CUDA {gpus.cuda or 'unknown'}; torch is built for "
         f"{build.cuda}",
         why,
@@ -123,10 +123,10 @@ def _silent(gpus: Gpus, source: str) -> Finding:
     )
     return Finding(
         "cuda-driver",
-        Status.FAIL,
+        CheckStatus.FAIL,
         f"no GPU can be used: {cause}",
         "Without a working driver torch runs on the CPU, many times slower.",
-        lines([f"nvidia-smi says: {said}", gpus.kernel_module or ""]),
+        join_lines([f"nvidia-smi says: {said}", gpus.kernel_module or ""]),
         remedy,
         source,
     )
@@ -135,38 +135,38 @@ def _silent(gpus: Gpus, source: str) -> Finding:
 def _major(driver: str) -> int:
     head = driver.split(".")[0]
     if not head.isdigit():
-        raise Unknown(f"the driver's version {driver!r} can't be read")
+        raise FactUnavailable(f"the driver's version {driver!r} can't be read")
     return int(head)
 
 
 def cuda_toolkit(facts: Facts, stack: Stack) -> Finding:
     """conda's CUDA toolkit, where there is one, is of the CUDA torch was built for."""
     check = "cuda-toolkit"
-    gpus = known(facts.gpus)
+    gpus = require(facts.gpus)
     if gpus.nvidia_smi is None:
-        return Finding(check, Status.SKIP, NO_GPU)
-    build = known(facts.torch)
-    record = next((r for r in known(facts.conda) if r.name == "cuda-toolkit"), None)
+        return Finding(check, CheckStatus.SKIP, NO_GPU)
+    build = require(facts.torch)
+    record = next((r for r in require(facts.conda) if r.name == "cuda-toolkit"), None)
     if build is None or build.cuda is None:
-        return Finding(check, Status.SKIP, "torch is not installed, or built for CPU")
+        return Finding(check, CheckStatus.SKIP, "torch is not installed, or built for CPU")
     why = "Numba compiles NeMo's CUDA code with the toolkit; torch itself brings its own CUDA."
     source = "https://github.com/conda-forge/cuda-feedstock"
     if record is None:
         if facts.interpreter.kind.startswith("conda"):
             return Finding(
                 check,
-                Status.WARN,
+                CheckStatus.WARN,
                 "this conda environment holds no cuda-toolkit",
                 why,
                 "conda list cuda-toolkit shows nothing",
                 "conda env update -f environment.yml",
                 source,
             )
-        return Finding(check, Status.OK, f"none needed: torch brings CUDA {build.cuda}", why)
+        return Finding(check, CheckStatus.OK, f"none needed: torch brings CUDA {build.cuda}", why)
     if record.version.split(".")[0] != build.cuda.split(".")[0]:
         return Finding(
             check,
-            Status.WARN,
+            CheckStatus.WARN,
             f"conda's cuda-toolkit is {record.version}, torch is built for CUDA {build.cuda}",
             why,
             f"conda-meta/cuda-toolkit-{record.version}; {build.where}/version.py",
@@ -175,7 +175,7 @@ def cuda_toolkit(facts: Facts, stack: Stack) -> Finding:
         )
     return Finding(
         check,
-        Status.OK,
+        CheckStatus.OK,
         f"conda's cuda-toolkit {record.version}; torch is built for CUDA {build.cuda}",
         why,
         source=source,

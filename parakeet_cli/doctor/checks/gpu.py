@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 
 from parakeet_cli.doctor.checks.common import graph_of, install, listed, pip, repair
-from parakeet_cli.doctor.facts import Facts, GpuDevice, Gpus, TorchBuild, Unknown, known
-from parakeet_cli.doctor.findings import Finding, Status, lines
+from parakeet_cli.doctor.facts import Facts, FactUnavailable, Gpus, TorchBuild, require
+from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
+from parakeet_cli.system.hardware import Gpu
 
 ARCH = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)$")
 GUIDE = "https://docs.nvidia.com/cuda/blackwell-compatibility-guide/"
@@ -16,7 +17,7 @@ NO_GPU = "no GPU: nvidia-smi is not on PATH"
 FAMILY = ("torchvision", "torchaudio")
 
 
-def runs_on(device: GpuDevice, archs: Iterable[str]) -> str | None:
+def runs_on(device: Gpu, archs: Iterable[str]) -> str | None:
     """Which of the architectures the device can run, or None.
 
     A cubin (sm_XY) runs on its own major version at the same or a higher minor one, one
@@ -58,21 +59,21 @@ def span(archs: Iterable[str]) -> str:
     return " and ".join(parts) or "no GPU code"
 
 
-def short(device: GpuDevice) -> str:
+def short(device: Gpu) -> str:
     return device.name.removeprefix("NVIDIA ").removeprefix("GeForce ")
 
 
 def torch_arch(facts: Facts, stack: Stack) -> Finding:
     """Every GPU has kernels in torch, and in whatever else brings its own."""
     check = "torch-arch"
-    gpus = known(facts.gpus)
+    gpus = require(facts.gpus)
     if gpus.nvidia_smi is None:
-        return Finding(check, Status.SKIP, NO_GPU)
+        return Finding(check, CheckStatus.SKIP, NO_GPU)
     if not gpus.present:
-        return Finding(check, Status.SKIP, "no GPU could be read: see cuda-driver")
-    build = known(facts.torch)
+        return Finding(check, CheckStatus.SKIP, "no GPU could be read: see cuda-driver")
+    build = require(facts.torch)
     if build is None:
-        return Finding(check, Status.SKIP, "torch is not installed")
+        return Finding(check, CheckStatus.SKIP, "torch is not installed")
     pin = stack.pin("torch")
     stages = (pin.stage,) if pin else ()
     why = (
@@ -83,7 +84,7 @@ def torch_arch(facts: Facts, stack: Stack) -> Finding:
     if build.cuda is None and build.hip is None:
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"torch {build.version} is a CPU build: {names(gpus)} will not be used",
             "torch.cuda.is_available() is False with it, whatever the driver.",
             f"{build.where}/version.py names no CUDA",
@@ -92,7 +93,7 @@ def torch_arch(facts: Facts, stack: Stack) -> Finding:
             stages,
         )
     if not build.arch_list:
-        raise Unknown(f"no list of architectures was found in {build.where}/lib")
+        raise FactUnavailable(f"no list of architectures was found in {build.where}/lib")
     without = [device for device in gpus.devices if runs_on(device, build.arch_list) is None]
     evidence = [
         f"{device.name}: compute capability {device.capability} ({device.sm}), "
@@ -106,11 +107,11 @@ def torch_arch(facts: Facts, stack: Stack) -> Finding:
         device = without[0]
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"{short(device)} is {device.sm}; torch {_build_name(build)} has "
             f"{span(build.arch_list)}; the first kernel will fail with 'no kernel image'",
             why,
-            lines(evidence),
+            join_lines(evidence),
             remedy,
             GUIDE,
             stages,
@@ -120,22 +121,22 @@ def torch_arch(facts: Facts, stack: Stack) -> Finding:
         packages = list(dict.fromkeys(package for package, _ in others))
         return Finding(
             check,
-            Status.FAIL if needed & set(packages) else Status.WARN,
+            CheckStatus.FAIL if needed & set(packages) else CheckStatus.WARN,
             f"torch has kernels for {names(gpus)}, but {listed(packages)} has none: its "
             "first kernel will fail with 'no kernel image'",
             why,
-            lines(evidence),
+            join_lines(evidence),
             pip(facts, "install", "--upgrade", *packages),
             GUIDE,
         )
     usable = {short(d): runs_on(d, build.arch_list) for d in gpus.devices}
     return Finding(
         check,
-        Status.OK,
+        CheckStatus.OK,
         f"torch {_build_name(build)} has kernels for "
         + listed([f"{name} ({arch})" for name, arch in usable.items()]),
         why,
-        lines(evidence),
+        join_lines(evidence),
         source=GUIDE,
     )
 
@@ -147,7 +148,7 @@ def _others_without(facts: Facts, gpus: Gpus) -> list[tuple[str, str]]:
     is judged by its own list, NVIDIA's libraries choose their kernels themselves.
     """
     by_package: dict[str, set[str]] = {}
-    for kernels in known(facts.binaries).kernels:
+    for kernels in require(facts.binaries).kernels:
         by_package.setdefault(kernels.package, set()).update(kernels.cubins + kernels.ptx)
     found = []
     for package, archs in sorted(by_package.items()):
@@ -173,18 +174,22 @@ def names(gpus: Gpus) -> str:
 def torch_family(facts: Facts, stack: Stack) -> Finding:
     """torchvision and torchaudio were made for this very torch and this CUDA."""
     check = "torch-family"
-    build = known(facts.torch)
+    build = require(facts.torch)
     there = [dist for dist in map(facts.installed, FAMILY) if dist is not None]
     if not there:
-        return Finding(check, Status.SKIP, "neither torchvision nor torchaudio is installed")
+        return Finding(check, CheckStatus.SKIP, "neither torchvision nor torchaudio is installed")
     if build is None:
-        return Finding(check, Status.SKIP, "torch is not installed")
+        return Finding(check, CheckStatus.SKIP, "torch is not installed")
     public, _, tag = build.version.partition("+")
     problems = []
     for dist in there:
-        edges = [edge for edge in graph_of(facts).of(dist.name) if edge.wanted.name == "torch"]
+        edges = [
+            edge
+            for edge in graph_of(facts).requirements_of(dist.name)
+            if edge.requirement.name == "torch"
+        ]
         problems += [
-            f"{edge.who} wants torch{edge.wanted.spec}, there is {public}"
+            f"{edge.who} wants torch{edge.requirement.spec}, there is {public}"
             for edge in edges
             if not edge.met_by(build.version)
         ]
@@ -198,14 +203,16 @@ def torch_family(facts: Facts, stack: Stack) -> Finding:
     )
     source = "https://github.com/pytorch/pytorch/issues/157648"
     if not problems:
-        return Finding(check, Status.OK, f"{said} with torch {build.version}", why, source=source)
+        return Finding(
+            check, CheckStatus.OK, f"{said} with torch {build.version}", why, source=source
+        )
     pin = stack.pin("torch")
     return Finding(
         check,
-        Status.FAIL,
+        CheckStatus.FAIL,
         problems[0],
         why,
-        lines(problems),
+        join_lines(problems),
         repair(
             facts,
             install(facts, [pin] if pin else [])

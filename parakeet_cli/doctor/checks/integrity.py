@@ -8,10 +8,10 @@ from pathlib import PurePath
 from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.checks.common import count, graph_of, install, listed, pip, repair
-from parakeet_cli.doctor.facts import Distribution, Facts, NumpyAbi, Unknown, known
-from parakeet_cli.doctor.findings import Finding, Status, lines
-from parakeet_cli.doctor.stack.requirement_strings import normal
+from parakeet_cli.doctor.facts import Distribution, Facts, FactUnavailable, NumpyAbi, require
+from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
+from parakeet_cli.system.ml_versions import normalized_name
 
 CODE = (".py", ".so", ".pyd")
 
@@ -21,12 +21,12 @@ def numpy_abi(facts: Facts, stack: Stack) -> Finding:
     check = "numpy-abi"
     numpy = facts.installed("numpy")
     if numpy is None:
-        return Finding(check, Status.SKIP, "numpy is not installed")
+        return Finding(check, CheckStatus.SKIP, "numpy is not installed")
     try:
         version = Version(numpy.version or "")
     except InvalidVersion:
-        raise Unknown(f"the version of NumPy can't be read: {numpy.problem}") from None
-    scanned = known(facts.binaries)
+        raise FactUnavailable(f"the version of NumPy can't be read: {numpy.problem}") from None
+    scanned = require(facts.binaries)
     broken = [abi for abi in scanned.numpy if not _serves(version, abi)]
     why = (
         "A compiled file meets another layout of NumPy's types than it was built for: "
@@ -40,11 +40,11 @@ def numpy_abi(facts: Facts, stack: Stack) -> Finding:
         mend = [pin] if ours and pin is not None else []
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"{count(len(broken), 'compiled file')} of {listed(packages)} can't work with "
             f"NumPy {numpy.version}",
             why,
-            lines(_abi_lines(broken, numpy.version or "")),
+            join_lines(_abi_lines(broken, numpy.version or "")),
             repair(
                 facts,
                 install(facts, mend)
@@ -55,13 +55,13 @@ def numpy_abi(facts: Facts, stack: Stack) -> Finding:
             (pin.stage,) if pin is not None and ours else _stages(packages, stack),
         )
     if scanned.unreadable:
-        raise Unknown(
+        raise FactUnavailable(
             f"{count(len(scanned.unreadable), 'compiled file')} can't be read: "
             f"{scanned.unreadable[0]}"
         )
     return Finding(
         check,
-        Status.OK,
+        CheckStatus.OK,
         f"{len(scanned.numpy)} of {count(scanned.seen, 'compiled file')} use NumPy, all can "
         f"work with {numpy.version}",
         why,
@@ -114,8 +114,8 @@ def duplicate_dists(facts: Facts, stack: Stack) -> Finding:
             versions = listed([str(dist.version) for dist in dists])
             problems.append(f"{name} is there {len(dists)} times: {versions}")
             problems += [f"  {dist.info}" for dist in dists]
-    for record in known(facts.conda):
-        other = facts.installed(normal(record.name))
+    for record in require(facts.conda):
+        other = facts.installed(normalized_name(record.name))
         if other and other.version and not _same(other.version, record.version):
             names.append(other.name)
             problems.append(
@@ -132,14 +132,16 @@ def duplicate_dists(facts: Facts, stack: Stack) -> Finding:
     source = "https://github.com/pypa/pip/issues/9129"
     if not problems:
         total = len(facts.distributions)
-        return Finding(check, Status.OK, f"{count(total, 'distribution')}, each there once", why)
+        return Finding(
+            check, CheckStatus.OK, f"{count(total, 'distribution')}, each there once", why
+        )
     packages = list(dict.fromkeys(name for name in names if not name.startswith("~")))
     return Finding(
         check,
-        Status.FAIL,
+        CheckStatus.FAIL,
         f"installed twice, or half removed: {listed(list(dict.fromkeys(names)))}",
         why,
-        lines(problems),
+        join_lines(problems),
         repair(facts, *_clean(facts, packages, leftovers, stack)),
         source,
         _stages(packages, stack) or (stack.stages[0].number,),
@@ -154,14 +156,14 @@ def _clean(facts: Facts, packages: list[str], leftovers: list[str], stack: Stack
     if packages:
         # Twice, because pip removes one at a time.
         remove = pip(facts, "uninstall", "--yes", *packages)
-        pins = [pin.wanted.text if (pin := stack.pin(name)) else name for name in packages]
+        pins = [pin.requirement.text if (pin := stack.pin(name)) else name for name in packages]
         yield f"{remove} && {remove} && {pip(facts, 'install', *pins)}"
 
 
 def _listed_all(facts: Facts) -> None:
     """What is in a folder that can't be listed is not known to be well."""
     if facts.unlisted:
-        raise Unknown(f"a site folder can't be listed: {facts.unlisted[0]}")
+        raise FactUnavailable(f"a site folder can't be listed: {facts.unlisted[0]}")
 
 
 def _found(facts: Facts, name: str) -> str:
@@ -206,13 +208,13 @@ def broken_dists(facts: Facts, stack: Stack) -> Finding:
     source = "https://packaging.python.org/en/latest/specifications/recording-installed-packages/"
     if serious:
         names = list(dict.fromkeys(names))
-        wanted = [pin.wanted.text if (pin := stack.pin(name)) else name for name in names]
+        wanted = [pin.requirement.text if (pin := stack.pin(name)) else name for name in names]
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"not whole: {listed(names)}",
             why,
-            lines([*serious, *slight]),
+            join_lines([*serious, *slight]),
             repair(facts, pip(facts, "install", "--force-reinstall", "--no-deps", *wanted)),
             source,
             _stages(names, stack) or (stack.stages[-1].number,),
@@ -220,15 +222,15 @@ def broken_dists(facts: Facts, stack: Stack) -> Finding:
     if slight:
         return Finding(
             check,
-            Status.WARN,
+            CheckStatus.WARN,
             f"{count(len(slight), 'oddity', 'oddities')}, no code is missing: {slight[0]}",
             why,
-            lines(slight),
+            join_lines(slight),
             "Nothing has to be done; remove the named file or reinstall the named package.",
             source,
         )
     total = len(facts.distributions)
-    return Finding(check, Status.OK, f"{count(total, 'distribution')}, all whole", why)
+    return Finding(check, CheckStatus.OK, f"{count(total, 'distribution')}, all whole", why)
 
 
 def user_site(facts: Facts, stack: Stack) -> Finding:
@@ -236,7 +238,7 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
     check = "user-site"
     folder = facts.interpreter.user_site
     if folder is None:
-        return Finding(check, Status.OK, "this interpreter takes nothing from a user site")
+        return Finding(check, CheckStatus.OK, "this interpreter takes nothing from a user site")
     _listed_all(facts)
     inside = {dist.name: dist for dist in facts.distributions if dist.location == folder}
     paths = facts.interpreter.paths
@@ -248,7 +250,7 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
     ]
     why = "The user site comes first on the path: its packages hide the environment's own."
     source = "https://github.com/conda-forge/python-feedstock/issues/171"
-    remedy = lines(
+    remedy = join_lines(
         [
             "export PYTHONNOUSERSITE=1",
             "or remove them: " + pip(facts, "uninstall", *sorted(inside)) if inside else "",
@@ -259,10 +261,10 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
         serious = any(dist.name in needed for dist, _ in shadowed)
         return Finding(
             check,
-            Status.FAIL if serious else Status.WARN,
+            CheckStatus.FAIL if serious else CheckStatus.WARN,
             f"the user site hides {listed([dist.name for dist, _ in shadowed])} of the environment",
             why,
-            lines(
+            join_lines(
                 f"{mine.name} {mine.version} in {folder} hides {other.version} in {other.location}"
                 for mine, other in shadowed
             ),
@@ -273,11 +275,11 @@ def user_site(facts: Facts, stack: Stack) -> Finding:
     if pinned:
         return Finding(
             check,
-            Status.WARN,
+            CheckStatus.WARN,
             f"{listed(pinned)} come from the user site, not from the environment",
             why,
-            lines(f"{name} {inside[name].version} in {folder}" for name in pinned),
+            join_lines(f"{name} {inside[name].version} in {folder}" for name in pinned),
             remedy,
             source,
         )
-    return Finding(check, Status.OK, "the user site hides nothing", why, source=source)
+    return Finding(check, CheckStatus.OK, "the user site hides nothing", why, source=source)

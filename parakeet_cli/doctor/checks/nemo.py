@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip, repair
-from parakeet_cli.doctor.facts import Facts, Unknown
-from parakeet_cli.doctor.findings import Finding, Status, lines
+from parakeet_cli.doctor.facts import Facts, FactUnavailable
+from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_graph import Edge
 from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack
 
@@ -39,19 +39,19 @@ def nemo_requirements(facts: Facts, stack: Stack) -> Finding:
     """Fails for a needed requirement that is missing and for a bound that is violated."""
     nemo = facts.installed(NEMO)
     if nemo is not None and nemo.problem:
-        raise Unknown(f"NeMo's requirements can't be read: {nemo.problem}")
+        raise FactUnavailable(f"NeMo's requirements can't be read: {nemo.problem}")
     wants = _unmet(facts, stack)
     unneeded = _unneeded(facts, stack)
     notes = [f"not needed, not installed: {name} ({why})" for name, why in unneeded]
-    declared = len(graph_of(facts).of(NEMO))
+    declared = len(graph_of(facts).requirements_of(NEMO))
     if not wants:
         return Finding(
             CHECK,
-            Status.OK,
+            CheckStatus.OK,
             f"all of NeMo's needed requirements are met ({declared} declared, "
             f"{len(unneeded)} not needed and not there)",
             WHY,
-            lines(notes),
+            join_lines(notes),
             source=LINK,
         )
     missing = list(dict.fromkeys(want.name for want in wants if want.there is None))
@@ -61,10 +61,10 @@ def nemo_requirements(facts: Facts, stack: Stack) -> Finding:
         parts.append(f"{count(len(violated), 'bound')} violated: {listed(violated, 4)}")
     return Finding(
         CHECK,
-        Status.FAIL,
+        CheckStatus.FAIL,
         "; ".join(parts),
         WHY,
-        lines([*(want.line for want in wants), *notes]),
+        join_lines([*(want.line for want in wants), *notes]),
         repair(facts, _by_hand(facts, stack, [*missing, *violated])),
         LINK,
         tuple(sorted({want.stage for want in wants})),
@@ -86,17 +86,23 @@ def _unmet(facts: Facts, stack: Stack) -> list[Want]:
         if pin.advice.id and not missing_last:
             continue  # it has a check of its own; but all that stage 6 lacks is named here
         if version is None or not pin.allows(version):
-            note(pin.name, pin.wanted.text, _by(pin, graph.to(pin.name)), version, pin.stage)
-    for edge in graph.of(NEMO):
-        version = graph.version(edge.wanted.name)
+            note(
+                pin.name,
+                pin.requirement.text,
+                _by(pin, graph.requirers_of(pin.name)),
+                version,
+                pin.stage,
+            )
+    for edge in graph.requirements_of(NEMO):
+        version = graph.version(edge.requirement.name)
         if not edge.met_by(version) and not (
-            version is None and edge.wanted.name in stack.unneeded
+            version is None and edge.requirement.name in stack.unneeded
         ):
-            note(edge.wanted.name, _text(edge, stack), edge.who, version, _stage(edge, stack))
+            note(edge.requirement.name, _text(edge, stack), edge.who, version, _stage(edge, stack))
     own_ids = {pin.name for pin in stack.pins if pin.advice.id}
     for name in sorted(needed - {NEMO}):
-        for edge in graph.of(name):
-            target = edge.wanted.name
+        for edge in graph.requirements_of(name):
+            target = edge.requirement.name
             version = graph.version(target)
             if target not in own_ids and not edge.met_by(version):
                 note(target, _text(edge, stack), edge.who, version, _stage(edge, stack))
@@ -111,20 +117,20 @@ def _by(pin: Pin, edges: tuple[Edge, ...]) -> str:
 
 def _text(edge: Edge, stack: Stack) -> str:
     """The stack's own bound where it has one: it is the narrower of the two."""
-    pin = stack.pin(edge.wanted.name)
-    return pin.wanted.text if pin else f"{edge.wanted.name}{edge.wanted.spec}"
+    pin = stack.pin(edge.requirement.name)
+    return pin.requirement.text if pin else f"{edge.requirement.name}{edge.requirement.spec}"
 
 
 def _stage(edge: Edge, stack: Stack) -> int:
     """The stage that brings it: its own, else that of who wants it; NeMo's come last."""
-    pin = stack.pin(edge.wanted.name)
+    pin = stack.pin(edge.requirement.name)
     if pin is None and edge.requirer != NEMO:
         pin = stack.pin(edge.requirer)
     return pin.stage if pin else stack.stages[-1].number
 
 
 def _unneeded(facts: Facts, stack: Stack) -> list[tuple[str, str]]:
-    names = dict.fromkeys(edge.wanted.name for edge in graph_of(facts).of(NEMO))
+    names = dict.fromkeys(edge.requirement.name for edge in graph_of(facts).requirements_of(NEMO))
     return [
         (name, stack.unneeded[name])
         for name in names
@@ -134,6 +140,6 @@ def _unneeded(facts: Facts, stack: Stack) -> list[tuple[str, str]]:
 
 def _by_hand(facts: Facts, stack: Stack, names: list[str]) -> str:
     """One pip run, held to every pin of the stack where pip can take them as constraints."""
-    held = [] if any(pin.wanted.extras for pin in stack.pins) else ["-c", str(stack.files[-1])]
-    texts = [pin.wanted.text if (pin := stack.pin(name)) else name for name in names]
+    held = [] if any(pin.requirement.extras for pin in stack.pins) else ["-c", str(stack.files[-1])]
+    texts = [pin.requirement.text if (pin := stack.pin(name)) else name for name in names]
     return pip(facts, "install", *held, *texts)

@@ -14,8 +14,8 @@ from parakeet_cli.doctor.checks.common import (
     pip,
     repair,
 )
-from parakeet_cli.doctor.facts import Facts, Unknown, known
-from parakeet_cli.doctor.findings import Finding, Status, lines
+from parakeet_cli.doctor.facts import Facts, FactUnavailable, require
+from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack
 
 
@@ -25,7 +25,7 @@ def pin_check(check: str) -> Judge:
     def judge(facts: Facts, stack: Stack) -> Finding:
         pin = next((pin for pin in stack.pins if pin.advice.id == check), None)
         if pin is None:
-            return Finding(check, Status.OK, f"stack {stack.name} holds nothing here")
+            return Finding(check, CheckStatus.OK, f"stack {stack.name} holds nothing here")
         return judge_pin(check, pin, facts, stack)
 
     return judge
@@ -36,30 +36,30 @@ def judge_pin(check: str, pin: Pin, facts: Facts, stack: Stack) -> Finding:
     name = pin.name
     dist = facts.installed(name)
     graph = graph_of(facts)
-    edges = graph.to(name)
+    edges = graph.requirers_of(name)
     why = " ".join(part for part in (pin.advice.why, pin.advice.impact) if part)
     wanted = f"stack {stack.name} wants {bounds(pin)} ({pin.file}, stage {pin.stage})"
     stages = (pin.stage,)
     if dist is None:
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"{name} is not installed; wanted: {bounds(pin)}",
             why,
-            lines([wanted, *edge_lines(edges, None)]),
+            join_lines([wanted, *edge_lines(edges, None)]),
             repair(facts, install(facts, [pin], *_flags(pin, stack))),
             pin.advice.link,
             stages,
         )
     if dist.version is None:
-        raise Unknown(f"{name} is there, but its version can't be read: {dist.problem}")
+        raise FactUnavailable(f"{name} is there, but its version can't be read: {dist.problem}")
     version = dist.version
     violated = [edge for edge in edges if not edge.met_by(version)]
-    evidence = lines([wanted, *edge_lines(edges, version), intersection(name, pin, edges)])
+    evidence = join_lines([wanted, *edge_lines(edges, version), intersection(name, pin, edges)])
     if not pin.allows(version):
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"{name} {version} is outside {bounds(pin)}",
             why,
             evidence,
@@ -70,12 +70,14 @@ def judge_pin(check: str, pin: Pin, facts: Facts, stack: Stack) -> Finding:
     if violated:
         needed = graph.needed(stack)
         serious = [edge for edge in violated if edge.requirer in needed]
-        named = listed([f"{edge.who} ({edge.wanted.name}{edge.wanted.spec})" for edge in violated])
+        named = listed(
+            [f"{edge.who} ({edge.requirement.name}{edge.requirement.spec})" for edge in violated]
+        )
         others = [edge.requirer for edge in violated]
         held = [other for other in map(stack.pin, others) if other is not None]
         return Finding(
             check,
-            Status.FAIL if serious else Status.WARN,
+            CheckStatus.FAIL if serious else CheckStatus.WARN,
             f"{name} {version} suits the stack, but not {named}",
             why,
             evidence,
@@ -86,7 +88,7 @@ def judge_pin(check: str, pin: Pin, facts: Facts, stack: Stack) -> Finding:
                     "install",
                     "--upgrade-strategy",
                     "only-if-needed",
-                    pin.wanted.text,
+                    pin.requirement.text,
                     *others,
                 ),
             ),
@@ -95,10 +97,10 @@ def judge_pin(check: str, pin: Pin, facts: Facts, stack: Stack) -> Finding:
         )
     return Finding(
         check,
-        Status.OK,
+        CheckStatus.OK,
         f"{name} {version}, wanted {pin.spec or 'any version'}",
         why,
-        lines([wanted, f"{count(len(edges), 'requirement')} of it, all met" if edges else ""]),
+        join_lines([wanted, f"{count(len(edges), 'requirement')} of it, all met" if edges else ""]),
         source=pin.advice.link,
     )
 
@@ -128,14 +130,16 @@ def lightning_pair(facts: Facts, stack: Stack) -> Finding:
     """Two Lightning distributions, one release: or a Trainer of one is none of the other."""
     check = "lightning-pair"
     if not stack.equal:
-        return Finding(check, Status.SKIP, f"stack {stack.name} needs one Lightning only")
+        return Finding(check, CheckStatus.SKIP, f"stack {stack.name} needs one Lightning only")
     versions = {name: facts.installed(name) for name in stack.equal}
     lacking = [name for name, dist in versions.items() if dist is None]
     if lacking:
-        return Finding(check, Status.SKIP, f"{listed(lacking)} not installed: no pair to compare")
+        return Finding(
+            check, CheckStatus.SKIP, f"{listed(lacking)} not installed: no pair to compare"
+        )
     there = {name: dist.version for name, dist in versions.items() if dist is not None}
     if None in there.values():
-        raise Unknown("the version of one of them can't be read")
+        raise FactUnavailable("the version of one of them can't be read")
     said = " beside ".join(f"{name} {version}" for name, version in there.items())
     pins = [pin for pin in map(stack.pin, stack.equal) if pin is not None]
     why = (
@@ -144,13 +148,13 @@ def lightning_pair(facts: Facts, stack: Stack) -> Finding:
     )
     source = next((pin.advice.link for pin in pins if pin.name == "pytorch-lightning"), "")
     if len(set(there.values())) == 1:
-        return Finding(check, Status.OK, f"{said}: one release", why, source=source)
+        return Finding(check, CheckStatus.OK, f"{said}: one release", why, source=source)
     return Finding(
         check,
-        Status.FAIL,
+        CheckStatus.FAIL,
         f"{said}: they must be one release",
         why,
-        lines(f"{pin.name} wants {bounds(pin)} in stack {stack.name}" for pin in pins),
+        join_lines(f"{pin.name} wants {bounds(pin)} in stack {stack.name}" for pin in pins),
         repair(facts, install(facts, pins)),
         source,
         tuple(sorted({pin.stage for pin in pins})),
@@ -162,7 +166,7 @@ def setuptools(facts: Facts, stack: Stack) -> Finding:
     check = "setuptools-pkg-resources"
     pin = stack.pin("setuptools")
     if pin is None:
-        return Finding(check, Status.OK, f"stack {stack.name} holds nothing here")
+        return Finding(check, CheckStatus.OK, f"stack {stack.name} holds nothing here")
     finding = judge_pin(check, pin, facts, stack)
     if not stack.pkg_resources or facts.pkg_resources:
         return finding
@@ -170,7 +174,7 @@ def setuptools(facts: Facts, stack: Stack) -> Finding:
     there = f"setuptools {dist.version} has none" if dist else "setuptools is not installed"
     return Finding(
         check,
-        Status.FAIL,
+        CheckStatus.FAIL,
         f"pkg_resources is missing: {there}; wanted: {bounds(pin)}",
         finding.why,
         finding.detail,
@@ -186,22 +190,22 @@ def pyarrow_numpy(facts: Facts, stack: Stack) -> Finding:
     pin = stack.pin("pyarrow") or stack.elsewhere.get("pyarrow")
     arrow, numpy = facts.installed("pyarrow"), facts.installed("numpy")
     if pin is None or arrow is None:
-        return Finding(check, Status.SKIP, "pyarrow is not installed")
+        return Finding(check, CheckStatus.SKIP, "pyarrow is not installed")
     if numpy is None or numpy.version is None or arrow.version is None:
-        raise Unknown("the version of NumPy or of pyarrow is not known")
+        raise FactUnavailable("the version of NumPy or of pyarrow is not known")
     said = f"pyarrow {arrow.version} with NumPy {numpy.version}"
     why = " ".join((pin.advice.why, pin.advice.impact))
     if numpy.version.split(".")[0] != "1" or pin.allows(arrow.version):
-        return Finding(check, Status.OK, said, why, source=pin.advice.link)
+        return Finding(check, CheckStatus.OK, said, why, source=pin.advice.link)
     return Finding(
         check,
-        Status.FAIL,
+        CheckStatus.FAIL,
         f"{said}: it will say 'pyarrow requires NumPy 2.0' and stop; wanted: {bounds(pin)}",
         why,
-        lines(
+        join_lines(
             [
                 f"{bounds(pin)} keeps with NumPy 1 ({pin.file}, stage {pin.stage})",
-                *edge_lines(graph_of(facts).to("pyarrow"), arrow.version),
+                *edge_lines(graph_of(facts).requirers_of("pyarrow"), arrow.version),
             ]
         ),
         repair(facts, install(facts, [pin])),
@@ -215,17 +219,17 @@ def torch_installed(facts: Facts, stack: Stack) -> Finding:
     check = "torch-installed"
     pin = stack.pin("torch")
     if pin is None:
-        raise Unknown(f"stack {stack.name} names no torch")
-    build = known(facts.torch)
+        raise FactUnavailable(f"stack {stack.name} names no torch")
+    build = require(facts.torch)
     finding = judge_pin(check, pin, facts, stack)
-    if build is None or finding.status is Status.FAIL:
+    if build is None or finding.status is CheckStatus.FAIL:
         return finding
     dist = facts.installed("torch")
     kind = f"for CUDA {build.cuda}" if build.cuda else "for ROCm" if build.hip else "for CPU"
     if dist and dist.version and dist.version.split("+")[0] != build.version.split("+")[0]:
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"torch's files are {build.version}, its metadata says {dist.version}",
             "Two installations lie over each other: what is imported is not what pip manages.",
             f"{build.where}/version.py against {dist.info}/METADATA",
@@ -233,11 +237,11 @@ def torch_installed(facts: Facts, stack: Stack) -> Finding:
             finding.source,
             (pin.stage,),
         )
-    if finding.status is not Status.OK:
+    if finding.status is not CheckStatus.OK:
         return finding
     return Finding(
         check,
-        Status.OK,
+        CheckStatus.OK,
         f"torch {build.version} {kind}, wanted {pin.spec}",
         finding.why,
         finding.detail,

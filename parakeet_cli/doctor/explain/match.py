@@ -20,7 +20,7 @@ from enum import IntEnum
 from functools import cache
 
 from parakeet_cli.doctor.explain.catalogue import Failure, catalogue, guide, missing_module_pattern
-from parakeet_cli.doctor.stack.stack import load, stack_names
+from parakeet_cli.doctor.stack.stack import load_stack, stack_names
 
 EVIDENCE_LENGTH = 200  # characters of the line that is shown
 
@@ -229,6 +229,6 @@ def _outranked(found: list[tuple[Failure, Hit]]) -> list[tuple[Failure, Hit]]:
 def squeezed(message: str) -> re.Pattern[str]:
     """A message's pattern for a text without spaces."""
     if "{modules}" in message:
-        names = {pin.name for stack in stack_names() for pin in load(stack).pins}
+        names = {pin.name for stack in stack_names() for pin in load_stack(stack).pins}
         message = message.replace("{modules}", missing_module_pattern(names))
     return re.compile(message.replace(" ", ""), re.IGNORECASE)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Facts, NotKnown
-from parakeet_cli.doctor.findings import Diagnosis, Status
+from parakeet_cli.doctor.facts import Facts, Unavailable
+from parakeet_cli.doctor.findings import CheckStatus, Diagnosis
 from parakeet_cli.doctor.stack.stack import Stack
 
 # Names that belong to a machine or a container, not to a person.
@@ -60,7 +60,7 @@ def _lines(diagnosis: Diagnosis, facts: Facts, stack: Stack, version: str) -> It
     for finding in diagnosis.findings:
         yield f"| {finding.id} | {finding.status.value} | {_cell(finding.summary)} |"
     for finding in diagnosis.findings:
-        if finding.detail and finding.status not in (Status.OK, Status.SKIP):
+        if finding.detail and finding.status not in (CheckStatus.OK, CheckStatus.SKIP):
             yield ""
             yield f"#### {finding.id}: {finding.status.value}"
             yield ""
@@ -82,7 +82,7 @@ def _lines(diagnosis: Diagnosis, facts: Facts, stack: Stack, version: str) -> It
 
 def _gpu(facts: Facts) -> str:
     gpus = facts.gpus
-    if isinstance(gpus, NotKnown):
+    if isinstance(gpus, Unavailable):
         return gpus.reason
     if not gpus.devices:
         return gpus.problem or "none (no nvidia-smi on PATH)"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from parakeet_cli.doctor.findings import Diagnosis, Finding, Row, StageRows, Status
+from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding, RequirementRow, StageRows
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skip": "-"}
 ASCII_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?", "skip": "-"}
@@ -30,7 +30,7 @@ class Style:
     colour: bool = False
     unicode: bool = True
 
-    def mark(self, status: Status) -> str:
+    def mark(self, status: CheckStatus) -> str:
         text = (MARKS if self.unicode else ASCII_MARKS)[status.value]
         padded = text if self.unicode else f"{text:4}"
         return self.paint(padded, COLOURS[status.value])
@@ -65,7 +65,7 @@ def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Ite
     for stage in diagnosis.stages:
         yield ""
         yield from _stage(stage, style)
-    told = {*_SHOWN, Status.OK} if verbose else _SHOWN
+    told = {*_SHOWN, CheckStatus.OK} if verbose else _SHOWN
     shown = [f for f in diagnosis.findings if f.status in told]
     shown.sort(key=lambda finding: _ORDER[finding.status])
     for finding in shown:
@@ -78,11 +78,11 @@ def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Ite
     yield from _closing(diagnosis, style)
 
 
-_SHOWN = {Status.FAIL, Status.UNKNOWN, Status.WARN}
+_SHOWN = {CheckStatus.FAIL, CheckStatus.UNKNOWN, CheckStatus.WARN}
 _ORDER = {
     status: place
     for place, status in enumerate(
-        (Status.SKIP, Status.OK, Status.WARN, Status.UNKNOWN, Status.FAIL)
+        (CheckStatus.SKIP, CheckStatus.OK, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.FAIL)
     )
 }
 # The gravest come last, nearest to where the eye is when the report has run through.
@@ -99,7 +99,7 @@ def _stage(stage: StageRows, style: Style) -> Iterator[str]:
         yield _row(row, style, name_width, wanted_width)
 
 
-def _row(row: Row, style: Style, name_width: int, wanted_width: int) -> str:
+def _row(row: RequirementRow, style: Style, name_width: int, wanted_width: int) -> str:
     there = row.there or "missing"
     left = f"{row.package:{name_width}} {row.wanted:{wanted_width}} "
     return f"   {style.mark(row.status)} {left}{_clean(there)}".rstrip()
@@ -158,7 +158,7 @@ def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
 def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     for finding in diagnosis.findings:
-        if finding.status is Status.SKIP:
+        if finding.status is CheckStatus.SKIP:
             reasons.setdefault(finding.summary, []).append(finding.id)
     for reason, ids in reasons.items():
         text = f"Skipped ({reason}): {', '.join(ids)}"
@@ -177,17 +177,17 @@ def next_command(diagnosis: Diagnosis) -> str:
 
 
 def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
-    counts = dict.fromkeys(Status, 0)
+    counts = dict.fromkeys(CheckStatus, 0)
     for finding in diagnosis.findings:
         counts[finding.status] += 1
     parts = [
         f"{counts[status]} {word}"
         for status, word in (
-            (Status.OK, "ok"),
-            (Status.WARN, "to know"),
-            (Status.FAIL, "failed"),
-            (Status.UNKNOWN, "unknown"),
-            (Status.SKIP, "skipped"),
+            (CheckStatus.OK, "ok"),
+            (CheckStatus.WARN, "to know"),
+            (CheckStatus.FAIL, "failed"),
+            (CheckStatus.UNKNOWN, "unknown"),
+            (CheckStatus.SKIP, "skipped"),
         )
         if counts[status]
     ]
@@ -196,8 +196,10 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     for line in wrapped(f"{verdict}: {', '.join(parts)}.", style, 2):
         yield line.replace(verdict, style.paint(verdict, colour), 1)
     command = next_command(diagnosis)
-    if not command and diagnosis.healthy and counts[Status.OK]:
-        deep = any(f.id == "import-probe" and f.status is Status.OK for f in diagnosis.findings)
+    if not command and diagnosis.healthy and counts[CheckStatus.OK]:
+        deep = any(
+            f.id == "import-probe" and f.status is CheckStatus.OK for f in diagnosis.findings
+        )
         command = "parakeet transcribe FILE" if deep else diagnosis.deeper
     if command:
         yield f"Next: {style.paint(command, '1')}"

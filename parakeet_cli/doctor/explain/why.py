@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from parakeet_cli.doctor.checks.common import graph_of
 from parakeet_cli.doctor.facts import Facts
-from parakeet_cli.doctor.stack.requirement_graph import Edge, core
-from parakeet_cli.doctor.stack.requirement_strings import normal
+from parakeet_cli.doctor.stack.requirement_graph import Edge, smallest_conflict
 from parakeet_cli.doctor.stack.stack import Pin, Stack
+from parakeet_cli.system.ml_versions import normalized_name
 
 SCHEMA = "parakeet.doctor.why/1"
 
@@ -53,7 +53,7 @@ class Why:
             "pin": None
             if pin is None
             else {
-                "requirement": pin.wanted.text,
+                "requirement": pin.requirement.text,
                 "stage": pin.stage,
                 "file": pin.file,
                 "why": pin.advice.why,
@@ -65,7 +65,7 @@ class Why:
                 {
                     "name": edge.requirer,
                     "version": edge.requirer_version,
-                    "requirement": f"{edge.wanted.name}{edge.wanted.spec}",
+                    "requirement": f"{edge.requirement.name}{edge.requirement.spec}",
                     "extra": edge.extra or None,
                     "met": edge.met_by(self.installed),
                 }
@@ -79,11 +79,11 @@ class Why:
 
 def explain(package: str, facts: Facts, stack: Stack) -> Why:
     """Everything that bears on the distribution of that name, however it is spelled."""
-    name = normal(package)
+    name = normalized_name(package)
     dist = facts.installed(name)
     pin = stack.pin(name)
-    edges = graph_of(facts).to(name)
-    sides = [(edge.who, edge.wanted.spec) for edge in edges]
+    edges = graph_of(facts).requirers_of(name)
+    sides = [(edge.who, edge.requirement.spec) for edge in edges]
     if pin is not None:
         sides.insert(0, (f"stack {stack.name}", pin.spec))
     return Why(
@@ -94,7 +94,7 @@ def explain(package: str, facts: Facts, stack: Stack) -> Why:
         stack=stack.name,
         unneeded=stack.unneeded.get(name, ""),
         edges=edges,
-        core=core(sides),
+        core=smallest_conflict(sides),
     )
 
 
@@ -122,7 +122,7 @@ def lines(why: Why) -> Iterator[str]:
         who_width = max(len(edge.who) for edge in why.edges)
         for edge in why.edges:
             extra = f"  [{edge.extra}]" if edge.extra else ""
-            bounds = edge.wanted.spec or "any version"
+            bounds = edge.requirement.spec or "any version"
             met = _mark(edge.met_by(why.installed))
             yield f"  {edge.who:{who_width}}  {bounds}{extra}: {met}"
     else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Distribution, Leftover
-from parakeet_cli.doctor.stack.requirement_strings import normal
+from parakeet_cli.system.ml_versions import normalized_name
 
 FIELD = re.compile(rb"^(Name|Version|Requires-Dist):[ \t]*(.*)$", re.MULTILINE)
 HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -106,7 +106,7 @@ def _dist_info(site: _Site, entry: str) -> Distribution:
     name, version, requires, problem = _head(metadata, record)
     if problem:  # half a name or half a version may be all that a cut file has
         name, version = stem_name, stem_version
-    name = normal(name)
+    name = normalized_name(name)
     missing: tuple[str, ...] = ()
     if isinstance(record, bytes):
         missing = _record(site, record, name)
@@ -196,11 +196,11 @@ def _unrecorded(folder: str, names: list[str], installed: Installed) -> Iterator
     """Compiled files at the top of packages whose distribution keeps no RECORD."""
     known = {dist.name for dist in installed.distributions if not dist.has_record}
     for name in names:
-        if normal(name) in known and (Path(folder) / name).is_dir():
+        if normalized_name(name) in known and (Path(folder) / name).is_dir():
             for root, _, files in os.walk(Path(folder) / name):
                 for file in files:
                     if ".so" in file:
-                        yield Compiled(f"{root}/{file}", normal(name))
+                        yield Compiled(f"{root}/{file}", normalized_name(name))
 
 
 # egg-info, as Debian and older tools leave it
@@ -215,7 +215,7 @@ def _egg_info(folder: str, entry: str) -> Distribution:
     if path.is_dir() and not requires:
         requires = tuple(_requires_txt(path / "requires.txt"))
     return Distribution(
-        name=normal(name or stem[0]),
+        name=normalized_name(name or stem[0]),
         version=version or (stem[1] if len(stem) > 1 else None),
         location=folder,
         info=str(path),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from parakeet_cli.doctor.facts import Facts, NotKnown
+from parakeet_cli.doctor.facts import Facts, Unavailable
 from parakeet_cli.doctor.inspect import (
     binaries,
     distributions,
@@ -69,9 +69,9 @@ def gather(
     )
 
 
-def _section(read: Callable[[], T]) -> T | NotKnown:
+def _section(read: Callable[[], T]) -> T | Unavailable:
     """The section, or why it could not be read: one broken file must not hide the rest."""
     try:
         return read()
     except Exception as error:
-        return NotKnown(f"{type(error).__name__}: {error}")
+        return Unavailable(f"{type(error).__name__}: {error}")

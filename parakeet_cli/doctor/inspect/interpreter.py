@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Interpreter, Kind, PthFile
+from parakeet_cli.doctor.facts import EnvironmentKind, Interpreter, PthFile
 from parakeet_cli.errors import UsageError
 
 ASK_SECONDS = 10.0
@@ -117,7 +117,7 @@ def _conda(executable: Path, prefix: Path, environment: Mapping[str, str]) -> In
         version = record.name.removeprefix("python-").split("-")[0]
     site = _site_of(prefix, version, executable)
     # Base conda is the installation itself: the one environment that holds the others.
-    kind: Kind = "conda-base" if (prefix / "condabin").is_dir() else "conda"
+    kind: EnvironmentKind = "conda-base" if (prefix / "condabin").is_dir() else "conda"
     user = _user_site(version, environment)
     problem = _start_problem(executable)
     return _assemble(
@@ -220,7 +220,7 @@ def _assemble(
     version: str,
     prefix: Path,
     base_prefix: str,
-    kind: Kind,
+    kind: EnvironmentKind,
     sites: list[Path],
     user: Path | None,
     environment: Mapping[str, str],

@@ -7,7 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Distribution, Interpreter, NotKnown, SharedLibraries, known
+from parakeet_cli.doctor.facts import (
+    Distribution,
+    Interpreter,
+    SharedLibraries,
+    Unavailable,
+    require,
+)
 from parakeet_cli.doctor.inspect.binaries import GLIBCXX
 
 WANTED = ("libportaudio.so.2", "libsndfile.so.1", "libstdc++.so.6")
@@ -46,7 +52,7 @@ def shadowing(environment: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 def read(
     interpreter: Interpreter,
     distributions: list[Distribution],
-    needed: tuple[int, str] | NotKnown,
+    needed: tuple[int, str] | Unavailable,
     environment: Mapping[str, str],
     root: Path = Path("/"),
 ) -> SharedLibraries:
@@ -58,7 +64,7 @@ def read(
             found[name] = str(conda / name)  # conda's python looks there by its RPATH
         else:
             found[name] = next(candidates(name, environment, root), None)
-    asked, by = known(needed)
+    asked, by = require(needed)
     system = found["libstdc++.so.6"]
     newest = _newest_glibcxx(system) if system else None
     soundfile = next((dist for dist in distributions if dist.name == "soundfile"), None)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Distribution, NotKnown, TorchBuild
+from parakeet_cli.doctor.facts import Distribution, TorchBuild, Unavailable
 from parakeet_cli.doctor.inspect.binaries import scan
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
 
 
 def read(
     paths: tuple[str, ...], dist: Distribution | None, cache: ScanCache
-) -> TorchBuild | NotKnown | None:
+) -> TorchBuild | Unavailable | None:
     """The torch an import would find, or None where there is none."""
     folder = next((f"{p}/torch" for p in paths if Path(f"{p}/torch/version.py").is_file()), None)
     if folder is None:
@@ -20,17 +20,17 @@ def read(
     try:
         values = _assignments(Path(folder) / "version.py")
     except (OSError, SyntaxError, ValueError) as error:
-        return NotKnown(f"{folder}/version.py can't be read: {error}")
+        return Unavailable(f"{folder}/version.py can't be read: {error}")
     version = values.get("__version__") or (dist.version if dist else None)
     if version is None:
-        return NotKnown(f"{folder}/version.py names no version")
+        return Unavailable(f"{folder}/version.py names no version")
     library = f"{folder}/lib/libtorch_python.so"
     try:
         found = cache.get(library, scan).get("arch", [])
     except FileNotFoundError:
         found = []
     except OSError as error:
-        return NotKnown(f"{library} can't be read: {error.strerror or error}")
+        return Unavailable(f"{library} can't be read: {error.strerror or error}")
     archs = tuple(str(flag) for flag in found) if isinstance(found, list) else ()
     return TorchBuild(version, values.get("cuda"), archs, folder, values.get("hip"))
 

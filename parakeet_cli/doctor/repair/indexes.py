@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Facts, NotKnown
+from parakeet_cli.doctor.facts import Facts, Unavailable
 from parakeet_cli.doctor.repair.pip import PipFailed
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.errors import Refused, UsageError
@@ -46,7 +46,7 @@ def sources(facts: Facts, stack: Stack, named: str | None, wheelhouse: str | Non
         return Sources(None, os.path.abspath(folder))
     if named is None:
         gpus = facts.gpus
-        gpu = not isinstance(gpus, NotKnown) and (gpus.present or gpus.nvidia_smi is not None)
+        gpu = not isinstance(gpus, Unavailable) and (gpus.present or gpus.nvidia_smi is not None)
         return Sources(stack.torch_index if gpu else stack.torch_index_of("cpu"))
     if named == "default":
         return Sources(None)

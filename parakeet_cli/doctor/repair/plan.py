@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from packaging.version import Version
 
 from parakeet_cli.doctor.checks.integrity import CODE
-from parakeet_cli.doctor.facts import Distribution, Facts, NotKnown
+from parakeet_cli.doctor.facts import Distribution, Facts, Unavailable
 from parakeet_cli.doctor.findings import Finding
-from parakeet_cli.doctor.stack.requirement_strings import wanted
+from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
 from parakeet_cli.doctor.stack.stack import Stack, Stage
 
 PROBE = "import-probe"
@@ -141,7 +141,7 @@ def _twice(facts: Facts) -> Fix:
 
 def _abi(facts: Facts) -> Fix:
     numpy = facts.installed("numpy")
-    if isinstance(facts.binaries, NotKnown) or numpy is None or not numpy.version:
+    if isinstance(facts.binaries, Unavailable) or numpy is None or not numpy.version:
         return Fix()
     there = Version(numpy.version)
     broken = {
@@ -159,7 +159,7 @@ def _pkg_resources(facts: Facts) -> Fix:
 
 def _torch_mismatch(facts: Facts) -> Fix:
     dist = facts.installed(TORCH)
-    if dist is None or isinstance(facts.torch, NotKnown) or facts.torch is None:
+    if dist is None or isinstance(facts.torch, Unavailable) or facts.torch is None:
         return Fix()
     same = (dist.version or "").split("+")[0] == facts.torch.version.split("+")[0]
     return Fix() if same else Fix(frozenset({TORCH}))
@@ -228,20 +228,20 @@ def constraints(stack: Stack, facts: Facts) -> tuple[str, ...]:
     lines = [f"{pin.name}{pin.spec}" for pin in stack.pins]
     tool = facts.installed("parakeet-cli")
     for text in tool.requires if tool else ():
-        requirement = wanted(text)
+        requirement = parse_requirement(text)
         if requirement is not None and requirement.spec and not requirement.marker:
             lines.append(f"{requirement.name}{requirement.spec}")
-    return tuple(line for line in lines if wanted(line) and _bounded(line))
+    return tuple(line for line in lines if parse_requirement(line) and _bounded(line))
 
 
 def _bounded(line: str) -> bool:
-    requirement = wanted(line)
+    requirement = parse_requirement(line)
     return requirement is not None and bool(requirement.spec)
 
 
 def requirements(stage: Stage, goal: RepairGoal) -> tuple[str, ...]:
     """What this stage asks pip for, as its file has it."""
-    own = tuple(pin.wanted.text for pin in stage.pins)
+    own = tuple(pin.requirement.text for pin in stage.pins)
     return own + (goal.family if any(pin.name == TORCH for pin in stage.pins) else ())
 
 
@@ -255,7 +255,7 @@ def reinstalls(goal: RepairGoal, facts: Facts, changing: Iterable[str]) -> tuple
         version = dist.version if dist and not dist.problem else None
         free = name in goal.fix.uninstall or name in goal.fix.renew
         if free or not version or (pin and not pin.allows(version)):
-            texts.append(pin.wanted.text if pin else name)
+            texts.append(pin.requirement.text if pin else name)
         else:
             texts.append(f"{name}=={version}")
     return tuple(texts)
@@ -276,7 +276,9 @@ def assign_to_stages(
         if stage.number not in goal.stages:
             continue
         names = [
-            requirement.name for text in requirements(stage, goal) if (requirement := wanted(text))
+            requirement.name
+            for text in requirements(stage, goal)
+            if (requirement := parse_requirement(text))
         ]
         reached = names if "--no-deps" in stage.flags else closure(names, needs)
         mine = [waiting.pop(name) for name in reached if name in waiting]
@@ -293,7 +295,7 @@ def closure(names: Iterable[str], needs: Mapping[str, tuple[str, ...]]) -> list[
     waiting = list(reached)
     while waiting:
         for text in needs.get(waiting.pop(), ()):
-            requirement = wanted(text)
+            requirement = parse_requirement(text)
             if (
                 requirement
                 and requirement.name not in reached

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from parakeet_cli.doctor.diagnose import Request, selected
+from parakeet_cli.doctor.diagnose import DiagnosisRequest, select_checks
 from parakeet_cli.doctor.facts import Facts, Interpreter
 from parakeet_cli.doctor.findings import Diagnosis, Finding
 from parakeet_cli.doctor.inspect.interpreter import locate, read
@@ -46,7 +46,7 @@ from parakeet_cli.doctor.repair.verify import (
     still_starts,
 )
 from parakeet_cli.doctor.repair.wheels import fetch
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, Refused, RepairFailed, RestoreFailed, UsageError
 
 
@@ -89,16 +89,16 @@ class Outcome:
     facts: Facts | None = None
 
 
-def repair(request: Request, options: Options, view: RepairView) -> Outcome:
+def repair(request: DiagnosisRequest, options: Options, view: RepairView) -> Outcome:
     """Raises Refused, RepairFailed, RestoreFailed and UsageError; each says what is the case."""
     _sensible(options)
     python = str(locate(request.python))
     target = read(Path(python), os.environ)
     refuse(target, request)
-    ids = selected((), ())
-    wanted = set(selected(request.only, request.skip))
+    ids = select_checks((), ())
+    wanted = set(select_checks(request.only, request.skip))
     if request.stack:
-        load(request.stack)
+        load_stack(request.stack)
     if options.dry_run:
         with _nothing_touched():
             seen = _look(request, python, ids, view)
@@ -120,7 +120,7 @@ def repair(request: Request, options: Options, view: RepairView) -> Outcome:
         return _repaired(seen, pip, resolution, request, lock, view)
 
 
-def refuse(target: Interpreter, request: Request) -> None:
+def refuse(target: Interpreter, request: DiagnosisRequest) -> None:
     """Only a virtual or named conda environment, one that starts and can be written."""
     new = "python3 -m venv parakeet-ml, then: parakeet doctor --fix --python parakeet-ml/bin/python"
     if target.problem:
@@ -190,7 +190,7 @@ def _recover(prefix: str, view: RepairView) -> None:
             journal.remove()
 
 
-def _look(request: Request, python: str, ids: tuple[str, ...], view: RepairView) -> Look:
+def _look(request: DiagnosisRequest, python: str, ids: tuple[str, ...], view: RepairView) -> Look:
     view.say("Looking: all checks, and every stage imported in a new process.")
     return look(
         python,
@@ -202,7 +202,12 @@ def _look(request: Request, python: str, ids: tuple[str, ...], view: RepairView)
 
 
 def _planned(
-    seen: Look, request: Request, options: Options, wanted: set[str], python: str, view: RepairView
+    seen: Look,
+    request: DiagnosisRequest,
+    options: Options,
+    wanted: set[str],
+    python: str,
+    view: RepairView,
 ) -> tuple[Pip, Resolution]:
     findings = [finding for finding in seen.findings if finding.id in wanted]
     version = next((f for f in seen.findings if f.id == "python-version" and not f.healthy), None)
@@ -266,7 +271,12 @@ def _confirmed(options: Options, view: RepairView) -> None:
 
 
 def _repaired(
-    seen: Look, pip: Pip, resolution: Resolution, request: Request, lock: Lock, view: RepairView
+    seen: Look,
+    pip: Pip,
+    resolution: Resolution,
+    request: DiagnosisRequest,
+    lock: Lock,
+    view: RepairView,
 ) -> Outcome:
     began = time.monotonic()
     work = Transaction(seen.facts, pip, resolution, lock)
@@ -300,11 +310,11 @@ def _repaired(
     return _outcome(seen, resolution.plan, after, text)
 
 
-def _proven(seen: Look, resolution: Resolution, request: Request) -> tuple[Finding, ...]:
+def _proven(seen: Look, resolution: Resolution, request: DiagnosisRequest) -> tuple[Finding, ...]:
     after = check_again(
         seen.facts.interpreter.executable,
         stack=seen.stack.name,
-        ids=selected((), ()),
+        ids=select_checks((), ()),
         sample=request.sample,
         options=request.options,
     )
@@ -380,7 +390,7 @@ def _outcome(seen: Look, plan: Plan, findings: tuple[Finding, ...], summary: str
         facts.interpreter.executable,
         seen.stack.name,
         findings,
-        deeper=facts.doctor("--deep"),
+        deeper=facts.doctor_command("--deep"),
     )
     code = ExitCode.OK if diagnosis.healthy else ExitCode.FAILED
     return Outcome(code, diagnosis, plan, summary, facts)

@@ -32,7 +32,8 @@ from parakeet_cli.doctor.repair.plan import (
     reinstalls,
     requirements,
 )
-from parakeet_cli.doctor.stack.requirement_strings import normal, wanted
+from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
+from parakeet_cli.system.ml_versions import normalized_name
 
 # Asking
 
@@ -97,7 +98,11 @@ class Resolver:
                 self._ask(found, ["-c", bounds, *flags, *over], self._where.arguments)
         known = download_sizes.of(change.url for change in found.values())
         found = {name: replace(one, size=known.get(one.url)) for name, one in found.items()}
-        over_names = {normal(requirement.name) for text in over if (requirement := wanted(text))}
+        over_names = {
+            normalized_name(requirement.name)
+            for text in over
+            if (requirement := parse_requirement(text))
+        }
         return self._made(found, over_names, torch)
 
     def _asked(self, texts: Sequence[str]) -> list[str]:
@@ -130,7 +135,7 @@ class Resolver:
                 *pre,
                 "--index-url",
                 where.torch_index,
-                pin.wanted.text,
+                pin.requirement.text,
             ],
             (),
             alone=True,
@@ -252,7 +257,7 @@ class _Bounds:
 
 
 def _name(text: str) -> str:
-    requirement = wanted(text)
+    requirement = parse_requirement(text)
     return requirement.name if requirement else ""
 
 
@@ -263,7 +268,7 @@ def _change(item: dict[str, dict[str, object]], before: dict[str, str | None]) -
     hashes = archive.get("hashes") if isinstance(archive, dict) else None
     digest = str(hashes.get("sha256", "")) if isinstance(hashes, dict) else ""
     requires = metadata.get("requires_dist")
-    name = normal(str(metadata["name"]))
+    name = normalized_name(str(metadata["name"]))
     return Change(
         name,
         before.get(name),

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Facts, NotKnown, Sample
-from parakeet_cli.doctor.findings import Finding, Status
+from parakeet_cli.doctor.facts import Facts, Sample, Unavailable
+from parakeet_cli.doctor.findings import CheckStatus, Finding
 from parakeet_cli.doctor.stack.stack import Stack
 
 # What every stage may take to be imported from a cold disk, and all the rest.
@@ -46,21 +46,21 @@ def look(
     *,
     stack: str | None,
     ids: Collection[str],
-    sample: Sample | NotKnown,
+    sample: Sample | Unavailable,
     options: tuple[str, ...] = (),
 ) -> Look:
     """The environment as it is now, probes included. A named stack is what it is judged by,
     whatever NeMo it holds: a repair may be on its way there."""
-    from parakeet_cli.doctor.checks import judge
+    from parakeet_cli.doctor.checks import run_checks
     from parakeet_cli.doctor.inspect.gather import gather
-    from parakeet_cli.doctor.probes import probe
-    from parakeet_cli.doctor.stack.stack import NEMO, judged_by, load
+    from parakeet_cli.doctor.probes.runner import run_probes
+    from parakeet_cli.doctor.stack.stack import NEMO, choose_stack, load_stack
 
     facts = gather(python, options=options)
     nemo = facts.installed(NEMO)
-    policy = load(stack) if stack else judged_by(nemo.version if nemo else None, None)
-    facts = replace(facts, probes=probe(facts, policy, ids, sample))
-    return Look(facts, policy, judge(facts, policy, ids))
+    policy = load_stack(stack) if stack else choose_stack(nemo.version if nemo else None, None)
+    facts = replace(facts, probes=run_probes(facts, policy, ids, sample))
+    return Look(facts, policy, run_checks(facts, policy, ids))
 
 
 def check_again(
@@ -68,7 +68,7 @@ def check_again(
     *,
     stack: str,
     ids: Collection[str],
-    sample: Sample | NotKnown,
+    sample: Sample | Unavailable,
     options: tuple[str, ...] = (),
 ) -> tuple[Finding, ...]:
     """The same in a new process. Raises NoProof where that fails."""
@@ -78,7 +78,7 @@ def check_again(
         "stack": stack,
         "ids": list(ids),
         "options": list(options),
-        ("not_known" if isinstance(sample, NotKnown) else "sample"): asdict(sample),
+        ("not_known" if isinstance(sample, Unavailable) else "sample"): asdict(sample),
     }
     try:
         done = subprocess.run(
@@ -97,7 +97,7 @@ def check_again(
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise NoProof(f"the checks could not be run: {said[-1]}") from error
     return tuple(
-        Finding(**{**row, "status": Status(row["status"]), "stages": tuple(row["stages"])})
+        Finding(**{**row, "status": CheckStatus(row["status"]), "stages": tuple(row["stages"])})
         for row in rows
     )
 
@@ -108,7 +108,7 @@ def child() -> None:
     asked["options"] = tuple(asked["options"])
     python = asked.pop("python")
     if "not_known" in asked:
-        asked["sample"] = NotKnown(**asked.pop("not_known"))
+        asked["sample"] = Unavailable(**asked.pop("not_known"))
     else:
         asked["sample"] = Sample(**asked["sample"])
     found = look(python, **asked)

@@ -13,8 +13,8 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.repair.indexes import refusal
 from parakeet_cli.doctor.repair.pip import Pip, PipFailed
 from parakeet_cli.doctor.repair.resolve import Resolution
-from parakeet_cli.doctor.stack.requirement_strings import normal
 from parakeet_cli.errors import Refused
+from parakeet_cli.system.ml_versions import normalized_name
 
 
 def fetch(
@@ -60,7 +60,9 @@ def _verify(resolution: Resolution, folder: Path) -> None:
 def _wheel_key(name: str) -> tuple[str, str]:
     parts = name.split("-")
     try:
-        return normal(parts[0]), str(Version(urllib.parse.unquote(parts[1]).replace("_", "+")))
+        return normalized_name(parts[0]), str(
+            Version(urllib.parse.unquote(parts[1]).replace("_", "+"))
+        )
     except (InvalidVersion, IndexError):
         return name, ""
 

@@ -14,7 +14,12 @@ from functools import lru_cache
 from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter
-from parakeet_cli.doctor.stack.requirement_strings import Wanted, allows, specifiers, wanted
+from parakeet_cli.doctor.stack.requirement_strings import (
+    Requirement,
+    allows,
+    parse_requirement,
+    specifiers,
+)
 from parakeet_cli.doctor.stack.stack import NEMO, Stack
 
 EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
@@ -24,11 +29,11 @@ NEMO_EXTRA = "asr"
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One active requirement: `requirer` wants `wanted` because of `extra`, if any."""
+    """One active requirement: `requirer` wants `requirement` because of `extra`, if any."""
 
     requirer: str
     requirer_version: str | None
-    wanted: Wanted
+    requirement: Requirement
     extra: str = ""
 
     @property
@@ -36,10 +41,12 @@ class Edge:
         return f"{self.requirer} {self.requirer_version or '(version unknown)'}"
 
     def met_by(self, version: str | None) -> bool:
-        return bool(version) and (not self.wanted.spec or allows(self.wanted.spec, version))
+        return bool(version) and (
+            not self.requirement.spec or allows(self.requirement.spec, version)
+        )
 
 
-class Graph:
+class RequirementGraph:
     """All active edges of an environment, by what they ask for."""
 
     def __init__(self, facts: Facts) -> None:
@@ -52,14 +59,14 @@ class Graph:
         self._to: dict[str, list[Edge]] = {}
         for edges in self._from.values():
             for edge in edges:
-                self._to.setdefault(edge.wanted.name, []).append(edge)
+                self._to.setdefault(edge.requirement.name, []).append(edge)
 
-    def to(self, name: str) -> tuple[Edge, ...]:
+    def requirers_of(self, name: str) -> tuple[Edge, ...]:
         """Everything that asks for the distribution, the most demanding first."""
         edges = self._to.get(name, [])
-        return tuple(sorted(edges, key=lambda edge: (not edge.wanted.spec, edge.requirer)))
+        return tuple(sorted(edges, key=lambda edge: (not edge.requirement.spec, edge.requirer)))
 
-    def of(self, name: str) -> tuple[Edge, ...]:
+    def requirements_of(self, name: str) -> tuple[Edge, ...]:
         """Everything that the distribution asks for."""
         return tuple(self._from.get(name, ()))
 
@@ -74,7 +81,7 @@ class Graph:
         while waiting:
             name = waiting.pop()
             for edge in self._from.get(name, ()):
-                target = edge.wanted.name
+                target = edge.requirement.name
                 unneeded = name == NEMO and target in stack.unneeded
                 if target not in reached and not unneeded:
                     reached.add(target)
@@ -91,8 +98,8 @@ class Graph:
             edges = tuple(self._active(self._dists[name], frozenset(asked.get(name, ()))))
             result[name] = edges
             for edge in edges:
-                target = edge.wanted.name
-                new = edge.wanted.extras - asked.get(target, set())
+                target = edge.requirement.name
+                new = edge.requirement.extras - asked.get(target, set())
                 if new and target in self._dists:
                     asked.setdefault(target, set()).update(new)
                     waiting.add(target)
@@ -101,7 +108,7 @@ class Graph:
     def _active(self, dist: Distribution, extras: frozenset[str]) -> Iterator[Edge]:
         seen: set[str] = set()
         for text in dist.requires:
-            requirement = wanted(text)
+            requirement = parse_requirement(text)
             if requirement is None or requirement.text in seen:
                 continue
             extra = self._markers.allow(requirement.marker, extras)
@@ -202,7 +209,7 @@ def _around(text: str) -> Iterator[Version]:
         yield Version(".".join(map(str, [*release[:-1], release[-1] - 1, 99999])))
 
 
-def core(edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def smallest_conflict(edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """The smallest set of (who, bounds) that no version meets; empty if one meets them all."""
     kept = [(who, spec) for who, spec in edges if spec]
     if satisfiable(spec for _, spec in kept):

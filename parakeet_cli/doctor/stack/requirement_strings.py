@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from parakeet_cli.system.ml_versions import normalized_name
+
 REQUIREMENT = re.compile(
     r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*"
     r"(?:\[(?P<extras>[^\]]*)\])?\s*"
@@ -19,17 +21,10 @@ REQUIREMENT = re.compile(
     r"(?:;\s*(?P<marker>.*))?$",
     re.DOTALL,
 )
-SEPARATORS = re.compile(r"[-_.]+")
-
-
-@lru_cache(maxsize=4096)
-def normal(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return SEPARATORS.sub("-", name).lower()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Requirement:
     """One requirement, taken apart. `text` is as it was written, without its marker."""
 
     name: str
@@ -40,14 +35,16 @@ class Wanted:
 
 
 @lru_cache(maxsize=8192)
-def wanted(requirement: str) -> Wanted | None:
+def parse_requirement(requirement: str) -> Requirement | None:
     """The parts of a requirement string, or None where it is not one."""
     match = REQUIREMENT.match(requirement)
     if match is None:
         return None
-    extras = frozenset(normal(e.strip()) for e in (match["extras"] or "").split(",") if e.strip())
-    return Wanted(
-        name=normal(match["name"]),
+    extras = frozenset(
+        normalized_name(e.strip()) for e in (match["extras"] or "").split(",") if e.strip()
+    )
+    return Requirement(
+        name=normalized_name(match["name"]),
         extras=extras,
         spec=(match["spec"] or "").strip().rstrip(","),
         marker=(match["marker"] or "").strip(),

@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.doctor.stack.requirement_strings import Wanted, allows, normal, wanted
+from parakeet_cli.doctor.stack.requirement_strings import Requirement, allows, parse_requirement
 from parakeet_cli.errors import ParakeetError, UsageError
+from parakeet_cli.system.ml_versions import normalized_name
 
 STAGE_LINE = re.compile(r"#\s*stage\s+(\d+)\s*:\s*(.*)", re.IGNORECASE)
 NEMO = "nemo-toolkit"
@@ -36,18 +37,18 @@ class Advice:
 class Pin:
     """One line of a requirements file, in its stage."""
 
-    wanted: Wanted
+    requirement: Requirement
     stage: int
     file: str
     advice: Advice = Advice()
 
     @property
     def name(self) -> str:
-        return self.wanted.name
+        return self.requirement.name
 
     @property
     def spec(self) -> str:
-        return self.wanted.spec
+        return self.requirement.spec
 
     def allows(self, version: str | None) -> bool:
         return bool(version) and allows(self.spec, version)
@@ -141,7 +142,7 @@ _INDEX_LINE = re.compile(r"^--index-url[ =]+(\S+)", re.MULTILINE)
 
 
 @cache
-def load(name: str) -> Stack:
+def load_stack(name: str) -> Stack:
     """The stack of that name. Raises UsageError where there is none."""
     if name not in stack_names():
         raise UsageError(
@@ -156,13 +157,13 @@ def load(name: str) -> Stack:
     return replace(own, elsewhere=elsewhere)
 
 
-def judged_by(nemo_version: str | None, asked: str | None) -> Stack:
+def choose_stack(nemo_version: str | None, asked: str | None) -> Stack:
     """The stack whose NeMo the environment holds, else the asked one, else the default."""
     if nemo_version:
         for name in stack_names():
             if _bare(name).nemo.allows(nemo_version):
-                return load(name)
-    return load(asked or stack_names()[0])
+                return load_stack(name)
+    return load_stack(asked or stack_names()[0])
 
 
 # Reading
@@ -191,9 +192,9 @@ def _bare(name: str) -> Stack:
     table = _table()
     entry = table["stacks"][name]
     files = tuple(data_file(file) for file in entry["files"])
-    advice = {normal(key): dict(value) for key, value in table["advice"].items()}
+    advice = {normalized_name(key): dict(value) for key, value in table["advice"].items()}
     for key, value in entry.get("advice", {}).items():
-        advice.setdefault(normal(key), {}).update(value)
+        advice.setdefault(normalized_name(key), {}).update(value)
     titles: dict[int, str] = {}
     pins: dict[int, list[Pin]] = {}
     for file in files:
@@ -216,7 +217,7 @@ def _bare(name: str) -> Stack:
         python_why=entry["python_why"],
         equal=tuple(entry["equal"]),
         pkg_resources=entry["pkg_resources"],
-        unneeded={normal(key): why for key, why in entry.get("unneeded", {}).items()},
+        unneeded={normalized_name(key): why for key, why in entry.get("unneeded", {}).items()},
         advisories=tuple(
             Advisory(**{**row, "ids": tuple(row["ids"])}) for row in table["advisories"]
         ),
@@ -226,7 +227,7 @@ def _bare(name: str) -> Stack:
     )
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str, Wanted | None]]:
+def _lines(file: Path) -> Iterator[tuple[int, str, Requirement | None]]:
     """(stage, title, requirement) for each stage line (None) and each requirement line."""
     stage, title = 0, ""
     for number, raw in enumerate(file.read_text("utf-8").splitlines(), start=1):
@@ -239,7 +240,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str, Wanted | None]]:
         line = re.sub(r"(^|\s)#.*$", "", raw).strip()
         if not line or line.startswith("-"):
             continue  # a blank, a comment, or one of pip's own options
-        requirement = wanted(line)
+        requirement = parse_requirement(line)
         if requirement is None:
             raise ParakeetError(f"{file}, line {number}: {line!r} is no requirement.")
         if stage == 0:

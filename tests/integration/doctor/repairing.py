@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.doctor.stack.requirement_strings import wanted
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.integration.doctor.madeup import CANARY, Environment, Wheel, module, verified
 
 HARMLESS = "VALUE = 1\n"
@@ -33,10 +33,10 @@ def good_wheels() -> dict[str, Wheel]:
 
 def pinned_wheels() -> dict[str, Wheel]:
     """The stack's own pins and nothing that only they require: a repair in half the time."""
-    names = {pin.name for pin in load("2.4").pins}
+    names = {pin.name for pin in load_stack("2.4").pins}
 
     def among(text: str) -> bool:
-        requirement = wanted(text)
+        requirement = parse_requirement(text)
         return requirement is not None and requirement.name in names
 
     return {

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parakeet_cli.doctor.checks import CHECKS
-from parakeet_cli.doctor.diagnose import Request, diagnose
+from parakeet_cli.doctor.diagnose import DiagnosisRequest, diagnose
 from tests.doctor_facts import OnDisk
 
 FILES = (
@@ -56,7 +56,7 @@ def test_any_bytes_end_in_a_diagnosis(contents: dict[str, bytes]) -> None:
         for name, content in contents.items():
             (env.site / name).write_bytes(content)
         diagnosis = diagnose(
-            Request(
+            DiagnosisRequest(
                 python=str(env.python),
                 environment={"PATH": "/nowhere", "HOME": folder},
                 cache_folder=Path(folder) / "cache",

@@ -103,8 +103,8 @@ def test_no_module_of_the_target_is_executed_in_our_own_process(
         "seen = []\n"
         "hook = lambda event, args: seen.append(str(args)) if event in ('exec', 'import') else 0\n"
         "sys.addaudithook(hook)\n"
-        "from parakeet_cli.doctor.diagnose import Request, diagnose\n"
-        f"diagnose(Request(python={str(trapped.python)!r}))\n"
+        "from parakeet_cli.doctor.diagnose import DiagnosisRequest, diagnose\n"
+        f"diagnose(DiagnosisRequest(python={str(trapped.python)!r}))\n"
         f"print([s for s in seen if {str(trapped.prefix)!r} in s])\n"
         f"print(len(seen) > 10, {str(trapped.prefix)!r} in ' '.join(sys.path))\n"
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor import probes
-from parakeet_cli.doctor.facts import Facts, Interpreter, NotKnown, ProbeResult, Sample
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.facts import Facts, Interpreter, ProbeResult, Sample, Unavailable
+from parakeet_cli.doctor.probes import runner
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.doctor_facts import OnDisk
 from tests.integration.doctor.conftest import snapshot
 
@@ -45,7 +45,7 @@ def env(tmp_path: Path) -> OnDisk:
 
 
 def tried(env: OnDisk, *modules: str, seconds: float = SECONDS) -> list[ProbeResult]:
-    return list(probes.import_modules(str(env.python), modules, seconds))
+    return list(runner.import_modules(str(env.python), modules, seconds))
 
 
 def test_what_works_works_and_nothing_is_left_behind(env: OnDisk) -> None:
@@ -100,7 +100,7 @@ def test_what_hangs_is_ended(env: OnDisk) -> None:
 
 
 def test_an_interpreter_that_cant_start_is_a_result(tmp_path: Path) -> None:
-    results = list(probes.import_modules(str(tmp_path / "none"), ["numpy"], SECONDS))
+    results = list(runner.import_modules(str(tmp_path / "none"), ["numpy"], SECONDS))
     assert [r.ok for r in results] == [False]
     assert "can't be started" in results[0].cause
 
@@ -109,7 +109,7 @@ def test_one_that_is_no_python_is_a_result(tmp_path: Path) -> None:
     fake = tmp_path / "python"
     fake.write_text("#!/bin/sh\necho nonsense\nexit 1\n")
     fake.chmod(0o755)
-    (result,) = probes.import_modules(str(fake), ["numpy"], SECONDS)
+    (result,) = runner.import_modules(str(fake), ["numpy"], SECONDS)
     assert "status 1" in result.cause
 
 
@@ -150,21 +150,21 @@ def test_the_gpu_probe_multiplies_and_compares(
     """A torch of our own stands in for a GPU; on a real one the same script runs."""
     code = TORCH.replace("AVAILABLE", str(available)).replace("WRONG", str(wrong))
     (env.site / "torch.py").write_text(code)
-    results = list(probes.run("multiply_on_gpu", str(env.python), (), SECONDS))
+    results = list(runner.run_script("multiply_on_gpu", str(env.python), (), SECONDS))
     last = results[-1]
     assert (last.name, last.ok) == (name, not cause)
     assert cause in last.cause
 
 
 def test_the_last_module_is_the_one_that_transcribes() -> None:
-    modules = probes.modules_of(load("2.4"))
+    modules = runner.modules_of(load_stack("2.4"))
     assert modules[0] == "numpy"
     assert modules[-1] == "nemo.collections.asr"
     assert "pytorch_lightning" in modules
 
 
 def test_this_interpreter_passes_its_own_probe() -> None:
-    (result,) = probes.import_modules(sys.executable, ["json"], SECONDS)
+    (result,) = runner.import_modules(sys.executable, ["json"], SECONDS)
     assert result.ok
 
 
@@ -215,7 +215,7 @@ def sample(env: OnDisk, tmp_path: Path) -> Sample:
 
 def heard_by(env: OnDisk, sample: Sample, happens: str, seconds: float = SECONDS) -> ProbeResult:
     Path(sample.worker).write_text(WORKER.replace("HAPPENS", happens))
-    found = probes.transcribe(str(env.python), sample, "cpu", seconds)
+    found = runner.transcribe_sample(str(env.python), sample, "cpu", seconds)
     assert found.sample is sample
     return found.result
 
@@ -254,6 +254,6 @@ def test_a_worker_that_hangs_is_ended(env: OnDisk, sample: Sample) -> None:
 def test_nothing_is_transcribed_where_an_import_fails(env: OnDisk, sample: Sample) -> None:
     Path(sample.worker).write_text("raise SystemExit('never run')")
     facts = Facts(Interpreter(str(env.python), "3.11", "", "", "venv", (), ""))
-    found = probes.probe(facts, load("2.4"), ["import-probe"], sample)
+    found = runner.run_probes(facts, load_stack("2.4"), ["import-probe"], sample)
     assert not all(result.ok for result in found.imports)
-    assert isinstance(found.transcript, NotKnown)
+    assert isinstance(found.transcript, Unavailable)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.held_out import held_out, small_parakeet
 from tests.integration.doctor.conftest import Patient
 from tests.integration.doctor.madeup import Environment
@@ -62,7 +62,7 @@ def test_the_doctor_built_it_of_nothing_in_the_documented_order_and_it_imports(
     assert [event for event in named if event[1] is not None] == steps
     assert named[-1] == ("stands", None)
     titles = [event["title"] for event in events if event["event"] == "step"]
-    assert titles == [stage.title for stage in load("2.4").stages]
+    assert titles == [stage.title for stage in load_stack("2.4").stages]
     # What it was before: pip alone, in an environment just made.
     before = (journal.parent / "before").read_text().splitlines()
     infos = {name for line in before if (name := json.loads(line)[0]).endswith(".dist-info")}

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.checks import judge
+from parakeet_cli.doctor.checks import run_checks
 from parakeet_cli.doctor.explain.catalogue import catalogue, guide
 from parakeet_cli.doctor.inspect.gather import gather
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.integration.doctor.conftest import Patient, snapshot
 from tests.integration.doctor.illnesses import (
     Illness,
@@ -256,7 +256,7 @@ def looked_at(patient: Patient, root: Path, check: str) -> dict[str, str]:
         root=root,
         cache_folder=patient.tmp / "cache",
     )
-    (finding,) = judge(facts, load("2.4"), [check])
+    (finding,) = run_checks(facts, load_stack("2.4"), [check])
     return finding.as_json()
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from parakeet_cli.doctor.checks import CHECKS, judge
+from parakeet_cli.doctor.checks import CHECKS, run_checks
 from parakeet_cli.doctor.facts import (
     Binaries,
     CondaRecord,
@@ -18,7 +18,6 @@ from parakeet_cli.doctor.facts import (
     Kernels,
     Leftover,
     ModelCache,
-    NotKnown,
     NumpyAbi,
     ProbeResult,
     Probes,
@@ -26,9 +25,10 @@ from parakeet_cli.doctor.facts import (
     Sample,
     SharedLibraries,
     Transcribed,
+    Unavailable,
 )
-from parakeet_cli.doctor.findings import Finding, Status
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.findings import CheckStatus, Finding
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.doctor_facts import (
     CU124,
     CU126,
@@ -44,13 +44,13 @@ from tests.doctor_facts import (
     lacking,
 )
 
-STACK = load("2.4")
+STACK = load_stack("2.4")
 WELL = healthy()
-NOT_READ = NotKnown("it could not be read")
+NOT_READ = Unavailable("it could not be read")
 
 
 def look(check: str, facts: Facts, stack: str = "2.4") -> Finding:
-    (finding,) = judge(facts, load(stack), [check])
+    (finding,) = run_checks(facts, load_stack(stack), [check])
     assert finding.id == check
     return finding
 
@@ -248,13 +248,13 @@ def test_a_check_that_crashes_is_unknown(check: str) -> None:
             raise RuntimeError("boom")
 
     finding = look(check, cast(Any, Explodes()))
-    assert finding.status is Status.UNKNOWN
+    assert finding.status is CheckStatus.UNKNOWN
     assert "boom" in finding.summary
 
 
 @pytest.mark.parametrize("stack", ["2.4", "3.0"])
 def test_a_healthy_stack_has_no_failing_check(stack: str) -> None:
-    findings = judge(healthy(stack), load(stack))
+    findings = run_checks(healthy(stack), load_stack(stack))
     assert [f.id for f in findings] == list(CHECKS)
     assert [f for f in findings if not f.healthy] == []
 
@@ -268,8 +268,8 @@ def test_findings_that_a_step_can_mend_name_its_stage() -> None:
 
 def test_mock_speech_recognition_skips_what_is_about_ml_packages() -> None:
     ill = replace(CASES["numpy-pin"]["fail"], mock="use_mock_stt")
-    findings = judge(ill, STACK)
-    assert {f.status for f in findings if CHECKS[f.id].ml} == {Status.SKIP}
+    findings = run_checks(ill, STACK)
+    assert {f.status for f in findings if CHECKS[f.id].ml} == {CheckStatus.SKIP}
     assert all(f.healthy for f in findings)
     assert "use_mock_stt" in next(f for f in findings if f.id == "numpy-pin").summary
 
@@ -285,7 +285,7 @@ def test_a_conflict_shows_every_edge_and_the_empty_intersection() -> None:
         dist("s3fs", "2026.10", "fsspec==2026.10.0"),
     )
     finding = look("fsspec-pin", facts)
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert "nemo-toolkit 2.4.0 wants fsspec==2024.12.0: NOT met" in finding.detail
     assert "datasets 9.0 wants fsspec>=2025.1: met" in finding.detail
     assert "s3fs 2026.10 wants fsspec==2026.10.0: met" in finding.detail
@@ -295,8 +295,8 @@ def test_a_conflict_shows_every_edge_and_the_empty_intersection() -> None:
 def test_a_pin_that_is_kept_can_still_be_in_someones_way() -> None:
     needed = having(WELL, dist("datasets", "9.0", "fsspec>=2025.1"))
     stranger = having(WELL, dist("s3fs", "2026.10", "fsspec>=2026"))
-    assert look("fsspec-pin", needed).status is Status.FAIL
-    assert look("fsspec-pin", stranger).status is Status.WARN
+    assert look("fsspec-pin", needed).status is CheckStatus.FAIL
+    assert look("fsspec-pin", stranger).status is CheckStatus.WARN
     assert "s3fs 2026.10 (fsspec>=2026)" in look("fsspec-pin", stranger).summary
 
 
@@ -312,7 +312,7 @@ def test_what_nemo_declares_and_does_not_need_may_be_missing_but_not_wrong() -> 
     assert "optuna" in look("nemo-requirements", WELL).detail
     wrong = having(WELL, dist("sox", "1.6.0"))
     finding = look("nemo-requirements", wrong)
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert "sox" in finding.summary
 
 
@@ -325,14 +325,14 @@ def test_what_a_needed_package_needs_in_turn_is_followed() -> None:
 def test_torch_of_two_releases_in_one_folder_is_seen() -> None:
     facts = replace(WELL, torch=built("2.9.1+cpu", None))
     finding = look("torch-installed", facts)
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert "2.9.1+cpu" in finding.summary
     assert "2.13.0" in finding.summary
 
 
 def test_setuptools_without_pkg_resources_is_a_failure_whatever_its_version() -> None:
     finding = look("setuptools-pkg-resources", replace(WELL, pkg_resources=False))
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert "pkg_resources is missing" in finding.summary
 
 
@@ -381,11 +381,11 @@ def test_another_packages_kernels_are_part_of_the_verdict() -> None:
     special = Kernels("torch", f"{SITE}/torch/lib/libtorch_cuda_linalg.so", ("sm_90a",), ())
     facts = replace(with_gpu(RTX_5090), binaries=Binaries(kernels=(own, special)))
     finding = look("torch-arch", facts)
-    assert finding.status is Status.WARN
+    assert finding.status is CheckStatus.WARN
     assert "torch-scatter" in finding.summary
     by_ptx = replace(own, ptx=("compute_80",))
     facts = replace(with_gpu(RTX_5090), binaries=Binaries(kernels=(by_ptx,)))
-    assert look("torch-arch", facts).status is Status.OK
+    assert look("torch-arch", facts).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -400,13 +400,13 @@ def test_a_driver_too_old_is_told_with_the_series_that_serves(
 ) -> None:
     build = built("2.13.0", torch_cuda, CU130)
     finding = look("cuda-driver", with_gpu(gpus, build))
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert words in finding.summary
 
 
 def test_minor_versions_of_one_cuda_go_together() -> None:
     gpus = gpu("8.9", "GeForce RTX 4090", "535.161.08", "12.2")
-    assert look("cuda-driver", with_gpu(gpus)).status is Status.OK
+    assert look("cuda-driver", with_gpu(gpus)).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -425,7 +425,7 @@ def test_an_nvidia_smi_that_shows_no_gpu_has_a_cause(said: str, cause: str) -> N
     gpus = Gpus(nvidia_smi="/usr/bin/nvidia-smi", problem=said)
     facts = replace(WELL, gpus=gpus)
     assert cause in look("cuda-driver", facts).summary
-    assert look("torch-arch", facts).status is Status.SKIP
+    assert look("torch-arch", facts).status is CheckStatus.SKIP
 
 
 # Judged by the other stack
@@ -433,15 +433,15 @@ def test_an_nvidia_smi_that_shows_no_gpu_has_a_cause(said: str, cause: str) -> N
 
 def test_each_stack_judges_by_its_own_bounds() -> None:
     numpy2 = healthy("3.0")
-    assert look("numpy-pin", numpy2, "3.0").status is Status.OK
-    assert look("numpy-pin", numpy2, "2.4").status is Status.FAIL
+    assert look("numpy-pin", numpy2, "3.0").status is CheckStatus.OK
+    assert look("numpy-pin", numpy2, "2.4").status is CheckStatus.FAIL
     assert look("pyarrow-numpy", having(numpy2, dist("pyarrow", "26.0.1")), "3.0").status == "ok"
-    assert look("lightning-pair", numpy2, "3.0").status is Status.SKIP
+    assert look("lightning-pair", numpy2, "3.0").status is CheckStatus.SKIP
 
 
 def test_a_leftover_of_an_interrupted_pip_is_named_with_what_removes_it() -> None:
     finding = look("duplicate-dists", replace(WELL, leftovers=(Leftover(f"{SITE}/~umpy"),)))
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert "~umpy" in finding.summary
     assert f"rm -r '{SITE}/~umpy'" in finding.remedy
 
@@ -457,7 +457,7 @@ def test_a_numpy_1_binary_is_named_with_file_and_package() -> None:
     abi = NumpyAbi(f"{SITE}/editdistance/_d.so", "editdistance", None)
     facts = having(replace(WELL, binaries=Binaries((abi,), seen=1)), dist("numpy", "2.4.6"))
     finding = look("numpy-abi", facts)
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert "editdistance" in finding.summary
     assert abi.path in finding.detail
     assert look("numpy-abi", replace(facts, distributions=WELL.distributions)).status == "ok"
@@ -478,7 +478,7 @@ def hearing(text: str) -> ProbeResult:
 
 def test_a_sample_that_is_heard_nearly_as_it_is_said_passes_and_both_texts_are_told() -> None:
     finding = transcribed(hearing("He was not an ill-disposed young men."))
-    assert finding.status is Status.OK
+    assert finding.status is CheckStatus.OK
     assert "a sample is transcribed" in finding.summary
     assert SAMPLE.text in finding.detail
     assert "He was not an ill-disposed young men." in finding.detail
@@ -487,17 +487,17 @@ def test_a_sample_that_is_heard_nearly_as_it_is_said_passes_and_both_texts_are_t
 @pytest.mark.parametrize("heard", ["", "he he he he he he he he", "six people open the window"])
 def test_a_sample_that_is_heard_wrongly_fails_where_the_model_must_know_it(heard: str) -> None:
     finding = transcribed(hearing(heard))
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert f"'{heard}' for '{SAMPLE.text}'" in finding.summary
     assert "--reinstall" in finding.remedy
     unsure = transcribed(hearing(heard), certain=False)
-    assert unsure.status is Status.WARN
+    assert unsure.status is CheckStatus.WARN
     assert "--sample" in unsure.remedy
 
 
 def test_a_crash_while_a_sample_is_transcribed_fails_and_no_step_mends_it() -> None:
     finding = transcribed(ProbeResult("transcribing a sample", False, "ended by SIGSEGV: x"))
-    assert (finding.status, finding.stages) == (Status.FAIL, ())
+    assert (finding.status, finding.stages) == (CheckStatus.FAIL, ())
     assert "SIGSEGV" in finding.summary
     assert "parakeet models scan /models/v3.nemo" in finding.remedy
 
@@ -505,12 +505,12 @@ def test_a_crash_while_a_sample_is_transcribed_fails_and_no_step_mends_it() -> N
 def test_too_little_memory_for_a_model_says_nothing_against_the_stack() -> None:
     for cause in ("MemoryError: ", "ended by SIGKILL: killed from outside", "not enough memory"):
         finding = transcribed(ProbeResult("transcribing a sample", False, cause))
-        assert finding.status is Status.WARN
+        assert finding.status is CheckStatus.WARN
         assert "memory" in finding.why
 
 
 def test_without_a_model_the_imports_must_do_and_it_says_so() -> None:
-    probes = replace(DEEP_OK, transcript=NotKnown("The model v3 is not on this machine."))
+    probes = replace(DEEP_OK, transcript=Unavailable("The model v3 is not on this machine."))
     finding = look("import-probe", replace(WELL, probes=probes))
-    assert finding.status is Status.OK
+    assert finding.status is CheckStatus.OK
     assert "No sample was transcribed: The model v3 is not on this machine." in finding.detail

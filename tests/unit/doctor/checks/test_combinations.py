@@ -10,13 +10,13 @@ from parakeet_cli.doctor.explain.catalogue import catalogue
 from parakeet_cli.doctor.facts import (
     Distribution,
     Facts,
-    GpuDevice,
     Gpus,
     Interpreter,
-    NotKnown,
     TorchBuild,
+    Unavailable,
 )
-from parakeet_cli.doctor.findings import Finding, Status
+from parakeet_cli.doctor.findings import CheckStatus, Finding
+from parakeet_cli.system.hardware import Gpu
 
 PYTHON = Interpreter(
     executable="/env/bin/python",
@@ -29,12 +29,14 @@ PYTHON = Interpreter(
 )
 NO_GPU = Gpus()
 DRIVER_124 = Gpus(
-    "/usr/bin/nvidia-smi", (GpuDevice("RTX 4090", "8.9", "550.54.15", "24564 MiB"),), "12.4"
+    "/usr/bin/nvidia-smi", (Gpu("RTX 4090", "8.9", "550.54.15", "24564 MiB"),), "12.4"
 )
 
 
 def facts(
-    torch: TorchBuild | NotKnown | None = None, gpus: Gpus | NotKnown = NO_GPU, **versions: str
+    torch: TorchBuild | Unavailable | None = None,
+    gpus: Gpus | Unavailable = NO_GPU,
+    **versions: str,
 ) -> Facts:
     names = {name.replace("_", "-"): version for name, version in versions.items()}
     dists = tuple(Distribution(n, v, "/env/site", f"/env/site/{n}") for n, v in names.items())
@@ -45,7 +47,7 @@ def build(version: str, cuda: str | None) -> TorchBuild:
     return TorchBuild(version, cuda, (), "/env/site/torch")
 
 
-def said(check: str, known: Facts, status: Status = Status.OK) -> Finding:
+def said(check: str, known: Facts, status: CheckStatus = CheckStatus.OK) -> Finding:
     return joined(Finding(check, status, "so far", detail="before"), known)
 
 
@@ -66,20 +68,20 @@ def test_an_environment_without_them_is_left_as_it_was() -> None:
 
 def test_a_nightly_torch_is_a_warning_with_its_date() -> None:
     found = said("torch-installed", facts(build("2.12.0.dev20260407+cu128", "12.8")))
-    assert found.status is Status.WARN
+    assert found.status is CheckStatus.WARN
     assert "20260407" in found.summary
     assert found.remedy.endswith("parakeet doctor --fix --torch-index cu128")
 
 
 def test_an_old_nemo_on_a_new_hub_fails() -> None:
     found = said("nemo-version", facts(nemo_toolkit="1.23.0", huggingface_hub="0.24.0"))
-    assert found.status is Status.FAIL
+    assert found.status is CheckStatus.FAIL
     assert "ModelFilter" in found.summary
 
 
 def test_a_failure_keeps_its_own_words_and_gets_the_evidence() -> None:
     known = facts(nemo_toolkit="2.6.1", numba_cuda="0.15.1")
-    found = said("nemo-version", known, Status.FAIL)
+    found = said("nemo-version", known, CheckStatus.FAIL)
     assert found.summary == "so far"
     assert found.detail.startswith("before\n")
     assert "redirect_numba_module" in found.detail
@@ -88,30 +90,30 @@ def test_a_failure_keeps_its_own_words_and_gets_the_evidence() -> None:
 def test_bindings_of_another_cuda_than_torchs_are_a_warning() -> None:
     cu128 = build("2.9.1+cu128", "12.8")
     found = said("nemo-requirements", facts(cu128, nemo_toolkit="3.0.0", cuda_bindings="13.5.0"))
-    assert found.status is Status.WARN
+    assert found.status is CheckStatus.WARN
     assert "CUDA 12.8" in found.summary
     matching = facts(cu128, nemo_toolkit="3.0.0", cuda_bindings="12.9.7")
-    assert said("nemo-requirements", matching).status is Status.OK
+    assert said("nemo-requirements", matching).status is CheckStatus.OK
 
 
 def test_the_bindings_of_a_cpu_build_are_no_matter() -> None:
     known = facts(build("2.13.0+cpu", None), nemo_toolkit="3.0.0", cuda_bindings="13.5.0")
-    assert said("nemo-requirements", known).status is Status.OK
+    assert said("nemo-requirements", known).status is CheckStatus.OK
 
 
 def test_a_compiler_newer_than_the_driver_is_a_warning_and_an_older_one_is_none() -> None:
     newer = facts(gpus=DRIVER_124, nvidia_cuda_nvrtc_cu12="12.8.93")
     assert "222" in said("cuda-toolkit", newer).summary
     older = facts(gpus=DRIVER_124, nvidia_cuda_nvrtc_cu12="12.4.127")
-    assert said("cuda-toolkit", older).status is Status.OK
+    assert said("cuda-toolkit", older).status is CheckStatus.OK
 
 
 def test_what_is_not_known_makes_no_combination() -> None:
-    unread = facts(NotKnown("no"), NotKnown("no"), nvidia_cuda_nvrtc_cu12="12.8.93")
+    unread = facts(Unavailable("no"), Unavailable("no"), nvidia_cuda_nvrtc_cu12="12.8.93")
     for check in CHECKS:
-        assert said(check, unread).status is Status.OK
+        assert said(check, unread).status is CheckStatus.OK
 
 
 def test_a_version_that_is_none_makes_no_combination() -> None:
     known = facts(gpus=DRIVER_124, nvidia_cuda_nvrtc_cu12="unknown", cuda_bindings="?")
-    assert said("cuda-toolkit", known).status is Status.OK
+    assert said("cuda-toolkit", known).status is CheckStatus.OK

@@ -82,9 +82,9 @@ def test_the_marks_are_counted_and_most_rows_are_staged(capsys: pytest.CaptureFi
 
 
 def test_no_row_writes_a_pin_of_the_stack() -> None:
-    from parakeet_cli.doctor.stack.stack import load, stack_names
+    from parakeet_cli.doctor.stack.stack import load_stack, stack_names
 
-    names = {pin.name for stack in stack_names() for pin in load(stack).pins}
+    names = {pin.name for stack in stack_names() for pin in load_stack(stack).pins}
     spec = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(\[\w+\])?\s*[=<>~!]=?\s*\d")
     for row in ALL:
         assert not spec.search(f"{row.title} {row.cause} {row.detect} {row.remedy}"), row.number

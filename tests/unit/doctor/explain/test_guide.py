@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from parakeet_cli.doctor.stack.requirement_strings import wanted
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.stacks import guide_commands
 
 # pip's options in the guide that take a value.
@@ -11,7 +11,7 @@ VALUED = {"-c", "-r"}
 
 
 def test_each_stage_is_one_command_that_names_all_its_packages_in_order() -> None:
-    stages = load("2.4").stages
+    stages = load_stack("2.4").stages
     commands = guide_commands()
     assert len(commands) == len(stages)
     for stage, words in zip(stages, commands, strict=True):
@@ -25,7 +25,7 @@ def test_each_stage_is_one_command_that_names_all_its_packages_in_order() -> Non
             elif word.startswith("-"):
                 flags.append(word)
             else:
-                found = wanted(word)
+                found = parse_requirement(word)
                 assert found is not None
                 names.append(found.name)
         assert names == [pin.name for pin in stage.pins], stage.title

@@ -8,23 +8,23 @@ from dataclasses import replace
 
 import pytest
 
-from parakeet_cli.doctor.checks import judge
+from parakeet_cli.doctor.checks import run_checks
 from parakeet_cli.doctor.diagnose import conclude
 from parakeet_cli.doctor.explain.report import markdown, redact
 from parakeet_cli.doctor.explain.text import Style, next_command, render, style_of
 from parakeet_cli.doctor.explain.why import explain, lines
 from parakeet_cli.doctor.facts import Binaries, Facts
-from parakeet_cli.doctor.findings import Diagnosis, Finding, Status
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.doctor_facts import RTX_5090, dist, gpu, having, healthy, lacking
 
 WELL = healthy()
-STACK = load("2.4")
+STACK = load_stack("2.4")
 ILL = having(lacking(WELL, "lightning", "wrapt", "einops"), dist("numpy", "2.4.6"))
 
 
 def diagnosis_of(facts: Facts) -> Diagnosis:
-    return conclude(facts, STACK, judge(facts, STACK))
+    return conclude(facts, STACK, run_checks(facts, STACK))
 
 
 def shown(facts: Facts, style: Style | None = None, **options: bool) -> str:
@@ -48,7 +48,7 @@ def test_the_last_line_is_the_one_command_to_type_next() -> None:
 
 def test_what_no_step_can_mend_has_its_own_command() -> None:
     old = replace(WELL, gpus=gpu("12.0", "GeForce RTX 5090", "565.57.01", "12.7"))
-    diagnosis = conclude(old, STACK, judge(old, STACK, ["cuda-driver"]))
+    diagnosis = conclude(old, STACK, run_checks(old, STACK, ["cuda-driver"]))
     assert "570" in next_command(diagnosis)
 
 
@@ -133,8 +133,8 @@ def test_names_in_other_peoples_files_cant_steer_the_terminal() -> None:
 
 def test_no_finding_at_all_is_not_healthy() -> None:
     assert not Diagnosis("/p", "2.4", ()).healthy
-    assert not Diagnosis("/p", "2.4", (Finding("x", Status.UNKNOWN, "?"),)).healthy
-    assert Diagnosis("/p", "2.4", (Finding("x", Status.WARN, "!"),)).healthy
+    assert not Diagnosis("/p", "2.4", (Finding("x", CheckStatus.UNKNOWN, "?"),)).healthy
+    assert Diagnosis("/p", "2.4", (Finding("x", CheckStatus.WARN, "!"),)).healthy
 
 
 def test_a_cache_that_failed_is_a_note() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from parakeet_cli.doctor.facts import Distribution
 from parakeet_cli.doctor.inspect import distributions
-from parakeet_cli.doctor.stack.requirement_strings import normal
+from parakeet_cli.system.ml_versions import normalized_name
 from tests.doctor_facts import OnDisk
 
 
@@ -168,7 +168,7 @@ def test_it_finds_what_importlib_metadata_finds() -> None:
 
     site = sysconfig.get_path("purelib")
     expected = {
-        (normal(dist.name), dist.version, frozenset(dist.requires or ()))
+        (normalized_name(dist.name), dist.version, frozenset(dist.requires or ()))
         for dist in importlib.metadata.distributions(path=[site])
     }
     found = {

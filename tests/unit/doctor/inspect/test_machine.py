@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.facts import CondaRecord, NotKnown, TorchBuild
+from parakeet_cli.doctor.facts import CondaRecord, TorchBuild, Unavailable
 from parakeet_cli.doctor.inspect import gpu, libraries, machine, torch_build
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
+from parakeet_cli.system import hardware
 from tests.doctor_facts import OnDisk, dist, healthy
 
 WELL = healthy()
@@ -64,7 +65,7 @@ def test_an_nvidia_smi_that_fails_is_quoted(body: str, words: str, tmp_path: Pat
 
 
 def test_one_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "SMI_SECONDS", 0.2)
+    monkeypatch.setattr(hardware, "_SECONDS", 0.2)
     gpus = gpu.read(fake_smi(tmp_path / "bin", "exec sleep 60"), tmp_path)
     assert "did not answer" in gpus.problem
 
@@ -105,7 +106,7 @@ raise RuntimeError("this is read, not run")
 """
 
 
-def torch_of(env: OnDisk, version_py: str, library: bytes = b"") -> TorchBuild | NotKnown | None:
+def torch_of(env: OnDisk, version_py: str, library: bytes = b"") -> TorchBuild | Unavailable | None:
     env.install("torch", "2.8.0", files={
         "torch/version.py": version_py,
         "torch/lib/libtorch_python.so": library or b"\0sm_90 sm_120\0",
@@ -122,7 +123,7 @@ def test_torchs_version_cuda_and_architectures_are_read(tmp_path: Path) -> None:
 
 
 def test_a_version_file_that_is_no_python_makes_torch_unknown(tmp_path: Path) -> None:
-    assert isinstance(torch_of(OnDisk.new(tmp_path / "e"), "__version__ = ("), NotKnown)
+    assert isinstance(torch_of(OnDisk.new(tmp_path / "e"), "__version__ = ("), Unavailable)
 
 
 def test_a_torch_without_its_files_is_known_by_its_tag(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter, Leftover
-from parakeet_cli.doctor.findings import Finding, Status
+from parakeet_cli.doctor.findings import CheckStatus, Finding
 from parakeet_cli.doctor.repair.plan import (
     Change,
     Fix,
@@ -13,9 +13,9 @@ from parakeet_cli.doctor.repair.plan import (
     goal_of,
     reinstalls,
 )
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.stack import load_stack
 
-STACK = load("2.4")
+STACK = load_stack("2.4")
 PREFIX = "/env"
 SITE = f"{PREFIX}/lib/python3.11/site-packages"
 
@@ -38,7 +38,7 @@ def facts(*dists: Distribution, leftovers: tuple[str, ...] = ()) -> Facts:
 
 
 def fail(id_: str, *stages: int) -> Finding:
-    return Finding(id_, Status.FAIL, "broken", stages=stages)
+    return Finding(id_, CheckStatus.FAIL, "broken", stages=stages)
 
 
 def test_only_the_stages_of_what_fails_are_aimed_at_in_the_documented_order() -> None:
@@ -97,7 +97,7 @@ def test_constraints_hold_every_pin_and_in_place_the_tool_too() -> None:
 
 
 def test_constraints_have_no_extras_for_pip_takes_none_there() -> None:
-    assert not any("[" in line for line in constraints(load("3.0"), facts()))
+    assert not any("[" in line for line in constraints(load_stack("3.0"), facts()))
 
 
 def test_each_change_goes_to_the_first_stage_that_leads_to_it() -> None:

@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from parakeet_cli.doctor.stack.requirement_graph import Graph, core, satisfiable
-from parakeet_cli.doctor.stack.requirement_strings import allows, wanted
-from parakeet_cli.doctor.stack.stack import load
+from parakeet_cli.doctor.stack.requirement_graph import (
+    RequirementGraph,
+    satisfiable,
+    smallest_conflict,
+)
+from parakeet_cli.doctor.stack.requirement_strings import allows, parse_requirement
+from parakeet_cli.doctor.stack.stack import load_stack
 from tests.doctor_facts import dist, having, healthy, lacking
 
 WELL = healthy()
@@ -24,10 +28,10 @@ def test_only_the_extras_that_something_asks_for_count() -> None:
         dist("fsspec", "2024.12.0", 'aiohttp; extra == "http"', 'paramiko; extra == "sftp"'),
         dist("datasets", "5.0", "fsspec[http]"),
     )
-    graph = Graph(facts)
-    assert [e.wanted.name for e in graph.of("fsspec")] == ["aiohttp"]
-    assert graph.to("aiohttp")[0].extra == "http"
-    assert graph.to("paramiko") == ()
+    graph = RequirementGraph(facts)
+    assert [e.requirement.name for e in graph.requirements_of("fsspec")] == ["aiohttp"]
+    assert graph.requirers_of("aiohttp")[0].extra == "http"
+    assert graph.requirers_of("paramiko") == ()
 
 
 def test_extras_of_extras_are_followed() -> None:
@@ -37,32 +41,34 @@ def test_extras_of_extras_are_followed() -> None:
         dist("b", "1", 'c[y]; extra == "x"'),
         dist("c", "1", 'd; extra == "y"'),
     )
-    assert [e.requirer for e in Graph(facts).to("d")] == ["c"]
+    assert [e.requirer for e in RequirementGraph(facts).requirers_of("d")] == ["c"]
 
 
 def test_nemo_is_judged_with_its_asr_extra() -> None:
-    graph = Graph(WELL)
-    assert {e.extra for e in graph.to("lightning") if e.requirer == "nemo-toolkit"} == {"asr"}
-    assert graph.to("wandb") == ()
+    graph = RequirementGraph(WELL)
+    assert {e.extra for e in graph.requirers_of("lightning") if e.requirer == "nemo-toolkit"} == {
+        "asr"
+    }
+    assert graph.requirers_of("wandb") == ()
 
 
 def test_markers_are_those_of_the_target() -> None:
     requires = ("old; python_version < '3.11'", "new; python_version >= '3.11'")
     facts = having(WELL, dist("a", "1", *requires))
-    assert [e.wanted.name for e in Graph(facts).of("a")] == ["new"]
+    assert [e.requirement.name for e in RequirementGraph(facts).requirements_of("a")] == ["new"]
     older = replace(facts, interpreter=replace(facts.interpreter, version="3.10.2"))
-    assert [e.wanted.name for e in Graph(older).of("a")] == ["old"]
+    assert [e.requirement.name for e in RequirementGraph(older).requirements_of("a")] == ["old"]
 
 
 def test_a_marker_that_means_nothing_asks_nobody() -> None:
     facts = having(WELL, dist("a", "1", "b; colour == 'red'", "c"))
-    assert [e.wanted.name for e in Graph(facts).of("a")] == ["c"]
+    assert [e.requirement.name for e in RequirementGraph(facts).requirements_of("a")] == ["c"]
 
 
 def test_what_the_stack_needs_does_not_reach_through_what_it_does_not_need() -> None:
     facts = having(WELL, dist("optuna", "4.0", "alembic"), dist("alembic", "1.0"))
     facts = having(facts, dist("lhotse", "1.33", "intervaltree"), dist("intervaltree", "3.1"))
-    needed = Graph(facts).needed(load("2.4"))
+    needed = RequirementGraph(facts).needed(load_stack("2.4"))
     assert "intervaltree" in needed
     assert "alembic" not in needed
     assert "optuna" not in needed
@@ -82,7 +88,7 @@ def test_what_the_stack_needs_does_not_reach_through_what_it_does_not_need() -> 
 def test_a_requirement_is_taken_apart(
     text: str, name: str, extras: set[str], spec: str, marker: str
 ) -> None:
-    parts = wanted(text)
+    parts = parse_requirement(text)
     assert parts is not None
     assert (parts.name, parts.extras, parts.spec, parts.marker) == (
         name,
@@ -94,7 +100,7 @@ def test_a_requirement_is_taken_apart(
 
 @pytest.mark.parametrize("text", ["", "!!", "-r other.txt", "a b c"])
 def test_what_is_no_requirement_is_none(text: str) -> None:
-    assert wanted(text) is None
+    assert parse_requirement(text) is None
 
 
 def test_a_version_that_is_no_version_is_within_nothing() -> None:
@@ -154,12 +160,12 @@ def test_bounds_that_are_called_empty_are_met_by_no_release(clauses: list[str]) 
 
 def test_the_core_is_the_smallest_conflict() -> None:
     edges = [("the stack", "==1.0"), ("a", ">=0.5"), ("b", ">=2"), ("c", "<3"), ("d", "")]
-    assert core(edges) == (("the stack", "==1.0"), ("b", ">=2"))
-    assert core(edges[:2]) == ()
+    assert smallest_conflict(edges) == (("the stack", "==1.0"), ("b", ">=2"))
+    assert smallest_conflict(edges[:2]) == ()
 
 
 def test_what_is_missing_still_has_edges() -> None:
     facts = lacking(WELL, "lightning")
-    graph = Graph(facts)
+    graph = RequirementGraph(facts)
     assert graph.version("lightning") is None
-    assert [e.requirer for e in graph.to("lightning")] == ["nemo-toolkit"]
+    assert [e.requirer for e in graph.requirers_of("lightning")] == ["nemo-toolkit"]

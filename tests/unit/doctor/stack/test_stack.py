@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.doctor.stack import stack as policy
-from parakeet_cli.doctor.stack.requirement_strings import normal
-from parakeet_cli.doctor.stack.stack import judged_by, load, stack_names
+from parakeet_cli.doctor.stack.stack import choose_stack, load_stack, stack_names
 from parakeet_cli.errors import ParakeetError, UsageError
+from parakeet_cli.system.ml_versions import normalized_name
 
 ROOT = Path(__file__).resolve().parents[4]
 DOCUMENTED = {
@@ -29,7 +29,7 @@ STAGE_6 = ("hydra-core", "omegaconf", "sentencepiece", "sacremoses", "inflect", 
 
 
 def test_the_default_stack_is_the_documents_in_its_order() -> None:
-    stack = load(stack_names()[0])
+    stack = load_stack(stack_names()[0])
     assert stack.name == "2.4"
     assert [stage.number for stage in stack.stages] == [1, 2, 3, 4, 5, 6]
     found = {pin.name: (pin.stage, pin.spec) for pin in stack.pins}
@@ -38,13 +38,13 @@ def test_the_default_stack_is_the_documents_in_its_order() -> None:
 
 
 def test_nemo_alone_is_installed_without_dependencies() -> None:
-    flags = {stage.number: stage.flags for stage in load("2.4").stages}
+    flags = {stage.number: stage.flags for stage in load_stack("2.4").stages}
     assert flags == {1: (), 2: (), 3: (), 4: (), 5: ("--no-deps",), 6: ()}
 
 
 def test_every_documented_pin_has_its_reason_impact_and_link() -> None:
     for name in DOCUMENTED:
-        pin = load("2.4").pin(name)
+        pin = load_stack("2.4").pin(name)
         assert pin is not None
         assert pin.advice.why, name
         assert pin.advice.impact, name
@@ -56,14 +56,14 @@ def test_each_bound_of_any_stack_has_a_reason() -> None:
     silent = [
         (name, pin.name)
         for name in stack_names()
-        for pin in load(name).pins
+        for pin in load_stack(name).pins
         if pin.spec.count("<") + pin.spec.count("==") and not pin.advice.why
     ]
     assert silent == [("3.0", "sentencepiece")] or silent == []
 
 
 def test_reasons_differ_where_the_stacks_do() -> None:
-    two, three = load("2.4").pin("numpy"), load("3.0").pin("numpy")
+    two, three = load_stack("2.4").pin("numpy"), load_stack("3.0").pin("numpy")
     assert two is not None
     assert three is not None
     assert two.advice.why != three.advice.why
@@ -72,7 +72,11 @@ def test_reasons_differ_where_the_stacks_do() -> None:
 
 def test_the_versions_of_the_stack_are_written_in_the_requirements_files_alone() -> None:
     """No pin of a requirements file stands in the program's code or data."""
-    pins = {pin.wanted.text.replace(" ", "") for name in stack_names() for pin in load(name).pins}
+    pins = {
+        pin.requirement.text.replace(" ", "")
+        for name in stack_names()
+        for pin in load_stack(name).pins
+    }
     pins = {pin for pin in pins if re.search(r"[<>=~]", pin)}
     for file in (ROOT / "parakeet_cli").rglob("*"):
         if file.suffix in (".py", ".toml") and "data" not in file.relative_to(ROOT).parts:
@@ -82,21 +86,21 @@ def test_the_versions_of_the_stack_are_written_in_the_requirements_files_alone()
 
 def test_every_name_in_the_table_is_one_that_a_stack_or_nemo_knows() -> None:
     table = tomllib.loads((ROOT / "parakeet_cli/doctor/stack/policy.toml").read_text("utf-8"))
-    pinned = {pin.name for name in stack_names() for pin in load(name).pins}
-    assert {normal(name) for name in table["advice"]} <= pinned
+    pinned = {pin.name for name in stack_names() for pin in load_stack(name).pins}
+    assert {normalized_name(name) for name in table["advice"]} <= pinned
 
 
 def test_an_environment_is_judged_by_the_stack_whose_nemo_it_holds() -> None:
-    assert judged_by("3.0.0", None).name == "3.0"
-    assert judged_by("2.4.0", "3.0").name == "2.4"
-    assert judged_by(None, "3.0").name == "3.0"
-    assert judged_by(None, None).name == "2.4"
-    assert judged_by("1.23.0", None).name == "2.4"
+    assert choose_stack("3.0.0", None).name == "3.0"
+    assert choose_stack("2.4.0", "3.0").name == "2.4"
+    assert choose_stack(None, "3.0").name == "3.0"
+    assert choose_stack(None, None).name == "2.4"
+    assert choose_stack("1.23.0", None).name == "2.4"
 
 
 def test_a_stack_that_is_none_is_a_usage_error() -> None:
     with pytest.raises(UsageError) as error:
-        load("2.5")
+        load_stack("2.5")
     assert "2.4, 3.0" in str(error.value.hint)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.stack.stack import load, stack_names
+from parakeet_cli.doctor.stack.stack import load_stack, stack_names
 
 ROOT = Path(__file__).parents[4]
 GUIDE = ROOT / "docs" / "ml-dependencies.md"
@@ -26,7 +26,7 @@ GENERATED = re.compile(r"<!-- table: [\w.-]+ -->.*?<!-- end -->", re.DOTALL)
 
 def pattern() -> re.Pattern[str]:
     """A requirement of one of the stacks' packages with a version: `numpy<2`."""
-    names = {pin.name for name in stack_names() for pin in load(name).pins}
+    names = {pin.name for name in stack_names() for pin in load_stack(name).pins}
     either = "|".join(re.escape(name).replace(r"\-", "[-_.]") for name in sorted(names))
     return re.compile(
         rf"(?<![\w.-])({either})(\[[\w,-]+\])?\s?(===?|~=|!=|>=|<=|<|>)\s?\d", re.IGNORECASE
@@ -62,12 +62,12 @@ def test_the_pattern_sees_a_version() -> None:
 
 def test_no_package_is_pinned_twice_in_one_stack() -> None:
     for name in stack_names():
-        names = [pin.name for pin in load(name).pins]
+        names = [pin.name for pin in load_stack(name).pins]
         assert len(names) == len(set(names))
 
 
 def test_the_stages_are_the_documents_in_its_order() -> None:
-    titles = {stage.number: stage.title for stage in load("2.4").stages}
+    titles = {stage.number: stage.title for stage in load_stack("2.4").stages}
     assert list(titles) == [1, 2, 3, 4, 5, 6]
     assert titles[1] == "Core scientific stack"
     assert titles[2] == "PyTorch for RTX 5090"
@@ -85,12 +85,12 @@ def test_the_stages_are_the_documents_in_its_order() -> None:
     ],
 )
 def test_a_stage_begins_with_what_the_document_has_in_it(stage: int, names: list[str]) -> None:
-    pins = [pin.name for pin in load("2.4").stages[stage - 1].pins]
+    pins = [pin.name for pin in load_stack("2.4").stages[stage - 1].pins]
     assert pins[: len(names)] == names
 
 
 def test_nemo_alone_goes_without_dependencies() -> None:
-    flags = {stage.number: stage.flags for stage in load("2.4").stages}
+    flags = {stage.number: stage.flags for stage in load_stack("2.4").stages}
     assert flags == {1: (), 2: (), 3: (), 4: (), 5: ("--no-deps",), 6: ()}
 
 
@@ -121,7 +121,7 @@ def test_the_guides_tables_are_those_of_the_policy() -> None:
 def test_the_guides_file_reference_names_every_file_of_the_policy_and_each_is_there() -> None:
     reference = GUIDE.read_text().partition("## File reference")[2]
     named = set(re.findall(r"^\| `([\w./-]+)`", reference, re.MULTILINE))
-    policy = {file.name for name in stack_names() for file in load(name).files}
+    policy = {file.name for name in stack_names() for file in load_stack(name).files}
     assert policy == POLICY_FILES
     assert named >= POLICY_FILES | {"pyproject.toml", "environment.yml"}
     scripts = {"fix_ml_dependencies.sh", "clean_install_ml.sh"}  # they come with the repair

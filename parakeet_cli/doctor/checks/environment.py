@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip
-from parakeet_cli.doctor.facts import Facts, Unknown, known
-from parakeet_cli.doctor.findings import Finding, Status, lines
+from parakeet_cli.doctor.facts import Facts, FactUnavailable, require
+from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 from parakeet_cli.doctor.stack.stack import Stack
 
@@ -21,27 +21,27 @@ def python_version(facts: Facts, stack: Stack) -> Finding:
     if target.problem:
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"this Python can't start: {target.problem}",
             "Nothing of the stack can run; its packages may all be whole.",
             f"{target.executable}\nbase: {target.base_prefix or 'not known'}",
-            "Make the environment anew, then: " + facts.repair,
+            "Make the environment anew, then: " + facts.repair_command,
         )
     if not target.version:
-        raise Unknown(f"nothing says which version {target.executable} is")
+        raise FactUnavailable(f"nothing says which version {target.executable} is")
     kinds = {
         "venv": "a virtual environment",
         "conda": "a conda environment",
         "conda-base": "conda's base, which a repair refuses to change",
         "base": "a base Python, which a repair refuses to change",
     }
-    evidence = lines(
+    evidence = join_lines(
         [f"{target.executable}: {kinds[target.kind]}", f"packages: {target.site_packages}"]
     )
     if not allows(stack.python, target.version):
         return Finding(
             check,
-            Status.FAIL,
+            CheckStatus.FAIL,
             f"Python {target.version} is outside {stack.python}, what stack {stack.name} runs on",
             stack.python_why,
             evidence,
@@ -49,7 +49,7 @@ def python_version(facts: Facts, stack: Stack) -> Finding:
         )
     return Finding(
         check,
-        Status.OK,
+        CheckStatus.OK,
         f"Python {target.version}, {kinds[target.kind].split(',')[0]}",
         stack.python_why,
         evidence,
@@ -105,15 +105,15 @@ def environment_variables(facts: Facts, stack: Stack) -> Finding:
     )
     source = "https://github.com/pytorch/pytorch/issues/134929"
     if not serious and not slight:
-        return Finding(check, Status.OK, "no variable gets in the stack's way", why)
+        return Finding(check, CheckStatus.OK, "no variable gets in the stack's way", why)
     named = list(dict.fromkeys(unset))
     return Finding(
         check,
-        Status.FAIL if serious else Status.WARN,
+        CheckStatus.FAIL if serious else CheckStatus.WARN,
         (serious or slight)[0]
         + (f" (and {len(serious + slight) - 1} more)" if len(serious + slight) > 1 else ""),
         why,
-        lines(serious + slight),
+        join_lines(serious + slight),
         f"unset {' '.join(named)}" if named else "Nothing has to be done, if it is meant.",
         source,
     )
@@ -136,7 +136,7 @@ def _python_path(
 def system_libraries(facts: Facts, stack: Stack) -> Finding:
     """PortAudio for the microphone, libsndfile for files, a C++ library new enough."""
     check = "system-libraries"
-    libraries = known(facts.libraries)
+    libraries = require(facts.libraries)
     serious: list[str] = []
     slight: list[str] = []
     type_this: list[str] = []
@@ -162,18 +162,18 @@ def system_libraries(facts: Facts, stack: Stack) -> Finding:
         type_this.append("sudo apt install libportaudio2, or: conda install portaudio")
     why = "pip brings Python code; these libraries come from the system or from conda."
     source = "https://github.com/spatialaudio/python-sounddevice/issues/126"
-    there = lines(f"{name}: {path or 'not found'}" for name, path in libraries.found.items())
+    there = join_lines(f"{name}: {path or 'not found'}" for name, path in libraries.found.items())
     if not serious and not slight:
         return Finding(
-            check, Status.OK, "PortAudio, libsndfile and libstdc++ are there", why, there
+            check, CheckStatus.OK, "PortAudio, libsndfile and libstdc++ are there", why, there
         )
     return Finding(
         check,
-        Status.FAIL if serious else Status.WARN,
+        CheckStatus.FAIL if serious else CheckStatus.WARN,
         (serious or slight)[0],
         why,
-        lines([*(serious + slight)[1:], there]),
-        lines(type_this),
+        join_lines([*(serious + slight)[1:], there]),
+        join_lines(type_this),
         source,
     )
 
@@ -185,22 +185,22 @@ def _number(version: str) -> int:
 def disk_space(facts: Facts, stack: Stack) -> Finding:
     """Room where pip writes: a full one ends an install in the middle."""
     check = "disk-space"
-    disks = known(facts.disks)
+    disks = require(facts.disks)
     said = [f"{disk.role}: {disk.free / GIB:.1f} GiB free ({disk.path})" for disk in disks]
     least = min(disks, key=lambda disk: disk.free, default=None)
     if least is None:
-        raise Unknown("no folder to look at")
+        raise FactUnavailable("no folder to look at")
     why = "pip unpacks wheels of gigabytes: 'No space left on device' (Errno 28) in the middle."
     source = "https://github.com/pypa/pip/issues/7745"
     if least.free >= DISK_LOW:
         summary = f"{least.free / GIB:.0f} GiB free in {least.role}"
-        return Finding(check, Status.OK, summary, why, lines(said), source=source)
+        return Finding(check, CheckStatus.OK, summary, why, join_lines(said), source=source)
     return Finding(
         check,
-        Status.FAIL if least.free < DISK_OUT else Status.WARN,
+        CheckStatus.FAIL if least.free < DISK_OUT else CheckStatus.WARN,
         f"{least.role} has {least.free / GIB:.1f} GiB left ({least.path})",
         why,
-        lines(said),
+        join_lines(said),
         "Free some space there, or: export TMPDIR=/a/folder/with/room"
         if least.role == "the temporary folder"
         else "Free some space there"
@@ -212,10 +212,10 @@ def disk_space(facts: Facts, stack: Stack) -> Finding:
 def model_cache(facts: Facts, stack: Stack) -> Finding:
     """Models at hand are whole, and there is one where the network is forbidden."""
     check = "model-cache"
-    cache = known(facts.model_cache)
+    cache = require(facts.model_cache)
     why = "A model that is not in the cache is downloaded at its first use; offline it can't be."
     source = "https://huggingface.co/docs/huggingface_hub/guides/manage-cache"
-    here = lines(
+    here = join_lines(
         [
             cache.path,
             *(f"whole: {m}" for m in cache.models),
@@ -225,7 +225,7 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
     if cache.offline and not cache.models:
         return Finding(
             check,
-            Status.WARN,
+            CheckStatus.WARN,
             f"{cache.offline} is set and no model is in the cache: none can be loaded by name",
             why,
             here,
@@ -235,7 +235,7 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
     if cache.damaged:
         return Finding(
             check,
-            Status.WARN,
+            CheckStatus.WARN,
             f"{count(len(cache.damaged), 'model')} in the cache with gaps: "
             f"{listed(list(cache.damaged))}",
             why,
@@ -248,7 +248,7 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
         if cache.models
         else ("no model in the cache: the first use downloads one")
     )
-    return Finding(check, Status.OK, summary, why, here, source=source)
+    return Finding(check, CheckStatus.OK, summary, why, here, source=source)
 
 
 def advisories(facts: Facts, stack: Stack) -> Finding:
@@ -257,23 +257,25 @@ def advisories(facts: Facts, stack: Stack) -> Finding:
     for advisory in stack.advisories:
         dist = facts.installed(advisory.package)
         if dist is not None and dist.version is None:
-            raise Unknown(f"the version of {dist.name} can't be read: {dist.problem}")
+            raise FactUnavailable(f"the version of {dist.name} can't be read: {dist.problem}")
     hits = [
         (advisory, dist)
         for advisory in stack.advisories
         if (dist := facts.installed(advisory.package)) and allows(advisory.affected, dist.version)
     ]
     if not hits:
-        return Finding(check, Status.OK, "no published weakness of what is installed is known here")
+        return Finding(
+            check, CheckStatus.OK, "no published weakness of what is installed is known here"
+        )
     first, found = hits[0]
     return Finding(
         check,
-        Status.WARN,
+        CheckStatus.WARN,
         f"{found.name} {found.version} {first.title} ({listed(list(first.ids))})",
         "A model file is a program to these versions: loading one from a stranger runs it.",
-        lines(
+        join_lines(
             f"{d.name} {d.version}, affected: {a.affected}: {listed(list(a.ids))}" for a, d in hits
         ),
-        lines(advisory.protects for advisory, _ in hits),
+        join_lines(advisory.protects for advisory, _ in hits),
         first.link,
     )
