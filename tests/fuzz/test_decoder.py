@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import soxr
 
-from parakeet_cli.audio.decode.media import SAMPLE_RATE, WHOLE, Request, Samples
-from parakeet_cli.audio.decode.pool import IsolatedMedia, Limits, Pool
+from parakeet_cli.audio.decode.base import WHOLE, MediaRequest
+from parakeet_cli.audio.decode.media import SAMPLE_RATE, Samples
+from parakeet_cli.audio.decode.pool import DecoderLimits, DecoderPool, IsolatedMedia
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting
 from tests.fuzz.mutations import Mutation, mutation
@@ -40,14 +41,14 @@ class Heard:
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    pool = Pool(Limits(seconds=20.0))
+def pool() -> Iterator[DecoderPool]:
+    pool = DecoderPool(DecoderLimits(seconds=20.0))
     yield pool
     pool.close()
 
 
-def heard(path: Path, pool: Pool) -> Heard:
-    with IsolatedMedia(Request(str(path), path.name, None, None, WHOLE), pool) as media:
+def heard(path: Path, pool: DecoderPool) -> Heard:
+    with IsolatedMedia(MediaRequest(str(path), path.name, None, None, WHOLE), pool) as media:
         blocks = list(media)
     nothing = np.zeros(0, np.float32)
     return Heard(np.concatenate([nothing, *(one.samples for one in blocks)]), media.accounting)
@@ -86,7 +87,7 @@ def complaint(kind: str, whole: Heard, one: Heard, change: Mutation) -> str | No
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_mutated_files_are_judged_by_what_is_left_of_them(
-    kind: str, seeds: range, pool: Pool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, seeds: range, pool: DecoderPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = RECIPES[kind]
     path = tmp_path / f"whole.{recipe.suffix}"

@@ -17,7 +17,7 @@ LEAST = 1e-4  # seconds; timestamps are no finer, and a stretch shorter than thi
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class DeclaredDuration:
     """How long a file says it is, in seconds on its clock.
 
     `exact` counts samples, and what is missing from it is lost; an `estimated` length is
@@ -36,7 +36,7 @@ class Promise:
 
 
 @dataclass(slots=True)
-class Ledger:
+class Coverage:
     """Every stretch that was heard and every one that was not."""
 
     heard: list[tuple[float, float]] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Ledger:
             self.lost.append(Lost(self.until, end, reason))
 
     def account(
-        self, promise: Promise, damaged_packets: int, start: float, end: float | None
+        self, promise: DeclaredDuration, damaged_packets: int, start: float, end: float | None
     ) -> Accounting:
         """The sum for what lies from `start` to `end`; heard and lost add up to expected."""
         last = math.inf if end is None else end

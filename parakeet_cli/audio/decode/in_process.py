@@ -8,9 +8,9 @@ from pathlib import Path
 
 import av
 
-from parakeet_cli.audio.decode.coverage import DAMAGED, ENDS_BEFORE_PART, JUMP, LEAST, Ledger
+from parakeet_cli.audio.decode.base import Media, MediaRequest
+from parakeet_cli.audio.decode.coverage import DAMAGED, ENDS_BEFORE_PART, JUMP, LEAST, Coverage
 from parakeet_cli.audio.decode.duration import declared_seconds
-from parakeet_cli.audio.decode.media import Media, Request
 from parakeet_cli.audio.decode.open import check_readable
 from parakeet_cli.audio.decode.plan import Work, start_work
 from parakeet_cli.audio.decode.resample import Piece, Timeline, pieces
@@ -26,7 +26,7 @@ LONGEST = 100 * 3600.0  # seconds; small files can be made that decode to years 
 class LocalMedia(Media):
     """A file that libav has open in this process."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: MediaRequest) -> None:
         work = start_work(Path(request.path), request.name, request.audio_stream, request.channel)
         context = work.opened.stream.codec_context
         promised = work.promise.seconds
@@ -56,31 +56,31 @@ class LocalMedia(Media):
 
     def __iter__(self) -> Iterator[Block]:
         work, span = self._work, self._span
-        ledger = Ledger(begin=work.begin)
+        coverage = Coverage(begin=work.begin)
         timeline = Timeline(BLOCK_SECONDS)
         for piece in pieces(work.decoding, work.channel):
-            yield from self._placed(piece, ledger, timeline)
-            if span.end is not None and ledger.end >= span.end:
+            yield from self._placed(piece, coverage, timeline)
+            if span.end is not None and coverage.end >= span.end:
                 break
-            if ledger.end > self._longest:
-                raise InputError(_too_long(self.source.path, ledger.end))
+            if coverage.end > self._longest:
+                raise InputError(_too_long(self.source.path, coverage.end))
         else:
-            _close(ledger, work)
-            length = ledger.until
-            if span.end is not None and span.end - ledger.until > PART_SLACK:
-                ledger.lose_until(span.end, ENDS_BEFORE_PART)
+            _close(coverage, work)
+            length = coverage.until
+            if span.end is not None and span.end - coverage.until > PART_SLACK:
+                coverage.lose_until(span.end, ENDS_BEFORE_PART)
             self.source = replace(self.source, duration=round(length, 6))
         yield from self._cut(timeline.finish())
-        if not ledger.heard and (work.decoding.damaged_packets or ledger.lost):
+        if not coverage.heard and (work.decoding.damaged_packets or coverage.lost):
             raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")
-        self.accounting = ledger.account(
+        self.accounting = coverage.account(
             work.promise, work.decoding.damaged_packets, span.start, span.end
         )
 
-    def _placed(self, piece: Piece, ledger: Ledger, timeline: Timeline) -> Iterator[Block]:
-        """A piece entered into the ledger and put on the timeline."""
+    def _placed(self, piece: Piece, coverage: Coverage, timeline: Timeline) -> Iterator[Block]:
+        """A piece entered into the coverage and put on the timeline."""
         samples, rate = piece.samples, piece.rate
-        start = ledger.end if piece.start is None else piece.start
+        start = coverage.end if piece.start is None else piece.start
         if start < 0:  # an encoder's delay
             early = min(len(samples), round(-start * rate))
             samples, start = samples[early:], start + early / rate
@@ -90,10 +90,11 @@ class LocalMedia(Media):
             samples = samples[: max(0, round((self._work.limit - start) * rate))]
             if not len(samples):
                 return
-        if not ledger.heard and piece.reason == JUMP and start - ledger.begin < self._work.warm_up:
-            ledger.begin = start
-        jumps = not ledger.heard or start - ledger.end > LEAST
-        ledger.place(start, start + len(samples) / rate, piece.reason)
+        first = not coverage.heard
+        if first and piece.reason == JUMP and start - coverage.begin < self._work.warm_up:
+            coverage.begin = start
+        jumps = first or start - coverage.end > LEAST
+        coverage.place(start, start + len(samples) / rate, piece.reason)
         yield from self._cut(timeline.add(samples, rate, start if jumps else None))
 
     def _cut(self, blocks: Iterator[Block]) -> Iterator[Block]:
@@ -103,16 +104,16 @@ class LocalMedia(Media):
                 yield part
 
 
-def _close(ledger: Ledger, work: Work) -> None:
+def _close(coverage: Coverage, work: Work) -> None:
     """What is missing after the last sound."""
     promise = work.promise
     until = promise.seconds if promise.basis == "exact" else promise.until
     reached = work.decoding.reached
-    if until is not None and until - ledger.end > promise.slack:
-        ledger.lose_until(until, promise.reason)
-    elif work.decoding.damaged_packets and reached - ledger.end > ROUNDING:
+    if until is not None and until - coverage.end > promise.slack:
+        coverage.lose_until(until, promise.reason)
+    elif work.decoding.damaged_packets and reached - coverage.end > ROUNDING:
         # Within what the promise leaves open, damaged packets say until when they went.
-        ledger.lose_until(reached if until is None else min(until, reached), DAMAGED)
+        coverage.lose_until(reached if until is None else min(until, reached), DAMAGED)
 
 
 def _too_long(name: str, seconds: float) -> str:

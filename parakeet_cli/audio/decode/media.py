@@ -1,4 +1,4 @@
-"""A media file to blocks of 16 kHz mono float32, in bounded memory.
+"""Decodes a media file to blocks of 16 kHz mono float32, in bounded memory.
 
     with open_media(path) as media:
         for block in media:
@@ -8,20 +8,22 @@
 Anything that libav opens, video included. Every channel is averaged into one unless
 `channel` picks one, counted from 0 as `audio_stream` is.
 
-Codecs crash, hang and eat memory on broken input, so they work in a process of their
-own (`isolation`), and libav is not even loaded in this one.
+Codecs crash, hang and use up memory on broken input, so they run in worker processes
+(`pool`), and libav isn't even loaded in this one.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
+from parakeet_cli.audio.decode.base import Media, MediaRequest
+from parakeet_cli.audio.decode.pool import (
+    DecoderPool,
+    IsolatedMedia,
+    default_pool,
+    isolated_duration,
+)
 from parakeet_cli.audio.samples import BLOCK_SECONDS, SAMPLE_RATE, Block, Samples, Span
-from parakeet_cli.transcript import Accounting, Source
 
 __all__ = [
     "BLOCK_SECONDS",
@@ -35,51 +37,6 @@ __all__ = [
 ]
 
 
-WHOLE = Span()
-
-
-class Media(ABC):
-    """An open media file: iterate over it once for its blocks, then ask `accounting`.
-
-    `source` and `accounting` hold what the header says until the iteration ends, then
-    what was found.
-    """
-
-    def __init__(self, source: Source, accounting: Accounting) -> None:
-        self.source = source
-        self.accounting = accounting
-
-    def __enter__(self) -> Media:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @abstractmethod
-    def __iter__(self) -> Iterator[Block]:
-        """The blocks, in order. Raises InputError where nothing at all can be decoded."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let the file go; done twice it does no harm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked of a file. `name` is what the user called it."""
-
-    path: str
-    name: str
-    audio_stream: int | None = None
-    channel: int | None = None
-    span: Span = WHOLE
-
-
 def open_media(
     path: Path,
     *,
@@ -89,44 +46,35 @@ def open_media(
     offset: float = 0.0,
     duration: float | None = None,
     isolated: bool = True,
+    pool: DecoderPool | None = None,
 ) -> Media:
-    """Open a media file. `name` is what the user called it, `stdin` for instance.
+    """Open a media file. `name` is the user's name for it, such as `stdin`.
 
-    `audio_stream` and `channel` count from 0; without them it is the first stream and
-    the mean of all channels. `offset` and `duration` ask for a part, in seconds; the
-    blocks still lie on the whole source's clock. `isolated` decodes in a worker process,
-    so that a codec's crash is this file's and no other's. Raises InputError, with one
-    sentence.
+    `audio_stream` and `channel` count from 0; the defaults are the first stream and the
+    mean of all channels. `offset` and `duration` select a part, in seconds; its blocks
+    still have the whole source's clock. `isolated` decodes in a worker process of `pool`
+    (by default this process's own pool), so that a codec's crash affects this file only.
+    Raises InputError, with one sentence.
     """
     end = None if duration is None else offset + duration
-    request = Request(
+    request = MediaRequest(
         str(path.absolute()), name or str(path), audio_stream, channel, Span(offset, end)
     )
     if isolated:
-        from parakeet_cli.audio.decode.pool import IsolatedMedia
-
-        return IsolatedMedia(request)
-    from parakeet_cli.audio.decode.in_process import LocalMedia
+        return IsolatedMedia(request, pool or default_pool())
+    from parakeet_cli.audio.decode.in_process import LocalMedia  # loads libav
 
     return LocalMedia(request)
 
 
-def probe_duration(path: Path, *, isolated: bool = True) -> float | None:
-    """What the header says the length is, in seconds; None where it says nothing.
+def probe_duration(path: Path, *, pool: DecoderPool | None = None) -> float | None:
+    """The length that the header declares, in seconds; None if it declares none.
 
     Cheap, for planning: nothing is decoded, and it may be an estimate.
     """
-    if isolated:
-        from parakeet_cli.audio.decode.pool import isolated_duration
-
-        return isolated_duration(path)
-    from parakeet_cli.audio.decode.in_process import local_duration
-
-    return local_duration(path)
+    return isolated_duration(path, pool or default_pool())
 
 
 def warm_up(workers: int = 1) -> None:
-    """Start workers now, while a model is loading for instance; returns at once."""
-    from parakeet_cli.audio.decode.pool import POOL
-
-    POOL.warm_up(workers)
+    """Start workers now, for instance while a model is loading. Returns at once."""
+    default_pool().warm_up(workers)

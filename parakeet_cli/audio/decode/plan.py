@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from parakeet_cli.audio.decode.coverage import Promise
-from parakeet_cli.audio.decode.duration import promise_of
+from parakeet_cli.audio.decode.coverage import DeclaredDuration
+from parakeet_cli.audio.decode.duration import declared_duration
 from parakeet_cli.audio.decode.open import Opened, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, ByTimestamps, Decoding
 from parakeet_cli.audio.decode.recover.mpeg_index import survey
@@ -19,7 +19,7 @@ class Work:
 
     opened: Opened
     channel: int | None
-    promise: Promise
+    promise: DeclaredDuration
     decoding: Decoding
     begin: float = 0.0  # where the sound starts on the source's clock, in seconds
     warm_up: float = 0.0  # seconds at the start for which its decoder gives nothing
@@ -31,14 +31,14 @@ def start_work(path: Path, name: str, audio_stream: int | None, channel: int | N
     opened = open_stream(path, name, audio_stream, channel)
     surveyed = survey(path, opened.container.format.name)
     if surveyed is None:
-        promise = promise_of(path, opened)
+        promise = declared_duration(path, opened)
         decoding: Decoding = ByTimestamps(opened, path)
         # WMA's decoder gives nothing for its first two packets, which take 92 ms at 44.1 kHz.
         warm_up = 0.25 if opened.container.format.name == "asf" else 0.0
         return Work(opened, channel, promise, decoding, _begin(opened), warm_up)
     basis: Basis = "exact" if surveyed.exact else "estimated"
     # Every frame that is there or isn't was counted, so the end is known either way.
-    promise = Promise(surveyed.seconds, basis, until=surveyed.seconds)
+    promise = DeclaredDuration(surveyed.seconds, basis, until=surveyed.seconds)
     if surveyed.whole:
         return Work(opened, channel, promise, ByTimestamps(opened, path))
     decoding = ByCount(opened, path, surveyed)

@@ -19,11 +19,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import parakeet_cli
-from parakeet_cli.audio.decode.coverage import Ledger, Promise
-from parakeet_cli.audio.decode.media import Media, Request
+from parakeet_cli.audio.decode.base import Media, MediaRequest
+from parakeet_cli.audio.decode.coverage import Coverage, DeclaredDuration
 from parakeet_cli.audio.decode.messages import HEADER, Kind, Message, found
 from parakeet_cli.audio.samples import Block
 from parakeet_cli.errors import InputError
@@ -35,21 +36,21 @@ F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecoderLimits:
     """What one file may take."""
 
     seconds: float = 60.0  # for ten seconds of sound, which commonly take 0.02
     memory: int = 1 << 30  # bytes, beyond what a worker needs when idle
 
 
-class WorkerError(Exception):
+class DecoderDied(Exception):
     """A worker died or was ended; the message says why, in plain words."""
 
 
-class Worker:
+class DecoderWorker:
     """One decoding process."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
         # The same modules as here, whatever the folder or the environment says.
         paths = [str(Path(parakeet_cli.__file__).parent.parent), *filter(None, sys.path)]
@@ -78,14 +79,14 @@ class Worker:
         return self._process.poll() is None
 
     def ask(self, request: object) -> None:
-        """Send a request. Raises WorkerError."""
+        """Send a request. Raises DecoderDied."""
         try:
             self._stdin.write(json.dumps(request).encode() + b"\n")
         except OSError as error:
-            raise WorkerError(self._death()) from error
+            raise DecoderDied(self._death()) from error
 
     def receive(self) -> Message:
-        """The next message. Raises WorkerError, the worker's process then being ended."""
+        """The next message. Raises DecoderDied, the worker's process then being ended."""
         deadline = time.monotonic() + self._limits.seconds
         kind, length = HEADER.unpack(self._read(HEADER.size, deadline))
         return Message(Kind(kind), self._read(length, deadline))
@@ -97,12 +98,12 @@ class Worker:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._stdout], [], [], left)[0]:
                 self.kill()
-                raise WorkerError(
+                raise DecoderDied(
                     f"its decoder made no progress for {self._limits.seconds:g} seconds"
                 )
             count = os.readv(self._stdout.fileno(), [view])
             if not count:
-                raise WorkerError(self._death())
+                raise DecoderDied(self._death())
             view = view[count:]
         return data
 
@@ -125,29 +126,29 @@ class Worker:
         self._process.wait()
 
 
-class Pool:
+class DecoderPool:
     """Workers that wait for a file. For use by many threads."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DecoderLimits) -> None:
         self.limits = limits
-        self._idle: list[Worker] = []
+        self._idle: list[DecoderWorker] = []
         self._lock = threading.Lock()
 
     def warm_up(self, count: int) -> None:
         """Have `count` workers waiting, or on the way."""
         with self._lock:
             while len(self._idle) < count:
-                self._idle.append(Worker(self.limits))
+                self._idle.append(DecoderWorker(self.limits))
 
-    def take(self) -> Worker:
+    def take(self) -> DecoderWorker:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
                 if worker.alive:
                     return worker
-        return Worker(self.limits)
+        return DecoderWorker(self.limits)
 
-    def give(self, worker: Worker) -> None:
+    def give(self, worker: DecoderWorker) -> None:
         with self._lock:
             self._idle.append(worker)
 
@@ -158,22 +159,26 @@ class Pool:
                 self._idle.pop().kill()
 
 
-POOL = Pool(Limits())
-atexit.register(POOL.close)
+@cache
+def default_pool() -> DecoderPool:
+    """This process's own pool, made on first use and closed when the process ends."""
+    pool = DecoderPool(DecoderLimits())
+    atexit.register(pool.close)
+    return pool
 
 
 class IsolatedMedia(Media):
     """A file that a worker has open."""
 
-    def __init__(self, request: Request, pool: Pool = POOL) -> None:
+    def __init__(self, request: MediaRequest, pool: DecoderPool) -> None:
         self._pool = pool
         self._name = request.name
         self._span = request.span
-        self._worker: Worker | None = pool.take()
+        self._worker: DecoderWorker | None = pool.take()
         try:
             self._worker.ask(asdict(request))
             message = self._worker.receive()
-        except WorkerError as error:
+        except DecoderDied as error:
             raise InputError(f"{request.name} can't be opened: {error}.") from error
         except BaseException:
             self.close()
@@ -182,14 +187,14 @@ class IsolatedMedia(Media):
         super().__init__(*found(message.json))
 
     def __iter__(self) -> Iterator[Block]:
-        ledger = Ledger()
+        coverage = Coverage()
         damaged = 0
         while self._worker is not None:
             try:
                 message = self._worker.receive()
-            except WorkerError as error:
+            except DecoderDied as error:
                 self._worker = None
-                self._failed(error, ledger, damaged)
+                self._failed(error, coverage, damaged)
                 return
             self._refuse(message)
             if message.kind is Kind.DONE:
@@ -197,9 +202,9 @@ class IsolatedMedia(Media):
                 self._release()
                 return
             block, damaged = message.block
-            if not ledger.heard:
-                ledger.begin = block.start
-            ledger.place(block.start, block.end)
+            if not coverage.heard:
+                coverage.begin = block.start
+            coverage.place(block.start, block.end)
             yield block
 
     def close(self) -> None:
@@ -218,28 +223,28 @@ class IsolatedMedia(Media):
             self._release()
             raise InputError(message.json["message"], hint=message.json["hint"])
 
-    def _failed(self, error: WorkerError, ledger: Ledger, damaged: int) -> None:
+    def _failed(self, error: DecoderDied, coverage: Coverage, damaged: int) -> None:
         """Keep what was heard; everything after it is lost."""
-        if not ledger.heard:
+        if not coverage.heard:
             raise InputError(f"{self._name} can't be decoded: {error}.") from error
         promised = self.accounting
         until = self.accounting.expected_seconds or self.source.duration or 0.0
         if self._span.end is not None:
             until = min(until, self._span.end)
         # Where nobody knows how much was left, at least the block in hand was.
-        ledger.lose_until(max(until, ledger.end + 1.0), str(error))
-        promise = Promise(promised.expected_seconds, promised.expected_basis)
-        self.accounting = ledger.account(promise, damaged + 1, self._span.start, self._span.end)
-        self.source = replace(self.source, duration=until or ledger.end)
+        coverage.lose_until(max(until, coverage.end + 1.0), str(error))
+        promise = DeclaredDuration(promised.expected_seconds, promised.expected_basis)
+        self.accounting = coverage.account(promise, damaged + 1, self._span.start, self._span.end)
+        self.source = replace(self.source, duration=until or coverage.end)
 
 
-def isolated_duration(path: Path, pool: Pool = POOL) -> float | None:
+def isolated_duration(path: Path, pool: DecoderPool) -> float | None:
     """What a header says the length is, read by a worker; None where it can't be."""
     worker = pool.take()
     try:
         worker.ask({"probe": str(path.absolute())})
         message = worker.receive()
-    except WorkerError:
+    except DecoderDied:
         return None
     except BaseException:
         worker.kill()

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from parakeet_cli.audio.decode.media import Request
+from parakeet_cli.audio.decode.base import MediaRequest
 from parakeet_cli.audio.decode.messages import Kind, packed, packed_block, plain
 from parakeet_cli.audio.decode.pool import OUT_OF_MEMORY
 from parakeet_cli.audio.samples import Span
@@ -54,7 +54,7 @@ def _last_words() -> Iterator[None]:
         os._exit(OUT_OF_MEMORY)
 
 
-def _decode(output: BinaryIO, request: Request, media_type: type[Any]) -> None:
+def _decode(output: BinaryIO, request: MediaRequest, media_type: type[Any]) -> None:
     try:
         with media_type(request) as media:
             _send(output, packed(Kind.OPENED, plain(media.source, media.accounting)))
@@ -66,8 +66,8 @@ def _decode(output: BinaryIO, request: Request, media_type: type[Any]) -> None:
         _send(output, packed(Kind.REFUSED, {"message": str(error), "hint": error.hint}))
 
 
-def _request(asked: dict[str, Any]) -> Request:
-    return Request(**{**asked, "span": Span(**asked["span"])})
+def _request(asked: dict[str, Any]) -> MediaRequest:
+    return MediaRequest(**{**asked, "span": Span(**asked["span"])})
 
 
 def _send(output: BinaryIO, data: bytes | memoryview) -> None:

@@ -1,13 +1,13 @@
-"""The process that hears one microphone: PortAudio in, packets on stdout.
+"""The process that records one microphone: writes packets from PortAudio to stdout.
 
-PortAudio is loaded here and nowhere else. Sound servers that die take it with them, by
-hanging as often as by an error, and only a new process finds a device that came back.
-It ends when its parent does, and imports nothing heavy: every second of its start is lost.
+PortAudio is loaded only here. A sound server that dies takes PortAudio with it, by a hang
+as often as by an error, and only a new process finds a device that came back. The process
+ends with its parent and imports nothing heavy: audio is lost while it starts.
 
     python -m parakeet_cli.audio.microphone.capture_process --list
     python -m parakeet_cli.audio.microphone.capture_process --open INDEX
 
-The first line is JSON (what was opened, or `error`); then each packet is PACKET and int16.
+The first line is JSON (what was opened, or `error`); each packet after it is PACKET and int16.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ import sys
 from queue import SimpleQueue
 from typing import Any
 
-PACKET = struct.Struct("<II")  # frames that follow, 1 where some before were lost
+PACKET = struct.Struct("<II")  # frames that follow, 1 if some before them were lost
 BLOCK = 0.032  # seconds a packet, one frame of the speech detector
 
 _RATES = (48_000, 44_100, 16_000)
 
 
 def main(arguments: list[str]) -> None:
-    """List the devices, or open one and send what it hears until nobody reads."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to deal with
+    """List the devices, or open one and send its audio until the reader is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     try:
         import sounddevice
     except (ImportError, OSError) as error:
-        _say({"error": "portaudio", "detail": str(error)})
+        _send({"error": "portaudio", "detail": str(error)})
         return
     if arguments[0] == "--list":
-        _say({"devices": _devices(sounddevice)})
+        _send({"devices": _devices(sounddevice)})
         return
     _capture(sounddevice, int(arguments[1]))
 
 
-def _say(message: dict[str, Any]) -> None:
+def _send(message: dict[str, Any]) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
 
@@ -60,14 +60,14 @@ def _devices(sounddevice: Any) -> list[dict[str, Any]]:
 
 
 def _capture(sounddevice: Any, index: int) -> None:
-    heard: SimpleQueue[tuple[bytes, int] | None] = SimpleQueue()
+    packets: SimpleQueue[tuple[bytes, int] | None] = SimpleQueue()
 
-    def hear(data: Any, frames: int, time: Any, status: Any) -> None:
-        heard.put((bytes(data), int(bool(status.input_overflow))))
+    def put(data: Any, frames: int, time: Any, status: Any) -> None:
+        packets.put((bytes(data), int(bool(status.input_overflow))))
 
     device = sounddevice.query_devices(index)
     stream, reason = None, ""
-    for rate, channels in _ways(device):
+    for rate, channels in _stream_formats(device):
         try:
             stream = sounddevice.RawInputStream(
                 samplerate=rate,
@@ -75,8 +75,8 @@ def _capture(sounddevice: Any, index: int) -> None:
                 device=index,
                 channels=channels,
                 dtype="int16",
-                callback=hear,
-                finished_callback=lambda: heard.put(None),
+                callback=put,
+                finished_callback=lambda: packets.put(None),
             )
             stream.start()
         except sounddevice.PortAudioError as error:
@@ -84,27 +84,27 @@ def _capture(sounddevice: Any, index: int) -> None:
             continue
         break
     if stream is None:
-        _say({"error": "open", "detail": reason, "name": device["name"]})
+        _send({"error": "open", "detail": reason, "name": device["name"]})
         return
-    _say({"name": device["name"], "rate": rate, "channels": channels})
-    while (item := heard.get()) is not None:
-        data, lost = item
+    _send({"name": device["name"], "rate": rate, "channels": channels})
+    while (item := packets.get()) is not None:
+        data, overflowed = item
         try:
-            _write(PACKET.pack(len(data) // (2 * channels), lost) + data)
+            _write_all(PACKET.pack(len(data) // (2 * channels), overflowed) + data)
         except BrokenPipeError:
             break
-    os._exit(0)  # closing a stream of a server that died can hang
+    os._exit(0)  # closing a stream can hang if its sound server died
 
 
-def _ways(device: Any) -> list[tuple[int, int]]:
-    """Rates and channel counts to try: its own rate, and few channels first."""
+def _stream_formats(device: Any) -> list[tuple[int, int]]:
+    """Rates and channel counts to try in order: its own rate and few channels first."""
     rates = dict.fromkeys((int(device["default_samplerate"]), *_RATES))
     most = device["max_input_channels"]
     counts = dict.fromkeys(count for count in (1, 2, most) if count <= most)
     return [(rate, count) for rate in rates for count in counts]
 
 
-def _write(data: bytes) -> None:
+def _write_all(data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(1, view) :]

@@ -1,4 +1,4 @@
-"""A microphone to 16 kHz mono sound, through every loss of it."""
+"""Records a microphone as 16 kHz mono samples, and reopens it when it was lost."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import soxr
 
 from parakeet_cli.audio.microphone.capture_process import PACKET
-from parakeet_cli.audio.microphone.downmix import Pcm, ToMono
+from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_pcm
 from parakeet_cli.errors import InputError, UsageError
 
-_SILENT = 1.5  # seconds without a packet: the device is lost
-_OPENING = 10.0  # seconds that a device may take to open; Bluetooth takes some
-_AGAIN = 0.5  # seconds between two looks for a lost device
-_NAP = 0.1  # seconds between two looks at whether to go on
+_PACKET_TIMEOUT = 1.5  # seconds without a packet until the device counts as lost
+_OPEN_TIMEOUT = 10.0  # seconds that a device may take to open; Bluetooth takes some
+_RETRY_INTERVAL = 0.5  # seconds between two attempts to reopen a lost device
+_POLL_INTERVAL = 0.1  # seconds between two checks for `close`
 
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
-    """One microphone as PortAudio has it."""
+    """One microphone as PortAudio lists it."""
 
     index: int
     name: str
@@ -36,90 +37,121 @@ class InputDevice:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """16 kHz mono int16, shape (n,). `lost`: the machine was too slow for some before it."""
+class CapturedAudio:
+    """16 kHz mono int16, shape (n,).
+
+    `overflowed`: samples before these are missing, because the machine was too slow.
+    """
 
     pcm: Pcm
-    lost: bool = False
+    overflowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """Nothing comes any more; what was heard so far is whole."""
+class DeviceLost:
+    """The device stopped delivering audio; everything before this is complete."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Sound comes again, after `seconds` of nothing."""
+class DeviceFound:
+    """The device delivers audio again, after `seconds` without any."""
 
     seconds: float
     name: str
 
 
-Captured = Sound | Lost | Found
+CaptureEvent = CapturedAudio | DeviceLost | DeviceFound
 
 
 def list_devices() -> list[InputDevice]:
-    """Every device with an input; raises InputError where PortAudio is missing."""
+    """Every device with an input. Raises InputError if PortAudio is missing."""
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             _command("--list"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=_environment(),
-            timeout=_OPENING,
+            timeout=_OPEN_TIMEOUT,
         ).stdout
-    except subprocess.TimeoutExpired:  # as PortAudio does while a sound server dies
-        said = b""
-    message = _message(said.partition(b"\n")[0])
+    except subprocess.TimeoutExpired:  # PortAudio can hang while a sound server dies
+        output = b""
+    message = _message(output.partition(b"\n")[0])
     if "devices" not in message:
         raise _error(message)
     return [InputDevice(**device) for device in message["devices"]]
 
 
-def find_device(asked: str | None, devices: list[InputDevice]) -> InputDevice:
-    """The device of that index or with that part of a name; the default if none is asked.
+def find_device(requested: str | None, devices: list[InputDevice]) -> InputDevice:
+    """The device with that index or that part of its name; the default for None.
 
-    Raises UsageError with what there is where it is none or more than one.
+    Raises UsageError, which lists the devices, unless exactly one matches.
     """
     if not devices:
         raise InputError(
             "There is no microphone.",
-            hint="Plug one in, or check that the sound server runs. "
+            hint="Plug one in, or check that the sound server is running. "
             "`--from-file FILE` plays a recording instead.",
         )
-    if asked is None:
+    if requested is None:
         return next((device for device in devices if device.default), devices[0])
-    if asked.isdecimal():
-        found = [device for device in devices if device.index == int(asked)]
+    if requested.isdecimal():
+        matches = [device for device in devices if device.index == int(requested)]
     else:
-        same = [device for device in devices if device.name.casefold() == asked.casefold()]
-        part = [device for device in devices if asked.casefold() in device.name.casefold()]
-        found = same or part
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(f"{device.index} ({device.name})" for device in (found or devices))
-    if found:
-        raise UsageError(f"'{asked}' is part of several names: {listed}.", hint="Give its number.")
+        name = requested.casefold()
+        exact = [device for device in devices if device.name.casefold() == name]
+        matches = exact or [device for device in devices if name in device.name.casefold()]
+    if len(matches) == 1:
+        return matches[0]
+    listed = ", ".join(f"{device.index} ({device.name})" for device in (matches or devices))
+    if matches:
+        raise UsageError(
+            f"'{requested}' matches several microphones: {listed}.", hint="Give its number."
+        )
     raise UsageError(
-        f"There is no microphone '{asked}', only {listed}.",
-        hint="`parakeet dictate --list-devices` shows them.",
+        f"There is no microphone '{requested}', only {listed}.",
+        hint="`parakeet dictate --list-devices` lists them.",
     )
 
 
-class Microphone:
-    """Iterate over it for what is heard; a device that is lost is looked for until `close`.
+class MonoConverter:
+    """Converts interleaved int16 of any rate and channel count to 16 kHz mono int16.
 
-    Found again, it may be under another number: it is known by its name, and where that is
-    gone the system's default takes its place.
+    All channels are averaged. soxr compensates its own delay, so the n-th sample out lies
+    n/16000 s after the first one in.
     """
 
-    def __init__(self, asked: str | None) -> None:
+    def __init__(self, rate: int, channels: int) -> None:
+        self._channels = channels
+        self._resampler = (
+            None
+            if rate == SAMPLE_RATE
+            else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+        )
+
+    def __call__(self, interleaved: Pcm, *, last: bool = False) -> Pcm:
+        """Shape (frames * channels,) to shape (n,); `last` also returns what soxr still holds."""
+        mixed = np.zeros(len(interleaved) // self._channels, np.float32)
+        for channel in range(self._channels):
+            mixed += interleaved[channel :: self._channels]
+        mixed *= 1 / self._channels
+        if self._resampler is not None:
+            mixed = self._resampler.resample_chunk(mixed, last=last)
+        return to_pcm(mixed, scale=1.0)
+
+
+class Microphone:
+    """Iterate over it for its audio. A lost device is searched for until `close`.
+
+    Its number may have changed by then, so it is found by its name; if no device has that
+    name any more, the system's default is used.
+    """
+
+    def __init__(self, requested: str | None) -> None:
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._device = find_device(asked, list_devices())
+        self._device = find_device(requested, list_devices())
         self.overflows = 0
 
     @property
@@ -130,52 +162,52 @@ class Microphone:
         """End the iteration, from any thread."""
         self._closed = True
 
-    def __iter__(self) -> Iterator[Captured]:
-        heard: float | None = None  # when the last sound came
+    def __iter__(self) -> Iterator[CaptureEvent]:
+        received: float | None = None  # when the last packet came
         lost = False
         try:
             while not self._closed:
-                opened = self._opened(again=heard is not None)
+                opened = self._open_or_none(reopen=received is not None)
                 if opened is None:
-                    self._wait(_AGAIN)
+                    self._wait(_RETRY_INTERVAL)
                     continue
-                to_mono = ToMono(opened["rate"], opened["channels"])
+                to_mono = MonoConverter(opened["rate"], opened["channels"])
                 for data, overflowed in self._packets(2 * opened["channels"]):
                     now = time.monotonic()
                     pcm = np.frombuffer(data, np.int16)
-                    if lost and heard is not None:
+                    if lost and received is not None:
                         length = len(pcm) / opened["channels"] / opened["rate"]
-                        yield Found(max(0.0, now - heard - length), self.name)
-                    lost, heard = False, now
+                        yield DeviceFound(max(0.0, now - received - length), self.name)
+                    lost, received = False, now
                     self.overflows += overflowed
-                    yield Sound(to_mono(pcm), overflowed)
-                self._end()
-                if heard is None and not self._closed:
+                    yield CapturedAudio(to_mono(pcm), overflowed)
+                self._end_process()
+                if received is None and not self._closed:
                     raise InputError(
-                        f"The microphone '{self.name}' was opened and gives no sound.",
-                        hint="`parakeet dictate --list-devices` shows the others.",
+                        f"The microphone '{self.name}' was opened but delivers no audio.",
+                        hint="`parakeet dictate --list-devices` lists the others.",
                     )
                 if not lost:
-                    yield Sound(to_mono(np.zeros(0, np.int16), last=True))
+                    yield CapturedAudio(to_mono(np.zeros(0, np.int16), last=True))
                     if not self._closed:
                         lost = True
-                        yield Lost(f"The microphone '{self.name}' is lost.")
+                        yield DeviceLost(f"The microphone '{self.name}' is lost.")
         finally:
-            self._end()
+            self._end_process()
 
-    def _opened(self, *, again: bool) -> dict[str, Any] | None:
-        """What was opened; None where a device that was lost is not there yet."""
+    def _open_or_none(self, *, reopen: bool) -> dict[str, Any] | None:
+        """What was opened; None if a lost device isn't back yet."""
         try:
-            if again:
-                self._device = self._found_again()
+            if reopen:
+                self._device = self._find_again()
             return self._open()
         except (InputError, UsageError):
-            if not again:
+            if not reopen:
                 raise
             return None
 
-    def _found_again(self) -> InputDevice:
-        """Numbers change when devices come and go; names do not."""
+    def _find_again(self) -> InputDevice:
+        """Numbers change when devices come and go; names don't."""
         devices = list_devices()
         same = [device for device in devices if device.name == self._device.name]
         return same[0] if same else find_device(None, devices)
@@ -190,41 +222,41 @@ class Microphone:
             bufsize=0,
         )
         line = b""
-        deadline = time.monotonic() + _OPENING
+        deadline = time.monotonic() + _OPEN_TIMEOUT
         while not line.endswith(b"\n") and not self._closed and time.monotonic() < deadline:
-            data = self._read(1, _NAP)
+            data = self._read(1, _POLL_INTERVAL)
             if data == b"":
                 break
             line += data or b""
         message = _message(line)
         if "rate" not in message:
-            self._end()
+            self._end_process()
             raise _error(message)
         return message
 
     def _packets(self, width: int) -> Iterator[tuple[bytes, bool]]:
-        held = b""
-        silent_since, patience = time.monotonic(), _OPENING
+        buffer = b""
+        last_packet, timeout = time.monotonic(), _OPEN_TIMEOUT
         while not self._closed:
-            data = self._read(1 << 16, _NAP)
+            data = self._read(1 << 16, _POLL_INTERVAL)
             if data == b"":
                 return
             if data is None:
-                if time.monotonic() - silent_since > patience:
+                if time.monotonic() - last_packet > timeout:
                     return
                 continue
-            silent_since, patience = time.monotonic(), _SILENT
-            held += data
-            while len(held) >= PACKET.size:
-                frames, overflowed = PACKET.unpack_from(held)
+            last_packet, timeout = time.monotonic(), _PACKET_TIMEOUT
+            buffer += data
+            while len(buffer) >= PACKET.size:
+                frames, overflowed = PACKET.unpack_from(buffer)
                 size = PACKET.size + frames * width
-                if len(held) < size:
+                if len(buffer) < size:
                     break
-                yield held[PACKET.size : size], bool(overflowed)
-                held = held[size:]
+                yield buffer[PACKET.size : size], bool(overflowed)
+                buffer = buffer[size:]
 
     def _read(self, most: int, limit: float) -> bytes | None:
-        """What there is: b"" at the end, None where nothing came within `limit` seconds."""
+        """The bytes available: b"" at the end, None if none came within `limit` seconds."""
         assert self._process is not None
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], limit)
@@ -233,9 +265,9 @@ class Microphone:
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not self._closed and time.monotonic() < deadline:
-            time.sleep(_NAP)
+            time.sleep(_POLL_INTERVAL)
 
-    def _end(self) -> None:
+    def _end_process(self) -> None:
         if self._process is not None:
             self._process.kill()
             assert self._process.stdout is not None
@@ -249,7 +281,7 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """PulseAudio's own latency is up to two seconds where nobody asks for less."""
+    """PulseAudio's own latency is up to two seconds unless less is requested."""
     return {"PULSE_LATENCY_MSEC": "30", **os.environ}
 
 
@@ -271,9 +303,11 @@ def _error(message: dict[str, Any]) -> InputError:
     if message["error"] == "open":
         return InputError(
             f"The microphone '{message['name']}' can't be opened: {message['detail']}.",
-            hint="Another program may hold it. `parakeet dictate --list-devices` shows the others.",
+            hint="Another program may be using it. "
+            "`parakeet dictate --list-devices` lists the others.",
         )
     return InputError(
-        "PortAudio ended without a word.",
-        hint="Check that the sound server runs; `--from-file FILE` plays a recording instead.",
+        "PortAudio ended without an error message.",
+        hint="Check that the sound server is running. "
+        "`--from-file FILE` plays a recording instead.",
     )

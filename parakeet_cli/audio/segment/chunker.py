@@ -21,7 +21,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.samples import SAMPLE_RATE, Block
+from parakeet_cli.audio.samples import SAMPLE_RATE, Block, Samples
 from parakeet_cli.audio.segment.silence import (
     FRAME_SECONDS,
     SPEECH_ENDS,
@@ -31,8 +31,6 @@ from parakeet_cli.audio.segment.silence import (
     tail_of,
 )
 from parakeet_cli.audio.segment.vad import FRAME
-
-Samples = NDArray[np.float32]
 
 _PAUSE = 5  # frames: 0.16 s of silence is a place between two words
 _OVERLAP = 94  # frames: 3 s, enough for two or three words on each side of a forced cut
@@ -107,9 +105,9 @@ class Chunk:
         return piece.start + (seconds - piece.offset)
 
 
-def cut_fixed(blocks: Iterable[Block], *, window: float, source: str = "") -> Iterator[Chunk]:
-    """Chunks of `window` seconds whatever they hold, for engines that judge silence."""
-    size = int(window * SAMPLE_RATE)
+def cut_fixed(blocks: Iterable[Block], *, max_seconds: float, source: str = "") -> Iterator[Chunk]:
+    """Chunks of `max_seconds` whatever they hold, for engines that judge silence."""
+    size = int(max_seconds * SAMPLE_RATE)
     waiting: deque[Chunk] = deque()
     held: list[Samples] = []
     start, length = 0.0, 0
@@ -145,17 +143,17 @@ def cut_in_silence(
     blocks: Iterable[Block],
     detector: Detector,
     *,
-    window: float,
+    max_seconds: float,
     source: str = "",
     keep_silence: bool = False,
 ) -> Iterator[Chunk]:
-    """Chunks of at most `window` seconds that begin and end in pauses.
+    """Chunks of at most `max_seconds` that begin and end in pauses.
 
     Without `keep_silence`, sound that holds no speech is left out, and a recording
     without any speech gives no chunk at all.
     """
     keeper = Keeper(keep_silence=keep_silence)
-    packer = _Packer(window=int(window / FRAME_SECONDS), source=source)
+    packer = _Packer(window=int(max_seconds / FRAME_SECONDS), source=source)
     held: Chunk | None = None
     for frames, start, jumped in _framed(blocks):
         if jumped:

@@ -31,7 +31,7 @@ _WORD_GAP = 5  # frames: 0.16 s of silence is a place between two words
 _OVERLAP = 94  # frames: 3 s, enough for two or three words on each side of a forced cut
 
 
-class State(StrEnum):
+class SpeechState(StrEnum):
     """What the stream is doing."""
 
     SILENCE = "silence"
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class SpeechStarted:
     """Speech began at `speech`; its sound is taken from `first` on."""
 
     first: int
@@ -48,7 +48,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class SpeechPaused:
     """It may have ended: all of the utterance so far lies in `first` to `last`."""
 
     first: int
@@ -57,12 +57,12 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
+class SpeechResumed:
     """It had not ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class UtteranceEnded:
     """An utterance is whole. `overlap` samples at its end begin the next one as well.
 
     `goes_on`: it was cut in the midst of speech, because it grew too long.
@@ -76,23 +76,23 @@ class Ended:
     overlap: int = 0
 
 
-Change = Started | Paused | Resumed | Ended
+SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | UtteranceEnded
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds. `window` is the longest utterance that the engine takes at once."""
+    """Seconds. `max_seconds` is the longest utterance that the engine takes at once."""
 
     max_silence: float = 0.6
-    window: float = 30.0
+    max_seconds: float = 30.0
 
     @property
     def silence_frames(self) -> int:
         return max(_PAUSE, round(self.max_silence * SAMPLE_RATE / FRAME))
 
     @property
-    def window_frames(self) -> int:
-        return int(self.window * SAMPLE_RATE / FRAME)
+    def max_frames(self) -> int:
+        return int(self.max_seconds * SAMPLE_RATE / FRAME)
 
 
 class Endpointer:
@@ -103,7 +103,7 @@ class Endpointer:
         self._begin(start)
 
     def _begin(self, start: int) -> None:
-        self.state = State.SILENCE
+        self.state = SpeechState.SILENCE
         self._at = start  # of the next frame
         self._free = start  # nothing before belongs to an utterance to come
         self._recent: list[float] = []  # probabilities, while there is silence
@@ -115,29 +115,29 @@ class Endpointer:
         self._overlap = 0  # frames at its start that the utterance before ends with
 
     @property
-    def first(self) -> int:
+    def needed_from(self) -> int:
         """From where on sound may still be asked for."""
-        if self.state is State.SILENCE:
+        if self.state is SpeechState.SILENCE:
             return max(self._free, self._at - (_PRE_ROLL + _WITHIN) * FRAME)
         return self._first
 
-    def feed(self, probability: float, loudness: float) -> list[Change]:
+    def feed(self, probability: float, loudness: float) -> list[SpeechEvent]:
         """One frame: how likely it is speech, 0..1, and its mean power."""
         self._speaking = probability >= (SPEECH_ENDS if self._speaking else SPEECH_STARTS)
         self._at += FRAME
-        if self.state is State.SILENCE:
+        if self.state is SpeechState.SILENCE:
             return self._silence(probability, loudness)
         self._probability.append(probability)
         self._loudness.append(loudness)
         changes = self._voice() if self._speaking else self._pause()
         # Nothing is left in hand where it has just ended.
-        if len(self._probability) >= self._timing.window_frames:
+        if len(self._probability) >= self._timing.max_frames:
             changes += self._cut()
         return changes
 
-    def finish(self) -> list[Change]:
+    def finish(self) -> list[SpeechEvent]:
         """The stream ends or breaks off here: what is in hand is whole."""
-        if self.state is State.SILENCE:
+        if self.state is SpeechState.SILENCE:
             return []
         return [self._end_at(min(self._at, self._end + _MARGIN * FRAME))]
 
@@ -145,12 +145,12 @@ class Endpointer:
         """What follows begins at sample `at`, and not where the last frame ended."""
         self._begin(at)
 
-    def _silence(self, probability: float, loudness: float) -> list[Change]:
+    def _silence(self, probability: float, loudness: float) -> list[SpeechEvent]:
         self._recent = [*self._recent[-(_WITHIN - 1) :], probability]
         spoken = [at for at, p in enumerate(self._recent) if p >= SPEECH_STARTS]
         if len(spoken) < _SPOKEN or not self._speaking:
             return []
-        self.state = State.SPEAKING
+        self.state = SpeechState.SPEAKING
         self._speech = self._at - (len(self._recent) - spoken[0]) * FRAME
         self._first = max(self._free, self._speech - _PRE_ROLL * FRAME)
         self._end, self._silent = self._at, 0
@@ -158,31 +158,31 @@ class Endpointer:
         quiet = [0.0] * max(0, held - len(self._recent))
         self._probability = (quiet + self._recent)[-held:]
         self._loudness = [0.0] * (len(self._probability) - 1) + [loudness]
-        return [Started(self._first, self._speech)]
+        return [SpeechStarted(self._first, self._speech)]
 
-    def _voice(self) -> list[Change]:
+    def _voice(self) -> list[SpeechEvent]:
         self._end, self._silent = self._at, 0
-        if self.state is State.PAUSING:
-            self.state = State.SPEAKING
-            return [Resumed()]
+        if self.state is SpeechState.PAUSING:
+            self.state = SpeechState.SPEAKING
+            return [SpeechResumed()]
         return []
 
-    def _pause(self) -> list[Change]:
+    def _pause(self) -> list[SpeechEvent]:
         self._silent += 1
         if self._silent >= self._timing.silence_frames:
             return [self._end_at(min(self._at, self._end + _MARGIN * FRAME))]
         if self._silent == _PAUSE:
-            self.state = State.PAUSING
-            return [Paused(self._first, self._at, self._end)]
+            self.state = SpeechState.PAUSING
+            return [SpeechPaused(self._first, self._at, self._end)]
         return []
 
-    def _end_at(self, last: int) -> Ended:
-        ended = Ended(self._first, last, self._speech, self._end)
-        self.state, self._free, self._recent = State.SILENCE, last, []
+    def _end_at(self, last: int) -> UtteranceEnded:
+        ended = UtteranceEnded(self._first, last, self._speech, self._end)
+        self.state, self._free, self._recent = SpeechState.SILENCE, last, []
         self._probability, self._loudness, self._overlap = [], [], 0
         return ended
 
-    def _cut(self) -> list[Change]:
+    def _cut(self) -> list[SpeechEvent]:
         """End it in its longest late pause, else at its weakest point with an overlap."""
         probability = np.array(self._probability)
         window = len(probability)
@@ -196,7 +196,7 @@ class Endpointer:
         last = self._first + at * FRAME
         if self._end <= last:  # the pause that it was cut in goes on: nothing does
             return [self._end_at(last)]
-        ended = Ended(
+        ended = UtteranceEnded(
             self._first,
             last,
             self._speech,
@@ -208,9 +208,9 @@ class Endpointer:
         self._probability = self._probability[at - keep :]
         self._loudness = self._loudness[at - keep :]
         self._overlap = keep
-        resumed: list[Change] = [Resumed()] if self.state is State.PAUSING else []
-        self.state = State.SPEAKING
-        return [*resumed, ended, Started(self._first, self._speech)]
+        resumed: list[SpeechEvent] = [SpeechResumed()] if self.state is SpeechState.PAUSING else []
+        self.state = SpeechState.SPEAKING
+        return [*resumed, ended, SpeechStarted(self._first, self._speech)]
 
 
 def _longest_gap(probability: Floats, earliest: int) -> int | None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.samples import SAMPLE_RATE
+from parakeet_cli.audio.samples import SAMPLE_RATE, Samples
 from parakeet_cli.audio.segment.vad import FRAME
-
-Samples = NDArray[np.float32]
 
 FRAME_SECONDS = FRAME / SAMPLE_RATE
 

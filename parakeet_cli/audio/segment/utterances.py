@@ -6,11 +6,11 @@ import numpy as np
 
 from parakeet_cli.audio.samples import Samples
 from parakeet_cli.audio.segment.chunker import Detector
-from parakeet_cli.audio.segment.endpointer import Change, Endpointer, State, Timing
+from parakeet_cli.audio.segment.endpointer import Endpointer, SpeechEvent, SpeechState, Timing
 from parakeet_cli.audio.segment.vad import FRAME
 
 
-class Ear:
+class UtteranceDetector:
     """Samples of any length in, in order; what changed out. Positions are samples."""
 
     def __init__(self, detector: Detector, timing: Timing, *, start: int = 0) -> None:
@@ -19,24 +19,24 @@ class Ear:
         self._rest = np.zeros(0, np.float32)
 
     @property
-    def state(self) -> State:
+    def state(self) -> SpeechState:
         return self._endpointer.state
 
     @property
-    def first(self) -> int:
+    def needed_from(self) -> int:
         """From where on sound may still be asked for."""
-        return self._endpointer.first
+        return self._endpointer.needed_from
 
-    def hear(self, samples: Samples) -> list[Change]:
+    def accept(self, samples: Samples) -> list[SpeechEvent]:
         """16 kHz mono float32, shape (n,)."""
         held = np.concatenate((self._rest, samples)) if len(self._rest) else samples
         whole = len(held) // FRAME * FRAME
         self._rest = held[whole:].copy()
         return self._frames(held[:whole].reshape(-1, FRAME))
 
-    def finish(self) -> list[Change]:
+    def finish(self) -> list[SpeechEvent]:
         """The sound ends or breaks off here."""
-        changes: list[Change] = []
+        changes: list[SpeechEvent] = []
         if len(self._rest):
             filled = np.pad(self._rest, (0, FRAME - len(self._rest)))
             self._rest = self._rest[:0]
@@ -49,11 +49,11 @@ class Ear:
         self._endpointer.jump(at)
         self._detector.reset()
 
-    def _frames(self, frames: Samples) -> list[Change]:
+    def _frames(self, frames: Samples) -> list[SpeechEvent]:
         if not len(frames):
             return []
         power = np.square(frames).mean(axis=1).tolist()
-        changes: list[Change] = []
+        changes: list[SpeechEvent] = []
         for probability, loudness in zip(self._detector(frames).tolist(), power, strict=True):
             changes += self._endpointer.feed(probability, loudness)
         return changes

@@ -9,7 +9,7 @@ from threading import Event as Flag
 from threading import Thread
 
 from parakeet_cli import console
-from parakeet_cli.audio.segment.endpointer import State
+from parakeet_cli.audio.segment.endpointer import SpeechState
 from parakeet_cli.audio.segment.vad import SpeechDetector
 from parakeet_cli.dictate.recording.history import History, history_path
 from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
@@ -141,7 +141,7 @@ class _Running:
 
     @property
     def is_speaking(self) -> bool:
-        return self.is_listening and self._dictation.state is not State.SILENCE
+        return self.is_listening and self._dictation.state is not SpeechState.SILENCE
 
     def wait_for_sound(self) -> None:
         """Until the first of it is recorded; raises why there is none."""

@@ -22,8 +22,7 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.microphone.downmix import Pcm, to_float
-from parakeet_cli.audio.samples import SAMPLE_RATE
+from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_float
 
 PART = 60 * SAMPLE_RATE  # samples
 _HEADER = 44  # bytes of a plain WAV header

@@ -20,20 +20,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from parakeet_cli.audio.microphone.downmix import Pcm, to_float
-from parakeet_cli.audio.microphone.microphone import Found, Lost, Sound
-from parakeet_cli.audio.samples import SAMPLE_RATE
+from parakeet_cli.audio.microphone.microphone import CapturedAudio, DeviceFound, DeviceLost
+from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_float
 from parakeet_cli.audio.segment.chunker import Chunk, Detector
 from parakeet_cli.audio.segment.endpointer import (
-    Change,
-    Ended,
-    Paused,
-    Resumed,
-    Started,
-    State,
+    SpeechEvent,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechState,
     Timing,
+    UtteranceEnded,
 )
-from parakeet_cli.audio.segment.utterances import Ear
+from parakeet_cli.audio.segment.utterances import UtteranceDetector
 from parakeet_cli.dictate.recording.clock import Clock
 from parakeet_cli.dictate.recording.history import History
 from parakeet_cli.dictate.recording.journal import VERSION, DictationJournal
@@ -133,8 +132,8 @@ class Dictation:
         window = min(engine_queue.engine.max_chunk_seconds, LONGEST)
         self._timing = Timing(options.max_silence, window)
         self._make_detector = make_detector
-        self._ear: Ear | None = None  # made once sound is being recorded
-        self._inbox: Queue[_Heard | _Jump | _Preview | Lost | BaseException | None] = Queue(
+        self._ear: UtteranceDetector | None = None  # made once sound is being recorded
+        self._inbox: Queue[_Heard | _Jump | _Preview | DeviceLost | BaseException | None] = Queue(
             0 if source.live else _WAITING
         )
         self._writer = TextWriter(
@@ -175,8 +174,8 @@ class Dictation:
         return self._paused
 
     @property
-    def state(self) -> State:
-        return self._ear.state if self._ear is not None else State.SILENCE
+    def state(self) -> SpeechState:
+        return self._ear.state if self._ear is not None else SpeechState.SILENCE
 
     @property
     def seconds(self) -> float:
@@ -217,7 +216,7 @@ class Dictation:
         capture.start()
         finished = False
         try:
-            ear = self._ear = Ear(self._make_detector(), self._timing)
+            ear = self._ear = UtteranceDetector(self._make_detector(), self._timing)
             error = self._listen(ear)
             self._flush(ear)
             self._writer.close()
@@ -244,13 +243,13 @@ class Dictation:
         skipped = 0  # samples, while paused
         try:
             for item in self._source:
-                if isinstance(item, Found):
+                if isinstance(item, DeviceFound):
                     self._skip(item.seconds, "device lost")
-                elif isinstance(item, Lost):
+                elif isinstance(item, DeviceLost):
                     self._inbox.put(item)
                 elif self._paused:
                     if not skipped:
-                        self._inbox.put(Lost(""))
+                        self._inbox.put(DeviceLost(""))
                     skipped += len(item.pcm)
                 else:
                     if skipped:
@@ -266,12 +265,12 @@ class Dictation:
         finally:
             self._source.close()
 
-    def _keep(self, sound: Sound) -> None:
+    def _keep(self, sound: CapturedAudio) -> None:
         pcm = sound.pcm
         if self._options.duration is not None:
             left = round((self._options.duration - self._at[0]) * SAMPLE_RATE)
             pcm = pcm[: max(0, left)]
-        self._overflows += sound.lost
+        self._overflows += sound.overflowed
         if not len(pcm):  # a resampler keeps its first samples to itself
             return
         self._began = self._began or time.time() - len(pcm) / SAMPLE_RATE
@@ -286,7 +285,7 @@ class Dictation:
     def _over(self) -> bool:
         return self._options.duration is not None and self._at[0] >= self._options.duration
 
-    def _listen(self, ear: Ear) -> BaseException | None:
+    def _listen(self, ear: UtteranceDetector) -> BaseException | None:
         """What made the sound end, None where it ended by itself."""
         while True:
             try:
@@ -307,7 +306,7 @@ class Dictation:
                     return item
                 case _Heard():
                     self._hear(ear, item)
-                case Lost(reason):
+                case DeviceLost(reason):
                     self._flush(ear)
                     if reason:
                         self.tell(EventKind.ERROR, f"{reason} Looking for it.")
@@ -316,7 +315,7 @@ class Dictation:
                 case _Preview():
                     self._show(item)
 
-    def _hear(self, ear: Ear, heard: _Heard) -> None:
+    def _hear(self, ear: UtteranceDetector, heard: _Heard) -> None:
         samples = to_float(heard.pcm)
         if heard.first == 0:
             self.tell(EventKind.READY, self._source.name, at=0.0, wall=self._began)
@@ -328,31 +327,31 @@ class Dictation:
                 "until it can, a crash would lose what is said.",
             )
         self._view.level(float(np.abs(samples).max(initial=0.0)))
-        self._react(ear.hear(samples))
+        self._react(ear.accept(samples))
         now = self._recording.end if self._options.live else heard.first + len(samples)
-        if ear.state is State.SPEAKING and self._options.partials and self._options.live:
+        if ear.state is SpeechState.SPEAKING and self._options.partials and self._options.live:
             self._previews.consider(now)
-        if ear.state is State.SILENCE and ear.first - self._settled >= _QUIET:
-            self._settled = ear.first
+        if ear.state is SpeechState.SILENCE and ear.needed_from - self._settled >= _QUIET:
+            self._settled = ear.needed_from
             self._writer.put(Quiet(self._settled))
 
-    def _react(self, changes: list[Change]) -> None:
+    def _react(self, changes: list[SpeechEvent]) -> None:
         for change in changes:
             match change:
-                case Started(first, speech):
+                case SpeechStarted(first, speech):
                     self.tell(EventKind.SPEECH_START, at=self._clock.seconds(speech))
                     self._previews.begin(first)
                     self._shown = ""
-                case Paused(first, last, speech_end):
+                case SpeechPaused(first, last, speech_end):
                     if self._options.live:
                         job = self._decode(first, last, speech_end, Priority.PAUSE)
                         self._guess = (job, last)
-                case Resumed():
+                case SpeechResumed():
                     self._drop_guess()
-                case Ended():
+                case UtteranceEnded():
                     self._end(change)
 
-    def _end(self, ended: Ended) -> None:
+    def _end(self, ended: UtteranceEnded) -> None:
         self._previews.end()
         self._settled = ended.last
         self.tell(EventKind.SPEECH_END, at=self._clock.seconds(ended.speech_end))
@@ -373,7 +372,7 @@ class Dictation:
             self._guess[0].future.cancel()
             self._guess = None
 
-    def _flush(self, ear: Ear) -> None:
+    def _flush(self, ear: UtteranceDetector) -> None:
         """No more sound follows what was heard."""
         changes = ear.finish()
         if self._cancelled:
@@ -383,7 +382,7 @@ class Dictation:
             return
         self._react(changes)
 
-    def _jump(self, ear: Ear, jump: _Jump) -> None:
+    def _jump(self, ear: UtteranceDetector, jump: _Jump) -> None:
         self._flush(ear)
         self._clock.skip(jump.at, jump.seconds)
         ear.jump(jump.at)
@@ -408,7 +407,7 @@ class Dictation:
         self._inbox.put(_Preview(number, agreed, rest))
 
     def _show(self, preview: _Preview) -> None:
-        if preview.number != self._previews.number or self.state is State.SILENCE:
+        if preview.number != self._previews.number or self.state is SpeechState.SILENCE:
             return
         text = f"{preview.agreed} {preview.rest}".strip()
         if text != self._shown:

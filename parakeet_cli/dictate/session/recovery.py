@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.audio.segment.chunker import Detector
-from parakeet_cli.audio.segment.endpointer import Change, Ended, Timing
-from parakeet_cli.audio.segment.utterances import Ear
+from parakeet_cli.audio.segment.endpointer import SpeechEvent, Timing, UtteranceEnded
+from parakeet_cli.audio.segment.utterances import UtteranceDetector
 from parakeet_cli.dictate.recording.clock import Clock
 from parakeet_cli.dictate.recording.delivery_check import Arrival, arrival
 from parakeet_cli.dictate.recording.history import History
@@ -164,10 +164,10 @@ class Recovery:
         source = str(state.header.get("source", ""))
         engine = self._engine_queue.engine
         timing = Timing(self._options.max_silence, min(engine.max_chunk_seconds, LONGEST))
-        ear = Ear(self._detector, timing, start=first)
+        ear = UtteranceDetector(self._detector, timing, start=first)
         ear.jump(first)
 
-        def utterance(ended: Ended) -> Utterance:
+        def utterance(ended: UtteranceEnded) -> Utterance:
             def decode() -> EngineJob[ChunkResult]:
                 def work() -> ChunkResult:
                     end = min(ended.last, last)
@@ -182,15 +182,15 @@ class Recovery:
             self._t = clock.seconds(ended.speech)
             return Utterance(ended, decode(), decode, began + self._t)
 
-        def found(changes: list[Change]) -> Iterator[Utterance]:
-            return (utterance(change) for change in changes if isinstance(change, Ended))
+        def found(changes: list[SpeechEvent]) -> Iterator[Utterance]:
+            return (utterance(change) for change in changes if isinstance(change, UtteranceEnded))
 
         jumps = [at for at, _ in state.gaps if first < at < last]
         for begin, end in zip([first, *jumps], [*jumps, last], strict=True):
             if begin != first:
                 ear.jump(begin)
             for at in range(begin, end, _PIECE):
-                yield from found(ear.hear(recording.read(at, min(at + _PIECE, end))))
+                yield from found(ear.accept(recording.read(at, min(at + _PIECE, end))))
             yield from found(ear.finish())
 
 

@@ -9,9 +9,8 @@ from threading import Event as Flag
 from typing import Protocol
 
 from parakeet_cli.audio.decode.media import open_media
-from parakeet_cli.audio.microphone.downmix import to_pcm
-from parakeet_cli.audio.microphone.microphone import Captured, Microphone, Sound
-from parakeet_cli.audio.samples import SAMPLE_RATE
+from parakeet_cli.audio.microphone.microphone import CapturedAudio, CaptureEvent, Microphone
+from parakeet_cli.audio.samples import SAMPLE_RATE, to_pcm
 from parakeet_cli.audio.segment.vad import FRAME
 
 
@@ -28,7 +27,7 @@ class SoundSource(Protocol):
         """Whether it goes on by itself, and must not be kept waiting."""
         ...
 
-    def __iter__(self) -> Iterator[Captured]: ...
+    def __iter__(self) -> Iterator[CaptureEvent]: ...
 
     def close(self) -> None:
         """End the iteration soon, from any thread."""
@@ -47,7 +46,7 @@ class MicrophoneSource:
     def name(self) -> str:
         return self._microphone.name
 
-    def __iter__(self) -> Iterator[Captured]:
+    def __iter__(self) -> Iterator[CaptureEvent]:
         return iter(self._microphone)
 
     def close(self) -> None:
@@ -62,7 +61,7 @@ class FileSource:
         self.live = live
         self._closed = Flag()
 
-    def __iter__(self) -> Iterator[Captured]:
+    def __iter__(self) -> Iterator[CaptureEvent]:
         began: float | None = None
         given = 0
         with open_media(Path(self.name).expanduser(), name=self.name) as media:
@@ -77,7 +76,7 @@ class FileSource:
                         return
                     piece = pcm[at : at + FRAME]
                     given += len(piece)
-                    yield Sound(piece)
+                    yield CapturedAudio(piece)
 
     def close(self) -> None:
         self._closed.set()

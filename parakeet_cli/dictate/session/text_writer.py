@@ -13,7 +13,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any, Protocol
 
-from parakeet_cli.audio.segment.endpointer import Ended
+from parakeet_cli.audio.segment.endpointer import UtteranceEnded
 from parakeet_cli.dictate.recording.clock import Clock
 from parakeet_cli.dictate.recording.delivery_check import targets
 from parakeet_cli.dictate.recording.history import History, HistoryEntry
@@ -43,7 +43,7 @@ _SLACK = 0.3  # seconds before an overlap in which a word may still belong to it
 class Utterance:
     """What is to be written; `again` has the engine hear it once more."""
 
-    ended: Ended
+    ended: UtteranceEnded
     job: EngineJob[ChunkResult]
     again: Callable[[], EngineJob[ChunkResult]]
     wall: float  # when it was said, seconds since 1970
@@ -211,7 +211,7 @@ class TextWriter:
             self._journal.write(failed=[ended.first, ended.last])
             raise
 
-    def _hold(self, segments: list[Segment], ended: Ended) -> tuple[list[Segment], int]:
+    def _hold(self, segments: list[Segment], ended: UtteranceEnded) -> tuple[list[Segment], int]:
         """What lies before the overlap is settled; the rest waits for what comes after."""
         start = self._clock.seconds(ended.last - ended.overlap)
         settled, tail = split(segments, start - _SLACK)

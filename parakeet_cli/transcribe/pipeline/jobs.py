@@ -211,7 +211,7 @@ class _Work:
     def _chunks(self, blocks: Iterable[Block], job: Job) -> Iterator[Chunk]:
         window, source = self._engine.max_chunk_seconds, str(job.path)
         if self._engine.needs_all_audio:
-            return cut_fixed(blocks, window=window, source=source)
+            return cut_fixed(blocks, max_seconds=window, source=source)
         if self._detector is None:
             from parakeet_cli.audio.segment.vad import SpeechDetector
 
@@ -223,7 +223,7 @@ class _Work:
         return cut_in_silence(
             blocks,
             self._detector,
-            window=window,
+            max_seconds=window,
             source=source,
             keep_silence=not self._options.vad,
         )

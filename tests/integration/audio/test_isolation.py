@@ -17,8 +17,14 @@ import numpy as np
 import pytest
 
 from parakeet_cli.audio.decode import pool as decode_pool
-from parakeet_cli.audio.decode.media import WHOLE, Block, Request, open_media
-from parakeet_cli.audio.decode.pool import IsolatedMedia, Limits, Pool, isolated_duration
+from parakeet_cli.audio.decode.base import WHOLE, MediaRequest
+from parakeet_cli.audio.decode.media import Block, open_media
+from parakeet_cli.audio.decode.pool import (
+    DecoderLimits,
+    DecoderPool,
+    IsolatedMedia,
+    isolated_duration,
+)
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting
 
@@ -26,12 +32,12 @@ SECONDS = 60
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[DecoderPool]:
     """Workers that have accidents, and little patience and memory."""
     monkeypatch.setattr(
         decode_pool, "ENTRY", "from tests.integration.audio.killer import main; main()"
     )
-    pool = Pool(Limits(seconds=3.0, memory=1 << 28))
+    pool = DecoderPool(DecoderLimits(seconds=3.0, memory=1 << 28))
     yield pool
     pool.close()
 
@@ -43,8 +49,8 @@ def write_wav(path: Path, seconds: int = SECONDS) -> Path:
     return path
 
 
-def decoded(path: Path, pool: Pool) -> tuple[list[Block], Accounting]:
-    with IsolatedMedia(Request(str(path), path.name, None, None, WHOLE), pool) as media:
+def decoded(path: Path, pool: DecoderPool) -> tuple[list[Block], Accounting]:
+    with IsolatedMedia(MediaRequest(str(path), path.name, None, None, WHOLE), pool) as media:
         blocks = list(media)
     return blocks, media.accounting
 
@@ -58,7 +64,7 @@ def decoded(path: Path, pool: Pool) -> tuple[list[Block], Accounting]:
     ],
 )
 def test_what_was_decoded_before_an_accident_is_kept_and_the_rest_named(
-    name: str, reason: str, pool: Pool, tmp_path: Path
+    name: str, reason: str, pool: DecoderPool, tmp_path: Path
 ) -> None:
     blocks, accounting = decoded(write_wav(tmp_path / name), pool)
     assert [round(block.start) for block in blocks] == [0, 10]
@@ -82,7 +88,7 @@ def test_a_decoder_that_dies_while_it_opens_a_file_fails_that_file(
         "ENTRY",
         "import os, signal, sys; sys.stdin.readline(); os.kill(os.getpid(), signal.SIGABRT)",
     )
-    pool = Pool(Limits())
+    pool = DecoderPool(DecoderLimits())
     path = write_wav(tmp_path / "a.wav", 1)
     with pytest.raises(InputError, match=r"a\.wav can't be opened: .* crashed \(SIGABRT\)\."):
         decoded(path, pool)
@@ -90,7 +96,7 @@ def test_a_decoder_that_dies_while_it_opens_a_file_fails_that_file(
 
 
 def test_a_worker_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None:
-    pool = Pool(Limits())
+    pool = DecoderPool(DecoderLimits())
     pool.warm_up(1)
     waiting = pool._idle[0]
     waiting.kill()
@@ -100,7 +106,7 @@ def test_a_worker_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None:
 
 
 def test_one_worker_serves_file_after_file(tmp_path: Path) -> None:
-    pool = Pool(Limits())
+    pool = DecoderPool(DecoderLimits())
     path = write_wav(tmp_path / "a.wav", 1)
     decoded(path, pool)
     first = pool._idle[0]
@@ -114,7 +120,7 @@ def test_one_worker_serves_file_after_file(tmp_path: Path) -> None:
 
 def test_many_threads_decode_at_once(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", 20)
-    pool = Pool(Limits())
+    pool = DecoderPool(DecoderLimits())
     results: list[float] = []
     threads = [
         threading.Thread(target=lambda: results.append(decoded(path, pool)[1].decoded_seconds))
@@ -129,8 +135,8 @@ def test_many_threads_decode_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_left_in_the_middle_ends_its_worker(tmp_path: Path) -> None:
-    pool = Pool(Limits())
-    request = Request(str(write_wav(tmp_path / "a.wav")), "a.wav", None, None, WHOLE)
+    pool = DecoderPool(DecoderLimits())
+    request = MediaRequest(str(write_wav(tmp_path / "a.wav")), "a.wav", None, None, WHOLE)
     with IsolatedMedia(request, pool) as media:
         next(iter(media))
         assert isinstance(media, IsolatedMedia)
@@ -141,9 +147,9 @@ def test_a_file_that_is_left_in_the_middle_ends_its_worker(tmp_path: Path) -> No
 
 
 def test_ctrl_c_is_not_the_decoders_to_deal_with(tmp_path: Path) -> None:
-    pool = Pool(Limits())
+    pool = DecoderPool(DecoderLimits())
     with IsolatedMedia(
-        Request(str(write_wav(tmp_path / "a.wav")), "a.wav", None, None, WHOLE), pool
+        MediaRequest(str(write_wav(tmp_path / "a.wav")), "a.wav", None, None, WHOLE), pool
     ) as media:
         blocks = iter(media)
         next(blocks)

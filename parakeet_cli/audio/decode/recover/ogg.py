@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
-from parakeet_cli.audio.decode.coverage import NO_END_MARK, Promise
+from parakeet_cli.audio.decode.coverage import NO_END_MARK, DeclaredDuration
 
 CAPTURE = b"OggS"
 TAIL = 1 << 18  # bytes; a page has at most 65,307, so three whole ones lie in them
@@ -82,7 +82,7 @@ def begins_torn(head: bytes) -> bool:
     return before != list(range(before[0], before[0] + len(before)))
 
 
-def ogg_promise(file: BinaryIO, rate: int, begin: float) -> Promise:
+def ogg_duration(file: BinaryIO, rate: int, begin: float) -> DeclaredDuration:
     """The last granule, where the last page says that it is the last and nothing follows.
 
     Otherwise the file was cut off. How much is gone is not written anywhere: what its
@@ -95,13 +95,13 @@ def ogg_promise(file: BinaryIO, rate: int, begin: float) -> Promise:
     data = file.read(TAIL)
     pages = [page for page in _pages(data) if page.granule > 0]
     if not pages:
-        return Promise()
+        return DeclaredDuration()
     last = pages[-1]
     seconds = clock.seconds(last.granule) - begin
     ends = {page.serial for page in pages if page.flags & LAST}
     # Other streams, a video's for instance, may go on a little further.
     if last.serial in ends and last.position + last.size == len(data):
-        return Promise(seconds, "exact", slack=0.001)
+        return DeclaredDuration(seconds, "exact", slack=0.001)
     lengths = [
         after.granule - before.granule
         for before, after in pairwise(pages)
@@ -109,7 +109,7 @@ def ogg_promise(file: BinaryIO, rate: int, begin: float) -> Promise:
     ]
     mean = sum(lengths) / len(lengths) if lengths else clock.rate
     until = seconds + (_torn_granule(data, last) or mean) / clock.rate
-    return Promise(until, "estimated", reason=NO_END_MARK, until=until)
+    return DeclaredDuration(until, "estimated", reason=NO_END_MARK, until=until)
 
 
 def _torn_granule(data: bytes, last: Page) -> int:

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parakeet_cli.audio.decode.coverage import DAMAGED, ENDS_EARLY, Ledger, Promise
+from parakeet_cli.audio.decode.coverage import DAMAGED, ENDS_EARLY, Coverage, DeclaredDuration
 from parakeet_cli.transcript import Lost
 
 
 def test_a_gap_between_two_stretches_is_lost_with_its_reason() -> None:
-    ledger = Ledger()
-    ledger.place(0, 10)
-    ledger.place(12, 20, "why")
-    accounting = ledger.account(Promise(20.0, "exact"), 1, 0.0, None)
+    coverage = Coverage()
+    coverage.place(0, 10)
+    coverage.place(12, 20, "why")
+    accounting = coverage.account(DeclaredDuration(20.0, "exact"), 1, 0.0, None)
     assert accounting.lost == (Lost(10, 12, "why"),)
     assert accounting.decoded_seconds == 18
     assert accounting.expected_seconds == 20
@@ -22,32 +22,32 @@ def test_a_gap_between_two_stretches_is_lost_with_its_reason() -> None:
 
 
 def test_sound_that_starts_late_is_not_lost() -> None:
-    ledger = Ledger(begin=3.0)
-    ledger.place(3.0, 10)
-    assert ledger.account(Promise(10.0, "exact"), 0, 0.0, None).lost == ()
+    coverage = Coverage(begin=3.0)
+    coverage.place(3.0, 10)
+    assert coverage.account(DeclaredDuration(10.0, "exact"), 0, 0.0, None).lost == ()
 
 
 def test_what_lies_outside_the_part_that_was_asked_for_does_not_count() -> None:
-    ledger = Ledger()
-    ledger.place(0, 10)
-    ledger.place(12, 20)
-    accounting = ledger.account(Promise(20.0, "exact"), 0, 11.0, 15.0)
+    coverage = Coverage()
+    coverage.place(0, 10)
+    coverage.place(12, 20)
+    accounting = coverage.account(DeclaredDuration(20.0, "exact"), 0, 11.0, 15.0)
     assert accounting.lost == (Lost(11, 12, DAMAGED),)
     assert accounting.decoded_seconds == 3
     assert accounting.expected_seconds == 4
 
 
 def test_a_promise_that_was_too_small_is_no_longer_exact() -> None:
-    ledger = Ledger()
-    ledger.place(0, 10)
-    accounting = ledger.account(Promise(5.0, "exact"), 0, 0.0, None)
+    coverage = Coverage()
+    coverage.place(0, 10)
+    accounting = coverage.account(DeclaredDuration(5.0, "exact"), 0, 0.0, None)
     assert (accounting.expected_basis, accounting.expected_seconds) == ("estimated", 10)
 
 
 def test_without_a_promise_nothing_is_expected() -> None:
-    ledger = Ledger()
-    ledger.place(0, 10)
-    accounting = ledger.account(Promise(), 0, 0.0, None)
+    coverage = Coverage()
+    coverage.place(0, 10)
+    accounting = coverage.account(DeclaredDuration(), 0, 0.0, None)
     assert (accounting.expected_basis, accounting.expected_seconds) == ("none", None)
 
 
@@ -56,12 +56,12 @@ def test_without_a_promise_nothing_is_expected() -> None:
     st.floats(0, 500),
 )
 def test_heard_and_lost_add_up_to_expected(steps: list[tuple[float, float]], end: float) -> None:
-    ledger = Ledger()
+    coverage = Coverage()
     for gap, length in steps:
-        start = ledger.end + gap
-        ledger.place(start, start + length)
-    ledger.lose_until(end, ENDS_EARLY)
-    accounting = ledger.account(Promise(end, "exact"), 0, 0.0, None)
+        start = coverage.end + gap
+        coverage.place(start, start + length)
+    coverage.lose_until(end, ENDS_EARLY)
+    accounting = coverage.account(DeclaredDuration(end, "exact"), 0, 0.0, None)
     total = accounting.decoded_seconds + accounting.lost_seconds
     assert accounting.expected_seconds == pytest.approx(total, abs=1e-6)
-    assert total == pytest.approx(ledger.until, abs=1e-3 * (1 + len(steps)))
+    assert total == pytest.approx(coverage.until, abs=1e-3 * (1 + len(steps)))

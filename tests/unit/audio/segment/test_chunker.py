@@ -53,7 +53,7 @@ def blocks_of(samples: Samples, size: int = 7 * SAMPLE_RATE, start: float = 0.0)
 
 def cut(samples: Samples, *, keep_silence: bool = False) -> list[Chunk]:
     return list(
-        cut_in_silence(blocks_of(samples), Marked(), window=WINDOW, keep_silence=keep_silence)
+        cut_in_silence(blocks_of(samples), Marked(), max_seconds=WINDOW, keep_silence=keep_silence)
     )
 
 
@@ -152,7 +152,7 @@ def test_a_lost_stretch_moves_what_follows_to_its_true_place() -> None:
     samples = recording(("speech", 3))
     blocks = [*blocks_of(samples), *blocks_of(samples + 100, start=100.0)]
     detector = Marked()
-    chunks = list(cut_in_silence(blocks, detector, window=WINDOW))
+    chunks = list(cut_in_silence(blocks, detector, max_seconds=WINDOW))
     assert detector.resets == 1
     places = [piece.start for chunk in chunks for piece in chunk.pieces]
     assert places == pytest.approx([0.0, 100.0], abs=FRAME_SECONDS)
@@ -170,7 +170,7 @@ def test_no_speech_is_dropped_doubled_or_moved(
 ) -> None:
     samples = recording(*parts)
     size = max(1, round(block * SAMPLE_RATE))
-    chunks = list(cut_in_silence(blocks_of(samples, size), Marked(), window=WINDOW))
+    chunks = list(cut_in_silence(blocks_of(samples, size), Marked(), max_seconds=WINDOW))
     assert all(chunk.duration <= WINDOW + 1e-6 for chunk in chunks)
     assert heard(chunks) == samples[samples > 0].tolist()
     for chunk in chunks:
@@ -185,7 +185,7 @@ def test_no_speech_is_dropped_doubled_or_moved(
 def test_fixed_chunks_hold_every_sample_once(seconds: float, block: float) -> None:
     samples = recording(("speech", seconds))
     size = max(1, round(block * SAMPLE_RATE))
-    chunks = list(cut_fixed(blocks_of(samples, size), window=30.0))
+    chunks = list(cut_fixed(blocks_of(samples, size), max_seconds=30.0))
     parts = [chunk.samples for chunk in chunks]
     assert np.array_equal(np.concatenate(parts) if parts else samples[:0], samples)
     assert [chunk.last for chunk in chunks] == [n == len(chunks) for n in range(1, len(chunks) + 1)]
@@ -194,5 +194,5 @@ def test_fixed_chunks_hold_every_sample_once(seconds: float, block: float) -> No
 def test_fixed_chunks_keep_their_place_after_a_lost_stretch() -> None:
     samples = recording(("speech", 3))
     blocks = [*blocks_of(samples), *blocks_of(samples, start=100.0)]
-    chunks = list(cut_fixed(blocks, window=30.0))
+    chunks = list(cut_fixed(blocks, max_seconds=30.0))
     assert [(c.start, c.end, c.last) for c in chunks] == [(0.0, 3.0, False), (100.0, 103.0, True)]

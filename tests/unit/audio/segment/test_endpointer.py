@@ -6,14 +6,14 @@ from itertools import pairwise
 import pytest
 
 from parakeet_cli.audio.segment.endpointer import (
-    Change,
-    Ended,
     Endpointer,
-    Paused,
-    Resumed,
-    Started,
-    State,
+    SpeechEvent,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechState,
     Timing,
+    UtteranceEnded,
 )
 from parakeet_cli.audio.segment.vad import FRAME
 
@@ -25,7 +25,7 @@ def frames(*stretches: tuple[float, float]) -> list[float]:
     return [value for seconds, value in stretches for _ in range(round(seconds * SECOND))]
 
 
-def changes(probabilities: list[float], timing: Timing = Timing()) -> list[Change]:  # noqa: B008
+def changes(probabilities: list[float], timing: Timing = Timing()) -> list[SpeechEvent]:  # noqa: B008
     endpointer = Endpointer(timing)
     found = [change for value in probabilities for change in endpointer.feed(value, value)]
     return found + endpointer.finish()
@@ -35,13 +35,13 @@ def seconds(samples: int) -> float:
     return samples / 16_000
 
 
-def ended(found: list[Change]) -> list[Ended]:
-    return [change for change in found if isinstance(change, Ended)]
+def ended(found: list[SpeechEvent]) -> list[UtteranceEnded]:
+    return [change for change in found if isinstance(change, UtteranceEnded)]
 
 
 def test_an_utterance_begins_a_second_early_and_ends_after_the_silence() -> None:
     found = changes(frames((3, 0.01), (2, 0.9), (2, 0.01)))
-    assert [type(change) for change in found] == [Started, Paused, Ended]
+    assert [type(change) for change in found] == [SpeechStarted, SpeechPaused, UtteranceEnded]
     (end,) = ended(found)
     assert seconds(end.speech) == pytest.approx(3, abs=0.04)
     assert 1.0 <= seconds(end.speech - end.first) < 1.1
@@ -56,8 +56,14 @@ def test_speech_at_the_very_beginning_is_whole() -> None:
 
 def test_a_pause_is_announced_at_once_and_taken_back_when_speech_goes_on() -> None:
     found = changes(frames((1, 0.9), (0.4, 0.0), (1, 0.9), (1, 0.0)))
-    assert [type(change) for change in found] == [Started, Paused, Resumed, Paused, Ended]
-    paused = next(change for change in found if isinstance(change, Paused))
+    assert [type(change) for change in found] == [
+        SpeechStarted,
+        SpeechPaused,
+        SpeechResumed,
+        SpeechPaused,
+        UtteranceEnded,
+    ]
+    paused = next(change for change in found if isinstance(change, SpeechPaused))
     assert 0.09 <= seconds(paused.last - paused.speech_end) <= 0.13
 
 
@@ -113,7 +119,7 @@ def test_whatever_comes_utterances_follow_one_another_and_hold_all_speech(seed: 
         assert after.first >= before.last or before.goes_on
     for end in found:
         assert end.first <= end.speech <= end.speech_end <= end.last
-        assert end.last - end.first <= timing.window * 16_000 + 8 * FRAME
+        assert end.last - end.first <= timing.max_seconds * 16_000 + 8 * FRAME
     covered = [(end.first // FRAME, end.last // FRAME) for end in found]
     run = 0
     for number, value in enumerate(talk):
@@ -127,7 +133,7 @@ def test_after_a_jump_nothing_before_it_is_taken_along() -> None:
     for value in frames((1, 0.9)):
         endpointer.feed(value, value)
     assert ended(endpointer.finish())
-    assert endpointer.state is State.SILENCE
+    assert endpointer.state is SpeechState.SILENCE
     endpointer.jump(1_000_000)
     found = [change for value in frames((1, 0.9)) for change in endpointer.feed(value, value)]
-    assert found == [Started(1_000_000, 1_000_000)]
+    assert found == [SpeechStarted(1_000_000, 1_000_000)]

@@ -1,0 +1,49 @@
+"""An open media file, and the request that opens one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from parakeet_cli.audio.samples import Block, Span
+from parakeet_cli.transcript import Accounting, Source
+
+WHOLE = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRequest:
+    """A file to open, one of its streams and a part of it. `name` is the user's name for it."""
+
+    path: str
+    name: str
+    audio_stream: int | None = None
+    channel: int | None = None
+    span: Span = WHOLE
+
+
+class Media(ABC):
+    """An open media file: iterate over it once for its blocks, then read `accounting`.
+
+    Until the iteration ends, `source` and `accounting` hold the header's values; then they
+    hold the decoded file's.
+    """
+
+    def __init__(self, source: Source, accounting: Accounting) -> None:
+        self.source = source
+        self.accounting = accounting
+
+    def __enter__(self) -> Media:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Block]:
+        """The blocks, in order. Raises InputError if nothing at all can be decoded."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the file. May be called twice."""
