@@ -1,23 +1,21 @@
-"""From the settings to an engine, for every command that hears something."""
+"""Turns the settings into a choice of engine and its options, for every command that needs one."""
 
 from __future__ import annotations
-
-import logging
 
 from parakeet_cli import console
 from parakeet_cli.config import Settings
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.registry import Choice, choose
+from parakeet_cli.engines.registry import EngineChoice, choose
 from parakeet_cli.transcript import EngineInfo
 
 
-def choose_engine(settings: Settings) -> Choice:
-    """The engine that was asked for, or what `auto` comes to."""
+def choose_engine(settings: Settings) -> EngineChoice:
+    """The engine that was asked for, or the one that `auto` chooses."""
     return choose(settings.engine, settings.origins.get("engine", "default"), settings)
 
 
 def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOptions:
-    """What is asked of the engine; trusting a model is said aloud."""
+    """The engine's part of the settings; prints a warning if the model is to be trusted."""
     if trust_model:
         _warn_of_trust()
     return EngineOptions(
@@ -30,17 +28,16 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
         ml_python=settings.ml_python,
         progress=console.shows_progress(),
         trust_model=trust_model,
-        say=logging.getLogger(__name__).info,
     )
 
 
-def say_which(choice: Choice, info: EngineInfo, workers: str = "") -> None:
-    """One line on stderr: what was taken, and why."""
+def print_engine(choice: EngineChoice, info: EngineInfo, workers: str = "") -> None:
+    """One line on stderr: which engine was chosen, and why."""
     console.info(f"Engine: {info.name} {info.model} on {info.device}{workers} ({choice.reason}).")
 
 
 def _warn_of_trust() -> None:
-    """Said every time, --quiet or not: no setting and no variable can ask for it."""
+    """Printed every time, with --quiet too: no setting and no variable can turn trust on."""
     console.note(
         "Warning: --trust-model: the model is loaded whatever is in it, and can do all that "
         "you can on this machine.",

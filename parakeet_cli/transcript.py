@@ -33,6 +33,24 @@ class Segment:
     confidence: float | None = None
 
 
+def words_of(segment: Segment, *, split: bool = False) -> tuple[Word, ...]:
+    """The segment's words. Where the engine gave none, its whole text is one word.
+
+    With `split` that text is cut at its spaces instead, and the time is shared evenly.
+    """
+    if segment.words:
+        return segment.words
+    start, confidence = segment.start, segment.confidence
+    if not split:
+        return (Word(start, segment.end, segment.text, confidence),)
+    texts = segment.text.split()
+    each = (segment.end - start) / max(1, len(texts))
+    return tuple(
+        Word(start + number * each, start + (number + 1) * each, text, confidence)
+        for number, text in enumerate(texts)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Lost:
     """A stretch of the source that could not be heard, and why."""

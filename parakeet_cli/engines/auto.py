@@ -13,13 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from parakeet_cli.engines.gpus import has_gpu
+from parakeet_cli.engines.nemo.stack_check import missing_from_stack
 from parakeet_cli.engines.onnx.engine import default_model
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
-from parakeet_cli.engines.stack_files import what_is_missing
 from parakeet_cli.models import NEMO, ONNX, WHISPER
 from parakeet_cli.models.cache import cached
 from parakeet_cli.models.registry import DEFAULT, look_up
+from parakeet_cli.system.hardware import has_gpu
 
 
 class EngineRequest(Protocol):
@@ -74,7 +74,7 @@ def _by_model(model: str, request: EngineRequest) -> tuple[str, str]:
 def _why_not_nemo(request: EngineRequest) -> str | None:
     if request.device == "cpu":
         return "--device is cpu"
-    if missing := what_is_missing(request.ml_python or sys.executable):
+    if missing := missing_from_stack(request.ml_python or sys.executable):
         return missing
     return None if has_gpu() else "no CUDA device"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -11,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.transcript import EngineInfo, Segment
-
-
-def _nobody_listens(line: str) -> None:
-    """Where --verbose was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +26,10 @@ class EngineOptions:
     progress: bool = False  # whether a download may draw a bar on stderr
     ml_python: str | None = None  # the ML interpreter; None is the one that runs the tool
     trust_model: bool = False  # whether a model may hold code, which is then run
-    say: Callable[[str], None] = _nobody_listens  # takes what --verbose shows
 
     @property
     def cores(self) -> int:
-        if self.threads:
-            return self.threads
-        if hasattr(os, "sched_getaffinity"):  # Linux: the cores this process was given
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
+        return self.threads or usable_cores()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +107,12 @@ class StreamingEngine(Protocol):
         ...
 
 
-def placed(chunk: Chunk, segments: list[Segment]) -> tuple[Segment, ...]:
+def on_source_clock(chunk: Chunk, segments: list[Segment]) -> tuple[Segment, ...]:
     """Segments timed from the chunk's start, put on the source's clock."""
-    return tuple(_placed(chunk, segment) for segment in segments)
+    return tuple(_on_source_clock(chunk, segment) for segment in segments)
 
 
-def _placed(chunk: Chunk, segment: Segment) -> Segment:
+def _on_source_clock(chunk: Chunk, segment: Segment) -> Segment:
     words = tuple(
         replace(
             word,

@@ -12,13 +12,13 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
-from parakeet_cli.transcript import Segment, Word
+from parakeet_cli.transcript import Segment, Word, words_of
 
 _SAME_TIME = 0.8  # seconds: Whisper's word times move by up to half of it between windows
 _SLACK = 0.3  # seconds around the overlap in which a word may still belong to it
 
 
-def join(
+def merge_overlap(
     before: Sequence[Segment], after: Sequence[Segment], start: float, end: float
 ) -> tuple[list[Segment], list[Segment]]:
     """Both sides trimmed so that, one after the other, each word stands there once.
@@ -40,12 +40,7 @@ def join(
 
 
 def _words(segments: Sequence[Segment]) -> list[Word]:
-    """All words; a segment without any stands for itself."""
-    return [
-        word
-        for segment in segments
-        for word in segment.words or (Word(segment.start, segment.end, segment.text),)
-    ]
+    return [word for segment in segments for word in words_of(segment)]
 
 
 def _middle(word: Word) -> float:

@@ -25,7 +25,7 @@ class EngineRow:
 
     help: str
     location: str
-    apart: bool = False  # it works in a process of its own in any case
+    own_process: bool = False  # it works in a process of its own in any case
 
 
 ENGINES: dict[str, EngineRow] = {
@@ -35,14 +35,14 @@ ENGINES: dict[str, EngineRow] = {
     ),
     "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),
     "nemo": EngineRow(
-        "Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo.engine:Nemo", apart=True
+        "Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo.engine:Nemo", own_process=True
     ),
     "onnx": EngineRow("Parakeet by ONNX Runtime", "parakeet_cli.engines.onnx.engine:Onnx"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """The engine that will be used, and why it is that one."""
 
     name: str
@@ -54,7 +54,7 @@ def engine_names() -> tuple[str, ...]:
     return (AUTO, *ENGINES)
 
 
-def choose(asked: str, origin: str, request: EngineRequest | None = None) -> Choice:
+def choose(asked: str, origin: str, request: EngineRequest | None = None) -> EngineChoice:
     """Settle `auto`; an engine asked for by name is never replaced by another.
 
     `origin` says where the name came from (an option, a variable, a file), `request` what
@@ -64,13 +64,13 @@ def choose(asked: str, origin: str, request: EngineRequest | None = None) -> Cho
         from parakeet_cli.engines.auto import choose_automatically
         from parakeet_cli.engines.base import EngineOptions
 
-        return Choice(*choose_automatically(request or EngineOptions()))
+        return EngineChoice(*choose_automatically(request or EngineOptions()))
     if asked not in ENGINES:
         raise UsageError(
             f"There is no engine called '{asked}' ({origin}).",
             hint=f"Choose one of: {', '.join(engine_names())}.",
         )
-    return Choice(asked, origin)
+    return EngineChoice(asked, origin)
 
 
 def make_engine(name: str, options: EngineOptions, *, concurrency: int) -> Engine:

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader")
@@ -101,6 +102,12 @@ def has_gpu() -> bool:
     """Whether nvidia-smi lists a GPU that CUDA_VISIBLE_DEVICES does not hide."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
         return False
+    path = find_program("nvidia-smi", os.environ)
+    return path is not None and _lists_a_gpu(path)
+
+
+@cache  # choosing and starting an engine both ask, and a sleeping driver takes seconds to wake
+def _lists_a_gpu(path: str) -> bool:  # the cache's key
     return bool(list_gpus().gpus)
 
 

@@ -88,12 +88,12 @@ def open_delivery(specs: tuple[str, ...]) -> Delivery | None:
 
 
 def chosen_engine(request: DictationRequest) -> Engine:
-    from parakeet_cli.engine_setup import choose_engine, engine_options, say_which
+    from parakeet_cli.engine_setup import choose_engine, engine_options, print_engine
     from parakeet_cli.engines.registry import make_engine
 
     choice = choose_engine(request.settings)
     options = engine_options(request.settings, trust_model=request.trust_model)
     # Two lanes: what is final never waits for what is only looked at.
     engine = make_engine(choice.name, options, concurrency=2)
-    say_which(choice, engine.info)
+    print_engine(choice, engine.info)
     return engine

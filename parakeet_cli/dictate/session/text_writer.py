@@ -28,9 +28,9 @@ from parakeet_cli.dictate.text.commands import Part, Said, Spoken
 from parakeet_cli.dictate.text.edits import Edit, compose
 from parakeet_cli.dictate.text.vocabulary import make_wording
 from parakeet_cli.engines.base import ChunkResult
-from parakeet_cli.engines.overlap_merge import join
+from parakeet_cli.engines.overlap_merge import merge_overlap
 from parakeet_cli.errors import EngineError, EngineUnavailable
-from parakeet_cli.transcript import Segment, Word
+from parakeet_cli.transcript import Segment, Word, words_of
 
 _WAITING = 8  # utterances that wait, where the stream can be kept waiting
 _UNDOABLE = 200  # insertions that can be taken back
@@ -172,12 +172,12 @@ class TextWriter:
         segments = list(heard.segments)
         if self._held is not None:
             held, start, end = self._held
-            before, after = join(held, segments, start, end)
+            before, after = merge_overlap(held, segments, start, end)
             segments, self._held = before + after, None
         last = ended.last
         if ended.overlap:
             segments, last = self._hold(segments, ended)
-        words = _words(segments)
+        words = [word for segment in segments for word in words_of(segment, split=True)]
         parts = self._parts(segments, words)
         edit = compose(parts, self.inserted, caps=self._caps)
         self._caps = edit.caps
@@ -333,7 +333,7 @@ def split(segments: Sequence[Segment], at: float) -> tuple[list[Segment], list[S
     left: list[Segment] = []
     right: list[Segment] = []
     for segment in segments:
-        words = segment.words or (Word(segment.start, segment.end, segment.text),)
+        words = words_of(segment)
         count = sum(word.end <= at for word in words) if not right else 0
         for part, target in ((words[:count], left), (words[count:], right)):
             if part:
@@ -341,19 +341,3 @@ def split(segments: Sequence[Segment], at: float) -> tuple[list[Segment], list[S
                 kept = part if segment.words else ()
                 target.append(Segment(part[0].start, part[-1].end, text, tuple(kept)))
     return left, right
-
-
-def _words(segments: Sequence[Segment]) -> list[Word]:
-    """All words; of a segment without any, its text's, spread evenly."""
-    found: list[Word] = []
-    for segment in segments:
-        if segment.words:
-            found += segment.words
-            continue
-        texts = segment.text.split()
-        each = (segment.end - segment.start) / max(1, len(texts))
-        found += [
-            Word(segment.start + at * each, segment.start + (at + 1) * each, text)
-            for at, text in enumerate(texts)
-        ]
-    return found

@@ -6,6 +6,7 @@ never the tool's death, and the tool needs none of what they need.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, placed
-from parakeet_cli.engines.gpus import has_gpu
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_source_clock
 from parakeet_cli.engines.nemo.process import Worker, WorkerDiedError, default_python
 from parakeet_cli.engines.parakeet_tokens import Token, segments_of, words_of
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.models import NEMO, find, refuse_hostile
 from parakeet_cli.models.registry import look_up
+from parakeet_cli.system.hardware import has_gpu
 from parakeet_cli.transcript import EngineInfo
+
+_log = logging.getLogger(__name__)
 
 # Seconds. Long enough that what is said before and after is heard with every word, short
 # enough that full attention over it costs little: its share of the encoder's work grows
@@ -91,7 +94,7 @@ class Nemo:
             self._worker = self._started()
 
     def _started(self) -> Worker:
-        worker = Worker(self._python, self._options.say)
+        worker = Worker(self._python)
         try:
             # While the worker imports NeMo, which takes far longer, and before it has the file.
             if not self._options.trust_model:
@@ -115,7 +118,7 @@ class Nemo:
             raise
         self._frame_seconds = found["frame_seconds"]
         self.info = EngineInfo("nemo", self._model.name, found["device"], f"NeMo {found['nemo']}")
-        self._options.say(_loaded(found))
+        _log.info("%s", _loaded(found))
         return worker
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
@@ -134,9 +137,11 @@ class Nemo:
                         f"NeMo's worker died over the sound from {chunk.start:.2f} to "
                         f"{chunk.end:.2f} s, twice: {death}"
                     ) from death
-                self._options.say(f"NeMo's worker died: {death}. A new one goes on.")
+                _log.info("NeMo's worker died: %s. A new one goes on.", death)
             else:
-                return ChunkResult(placed(chunk, self._segments(chunk, found)), self._language)
+                return ChunkResult(
+                    on_source_clock(chunk, self._segments(chunk, found)), self._language
+                )
 
     def _segments(self, chunk: Chunk, found: dict[str, Any]) -> list[Any]:
         each, most = self._frame_seconds, chunk.duration

@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import itertools
+import logging
 import os
 import signal
 import subprocess
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock, Thread
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from parakeet_cli.engines.nemo.worker import messages
 from parakeet_cli.errors import EngineError, EngineUnavailable
 
+_log = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent / "worker"
 _SAID = 40  # lines of the worker's own that an error may quote from
 _PATIENCE = 2.0  # seconds for a worker to end when it is told that nobody asks any more
@@ -42,9 +43,7 @@ class WorkerDiedError(Exception):
 class Worker:
     """One process of the ML interpreter with one model. For use by many threads."""
 
-    def __init__(self, python: str, say: Callable[[str], None] | None = None) -> None:
-        """`say` takes its notes and all that its libraries print, line by line."""
-        self._say = say or _nothing
+    def __init__(self, python: str) -> None:
         self._pending: dict[int, Future[Any]] = {}
         self._begun: set[int] = set()
         self._numbers = itertools.count(1)
@@ -109,7 +108,7 @@ class Worker:
 
     def _take(self, answer: dict[str, Any]) -> None:
         if "note" in answer:
-            self._say(answer["note"])
+            _log.info("%s", answer["note"])
         elif "begun" in answer:
             with self._lock:
                 self._begun.update(answer["begun"])
@@ -151,7 +150,7 @@ class Worker:
         for line in self._process.stderr:
             text = line.decode("utf-8", "replace").rstrip()
             self._said.append(text)
-            self._say(text)
+            _log.info("%s", text)
 
     def close(self) -> None:
         """Let it end by itself, or end it."""
@@ -179,10 +178,6 @@ def _kill_all() -> None:
     """An interrupted program leaves no worker behind."""
     for worker in list(_ALL):
         worker.kill()
-
-
-def _nothing(line: str) -> None:
-    """What nobody wants to read."""
 
 
 def _bytes(sound: NDArray[np.float32]) -> memoryview:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, EngineOptions, placed
-from parakeet_cli.engines.gpus import has_gpu
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, on_source_clock
 from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
 from parakeet_cli.engines.parakeet_tokens import segments_of, words_of
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.models import ONNX, find
 from parakeet_cli.models.cache import cached
 from parakeet_cli.models.registry import DEFAULT, ENGLISH, KNOWN, look_up
+from parakeet_cli.system.hardware import has_gpu
 from parakeet_cli.transcript import EngineInfo
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Onnx:
             tokens = self._model.hear(chunk.samples)
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise EngineError(f"ONNX Runtime failed: {error}") from error
-        return ChunkResult(placed(chunk, segments_of(words_of(tokens))), self._language)
+        return ChunkResult(on_source_clock(chunk, segments_of(words_of(tokens))), self._language)
 
     def close(self) -> None:
         self._model = None

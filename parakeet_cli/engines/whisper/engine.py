@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, EngineOptions, placed
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, on_source_clock
 from parakeet_cli.engines.whisper.model import find_model
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.transcript import EngineInfo, Segment, Word
@@ -110,7 +110,7 @@ class Whisper:
                     break  # what is left is silence, which Whisper would fill with words
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"Whisper failed: {error}") from error
-        return ChunkResult(placed(chunk, found), language)
+        return ChunkResult(on_source_clock(chunk, found), language)
 
     def _language(self, chunk: Chunk) -> str:
         """The language asked for, else the one heard in the source's first chunk."""

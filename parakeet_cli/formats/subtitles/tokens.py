@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from parakeet_cli.formats.subtitles.text_width import breakable, clean, units, width
 from parakeet_cli.formats.timeline import in_order
-from parakeet_cli.transcript import Segment, Word
+from parakeet_cli.transcript import Segment, Word, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def atoms(segments: Iterable[Segment]) -> Iterator[Atom]:
 def spaced_words(segment: Segment) -> Iterator[tuple[Word, bool]]:
     """Each word, and whether a space stands before it in the segment's own text."""
     if not segment.words:
-        for word in _words_from_text(segment):
-            yield word, True
+        for piece in _split(*words_of(segment)):
+            yield piece, True
         return
     at = 0
     before = ""
@@ -74,12 +74,6 @@ def spaced_words(segment: Segment) -> Iterator[tuple[Word, bool]]:
                 spaced = not breakable(before, text)
             yield piece, spaced
             before = text
-
-
-def _words_from_text(segment: Segment) -> list[Word]:
-    """Words for an engine that gives none: the segment's time shared out by their width."""
-    whole = Word(segment.start, segment.end, segment.text, segment.confidence)
-    return _split(whole)
 
 
 def _split(word: Word) -> list[Word]:

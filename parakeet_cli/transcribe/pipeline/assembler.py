@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult
-from parakeet_cli.engines.overlap_merge import join
+from parakeet_cli.engines.overlap_merge import merge_overlap
 from parakeet_cli.transcript import Segment
 
 
@@ -27,7 +27,9 @@ class Assembler:
         self.language = self.language or heard.language
         fresh = list(heard.segments)
         if chunk.overlap:
-            self._open, fresh = join(self._open, fresh, chunk.start, chunk.start + chunk.overlap)
+            self._open, fresh = merge_overlap(
+                self._open, fresh, chunk.start, chunk.start + chunk.overlap
+            )
         self._settle()
         self._open = fresh
 

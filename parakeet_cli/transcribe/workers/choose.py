@@ -12,9 +12,9 @@ from typing import Protocol
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import probe_duration
 from parakeet_cli.config import Settings
-from parakeet_cli.engine_setup import choose_engine, engine_options, say_which
+from parakeet_cli.engine_setup import choose_engine, engine_options, print_engine
 from parakeet_cli.engines.base import Engine, EngineOptions
-from parakeet_cli.engines.registry import ENGINES, Choice, make_engine
+from parakeet_cli.engines.registry import ENGINES, EngineChoice, make_engine
 from parakeet_cli.errors import UsageError
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, is_regular
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -59,7 +59,7 @@ def hearing(
     if count > 1 and _has_stdin(todo):
         raise UsageError("stdin can't be heard by a worker: leave out --workers, or -.")
     engine = make_engine(choice.name, options, concurrency=_lanes(options, todo))
-    say_which(choice, engine.info, f", {count} workers" if count > 1 else "")
+    print_engine(choice, engine.info, f", {count} workers" if count > 1 else "")
     if count == 1 and not _must_survive(choice, request, todo):
         yield partial(_here, engine, request)
         return
@@ -67,13 +67,15 @@ def hearing(
         yield _Side(crew, count)
 
 
-def _must_survive(choice: Choice, request: TranscribeRequest, todo: Sequence[PlannedFile]) -> bool:
+def _must_survive(
+    choice: EngineChoice, request: TranscribeRequest, todo: Sequence[PlannedFile]
+) -> bool:
     """Whether the command must outlive a crash of its one engine.
 
     A native library can die of a file, which must cost that file alone. A single one is
     heard in this process, which starts sooner; a run has a journal to keep of it, too.
     """
-    if ENGINES[choice.name].apart or _has_stdin(todo) or sys.platform == "win32":
+    if ENGINES[choice.name].own_process or _has_stdin(todo) or sys.platform == "win32":
         return False
     return len(todo) > 1 or (bool(todo) and request.run is not None)
 
@@ -84,7 +86,7 @@ def _has_stdin(todo: Iterable[PlannedFile]) -> bool:
 
 @contextmanager
 def _on_ray(
-    setup: Setup, choice: Choice, request: TranscribeRequest, count: int | None, items: int
+    setup: Setup, choice: EngineChoice, request: TranscribeRequest, count: int | None, items: int
 ) -> Iterator[BatchRunner]:
     from parakeet_cli.transcribe.workers.ray import Layout, RayWorkerPool, connect, node_resources
 
@@ -98,7 +100,7 @@ def _on_ray(
     def ready(event: Ready) -> None:
         nonlocal said
         if said:  # the first one speaks for all
-            say_which(choice, event.info, said)
+            print_engine(choice, event.info, said)
             said = ""
 
     with RayWorkerPool(ray, setup, layout) as crew:

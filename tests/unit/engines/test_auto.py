@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.gpus import has_gpu
+from parakeet_cli.engines.nemo.stack_check import missing_from_stack
 from parakeet_cli.engines.registry import choose
-from parakeet_cli.engines.stack_files import what_is_missing
 from parakeet_cli.models.registry import look_up
+from parakeet_cli.system.hardware import has_gpu
 
 ROOT = Path(__file__).parents[3]
 STACK = {"requirements-ml.txt": "2.4.0", "requirements-ml-nemo3.txt": "3.0.0"}
@@ -94,8 +94,7 @@ def test_where_nothing_is_set_up_it_is_whisper_and_each_reason_is_told(
     choice = choose("auto", "default", EngineOptions(ml_python=python))
     assert choice.name == "whisper"
     assert choice.reason == (
-        "auto: nemo: the ML interpreter's packages are not to be found; "
-        "onnx: onnx-asr is not installed"
+        "auto: nemo: the ML interpreter's packages can't be found; onnx: onnx-asr is not installed"
     )
 
 
@@ -189,7 +188,7 @@ def test_a_stack_with_one_wrong_package_is_not_whole(
         for other in others:
             if other.name != f"{name}-{version}.dist-info":
                 other.rmdir()
-    said = what_is_missing(python)
+    said = missing_from_stack(python)
     assert said is not None
     assert name in said
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from parakeet_cli.engines.overlap_merge import join
+from parakeet_cli.engines.overlap_merge import merge_overlap
 from parakeet_cli.transcript import Segment, Word
 
 _TEXT = (
@@ -35,7 +35,7 @@ def test_no_word_is_lost_or_doubled_wherever_the_cut_is(cut: float) -> None:
     # Each side hears whole words only; the one that the edge cuts is heard by neither rightly.
     left = [word for word in words if word.end <= high]
     right = [word for word in words if word.start >= low]
-    before, after = join([segment(left)], [segment(right)], low, high)
+    before, after = merge_overlap([segment(left)], [segment(right)], low, high)
     assert said(before, after) == SENTENCE
 
 
@@ -55,14 +55,14 @@ def test_shaken_times_and_broken_edge_words_do_no_harm(seed: int) -> None:
         left[-1] = Word(left[-1].start, high, left[-1].text[:2])
     if right[0].start < low:
         right[0] = Word(low, right[0].end, right[0].text[-2:])
-    before, after = join([segment(left)], [segment(right)], low, high)
+    before, after = merge_overlap([segment(left)], [segment(right)], low, high)
     assert said(before, after) == SENTENCE
 
 
 def test_case_and_punctuation_do_not_make_two_words_of_one() -> None:
     left = spoken(["to", "do", "for", "them."])
     right = spoken(["For", "them", "he", "was"], start=0.8)
-    before, after = join([segment(left)], [segment(right)], 0.8, 1.6)
+    before, after = merge_overlap([segment(left)], [segment(right)], 0.8, 1.6)
     assert [word.lower().strip(".") for word in said(before, after)] == (
         ["to", "do", "for", "them", "he", "was"]
     )
@@ -71,7 +71,7 @@ def test_case_and_punctuation_do_not_make_two_words_of_one() -> None:
 def test_without_a_common_word_the_clock_decides() -> None:
     left = spoken(["alpha", "beta", "gamma", "delta"])
     right = spoken(["one", "two", "three", "four"], start=0.8)
-    before, after = join([segment(left)], [segment(right)], 0.8, 1.6)
+    before, after = merge_overlap([segment(left)], [segment(right)], 0.8, 1.6)
     assert said(before, after) == ["alpha", "beta", "gamma", "two", "three", "four"]
 
 
@@ -79,11 +79,11 @@ def test_text_is_cut_out_and_not_put_together_with_spaces() -> None:
     words = [Word(0.0, 0.4, "你好"), Word(0.4, 0.8, "世界"), Word(0.8, 1.2, "再见")]
     left = Segment(0.0, 1.2, "你好世界再见", tuple(words))
     right = Segment(0.4, 1.2, "世界再见", tuple(words[1:]))
-    before, after = join([left], [right], 0.4, 1.2)
+    before, after = merge_overlap([left], [right], 0.4, 1.2)
     assert "".join(part.text for part in [*before, *after]) == "你好世界再见"
 
 
 def test_a_silent_side_leaves_the_other_alone() -> None:
     words = segment(spoken(["to", "do"]))
-    assert join([words], [], 0.0, 0.3)[1] == []
-    assert join([], [words], 0.0, 0.1) == ([], [words])
+    assert merge_overlap([words], [], 0.0, 0.3)[1] == []
+    assert merge_overlap([], [words], 0.0, 0.1) == ([], [words])

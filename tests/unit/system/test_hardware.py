@@ -65,6 +65,17 @@ def test_cuda_visible_devices_decides_where_it_is_set(
     assert hardware.has_gpu() == bool(gpus)
 
 
+def test_nvidia_smi_is_asked_once_for_whether_there_is_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = LISTS.replace("case", f"echo called >> {tmp_path}/calls\ncase", 1)
+    monkeypatch.setenv("PATH", nvidia_smi(tmp_path, script)["PATH"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert hardware.has_gpu()
+    assert hardware.has_gpu()
+    assert (tmp_path / "calls").read_text() == "called\n"
+
+
 def test_there_is_a_core_and_some_memory() -> None:
     assert hardware.usable_cores() >= 1
     assert hardware.available_memory() > 1 << 20

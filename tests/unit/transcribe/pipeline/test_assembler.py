@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
-from parakeet_cli.engines.base import ChunkResult, placed
+from parakeet_cli.engines.base import ChunkResult, on_source_clock
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Segment, Word
 
@@ -50,6 +50,6 @@ def test_empty_segments_are_left_out() -> None:
 def test_an_engines_times_are_put_on_the_clock_piece_by_piece() -> None:
     pieces = (Piece(0.0, 10.0), Piece(2.0, 60.0))
     both = Chunk(np.zeros(4 * 16000, dtype=np.float32), pieces)
-    (found,) = placed(both, [segment(Word(0.5, 1.0, "here"), Word(2.5, 3.0, "there"))])
+    (found,) = on_source_clock(both, [segment(Word(0.5, 1.0, "here"), Word(2.5, 3.0, "there"))])
     assert [(w.start, w.end) for w in found.words] == [(10.5, 11.0), (60.5, 61.0)]
     assert (found.start, found.end) == (10.5, 61.0)
