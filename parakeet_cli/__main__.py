@@ -30,10 +30,13 @@ def main() -> None:
 
 
 def _run() -> int:
-    from parakeet_cli.doctor.repair.rollback import rollback
+    from parakeet_cli.doctor.repair.rollback import register
 
     # Before anything else is imported: what this would import may be half replaced.
-    rollback.before_anything(sys.argv[1:])
+    if next(register.to_check(), None) is not None:
+        from parakeet_cli.doctor.repair.rollback import rollback
+
+        rollback.before_anything(sys.argv[1:])
     from parakeet_cli.cli import ctrl_c
     from parakeet_cli.console import prepare_streams
 
@@ -44,6 +47,8 @@ def _run() -> int:
     except ImportError:
         if ctrl_c.was_pressed():
             return INTERRUPTED
+        from parakeet_cli.doctor.repair.rollback import rollback
+
         if not rollback.asks_rollback(sys.argv[1:]):
             raise
         return rollback.main(sys.argv[1:])

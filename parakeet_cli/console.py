@@ -10,16 +10,17 @@ of a short run, and nobody would see the difference.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import traceback
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import ExitCode, OutputError, ParakeetError
 
 if TYPE_CHECKING:
+    import logging
+
     from rich.console import Console
 
 
@@ -45,17 +46,21 @@ def set_verbosity(wanted: Verbosity) -> None:
     """Set it, for the functions here and for the package's loggers."""
     global _verbosity
     _verbosity = wanted
+    _logger().setLevel("INFO" if wanted.verbose else "WARNING")
+
+
+@cache
+def _logger() -> logging.Logger:
+    """The logger above all of the package's, with a handler that writes to stderr."""
+    import logging  # here, since --help and --version need none of it
+
+    class NoteHandler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            note(record.getMessage())
+
     logger = logging.getLogger(__package__)
-    logger.setLevel(logging.INFO if wanted.verbose else logging.WARNING)
-    if not any(isinstance(handler, _NoteHandler) for handler in logger.handlers):
-        logger.addHandler(_NoteHandler())
-
-
-class _NoteHandler(logging.Handler):
-    """Shows the records of the package's loggers as lines on stderr."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        note(record.getMessage())
+    logger.addHandler(NoteHandler())
+    return logger
 
 
 def prepare_streams() -> None:
@@ -125,6 +130,8 @@ def info(text: str) -> None:
 def trace(error: Exception) -> None:
     """The traceback, with --debug only."""
     if _verbosity.debug:
+        import traceback
+
         traceback.print_exception(error)
 
 

@@ -1,21 +1,61 @@
-"""The `parakeet` command: its verbs, and the one place where errors are shown."""
+"""Defines the `parakeet` command: its subcommands, and the one place where errors are shown."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from parakeet_cli import __version__, console
-from parakeet_cli.cli.config import config_app
 from parakeet_cli.cli.ctrl_c import was_pressed
-from parakeet_cli.cli.dictate.command import dictate_app
-from parakeet_cli.cli.doctor.command import doctor_app
-from parakeet_cli.cli.manifest import manifest_app
-from parakeet_cli.cli.models import models_app
-from parakeet_cli.cli.transcribe.command import transcribe
 from parakeet_cli.errors import ExitCode, ParakeetError
+
+_CLI = "parakeet_cli.cli"
+
+# Each subcommand: where its function or its own typer.Typer is, and its line in `parakeet --help`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "transcribe": (
+        f"{_CLI}.transcribe.command:transcribe",
+        "Any recording to text, subtitles or JSON.",
+    ),
+    "dictate": (
+        f"{_CLI}.dictate.command:dictate_app",
+        "Write what is said into a microphone, live; nothing said is lost.",
+    ),
+    "doctor": (f"{_CLI}.doctor.command:doctor_app", "Find what is broken in the ML stack, without importing it."),
+    "models": (f"{_CLI}.models:models_app", "List, download and check models."),
+    "config": (f"{_CLI}.config:config_app", "Show or make the configuration file."),
+    "manifest": (f"{_CLI}.manifest:manifest_app", "Work with NeMo manifests."),
+}
+
+
+class LazyCommand(TyperCommand):
+    """A subcommand whose module is imported when it is run, completed or asked for its help."""
+
+    def __init__(self, name: str, location: str, help: str) -> None:
+        super().__init__(name, help=help)
+        self._location = location
+
+    def load(self) -> Any:
+        """The command itself."""
+        module, _, attribute = self._location.partition(":")
+        target = getattr(import_module(module), attribute)
+        parent = typer.Typer(add_completion=False, callback=_nothing)
+        if isinstance(target, typer.Typer):
+            parent.add_typer(target, name=self.name, help=self.help)
+        else:
+            parent.command(self.name)(target)
+        return typer.main.get_command(parent).commands[self.name]  # type: ignore[attr-defined]
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """A context of the command itself, which parses the arguments and is run by it."""
+        return self.load().make_context(*args, **options)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _with_hyphens(token: str) -> str:
@@ -24,7 +64,12 @@ def _with_hyphens(token: str) -> str:
 
 
 class _Parakeet(TyperGroup):
-    """Ends with an exit code instead of an exception, whatever happens inside."""
+    """Loads a subcommand when it is used, and ends with an exit code, never an exception."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (location, help) in COMMANDS.items():
+            self.add_command(LazyCommand(name, location, help))
 
     def main(self, *args: Any, **options: Any) -> int:
         try:
@@ -56,7 +101,7 @@ def _code(result: object) -> int:
 app = typer.Typer(
     name="parakeet",
     cls=_Parakeet,
-    help="Speech to text from the command line, on an ML stack that can mend itself.",
+    help="Speech to text from the command line, on an ML stack that can repair itself.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={
@@ -64,12 +109,6 @@ app = typer.Typer(
         "token_normalize_func": _with_hyphens,
     },
 )
-app.command("transcribe")(transcribe)
-app.add_typer(dictate_app, name="dictate")
-app.add_typer(doctor_app, name="doctor")
-app.add_typer(models_app, name="models")
-app.add_typer(config_app, name="config")
-app.add_typer(manifest_app, name="manifest")
 
 
 def _show_version(asked: bool) -> None:

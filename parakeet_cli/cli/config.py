@@ -10,7 +10,7 @@ import typer
 from parakeet_cli import console
 from parakeet_cli.cli import options
 
-config_app = typer.Typer(help="Show or make the configuration file.", no_args_is_help=True)
+config_app = typer.Typer(no_args_is_help=True)
 
 
 @config_app.command("path")

@@ -8,7 +8,7 @@ import typer
 
 from parakeet_cli import console
 
-manifest_app = typer.Typer(help="Work with NeMo manifests.", no_args_is_help=True)
+manifest_app = typer.Typer(no_args_is_help=True)
 
 
 @manifest_app.callback()

@@ -8,10 +8,7 @@ import typer
 
 from parakeet_cli.cli import options
 
-models_app = typer.Typer(
-    help="The models: which there are, fetching them, and whether they can be trusted.",
-    no_args_is_help=True,
-)
+models_app = typer.Typer(no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A known name (v3, v3-int8, small) or a hub id.")

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 SOUND = "Sound"
 TEXT = "Text"
 
-dictate_app = typer.Typer(
-    help="Write what is said into a microphone, live; nothing said is lost.",
-    invoke_without_command=True,
-)
+dictate_app = typer.Typer(invoke_without_command=True)
 
 
 @dictate_app.callback()

@@ -31,10 +31,7 @@ StackOption = Annotated[
 
 REPAIR = "Repair"
 
-doctor_app = typer.Typer(
-    help="Find what is broken in the ML stack, without importing it.",
-    invoke_without_command=True,
-)
+doctor_app = typer.Typer(invoke_without_command=True)
 
 
 @doctor_app.callback()

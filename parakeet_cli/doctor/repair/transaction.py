@@ -20,7 +20,7 @@ from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.pip import Listen, Pip
 from parakeet_cli.doctor.repair.plan import Run, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
-from parakeet_cli.doctor.repair.rollback import rollback, snapshot
+from parakeet_cli.doctor.repair.rollback import register, rollback, snapshot
 from parakeet_cli.doctor.repair.rollback.journal import KEPT, STANDS, Lock, RepairJournal
 from parakeet_cli.doctor.repair.wheels import fetch, unpacked
 from parakeet_cli.errors import Refused
@@ -48,7 +48,7 @@ class Transaction:
 
     def prepare(self, *, listen: Listen | None = None) -> None:
         """Makes every wheel, and the room for all of it. Raises Refused."""
-        rollback.remember(self.prefix)  # first: killed after its folder is made, it is found
+        register.remember(self.prefix)  # first: killed after its folder is made, it is found
         try:
             self.journal = RepairJournal.begin(
                 self.prefix,
@@ -128,7 +128,7 @@ class Transaction:
             self.prefix, snapshot.read_manifest(journal.folder / "before"), journal.folder / "kept"
         )
         journal.drop("work", "ballast")
-        rollback.forget(self.prefix)
+        register.forget(self.prefix)
 
     @property
     def changed(self) -> bool:
@@ -138,14 +138,14 @@ class Transaction:
     def undo(self) -> bool:
         """Everything as it was; False where nothing had been changed. Raises NotPutBack."""
         if self.journal is None:
-            rollback.forget(self.prefix)
+            register.forget(self.prefix)
             return False
         changed = self.changed
         if changed:
             rollback.undo(self.prefix, self.journal)
         else:
             self.journal.remove()
-        rollback.forget(self.prefix)
+        register.forget(self.prefix)
         return changed
 
     # Parts

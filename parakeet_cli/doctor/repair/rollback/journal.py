@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FOLDER = ".parakeet"
+from parakeet_cli.doctor.repair.rollback.register import FOLDER
+
 # A repair that has one of these last has ended; with any other, it was broken off.
 STANDS, PUT_BACK, ABANDONED = "stands", "put-back", "abandoned"
 ENDED = frozenset({STANDS, PUT_BACK, ABANDONED})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from pathlib import Path
 from parakeet_cli.doctor.repair.rollback import snapshot
 from parakeet_cli.doctor.repair.rollback.journal import (
     ABANDONED,
-    FOLDER,
     PUT_BACK,
     STANDS,
     Lock,
@@ -25,6 +24,7 @@ from parakeet_cli.doctor.repair.rollback.journal import (
     RepairJournal,
     states,
 )
+from parakeet_cli.doctor.repair.rollback.register import FOLDER, forget, remember, to_check
 
 KEPT_DAYS = 30
 # How long a command waits for the pip of a killed doctor: its packages lie on this disk.
@@ -160,38 +160,6 @@ def prune(prefix: str, *, days: float = KEPT_DAYS) -> list[str]:
     return gone
 
 
-# Which environments have a repair at work: one small file each in the user's state folder
-
-
-def _register() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(
-        os.environ.get("HOME") or os.path.expanduser("~"), ".local", "state"
-    )
-    return Path(base, "parakeet", "repairs")
-
-
-def _registered(prefix: str) -> Path:
-    return _register() / (prefix.strip("/").replace("%", "%25").replace("/", "%2F") or "root")
-
-
-def remember(prefix: str) -> None:
-    """Notes the environment, so that the next command of any kind looks there.
-
-    Where the folder can't be written, the environment's own journal must do: commands that
-    run in it or are told its interpreter look there.
-    """
-    with suppress(OSError):
-        path = _registered(prefix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(prefix, "utf-8", errors="surrogateescape")
-
-
-def forget(prefix: str) -> None:
-    """The repair has ended."""
-    with suppress(OSError):
-        _registered(prefix).unlink()
-
-
 def _forget_idle(prefix: str) -> None:
     """Nothing is unfinished there: it is forgotten, unless a repair is just beginning.
 
@@ -202,25 +170,6 @@ def _forget_idle(prefix: str) -> None:
             forget(prefix)
 
 
-def _unfinished() -> Iterator[str]:
-    """Environments to look at: this process's own, and the noted ones."""
-    seen = {sys.prefix}
-    if os.path.isdir(os.path.join(sys.prefix, FOLDER)):
-        yield sys.prefix
-    try:
-        noted = os.listdir(_register())
-    except OSError:
-        return
-    for name in noted:
-        try:
-            prefix = (_register() / name).read_text("utf-8", errors="surrogateescape")
-        except OSError:
-            continue
-        if prefix and prefix not in seen:
-            seen.add(prefix)
-            yield prefix
-
-
 # The hook: before anything else is imported
 
 
@@ -229,7 +178,7 @@ def before_anything(arguments: list[str]) -> None:
     was asked (`doctor rollback`), or where this very environment can't be put back."""
     rolling_back = asks_rollback(arguments)
     recovered = False
-    for prefix in _unfinished():
+    for prefix in to_check():
         own = prefix == sys.prefix
         patience = _patience(prefix)
         try:

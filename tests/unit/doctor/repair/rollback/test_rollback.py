@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from parakeet_cli.doctor.repair.rollback import rollback
-from parakeet_cli.doctor.repair.rollback.journal import FOLDER, STANDS, RepairJournal
+from parakeet_cli.doctor.repair.rollback.journal import STANDS, RepairJournal
+from parakeet_cli.doctor.repair.rollback.register import FOLDER
 
 
 def state(prefix: Path, days_ago: float, *, last: str = STANDS, size: int = 0) -> str:
