@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.cli.app import COMMANDS
 from tests.cli.running import COMMAND, commands, parakeet, run_python
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -45,6 +46,11 @@ def test_help_fits_into_eighty_columns_and_cuts_no_name(words: tuple[str, ...]) 
 def test_every_snapshot_belongs_to_a_command() -> None:
     expected = {f"{'-'.join(('parakeet', *words))}.txt" for words in commands()}
     assert {path.name for path in SNAPSHOTS.iterdir()} == expected
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_has_the_first_line_of_each(name: str) -> None:
+    assert commands()[name,].help.startswith(COMMANDS[name][1])
 
 
 @every_command
