@@ -34,8 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class LazyCommand(TyperCommand):
     """A subcommand whose module is imported when it is run, completed or asked for its help."""
 
-    def __init__(self, name: str, location: str, help: str) -> None:
-        super().__init__(name, help=help)
+    def __init__(self, name: str, location: str, summary: str) -> None:
+        super().__init__(name, help=summary)
         self._location = location
 
     def load(self) -> Any:
@@ -68,8 +68,8 @@ class _Parakeet(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for name, (location, help) in COMMANDS.items():
-            self.add_command(LazyCommand(name, location, help))
+        for name, (location, summary) in COMMANDS.items():
+            self.add_command(LazyCommand(name, location, summary))
 
     def main(self, *args: Any, **options: Any) -> int:
         try:
