@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         f"{_CLI}.dictate.command:dictate_app",
         "Write what is said into a microphone, live; nothing said is lost.",
     ),
-# Each subcommand: where its function or typer.Typer is, and its line in `parakeet --help`.
+    # Each subcommand: where its function or typer.Typer is, and its line in `parakeet --help`.
     "models": (f"{_CLI}.models:models_app", "List, download and check models."),
     "config": (f"{_CLI}.config:config_app", "Show or make the configuration file."),
     "manifest": (f"{_CLI}.manifest:manifest_app", "Work with NeMo manifests."),
