@@ -5,7 +5,9 @@ Times are seconds on the source's own clock. This module imports nothing of ours
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -20,6 +22,21 @@ class Word:
     end: float
     text: str
     confidence: float | None = None  # 0..1, None where the engine can't tell
+
+
+def monotonic_words(words: Iterable[Word], clock: float) -> Iterator[Word]:
+    """The words with starts that never fall, from `clock` seconds on, and ends at or after them.
+
+    A time that isn't a finite number becomes the latest start.
+    """
+    for word in words:
+        clock = max(clock, finite(word.start, clock))
+        yield replace(word, start=clock, end=max(clock, finite(word.end, clock)))
+
+
+def finite(seconds: float, otherwise: float) -> float:
+    """Seconds from 0 on, or `otherwise` for what isn't a finite number."""
+    return max(0.0, seconds) if math.isfinite(seconds) else otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.formats.base import Format, FormatOptions, encode
+from parakeet_cli.formats.base import Collector, Format, FormatOptions, encode
 
-__all__ = ["ALL", "FORMATS", "Format", "FormatOptions", "encode", "expand_formats"]
+__all__ = [
+    "ALL",
+    "FORMATS",
+    "Collector",
+    "Format",
+    "FormatOptions",
+    "encode",
+    "expand_formats",
+]
 
 ALL = "all"
 
@@ -24,7 +32,9 @@ FORMATS: dict[str, Format] = {
         Format("vtt", ".vtt", "WebVTT subtitles, for browsers", "subtitles.vtt"),
         Format("tsv", ".tsv", "start, end (milliseconds) and text", "tsv"),
         Format("json", ".json", "everything: words, times, confidence, losses", "json"),
-        Format("html", ".html", "one page to read, hear and search", "html.page", needs_sound=True),
+        Format(
+            "html", ".html", "one page to read, hear and search", "html.page", collects_audio=True
+        ),
     )
 }
 

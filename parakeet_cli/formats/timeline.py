@@ -6,11 +6,11 @@ their segment. Subtitles, JSON and the page promise order, so it is made here, o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
-from parakeet_cli.transcript import Segment, Word
+from parakeet_cli.transcript import Segment, finite, monotonic_words
 
 
 def in_order(segments: Iterable[Segment]) -> Iterator[Segment]:
@@ -36,20 +36,15 @@ def in_order(segments: Iterable[Segment]) -> Iterator[Segment]:
 
 
 def _forwards(segment: Segment, clock: float) -> Segment:
-    start = _finite(segment.start, clock)
+    start = finite(segment.start, clock)
     if segment.words:
-        start = min(start, _finite(segment.words[0].start, start))
+        start = min(start, finite(segment.words[0].start, start))
     start = max(start, clock)
-    words: list[Word] = []
-    at = start
-    for word in segment.words:
-        if not word.text.strip():
-            continue
-        at = max(at, _finite(word.start, at))
-        if words and words[-1].end > at:
-            words[-1] = replace(words[-1], end=at)
-        words.append(replace(word, start=at, end=max(at, _finite(word.end, at))))
-    end = max(start, _finite(segment.end, start), words[-1].end if words else start)
+    words = list(monotonic_words((word for word in segment.words if word.text.strip()), start))
+    for index, (word, following) in enumerate(pairwise(words)):
+        if word.end > following.start:
+            words[index] = replace(word, end=following.start)
+    end = max(start, finite(segment.end, start), words[-1].end if words else start)
     text = segment.text if segment.text.strip() else " ".join(word.text for word in words)
     return replace(segment, start=start, end=end, text=text, words=tuple(words))
 
@@ -62,7 +57,3 @@ def _apart(first: Segment, second: Segment) -> tuple[Segment, Segment]:
         words = (*words[:-1], replace(words[-1], end=limit))
     end = min(first.end, max(second.start, words[-1].end if words else first.start))
     return replace(first, end=end, words=words), replace(second, start=max(second.start, end))
-
-
-def _finite(seconds: float, otherwise: float) -> float:
-    return max(0.0, seconds) if math.isfinite(seconds) else otherwise

@@ -96,17 +96,20 @@ class TranscribeRequest:
             raise UsageError("--retry-failed needs --run DIR, which knows what failed.")
 
     def fingerprint(self, settings: Settings) -> str:
-        """What decides the outputs, as a sum: a run that goes on with other options notices.
+        """A hash of everything that decides the outputs, so that a run notices other options.
 
-        Where it is computed, with how many threads and workers, decides none of them.
+        Where it is computed, and with how many threads and workers, decides nothing of them.
         """
-        kept = {
+        layout = asdict(self.options.format_options)
+        link_audio = layout.pop("link_audio")
+        deciding = {
             "formats": [form.name for form in self.written],
             "folder": key(place(self.folder or ".")),
             "template": self.template,
             "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
             "sound": [self.options.audio_stream, self.options.channel, self.options.vad],
-            "shape": asdict(self.options.shape),
-            "html_link_audio": self.options.html_link_audio,
+            # These keys are those of older versions, whose runs must go on.
+            "shape": {**layout, "sound": None},
+            "html_link_audio": link_audio,
         }
-        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

@@ -226,7 +226,13 @@ def transcribe(
         },
         config=config,
     )
-    shape = FormatOptions(max_line_width, max_line_count, max_words_per_line, highlight_words)
+    format_options = FormatOptions(
+        max_line_width,
+        max_line_count,
+        max_words_per_line,
+        highlight_words,
+        link_audio=html_link_audio,
+    )
     request = TranscribeRequest(
         inputs=tuple(inputs or ()),
         formats=tuple(output_format or ()),
@@ -249,8 +255,7 @@ def transcribe(
             skip_existing=skip_existing,
             accept_partial=allow_partial,
             overwrite=overwrite,
-            html_link_audio=html_link_audio,
-            shape=shape,
+            format_options=format_options,
         ),
     )
     return transcribe_request(request, settings)

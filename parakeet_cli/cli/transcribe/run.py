@@ -142,8 +142,8 @@ class _Work:
         for item, result in self._hearing(self._begun(todo), view):
             if shown is not None:
                 heard = result.transcript
-                shape = self._request.options.shape
-                texts.add(item.number, shown.render(heard, shape) if heard else None)
+                layout = self._request.options.format_options
+                texts.add(item.number, shown.render(heard, layout) if heard else None)
             line = self.manifest.add(item, result)
             if self._folder is not None:
                 self._folder.ended(item, result, line)

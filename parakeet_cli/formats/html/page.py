@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path, PurePath
 
 from parakeet_cli.errors import InputError
-from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.base import Collector, FormatOptions
 from parakeet_cli.formats.clock import spoken_time
 from parakeet_cli.formats.html.sound import Envelope, Sound
 from parakeet_cli.formats.subtitles.line_breaks import ends_sentence
@@ -41,9 +41,18 @@ UNPLAYABLE = '<p class="note">Browsers can’t play this kind of file: <a href="
 SILENT = '<p class="note">The recording itself is not part of this page.</p>'
 
 
-def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
-    """The page, a paragraph at a time; `options.sound` brings the waveform and the recording."""
-    sound = options.sound or Sound()
+def collector(recording: Path | None, page: Path, options: FormatOptions) -> Collector:
+    """Collects the waveform, and finds the page's way to the recording: a `Sound`."""
+    from parakeet_cli.formats.html.waveform import SoundCollector  # which needs numpy
+
+    return SoundCollector(recording, page, link_audio=options.link_audio)
+
+
+def pieces(
+    transcript: Transcript, options: FormatOptions, sound: Sound | None = None
+) -> Iterator[str]:
+    """The page, a paragraph at a time; `sound` brings the waveform and the recording."""
+    with_waveform, sound = sound is not None, sound or Sound()
     name = _readable(PurePath(transcript.source.path).name or transcript.source.path)
     duration = _duration(transcript)
     yield _head(transcript, name, sound)
@@ -51,7 +60,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     yield '<a class="skip" href="#transcript">Skip to the transcript</a>\n'
     yield _heading(transcript, name, duration)
     yield '<section id="deck" aria-label="Player">\n'
-    if options.sound:
+    if with_waveform:
         yield _waveform(sound.envelope, transcript.accounting.lost, duration)
     yield from _recording(sound, name)
     yield _controls(transcript)

@@ -5,16 +5,16 @@ The one module of the formats that needs numpy: `parakeet_cli.formats` does not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.formats.html.sound import Envelope
+from parakeet_cli.formats.html.sound import Envelope, Sound, sound_of
 
 if TYPE_CHECKING:
-    from parakeet_cli.audio.decode.media import Block
+    from parakeet_cli.audio.samples import Block
 
 FINEST = 160  # samples of 16 kHz: 10 ms, a bar of the shortest recording worth a look
 BARS_AT_MOST = 4096  # more than a screen has columns
@@ -59,8 +59,19 @@ class Waveform:
         self._size *= 2
 
 
-def traced(blocks: Iterable[Block], waveform: Waveform) -> Iterator[Block]:
-    """The same blocks, each added to `waveform` as it passes."""
-    for block in blocks:
-        waveform.add(block.samples, block.start)
-        yield block
+class SoundCollector:
+    """Gathers one recording's waveform for the page at `page`: a format's `Collector`."""
+
+    def __init__(self, recording: Path | None, page: Path, *, link_audio: bool) -> None:
+        self._recording = recording
+        self._page = page
+        self._link_audio = link_audio
+        self._waveform = Waveform()
+
+    def add(self, block: Block) -> None:
+        self._waveform.add(block.samples, block.start)
+
+    def finish(self) -> Sound:
+        return sound_of(
+            self._recording, self._page, self._waveform.envelope(), link_audio=self._link_audio
+        )

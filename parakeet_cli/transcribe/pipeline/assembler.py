@@ -1,4 +1,4 @@
-"""What the engine heard of each chunk to one transcript's segments."""
+"""Joins the engine's results for a file's chunks to one transcript's segments."""
 
 from __future__ import annotations
 
@@ -7,53 +7,45 @@ from dataclasses import replace
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.overlap_merge import merge_overlap
-from parakeet_cli.transcript import Segment
+from parakeet_cli.transcript import Segment, monotonic_words
 
 
 class Assembler:
     """Takes chunks in the source's order; `finish` gives the segments.
 
-    The last chunk's segments are held back until it is clear that the next chunk does
-    not repeat their end.
+    The last chunk's segments stay pending until it is clear that the next chunk does not
+    repeat their end.
     """
 
     def __init__(self) -> None:
         self.language: str | None = None
-        self._settled: list[Segment] = []
-        self._open: list[Segment] = []
-        self._clock = 0.0
+        self._segments: list[Segment] = []
+        self._pending: list[Segment] = []
+        self._clock = 0.0  # seconds: the latest start so far
 
-    def add(self, chunk: Chunk, heard: ChunkResult) -> None:
-        self.language = self.language or heard.language
-        fresh = list(heard.segments)
+    def add(self, chunk: Chunk, result: ChunkResult) -> None:
+        self.language = self.language or result.language
+        segments = list(result.segments)
         if chunk.overlap:
-            self._open, fresh = merge_overlap(
-                self._open, fresh, chunk.start, chunk.start + chunk.overlap
-            )
-        self._settle()
-        self._open = fresh
+            end = chunk.start + chunk.overlap
+            self._pending, segments = merge_overlap(self._pending, segments, chunk.start, end)
+        self._accept_pending()
+        self._pending = segments
 
     def finish(self) -> tuple[Segment, ...]:
-        self._settle()
-        self._open = []
-        return tuple(self._settled)
+        self._accept_pending()
+        self._pending = []
+        return tuple(self._segments)
 
-    def _settle(self) -> None:
-        for segment in self._open:
-            if segment.text:
-                self._settled.append(self._forward(segment))
+    def _accept_pending(self) -> None:
+        self._segments += [self._forwards(segment) for segment in self._pending if segment.text]
 
-    def _forward(self, segment: Segment) -> Segment:
-        """The segment with times that never go backwards, nor ahead of their own end."""
-        words = []
-        for word in segment.words:
-            start = max(word.start, self._clock)
-            self._clock = start
-            words.append(replace(word, start=start, end=max(word.end, start)))
+    def _forwards(self, segment: Segment) -> Segment:
+        """The segment with times that never go backwards; its words decide where they exist."""
+        words = tuple(monotonic_words(segment.words, self._clock))
         if words:
-            return replace(
-                segment, start=words[0].start, end=max(w.end for w in words), words=tuple(words)
-            )
-        start = max(segment.start, self._clock)
-        self._clock = start
+            self._clock = words[-1].start
+            end = max(word.end for word in words)
+            return replace(segment, start=words[0].start, end=end, words=words)
+        self._clock = start = max(segment.start, self._clock)
         return replace(segment, start=start, end=max(segment.end, start))

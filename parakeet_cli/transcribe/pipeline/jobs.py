@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
@@ -15,11 +15,9 @@ from parakeet_cli.audio.decode.media import Block, Media, open_media
 from parakeet_cli.audio.segment.chunker import Chunk, Detector, cut_fixed, cut_in_silence
 from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
-from parakeet_cli.formats import FormatOptions
-from parakeet_cli.formats.html.sound import sound_of
-from parakeet_cli.formats.html.waveform import Waveform, traced
+from parakeet_cli.formats import Collector, FormatOptions
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, Job, as_file
-from parakeet_cli.transcribe.inputs.storage import Place, exists, name_of
+from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
@@ -40,8 +38,7 @@ class PipelineOptions:
     skip_existing: bool = False
     overwrite: bool = False
     accept_partial: bool = False  # a recording that was heard in part only is a done one
-    html_link_audio: bool = False
-    shape: FormatOptions = field(default_factory=FormatOptions)
+    format_options: FormatOptions = field(default_factory=FormatOptions)
 
 
 class ProgressView(Protocol):
@@ -141,7 +138,7 @@ class _InHand:
     failure: EngineError | None = None
     source: Source | None = None
     accounting: Accounting = field(default_factory=Accounting)
-    waveform: Waveform | None = None
+    collectors: dict[str, Collector] = field(default_factory=dict)  # by their output
     complete: bool = False  # no more chunks will come
 
     def wait(self, seconds: float) -> None:
@@ -178,9 +175,8 @@ class _Work:
             with ExitStack() as stack:
                 media = stack.enter_context(self._open(stack, job))
                 self._view.started(job, job.duration or media.source.duration)
-                if any(form.needs_sound for form, _ in hand.item.paths):
-                    hand.waveform = Waveform()
-                blocks = traced(media, hand.waveform) if hand.waveform else media
+                hand.collectors = self._collectors(hand.item)
+                blocks = _collected(media, tuple(hand.collectors.values()))
                 for chunk in self._chunks(blocks, job):
                     hand.waiting.append((chunk.without_samples(), self._lanes.submit(chunk)))
                     self._collect(hand)
@@ -300,20 +296,31 @@ class _Work:
         for form, path in hand.item.paths:
             if not hand.item.replaces and self._options.skip_existing and exists(path):
                 continue
-            shape = self._shape_with_sound(hand, path) if form.needs_sound else self._options.shape
-            written[str(path)] = write_output(path, form.pieces(transcript, shape))
+            collector = hand.collectors.get(str(path))
+            collected = collector.finish() if collector else None
+            pieces = form.pieces(transcript, self._options.format_options, collected)
+            written[str(path)] = write_output(path, pieces)
         return written
 
-    def _shape_with_sound(self, hand: _InHand, page: Place) -> FormatOptions:
-        """The shape with the recording's waveform, and the recording where it is a file."""
-        job = hand.item.job
-        sound = sound_of(
-            Path(job.path) if isinstance(job.path, str) and job.name != STDIN_NAME else None,
-            Path(page if isinstance(page, str) else name_of(page)),
-            hand.waveform.envelope() if hand.waveform else None,
-            link_audio=self._options.html_link_audio,
-        )
-        return replace(self._options.shape, sound=sound)
+    def _collectors(self, item: PlannedFile) -> dict[str, Collector]:
+        """The collectors of the formats that want the recording's audio, by output."""
+        job = item.job
+        recording = Path(job.path) if isinstance(job.path, str) and job.name != STDIN_NAME else None
+        collectors = {}
+        for form, path in item.paths:
+            output = Path(path if isinstance(path, str) else name_of(path))
+            collector = form.collector(recording, output, self._options.format_options)
+            if collector is not None:
+                collectors[str(path)] = collector
+        return collectors
+
+
+def _collected(blocks: Iterable[Block], collectors: Sequence[Collector]) -> Iterator[Block]:
+    """The same blocks, each given to every collector as it passes."""
+    for block in blocks:
+        for collector in collectors:
+            collector.add(block)
+        yield block
 
 
 def _what_is_lost(accounting: Accounting) -> str | None:

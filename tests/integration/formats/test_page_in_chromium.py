@@ -51,7 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, link in (("page.html", False), ("linked.html", True)):
         page = folder / name
         sound = sound_of(clip, page, waveform.envelope(), link_audio=link)
-        page.write_bytes(encode(FORMATS["html"].render(TRANSCRIPT, FormatOptions(sound=sound))))
+        text = "".join(FORMATS["html"].pieces(TRANSCRIPT, FormatOptions(), sound))
+        page.write_bytes(encode(text))
     return folder
 
 

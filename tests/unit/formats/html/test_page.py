@@ -16,7 +16,7 @@ from parakeet_cli.audio.decode.media import Block
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.html.sound import EMBED_AT_MOST, Envelope, Sound, sound_of
-from parakeet_cli.formats.html.waveform import BARS_AT_MOST, Waveform, traced
+from parakeet_cli.formats.html.waveform import BARS_AT_MOST, Waveform
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
 from tests.unit.formats.spoken import SENSE, make, speak
 
@@ -63,7 +63,7 @@ class Page(HTMLParser):
 
 
 def page(transcript: Transcript, sound: Sound | None = None) -> str:
-    return encode(FORMATS["html"].render(transcript, FormatOptions(sound=sound))).decode()
+    return encode("".join(FORMATS["html"].pieces(transcript, FormatOptions(), sound))).decode()
 
 
 def test_every_word_stands_in_the_page_with_its_times() -> None:
@@ -261,13 +261,25 @@ def test_a_waveform_of_thirty_hours_takes_no_more_room_than_one_of_a_minute() ->
     assert energy == pytest.approx(30 * 0.25)
 
 
-def test_blocks_pass_a_waveform_unchanged() -> None:
+def test_the_page_s_collector_gathers_the_waveform_and_finds_the_recording(tmp_path: Path) -> None:
     blocks = [
         Block(np.full(1_600, loud, dtype=np.float32), 0.1 * i) for i, loud in enumerate((0.5, 1))
     ]
-    waveform = Waveform()
-    assert list(traced(iter(blocks), waveform)) == blocks
-    assert waveform.envelope().bars(2, 0.2) == pytest.approx([0.5, 1.0])
+    (tmp_path / "a.wav").touch()
+    options = FormatOptions(link_audio=True)
+    collector = FORMATS["html"].collector(tmp_path / "a.wav", tmp_path / "a.html", options)
+    assert collector is not None
+    for block in blocks:
+        collector.add(block)
+    sound = collector.finish()
+    assert isinstance(sound, Sound)
+    assert sound.link == "a.wav"
+    assert sound.envelope is not None
+    assert sound.envelope.bars(2, 0.2) == pytest.approx([0.5, 1.0])
+
+
+def test_a_format_without_audio_collects_none() -> None:
+    assert FORMATS["txt"].collector(None, Path("a.txt"), FormatOptions()) is None
 
 
 def test_samples_that_are_no_numbers_do_not_spoil_a_waveform() -> None:
