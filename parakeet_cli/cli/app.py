@@ -14,7 +14,7 @@ from parakeet_cli.errors import ExitCode, ParakeetError
 
 _CLI = "parakeet_cli.cli"
 
-# Each subcommand: where its function or its own typer.Typer is, and its line in `parakeet --help`.
+# Each subcommand: where its function or typer.Typer is, and its line in `parakeet --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "transcribe": (
         f"{_CLI}.transcribe.command:transcribe",
@@ -24,7 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         f"{_CLI}.dictate.command:dictate_app",
         "Write what is said into a microphone, live; nothing said is lost.",
     ),
-    # Each subcommand: where its function or typer.Typer is, and its line in `parakeet --help`.
+    "doctor": (
+        f"{_CLI}.doctor.command:doctor_app",
+        "Find what is broken in the ML stack, without importing it.",
+    ),
     "models": (f"{_CLI}.models:models_app", "List, download and check models."),
     "config": (f"{_CLI}.config:config_app", "Show or make the configuration file."),
     "manifest": (f"{_CLI}.manifest:manifest_app", "Work with NeMo manifests."),
