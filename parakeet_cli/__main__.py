@@ -30,13 +30,13 @@ def main() -> None:
 
 
 def _run() -> int:
-    from parakeet_cli.doctor.repair.rollback import register
+    from parakeet_cli.doctor.repair.rollback import registry
 
-    # Before anything else is imported: what this would import may be half replaced.
-    if next(register.to_check(), None) is not None:
-        from parakeet_cli.doctor.repair.rollback import rollback
+    # Before anything else is imported, because that may be half replaced.
+    if next(registry.registered(), None) is not None:
+        from parakeet_cli.doctor.repair.rollback import startup
 
-        rollback.before_anything(sys.argv[1:])
+        startup.finish_interrupted_repairs(sys.argv[1:])
     from parakeet_cli.cli import ctrl_c
     from parakeet_cli.console import prepare_streams
 
@@ -47,11 +47,11 @@ def _run() -> int:
     except ImportError:
         if ctrl_c.was_pressed():
             return INTERRUPTED
-        from parakeet_cli.doctor.repair.rollback import rollback
+        from parakeet_cli.doctor.repair.rollback import startup
 
-        if not rollback.asks_rollback(sys.argv[1:]):
+        if not startup.asks_rollback(sys.argv[1:]):
             raise
-        return rollback.main(sys.argv[1:])
+        return startup.run_rollback(sys.argv[1:])
     return int(app(standalone_mode=False, prog_name="parakeet"))
 
 

@@ -12,9 +12,14 @@ from parakeet_cli.cli.doctor.repair_progress import Screen
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
 from parakeet_cli.doctor.inspect.interpreter import locate, read
 from parakeet_cli.doctor.repair.repair import Options, Outcome, repair
-from parakeet_cli.doctor.repair.rollback import rollback
-from parakeet_cli.doctor.repair.rollback.journal import Locked
+from parakeet_cli.doctor.repair.rollback.restore import (
+    ChangedSinceRepair,
+    RestoreIncomplete,
+    restore_points,
+    rollback,
+)
 from parakeet_cli.errors import ExitCode, Refused, RestoreFailed
+from parakeet_cli.system.locks import LockHeld
 
 
 def _print_json(value: object) -> None:
@@ -69,10 +74,10 @@ def _prefix(request: DiagnosisRequest) -> str:
 def show_states(request: DiagnosisRequest, *, as_json: bool) -> None:
     """What rollback can go back on, the newest first."""
     prefix = _prefix(request)
-    found = rollback.kept_states(prefix)
+    found = restore_points(prefix)
     if as_json:
         rows = [
-            {"id": one.id, "time": one.when, "size": one.size, "changes": one.summary}
+            {"id": one.id, "time": one.time, "size": one.size, "changes": one.summary}
             for one in found
         ]
         _print_json({"schema": "parakeet.doctor.states/1", "prefix": prefix, "states": rows})
@@ -80,7 +85,7 @@ def show_states(request: DiagnosisRequest, *, as_json: bool) -> None:
     if not found:
         console.out(f"Nothing is kept for {prefix}.\n")
     for one in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.when))
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.time))
         console.out(f"{one.id}  {when}  {one.size / 1e6:8.1f} MB  {one.summary}\n")
 
 
@@ -88,8 +93,8 @@ def show_rollback(request: DiagnosisRequest, state: str | None, *, as_json: bool
     """Puts the environment back; raises Refused where it may not."""
     prefix = _prefix(request)
     try:
-        done = rollback.rollback(prefix, state)
-    except Locked:
+        done = rollback(prefix, state)
+    except LockHeld:
         raise Refused(
             f"A repair of {prefix} is at work. Nothing was touched.",
             hint="Wait until it has ended.",
@@ -99,12 +104,12 @@ def show_rollback(request: DiagnosisRequest, state: str | None, *, as_json: bool
             f"There is nothing to go back on in {prefix}: {error}.",
             hint="See what is kept: parakeet doctor rollback --list",
         ) from error
-    except rollback.Changed as error:
+    except ChangedSinceRepair as error:
         raise Refused(
             f"{prefix} was changed since the repair, so nothing was touched: {error}.",
             hint="Going back would undo that too. A new repair: parakeet doctor --fix",
         ) from error
-    except rollback.NotPutBack as error:
+    except RestoreIncomplete as error:
         raise RestoreFailed(
             str(error), hint=f"What was kept is in {Path(prefix, '.parakeet')}"
         ) from error

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -29,8 +28,14 @@ from parakeet_cli.doctor.repair.plan import (
     goal_of,
 )
 from parakeet_cli.doctor.repair.resolve import Resolution, Resolver
-from parakeet_cli.doctor.repair.rollback import rollback, snapshot
-from parakeet_cli.doctor.repair.rollback.journal import Lock, Locked, states
+from parakeet_cli.doctor.repair.rollback import snapshot
+from parakeet_cli.doctor.repair.rollback.journal import environment_lock, journals
+from parakeet_cli.doctor.repair.rollback.restore import (
+    RETENTION_DAYS,
+    RestoreIncomplete,
+    prune,
+    recover_locked,
+)
 from parakeet_cli.doctor.repair.transaction import (
     Interrupted,
     Transaction,
@@ -48,6 +53,7 @@ from parakeet_cli.doctor.repair.verify import (
 from parakeet_cli.doctor.repair.wheels import fetch
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, Refused, RepairFailed, RestoreFailed, UsageError
+from parakeet_cli.system.locks import LockHeld
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ def repair(request: DiagnosisRequest, options: Options, view: RepairView) -> Out
             if not resolution.plan.steps:
                 return _outcome(seen, resolution.plan, seen.findings)
             _confirmed(options, view)
-            rollback.prune(target.prefix)
+            prune(target.prefix)
         return _repaired(seen, pip, resolution, request, lock, view)
 
 
@@ -168,10 +174,12 @@ def _sensible(options: Options) -> None:
         )
 
 
-def _locked(prefix: str) -> Lock:
+@contextmanager
+def _locked(prefix: str) -> Iterator[int]:
     try:
-        return Lock(prefix).take()
-    except Locked:
+        with environment_lock(prefix) as descriptor:
+            yield descriptor
+    except LockHeld:
         raise Refused(
             f"Another repair of {prefix} is at work. Nothing was touched.",
             hint="Wait until it has ended.",
@@ -180,14 +188,8 @@ def _locked(prefix: str) -> Lock:
 
 def _recover(prefix: str, view: RepairView) -> None:
     """What an earlier repair left half done, though the hook looked only a moment ago."""
-    for journal in states(prefix):
-        if journal.ended:
-            continue
-        if journal.changed:
-            _undone(partial(rollback.undo, prefix, journal))
-            view.say("An earlier repair was broken off. Everything was put back.")
-        else:
-            journal.remove()
+    if _undone(lambda: bool(recover_locked(prefix))):
+        view.say("An earlier repair was interrupted. Everything was put back.")
 
 
 def _look(request: DiagnosisRequest, python: str, ids: tuple[str, ...], view: RepairView) -> Look:
@@ -275,7 +277,7 @@ def _repaired(
     pip: Pip,
     resolution: Resolution,
     request: DiagnosisRequest,
-    lock: Lock,
+    lock: int,
     view: RepairView,
 ) -> Outcome:
     began = time.monotonic()
@@ -302,10 +304,10 @@ def _repaired(
         _failed(error, work, view)
     named = ["--python", seen.facts.interpreter.executable] if "--python" in request.options else []
     back = shlex.join(["parakeet", "doctor", "rollback", *named])
-    size = snapshot.size_of(states(work.prefix)[-1].folder / "kept")
+    size = snapshot.exclusive_size(journals(work.prefix)[-1].snapshot)
     text = (
         f"Repaired in {taken:.0f} s: {summary}. To go back: {back} "
-        f"({size / 1e6:.0f} MB are kept for that, {rollback.KEPT_DAYS} days)"
+        f"({size / 1e6:.0f} MB are kept for that, {RETENTION_DAYS} days)"
     )
     return _outcome(seen, resolution.plan, after, text)
 
@@ -364,7 +366,7 @@ def _undone(undo: Callable[[], bool | None]) -> bool:
     try:
         with undisturbed():
             return bool(undo())
-    except rollback.NotPutBack as error:
+    except RestoreIncomplete as error:
         raise RestoreFailed(str(error), hint="Try once more: parakeet doctor rollback") from error
 
 

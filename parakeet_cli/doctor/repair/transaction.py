@@ -20,8 +20,10 @@ from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.pip import Listen, Pip
 from parakeet_cli.doctor.repair.plan import Run, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
-from parakeet_cli.doctor.repair.rollback import register, rollback, snapshot
-from parakeet_cli.doctor.repair.rollback.journal import KEPT, STANDS, Lock, RepairJournal
+from parakeet_cli.doctor.repair.rollback import registry, snapshot
+from parakeet_cli.doctor.repair.rollback.journal import Event, RepairJournal
+from parakeet_cli.doctor.repair.rollback.restore import restore
+from parakeet_cli.doctor.repair.rollback.startup import start_time
 from parakeet_cli.doctor.repair.wheels import fetch, unpacked
 from parakeet_cli.errors import Refused
 
@@ -38,34 +40,34 @@ class Interrupted(Exception):
 class Transaction:
     """The caller holds the lock for as long as this lives."""
 
-    def __init__(self, facts: Facts, pip: Pip, resolution: Resolution, lock: Lock) -> None:
+    def __init__(self, facts: Facts, pip: Pip, resolution: Resolution, lock: int) -> None:
         self.facts, self.pip, self.resolution = facts, pip, resolution
         self.prefix = facts.interpreter.prefix
-        pip.descriptors = (lock.descriptor,)
+        pip.descriptors = (lock,)
         self.journal: RepairJournal | None = None
 
     # Before anything changes
 
     def prepare(self, *, listen: Listen | None = None) -> None:
         """Makes every wheel, and the room for all of it. Raises Refused."""
-        register.remember(self.prefix)  # first: killed after its folder is made, it is found
+        registry.register(self.prefix)  # first: killed after its folder is made, it is found
         try:
             self.journal = RepairJournal.begin(
                 self.prefix,
                 {
                     "python": self.facts.interpreter.executable,
-                    "started": rollback.started(os.getpid()),
+                    "started": start_time(os.getpid()),
                 },
             )
-            work = self.journal.folder / "work"
+            work = self.journal.work
             (work / "tmp").mkdir()
             (work / "wheels").mkdir()
             self.pip.scratch = str(work / "tmp")
             self._room(sum(change.size or 0 for change in self.resolution.installs), "download")
-            self.journal.write("fetching")
+            self.journal.write(Event.FETCHING)
             fetch(self.pip, self.resolution, self.wheels, listen=listen)
             (work / "exact.txt").write_text("".join(f"{one}\n" for one in self.resolution.exact))
-            self.journal.write("fetched")
+            self.journal.write(Event.FETCHED)
         except OSError as error:
             raise Refused(
                 f"This can't be prepared, and nothing was touched: {error.strerror or error}",
@@ -78,12 +80,12 @@ class Transaction:
         try:
             size, number, tops = unpacked(self.wheels)
             roots = self._roots(tops)
-            journal.write("keeping", roots=roots)
-            before = snapshot.survey(self.prefix, roots)
+            journal.write(Event.TAKING_SNAPSHOT, roots=roots)
+            before = snapshot.scan(self.prefix, roots)
             self._room(size + A_NAME * (len(before) + number), "install")
-            snapshot.write_manifest(journal.folder / "before", before)
-            snapshot.keep(self.prefix, before, journal.folder / "kept")
-            journal.write(KEPT, roots=roots, files=len(before))
+            snapshot.write_manifest(journal.before, before)
+            snapshot.take(self.prefix, before, journal.snapshot)
+            journal.write(Event.SNAPSHOT_TAKEN, roots=roots, files=len(before))
         except OSError as error:
             raise Refused(
                 f"What is there can't be kept, so nothing was touched: {error}",
@@ -94,7 +96,7 @@ class Transaction:
 
     def carry_out(self, step: Step, *, listen: Listen | None = None) -> None:
         """One step. Raises PipFailed or OSError."""
-        self._journal.write("step", stage=step.stage, title=step.title)
+        self._journal.write(Event.STEP, stage=step.stage, title=step.title)
         for path in step.remove:
             if os.path.commonpath([self.prefix, path]) != self.prefix:
                 raise OSError(f"{path} is not inside {self.prefix}")
@@ -104,31 +106,31 @@ class Transaction:
                 Path(path).unlink(missing_ok=True)
         for run in step.runs:
             self.pip.run(self._arguments(run), listen=listen, sealed=True)
-        self._journal.write("step-done", stage=step.stage)
+        self._journal.write(Event.STEP_DONE, stage=step.stage)
 
     def _arguments(self, run: Run) -> list[str]:
         if run.verb != "install":
             return [run.verb, *run.arguments]
-        exact = self._journal.folder / "work" / "exact.txt"
+        exact = self._journal.work / "exact.txt"
         where = ["--no-index", "--find-links", str(self.wheels), "-c", str(exact)]
         return ["install", *where, *run.flags, *run.arguments]
 
     # The end
 
     def proving(self) -> None:
-        self._journal.write("proving")
+        self._journal.write(Event.VERIFYING)
 
     def stand(self, summary: str) -> None:
         """The repair is proven: what never changed is let go, the rest is kept for rollback."""
         journal = self._journal
-        after = snapshot.survey(self.prefix, journal.roots)
-        snapshot.write_manifest(journal.folder / "after", after)
-        journal.write(STANDS, summary=summary)
-        snapshot.let_go(
-            self.prefix, snapshot.read_manifest(journal.folder / "before"), journal.folder / "kept"
+        after = snapshot.scan(self.prefix, journal.roots)
+        snapshot.write_manifest(journal.after, after)
+        journal.write(Event.COMPLETE, summary=summary)
+        snapshot.drop_unchanged(
+            self.prefix, snapshot.read_manifest(journal.before), journal.snapshot
         )
-        journal.drop("work", "ballast")
-        register.forget(self.prefix)
+        journal.drop_temporary()
+        registry.unregister(self.prefix)
 
     @property
     def changed(self) -> bool:
@@ -136,16 +138,16 @@ class Transaction:
         return self.journal is not None and self.journal.changed
 
     def undo(self) -> bool:
-        """Everything as it was; False where nothing had been changed. Raises NotPutBack."""
+        """Everything as it was; False where nothing had been changed. Raises RestoreIncomplete."""
         if self.journal is None:
-            register.forget(self.prefix)
+            registry.unregister(self.prefix)
             return False
         changed = self.changed
         if changed:
-            rollback.undo(self.prefix, self.journal)
+            restore(self.prefix, self.journal)
         else:
             self.journal.remove()
-        register.forget(self.prefix)
+        registry.unregister(self.prefix)
         return changed
 
     # Parts
@@ -157,7 +159,7 @@ class Transaction:
 
     @property
     def wheels(self) -> Path:
-        return self._journal.folder / "work" / "wheels"
+        return self._journal.work / "wheels"
 
     def _roots(self, tops: set[str]) -> list[str]:
         """Site-packages, pip's other folders, and wherever RECORDs and wheels reach."""

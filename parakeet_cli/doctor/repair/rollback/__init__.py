@@ -1,1 +1,1 @@
-"""Puts an environment back as it was, with the standard library alone."""
+"""Puts an environment back as it was before a repair, with the standard library alone."""

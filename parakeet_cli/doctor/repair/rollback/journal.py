@@ -1,153 +1,141 @@
-"""Where a repair writes down what it does, before it does it; and the one lock.
+"""The journal of a repair, written before each step begins, and the lock on the environment.
 
-Standard library only. Everything lies in `.parakeet` inside the environment: on the same
-filesystem as what it keeps, outside what pip changes, and gone when the environment is.
+Standard library only. Everything is in `.parakeet` inside the environment: on the same file
+system as the files that are linked, outside what pip changes, and gone with the environment.
 
-    .parakeet/STATE/journal     one JSON line an event, synced before the event begins
-    .parakeet/STATE/before      the manifest of all files as they were
-    .parakeet/STATE/after       the same once the repair stands
-    .parakeet/STATE/kept/       hard links to the files as they were
-    .parakeet/STATE/work        wheels, pip's scratch; gone when the repair has ended
+    .parakeet/ID/journal    one JSON line per event, synced before the event begins
+    .parakeet/ID/before     the manifest of all files before the repair
+    .parakeet/ID/after      the manifest after it, once the repair is complete
+    .parakeet/ID/kept/      the snapshot: hard links to the files as they were before
+    .parakeet/ID/work/      wheels and pip's temporary files, removed when the repair has ended
+    .parakeet/ID/ballast    disk space that is freed before files are restored
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.doctor.repair.rollback.register import FOLDER
+from parakeet_cli.doctor.repair.rollback.registry import FOLDER
+from parakeet_cli.system import json_lines
+from parakeet_cli.system.files import sync_folder
+from parakeet_cli.system.locks import lock
 
-# A repair that has one of these last has ended; with any other, it was broken off.
-STANDS, PUT_BACK, ABANDONED = "stands", "put-back", "abandoned"
-ENDED = frozenset({STANDS, PUT_BACK, ABANDONED})
-KEPT = "kept"  # from here on the environment may have been changed
-BALLAST = 256 * 1024  # given free before putting back, so that a full disk can't prevent it
-
-
-class Locked(Exception):
-    """Another process repairs this environment."""
+BALLAST_BYTES = 256 * 1024  # so that a full disk can't prevent restoring
 
 
-class Lock:
-    """An exclusive lock on the environment's own folder: nothing is written for it.
+class Event(StrEnum):
+    """The journal's events, by the names they have on disk."""
 
-    The kernel gives it up when the last process that holds it ends; pip inherits it, so
-    a doctor that is killed leaves it with its child until that has ended too.
+    BEGUN = "begin"
+    FETCHING = "fetching"
+    FETCHED = "fetched"
+    TAKING_SNAPSHOT = "keeping"
+    SNAPSHOT_TAKEN = "kept"  # from here on the environment may have been changed
+    STEP = "step"
+    STEP_DONE = "step-done"
+    VERIFYING = "proving"
+    COMPLETE = "stands"
+    RESTORING = "putting-back"
+    RESTORED = "put-back"
+    ABANDONED = "abandoned"
+
+
+# A repair whose last event is another one was interrupted.
+ENDED = frozenset({Event.COMPLETE, Event.RESTORED, Event.ABANDONED})
+_BEFORE_CHANGES = frozenset({Event.BEGUN, Event.FETCHING, Event.FETCHED, Event.TAKING_SNAPSHOT})
+
+
+@contextmanager
+def environment_lock(prefix: str, *, seconds: float = 0.0) -> Iterator[int]:
+    """Lock the environment's own folder, so nothing is written for it; gives the descriptor.
+
+    The kernel releases it when the last process that has the descriptor ends. pip inherits
+    it: when a doctor is killed, its pip holds the lock until that has ended too. Raises
+    LockHeld if another process still holds it after `seconds`, and OSError.
     """
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-        self.descriptor = -1
-
-    def take(self, seconds: float = 0.0) -> Lock:
-        """Holds it, or raises Locked. `seconds` is how long to wait for another to end."""
-        self.descriptor = os.open(self._prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return self
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    self.give()
-                    raise Locked(self._prefix) from None
-                time.sleep(0.05)
-
-    def give(self) -> None:
-        """Lets go of it."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-
-    def __enter__(self) -> Lock:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.give()
+    descriptor = os.open(prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lock(descriptor, seconds=seconds)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(slots=True)
 class RepairJournal:
-    """One repair's own folder and its journal."""
+    """One repair's folder and the events in its journal."""
 
     folder: Path
     events: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def begin(cls, prefix: str, facts: Mapping[str, Any]) -> RepairJournal:
-        """A new folder with its first event."""
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-        states = Path(prefix, FOLDER)
-        with _time_kept(prefix):
-            states.mkdir(mode=0o755, exist_ok=True)
-        number = 0
-        while True:
-            folder = states / (f"{stamp}-{number}" if number else stamp)
-            try:
-                folder.mkdir()
-                break
-            except FileExistsError:
-                number += 1
-        journal = cls(folder)
+        """Make a new folder and write its first event. Raises OSError, and leaves nothing then."""
+        around = Path(prefix, FOLDER)
+        with _same_mtime(prefix):
+            around.mkdir(mode=0o755, exist_ok=True)
+        journal = cls(_new_folder(around))
         try:
-            (folder / "ballast").write_bytes(bytes(BALLAST))
-            (folder / "work").mkdir()
-            (folder / "kept").mkdir()
-            journal.write("begin", prefix=prefix, pid=os.getpid(), **facts)
+            (journal.folder / "ballast").write_bytes(bytes(BALLAST_BYTES))
+            journal.work.mkdir()
+            journal.snapshot.mkdir()
+            journal.write(Event.BEGUN, prefix=prefix, pid=os.getpid(), **facts)
         except OSError:
-            journal.events.append({"event": "begin", **facts})
             journal.remove()
             raise
         return journal
 
     @classmethod
     def read(cls, folder: Path) -> RepairJournal:
-        """The journal as far as it was written; a torn last line is no event."""
-        events: list[dict[str, Any]] = []
-        with suppress(FileNotFoundError):
-            for line in (folder / "journal").read_bytes().splitlines():
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    break
-                if isinstance(event, dict):
-                    events.append(event)
-        return cls(folder, events)
+        """The journal as far as it was written; a torn line is left out. Raises OSError.
 
-    def write(self, event: str, **facts: Any) -> None:
-        """Appends an event and waits until it is on the disk."""
-        row = {"event": event, "time": round(time.time(), 3), **facts}
-        line = json.dumps(row, ensure_ascii=True).encode() + b"\n"
-        descriptor = os.open(
-            self.folder / "journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
-        )
-        try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if event in ("begin", KEPT):  # the names as well, not only what is in the files
-            self._sync_names()
+        A line can be lost with a kill, a power cut or a full disk. That hides no change of the
+        environment: any event after the snapshot shows that there may be one, and two events
+        name the folders that the snapshot covers.
+        """
+        return cls(folder, [row for row in json_lines.read(folder / "journal") if "event" in row])
+
+    def write(self, event: Event, **facts: Any) -> None:
+        """Append an event and wait until it is on the disk. Raises OSError."""
+        row = {"event": event.value, "time": round(time.time(), 3), **facts}
+        json_lines.append(self.folder / "journal", row, sync=True, mode=0o644)
+        if event in (Event.BEGUN, Event.SNAPSHOT_TAKEN):
+            # The names of files as well, not only what is in them.
+            sync_folder(self.folder)
+            sync_folder(self.folder.parent)
         self.events.append(row)
 
-    def _sync_names(self) -> None:
-        for folder in (self.folder, self.folder.parent):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def before(self) -> Path:
+        return self.folder / "before"
+
+    @property
+    def after(self) -> Path:
+        return self.folder / "after"
+
+    @property
+    def snapshot(self) -> Path:
+        return self.folder / "kept"
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
 
     @property
     def last(self) -> str:
+        """The last event's name; empty if there is none."""
         return str(self.events[-1]["event"]) if self.events else ""
 
     @property
@@ -155,58 +143,54 @@ class RepairJournal:
         return self.last in ENDED
 
     @property
-    def changed(self) -> bool:
-        """Whether the environment may differ from the `before` manifest."""
-        return any(event["event"] == KEPT for event in self.events)
+    def complete(self) -> bool:
+        """Whether the repair was proved and can be rolled back."""
+        return self.last == Event.COMPLETE
 
     @property
-    def began(self) -> dict[str, Any]:
+    def changed(self) -> bool:
+        """Whether the environment may differ from the `before` manifest."""
+        return any(event["event"] not in _BEFORE_CHANGES for event in self.events)
+
+    @property
+    def first(self) -> dict[str, Any]:
         return self.events[0] if self.events else {}
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """What is surveyed, relative to the environment."""
+        """The folders that the snapshot covers, relative to the environment."""
         for event in self.events:
-            if event["event"] == KEPT:
+            if "roots" in event:
                 return tuple(str(root) for root in event["roots"])
         return ()
 
     @property
-    def when(self) -> float:
-        return float(self.began.get("time", 0.0)) or self.folder.stat().st_mtime
+    def began_at(self) -> float:
+        """When the repair began, in seconds since the epoch."""
+        return float(self.first.get("time", 0.0)) or self.folder.stat().st_mtime
 
-    def drop(self, *names: str) -> None:
-        """Takes parts of the folder away; what is gone already is no error."""
-        for name in names:
-            path = self.folder / name
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    def drop_temporary(self) -> None:
+        """Remove what only a repair at work needs."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        (self.folder / "ballast").unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """The whole folder, and the one around it where it was the last.
+        """Remove the folder, and `.parakeet` too if it was the last one there.
 
-        The journal goes last but for the folder itself: broken off, it is found again.
+        The journal is removed last: if this is interrupted, the next command finds it again.
         """
-        self.drop("ballast", "work", "kept.tmp", "kept", "before", "after")
+        self.drop_temporary()
+        (self.folder / "kept.tmp").unlink(missing_ok=True)
+        shutil.rmtree(self.snapshot, ignore_errors=True)
+        self.before.unlink(missing_ok=True)
+        self.after.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         around = self.folder.parent
-        with suppress(OSError), _time_kept(str(around.parent)):  # or others are kept there
+        with suppress(OSError), _same_mtime(str(around.parent)):  # it may hold other repairs
             around.rmdir()
 
 
-@contextmanager
-def _time_kept(folder: str) -> Iterator[None]:
-    """The environment's own folder keeps its time: nothing of its own changes in it."""
-    before = os.stat(folder)
-    try:
-        yield
-    finally:
-        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def states(prefix: str) -> list[RepairJournal]:
+def journals(prefix: str) -> list[RepairJournal]:
     """Every repair that left something in the environment, the oldest first."""
     folder = Path(prefix, FOLDER)
     try:
@@ -214,3 +198,27 @@ def states(prefix: str) -> list[RepairJournal]:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
     return [RepairJournal.read(folder / name) for name in names]
+
+
+def _new_folder(around: Path) -> Path:
+    """A folder of its own for a repair that begins now, named by the time."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    number = 0
+    while True:
+        folder = around / (f"{stamp}-{number}" if number else stamp)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+@contextmanager
+def _same_mtime(folder: str) -> Iterator[None]:
+    """Keep the environment's modification time: nothing of its own changes."""
+    before = os.stat(folder)
+    try:
+        yield
+    finally:
+        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))

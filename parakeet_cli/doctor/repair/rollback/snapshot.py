@@ -1,9 +1,9 @@
-"""An environment's files as they were: surveyed, kept by hard links, put back.
+"""Snapshots of an environment's files: a manifest and hard links, compared and restored.
 
-Standard library only: this must work while everything else lies in pieces. A link keeps
-the file itself (bytes, times, mode, owner), and pip never writes into a file that is
-there, it puts a new one in its place. The few files that something may rewrite where they
-lie (`.pth`, scripts) are copied as well.
+Standard library only: this must work while everything else may be broken. A link preserves
+the file itself (bytes, times, mode, owner), because pip never writes into an existing file
+but replaces it by a new one. The few files that something may rewrite in place (`.pth`,
+scripts) are copied instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CACHE = "__pycache__"
 
 @dataclass(frozen=True, slots=True)
 class SnapshotEntry:
-    """One file, folder or link: what lstat says, and where a link points."""
+    """One file, folder or link: what lstat returns, and where a link points."""
 
     kind: str  # "file", "dir", "link"
     mode: int
@@ -30,12 +30,12 @@ class SnapshotEntry:
     inode: int
     target: str = ""
 
-    def same_as(self, other: SnapshotEntry | None) -> bool:
-        """The very same file, untouched."""
-        return other is not None and self.looks_like(other) and self.inode == other.inode
+    def is_same_file(self, other: SnapshotEntry | None) -> bool:
+        """Whether it is the very same file, unchanged."""
+        return other is not None and self.matches(other) and self.inode == other.inode
 
-    def looks_like(self, other: SnapshotEntry | None) -> bool:
-        """Equal in all that a copy keeps. A link's own time is not one of them."""
+    def matches(self, other: SnapshotEntry | None) -> bool:
+        """Whether all is equal that a copy preserves, which a link's own time isn't."""
         if other is None or self.kind != other.kind or self.target != other.target:
             return False
         if self.kind == "link":
@@ -47,43 +47,43 @@ Manifest = dict[str, SnapshotEntry]
 
 
 def entry_of(path: str) -> SnapshotEntry | None:
-    """What lies there, or None."""
+    """The file, folder or link at a path, or None."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return _entry(path, found)
+    return _entry(path, status)
 
 
-def _entry(path: str, found: os.stat_result) -> SnapshotEntry:
-    if stat.S_ISDIR(found.st_mode):
-        kind, target, size = "dir", "", 0  # a folder's size tells what it once held
-    elif stat.S_ISLNK(found.st_mode):
-        kind, target, size = "link", os.readlink(path), found.st_size
+def _entry(path: str, status: os.stat_result) -> SnapshotEntry:
+    if stat.S_ISDIR(status.st_mode):
+        kind, target, size = "dir", "", 0  # a folder's size depends on what was in it before
+    elif stat.S_ISLNK(status.st_mode):
+        kind, target, size = "link", os.readlink(path), status.st_size
     else:
-        kind, target, size = "file", "", found.st_size
+        kind, target, size = "file", "", status.st_size
     return SnapshotEntry(
-        kind, stat.S_IMODE(found.st_mode), size, found.st_mtime_ns, found.st_ino, target
+        kind, stat.S_IMODE(status.st_mode), size, status.st_mtime_ns, status.st_ino, target
     )
 
 
-def survey(prefix: str, roots: Iterable[str]) -> Manifest:
+def scan(prefix: str, roots: Iterable[str]) -> Manifest:
     """Everything under the roots (relative to the prefix), folders before what is in them.
 
-    Raises OSError where a folder can't be read: what isn't known can't be put back.
+    Raises OSError if a folder can't be read, because then it could not be restored.
     """
-    found: Manifest = {}
+    manifest: Manifest = {}
     for root in roots:
-        first = entry_of(os.path.join(prefix, root))
-        if first is None or root in found:
+        entry = entry_of(os.path.join(prefix, root))
+        if entry is None or root in manifest:
             continue
-        found[root] = first
-        if first.kind == "dir":
-            _walk(prefix, root, found)
-    return found
+        manifest[root] = entry
+        if entry.kind == "dir":
+            _scan_folder(prefix, root, manifest)
+    return manifest
 
 
-def _walk(prefix: str, folder: str, found: Manifest) -> None:
+def _scan_folder(prefix: str, folder: str, manifest: Manifest) -> None:
     waiting = [folder]
     while waiting:
         here = waiting.pop()
@@ -91,13 +91,13 @@ def _walk(prefix: str, folder: str, found: Manifest) -> None:
             for item in listing:
                 name = f"{here}/{item.name}"
                 entry = _entry(item.path, item.stat(follow_symlinks=False))
-                found[name] = entry
+                manifest[name] = entry
                 if entry.kind == "dir":
                     waiting.append(name)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """One JSON line an entry, synced to the disk."""
+    """Write one JSON line per entry and wait until they are on the disk. Raises OSError."""
     with path.open("w", encoding="utf-8", errors="surrogateescape") as out:
         for name, entry in manifest.items():
             row = [
@@ -115,40 +115,43 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """What `write_manifest` wrote. Raises OSError or ValueError where it can't be read."""
-    found: Manifest = {}
+    """Read what `write_manifest` wrote. Raises OSError or ValueError if it can't be read."""
+    manifest: Manifest = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             name, kind, mode, size, mtime, inode, target = json.loads(line)
-            found[name] = SnapshotEntry(kind, mode, size, mtime, inode, target)
-    return found
+            manifest[name] = SnapshotEntry(kind, mode, size, mtime, inode, target)
+    return manifest
 
 
-def keep(prefix: str, manifest: Manifest, folder: Path) -> None:
-    """Every file of the manifest under the folder, by a hard link where one can be made."""
+def take(prefix: str, manifest: Manifest, folder: Path) -> None:
+    """Put every file of the manifest under the folder, by a hard link where one can be made.
+
+    Raises OSError.
+    """
     made: set[str] = set()
     for name, entry in manifest.items():
         if entry.kind == "dir":
             continue
-        kept = os.path.join(folder, name)
-        parent = os.path.dirname(kept)
+        stored = os.path.join(folder, name)
+        parent = os.path.dirname(stored)
         if parent not in made:
             os.makedirs(parent, exist_ok=True)
             made.add(parent)
         source = os.path.join(prefix, name)
-        if entry.kind == "file" and _rewritten_in_place(name):
-            shutil.copy2(source, kept)
+        if entry.kind == "file" and _may_be_rewritten_in_place(name):
+            shutil.copy2(source, stored)
             continue
         try:
-            os.link(source, kept, follow_symlinks=False)
+            os.link(source, stored, follow_symlinks=False)
         except FileNotFoundError:
             raise
-        except OSError:  # another filesystem, or one without links
-            shutil.copy2(source, kept, follow_symlinks=False)
+        except OSError:  # another file system, or one without links
+            shutil.copy2(source, stored, follow_symlinks=False)
 
 
-def _rewritten_in_place(name: str) -> bool:
-    """`easy-install.pth` is written where it lies; the rest to be sure: they are small."""
+def _may_be_rewritten_in_place(name: str) -> bool:
+    """`easy-install.pth` is; the others are copied to be safe, because they are small."""
     parts = name.split("/")
     return (parts[0] == "bin" and len(parts) == 2) or (
         name.endswith((".pth", ".egg-link")) and parts[-2:-1] == ["site-packages"]
@@ -156,61 +159,63 @@ def _rewritten_in_place(name: str) -> bool:
 
 
 def differences(prefix: str, manifest: Manifest, roots: Iterable[str]) -> list[str]:
-    """Names under the roots that aren't as the manifest says; caches and times of folders
-    apart, which merely importing something changes."""
-    now = survey(prefix, roots)
+    """Names under the roots that aren't as in the manifest.
+
+    Bytecode caches and the times of folders don't count: an import alone changes them.
+    """
+    now = scan(prefix, roots)
     return sorted(
         name
         for name in {*manifest, *now}
-        if CACHE not in name.split("/") and not _alike(manifest.get(name), now.get(name))
+        if CACHE not in name.split("/") and not _unchanged(manifest.get(name), now.get(name))
     )
 
 
-def _alike(one: SnapshotEntry | None, other: SnapshotEntry | None) -> bool:
-    if one is None or other is None:
+def _unchanged(before: SnapshotEntry | None, now: SnapshotEntry | None) -> bool:
+    if before is None or now is None:
         return False
-    return one.kind == other.kind if one.kind == "dir" else one.looks_like(other)
+    return before.kind == now.kind if before.kind == "dir" else before.matches(now)
 
 
-def put_back(prefix: str, manifest: Manifest, folder: Path, roots: Iterable[str]) -> list[str]:
-    """Makes everything under the roots what the manifest says; gives what could not be.
+def restore(prefix: str, manifest: Manifest, folder: Path, roots: Iterable[str]) -> list[str]:
+    """Make everything under the roots as in the manifest; gives the names that failed.
 
-    May be broken off anywhere and begun again: nothing under `folder` is moved or changed.
-    What was not there is taken away first, which also makes room on a full disk.
+    May be interrupted anywhere and run again: nothing under `folder` is moved or changed.
+    What was not there before is removed first, which also makes room on a full disk.
     """
     roots = tuple(roots)
-    failed: list[str] = []  # each is seen again in the comparison at the end
-    now = survey(prefix, roots)
+    failed: list[str] = []  # the comparison at the end finds each of them
+    now = scan(prefix, roots)
     for name in sorted(now, key=len, reverse=True):
-        wanted = manifest.get(name)
-        if wanted is None or wanted.kind != now[name].kind:
-            _guard(failed, name, _remove, os.path.join(prefix, name))
+        before = manifest.get(name)
+        if before is None or before.kind != now[name].kind:
+            _attempt(failed, name, _remove, os.path.join(prefix, name))
     for name, entry in manifest.items():
         if entry.kind == "dir":
-            _guard(failed, name, _make_folder, os.path.join(prefix, name))
+            _attempt(failed, name, _make_folder, os.path.join(prefix, name))
     scratch = f"{folder}.tmp"
     for name, entry in manifest.items():
-        if entry.kind != "dir" and not entry.same_as(now.get(name)):
-            _guard(failed, name, _replace, prefix, name, entry, folder, scratch)
+        if entry.kind != "dir" and not entry.is_same_file(now.get(name)):
+            _attempt(failed, name, _replace, prefix, name, entry, folder, scratch)
     _remove(scratch)
     for name in sorted(manifest, key=len, reverse=True):
         if manifest[name].kind == "dir":
-            _guard(failed, name, _as_it_was, os.path.join(prefix, name), manifest[name])
-    after = survey(prefix, roots)
+            _attempt(failed, name, _reset_folder, os.path.join(prefix, name), manifest[name])
+    after = scan(prefix, roots)
     return sorted(
         name
         for name in {*after, *manifest}
         if not _restored(manifest.get(name), after.get(name))
-        and not (name not in after and CACHE in name.split("/"))  # Python makes those anew
+        and not (name not in after and CACHE in name.split("/"))  # Python makes those again
     )
 
 
-def _restored(wanted: SnapshotEntry | None, there: SnapshotEntry | None) -> bool:
-    return wanted is not None and wanted.looks_like(there)
+def _restored(before: SnapshotEntry | None, now: SnapshotEntry | None) -> bool:
+    return before is not None and before.matches(now)
 
 
-def _guard(failed: list[str], name: str, act: Callable[..., None], *given: object) -> None:
-    """One file that can't be put back must not keep the others from it."""
+def _attempt(failed: list[str], name: str, act: Callable[..., None], *given: object) -> None:
+    """Go on with the other files if one can't be restored."""
     try:
         act(*given)
     except OSError:
@@ -229,48 +234,48 @@ def _remove(path: str) -> None:
 
 
 def _replace(prefix: str, name: str, entry: SnapshotEntry, folder: Path, scratch: str) -> None:
-    """The kept file in the place of what is there, in one rename."""
-    kept, path = os.path.join(folder, name), os.path.join(prefix, name)
-    if not entry.looks_like(entry_of(kept)):
-        return  # let go because it never changed, or damaged: the comparison says which
+    """Put the stored file in the place of what is there, in one rename."""
+    stored, path = os.path.join(folder, name), os.path.join(prefix, name)
+    if not entry.matches(entry_of(stored)):
+        return  # dropped because it never changed, or damaged: the comparison shows which
     _remove(scratch)
     try:
-        os.link(kept, scratch, follow_symlinks=False)
+        os.link(stored, scratch, follow_symlinks=False)
     except OSError:
-        shutil.copy2(kept, scratch, follow_symlinks=False)
+        shutil.copy2(stored, scratch, follow_symlinks=False)
     os.replace(scratch, path)
     _remove(scratch)  # a rename onto the same file leaves both names
 
 
-def _as_it_was(path: str, entry: SnapshotEntry) -> None:
+def _reset_folder(path: str, entry: SnapshotEntry) -> None:
     os.chmod(path, entry.mode)
     os.utime(path, ns=(entry.mtime, entry.mtime))
 
 
-def let_go(prefix: str, manifest: Manifest, folder: Path) -> None:
-    """Drops the kept files that are still in their place: what is left is what changed."""
+def drop_unchanged(prefix: str, manifest: Manifest, folder: Path) -> None:
+    """Remove the stored files that are still in their place, so that only changes are stored."""
     for name, entry in manifest.items():
-        if entry.kind != "dir" and entry.looks_like(entry_of(os.path.join(prefix, name))):
-            kept = os.path.join(folder, name)
-            if os.path.lexists(kept):
-                os.unlink(kept)
+        if entry.kind != "dir" and entry.matches(entry_of(os.path.join(prefix, name))):
+            stored = os.path.join(folder, name)
+            if os.path.lexists(stored):
+                os.unlink(stored)
     for here, _, _ in os.walk(folder, topdown=False):
         if here != str(folder) and not os.listdir(here):
             os.rmdir(here)
 
 
-def size_of(folder: Path) -> int:
-    """Bytes that only this folder holds: files whose last other name is gone."""
+def exclusive_size(folder: Path) -> int:
+    """Bytes that only this folder holds: of files that have no other name left."""
     total = 0
     for path in files_in(folder):
-        found = os.lstat(path)
-        if found.st_nlink == 1:
-            total += found.st_blocks * 512
+        status = os.lstat(path)
+        if status.st_nlink == 1:
+            total += status.st_blocks * 512
     return total
 
 
 def files_in(folder: Path) -> Iterator[str]:
-    """Every file below it."""
+    """The path of every file below the folder."""
     for here, _, names in os.walk(folder):
         for name in names:
             yield os.path.join(here, name)

@@ -24,8 +24,8 @@ def prefix(tmp_path: Path) -> Path:
 
 
 def take(prefix: Path, folder: Path) -> Manifest:
-    manifest = snapshot.survey(str(prefix), ["lib"])
-    snapshot.keep(str(prefix), manifest, folder)
+    manifest = snapshot.scan(str(prefix), ["lib"])
+    snapshot.take(str(prefix), manifest, folder)
     return manifest
 
 
@@ -40,10 +40,10 @@ def test_what_was_removed_replaced_and_added_is_put_back(prefix: Path, tmp_path:
     (prefix / "lib" / "link").unlink()
     (prefix / "lib" / "link").write_text("now a file")
     (prefix / "lib" / "empty").rmdir()
-    assert snapshot.put_back(str(prefix), before, tmp_path / "kept", ["lib"]) == []
-    assert snapshot.survey(str(prefix), ["lib"]).keys() == before.keys()
-    for name, entry in snapshot.survey(str(prefix), ["lib"]).items():
-        assert entry.looks_like(before[name]), name
+    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+    assert snapshot.scan(str(prefix), ["lib"]).keys() == before.keys()
+    for name, entry in snapshot.scan(str(prefix), ["lib"]).items():
+        assert entry.matches(before[name]), name
     assert (package / "a.py").read_text() == "a\n"
 
 
@@ -53,7 +53,7 @@ def test_broken_off_and_begun_again_it_ends_the_same(prefix: Path, tmp_path: Pat
     (prefix / "lib" / "package" / "a.py").write_text("another")
     (tmp_path / "snapshot.tmp").write_text("left by the one that was killed")
     for _ in range(2):
-        assert snapshot.put_back(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+        assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
         assert (prefix / "lib" / "package" / "a.py").read_text() == "a\n"
 
 
@@ -63,9 +63,7 @@ def test_a_file_that_was_written_where_it_lies_is_named_as_not_put_back(
     before = take(prefix, tmp_path / "kept")
     with (prefix / "lib" / "package" / "a.py").open("a") as file:
         file.write("more, and through the link into what was kept")
-    assert snapshot.put_back(str(prefix), before, tmp_path / "kept", ["lib"]) == [
-        "lib/package/a.py"
-    ]
+    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == ["lib/package/a.py"]
 
 
 def test_a_path_file_is_kept_as_a_copy_for_some_tools_write_into_it(
@@ -77,7 +75,7 @@ def test_a_path_file_is_kept_as_a_copy_for_some_tools_write_into_it(
     before = take(prefix, tmp_path / "kept")
     with (site / "easy-install.pth").open("a") as file:
         file.write("two\n")
-    assert snapshot.put_back(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
     assert (site / "easy-install.pth").read_text() == "one\n"
 
 
@@ -86,9 +84,9 @@ def test_what_never_changed_is_let_go_and_going_back_still_works(
 ) -> None:
     before = take(prefix, tmp_path / "kept")
     (prefix / "lib" / "package" / "a.py").unlink()
-    snapshot.let_go(str(prefix), before, tmp_path / "kept")
+    snapshot.drop_unchanged(str(prefix), before, tmp_path / "kept")
     assert [Path(name).name for name in snapshot.files_in(tmp_path / "kept")] == ["a.py"]
-    assert snapshot.put_back(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
     assert (prefix / "lib" / "package" / "a.py").read_text() == "a\n"
 
 
@@ -97,13 +95,13 @@ def test_a_manifest_is_read_as_it_was_written_whatever_the_names(tmp_path: Path)
     folder.mkdir(parents=True)
     (folder / "with\nnewline ü").write_text("")
     Path(os.fsdecode(os.fsencode(str(folder)) + b"/\xff\xfe")).write_text("")
-    manifest = snapshot.survey(str(tmp_path / "env"), ["lib"])
+    manifest = snapshot.scan(str(tmp_path / "env"), ["lib"])
     snapshot.write_manifest(tmp_path / "before", manifest)
     assert snapshot.read_manifest(tmp_path / "before") == manifest
 
 
 def test_bytecode_that_an_import_left_is_no_change(prefix: Path) -> None:
-    after = snapshot.survey(str(prefix), ["lib"])
+    after = snapshot.scan(str(prefix), ["lib"])
     (prefix / "lib" / "package" / "__pycache__").mkdir()
     (prefix / "lib" / "package" / "__pycache__" / "a.pyc").write_text("")
     assert snapshot.differences(str(prefix), after, ["lib"]) == []

@@ -10,7 +10,7 @@ import pytest
 SHOW = """
 import sys
 before = set(sys.modules)
-import parakeet_cli.doctor.repair.rollback.rollback
+import parakeet_cli.doctor.repair.rollback.startup
 new = {name.split(".")[0] for name in set(sys.modules) - before}
 print(*sorted(new - set(sys.stdlib_module_names)))
 """
@@ -32,6 +32,6 @@ def test_restoring_imports_the_standard_library_alone() -> None:
     ],
 )
 def test_a_rollback_is_recognised_without_a_parser(words: list[str], asked: bool) -> None:
-    from parakeet_cli.doctor.repair.rollback.rollback import asks_rollback
+    from parakeet_cli.doctor.repair.rollback.startup import asks_rollback
 
     assert asks_rollback(words) is asked
