@@ -1,4 +1,4 @@
-"""`parakeet models list|pull|verify|scan|path|remove`."""
+"""The command `parakeet models list|pull|verify|scan|path|remove`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pull(
     offline: options.Offline = None,
     no_progress: options.NoProgress = False,
 ) -> None:
-    """Fetch a model and check it. Interrupted, the same command goes on."""
+    """Download a model and check it. If interrupted, the same command resumes."""
     from parakeet_cli.cli.models_output import show_pull
 
     show_pull(name, kind, offline=offline, progress=not no_progress)
@@ -47,13 +47,13 @@ def pull(
 def verify(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="One model.", show_default="all that are cached"),
+        typer.Argument(metavar="[NAME]", help="One model.", show_default="all cached models"),
     ] = None,
     kind: Kind = None,
     json: Json = False,
     no_progress: options.NoProgress = False,
 ) -> int:
-    """Compare every byte with what it was: 0 the same, 1 not."""
+    """Compare every file with its checksum. Exit code 0: all match, 1: not."""
     from parakeet_cli.cli.models_output import show_verify
 
     return show_verify(name, kind, as_json=json, progress=not no_progress)
@@ -67,7 +67,7 @@ def scan(
     ],
     json: Json = False,
 ) -> int:
-    """Look for code in a model without loading it: 0 none, 1 some, with what was found."""
+    """Look for code in a model without loading it. Exit code 0: none, 1: some."""
     from parakeet_cli.cli.models_output import show_scan
 
     return show_scan(file, as_json=json)
@@ -85,7 +85,7 @@ def path(name: Name, kind: Kind = None) -> None:
 def remove(
     name: Name,
     kind: Kind = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
 ) -> None:
     """Delete a model from the cache."""
     from parakeet_cli.cli.models_output import show_remove

@@ -1,49 +1,54 @@
-"""What `parakeet models` prints and asks."""
+"""Runs the `parakeet models` commands and prints their results."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.config import load_settings
 from parakeet_cli.console import Verbosity
 from parakeet_cli.errors import ExitCode, UsageError
-from parakeet_cli.models import KINDS, find, hub, scan, store
-from parakeet_cli.models.types import KnownModel
+from parakeet_cli.models import hub, inventory
+from parakeet_cli.models.inventory import FileCheck, ListedModel, Outcome
+from parakeet_cli.models.progress import show_progress
+from parakeet_cli.models.resolve import find_model
+from parakeet_cli.models.scan.model import scan_model
+from parakeet_cli.models.types import KINDS, KnownModel
 
 _COLUMNS = ("name", "for", "size", "cached", "licence", "languages", "repository")
 
 
 def show_list(*, as_json: bool) -> None:
-    """A line a model."""
-    entries = store.entries()
+    """Print a table of the models, or JSON."""
+    models = inventory.list_models()
     if as_json:
-        _print_json({"schema": "parakeet.models/1", "models": [_as_json(one) for one in entries]})
+        _print_json({"schema": "parakeet.models/1", "models": [_as_json(one) for one in models]})
         return
-    rows = [
-        (
-            one.known.name,
-            one.known.kind,
-            _megabytes(one.cached_bytes or one.known.size),
-            (one.found.revision or "")[:8] if one.found else "-",
-            one.known.licence or "?",
-            one.known.languages or "?",
-            one.known.repository,
-        )
-        for one in entries
-    ]
-    widths = [max(len(row[at]) for row in (_COLUMNS, *rows)) for at in range(len(_COLUMNS))]
-    for row in (_COLUMNS, *rows):
+    rows = [_COLUMNS, *(_row(one) for one in models)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         console.out(f"{line.rstrip()}\n")
 
 
-def _as_json(entry: store.Entry) -> dict[str, object]:
-    known, found = entry.known, entry.found
+def _row(model: ListedModel) -> tuple[str, ...]:
+    known, cached = model.known, model.cached
+    return (
+        known.name,
+        known.kind,
+        _megabytes(model.cached_bytes or known.size),
+        (cached.revision or "")[:8] if cached else "-",
+        known.licence or "?",
+        known.languages or "?",
+        known.repository,
+    )
+
+
+def _as_json(model: ListedModel) -> dict[str, object]:
+    known, cached = model.known, model.cached
     return {
         "name": known.name,
         "kind": known.kind,
@@ -53,59 +58,74 @@ def _as_json(entry: store.Entry) -> dict[str, object]:
         "languages": known.languages,
         "pinned": known.revision,
         "cached": None
-        if found is None
-        else {"path": str(found.path), "revision": found.revision, "bytes": entry.cached_bytes},
+        if cached is None
+        else {"path": str(cached.path), "revision": cached.revision, "bytes": model.cached_bytes},
     }
 
 
 def show_pull(name: str, kind: str | None, *, offline: bool | None, progress: bool) -> None:
-    """Fetches a model and prints its path; raises EngineUnavailable."""
-    known = _known(name, kind)
+    """Download a model and print its path. Raises EngineUnavailable."""
+    known = _model_named(name, kind)
     console.set_verbosity(Verbosity(progress=progress))
     if load_settings({"offline": offline}).offline:
         raise hub.offline_error(known, "--offline is set")
-    with _watch() as watch:
-        found = hub.fetch(known, watch)
-    pinned = found.revision == known.revision
-    console.info(
-        f"{known.name} is here, revision {(found.revision or '')[:8]}; its sums are "
-        f"{'those in this program' if pinned else 'what the hub said, and are recorded'}."
+    with show_progress(visible=console.shows_progress()) as shown:
+        model = hub.fetch(known, shown)
+    checked = (
+        "checked against the checksums in this program"
+        if model.revision == known.revision
+        else "checked against what the hub said, which is recorded"
     )
-    console.out(f"{found.path}\n")
+    console.info(f"{known.name} is cached, revision {(model.revision or '')[:8]}, {checked}.")
+    console.out(f"{model.path}\n")
 
 
 def show_verify(name: str | None, kind: str | None, *, as_json: bool, progress: bool) -> int:
-    """A line a file; the exit code."""
+    """Print the check of each file; returns the exit code."""
     console.set_verbosity(Verbosity(progress=progress))
     if name is None:
-        models = [one.known for one in store.entries() if one.found]
+        models = [one.known for one in inventory.list_models() if one.cached]
     else:
-        models = [_known(name, kind)]
-    with _watch() as watch:
-        checked = [(known, list(store.verify(known, watch))) for known in models]
-    good = all(one.status is one.Status.OK for _, verdicts in checked for one in verdicts)
+        models = [_model_named(name, kind)]
+    with show_progress(visible=console.shows_progress()) as shown:
+        checked = [(known, list(inventory.verify(known, shown))) for known in models]
+    good = all(_is_whole(checks) for _, checks in checked)
     if as_json:
-        rows = [
-            {"model": known.name, "file": one.file, "status": one.status, "against": one.against}
-            for known, verdicts in checked
-            for one in verdicts
-        ]
+        rows = [row for known, checks in checked for row in _check_rows(known, checks)]
         _print_json({"schema": "parakeet.models.verify/1", "ok": good, "files": rows})
-        return ExitCode.OK if good else ExitCode.FAILED
-    for known, verdicts in checked:
-        for one in verdicts:
-            shown = console.shown_name(one.file)
-            console.out(f"{one.status:8} {known.name}  {shown}  ({one.against})\n")
-        if any(one.status is not one.Status.OK for one in verdicts):
-            console.note(f"  To mend {known.name}: parakeet models pull {known.name}")
-    if not models:
-        console.note("No model is cached.")
+    else:
+        _print_checks(checked)
     return ExitCode.OK if good else ExitCode.FAILED
 
 
+def _is_whole(checks: Sequence[FileCheck]) -> bool:
+    return all(one.outcome is Outcome.OK for one in checks)
+
+
+def _check_rows(known: KnownModel, checks: Sequence[FileCheck]) -> Iterator[dict[str, str]]:
+    for one in checks:
+        yield {
+            "model": known.name,
+            "file": one.file,
+            "status": one.outcome,
+            "against": one.reference,
+        }
+
+
+def _print_checks(checked: Sequence[tuple[KnownModel, Sequence[FileCheck]]]) -> None:
+    for known, checks in checked:
+        for one in checks:
+            shown = console.shown_name(one.file)
+            console.out(f"{one.outcome:8} {known.name}  {shown}  ({one.reference})\n")
+        if not _is_whole(checks):
+            console.note(f"  To repair {known.name}: parakeet models pull {known.name}")
+    if not checked:
+        console.note("No model is cached.")
+
+
 def show_scan(file: str, *, as_json: bool) -> int:
-    """What was found; the exit code."""
-    problems = scan(Path(file).expanduser())
+    """Print the problems of a model file; returns the exit code."""
+    problems = scan_model(Path(file).expanduser())
     if as_json:
         rows = [{"where": one.where, "what": one.what} for one in problems]
         _print_json({"schema": "parakeet.models.scan/1", "clean": not problems, "problems": rows})
@@ -118,27 +138,27 @@ def show_scan(file: str, *, as_json: bool) -> int:
 
 
 def show_path(name: str, kind: str | None) -> None:
-    """The path of what is cached; raises EngineUnavailable."""
-    known = _known(name, kind)
-    console.out(f"{find(known.name, kind=known.kind, offline=True).path}\n")
+    """Print the path of a cached model. Raises EngineUnavailable."""
+    known = _model_named(name, kind)
+    console.out(f"{find_model(known.name, kind=known.kind, offline=True).path}\n")
 
 
 def show_remove(name: str, kind: str | None, *, yes: bool) -> None:
-    """Asks, and deletes; raises UsageError where nobody can be asked."""
-    known = _known(name, kind)
-    folder = store.folder_of(known)
-    others = store.sharing(known)
+    """Ask, and delete a model. Raises UsageError where there is no terminal to ask on."""
+    known = _model_named(name, kind)
+    folder = inventory.cached_folder(known)
+    others = inventory.models_in_same_folder(known)
     if not yes and not _confirmed(known, folder, others):
         console.note("Nothing was removed.")
         return
-    freed = store.remove(known)
+    freed = inventory.remove(known)
     console.info(f"{known.repository} was removed: {freed / 1e6:.1f} MB are free again.")
 
 
 def _confirmed(known: KnownModel, folder: Path, others: list[str]) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            f"Whether {known.name} is to be removed can't be asked here.",
+            f"There is no terminal to confirm on that {known.name} is to be removed.",
             hint=f"parakeet models remove {known.name} --yes",
         )
     too = f" (with it: {', '.join(others)})" if others else ""
@@ -147,22 +167,10 @@ def _confirmed(known: KnownModel, folder: Path, others: list[str]) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _known(name: str, kind: str | None) -> KnownModel:
+def _model_named(name: str, kind: str | None) -> KnownModel:
     if kind is not None and kind not in KINDS:
         raise UsageError(f"There is no kind '{kind}'.", hint=f"Choose one of: {', '.join(KINDS)}.")
-    return store.model_of(name, kind)
-
-
-@contextmanager
-def _watch() -> Iterator[hub.Watch]:
-    """A bar where there is a terminal and nobody asked for none."""
-    if not console.shows_progress():
-        yield hub.Unwatched()
-        return
-    from parakeet_cli.models.progress import Bars
-
-    with Bars() as bars:
-        yield bars
+    return inventory.model_named(name, kind)
 
 
 def _megabytes(count: int | None) -> str:

@@ -16,9 +16,9 @@ from typing import Protocol
 from parakeet_cli.engines.nemo.stack_check import missing_from_stack
 from parakeet_cli.engines.onnx.engine import default_model
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
-from parakeet_cli.models import NEMO, ONNX, WHISPER
-from parakeet_cli.models.cache import cached
+from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.registry import DEFAULT, look_up
+from parakeet_cli.models.types import NEMO, ONNX, WHISPER
 from parakeet_cli.system.hardware import has_gpu
 
 
@@ -96,4 +96,4 @@ def _at_hand(kind: str) -> str | None:
     """The name of the model that the engine takes by itself, where it is cached whole."""
     name = default_model() if kind == ONNX else DEFAULT
     known = look_up(name, kind)
-    return name if known is not None and cached(known) is not None else None
+    return name if known is not None and find_cached(known) is not None else None

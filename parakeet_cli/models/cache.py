@@ -1,8 +1,8 @@
-"""The models on this machine, read from the cache that Hugging Face's tools share.
+"""Reads the model cache that Hugging Face's tools share.
 
 Its layout is `models--OWNER--NAME/{refs/main,snapshots/REVISION/FILE,blobs/...}`. It is read
-without huggingface_hub, whose import takes longer than many a clip; what is written is
-written by that client alone, but for the lock file of `lock.py`.
+without huggingface_hub, whose import takes longer than many a clip. Only that client writes
+to it, except for the lock file of `lock_file.py`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def cache_folder() -> Path:
 
 
 def repository_folder(repository: str) -> Path:
-    """Where a repository is cached, whether or not it is."""
+    """The folder in which a repository is cached, or would be."""
     return cache_folder() / (_PREFIX + repository.replace("/", "--"))
 
 
-def repositories() -> tuple[str, ...]:
+def cached_repositories() -> tuple[str, ...]:
     """The ids of every model repository in the cache."""
     try:
         names = sorted(entry.name for entry in cache_folder().iterdir() if entry.is_dir())
@@ -45,21 +45,21 @@ def repositories() -> tuple[str, ...]:
     )
 
 
-def revisions(repository: str, *, first: str | None = None) -> Iterator[tuple[str, Path]]:
+def cached_revisions(repository: str, *, first: str | None = None) -> Iterator[tuple[str, Path]]:
     """The cached revisions and their folders: `first`, that of `main`, then the newest."""
     snapshots = repository_folder(repository) / "snapshots"
     try:
-        found = {entry.name: entry for entry in snapshots.iterdir() if entry.is_dir()}
+        folders = {entry.name: entry for entry in snapshots.iterdir() if entry.is_dir()}
     except OSError:
         return
-    newest = sorted(found, key=lambda name: found[name].stat().st_mtime, reverse=True)
-    for name in dict.fromkeys((first, main_revision(repository), *newest)):
-        if name is not None and name in found:
-            yield name, found[name]
+    newest = sorted(folders, key=lambda name: folders[name].stat().st_mtime, reverse=True)
+    for name in dict.fromkeys((first, _main_revision(repository), *newest)):
+        if name is not None and name in folders:
+            yield name, folders[name]
 
 
-def main_revision(repository: str) -> str | None:
-    """What `main` was when it was last asked for."""
+def _main_revision(repository: str) -> str | None:
+    """The revision that `main` was when the hub was last asked."""
     try:
         text = (repository_folder(repository) / "refs" / "main").read_text("ascii")
     except (OSError, UnicodeDecodeError):
@@ -67,8 +67,8 @@ def main_revision(repository: str) -> str | None:
     return text.strip() or None
 
 
-def matching(folder: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files of a snapshot that match; a link whose blob is gone is none."""
+def matching_files(folder: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
+    """The files of a snapshot that match; a link to a missing blob is not one."""
     return tuple(
         sorted(
             path
@@ -78,23 +78,19 @@ def matching(folder: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
     )
 
 
-def cached(known: KnownModel) -> LocalModel | None:
-    """The model in the cache, whole; None where a file of it is missing."""
-    for revision, folder in revisions(known.repository, first=known.revision):
-        files = matching(folder, known.files)
-        whole = all(
-            any(fnmatch(file.name, pattern) for file in files)
-            for pattern in known.files
-            if pattern not in known.optional
-        )
-        if whole:
+def find_cached(known: KnownModel) -> LocalModel | None:
+    """The model in the cache; None where a file that it needs is missing."""
+    required = [pattern for pattern in known.files if pattern not in known.optional]
+    for revision, folder in cached_revisions(known.repository, first=known.revision):
+        files = matching_files(folder, known.files)
+        if all(any(fnmatch(file.name, pattern) for file in files) for pattern in required):
             path = files[0] if known.kind == NEMO else folder
             return LocalModel(path, known.name, known.kind, revision, known.quantization)
     return None
 
 
-def size_of(folder: Path) -> int:
-    """Bytes that a repository's folder takes: its blobs, the partial ones too."""
+def repository_size(folder: Path) -> int:
+    """Bytes that a repository's folder takes: its blobs, partial downloads included."""
     return sum(
         entry.stat().st_size
         for entry in (folder / "blobs").glob("*")

@@ -1,4 +1,4 @@
-"""Sums of files: SHA-256, and what git calls them."""
+"""Checksums of files: SHA-256, and git's own for a blob."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ _BLOCK = 1 << 20
 
 
 def sha256_of(path: Path, advance: Callable[[int], None] | None = None) -> str:
-    """The SHA-256 sum of a file, in hexadecimal digits; `advance` is told of each block."""
-    return _digest(hashlib.sha256(), path, advance)
+    """A file's SHA-256 in hexadecimal digits; `advance` is called with each block's bytes."""
+    return _hex_digest(hashlib.sha256(), path, advance)
 
 
 def git_sum_of(path: Path) -> str:
-    """What git calls a file: the hub's name for what is not in LFS."""
-    return _digest(hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False), path)
+    """A file's SHA-1 as git computes it: the hub's name for files that are not in LFS."""
+    header = b"blob %d\0" % path.stat().st_size
+    return _hex_digest(hashlib.sha1(header, usedforsecurity=False), path)
 
 
-def _digest(digest: Any, path: Path, advance: Callable[[int], None] | None = None) -> str:
+def _hex_digest(digest: Any, path: Path, advance: Callable[[int], None] | None = None) -> str:
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)

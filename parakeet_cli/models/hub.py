@@ -1,9 +1,9 @@
-"""Fetching a model from the hub, by huggingface_hub's own client, and checking what came.
+"""Downloads a model with huggingface_hub's own client, and checks every byte of it.
 
-The client of today keeps no part of a download that was interrupted and compares sizes only.
-So its `http_get` writes to `blobs/SUM.incomplete`, where an earlier client left them and the
-next run goes on, and nothing gets its name in the cache before its sum was checked; then
-`hf_hub_download` finds the blob there and makes the snapshot.
+Today's client keeps nothing of a download that was interrupted, and compares sizes only. So
+its `http_get` writes to `blobs/SUM.incomplete`, where earlier clients kept partial downloads
+and the next run resumes, and no file gets its name in the cache before its checksum was
+compared. Then `hf_hub_download` finds the blob there and makes the snapshot.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models import lock_file
-from parakeet_cli.models.cache import cache_folder, cached, repository_folder
+from parakeet_cli.models.cache import cache_folder, find_cached, repository_folder
 from parakeet_cli.models.checksums import git_sum_of, sha256_of
+from parakeet_cli.models.progress import FileProgress
 from parakeet_cli.models.types import KnownModel, LocalModel
 
 _SPARE = 64 << 20  # bytes that stay free on the disk
@@ -33,81 +34,62 @@ class HubFile:
 
     name: str
     size: int
-    sha256: str | None  # LFS files
-    blob: str  # git's sum, of what is in git: the file, or the pointer to it
+    sha256: str | None  # of LFS files only
+    blob: str  # git's SHA-1, of the file, or of the pointer to it for LFS files
 
     @property
     def etag(self) -> str:
-        """What the client calls it in the cache."""
+        """The client's name for it in the cache."""
         return self.sha256 or self.blob
 
 
-class Watch(Protocol):
-    """Told how a download goes on."""
-
-    def begin(self, name: str, done: int, total: int) -> None: ...
-
-    def advance(self, count: int) -> None: ...
-
-
-class Unwatched:
-    """For pipes and logs."""
-
-    def begin(self, name: str, done: int, total: int) -> None:
-        pass
-
-    def advance(self, count: int) -> None:
-        pass
-
-
 def offline_by_environment() -> bool:
-    """HF_HUB_OFFLINE, as the hub's client reads it."""
+    """Whether HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, read as the hub's client does."""
     value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return value.upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def fetch(known: KnownModel, watch: Watch | None = None) -> LocalModel:
-    """Download what is missing of a model, check all of it, and record what it is.
+def fetch(known: KnownModel, progress: FileProgress) -> LocalModel:
+    """Download what is missing of a model, check all of it, and record its checksums.
 
-    Raises EngineUnavailable; a file whose sum is wrong leaves nothing in place.
+    Raises EngineUnavailable; a file with a wrong checksum is deleted.
     """
-    with _explained(known):
-        commit, files = _describe(known)
+    with _readable_errors(known):
+        commit, files = _list_files(known)
         _check_space(known, files)
         for file in files:
-            _fetch_blob(known, commit, file, watch or Unwatched())
+            _fetch_blob(known, commit, file, progress)
         for file in files:
-            _put_in_place(known, commit, file)
-    found = cached(known)
-    if found is None or found.revision != commit:
+            _link_into_snapshot(known, commit, file)
+    model = find_cached(known)
+    if model is None or model.revision != commit:
         raise EngineUnavailable(
-            f"{known.repository} was fetched, and is not whole in the cache {cache_folder()}.",
-            hint=f"Once more: parakeet models pull {known.name}",
+            f"{known.repository} was fetched, but is not complete in the cache {cache_folder()}.",
+            hint=f"Try again: parakeet models pull {known.name}",
         )
-    sums = {file.name: _expected_sha256(known, commit, file) for file in files}
-    lock_file.write(known.repository, commit, _recorded(known, commit, files, sums))
-    return found
+    lock_file.write(known.repository, commit, _sha256_sums(known, commit, files))
+    return model
 
 
-def _describe(known: KnownModel) -> tuple[str, list[HubFile]]:
-    """The commit, and the files that are wanted of it."""
+def _list_files(known: KnownModel) -> tuple[str, list[HubFile]]:
+    """The commit, and the files of it that the model needs."""
     from huggingface_hub import HfApi
 
     info = HfApi().model_info(known.repository, revision=known.revision, files_metadata=True)
     files = [_hub_file(sibling) for sibling in info.siblings or ()]
-    wanted = [file for file in files if any(fnmatch(file.name, name) for name in known.files)]
+    needed = [file for file in files if any(fnmatch(file.name, name) for name in known.files)]
     missing = [
         name
         for name in known.files
-        if name not in known.optional and not any(fnmatch(file.name, name) for file in wanted)
+        if name not in known.optional and not any(fnmatch(file.name, name) for file in needed)
     ]
     if missing or info.sha is None:
         raise EngineUnavailable(
-            f"The repository {known.repository} holds no {missing[0] if missing else 'revision'}"
+            f"The repository {known.repository} has no {missing[0] if missing else 'revision'}"
             f", which a model for {known.kind} needs.",
             hint="Known models: parakeet models list",
         )
-    return info.sha, wanted
+    return info.sha, needed
 
 
 def _hub_file(sibling: Any) -> HubFile:
@@ -130,7 +112,7 @@ def _check_space(known: KnownModel, files: Sequence[HubFile]) -> None:
         )
 
 
-def _fetch_blob(known: KnownModel, commit: str, file: HubFile, watch: Watch) -> None:
+def _fetch_blob(known: KnownModel, commit: str, file: HubFile, progress: FileProgress) -> None:
     from huggingface_hub.utils._fixes import WeakFileLock
 
     folder = repository_folder(known.repository)
@@ -139,25 +121,27 @@ def _fetch_blob(known: KnownModel, commit: str, file: HubFile, watch: Watch) -> 
     blob.parent.mkdir(parents=True, exist_ok=True)
     locks.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(locks / f"{file.etag}.lock"):
-        if blob.exists() and not _is_right(known, commit, file, blob):
-            blob.unlink()  # it was changed on the disk: fetched anew
+        if blob.exists() and not _matches(known, commit, file, blob):
+            blob.unlink()  # it was changed on the disk: fetch it again
         if blob.exists():
-            watch.begin(file.name, file.size, file.size)
+            progress.begin(file.name, file.size, file.size)
             return
         partial = blob.with_name(f"{file.etag}.incomplete")
         if _size(partial) > file.size:
             partial.unlink()
-        watch.begin(file.name, _size(partial), file.size)
-        while _download(known, commit, file, partial, watch):
+        progress.begin(file.name, _size(partial), file.size)
+        while _download(known, commit, file, partial, progress):
             pass
-        _check(known, commit, file, partial)
+        _verify(known, commit, file, partial)
         partial.replace(blob)
 
 
-def _download(known: KnownModel, commit: str, file: HubFile, partial: Path, watch: Watch) -> bool:
-    """Go on with a file; whether it broke off after there was more of it, and is to be tried anew.
+def _download(
+    known: KnownModel, commit: str, file: HubFile, partial: Path, progress: FileProgress
+) -> bool:
+    """Resume a file; whether to retry, because the connection broke after it had grown.
 
-    Old clients don't try again by themselves, and new ones only some errors.
+    Old clients don't retry by themselves, and new ones only after some errors.
     """
     from huggingface_hub import hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
@@ -169,7 +153,7 @@ def _download(known: KnownModel, commit: str, file: HubFile, partial: Path, watc
         with partial.open("ab") as stream:
             http_get(
                 hf_hub_url(known.repository, file.name, revision=commit),
-                _Watched(stream, watch.advance),  # type: ignore[arg-type]
+                _CountingFile(stream, progress.advance),  # type: ignore[arg-type]
                 resume_size=done,
                 headers={**build_hf_headers(), "Accept-Encoding": "identity"},
                 expected_size=file.size,
@@ -183,8 +167,8 @@ def _download(known: KnownModel, commit: str, file: HubFile, partial: Path, watc
     return False
 
 
-class _Watched:
-    """The file that is written to, for a client whose bar is not ours."""
+class _CountingFile:
+    """The file that the client writes to, so that our bar shows it and not the client's."""
 
     def __init__(self, stream: IO[bytes], advance: Callable[[int], None]) -> None:
         self._stream, self._advance = stream, advance
@@ -197,7 +181,7 @@ class _Watched:
         return self._stream.seek(offset, whence)
 
     def truncate(self) -> int:
-        """The server gave the whole file where the rest was asked for."""
+        """Called when the server sends the whole file instead of the rest that was asked for."""
         size = self._stream.tell()
         self._advance(size - os.fstat(self._stream.fileno()).st_size)
         return self._stream.truncate()
@@ -211,26 +195,26 @@ def _expected_sha256(known: KnownModel, commit: str, file: HubFile) -> str | Non
     return pinned or file.sha256
 
 
-def _is_right(known: KnownModel, commit: str, file: HubFile, path: Path) -> bool:
+def _matches(known: KnownModel, commit: str, file: HubFile, path: Path) -> bool:
     expected = _expected_sha256(known, commit, file)
     found = sha256_of(path) if expected else git_sum_of(path)
     return _size(path) == file.size and found == (expected or file.blob)
 
 
-def _check(known: KnownModel, commit: str, file: HubFile, path: Path) -> None:
-    """Raise EngineUnavailable, and delete it, unless the file is what it should be."""
-    if _is_right(known, commit, file, path):
+def _verify(known: KnownModel, commit: str, file: HubFile, path: Path) -> None:
+    """Delete the file and raise EngineUnavailable if its size or checksum is wrong."""
+    if _matches(known, commit, file, path):
         return
     path.unlink()
     raise EngineUnavailable(
-        f"{file.name} of {known.repository} came with other bytes than it should have: its sum "
-        "is wrong. It was deleted, and nothing of it is in the cache.",
-        hint=f"Once more: parakeet models pull {known.name}. If that ends here too, the hub "
-        "or what lies between serves another file.",
+        f"{file.name} of {known.repository} arrived with other bytes than expected: its checksum "
+        "is wrong. It was deleted from the cache.",
+        hint=f"Try again: parakeet models pull {known.name}. If that fails too, the hub or a "
+        "proxy serves another file.",
     )
 
 
-def _put_in_place(known: KnownModel, commit: str, file: HubFile) -> None:
+def _link_into_snapshot(known: KnownModel, commit: str, file: HubFile) -> None:
     from huggingface_hub import hf_hub_download
 
     path = Path(hf_hub_download(known.repository, file.name, revision=known.revision))
@@ -238,21 +222,22 @@ def _put_in_place(known: KnownModel, commit: str, file: HubFile) -> None:
     if path.parent.name == commit and path.resolve() == blob.resolve():
         return
     if path.parent.name == commit and not path.is_symlink() and _size(path) == file.size:
-        _check(known, commit, file, path)  # a disk without links: the client made a copy
+        _verify(known, commit, file, path)  # a disk without links, where the client copies
         return
     path.unlink(missing_ok=True)
     raise EngineUnavailable(
         f"{known.repository} was changed on the hub while it was being fetched.",
-        hint=f"Once more: parakeet models pull {known.name}",
+        hint=f"Try again: parakeet models pull {known.name}",
     )
 
 
-def _recorded(
-    known: KnownModel, commit: str, files: Sequence[HubFile], sums: dict[str, str | None]
-) -> dict[str, str]:
-    """The SHA-256 of every file: git's sum says nothing to other tools."""
+def _sha256_sums(known: KnownModel, commit: str, files: Sequence[HubFile]) -> dict[str, str]:
+    """The SHA-256 of every file: other tools can't use git's SHA-1."""
     blobs = repository_folder(known.repository) / "blobs"
-    return {file.name: sums[file.name] or sha256_of(blobs / file.etag) for file in files}
+    return {
+        file.name: _expected_sha256(known, commit, file) or sha256_of(blobs / file.etag)
+        for file in files
+    }
 
 
 def _size(path: Path) -> int:
@@ -263,14 +248,14 @@ def _size(path: Path) -> int:
 
 
 def _network_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
-    """What the hub's client raises without a network: by requests OSErrors, by httpx its own."""
+    """The hub client's errors without a network: OSErrors with requests, httpx's own with httpx."""
     clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
     return (OSError, *more, *(client.HTTPError for client in clients if client is not None))
 
 
 @contextmanager
-def _explained(known: KnownModel) -> Iterator[None]:
-    """The client's errors as ours, with what to type."""
+def _readable_errors(known: KnownModel) -> Iterator[None]:
+    """Turn the client's errors into EngineUnavailable, with what to type."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -290,14 +275,16 @@ def _explained(known: KnownModel) -> Iterator[None]:
         ) from error
     except GatedRepoError as error:
         raise EngineUnavailable(
-            f"The model {known.repository} is open only to who asked for it on the hub.",
-            hint="Ask on its page, then put your token in HF_TOKEN, or type: hf auth login",
+            f"The model {known.repository} is open only to people who requested access on the hub.",
+            hint="Request it on the model's page, then put your token in HF_TOKEN, or type: "
+            "hf auth login",
         ) from error
     except RevisionNotFoundError as error:
         raise EngineUnavailable(
             f"The hub no longer has the revision {known.revision} of {known.repository}, "
-            "which is the one that was checked.",
-            hint=f"`--model {known.repository}` takes another; its sums are the hub's word.",
+            "whose checksums this program knows.",
+            hint=f"`--model {known.repository}` takes another, checked against the hub's own "
+            "checksums only.",
         ) from error
     except RepositoryNotFoundError as error:
         raise EngineUnavailable(
@@ -311,15 +298,15 @@ def _explained(known: KnownModel) -> Iterator[None]:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise EngineUnavailable(
             f"The model {known.repository} could not be fetched from the hub: {reason}",
-            hint=f"Check the network, then: parakeet models pull {known.name} (it goes on "
-            "where it stopped).",
+            hint=f"Check the network, then: parakeet models pull {known.name} (it resumes where "
+            "it stopped).",
         ) from error
 
 
 def offline_error(known: KnownModel, why: str) -> EngineUnavailable:
-    """For a model that is not here when nothing may be fetched."""
+    """The error for a model that is not cached when nothing may be downloaded."""
     return EngineUnavailable(
         f"The model {known.name} ({known.repository}) is not on this machine, and {why}.",
-        hint=f"With a network, once: parakeet models pull {known.name}; or name a file or "
+        hint=f"With a network, type once: parakeet models pull {known.name}; or name a file or "
         "folder with --model.",
     )

@@ -1,7 +1,7 @@
-"""What was pulled: revision and SHA-256 of each file, in the repository's cache folder.
+"""The record of what was pulled: revision and SHA-256 of each file, in the repository's folder.
 
-For a model whose sums are not in `known.py` this is what `parakeet models verify` compares
-with: what the hub said when it was pulled, checked then against the bytes that came.
+For a model whose checksums are not in `registry.py`, `parakeet models verify` compares with
+this: what the hub declared when the model was pulled, compared then with the bytes that came.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from parakeet_cli.models.cache import repository_folder
+from parakeet_cli.system.files import atomic_writer
 
 NAME = "parakeet.lock.json"
 _SCHEMA = "parakeet.model-lock/1"
 
 
 def path_of(repository: str) -> Path:
-    """Where a repository's lock file is: it goes when the repository is removed."""
+    """A repository's lock file: it is deleted with the repository."""
     return repository_folder(repository) / NAME
 
 
 def read(repository: str) -> dict[str, dict[str, str]]:
-    """Revision to file to SHA-256; empty where nothing was recorded or it can't be read."""
+    """SHA-256 by revision and file; empty where nothing was recorded or it can't be read."""
     try:
         content = json.loads(path_of(repository).read_text("utf-8"))
         if content["schema"] != _SCHEMA:
@@ -36,11 +37,9 @@ def read(repository: str) -> dict[str, dict[str, str]]:
 
 
 def write(repository: str, revision: str, files: Mapping[str, str]) -> None:
-    """Add what was just checked; other revisions and files stay."""
+    """Add the files that were just checked; other revisions and files stay. Raises OSError."""
     revisions = read(repository)
     revisions[revision] = {**revisions.get(revision, {}), **files}
-    target = path_of(repository)
-    temporary = target.with_suffix(".part")
     content = {"schema": _SCHEMA, "repository": repository, "revisions": revisions}
-    temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    temporary.replace(target)
+    with atomic_writer(path_of(repository)) as stream:
+        stream.write((json.dumps(content, indent=2) + "\n").encode())

@@ -1,9 +1,8 @@
-"""The models that have a name here, and what their files must be.
+"""The models with a name of their own, and the checksums of their files.
 
-A revision and the SHA-256 sums of its files stand here where independent public manifests
-agree on them: docs/models.md names the sources. Nothing here was made up or taken from a
-download of ours; a model without them is checked against what the hub said when it was
-pulled (`lock.py`).
+A model has a revision and SHA-256 sums here where independent public manifests agree on them:
+docs/models.md names the sources. None comes from a download of ours. A model without them is
+checked against what the hub declared when it was pulled (`lock_file.py`).
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _ONNX_SHARED = ("vocab.txt", "config.json")
 def _onnx(
     name: str, model: str, files: tuple[str, ...], languages: str = ENGLISH, **more: object
 ) -> KnownModel:
-    """A repository of onnx-asr's author, under the names that onnx-asr has for it."""
+    """A repository of onnx-asr's author, under the names that onnx-asr uses."""
     base = name.removesuffix("-onnx")
     aliases = (base, model, f"nemo-{model}", f"nvidia/{model}") if base != name else ()
     row = KnownModel(
@@ -186,7 +185,7 @@ EMBEDDED_SHA256 = {
     "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
 }
 
-# What a CTranslate2 Whisper needs of a hub repository.
+# The files of a hub repository that a CTranslate2 Whisper needs.
 WHISPER_FILES = (
     "config.json",
     "preprocessor_config.json",
@@ -229,7 +228,7 @@ KNOWN = (*PARAKEETS, *(_whisper(name, repository) for name, repository in HUB_NA
 
 
 def look_up(name: str, kind: str | None = None) -> KnownModel | None:
-    """The known model that a name means: its own, an alias of its kind, or its hub id."""
+    """The known model of that name, hub id or alias; `kind` restricts it to one engine's."""
     rows = [row for row in KNOWN if kind in (None, row.kind)]
     for row in rows:
         if name == row.name or (name == row.repository and row.quantization is None):
@@ -238,7 +237,7 @@ def look_up(name: str, kind: str | None = None) -> KnownModel | None:
 
 
 def by_repository(repository: str, kind: str) -> KnownModel:
-    """A model of the hub that has no name here; its files are known by their patterns."""
+    """A hub repository without a name of its own here; its files follow from its kind."""
     short = repository.rpartition("/")[2]
     if kind == NEMO:
         return KnownModel(repository, NEMO, repository, (f"{short}.nemo",))
@@ -251,5 +250,5 @@ def by_repository(repository: str, kind: str) -> KnownModel:
 
 
 def names(kind: str | None = None) -> tuple[str, ...]:
-    """What `parakeet models pull` takes."""
+    """The known names, as `parakeet models pull` takes them."""
     return tuple(row.name for row in KNOWN if kind in (None, row.kind))

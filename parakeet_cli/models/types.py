@@ -1,4 +1,4 @@
-"""What the parts of this package hand around."""
+"""The values that the modules of this package pass to each other."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ KINDS = (NEMO, ONNX, WHISPER)
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A published model: where it is, which files, and what they must be.
+    """A published model: where it is, which files it has, and their checksums.
 
-    `files` holds names or patterns in the repository; what is in `optional` may be missing.
-    `sha256` is what the files of `revision` must be. Both are empty where no public source
-    of them was found: then `pull` records what the hub said.
+    `files` holds names or patterns in the repository; those in `optional` may be missing.
+    `revision` and the `sha256` of its files are set where public sources agree on them. For
+    other models `pull` records what the hub declares.
     """
 
     name: str
     kind: str  # nemo, onnx or whisper
     repository: str
     files: tuple[str, ...]
-    aliases: tuple[str, ...] = ()  # other names that mean it, for its kind
+    aliases: tuple[str, ...] = ()  # other names of it, for engines of its kind
     optional: tuple[str, ...] = ()
     size: int | None = None  # bytes; None where no source gives it
     licence: str | None = None
     languages: str | None = None
     revision: str | None = None
     sha256: Mapping[str, str] = field(default_factory=dict)
-    quantization: str | None = None  # onnx: what stands before .onnx, int8
+    quantization: str | None = None  # onnx: what precedes .onnx in the file names, int8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class LocalModel:
     """A model on this machine."""
 
     path: Path  # of the .nemo, or of the folder with an ONNX or Whisper model
-    name: str  # as people know it: a known name, a hub id or a file's name
+    name: str  # for people: a known name, a hub id or a file's name
     kind: str
     revision: str | None = None  # of the hub's repository; None for a path
-    quantization: str | None = None  # onnx: what onnx-asr calls so
+    quantization: str | None = None  # onnx: onnx-asr's name for the precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parakeet_cli.models import scan
-from parakeet_cli.models.scan.allowed import GLOBALS, TARGETS
+from parakeet_cli.models.scan.allowlist import GLOBALS, TARGETS
 from parakeet_cli.models.scan.configuration import scan_yaml
+from parakeet_cli.models.scan.model import scan_model
 from parakeet_cli.models.scan.weights import scan_pickle
 from tests.model_files import CONFIG, checkpoint, nemo, running, state_dict
 
@@ -117,7 +117,7 @@ def mutated(good: bytes, chance: random.Random) -> bytes:
 def check_model(data: bytes, path: Path) -> bool:
     """Whether it passed; then it is opened as NeMo does, and what is in it is looked at."""
     path.write_bytes(data)
-    if scan(path):
+    if scan_model(path):
         return False
     with tarfile.open(path, "r:") as archive:
         members = {Path(one.name).name: one for one in archive.getmembers() if one.isfile()}

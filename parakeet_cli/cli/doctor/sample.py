@@ -44,9 +44,11 @@ def _model(name: str | None) -> tuple[Path, bool]:
 
     Raises EngineUnavailable, with what to type.
     """
-    from parakeet_cli.models import NEMO, refuse_hostile, resolve
-    from parakeet_cli.models.cache import cached
+    from parakeet_cli.models.cache import find_cached
     from parakeet_cli.models.registry import DEFAULT, look_up
+    from parakeet_cli.models.resolve import resolve_name
+    from parakeet_cli.models.scan.model import refuse_hostile
+    from parakeet_cli.models.types import NEMO
 
     asked = name or DEFAULT
     path = Path(asked).expanduser()
@@ -54,7 +56,7 @@ def _model(name: str | None) -> tuple[Path, bool]:
         if not path.is_file():
             raise EngineUnavailable(f"{path} is no .nemo file.", hint="Name one, or v3.")
     else:
-        found = cached(resolve(asked, NEMO))
+        found = find_cached(resolve_name(asked, NEMO))
         if found is None:
             raise EngineUnavailable(
                 f"The model {asked} is not on this machine.", hint=f"parakeet models pull {asked}"

@@ -23,8 +23,10 @@ from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_sou
 from parakeet_cli.engines.nemo.process import Worker, WorkerDiedError, default_python
 from parakeet_cli.engines.parakeet_tokens import Token, segments_of, words_of
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
-from parakeet_cli.models import NEMO, find, refuse_hostile
 from parakeet_cli.models.registry import look_up
+from parakeet_cli.models.resolve import find_model
+from parakeet_cli.models.scan.model import refuse_hostile
+from parakeet_cli.models.types import NEMO
 from parakeet_cli.system.hardware import has_gpu
 from parakeet_cli.transcript import EngineInfo
 
@@ -70,7 +72,7 @@ class Nemo:
         self._options = options
         self._tuning = Tuning.from_environment()
         self._python = _interpreter(options.ml_python)
-        self._model = find(
+        self._model = find_model(
             options.model, kind=NEMO, offline=options.offline, progress=options.progress
         )
         self._language = _language(self._model.name, options.language)

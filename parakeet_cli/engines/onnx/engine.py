@@ -13,9 +13,10 @@ from parakeet_cli.engines.base import ChunkResult, EngineOptions, on_source_cloc
 from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
 from parakeet_cli.engines.parakeet_tokens import segments_of, words_of
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
-from parakeet_cli.models import ONNX, find
-from parakeet_cli.models.cache import cached
+from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.registry import DEFAULT, ENGLISH, KNOWN, look_up
+from parakeet_cli.models.resolve import find_model
+from parakeet_cli.models.types import ONNX
 from parakeet_cli.system.hardware import has_gpu
 from parakeet_cli.transcript import EngineInfo
 
@@ -83,12 +84,12 @@ class Onnx:
 def default_model() -> str:
     """The model where none is asked for: the first known one that is cached, else v3."""
     rows = [row for row in KNOWN if row.kind == ONNX]
-    return next((row.name for row in rows if cached(row) is not None), DEFAULT)
+    return next((row.name for row in rows if find_cached(row) is not None), DEFAULT)
 
 
 def find_folder(options: EngineOptions) -> OnnxFolder:
     """The model asked for, fetched where it is not here. Raises EngineUnavailable."""
-    found = find(
+    found = find_model(
         options.model or default_model(),
         kind=ONNX,
         offline=options.offline,

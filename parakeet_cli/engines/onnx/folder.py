@@ -11,8 +11,8 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.scan.onnx_graph import (
     NotOnnxError,
     external_files,
-    leads_out,
-    what_is_wrong_with,
+    leads_outside,
+    weights_problem,
 )
 
 # onnx-asr's names for the heads, and the graphs that each is made of.
@@ -53,7 +53,7 @@ class OnnxFolder:
         know are refused by it, and no library of others is ever registered.
         """
         for path in (*self.texts.values(), *self.graphs.values()):
-            if leads_out(path, self.path):
+            if leads_outside(path, self.path):
                 raise EngineUnavailable(
                     f"{path} leads out of the model's folder, to {path.resolve()}. "
                     "It was not loaded.",
@@ -61,7 +61,7 @@ class OnnxFolder:
                 )
         for path in self.graphs.values():
             try:
-                wrong = [what_is_wrong_with(name, path) for name in sorted(external_files(path))]
+                wrong = [weights_problem(name, path) for name in sorted(external_files(path))]
             except NotOnnxError as error:
                 raise EngineUnavailable(
                     f"{path} can't be loaded: {error}.", hint="Fetch it again, or make it anew."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, on_source_clock
-from parakeet_cli.engines.whisper.model import find_model
+from parakeet_cli.engines.whisper.model import find_folder
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.transcript import EngineInfo, Segment, Word
 
@@ -38,7 +38,9 @@ class Whisper:
     max_inflight_seconds = math.inf  # `concurrency` bounds it
 
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
-        self._folder = find_model(options.model, offline=options.offline, progress=options.progress)
+        self._folder = find_folder(
+            options.model, offline=options.offline, progress=options.progress
+        )
         self._folder.refuse_language(options.language)
         self._options = options
         self._device, self._device_index = _device(options.device)

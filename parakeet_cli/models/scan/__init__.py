@@ -1,1 +1,1 @@
-"""Could this model file run code? Read before anything loads it."""
+"""Checks whether a model file could run code, before anything loads it."""

@@ -1,4 +1,4 @@
-"""A `.nemo`, which is a tar: its members are checked where they are, and none is extracted."""
+"""Scans a `.nemo`, which is a tar, without extracting any of its members."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from parakeet_cli.models.scan.allowed import DATA_SUFFIXES
-from parakeet_cli.models.scan.configuration import LARGEST, scan_yaml
+from parakeet_cli.models.scan.allowlist import DATA_SUFFIXES
+from parakeet_cli.models.scan.configuration import LARGEST_CONFIG, scan_yaml
 from parakeet_cli.models.scan.weights import scan_checkpoint
 from parakeet_cli.models.types import Problem
 
@@ -17,12 +17,12 @@ CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
 
 _MOST_MEMBERS = 1000  # a published Parakeet has six, one with many languages a few dozen
-_LARGEST_READ = 64 << 20  # what tarfile may ask for at once: headers say their own size
+_LARGEST_READ = 64 << 20  # bytes that tarfile may read at once: headers declare their own size
 _GZIP = b"\x1f\x8b"
 
 
-class _Bounded:
-    """A file that refuses what no honest archive asks for: much at once, or what is not there."""
+class _BoundedFile:
+    """A file that refuses huge reads and seeks beyond its end, which no honest archive needs."""
 
     def __init__(self, stream: IO[bytes], size: int) -> None:
         self._stream, self._size = stream, size
@@ -45,24 +45,24 @@ class _Bounded:
 
 
 def scan_nemo(path: Path) -> Iterator[Problem]:
-    """What is wrong with a `.nemo`; raises OSError where it can't be read."""
+    """The problems of a `.nemo`. Raises OSError where it can't be read."""
     where = path.name
     with path.open("rb") as stream:
         size = path.stat().st_size
         if stream.read(2) == _GZIP:
             yield Problem(
                 where,
-                "is compressed, and what it would grow to can't be told; NeMo has written "
-                "plain archives since 1.7",
+                "is compressed, so its real size is unknown; NeMo has written plain archives "
+                "since 1.7",
             )
             return
         stream.seek(0)
         try:
-            # `r:` is what NeMo opens it with: no compression is guessed.
-            with tarfile.open(fileobj=_Bounded(stream, size), mode="r:") as archive:  # type: ignore[call-overload]
+            # NeMo opens it with `r:` too, which doesn't guess a compression.
+            with tarfile.open(fileobj=_BoundedFile(stream, size), mode="r:") as archive:  # type: ignore[call-overload]
                 yield from _scan_members(archive, size, where)
         except (tarfile.TarError, ValueError, EOFError, OverflowError, RecursionError) as error:
-            yield Problem(where, f"is no tar that can be read: {str(error)[:120]}")
+            yield Problem(where, f"is not a readable tar: {str(error)[:120]}")
 
 
 def _scan_members(archive: tarfile.TarFile, size: int, where: str) -> Iterator[Problem]:
@@ -70,7 +70,7 @@ def _scan_members(archive: tarfile.TarFile, size: int, where: str) -> Iterator[P
     problems = False
     for count, member in enumerate(archive, start=1):
         if count > _MOST_MEMBERS:
-            yield Problem(where, f"holds more than {_MOST_MEMBERS} members; no model has that many")
+            yield Problem(where, f"has more than {_MOST_MEMBERS} members; no model has that many")
             return
         name = posixpath.normpath(member.name)
         for problem in _member_problems(member, name, size, where):
@@ -80,13 +80,13 @@ def _scan_members(archive: tarfile.TarFile, size: int, where: str) -> Iterator[P
             continue
         if name.casefold() in members:
             problems = True
-            yield Problem(where, f"holds {name[:80]!r} twice")
+            yield Problem(where, f"has {name[:80]!r} twice")
         members[name.casefold()] = member
     if problems:
-        return  # what is in such an archive is not worth reading
+        return  # the contents of such an archive aren't worth reading
     for name in (CONFIG, WEIGHTS):
         if name not in members:
-            yield Problem(where, f"holds no {name}: it is no model of NeMo")
+            yield Problem(where, f"has no {name}: it isn't a NeMo model")
     for name, member in sorted(members.items()):
         yield from _scan_content(archive, name, member, where)
 
@@ -97,15 +97,15 @@ def _member_problems(
     shown = repr(member.name[:80])
     parts = member.name.split("/")
     if member.name.startswith("/") or ".." in parts or "\\" in member.name:
-        yield Problem(where, f"holds {shown}, which would be written outside of its folder")
+        yield Problem(where, f"has {shown}, which would be written outside of its folder")
     if member.issym() or member.islnk():
-        yield Problem(where, f"holds {shown}, a link to {member.linkname[:80]!r}")
+        yield Problem(where, f"has {shown}, a link to {member.linkname[:80]!r}")
     elif member.issparse() or not (member.isreg() or member.isdir()):
-        yield Problem(where, f"holds {shown}, which is neither a file nor a folder")
+        yield Problem(where, f"has {shown}, which is neither a file nor a folder")
     elif member.offset_data + member.size > size:
-        yield Problem(where, f"holds {shown} of {member.size} bytes, more than the file has")
+        yield Problem(where, f"has {shown} of {member.size} bytes, more than the file has")
     if member.isreg() and not _is_expected(name):
-        yield Problem(where, f"holds {shown}, which is no part of a model: it could be code")
+        yield Problem(where, f"has {shown}, which isn't part of a model: it could be code")
 
 
 def _is_expected(name: str) -> bool:
@@ -123,8 +123,8 @@ def _scan_content(
     stream = archive.extractfile(member)
     assert stream is not None, "a regular file"
     if name.endswith((".yaml", ".yml")):
-        if member.size > LARGEST:
-            yield Problem(inside, f"{member.size >> 20} MB are no configuration of a model")
+        if member.size > LARGEST_CONFIG:
+            yield Problem(inside, f"has {member.size >> 20} MB, too much for a configuration")
         else:
             yield from scan_yaml(stream.read(), inside)
     elif name == WEIGHTS:

@@ -1,7 +1,7 @@
-"""A model's YAML, read as a stream of events: nothing is built of it, so nothing can run.
+"""Scans a model's YAML as a stream of events: no object is built, so nothing can run.
 
-NeMo hands the values of some keys to `import` and calls what it finds there. Each of them
-must be a class that a Parakeet uses, wherever it stands: nested, in lists, behind anchors.
+NeMo imports the values of some keys and calls them. Each of them must be a class that a
+Parakeet uses, wherever it is: nested, in lists, behind anchors.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
 from typing import Any
 
-from parakeet_cli.models.scan.allowed import REFUSED_KEYS, TARGET_KEYS, TARGETS
+from parakeet_cli.models.scan.allowlist import REFUSED_KEYS, TARGET_KEYS, TARGETS
 from parakeet_cli.models.types import Problem
 
-LARGEST = 4 << 20  # bytes; with a vocabulary of 8,192 pieces, thrice, it has 0.3 MB
+LARGEST_CONFIG = 4 << 20  # bytes; with a vocabulary of 8,192 pieces, three times, it has 0.3 MB
 _DEEPEST = 64
-_MOST_NODES = 2_000_000  # with every alias written out
+_MOST_NODES = 2_000_000  # with every alias expanded
 _MOST_PROBLEMS = 20
 
-# `${a.b}` and `${..a}` only repeat what stands elsewhere; a resolver computes something new.
+# `${a.b}` and `${..a}` only repeat another value; a resolver computes a new one.
 # `\${` is how OmegaConf writes the two characters themselves; `\\${` is not.
-_PLAIN = re.compile(r"\$\{\s*\.*[\w\-]+(?:[.\[\]\w\-])*\s*\}|(?<!\\)\\\$\{")
-_NOTHING = frozenset(["", "null", "~", "false"])
+_REFERENCE = re.compile(r"\$\{\s*\.*[\w\-]+(?:[.\[\]\w\-])*\s*\}|(?<!\\)\\\$\{")
+_NULLS = frozenset(["", "null", "~", "false"])
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
 )
 
 
 @dataclass(slots=True)
-class _Open:
+class _Collection:
     """A mapping or a list that is being read."""
 
     mapping: bool
@@ -39,17 +39,19 @@ class _Open:
     keys: set[str] = field(default_factory=set)
     key: str | None = None  # the key whose value comes next
     count: int = 0  # children so far
-    nodes: int = 1  # with everything inside, aliases written out
+    nodes: int = 1  # with everything inside, aliases expanded
 
 
 @dataclass(frozen=True, slots=True)
 class _Anchored:
+    """A complete node that an alias may repeat."""
+
     nodes: int
     text: str | None  # of a scalar
 
 
 class _Refused(Exception):
-    """Reading on is not safe; the problem says why."""
+    """The rest can't be read safely; the problem says why."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
@@ -57,48 +59,48 @@ class _Refused(Exception):
 
 
 def scan_yaml(data: bytes, where: str) -> Iterator[Problem]:
-    """What is wrong with a model's configuration; `where` names it."""
+    """The problems of a model's configuration; `where` names it."""
     import yaml
 
-    if len(data) > LARGEST:
-        yield Problem(where, f"{len(data) >> 20} MB are no configuration of a model")
+    if len(data) > LARGEST_CONFIG:
+        yield Problem(where, f"has {len(data) >> 20} MB, too much for a model's configuration")
         return
-    walk = _Walk(where)
+    reader = _Reader(where)
     try:
-        # As OmegaConf opens it, and with its reader: libyaml is faster, and takes a byte-order
-        # mark in the middle for another thing.
+        # Opened and parsed as OmegaConf does it: libyaml is faster, but reads a byte-order mark
+        # in the middle differently.
         text = TextIOWrapper(BytesIO(data), encoding="utf-8").read()
         if "\0" in text:
-            raise _Refused(Problem(where, "holds a zero byte"))
+            raise _Refused(Problem(where, "has a zero byte"))
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            walk.take(event)
-            if len(walk.problems) >= _MOST_PROBLEMS:
+            reader.read(event)
+            if len(reader.problems) >= _MOST_PROBLEMS:
                 break
-        if not walk.root_is_mapping:
-            walk.say("", "is not a configuration: it holds no keys")
+        if not reader.root_is_mapping:
+            reader.report("", "is not a configuration: it has no keys")
     except _Refused as refused:
-        walk.problems.append(refused.problem)
+        reader.problems.append(refused.problem)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         first = " ".join(str(error).split())[:120]
-        walk.say("", f"is not YAML that can be read: {first}")
-    yield from walk.problems
+        reader.report("", f"is not readable YAML: {first}")
+    yield from reader.problems
 
 
-class _Walk:
-    """The state of the reading; `take` is given each event."""
+class _Reader:
+    """The state of the scan; `read` takes each event."""
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._stack: list[_Open] = []
-        self._anchors: dict[str, _Anchored | None] = {}  # None: still open
+        self._stack: list[_Collection] = []
+        self._anchors: dict[str, _Anchored | None] = {}  # None: still being read
         self._documents = 0
         self.problems: list[Problem] = []
         self.root_is_mapping = False
 
-    def say(self, path: str, what: str) -> None:
+    def report(self, path: str, what: str) -> None:
         self.problems.append(Problem(f"{self._where}{f', {path}' if path else ''}", what))
 
-    def take(self, event: Any) -> None:
+    def read(self, event: Any) -> None:
         import yaml
 
         if isinstance(event, yaml.ScalarEvent):
@@ -116,11 +118,13 @@ class _Walk:
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise _Refused(Problem(self._where, "holds more than one document"))
+                raise _Refused(Problem(self._where, "has more than one document"))
 
     def _check_tag(self, event: Any) -> None:
         if event.tag and event.tag not in _TAGS and event.tag != "!":
-            self.say(self._path(), f"has the YAML tag {event.tag[:80]}, which can make any object")
+            self.report(
+                self._path(), f"has the YAML tag {event.tag[:80]}, which can create any object"
+            )
 
     def _path(self) -> str:
         if not self._stack:
@@ -137,20 +141,20 @@ class _Walk:
         if not self._stack:
             self.root_is_mapping = mapping
         elif self._stack[-1].mapping and self._stack[-1].key is None:
-            raise _Refused(Problem(f"{self._where}, {path}", "has a key that is no text"))
+            raise _Refused(Problem(f"{self._where}, {path}", "has a key that isn't text"))
         else:
             self._check_collection()
         if anchor:
             self._anchors[anchor] = None
-        self._stack.append(_Open(mapping, path, anchor))
+        self._stack.append(_Collection(mapping, path, anchor))
 
     def _check_collection(self) -> None:
         top = self._stack[-1]
-        key = _plain(top.key or "")
+        key = _normalized(top.key or "")
         if top.mapping and key in TARGET_KEYS:
-            self.say(self._path(), "names something to call that is not one name")
+            self.report(self._path(), "has no single name as the class to call")
         elif top.mapping and key in REFUSED_KEYS:
-            self.say(self._path(), "would load other code or another file")
+            self.report(self._path(), "would load other code or another file")
 
     def _end(self) -> None:
         done = self._stack.pop()
@@ -161,12 +165,12 @@ class _Walk:
     def _alias(self, anchor: str) -> None:
         target = self._anchors.get(anchor)
         if target is None:
-            raise _Refused(Problem(self._where, f"repeats itself without end (*{anchor[:40]})"))
+            raise _Refused(Problem(self._where, f"refers to itself or to nothing (*{anchor[:40]})"))
         if target.text is not None:
             self._scalar(target.text, target.nodes)
             return
         if self._stack and self._stack[-1].mapping and self._stack[-1].key is None:
-            raise _Refused(Problem(self._where, "has a key that is no text"))
+            raise _Refused(Problem(self._where, "has a key that isn't text"))
         if self._stack:
             self._check_collection()
         self._add(target.nodes)
@@ -187,28 +191,30 @@ class _Walk:
         top.keys.add(text)
         top.key = text
         if text == "<<":
-            return  # what is merged was checked where it is anchored
-        plain = _plain(text)
-        if plain in TARGET_KEYS and text not in TARGET_KEYS:
-            self.say(self._path(), f"'{text[:60]}' is '{plain}' in disguise")
+            return  # the merged mapping was checked at its anchor
+        normalized = _normalized(text)
+        if normalized in TARGET_KEYS and text not in TARGET_KEYS:
+            self.report(self._path(), f"'{text[:60]}' is '{normalized}' in disguise")
         elif "${" in text:
-            self.say(self._path(), "has a key that is computed")
+            self.report(self._path(), "has a computed key")
 
     def _value(self, text: str) -> None:
-        path = self._path()
         top = self._stack[-1] if self._stack else None
-        key = _plain(top.key or "") if top is not None and top.mapping else ""
+        key = _normalized(top.key or "") if top is not None and top.mapping else ""
+        problem = ""
         if key in TARGET_KEYS:
             if text not in TARGETS:
-                self.say(path, f"names {text[:100]!r}, which is no part of a Parakeet")
+                problem = f"names {text[:100]!r}, which isn't part of a Parakeet"
         elif key in REFUSED_KEYS:
-            if text.casefold() not in _NOTHING:
-                self.say(path, f"would load other code or another file: {text[:80]!r}")
-        elif "${" in text and "${" in _PLAIN.sub("", text):
-            self.say(path, f"is computed by {text[:80]!r} when the model is loaded")
+            if text.casefold() not in _NULLS:
+                problem = f"would load other code or another file: {text[:80]!r}"
+        elif "${" in text and "${" in _REFERENCE.sub("", text):
+            problem = f"is computed by {text[:80]!r} when the model is loaded"
+        if problem:
+            self.report(self._path(), problem)
 
     def _add(self, nodes: int) -> None:
-        """One child more of what is open."""
+        """Count one more child of the collection that is being read."""
         if not self._stack:
             return
         top = self._stack[-1]
@@ -221,6 +227,6 @@ class _Walk:
             )
 
 
-def _plain(key: str) -> str:
-    """A key as a careless reader takes it."""
+def _normalized(key: str) -> str:
+    """A key as a careless reader would understand it."""
     return key.strip().casefold()

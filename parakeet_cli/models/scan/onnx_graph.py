@@ -1,9 +1,9 @@
-"""What an ONNX file reads beside itself, told without loading it, and where that leads.
+"""Lists the files that an ONNX graph takes weights from, without loading it.
 
-A tensor's numbers may lie in another file, which the model names. ONNX Runtime refuses
-names that lead out of the model's folder since 1.24; older ones, which this package still
-works with, follow them. The file is walked as the protobuf that it is: weights are passed
-over by their length, and nothing is believed of lengths that don't fit.
+A tensor's numbers may be in another file, which the model names. ONNX Runtime refuses names
+that lead out of the model's folder since 1.24; older versions, which this package still
+supports, follow them. The file is parsed as protobuf: weights are skipped by their length, and
+a length that exceeds its message is an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-# Which fields of a message hold which messages, by the numbers of onnx.proto.
+# The fields of each message that hold other messages, by their numbers in onnx.proto.
 _MESSAGES: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -27,18 +27,18 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "tensor": {13: "external"},
     "external": {1: "key", 2: "value"},
 }
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types; groups are in no ONNX file
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types; ONNX files have no groups
 _LONGEST_VARINT = 10  # bytes
 _LONGEST_NAME = 4096  # bytes
 _SHOWN = 80  # characters of a name
 
 
 class NotOnnxError(Exception):
-    """The file is no ONNX model, or none that can be read; the message says why."""
+    """The file is not a readable ONNX model; the message says why."""
 
 
 def external_files(path: Path) -> set[str]:
-    """The names of other files that the model's tensors lie in, as the model has them.
+    """The names of the other files that hold the model's tensors, as the model writes them.
 
     Raises NotOnnxError, and OSError for a file that can't be read.
     """
@@ -49,26 +49,26 @@ def external_files(path: Path) -> set[str]:
             return set(_locations(data))
 
 
-def what_is_wrong_with(name: str, graph: Path) -> str | None:
-    """Why weights of that name must not be read for a graph; None where they may."""
-    given = PurePosixPath(name)
-    outside = given.is_absolute() or ".." in given.parts or "\\" in name or "\0" in name
-    if outside or not given.parts or leads_out(graph.parent / given, graph.parent):
+def weights_problem(name: str, graph: Path) -> str | None:
+    """Why a graph must not read weights from a file of that name; None if it may."""
+    path = PurePosixPath(name)
+    outside = path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name
+    if outside or not path.parts or leads_outside(graph.parent / path, graph.parent):
         return f"takes weights from {name[:_SHOWN]!r}, outside of its folder"
-    if not (graph.parent / given).is_file():
+    if not (graph.parent / path).is_file():
         return f"takes weights from {name[:_SHOWN]!r}, and there is no such file beside it"
     return None
 
 
-def leads_out(path: Path, folder: Path) -> bool:
-    """Whether a file of a folder is a link to somewhere else.
+def leads_outside(path: Path, folder: Path) -> bool:
+    """Whether a file of a folder is a link to a file outside of it.
 
-    In a hub's cache the files of a snapshot are links into the repository's own blobs.
+    In a hub's cache the files of a snapshot may link to the repository's own blobs.
     """
-    homes = [folder.resolve()]
+    allowed = [folder.resolve()]
     if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
-        homes.append((folder.parents[1] / "blobs").resolve())
-    return not any(path.resolve().is_relative_to(home) for home in homes)
+        allowed.append((folder.parents[1] / "blobs").resolve())
+    return not any(path.resolve().is_relative_to(place) for place in allowed)
 
 
 def _locations(data: mmap.mmap) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _locations(data: mmap.mmap) -> Iterator[str]:
                 found_graph = found_graph or kind == "model"
                 waiting.append((inside[number], first, last))
     if not found_graph:
-        raise NotOnnxError("it holds no graph")
+        raise NotOnnxError("it has no graph")
 
 
 def _location(data: mmap.mmap, start: int, end: int) -> Iterator[str]:
@@ -94,9 +94,9 @@ def _location(data: mmap.mmap, start: int, end: int) -> Iterator[str]:
     for number, first, last in _fields(data, start, end):
         if number in _MESSAGES["external"]:
             if last - first > _LONGEST_NAME:
-                raise NotOnnxError("the name of a file of weights is too long")
+                raise NotOnnxError("the name of a file with weights is too long")
             entry[_MESSAGES["external"][number]].append(data[first:last])
-    # The last of several counts for some readers and the first for others: all are told.
+    # Some readers use the last of several values and others the first: all are checked.
     if b"location" in entry["key"]:
         for value in entry["value"]:
             yield value.decode("utf-8", "surrogateescape")
@@ -118,9 +118,9 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]
             yield tag >> 3, at, min(at + length, end)
             at += length
         else:
-            raise NotOnnxError("it is no ONNX file")
+            raise NotOnnxError("it isn't an ONNX file")
         if at > end:
-            raise NotOnnxError("it is cut off or no ONNX file")
+            raise NotOnnxError("it is truncated or not an ONNX file")
 
 
 def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
@@ -134,4 +134,4 @@ def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * number)
         if byte < 0x80:
             return value, at + number + 1
-    raise NotOnnxError("it is cut off or no ONNX file")
+    raise NotOnnxError("it is truncated or not an ONNX file")

@@ -199,7 +199,7 @@ def test_a_model_that_is_not_there_or_closed_says_what_to_do(hub: Hub, parakeet:
     hub.add("nvidia/other", {"README.md": b"no model"})
     empty = parakeet("models", "pull", "nvidia/other")
     assert empty.returncode == 3
-    assert "holds no other.nemo" in empty.stderr
+    assert "has no other.nemo" in empty.stderr
     for command in (missing, closed, empty):
         assert "Traceback" not in command.stderr
 

@@ -19,7 +19,7 @@ import pytest
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import ChunkResult, Engine, EngineOptions
 from parakeet_cli.engines.registry import make_engine
-from parakeet_cli.engines.whisper.model import ModelFolder, find_model
+from parakeet_cli.engines.whisper.model import ModelFolder, find_folder
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.registry import EMBEDDED_SHA256
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
@@ -238,7 +238,7 @@ def test_ctrl_c_in_mid_file_ends_it_at_once(command: Contender, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def embedded() -> ModelFolder:
-    return find_model(None, offline=True)
+    return find_folder(None, offline=True)
 
 
 def copied(embedded: ModelFolder, folder: Path) -> ModelFolder:

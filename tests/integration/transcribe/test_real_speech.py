@@ -53,7 +53,7 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
 ) -> None:
     from faster_whisper import WhisperModel
 
-    from parakeet_cli.engines.whisper.model import find_model
+    from parakeet_cli.engines.whisper.model import find_folder
 
     expected: dict[str, list[str]] = {}
     paths = []
@@ -71,7 +71,7 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
         for name in expected
     }
     model = WhisperModel(
-        str(find_model(None, offline=True).path), device="cpu", compute_type="int8"
+        str(find_folder(None, offline=True).path), device="cpu", compute_type="int8"
     )
 
     def directly(sound: str | Floats) -> list[str]:

@@ -10,7 +10,7 @@ from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.engines.mock import Mock
 from parakeet_cli.engines.registry import ENGINES, choose, engine_names, make_engine
-from parakeet_cli.engines.whisper.model import ModelFolder, find_model
+from parakeet_cli.engines.whisper.model import ModelFolder, find_folder
 from parakeet_cli.errors import ConfigError, EngineUnavailable, UsageError
 
 
@@ -108,10 +108,10 @@ def test_a_model_with_its_sums_is_taken_and_any_change_is_not(tmp_path: Path) ->
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     for name, match in ((str(tmp_path), "has no"), (str(tmp_path / "none"), "not a folder")):
         with pytest.raises(EngineUnavailable, match=match):
-            find_model(name, offline=True)
+            find_folder(name, offline=True)
     (tmp_path / "model.bin").touch()
     (tmp_path / "config.json").touch()
-    assert find_model(str(tmp_path), offline=True).path == tmp_path
+    assert find_folder(str(tmp_path), offline=True).path == tmp_path
 
 
 def test_an_english_model_takes_english_only(tmp_path: Path) -> None:

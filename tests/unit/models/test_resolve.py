@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable, ExitCode
-from parakeet_cli.models import KINDS, NEMO, ONNX, WHISPER, cached_models, find
 from parakeet_cli.models.cache import cache_folder
 from parakeet_cli.models.registry import HUB_NAMES, KNOWN, look_up
+from parakeet_cli.models.resolve import cached_models, find_model
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def put(cache: Path, repository: str, revision: str, *names: str, main: bool = F
 def test_the_default_is_v3_for_both_engines() -> None:
     for kind in (NEMO, ONNX):
         with pytest.raises(EngineUnavailable, match=r"parakeet-tdt-0\.6b-v3") as refused:
-            find(None, kind=kind, offline=True)
+            find_model(None, kind=kind, offline=True)
         assert refused.value.exit_code is ExitCode.ENGINE
         assert "parakeet models pull v3" in (refused.value.hint or "")
 
@@ -83,7 +84,7 @@ def test_what_is_pinned_is_pinned_whole() -> None:
 
 def test_a_cached_model_is_found_without_a_network(cache: Path) -> None:
     folder = put(cache, "nvidia/parakeet-tdt-1.1b", "a" * 40, "parakeet-tdt-1.1b.nemo", main=True)
-    found = find("1.1b", kind=NEMO, offline=True)
+    found = find_model("1.1b", kind=NEMO, offline=True)
     assert found.path == folder / "parakeet-tdt-1.1b.nemo"
     assert (found.name, found.revision) == ("1.1b", "a" * 40)
     assert cached_models(NEMO) == [found]
@@ -96,11 +97,11 @@ def test_the_pinned_revision_comes_before_main_and_main_before_the_newest(cache:
     assert known.revision is not None
     newest = put(cache, known.repository, "b" * 40, *known.files)
     os.utime(newest, (2e9, 2e9))
-    assert find("v2", kind=NEMO, offline=True).revision == "b" * 40
+    assert find_model("v2", kind=NEMO, offline=True).revision == "b" * 40
     put(cache, known.repository, "a" * 40, *known.files, main=True)
-    assert find("v2", kind=NEMO, offline=True).revision == "a" * 40
+    assert find_model("v2", kind=NEMO, offline=True).revision == "a" * 40
     put(cache, known.repository, known.revision, *known.files)
-    assert find("v2", kind=NEMO, offline=True).revision == known.revision
+    assert find_model("v2", kind=NEMO, offline=True).revision == known.revision
 
 
 def test_a_model_that_is_not_whole_is_not_at_hand(cache: Path) -> None:
@@ -118,30 +119,32 @@ def test_a_model_that_is_not_whole_is_not_at_hand(cache: Path) -> None:
 
 def test_a_hub_id_without_a_name_here_is_found_too(cache: Path) -> None:
     put(cache, "someone/my-parakeet", "a" * 40, "my-parakeet.nemo", main=True)
-    assert find("someone/my-parakeet", kind=NEMO, offline=True).path.name == "my-parakeet.nemo"
+    assert (
+        find_model("someone/my-parakeet", kind=NEMO, offline=True).path.name == "my-parakeet.nemo"
+    )
     assert [one.name for one in cached_models(NEMO)] == ["someone/my-parakeet"]
 
 
 def test_a_path_is_itself(tmp_path: Path) -> None:
     model = tmp_path / "my.nemo"
     model.touch()
-    assert find(str(model), kind=NEMO).path == model
-    assert find(str(tmp_path), kind=ONNX).path == tmp_path
+    assert find_model(str(model), kind=NEMO).path == model
+    assert find_model(str(tmp_path), kind=ONNX).path == tmp_path
     for path, kind in ((tmp_path, NEMO), (model, ONNX), (tmp_path / "none.nemo", NEMO)):
         with pytest.raises(EngineUnavailable, match="The model"):
-            find(str(path), kind=kind)
+            find_model(str(path), kind=kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_name_that_is_none_says_which_there_are(kind: str) -> None:
     with pytest.raises(EngineUnavailable, match="no model called 'nonsense'") as refused:
-        find("nonsense", kind=kind)
+        find_model("nonsense", kind=kind)
     assert "Known names" in (refused.value.hint or "")
 
 
 def test_a_name_for_another_engine_says_so() -> None:
     with pytest.raises(EngineUnavailable, match="a name for onnx"):
-        find("v3-int8", kind=NEMO)
+        find_model("v3-int8", kind=NEMO)
 
 
 def test_the_cache_is_where_the_hub_s_client_has_it(

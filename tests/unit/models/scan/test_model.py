@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable, ExitCode
-from parakeet_cli.models import NEMO, KnownModel, refuse_hostile, scan
+from parakeet_cli.models.scan.model import refuse_hostile, scan_model
+from parakeet_cli.models.types import NEMO, KnownModel
 from tests.model_files import CONFIG, checkpoint, member, nemo, running, state_dict
 
 
 def found(path: Path) -> str:
-    return "\n".join(map(str, scan(path)))
+    return "\n".join(map(str, scan_model(path)))
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
 def test_a_good_model_passes(target: Path, form: int) -> None:
-    assert scan(nemo(target, form=form)) == ()
+    assert scan_model(nemo(target, form=form)) == ()
     refuse_hostile(target)
 
 
@@ -87,7 +88,7 @@ def test_a_huge_member_is_refused_without_being_read(target: Path) -> None:
     data = target.read_bytes().rstrip(b"\0")
     data += b"\0" * (-len(data) % 512)
     target.write_bytes(data + info.tobuf(tarfile.GNU_FORMAT) + b"\0" * 512)
-    assert "more than the file has" in found(target) or "no tar" in found(target)
+    assert "more than the file has" in found(target) or "not a readable tar" in found(target)
 
 
 def test_a_header_that_asks_for_memory_is_refused(target: Path) -> None:
@@ -134,7 +135,7 @@ def test_an_archive_without_config_or_weights_is_no_model(target: Path, missing:
         for info in source.getmembers():
             if not info.name.endswith(missing):
                 archive.addfile(info, source.extractfile(info))
-    assert f"holds no {missing}" in found(target)
+    assert f"has no {missing}" in found(target)
 
 
 HOSTILE = [
@@ -171,7 +172,7 @@ PLACES = [
 def test_a_hostile_target_is_refused_wherever_it_is(target: Path, place: str, value: str) -> None:
     text = place.format(key="_target_", value=f'"{value}"')
     said = found(nemo(target, config=CONFIG + "extra:\n" + _indented(text)))
-    assert "no part of a Parakeet" in said
+    assert "isn't part of a Parakeet" in said
     assert "_target_" in said
 
 
@@ -198,7 +199,7 @@ def test_a_key_in_disguise_is_refused(target: Path, key: str) -> None:
 
 @pytest.mark.parametrize("value", ["[os.system]", "{a: b}", "&x [*y]"])
 def test_a_target_that_is_no_name_is_refused(target: Path, value: str) -> None:
-    assert scan(nemo(target, config=CONFIG + f"y: &y 1\nextra: {{_target_: {value}}}\n"))
+    assert scan_model(nemo(target, config=CONFIG + f"y: &y 1\nextra: {{_target_: {value}}}\n"))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_a_pinned_model_is_taken_for_its_sum_whatever_the_scan_says(
     nemo(target, config=CONFIG + "extra: {_target_: some.new.Thing}\n")
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     pinned = KnownModel("v9", NEMO, "a/b", (target.name,), sha256={target.name: digest})
-    monkeypatch.setattr(import_module("parakeet_cli.models.scan.scan"), "KNOWN", (pinned,))
+    monkeypatch.setattr(import_module("parakeet_cli.models.scan.model"), "KNOWN", (pinned,))
     refuse_hostile(target)
     with target.open("ab") as stream:
         stream.write(b"\0")
@@ -262,9 +263,9 @@ def test_a_pinned_model_is_taken_for_its_sum_whatever_the_scan_says(
 def test_yaml_that_two_readers_could_take_differently_is_refused(target: Path) -> None:
     assert "twice" in found(nemo(target, config=CONFIG + "sample_rate: 8000\n"))
     assert "more than one document" in found(nemo(target, config=CONFIG + "---\na: b\n"))
-    assert "no text" in found(nemo(target, config=CONFIG + "? [a]\n: b\n"))
-    assert "not YAML" in found(nemo(target, config="a: [b\n"))
-    assert "not YAML" in found(nemo(target, config=b"a: \xff\xfe\n"))
+    assert "isn't text" in found(nemo(target, config=CONFIG + "? [a]\n: b\n"))
+    assert "not readable YAML" in found(nemo(target, config="a: [b\n"))
+    assert "not readable YAML" in found(nemo(target, config=b"a: \xff\xfe\n"))
     assert "zero byte" in found(nemo(target, config="a: b\0c\n"))
     assert "no keys" in found(nemo(target, config="- a\n"))
     assert "no keys" in found(nemo(target, config=""))
@@ -277,8 +278,8 @@ def test_a_yaml_bomb_is_refused(target: Path) -> None:
         lines.append(f"a{at}: &a{at} [{ten}]")
     assert "bomb" in found(nemo(target, config=CONFIG + "\n".join(lines) + "\n"))
     assert "deep" in found(nemo(target, config=CONFIG + "d: " + "[" * 5000 + "]" * 5000 + "\n"))
-    assert "without end" in found(nemo(target, config=CONFIG + "d: &d {a: *d}\n"))
-    assert "without end" in found(nemo(target, config=CONFIG + "d: {<<: *nothing}\n"))
+    assert "itself or to nothing" in found(nemo(target, config=CONFIG + "d: &d {a: *d}\n"))
+    assert "itself or to nothing" in found(nemo(target, config=CONFIG + "d: {<<: *nothing}\n"))
 
 
 def test_another_yaml_in_the_archive_is_held_to_the_same(target: Path) -> None:
@@ -301,9 +302,9 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(target: Path, tmp_p
     assert "--trust-model" in (refused.value.hint or "")
     for name in ("weights.ckpt", "weights.pt"):
         (tmp_path / name).write_bytes(checkpoint(running(code)))
-        assert scan(tmp_path / name)
+        assert scan_model(tmp_path / name)
     (tmp_path / "weights.pkl").write_bytes(running(code))
-    assert scan(tmp_path / "weights.pkl")
+    assert scan_model(tmp_path / "weights.pkl")
     assert not canary.exists()
 
 
@@ -330,13 +331,13 @@ def test_ways_to_name_a_function_are_all_seen(target: Path, data: bytes, word: s
 
 def test_a_checkpoint_with_more_in_it_than_weights_is_refused(target: Path) -> None:
     script = {"model_weights/code/__torch__.py": b"import os"}
-    assert "no part of a state_dict" in found(nemo(target, weights=checkpoint(more=script)))
+    assert "isn't part of a state_dict" in found(nemo(target, weights=checkpoint(more=script)))
     constants = {"model_weights/constants.pkl": state_dict()}
     assert "constants.pkl" in found(nemo(target, weights=checkpoint(more=constants)))
     second = {"other/data.pkl": running("pass")}
     assert "not one state_dict" in found(nemo(target, weights=checkpoint(more=second)))
     escaping = {"model_weights/../../x": b""}
-    assert "no part" in found(nemo(target, weights=checkpoint(more=escaping)))
+    assert "isn't part" in found(nemo(target, weights=checkpoint(more=escaping)))
     packed = checkpoint(compression=zipfile.ZIP_DEFLATED)
     assert "compressed" in found(nemo(target, weights=packed))
     assert "zip form" in found(nemo(target, weights=state_dict()))
@@ -347,9 +348,9 @@ def test_two_directories_in_one_zip_are_refused(target: Path) -> None:
     """Python would look at the one, and torch load the other."""
     good, bad = checkpoint(), checkpoint(running("pass"))
     for weights in (good + bad, bad + good, good + b"tail", good[:-22] + b"\0" * 9 + good[-22:]):
-        assert scan(nemo(target, weights=weights)), len(weights)
+        assert scan_model(nemo(target, weights=weights)), len(weights)
     with_comment = good[:-2] + len(bad).to_bytes(2, "little") + bad
-    assert scan(nemo(target, weights=with_comment))
+    assert scan_model(nemo(target, weights=with_comment))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -360,10 +361,10 @@ def test_a_pickle_that_is_there_twice_is_refused(target: Path) -> None:
 
 def test_what_is_no_model_at_all_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "noise.nemo").write_bytes(bytes(range(256)) * 40)
-    assert "no tar" in found(tmp_path / "noise.nemo")
+    assert "not a readable tar" in found(tmp_path / "noise.nemo")
     (tmp_path / "empty.nemo").touch()
     assert found(tmp_path / "empty.nemo")
     with pytest.raises(EngineUnavailable, match="can't be read"):
-        scan(tmp_path / "missing.nemo")
+        scan_model(tmp_path / "missing.nemo")
     (tmp_path / "weights.safetensors").write_bytes(b"\0")
-    assert scan(tmp_path / "weights.safetensors") == ()
+    assert scan_model(tmp_path / "weights.safetensors") == ()

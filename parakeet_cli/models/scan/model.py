@@ -1,4 +1,4 @@
-"""Whether a model's files can be loaded without running code that came with them."""
+"""Checks whether a model can be loaded without running code that came with it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LARGEST_PICKLE = 1 << 30
 _SHOWN = 3
 
 
-def scan(path: Path) -> tuple[Problem, ...]:
-    """Every reason not to load a model; empty where there is none. Raises EngineUnavailable."""
+def scan_model(path: Path) -> tuple[Problem, ...]:
+    """Every reason not to load a model, if there are any. Raises EngineUnavailable."""
     try:
         return tuple(_scan(path))
     except OSError as error:
@@ -35,7 +35,7 @@ def _scan(path: Path) -> Iterator[Problem]:
     if path.is_dir():
         yield from scan_onnx_folder(path)
     elif not path.is_file():
-        path.stat()  # the reason why, as an OSError
+        path.stat()  # raises OSError with the reason if there is nothing
         yield Problem(path.name, "is neither a file nor a folder")
     elif suffix == ".onnx":
         yield from scan_onnx(path)
@@ -45,33 +45,33 @@ def _scan(path: Path) -> Iterator[Problem]:
         with path.open("rb") as stream:
             yield from scan_checkpoint(stream, path.stat().st_size, path.name)
     elif suffix == ".safetensors":
-        return  # numbers and their names: the format holds nothing else
+        return  # the format holds numbers and their names, nothing else
     else:
         yield from scan_nemo(path)
 
 
 def _scan_pickle_file(path: Path) -> Iterator[Problem]:
     if path.stat().st_size > _LARGEST_PICKLE:
-        yield Problem(path.name, "is too large for a pickle that is read whole")
+        yield Problem(path.name, "is too large: a pickle is read as a whole")
         return
     yield from scan_pickle(path.read_bytes(), path.name)
 
 
 def refuse_hostile(path: Path) -> None:
-    """Raise EngineUnavailable, saying why, unless the model can be loaded safely."""
-    problems = scan(path)
+    """Raise EngineUnavailable, with the reasons, unless the model can be loaded safely."""
+    problems = scan_model(path)
     if not problems or _is_pinned(path):
         return
     shown = "; ".join(str(problem) for problem in problems[:_SHOWN])
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
     raise EngineUnavailable(
         f"The model {path} was not loaded, because it could run code of its own: {shown}{more}.",
-        hint=f"Everything that was found: parakeet models scan {path}. If you made it "
-        "yourself or trust who did: --trust-model.",
+        hint=f"To see every problem: parakeet models scan {path}. If you made the model "
+        "yourself or trust its author: --trust-model.",
     )
 
 
 def _is_pinned(path: Path) -> bool:
-    """Whether it is, byte for byte, a published model whose sum stands in this program."""
+    """Whether it is, byte for byte, a published model whose checksum is in this program."""
     sums = {row.sha256[path.name] for row in KNOWN if path.name in row.sha256}
     return bool(sums) and path.is_file() and sha256_of(path) in sums

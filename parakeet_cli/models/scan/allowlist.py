@@ -1,8 +1,8 @@
-"""What a Parakeet is made of: everything else in a model file is refused.
+"""Lists the parts that a Parakeet is made of; a model file with any other is refused.
 
 The classes are those that NeMo's published FastConformer configurations name (its
 examples/asr/conf/fastconformer, in TDT, RNNT, CTC and hybrid form) and the model classes that
-NeMo writes as `target`. Names are exact: whole packages are what attacks went through.
+NeMo writes as `target`. Names are exact, because attacks went through allowed packages.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ TARGETS = frozenset(
 )
 
 # Keys whose value NeMo imports and calls: Hydra's, NeMo's own `target`, Hydra 0's `cls`,
-# which NeMo rewrites to `_target_`, and what its other collections and Lightning read.
+# which NeMo rewrites to `_target_`, and those that its other collections and Lightning read.
 TARGET_KEYS = frozenset(
     ["_target_", "target", "cls", "_cls_", "class_path", "classpath", "_class_", "class_name"]
 )
 
-# Keys that have other files or other people's code loaded: they may only say null or false.
+# Keys that load other files or other people's code: only null and false are allowed.
 REFUSED_KEYS = frozenset(
     [
         *("_partial_", "_args_", "custom_tokenizer", "trust_remote_code"),
         *("init_from_nemo_model", "init_from_pretrained_model", "init_from_ptl_ckpt"),
         *("language_model_class", "nemo_file_path", "load_from_checkpoint"),
-        # NeMo restores a `.nemo` that one of these names, and nothing has looked at it.
+        # NeMo restores a `.nemo` that one of these names, and nothing has scanned that.
         *("ngram_lm_model", "ngram_lm_path", "ngram_path", "kenlm_path", "arpa_path", "lm_path"),
     ]
 )
 
-# What torch.save writes for a state_dict, and nothing that takes a callable.
+# The globals that torch.save writes for a state_dict; none of them takes a callable.
 GLOBALS = frozenset(
     [
         ("collections", "OrderedDict"),
@@ -71,7 +71,7 @@ GLOBALS = frozenset(
     ]
 )
 
-# Opcodes of such a pickle (protocol 2), and those of it that newer ones write for the same.
+# Opcodes of such a pickle (protocol 2), and those that newer protocols write in their place.
 OPCODES = frozenset(
     [
         *("PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK"),
@@ -87,6 +87,6 @@ OPCODES = frozenset(
     ]
 )
 
-# Members of a .nemo beside model_config.yaml and model_weights.ckpt: data that NeMo hands to
+# Members of a .nemo beside model_config.yaml and model_weights.ckpt: data that NeMo passes to
 # sentencepiece or reads as text.
 DATA_SUFFIXES = frozenset([".model", ".vocab", ".txt", ".json", ".tsv"])

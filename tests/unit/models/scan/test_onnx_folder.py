@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.models import scan
+from parakeet_cli.models.scan.model import scan_model
 
 MODELS = Path(__file__).parents[3] / "fixtures" / "models"
 
 
 def found(path: Path) -> str:
-    return "\n".join(map(str, scan(path)))
+    return "\n".join(map(str, scan_model(path)))
 
 
 @pytest.mark.parametrize("kind", ["small-parakeet-tdt", "small-parakeet-ctc"])
 def test_the_small_parakeets_pass(kind: str) -> None:
     """Real files of NeMo and of torch's ONNX export."""
-    assert scan(MODELS / f"{kind}.nemo") == ()
-    assert scan(MODELS / f"{kind}-onnx") == ()
+    assert scan_model(MODELS / f"{kind}.nemo") == ()
+    assert scan_model(MODELS / f"{kind}-onnx") == ()
 
 
 # ONNX: field 7 of a model is its graph, 5 of that an initializer, 13 of that external data.
@@ -41,12 +41,12 @@ def test_weights_beside_a_graph_are_its_own_and_none_elsewhere(tmp_path: Path) -
     model.write_bytes(onnx("encoder-model.onnx.data"))
     (tmp_path / "vocab.txt").write_text("<blk> 0\n")
     (tmp_path / "encoder-model.onnx.data").write_bytes(b"weights")
-    assert scan(tmp_path) == ()
+    assert scan_model(tmp_path) == ()
     for location in ("../weights", "/etc/passwd", "..", "", "a/b", "..\\x"):
         model.write_bytes(onnx(location))
         assert "takes weights from" in found(tmp_path), location
     model.write_bytes(b"no protobuf")
-    assert "no ONNX model" in found(tmp_path)
+    assert "isn't an ONNX model" in found(tmp_path)
     model.write_bytes(b"")
     assert "empty" in found(model)
 
@@ -68,4 +68,4 @@ def test_the_cache_s_own_links_are_no_way_out(tmp_path: Path) -> None:
     (blobs / "2").write_bytes(b"weights")
     (snapshot / "model.onnx").symlink_to("../../blobs/1")
     (snapshot / "model.onnx.data").symlink_to("../../blobs/2")
-    assert scan(snapshot) == ()
+    assert scan_model(snapshot) == ()

@@ -1,0 +1,73 @@
+"""Finds a model by its name: a path, a known name, or a hub id, fetched where it is not cached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.cache import cached_repositories, find_cached
+from parakeet_cli.models.registry import DEFAULT, KNOWN, by_repository, look_up, names
+from parakeet_cli.models.types import NEMO, KnownModel, LocalModel
+
+
+def find_model(
+    name: str | None, *, kind: str, offline: bool = False, progress: bool = False
+) -> LocalModel:
+    """The model of that name for an engine; None is v3.
+
+    A cached model needs no network. Any other is downloaded, with a progress bar if
+    `progress`. Raises EngineUnavailable, with what to type.
+    """
+    asked = name or DEFAULT
+    path = Path(asked).expanduser()
+    if path.exists() or asked.startswith((".", "/", "~")) or path.suffix == ".nemo":
+        return _model_at(path, kind)
+    known = resolve_name(asked, kind)
+    if (cached := find_cached(known)) is not None:
+        return cached
+    from parakeet_cli.models import hub
+    from parakeet_cli.models.progress import show_progress
+
+    if offline:
+        raise hub.offline_error(known, "--offline is set")
+    if hub.offline_by_environment():
+        raise hub.offline_error(known, "HF_HUB_OFFLINE is set")
+    with show_progress(visible=progress) as shown:
+        return hub.fetch(known, shown)
+
+
+def resolve_name(name: str, kind: str) -> KnownModel:
+    """The known model or the hub repository of that name. Raises EngineUnavailable."""
+    known = look_up(name, kind)
+    if known is not None:
+        return known
+    if name.count("/") == 1:
+        return by_repository(name, kind)
+    others = [row.kind for row in KNOWN if name in (row.name, *row.aliases)]
+    other = f"; that is a name for {others[0]}" if others else ""
+    raise EngineUnavailable(
+        f"There is no model called '{name}' for the engine {kind}{other}.",
+        hint=f"Known names: {', '.join(names(kind))}; or a hub id such as "
+        "nvidia/parakeet-tdt-0.6b-v3, or a path.",
+    )
+
+
+def cached_models(kind: str) -> list[LocalModel]:
+    """The complete cached models: known names first, the default before all, then hub ids."""
+    named = {row.repository for row in KNOWN}
+    rows = [row for row in KNOWN if row.kind == kind]
+    rows += [by_repository(name, kind) for name in cached_repositories() if name not in named]
+    return [model for row in rows if (model := find_cached(row)) is not None]
+
+
+def _model_at(path: Path, kind: str) -> LocalModel:
+    if kind == NEMO and path.is_file():
+        return LocalModel(path, path.stem, kind)
+    if kind != NEMO and path.is_dir():
+        return LocalModel(path, path.resolve().name, kind)
+    expected = "a .nemo file" if kind == NEMO else f"a folder with a model for {kind}"
+    problem = f"is not {expected}" if path.exists() else "does not exist"
+    raise EngineUnavailable(
+        f"The model {path} {problem}.",
+        hint=f"Name {expected}, or one of: {', '.join(names(kind))}.",
+    )
