@@ -17,7 +17,7 @@ help:
 	@echo "make setup      the environment .venv, with the tools of the checks"
 	@echo "make check      every check, then every test: what CI runs"
 	@echo "make test       the tests alone (PYTEST_ARGS='-k subtitles')"
-	@echo "make snapshots  write the --help snapshots anew"
+	@echo "make snapshots  write the --help snapshots again"
 	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
 	@echo "make soak       the long seeded runs"
 	@echo "make verify-stack  both ML stacks built anew, moved, rolled back, heard with"
@@ -45,7 +45,7 @@ test:
 	@$(bin)/python -m pytest $(PYTEST_ARGS)
 
 snapshots:
-	@PARAKEET_UPDATE_SNAPSHOTS=1 $(bin)/python -m pytest -q tests/cli
+	@PARAKEET_UPDATE_SNAPSHOTS=1 $(bin)/python -m pytest -q tests/cli/test_help.py -k its_snapshot
 
 bench:
 	@$(bin)/python bench/startup.py $(BENCH_ARGS)

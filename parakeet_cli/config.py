@@ -1,8 +1,9 @@
-"""config.json, the environment and the options to one frozen Settings.
+"""Reads options, the environment and config.json into one frozen Settings.
 
-The order is option, environment, file, default. The engine has one more step: the mock
-switch of PersonalParakeet, `PERSONALPARAKEET_USE_MOCK_STT=true` or `"use_mock_stt": true`,
-stands before PARAKEET_ENGINE and before the file's `engine`.
+An option wins over the environment, that over the file, that over the default. For the
+engine there is one more: the mock switch of PersonalParakeet,
+`PERSONALPARAKEET_USE_MOCK_STT=true` or `"use_mock_stt": true`, wins over PARAKEET_ENGINE
+and over the file's `engine`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FALSE = {"0", "false", "no", "off"}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting with its value; `origins` says where each came from."""
+    """Every setting with its value; `origins` has where each value came from."""
 
     engine: str = "auto"
     model: str | None = None
@@ -46,15 +47,15 @@ class Settings:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError("must be a text")
+        raise ValueError("must be a string")
     return value
 
 
-def _whole(value: Any) -> int:
+def _whole(value: Any, least: int = 1) -> int:
     if isinstance(value, str) and re.fullmatch(r"\d+", value):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("must be a whole number of at least 1")
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"must be a whole number of at least {least}")
     return value
 
 
@@ -77,11 +78,7 @@ def _device(value: Any) -> str:
 
 
 def _days(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"\d+", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("must be a whole number of at least 0")
-    return value
+    return _whole(value, least=0)
 
 
 def _replacements(value: Any) -> Mapping[str, str]:
@@ -98,9 +95,9 @@ def _words(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """How one setting is read. A JSON file needs the JSON type, a variable only has text.
+    """How one setting is read. In the file it has its JSON type, in a variable it is text.
 
-    What is too much for a variable is in the file alone.
+    A setting without a variable can only be set in the file.
     """
 
     read: Callable[[Any], Any]
@@ -110,31 +107,33 @@ class _Setting:
 
 
 SETTINGS: dict[str, _Setting] = {
-    "engine": _Setting(_text, str, "PARAKEET_ENGINE", "the engine: auto, whisper, mock"),
-    "model": _Setting(_text, str, "PARAKEET_MODEL", "an alias, a hub id or a path"),
-    "device": _Setting(_device, str, "PARAKEET_DEVICE", "auto, cpu, cuda or cuda:N"),
+    "engine": _Setting(_text, str, "PARAKEET_ENGINE", "which engine transcribes"),
+    "model": _Setting(_text, str, "PARAKEET_MODEL", "the model: an alias, a hub id or a path"),
+    "device": _Setting(_device, str, "PARAKEET_DEVICE", "where it runs: auto, cpu, cuda or cuda:N"),
     "language": _Setting(_language, str, "PARAKEET_LANGUAGE", "the language spoken, e.g. en"),
-    "beam_size": _Setting(_whole, int, "PARAKEET_BEAM_SIZE", "beams of the search"),
-    "threads": _Setting(_whole, int, "PARAKEET_THREADS", "cores to use"),
-    "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "never ask a model hub"),
-    "ml_python": _Setting(_text, str, "PARAKEET_ML_PYTHON", "the ML stack's interpreter"),
-    "replacements": _Setting(_replacements, dict, None, "dictate: what is said, what to write"),
-    "vocabulary": _Setting(_words, list, None, "dictate: names and terms, spelled as they are"),
-    "history_days": _Setting(_days, int, "PARAKEET_HISTORY_DAYS", "dictate: days kept; 0: none"),
+    "beam_size": _Setting(_whole, int, "PARAKEET_BEAM_SIZE", "how many beams the search has"),
+    "threads": _Setting(_whole, int, "PARAKEET_THREADS", "how many cores to use"),
+    "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "download nothing from a model hub"),
+    "ml_python": _Setting(_text, str, "PARAKEET_ML_PYTHON", "the Python of the ML stack"),
+    "replacements": _Setting(_replacements, dict, None, "dictate: spoken to written words"),
+    "vocabulary": _Setting(_words, list, None, "dictate: names and terms, as they are spelled"),
+    "history_days": _Setting(
+        _days, int, "PARAKEET_HISTORY_DAYS", "dictate: days of history to keep"
+    ),
 }
 _NAMES: dict[type, str] = {
-    str: "a text",
+    str: "a string",
     int: "a whole number",
     bool: "true or false",
     dict: "an object, {...}",
     list: "a list, [...]",
 }
-_OPTIONS = {"ml_python": "--python"}  # those that are not called as the key is
+_OPTIONS = {"ml_python": "--python"}  # options that aren't named like their key
 _FILE_ONLY: dict[str, type] = {"version": int, "use_mock_stt": bool}
 
 
 def config_path(given: str | None = None) -> Path:
-    """The configuration file: `--config`, PARAKEET_CONFIG, or the user's own folder."""
+    """The path of the configuration file: `--config`, PARAKEET_CONFIG, or the user's folder."""
     named = given or os.environ.get(CONFIG_VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -144,9 +143,9 @@ def config_path(given: str | None = None) -> Path:
 
 
 def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> Settings:
-    """One Settings from the options given (None: not given), the environment and the file.
+    """The settings from options (None: not given), the environment and the file.
 
-    Raises ConfigError, naming the key and the file or the variable.
+    Raises ConfigError, which names the key and the file or variable.
     """
     path = config_path(config)
     named = bool(config or os.environ.get(CONFIG_VARIABLE))
@@ -179,7 +178,7 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
 
 
 def _mock_by_variable() -> bool | None:
-    """True or false as it was set, None where it was not."""
+    """The switch as it was set, None if it wasn't."""
     given = os.environ.get(MOCK_VARIABLE)
     try:
         return _switch(given) if given else None
@@ -193,8 +192,8 @@ def _read_file(path: Path, *, must_exist: bool) -> tuple[dict[str, Any], list[st
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(
-                f"There is no configuration file {path}.",
-                hint=f"`parakeet config init --config {path}` makes one.",
+                f"The configuration file {path} doesn't exist.",
+                hint=f"`parakeet config init --config {path}` creates it.",
             ) from None
         return {}, []
     except OSError as error:
@@ -203,7 +202,7 @@ def _read_file(path: Path, *, must_exist: bool) -> tuple[dict[str, Any], list[st
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"The configuration file {path} can't be read: it is not UTF-8."
+            f"The configuration file {path} can't be read: it isn't UTF-8."
         ) from error
     try:
         content = json.loads(text)
@@ -226,7 +225,8 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
         if key not in SETTINGS and key not in _FILE_ONLY:
             if not newer:
                 raise ConfigError(
-                    f"{path}: '{key}' is no setting.", hint=f"Known: {', '.join(sorted(SETTINGS))}."
+                    f"{path}: '{key}' isn't a setting.",
+                    hint=f"Known: {', '.join(sorted(SETTINGS))}.",
                 )
             warnings.append(
                 f"{path} is of version {version}, newer than this program's "
@@ -250,7 +250,7 @@ def _json_type(key: str) -> type:
 
 
 def initial_config() -> str:
-    """What `parakeet config init` writes: the defaults, to be edited."""
+    """The text that `parakeet config init` writes: the defaults, to be edited."""
     defaults = Settings()
     content = {"version": CONFIG_VERSION} | {name: getattr(defaults, name) for name in SETTINGS}
     return json.dumps(content, indent=2) + "\n"

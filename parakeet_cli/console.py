@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import ExitCode, OutputError, ParakeetError
+from parakeet_cli.system.clock import clock_time
 
 if TYPE_CHECKING:
     import logging
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verbosity:
-    """How much is written to stderr."""
+    """How much a run writes to stderr."""
 
     quiet: bool = False
     verbose: bool = False
@@ -64,16 +65,16 @@ def _logger() -> logging.Logger:
 
 
 def prepare_streams() -> None:
-    """Streams that any text can be written to, whatever the caller made of them.
+    """Make stdout and stderr take any text, even if the caller closed or limited them.
 
-    What an encoding can't show is escaped, never an exception.
+    A character that the encoding lacks is escaped instead of raising an exception.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            # Closed by the caller: the next file opened would get its number, and whatever
-            # a library writes to stderr would end in that file.
+            # Closed by the caller: the next file to be opened would get this number, and a
+            # library that writes to stderr would write into that file.
             os.open(os.devnull, os.O_RDWR)
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
@@ -84,26 +85,26 @@ def prepare_streams() -> None:
 
 
 def is_terminal() -> bool:
-    """Whether stderr is a terminal that can show a line more than once."""
+    """Whether stderr is a terminal that can redraw a line."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def shows_progress() -> bool:
-    """Whether a bar may be drawn: there is a terminal, and nobody asked for none."""
+    """Whether to draw a progress bar: on a terminal, unless an option forbids it."""
     return is_terminal() and _verbosity.progress and not _verbosity.quiet
 
 
 def rich_console() -> Console:
-    """Rich on stderr, with nothing in a file's name or a text taken for markup."""
+    """Rich on stderr, which takes nothing in file names or texts for markup."""
     from rich.console import Console
 
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def out(text: str) -> None:
-    """What was asked for, to stdout, as it is. Raises OutputError, or BrokenPipeError."""
+    """Write a result to stdout, unchanged. Raises OutputError or BrokenPipeError."""
     if sys.stdout is None:
-        raise OutputError("stdout is closed, and the text was to go there.")
+        raise OutputError("stdout is closed, so the text can't be written there.")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -114,7 +115,7 @@ def out(text: str) -> None:
 
 
 def note(text: str, *, style: str | None = None) -> None:
-    """A line on stderr; `style` is Rich's, and shows on a terminal only."""
+    """Write a line to stderr; `style` is one of Rich's, for terminals only."""
     if style is None or not is_terminal() or "NO_COLOR" in os.environ:
         print(printable(text), file=sys.stderr)
     else:
@@ -122,13 +123,13 @@ def note(text: str, *, style: str | None = None) -> None:
 
 
 def info(text: str) -> None:
-    """A line on stderr that --quiet leaves out."""
+    """Write a line to stderr, except with --quiet."""
     if not _verbosity.quiet:
         note(text)
 
 
 def trace(error: Exception) -> None:
-    """The traceback, with --debug only."""
+    """Print the traceback, with --debug only."""
     if _verbosity.debug:
         import traceback
 
@@ -136,15 +137,15 @@ def trace(error: Exception) -> None:
 
 
 def show_unexpected(error: Exception) -> ExitCode:
-    """A fault of ours: one line, and the traceback with --debug."""
+    """Show an error that is our own bug: one line, and the traceback with --debug."""
     trace(error)
     note(f"Error: an unexpected {type(error).__name__}: {error}", style="bold red")
-    note("  This is a fault of the program. --debug shows where it happened.")
+    note("  This is a bug in parakeet. --debug shows where it happened.")
     return ExitCode.FAILED
 
 
 def show_error(error: ParakeetError) -> None:
-    """What happened and why, and what to do next: the one place that shows errors."""
+    """Show what happened and why, and what to do next. The one place that shows errors."""
     trace(error)
     note(f"Error: {error}", style="bold red")
     if error.hint:
@@ -152,7 +153,7 @@ def show_error(error: ParakeetError) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with control characters escaped: a file's name may hold any of them."""
+    """The text with control characters escaped, since file names may contain them."""
     return "".join(
         char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
         for char in text
@@ -160,16 +161,14 @@ def printable(text: str) -> str:
 
 
 def shown_name(name: str) -> str:
-    """A file's name on one line, whatever is in it."""
+    """A file name on one line, with all that would break it escaped."""
     return printable(name).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds as people read them: 7.1 s, 4:05, 1:02:03."""
+    """Seconds for people: 7.1 s, 4:05, 1:02:03, or ? if unknown."""
     if seconds is None:
         return "?"
-    if seconds < 59.95:  # else it would be shown as 60.0
+    if seconds < 59.95:  # more would be shown as 60.0 s
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(max(seconds, 60)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return clock_time(max(seconds, 60))

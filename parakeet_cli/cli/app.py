@@ -18,11 +18,11 @@ _CLI = "parakeet_cli.cli"
 COMMANDS: dict[str, tuple[str, str]] = {
     "transcribe": (
         f"{_CLI}.transcribe.command:transcribe",
-        "Any recording to text, subtitles or JSON.",
+        "Turn recordings into text, subtitles or JSON.",
     ),
     "dictate": (
         f"{_CLI}.dictate.command:dictate_app",
-        "Write what is said into a microphone, live; nothing said is lost.",
+        "Write what you say into a microphone, live; nothing is lost.",
     ),
     "doctor": (
         f"{_CLI}.doctor.command:doctor_app",

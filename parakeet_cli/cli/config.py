@@ -1,4 +1,4 @@
-"""`parakeet config path|show|init`."""
+"""Defines `parakeet config path|show|init`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ config_app = typer.Typer(no_args_is_help=True)
 
 @config_app.command("path")
 def path(config: options.Config = None) -> None:
-    """Print where the configuration file is, whether or not it is there."""
+    """Print the path of the configuration file, whether or not it exists."""
     from parakeet_cli.config import config_path
 
     console.out(f"{config_path(config)}\n")
@@ -23,22 +23,23 @@ def path(config: options.Config = None) -> None:
 
 @config_app.command("show")
 def show(config: options.Config = None) -> None:
-    """Print every setting, its value and where it came from."""
+    """Print every setting, its value, where that came from, and what it means."""
     from parakeet_cli.config import SETTINGS, load_settings
 
     settings = load_settings({}, config=config)
     for warning in settings.warnings:
         console.note(f"Warning: {warning}")
     width = max(len(name) for name in SETTINGS)
-    for name in SETTINGS:
-        value = getattr(settings, name)
-        console.out(f"{name:{width}}  {_shown(value)}  ({settings.origins.get(name, 'default')})\n")
+    for name, setting in SETTINGS.items():
+        value = _shown(getattr(settings, name))
+        origin = settings.origins.get(name, "default")
+        console.out(f"{name:{width}}  {value}  ({origin})  {setting.help}\n")
 
 
 @config_app.command("init")
 def init(
     config: options.Config = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace one.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
     """Write a configuration file with the defaults, to be edited."""
     from parakeet_cli.config import config_path, initial_config
@@ -47,13 +48,13 @@ def init(
 
     target = config_path(config)
     if os.path.lexists(target) and not overwrite:
-        raise UsageError(f"{target} is already there.", hint="--overwrite replaces it.")
+        raise UsageError(f"{target} exists already.", hint="--overwrite replaces it.")
     write_atomically(target, [initial_config()])
     console.out(f"{target}\n")
 
 
 def _shown(value: object) -> str:
-    """A setting's value as people read it; lists and objects as the file has them."""
+    """A setting's value for people; lists and objects as they are in the file."""
     if value is None:
         return "-"
     if isinstance(value, str):

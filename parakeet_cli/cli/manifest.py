@@ -1,4 +1,4 @@
-"""`parakeet manifest merge OUT IN...`."""
+"""Defines `parakeet manifest merge OUT IN...`."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ def _manifest() -> None:
 @manifest_app.command("merge")
 def merge(
     out: Annotated[str, typer.Argument(metavar="OUT", help="The manifest to write.")],
-    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="The manifests to join.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="The manifests to merge.")],
     prefer: Annotated[
         str | None,
         typer.Option(
             metavar="first|last",
-            help="Which counts where two of the same status differ.",
-            show_default="neither: it is refused",
+            help="Which one to take of two that differ but have the same status.",
+            show_default="refuse both",
         ),
     ] = None,
 ) -> None:
-    """Join the manifests of shards or retries: one line an input, the best result of each.
+    """Merge the manifests of shards or retries: the best result of each input.
 
-    A line that stands twice is written once; ok wins over partial, partial over failed.
+    Equal lines are written once; ok wins over partial, and partial over failed.
     """
     from pathlib import Path
 
     from parakeet_cli.errors import UsageError
-    from parakeet_cli.formats import merging
+    from parakeet_cli.formats import manifest
     from parakeet_cli.transcribe.outputs.write import write_atomically
 
-    if prefer is not None and prefer not in merging.PREFERENCES:
+    if prefer is not None and prefer not in manifest.PREFERENCES:
         raise UsageError(f"--prefer {prefer}: it must be first or last.")
-    merged = merging.merge([Path(name).expanduser() for name in inputs], prefer)
+    merged = manifest.merge([Path(name).expanduser() for name in inputs], prefer)
     write_atomically(Path(out).expanduser(), merged.lines)
     console.info(
-        f"{len(merged.lines)} lines; {merged.repeated} stood there twice, "
-        f"{merged.outdone} gave way to a better one."
+        f"{len(merged.lines)} lines; {merged.repeated} duplicates and "
+        f"{merged.outdone} lines that a better one replaced were left out."
     )

@@ -1,21 +1,35 @@
-"""Options that more than one command has, each written once."""
+"""The options that several commands share, and how help lists the rows of a table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from parakeet_cli.engines.registry import engine_names
+from parakeet_cli.engines.registry import AUTO, ENGINES
 
 ENGINE_PANEL = "Engine"
-SAID_PANEL = "What is said"
+MESSAGES_PANEL = "Messages"
+
+
+def with_rows(summary: str, rows: Mapping[str, str]) -> str:
+    """An option's help, with a line for each value that it takes and what that means."""
+    width = max(map(len, rows))
+    lines = "\n".join(f"{value:{width}}  {meaning}" for value, meaning in rows.items())
+    return f"{summary}\n\n\b\n{lines}"  # \b: Typer keeps the lines of this paragraph
+
+
+_ENGINES = {
+    AUTO: "picks nemo, onnx or whisper",
+    **{name: row.help for name, row in ENGINES.items()},
+}
 
 Engine = Annotated[
     str | None,
     typer.Option(
-        help=f"{', '.join(engine_names())}.",
-        autocompletion=lambda: list(engine_names()),
+        help=with_rows("What transcribes.", _ENGINES),
+        autocompletion=lambda: list(_ENGINES.items()),
         show_default="auto",
         rich_help_panel=ENGINE_PANEL,
     ),
@@ -44,18 +58,22 @@ Language = Annotated[
 ]
 BeamSize = Annotated[
     int | None,
-    typer.Option(help="Beams of the search.", show_default="5", rich_help_panel=ENGINE_PANEL),
+    typer.Option(
+        help="How many beams the search has.",
+        show_default="5",
+        rich_help_panel=ENGINE_PANEL,
+    ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(help="Cores to use.", show_default="all", rich_help_panel=ENGINE_PANEL),
+    typer.Option(help="How many cores to use.", show_default="all", rich_help_panel=ENGINE_PANEL),
 ]
 MlPython = Annotated[
     str | None,
     typer.Option(
         "--python",
         metavar="PATH",
-        help="The ML stack's interpreter, for nemo.",
+        help="The Python of the ML stack, for nemo.",
         show_default="the one that runs parakeet",
         rich_help_panel=ENGINE_PANEL,
     ),
@@ -63,32 +81,43 @@ MlPython = Annotated[
 Offline = Annotated[
     bool | None,
     typer.Option(
-        "--offline", help="Never ask a model hub.", show_default=False, rich_help_panel=ENGINE_PANEL
+        "--offline",
+        help="Download nothing from a model hub.",
+        show_default=False,
+        rich_help_panel=ENGINE_PANEL,
     ),
 ]
 TrustModel = Annotated[
     bool,
     typer.Option(
         "--trust-model",
-        help="Load a model that could run code of its own.",
+        help="Load a model file even if it could run code.",
         rich_help_panel=ENGINE_PANEL,
     ),
 ]
 Config = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Another configuration file.", rich_help_panel=SAID_PANEL),
+    typer.Option(
+        metavar="FILE", help="Read this configuration file.", rich_help_panel=MESSAGES_PANEL
+    ),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", help="Only errors on stderr.", rich_help_panel=SAID_PANEL),
+    typer.Option(
+        "--quiet", "-q", help="Print only errors on stderr.", rich_help_panel=MESSAGES_PANEL
+    ),
 ]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="More on stderr.", rich_help_panel=SAID_PANEL),
+    typer.Option("--verbose", "-v", help="Print more on stderr.", rich_help_panel=MESSAGES_PANEL),
 ]
 Debug = Annotated[
-    bool, typer.Option("--debug", help="Tracebacks of errors.", rich_help_panel=SAID_PANEL)
+    bool,
+    typer.Option(
+        "--debug", help="Print the traceback of an error.", rich_help_panel=MESSAGES_PANEL
+    ),
 ]
 NoProgress = Annotated[
-    bool, typer.Option("--no-progress", help="No progress bar.", rich_help_panel=SAID_PANEL)
+    bool,
+    typer.Option("--no-progress", help="Draw no progress bar.", rich_help_panel=MESSAGES_PANEL),
 ]

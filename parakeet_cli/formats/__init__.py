@@ -31,9 +31,9 @@ FORMATS: dict[str, Format] = {
         Format("srt", ".srt", "SubRip subtitles", "subtitles.srt"),
         Format("vtt", ".vtt", "WebVTT subtitles, for browsers", "subtitles.vtt"),
         Format("tsv", ".tsv", "start, end (milliseconds) and text", "tsv"),
-        Format("json", ".json", "everything: words, times, confidence, losses", "json"),
+        Format("json", ".json", "words, times, confidence, losses", "json"),
         Format(
-            "html", ".html", "one page to read, hear and search", "html.page", collects_audio=True
+            "html", ".html", "a page to read, play and search", "html.page", collects_audio=True
         ),
     )
 }

@@ -1,43 +1,53 @@
-"""NeMo manifests: one JSON object a line, read as a list of inputs and written as results."""
+"""NeMo manifests, one JSON object a line: read as lists of inputs, written as results, merged."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from parakeet_cli.errors import InputError
+from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats.json import dumps, number
 from parakeet_cli.transcript import FileResult
 
-SUFFIXES = frozenset({".jsonl", ".json"})
 PATH_KEY = "audio_filepath"
-FIRST_LINE_AT_MOST = 64 * 1024  # bytes looked at to tell a manifest from other JSON
+PREFERENCES = ("first", "last")
+# The statuses of a result from best to worst; a row without one lists an input.
+_RANKS = {"ok": 0, None: 1, "partial": 2, "skipped": 3, "failed": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
     """One input of a manifest: `duration` seconds of `path`, from `offset` seconds on.
 
-    Without a duration it goes to the end; without an offset it is the whole file, and
-    the duration only says how long that is, often rounded. `line` is where the row stands, from 1.
+    Without a duration it goes to the end. Without an offset it is the whole file, and the
+    duration only says how long that is, often rounded. `line` is the row's number, from 1.
     """
 
     path: Path
     duration: float | None
     offset: float | None
     line: int
-    written: str = field(default="", compare=False)  # the path as the row has it
+    written: str = field(default="", compare=False)  # the path as it is in the row
+
+
+@dataclass(frozen=True, slots=True)
+class MergedManifest:
+    """The lines, each with its newline; how many were duplicates, and how many lost to another."""
+
+    lines: tuple[str, ...]
+    repeated: int
+    outdone: int
 
 
 def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | None = None) -> str:
-    """One input's outcome as a line for NeMo's tools, its newline included.
+    """One input's result as a line for NeMo's tools, with its newline.
 
-    `offset` and `duration` are the part's, where the input is a part of a file. What gave
-    no transcript has an empty `pred_text` and a null `duration`; its
-    `status` says why.
+    `offset` and `duration` are those of the part, if the input is a part of a file. Without
+    a transcript `pred_text` is empty and `duration` is null; `status` says why.
     """
     transcript = result.transcript
     whole = transcript.source.duration if transcript else None
@@ -52,10 +62,10 @@ def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | 
 
 
 def earlier_lines(path: Path) -> dict[str, str]:
-    """The lines of a manifest that is there already, by the input they are about.
+    """The lines of a manifest that was written before, by their input; empty without a file.
 
-    For a run that goes on: what it skips keeps its line. What is no line of a manifest is
-    left out, and without a file there are none.
+    A run that resumes writes them again for the inputs that it skips. Lines that aren't a
+    manifest's are left out.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
@@ -72,54 +82,84 @@ def earlier_lines(path: Path) -> dict[str, str]:
     return lines
 
 
-def is_manifest(path: Path) -> bool:
-    """Whether the first line of a `.jsonl` or `.json` file names an `audio_filepath`."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            first = file.read(FIRST_LINE_AT_MOST).lstrip(b"\xef\xbb\xbf \t\r\n").split(b"\n")[0]
-        row = json.loads(first)
-    except (OSError, ValueError):
-        return False  # it can't be read as one; whoever opens it as media says why
-    return isinstance(row, dict) and PATH_KEY in row
-
-
 def read_manifest(path: Path) -> Iterator[ManifestRow]:
     """Its rows in order; a relative `audio_filepath` starts at the manifest's own folder.
 
-    Raises InputError, with the file and the line, at the first row that means nothing.
+    Raises InputError, with the file and the line, at the first row that can't be used.
     """
+    for line, row in _objects(path):
+        audio = row.get(PATH_KEY)
+        if not isinstance(audio, str) or not audio.strip() or "\0" in audio:
+            raise _bad_row(path, line, f"{PATH_KEY!r} must be the path of a file")
+        yield ManifestRow(
+            path=path.parent / Path(audio).expanduser(),
+            duration=_seconds(path, line, row, "duration"),
+            offset=_seconds(path, line, row, "offset"),
+            line=line,
+            written=audio,
+        )
+
+
+def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifest:
+    """One line an input (a path and, for a part of a file, its offset), in order of appearance.
+
+    Equal lines become one. Of two lines that differ the better status wins, so that a
+    retry's success replaces the failure. Two different lines with the same status are
+    refused (UsageError), unless `prefer` says which of them to take.
+    """
+    best: dict[tuple[str, float], tuple[dict[str, Any], Path]] = {}
+    repeated = outdone = 0
+    for path in manifests:
+        for line, row in _objects(path):
+            if not isinstance(row.get(PATH_KEY), str):
+                raise _bad_row(path, line, f"it has no {PATH_KEY!r}")
+            name = (row[PATH_KEY], float(row.get("offset") or 0.0))
+            known = best.get(name)
+            if known is None:
+                best[name] = (row, path)
+            elif row == known[0]:
+                repeated += 1
+            else:
+                outdone += 1
+                if _wins(row, known[0], prefer, f"{name[0]} is in {known[1]} and in {path}"):
+                    best[name] = (row, path)
+    lines = tuple(f"{json.dumps(row, ensure_ascii=False)}\n" for row, _ in best.values())
+    return MergedManifest(lines, repeated, outdone)
+
+
+def _wins(row: dict[str, Any], known: dict[str, Any], prefer: str | None, where: str) -> bool:
+    new, old = (_RANKS.get(each.get("status"), 1) for each in (row, known))
+    if new == old and prefer is None:
+        raise UsageError(
+            f"{where}, with different results.",
+            hint="--prefer first or --prefer last says which of them to take.",
+        )
+    return new < old or (new == old and prefer == "last")
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The number of each line that isn't blank, from 1, and its JSON object."""
     try:
         # Names that are not UTF-8 come through as the surrogates that os.fsencode undoes.
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
             for line, text in enumerate(file, 1):
                 if text.strip():
-                    yield _row(path, line, text)
+                    yield line, _object(path, line, text)
     except OSError as error:
         raise InputError(f"The manifest {path} can't be read: {error.strerror}.") from error
 
 
-def _row(manifest: Path, line: int, text: str) -> ManifestRow:
+def _object(path: Path, line: int, text: str) -> dict[str, Any]:
     try:
         row = json.loads(text)
     except ValueError as error:
-        raise _bad(manifest, line, f"it is not JSON ({error})") from error
+        raise _bad_row(path, line, f"it is not JSON ({error})") from error
     if not isinstance(row, dict):
-        raise _bad(manifest, line, "it is not a JSON object")
-    audio = row.get(PATH_KEY)
-    if not isinstance(audio, str) or not audio.strip() or "\0" in audio:
-        raise _bad(manifest, line, f"{PATH_KEY!r} must be the path of a file")
-    return ManifestRow(
-        path=manifest.parent / Path(audio).expanduser(),
-        duration=_seconds(manifest, line, row, "duration"),
-        offset=_seconds(manifest, line, row, "offset"),
-        line=line,
-        written=audio,
-    )
+        raise _bad_row(path, line, "it is not a JSON object")
+    return row
 
 
-def _seconds(manifest: Path, line: int, row: dict[str, object], key: str) -> float | None:
+def _seconds(path: Path, line: int, row: dict[str, Any], key: str) -> float | None:
     value = row.get(key)
     if value is None:
         return None
@@ -127,11 +167,11 @@ def _seconds(manifest: Path, line: int, row: dict[str, object], key: str) -> flo
         seconds = float(value)
         if math.isfinite(seconds) and seconds >= 0:
             return seconds
-    raise _bad(manifest, line, f"{key!r} must be a number of seconds, not {value!r}")
+    raise _bad_row(path, line, f"{key!r} must be a number of seconds, not {value!r}")
 
 
-def _bad(manifest: Path, line: int, why: str) -> InputError:
+def _bad_row(path: Path, line: int, why: str) -> InputError:
     return InputError(
-        f"{manifest}, line {line}: {why}.",
+        f"{path}, line {line}: {why}.",
         hint='A row looks like {"audio_filepath": "clip.wav", "duration": 3.2}.',
     )

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def parakeet(
     return run_python(str(COMMAND), *arguments, env=env)
 
 
+@cache
 def commands() -> dict[tuple[str, ...], Any]:
     """Every command by its words, `("config", "show")`; () is `parakeet` itself."""
     return dict(_walk((), get_command(app)))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+import json
 import os
 import re
 from pathlib import Path
@@ -16,21 +18,50 @@ HEAVY |= {"huggingface_hub", "pydantic"}
 every_command = pytest.mark.parametrize("words", commands(), ids=" ".join)
 
 
+# One process for all of them: that is what makes `make snapshots` quick.
+EACH_HELP = """
+import contextlib, io, json, sys
+from parakeet_cli.cli.app import app
+shown = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        app([*words, "--help"], standalone_mode=False, prog_name="parakeet")
+    shown.append([words, out.getvalue()])
+print(json.dumps(shown))
+"""
+
+
+@pytest.fixture(scope="session")
+def helps() -> dict[tuple[str, ...], str]:
+    """The help of every command, by its words."""
+    ran = run_python("-c", EACH_HELP, json.dumps(list(commands())))
+    assert ran.returncode == 0, ran.stderr
+    return {tuple(words): text for words, text in json.loads(ran.stdout)}
+
+
 @every_command
-def test_help_says_what_it_said(words: tuple[str, ...]) -> None:
-    """Options are a contract. `make snapshots` writes them anew where a change is meant."""
-    shown = parakeet(*words, "--help")
-    assert shown.returncode == 0, shown.stderr
+def test_help_is_its_snapshot(words: tuple[str, ...], helps: dict[tuple[str, ...], str]) -> None:
+    """Options are a contract: a changed help must be meant."""
     snapshot = SNAPSHOTS / f"{'-'.join(('parakeet', *words))}.txt"
     if os.environ.get("PARAKEET_UPDATE_SNAPSHOTS"):
         snapshot.parent.mkdir(exist_ok=True)
-        snapshot.write_text(shown.stdout, encoding="utf-8")
-    assert shown.stdout == snapshot.read_text(encoding="utf-8")
+        snapshot.write_text(helps[words], encoding="utf-8")
+    expected = snapshot.read_text(encoding="utf-8") if snapshot.exists() else ""
+    assert helps[words] == expected, "If the change is meant: make snapshots"
+
+
+def test_a_command_started_by_a_user_shows_the_same_help(
+    helps: dict[tuple[str, ...], str],
+) -> None:
+    shown = parakeet("transcribe", "--help")
+    assert (shown.returncode, shown.stdout) == (0, helps["transcribe",]), shown.stderr
 
 
 @every_command
-def test_help_fits_into_eighty_columns_and_cuts_no_name(words: tuple[str, ...]) -> None:
-    shown = parakeet(*words, "--help").stdout
+def test_help_fits_into_eighty_columns_and_cuts_no_name(
+    words: tuple[str, ...], helps: dict[tuple[str, ...], str]
+) -> None:
+    shown = helps[words]
     assert max(map(len, shown.splitlines())) <= 80
     names = {option for param in commands()[words].params for option in param.opts}
     missing = {name for name in names if name.startswith("-") and name not in shown}
@@ -41,6 +72,13 @@ def test_help_fits_into_eighty_columns_and_cuts_no_name(words: tuple[str, ...]) 
         for option in param.opts
     }
     assert not missing - hidden
+
+
+@every_command
+def test_no_line_of_a_docstring_is_broken_twice(words: tuple[str, ...]) -> None:
+    """Rich keeps the line breaks of all paragraphs but the first."""
+    rest = inspect.cleandoc(commands()[words].help).split("\n\n")[1:]
+    assert all(len(line) <= 78 for text in rest for line in text.splitlines())
 
 
 def test_every_snapshot_belongs_to_a_command() -> None:

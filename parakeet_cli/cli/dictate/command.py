@@ -9,13 +9,14 @@ import typer
 from parakeet_cli import console
 from parakeet_cli.cli import options
 from parakeet_cli.cli.dictate.daemon_command import add_control
-from parakeet_cli.dictate.sinks import SINKS, sink_names
+from parakeet_cli.dictate.sinks import complete_sink, sink_help
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.daemon.controllable import Controllable
 
-SOUND = "Sound"
+AUDIO = "Audio"
 TEXT = "Text"
+OUTPUT = "Output"
 
 dictate_app = typer.Typer(invoke_without_command=True)
 
@@ -29,11 +30,11 @@ def dictate(
             metavar="NAME|INDEX",
             help="The microphone: its number, or a part of its name.",
             show_default="the system's",
-            rich_help_panel=SOUND,
+            rich_help_panel=AUDIO,
         ),
     ] = None,
     list_devices: Annotated[
-        bool, typer.Option("--list-devices", help="List the microphones.", rich_help_panel=SOUND)
+        bool, typer.Option("--list-devices", help="List the microphones.", rich_help_panel=AUDIO)
     ] = False,
     from_file: Annotated[
         str | None,
@@ -41,23 +42,23 @@ def dictate(
             metavar="FILE",
             help="Play a media file as the microphone.",
             show_default=False,
-            rich_help_panel=SOUND,
+            rich_help_panel=AUDIO,
         ),
     ] = None,
     fast: Annotated[
         bool,
-        typer.Option("--fast", help="The file as fast as it can be heard.", rich_help_panel=SOUND),
+        typer.Option("--fast", help="The file as fast as it can be heard.", rich_help_panel=AUDIO),
     ] = False,
     max_silence: Annotated[
         float,
         typer.Option(
-            min=0.1, help="Seconds of silence that end an utterance.", rich_help_panel=SOUND
+            min=0.1, help="Seconds of silence that end an utterance.", rich_help_panel=AUDIO
         ),
     ] = 0.6,
     duration: Annotated[
         float | None,
         typer.Option(
-            min=0.0, help="End after this many seconds.", show_default=False, rich_help_panel=SOUND
+            min=0.0, help="End after this many seconds.", show_default=False, rich_help_panel=AUDIO
         ),
     ] = None,
     sink: Annotated[
@@ -65,10 +66,10 @@ def dictate(
         typer.Option(
             "--sink",
             metavar="SINK",
-            help=f"{', '.join(sink_names())}; repeatable.",
-            autocompletion=lambda: [*SINKS],
+            help=options.with_rows("Where the text goes; repeatable.", sink_help()),
+            autocompletion=complete_sink,
             show_default="stdout",
-            rich_help_panel=TEXT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     json: Annotated[

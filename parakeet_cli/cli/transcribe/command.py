@@ -1,4 +1,4 @@
-"""`parakeet transcribe FILE...`"""
+"""Defines `parakeet transcribe`: its options, and the request that they make."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import ALL, FORMATS
 
 OUTPUT = "Output"
-BATCH = "Batches"
+BATCH = "Batch"
 SUBTITLES = "Subtitles"
-SOUND = "Sound"
+AUDIO = "Audio"
+
+_FORMATS = {**{name: row.help for name, row in FORMATS.items()}, ALL: "each of these"}
 
 
 def transcribe(
@@ -31,8 +33,8 @@ def transcribe(
             "--output-format",
             "-f",
             metavar="FORMAT",
-            help=f"{', '.join(FORMATS)} or {ALL}; repeatable. Without it, text to stdout.",
-            autocompletion=lambda: [*FORMATS, ALL],
+            help=options.with_rows("Repeatable; without it, text goes to stdout.", _FORMATS),
+            autocompletion=lambda: list(_FORMATS.items()),
             rich_help_panel=OUTPUT,
             show_default=False,
         ),
@@ -43,7 +45,7 @@ def transcribe(
             "--output-dir",
             "-o",
             metavar="DIR",
-            help="Folder for the outputs; - for stdout. Alone, it means -f txt.",
+            help="Folder for the outputs, or - for stdout. Without -f, it means -f txt.",
             rich_help_panel=OUTPUT,
             show_default="the working directory",
         ),
@@ -51,12 +53,15 @@ def transcribe(
     output_template: Annotated[
         str,
         typer.Option(
-            help="Their names: {filename}, {parent}, {index}, {date}.", rich_help_panel=OUTPUT
+            help="Name of each output, of {filename}, {parent}, {index} and {date}.",
+            rich_help_panel=OUTPUT,
         ),
     ] = "{filename}",
     skip_existing: Annotated[
         bool,
-        typer.Option("--skip-existing", help="Leave done files alone.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--skip-existing", help="Skip files whose outputs exist.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     overwrite: Annotated[
         bool,
@@ -75,7 +80,7 @@ def transcribe(
         bool,
         typer.Option(
             "--allow-partial",
-            help="Exit 0 although parts of a file could not be heard.",
+            help="Exit 0 even if parts of a file were lost.",
             rich_help_panel=OUTPUT,
         ),
     ] = False,
@@ -89,22 +94,24 @@ def transcribe(
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Keep a journal there; the same command goes on where it was stopped.",
+            help="Keep a journal there, so that the same command resumes where it was stopped.",
             rich_help_panel=BATCH,
         ),
     ] = None,
     retry_failed: Annotated[
         bool,
         typer.Option(
-            "--retry-failed", help="With --run: failed and partial again.", rich_help_panel=BATCH
+            "--retry-failed",
+            help="With --run: try failed and partial files again.",
+            rich_help_panel=BATCH,
         ),
     ] = False,
     status: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Say how far a run is.", rich_help_panel=BATCH),
+        typer.Option(metavar="DIR", help="Print how far a run is.", rich_help_panel=BATCH),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="With --status: as JSON.", rich_help_panel=BATCH)
+        bool, typer.Option("--json", help="With --status: print JSON.", rich_help_panel=BATCH)
     ] = False,
     shard: Annotated[
         str | None,
@@ -116,14 +123,14 @@ def transcribe(
         str | None,
         typer.Option(
             metavar="N|auto",
-            help="Engines side by side, in processes of their own.",
+            help="How many worker processes, each with its engine.",
             show_default="1; with --ray, auto",
             rich_help_panel=BATCH,
         ),
     ] = None,
     ray: Annotated[
         bool,
-        typer.Option("--ray", help="Spread the work by Ray.", rich_help_panel=BATCH),
+        typer.Option("--ray", help="Distribute the work with Ray.", rich_help_panel=BATCH),
     ] = False,
     ray_address: Annotated[
         str | None,
@@ -143,27 +150,27 @@ def transcribe(
         ),
     ] = False,
     max_line_width: Annotated[
-        int, typer.Option(min=1, help="Columns a line.", rich_help_panel=SUBTITLES)
+        int, typer.Option(min=1, help="Columns per line.", rich_help_panel=SUBTITLES)
     ] = 42,
     max_line_count: Annotated[
-        int, typer.Option(min=1, help="Lines a cue.", rich_help_panel=SUBTITLES)
+        int, typer.Option(min=1, help="Lines per cue.", rich_help_panel=SUBTITLES)
     ] = 2,
     max_words_per_line: Annotated[
         int | None,
-        typer.Option(min=1, help="Words a cue.", rich_help_panel=SUBTITLES, show_default="any"),
+        typer.Option(min=1, help="Words per cue.", rich_help_panel=SUBTITLES, show_default="any"),
     ] = None,
     highlight_words: Annotated[
         bool,
         typer.Option(
             "--highlight-words",
-            help="Underline each word as it is said.",
+            help="Underline each word as it is spoken.",
             rich_help_panel=SUBTITLES,
         ),
     ] = False,
     audio_stream: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Which audio stream, from 0.", rich_help_panel=SOUND, show_default="first"
+            min=0, help="Which audio stream, from 0.", rich_help_panel=AUDIO, show_default="first"
         ),
     ] = None,
     channel: Annotated[
@@ -171,13 +178,15 @@ def transcribe(
         typer.Option(
             min=0,
             help="Which channel, from 0.",
-            rich_help_panel=SOUND,
+            rich_help_panel=AUDIO,
             show_default="all, averaged",
         ),
     ] = None,
     vad: Annotated[
         bool,
-        typer.Option("--vad/--no-vad", help="Leave out what is no speech.", rich_help_panel=SOUND),
+        typer.Option(
+            "--vad/--no-vad", help="Skip everything that isn't speech.", rich_help_panel=AUDIO
+        ),
     ] = True,
     engine: options.Engine = None,
     model: options.Model = None,
@@ -194,10 +203,11 @@ def transcribe(
     debug: options.Debug = False,
     no_progress: options.NoProgress = False,
 ) -> int:
-    """Any recording to text, subtitles or JSON.
+    """Turn recordings into text, subtitles or JSON.
 
-    Text goes to stdout and everything else to stderr. Exit codes: 0 all done, 1 one or
-    more failed or partial, 2 usage, 3 the engine or model can't be used, 130 interrupted.
+    Text goes to stdout and everything else to stderr. Exit codes: 0 all done,
+    1 one or more files failed or are partial, 2 usage, 3 the engine or model
+    can't be used, 130 interrupted.
     """
     from parakeet_cli import console
     from parakeet_cli.cli.transcribe.run import transcribe_request

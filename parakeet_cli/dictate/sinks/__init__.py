@@ -1,26 +1,25 @@
-"""Text to where it was asked for, behind one protocol and one table.
+"""The sinks that dictated text can go to, in one table.
 
-Adding a sink is a module here with a class that follows `base.Sink`, and a row in SINKS.
-A sink's module is imported when it is first made.
+A new sink is a module here, with a class that follows `base.Sink`, and a row in SINKS. A
+sink's module is imported when the sink is first made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 
 from parakeet_cli.dictate.sinks.base import Sink
 from parakeet_cli.errors import UsageError
 
-__all__ = ["SINKS", "Sink", "SinkRow", "make_sink", "sink_names"]
+__all__ = ["SINKS", "Sink", "SinkRow", "complete_sink", "make_sink", "sink_help"]
 
 
 @dataclass(frozen=True, slots=True)
 class SinkRow:
-    """One sink: a line of help, where its class is, what follows its name and a colon.
+    """One sink: a line of help, where its class is, and the argument after name and colon.
 
-    `falls_back`: what it can't insert goes to the clipboard.
+    `falls_back`: text that it can't insert goes to the clipboard.
     """
 
     help: str
@@ -54,30 +53,37 @@ SINKS: dict[str, SinkRow] = {
     "clipboard": SinkRow("on the clipboard", f"{_HERE}.clipboard:Clipboard"),
     "file": SinkRow("appended to a file, one utterance a line", f"{_HERE}.file:File", "PATH"),
     "command": SinkRow(
-        "to the stdin of a command, run once an utterance", f"{_HERE}.command:Command", "CMD"
+        "to a command's stdin, a run per utterance", f"{_HERE}.command:Command", "CMD"
     ),
 }
 
 
-def sink_names() -> tuple[str, ...]:
-    """What `--sink` takes: stdout, type[:METHOD], file:PATH and so on."""
-    return tuple(row.spelled(name) for name, row in SINKS.items())
+def sink_help() -> dict[str, str]:
+    """What `--sink` takes (stdout, type[:METHOD], file:PATH and so on), and what each means."""
+    return {row.spelled(name): row.help for name, row in SINKS.items()}
+
+
+def complete_sink() -> list[tuple[str, str]]:
+    """What a shell can complete after `--sink`, with a line of help each."""
+    from parakeet_cli.dictate.sinks.typed import METHODS
+
+    methods = [(f"type:{name}", row.help) for name, row in METHODS.items() if row.fits]
+    return [(name, row.help) for name, row in SINKS.items()] + methods
+
+
+_HINT = f"The sinks are {', '.join(sink_help())}."
 
 
 def make_sink(spec: str) -> Sink:
-    """The sink that `--sink` named, not yet open; raises UsageError for one that is none."""
+    """The sink that `--sink` names, not yet open. Raises UsageError for an unknown one."""
     name, colon, argument = spec.partition(":")
     row = SINKS.get(name)
     if row is None:
-        raise UsageError(f"There is no sink '{spec}'.", hint=_known(sink_names()))
+        raise UsageError(f"There is no sink '{spec}'.", hint=_HINT)
     given = argument if colon else None
     if not row.takes(given):
-        raise UsageError(f"--sink {spec}: write {row.spelled(name)}.", hint=_known(sink_names()))
+        raise UsageError(f"--sink {spec}: write {row.spelled(name)}.", hint=_HINT)
     module, _, attribute = row.location.partition(":")
     made = getattr(import_module(module), attribute)
     sink: Sink = made() if given is None else made(given)
     return sink
-
-
-def _known(names: Iterable[str]) -> str:
-    return f"The sinks are {', '.join(names)}."

@@ -19,12 +19,12 @@ from pathlib import Path, PurePath
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats.base import Collector, FormatOptions
-from parakeet_cli.formats.clock import spoken_time
 from parakeet_cli.formats.html.sound import Envelope, Sound
 from parakeet_cli.formats.subtitles.line_breaks import ends_sentence
 from parakeet_cli.formats.subtitles.text_width import breakable, clean
 from parakeet_cli.formats.subtitles.tokens import spaced_words
 from parakeet_cli.formats.timeline import in_order
+from parakeet_cli.system.clock import clock_time
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
 
 PARAGRAPH_PAUSE = 1.5  # seconds of silence that begin a new paragraph
@@ -104,7 +104,7 @@ def _head(transcript: Transcript, name: str, sound: Sound) -> str:
 
 
 def _heading(transcript: Transcript, name: str, duration: float) -> str:
-    facts = [spoken_time(duration)]
+    facts = [clock_time(duration)]
     if transcript.language:
         facts.append(transcript.language)
     facts.append(f"{transcript.engine.name} {transcript.engine.model}".strip())
@@ -262,7 +262,7 @@ def _paragraph(segments: list[Segment], lost: list[Lost]) -> str:
     anchor = f"t={start:.2f}"
     return (
         f'<div class="para" id="{anchor}"><a class="at time" href="#{anchor}">'
-        f'{spoken_time(start)}</a><p dir="auto" data-t="{" ".join(times)}">'
+        f'{clock_time(start)}</a><p dir="auto" data-t="{" ".join(times)}">'
         f"{''.join(text)}</p></div>\n"
     )
 
@@ -309,7 +309,7 @@ def _span(stretch: Lost) -> str:
 
 def _tenths(seconds: float) -> str:
     tenths = round(10 * seconds)
-    return f"{spoken_time(tenths // 10)}.{tenths % 10}"
+    return f"{clock_time(tenths // 10)}.{tenths % 10}"
 
 
 def _readable(name: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
-from parakeet_cli.formats.clock import timestamp
 from parakeet_cli.formats.subtitles.cues import cues
 from parakeet_cli.formats.subtitles.highlight import plain, word_by_word
+from parakeet_cli.formats.timestamps import timestamp
 from parakeet_cli.transcript import Transcript
 
 

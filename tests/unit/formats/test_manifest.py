@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.errors import InputError
+from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import encode
-from parakeet_cli.formats.manifest import ManifestRow, is_manifest, manifest_line, read_manifest
+from parakeet_cli.formats.manifest import ManifestRow, manifest_line, merge, read_manifest
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.formats.spoken import make, speak
 
@@ -52,19 +52,6 @@ def test_a_missing_manifest_is_one_plain_sentence(tmp_path: Path) -> None:
         list(read_manifest(tmp_path / "none.jsonl"))
 
 
-def test_a_manifest_is_told_from_other_json(tmp_path: Path) -> None:
-    listed, other, sound = tmp_path / "a.jsonl", tmp_path / "b.json", tmp_path / "c.wav"
-    listed.write_text('{"audio_filepath": "x.wav"}\n')
-    other.write_text('{\n  "schema": "parakeet.transcript/1"\n}\n')
-    sound.write_text('{"audio_filepath": "x.wav"}\n')
-    assert [is_manifest(path) for path in (listed, other, sound, tmp_path)] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-
-
 def test_a_result_is_one_line_for_nemo() -> None:
     transcript = make(speak("Good day."), path="a b.wav", duration=2.0)
     done = FileResult("a b.wav", Status.OK, transcript)
@@ -82,3 +69,59 @@ def test_a_name_that_is_not_unicode_goes_out_and_comes_back(tmp_path: Path) -> N
     manifest.write_bytes(encode(manifest_line(FileResult(name, Status.FAILED))))
     (row,) = read_manifest(manifest)
     assert os.fsencode(row.path.name) == b"caf\xe9.wav"
+
+
+def write(path: Path, *rows: dict[str, object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def result_row(name: str, text: str = "", status: str = "ok", **more: object) -> dict[str, object]:
+    return {"audio_filepath": name, "pred_text": text, "status": status, **more}
+
+
+def test_shards_are_merged_in_order_and_without_duplicates(tmp_path: Path) -> None:
+    one = write(tmp_path / "1", result_row("a.wav", "ä"), result_row("b.wav", "b"))
+    two = write(tmp_path / "2", result_row("c.wav", "c"), result_row("a.wav", "ä"))
+    merged = merge([one, two])
+    assert [json.loads(line)["audio_filepath"] for line in merged.lines] == [
+        "a.wav",
+        "b.wav",
+        "c.wav",
+    ]
+    assert "ä" in merged.lines[0]
+    assert (merged.repeated, merged.outdone) == (1, 0)
+
+
+def test_a_retry_s_success_replaces_the_failure_in_any_order(tmp_path: Path) -> None:
+    failed = write(tmp_path / "1", result_row("a.wav", status="failed"), result_row("b.wav", "b"))
+    again = write(tmp_path / "2", result_row("a.wav", "a"), result_row("b.wav", status="skipped"))
+    for order in ([failed, again], [again, failed]):
+        merged = merge(order)
+        assert {json.loads(line)["pred_text"] for line in merged.lines} == {"a", "b"}
+        assert merged.outdone == 2
+
+
+def test_two_texts_for_one_input_are_refused_unless_one_is_preferred(tmp_path: Path) -> None:
+    one = write(tmp_path / "1", result_row("a.wav", "this"))
+    two = write(tmp_path / "2", result_row("a.wav", "that"))
+    with pytest.raises(UsageError, match="different results"):
+        merge([one, two])
+    for prefer, text in (("first", "this"), ("last", "that")):
+        (line,) = merge([one, two], prefer).lines
+        assert json.loads(line)["pred_text"] == text
+
+
+def test_parts_of_one_recording_are_inputs_of_their_own(tmp_path: Path) -> None:
+    parts = write(tmp_path / "1", result_row("a.wav", "x"), result_row("a.wav", "y", offset=5.0))
+    assert len(merge([parts]).lines) == 2
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[1]", '{"audio": "a.wav"}'])
+def test_a_file_that_is_not_a_manifest_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "1", result_row("a.wav"))
+    path.write_text(path.read_text() + text, encoding="utf-8")
+    with pytest.raises(InputError, match="line 2"):
+        merge([path])
+    with pytest.raises(InputError, match="can't be read"):
+        merge([tmp_path / "none"])

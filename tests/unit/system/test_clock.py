@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from parakeet_cli.system.clock import clock_time
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0:00"), (59.99, "0:59"), (61, "1:01"), (3599.9, "59:59"), (36_123, "10:02:03")],
+)
+def test_seconds_are_shown_as_a_clock_shows_them(seconds: float, shown: str) -> None:
+    assert clock_time(seconds) == shown
