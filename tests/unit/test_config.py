@@ -136,7 +136,7 @@ def test_a_file_that_is_named_must_be_there_and_readable(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match=r"can't be read: Is a directory\."):
         load_settings({}, config=str(tmp_path))
     (tmp_path / "latin.json").write_bytes(b'{"model": "gr\xf6\xdfer"}')
-    with pytest.raises(ConfigError, match="it isn.t UTF-8"):
+    with pytest.raises(ConfigError, match="it isn't UTF-8"):
         load_settings({}, config=str(tmp_path / "latin.json"))
 
 
