@@ -9,7 +9,7 @@ from pathlib import Path
 from parakeet_cli.doctor.checks import CHECKS, run_checks
 from parakeet_cli.doctor.facts import Facts, Sample, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding, RequirementRow, StageRows
-from parakeet_cli.doctor.inspect.gather import gather
+from parakeet_cli.doctor.inspect.gather import gather_facts
 from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack, choose_stack
 from parakeet_cli.errors import UsageError
 
@@ -47,7 +47,7 @@ def select_checks(only: Collection[str], skip: Collection[str]) -> tuple[str, ..
 
 def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
     """The facts and the stack they are judged by."""
-    facts = gather(
+    facts = gather_facts(
         request.python,
         environment=request.environment,
         cache_folder=request.cache_folder,

@@ -10,7 +10,7 @@ from pathlib import Path
 from parakeet_cli import console
 from parakeet_cli.cli.doctor.repair_progress import Screen
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
-from parakeet_cli.doctor.inspect.interpreter import locate, read
+from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.repair.repair import Options, Outcome, repair
 from parakeet_cli.doctor.repair.rollback.restore import (
     ChangedSinceRepair,
@@ -68,7 +68,7 @@ def _say_outcome(outcome: Outcome, options: Options) -> None:
 
 
 def _prefix(request: DiagnosisRequest) -> str:
-    return read(locate(request.python), {}).prefix
+    return read_interpreter(find_interpreter(request.python), {}).prefix
 
 
 def show_states(request: DiagnosisRequest, *, as_json: bool) -> None:

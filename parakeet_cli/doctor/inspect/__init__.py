@@ -1,1 +1,1 @@
-"""Reads the facts about an interpreter and its machine, and judges nothing."""
+"""Readers of an interpreter and its machine. They judge nothing."""

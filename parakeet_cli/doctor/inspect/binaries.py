@@ -1,8 +1,8 @@
-"""Compiled files, read as bytes: the NumPy they want, the GPU code they carry.
+"""Reads compiled files as bytes: which NumPy they need and which GPU code they contain.
 
-Nothing is loaded. An extension built against NumPy 2 headers holds the oldest NumPy it
-runs on in the text of its own error message; one built against NumPy 1 headers holds the
-older message. GPU code lies in the ELF section `.nv_fatbin` as a row of entries, each
+Nothing is loaded. An extension built against NumPy 2 headers contains the oldest NumPy it
+runs on, in the text of its own error message; one built against NumPy 1 headers contains
+the older message. GPU code is in the ELF section `.nv_fatbin`: a list of entries, each
 with its kind (1 PTX, 2 cubin) and its architecture.
 """
 
@@ -20,11 +20,11 @@ from parakeet_cli.doctor.inspect.scan_cache import Scan, ScanCache
 
 NUMPY2 = b"compiled against NumPy C-API version 0x%x (NumPy "
 NUMPY1 = b"compiled against API version 0x%x but this version of numpy"
-# No boundary before it: in torch 2.8.0+cu128 the list follows another text without a gap.
+# Without a boundary in front: in torch 2.8.0+cu128 other text precedes the list without a gap.
 ARCH_RUN = re.compile(rb"(?:(?:sm|compute)_\d{2,3}[af]?(?: |(?![0-9a-z_])))+")
 ARCH_STARTS = (b"sm_", b"compute_")
 GLIBCXX = re.compile(rb"GLIBCXX_3\.4\.(\d+)")
-# Libraries this large that don't say "python" hold kernels, never NumPy's C-API.
+# Files this large without "python" in their name contain kernels, never NumPy's C-API.
 LARGE = 64 * 2**20
 
 FATBIN_MAGIC = 0xBA55ED50
@@ -35,7 +35,7 @@ PTX, CUBIN = 1, 2
 
 
 def scan_all(compiled: list[Compiled], cache: ScanCache) -> Binaries:
-    """What every compiled file says, each read at most once in its life."""
+    """Scan every compiled file. The cache makes sure that an unchanged file is read only once."""
     numpy: list[NumpyAbi] = []
     kernels: list[Kernels] = []
     unreadable: list[str] = []
@@ -62,17 +62,17 @@ def scan_all(compiled: list[Compiled], cache: ScanCache) -> Binaries:
 
 
 def glibcxx_needed(compiled: list[Compiled], cache: ScanCache) -> tuple[int, str]:
-    """The newest GLIBCXX_3.4.N that a file asks for, and which one asks."""
+    """The largest N of the GLIBCXX_3.4.N that the files need, and the file that needs it."""
     newest, by = 0, ""
     for file in compiled:
         if "/libstdc++" in file.path:
-            continue  # a bundled copy defines them, it does not ask for them
+            continue  # a bundled copy defines these symbols, it doesn't need them
         try:
-            asked = cache.get(file.path, scan).get("glibcxx", 0)
+            needed = cache.get(file.path, scan).get("glibcxx", 0)
         except OSError:
-            continue  # named by scan_all
-        if isinstance(asked, int) and asked > newest:
-            newest, by = asked, file.path
+            continue  # scan_all reports it
+        if isinstance(needed, int) and needed > newest:
+            newest, by = needed, file.path
     return newest, by
 
 
@@ -82,37 +82,39 @@ def _texts(found: Scan, key: str) -> tuple[str, ...]:
 
 
 def scan(path: str) -> Scan:
-    """One file's NumPy, C++ library and GPU code. Raises OSError."""
-    found: Scan = {}
+    """Which NumPy, C++ library and GPU code one file names. Raises OSError."""
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         if size == 0:
-            return found
+            return {}
+        name = path.rpartition("/")[2]
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            name = path.rpartition("/")[2]
+            found: Scan = {}
             if size < LARGE or "python" in name:
-                text = data[:]  # bytes.find is ten times faster than mmap.find
-                if minimum := _numpy(text):
-                    found["numpy"] = minimum
-                if newest := max((int(m[1]) for m in GLIBCXX.finditer(text)), default=0):
-                    found["glibcxx"] = newest
-                if name == "libtorch_python.so":
-                    found["arch"] = arch_list(text)
-                del text
-            cubins, ptx = set[str](), set[str]()
-            for kind, arch in fatbin_entries(data):
-                (cubins if kind == CUBIN else ptx).add(
-                    f"sm_{arch}" if kind == CUBIN else f"compute_{arch}"
-                )
-            if cubins:
-                found["cubins"] = sorted(cubins)
-            if ptx:
-                found["ptx"] = sorted(ptx)
+                found = _scan_text(data[:], name)  # bytes.find is ten times faster than mmap.find
+            return {**found, **_scan_kernels(data)}
+
+
+def _scan_text(text: bytes, name: str) -> Scan:
+    found: Scan = {}
+    if minimum := _oldest_numpy(text):
+        found["numpy"] = minimum
+    if newest := max((int(match[1]) for match in GLIBCXX.finditer(text)), default=0):
+        found["glibcxx"] = newest
+    if name == "libtorch_python.so":
+        found["arch"] = arch_list(text)
     return found
 
 
-def _numpy(text: bytes) -> str:
-    """ "1.23" for NumPy 2 headers (the oldest it runs on), "1" for NumPy 1 headers."""
+def _scan_kernels(data: mmap.mmap) -> Scan:
+    entries = set(fatbin_entries(data))
+    cubins = sorted(f"sm_{arch}" for kind, arch in entries if kind == CUBIN)
+    ptx = sorted(f"compute_{arch}" for kind, arch in entries if kind == PTX)
+    return {key: found for key, found in (("cubins", cubins), ("ptx", ptx)) if found}
+
+
+def _oldest_numpy(text: bytes) -> str:
+    """The oldest NumPy it runs on if built with NumPy 2 headers, "1" with NumPy 1, else ""."""
     at = text.find(NUMPY2)
     if at >= 0:
         start = at + len(NUMPY2)
@@ -123,9 +125,9 @@ def _numpy(text: bytes) -> str:
 
 
 def arch_list(text: bytes) -> list[str]:
-    """torch's own list, TORCH_CUDA_ARCH_FLAGS: the longest run of architectures.
+    """torch's own list, TORCH_CUDA_ARCH_FLAGS: the longest run of architecture names.
 
-    Without a run of several, every architecture that is named.
+    If no run has more than one name, every architecture that is named.
     """
     runs = [match[0].split() for start in ARCH_STARTS for match in _arch_runs(text, start)]
     longest = max(runs, key=len, default=[])
@@ -134,7 +136,7 @@ def arch_list(text: bytes) -> list[str]:
 
 
 def _arch_runs(text: bytes, start: bytes) -> Iterator[re.Match[bytes]]:
-    """The runs that begin so. Sought by their first letters, many times faster than by re."""
+    """The runs that start with `start`. bytes.find is many times faster than re alone."""
     at = text.find(start)
     while at >= 0:
         match = ARCH_RUN.match(text, at)
@@ -144,7 +146,7 @@ def _arch_runs(text: bytes, start: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def fatbin_entries(data: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:
-    """(kind, architecture) of each entry in `.nv_fatbin`; nothing where there is none."""
+    """(kind, architecture) of each entry in `.nv_fatbin`, if there is such a section."""
     section = _section(data, b".nv_fatbin")
     if section is None:
         return
@@ -167,7 +169,7 @@ def fatbin_entries(data: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:
 
 
 def _section(data: mmap.mmap | bytes, name: bytes) -> tuple[int, int] | None:
-    """Where a section of a 64-bit little-endian ELF file lies: (start, end)."""
+    """(start, end) of a section of a 64-bit little-endian ELF file, in bytes."""
     if len(data) < 64 or data[:6] != b"\x7fELF\x02\x01":
         return None
     try:
@@ -182,5 +184,5 @@ def _section(data: mmap.mmap | bytes, name: bytes) -> tuple[int, int] | None:
                 offset, size = struct.unpack_from("<QQ", data, at + 0x18)
                 return offset, min(offset + size, len(data))
     except (struct.error, OverflowError):
-        return None  # a truncated or senseless header has no sections to find
+        return None  # the header is truncated or invalid
     return None

@@ -1,7 +1,7 @@
-"""Site folders -> the distributions in them, in one pass, without importlib.metadata.
+"""Reads the distributions of site folders in one pass, without importlib.metadata.
 
-Only the head of each METADATA is read, up to the blank line, and each RECORD once:
-for the files that are gone, and for the compiled files that are worth a scan.
+Only the head of each METADATA is parsed, up to the blank line. Each RECORD is read once,
+for the files that are missing and for the compiled files to scan.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from parakeet_cli.system.ml_versions import normalized_name
 FIELD = re.compile(rb"^(Name|Version|Requires-Dist):[ \t]*(.*)$", re.MULTILINE)
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 METADATA_LINE = re.compile(rb"^[^\n]*?\.dist-info/METADATA,[^,\n]*,(\d+)\r?$", re.MULTILINE)
-# What an import reads; a quoted path ends in its quote.
-READ = tuple(
+# The files that an import reads; a quoted path ends in its quote.
+IMPORTED_SUFFIXES = tuple(
     f".{kind}{quote}" for kind in ("py", "so", "pyi", "json", "yaml") for quote in ("", '"')
 )
 
@@ -34,7 +34,7 @@ class Compiled:
 
 @dataclass(slots=True)
 class Installed:
-    """What the site folders hold, gathered in import order."""
+    """What the site folders contain, in import order."""
 
     distributions: list[Distribution] = field(default_factory=list)
     leftovers: list[Leftover] = field(default_factory=list)
@@ -43,14 +43,14 @@ class Installed:
     pkg_resources: bool = False
 
 
-def read(paths: tuple[str, ...]) -> Installed:
-    """Every distribution of every folder, the first on the path first."""
+def read_distributions(paths: tuple[str, ...]) -> Installed:
+    """Read every distribution of every folder, in the order of the path."""
     installed = Installed()
     for folder in paths:
         try:
             names = sorted(os.listdir(folder))  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
-            continue  # a folder on the path that is gone holds nothing to import
+            continue  # nothing can be imported from a folder that doesn't exist
         except OSError as error:
             installed.unlisted.append(f"{folder}: {error.strerror or error}")
             continue
@@ -64,31 +64,31 @@ def read(paths: tuple[str, ...]) -> Installed:
                 installed.distributions.append(_egg_info(folder, name))
             elif name == "pkg_resources":
                 installed.pkg_resources = installed.pkg_resources or _is_package(folder, name)
-        for path, package in {**site.beside, **site.recorded}.items():
+        for path, package in {**site.unrecorded, **site.recorded}.items():
             installed.compiled.append(Compiled(f"{folder}/{path}", package))
-        installed.compiled.extend(_unrecorded(folder, names, installed))
+        installed.compiled.extend(_compiled_without_record(folder, names, installed))
     return installed
 
 
 @dataclass(slots=True)
 class _Site:
-    """One site folder while it is read: its listings, and who owns its compiled files."""
+    """One site folder while it is read: its listings, and the owners of its compiled files."""
 
     folder: str
     listings: dict[str, set[str]] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
-    beside: dict[str, str] = field(default_factory=dict)  # in a package's folder, in no RECORD
+    unrecorded: dict[str, str] = field(default_factory=dict)  # in a package's folder only
 
     def listing(self, parent: str) -> set[str]:
-        """A folder's names, asked for once: a stack has 50,000 files in 3,500 folders."""
-        there = self.listings.get(parent)
-        if there is None:
+        """The names in a folder, listed once: a stack has 50,000 files in 3,500 folders."""
+        names = self.listings.get(parent)
+        if names is None:
             try:
-                there = set(os.listdir(f"{self.folder}/{parent}"))  # noqa: PTH208
+                names = set(os.listdir(f"{self.folder}/{parent}"))  # noqa: PTH208
             except OSError:
-                there = set()
-            self.listings[parent] = there
-        return there
+                names = set()
+            self.listings[parent] = names
+        return names
 
 
 def _is_package(folder: str, name: str) -> bool:
@@ -101,16 +101,16 @@ def _is_package(folder: str, name: str) -> bool:
 def _dist_info(site: _Site, entry: str) -> Distribution:
     info = f"{site.folder}/{entry}"
     stem_name, _, stem_version = entry.removesuffix(".dist-info").partition("-")
-    record = _bytes(f"{info}/RECORD")
-    metadata = _bytes(f"{info}/METADATA")
-    name, version, requires, problem = _head(metadata, record)
-    if problem:  # half a name or half a version may be all that a cut file has
+    record = _read_bytes(f"{info}/RECORD")
+    metadata = _read_bytes(f"{info}/METADATA")
+    name, version, requires, problem = _parse_metadata(metadata, record)
+    if problem:  # a truncated file may contain half a name or half a version
         name, version = stem_name, stem_version
     name = normalized_name(name)
     missing: tuple[str, ...] = ()
     if isinstance(record, bytes):
-        missing = _record(site, record, name)
-    installer = _bytes(f"{info}/INSTALLER")
+        missing = _check_record(site, record, name)
+    installer = _read_bytes(f"{info}/INSTALLER")
     return Distribution(
         name=name,
         version=version or None,
@@ -124,10 +124,10 @@ def _dist_info(site: _Site, entry: str) -> Distribution:
     )
 
 
-def _head(
+def _parse_metadata(
     metadata: bytes | OSError, record: bytes | OSError
 ) -> tuple[str, str, tuple[str, ...], str]:
-    """Name, version, requirements, and what is wrong with the file."""
+    """Name, version, requirements, and what is wrong with the file ("" if nothing)."""
     if isinstance(metadata, FileNotFoundError):
         return "", "", (), "its METADATA is missing"
     if isinstance(metadata, OSError):
@@ -145,7 +145,7 @@ def _head(
     problem = ""
     if not name or not version:
         lacking = " and ".join(
-            word for word, there in (("name", name), ("version", version)) if not there
+            word for word, value in (("name", name), ("version", version)) if not value
         )
         problem = f"its METADATA has no {lacking}"
     elif isinstance(record, bytes) and (size := METADATA_LINE.search(record)):
@@ -155,7 +155,7 @@ def _head(
     return name, version, tuple(requires), problem
 
 
-def _bytes(path: str) -> bytes | OSError:
+def _read_bytes(path: str) -> bytes | OSError:
     try:
         with open(path, "rb") as stream:
             return stream.read()
@@ -166,14 +166,14 @@ def _bytes(path: str) -> bytes | OSError:
 # RECORD
 
 
-def _record(site: _Site, record: bytes, package: str) -> tuple[str, ...]:
-    """The listed files that are gone; the compiled ones that are there go to the site."""
+def _check_record(site: _Site, record: bytes, package: str) -> tuple[str, ...]:
+    """The listed files that are missing. Existing compiled files are added to the site."""
     missing: list[str] = []
     parents: set[str] = set()
     for line in record.decode("utf-8", errors="replace").splitlines():
         path = line.rsplit(",", 2)[0]
-        if not path.endswith(READ) and ".so." not in path:
-            continue  # headers, tests' data, bytecode: nothing that an import reads
+        if not path.endswith(IMPORTED_SUFFIXES) and ".so." not in path:
+            continue  # headers, test data, bytecode: an import doesn't need them
         if path.startswith('"'):
             path = path.strip('"').replace('""', '"')
         if path.startswith("/"):
@@ -184,33 +184,37 @@ def _record(site: _Site, record: bytes, package: str) -> tuple[str, ...]:
         elif ".so" in name:
             site.recorded[path] = package
         parents.add(parent)
-    # What lies in a package's folder is imported whether RECORD lists it or not.
+    # A file in a package's folder can be imported whether RECORD lists it or not.
     for parent in parents - {""}:
         for name in site.listing(parent):
             if name.endswith(".so") or ".so." in name:
-                site.beside.setdefault(f"{parent}/{name}", package)
+                site.unrecorded.setdefault(f"{parent}/{name}", package)
     return tuple(missing)
 
 
-def _unrecorded(folder: str, names: list[str], installed: Installed) -> Iterator[Compiled]:
-    """Compiled files at the top of packages whose distribution keeps no RECORD."""
-    known = {dist.name for dist in installed.distributions if not dist.has_record}
+def _compiled_without_record(
+    folder: str, names: list[str], installed: Installed
+) -> Iterator[Compiled]:
+    """Compiled files in packages whose distribution has no RECORD."""
+    recordless = {dist.name for dist in installed.distributions if not dist.has_record}
     for name in names:
-        if normalized_name(name) in known and (Path(folder) / name).is_dir():
+        if normalized_name(name) in recordless and (Path(folder) / name).is_dir():
             for root, _, files in os.walk(Path(folder) / name):
                 for file in files:
                     if ".so" in file:
                         yield Compiled(f"{root}/{file}", normalized_name(name))
 
 
-# egg-info, as Debian and older tools leave it
+# egg-info, which Debian and older tools write
 
 
 def _egg_info(folder: str, entry: str) -> Distribution:
     path = Path(folder) / entry
     stem = entry.removesuffix(".egg-info").split("-")
     source = path / "PKG-INFO" if path.is_dir() else path
-    name, version, requires, problem = _head(_bytes(str(source)), FileNotFoundError())
+    name, version, requires, problem = _parse_metadata(
+        _read_bytes(str(source)), FileNotFoundError()
+    )
     problem = problem.replace("METADATA", source.name)
     if path.is_dir() and not requires:
         requires = tuple(_requires_txt(path / "requires.txt"))
@@ -227,9 +231,9 @@ def _egg_info(folder: str, entry: str) -> Distribution:
 
 def _requires_txt(path: Path) -> Iterator[str]:
     """`[extra:marker]` sections of requires.txt as Requires-Dist lines."""
-    text = _bytes(str(path))
+    text = _read_bytes(str(path))
     if isinstance(text, OSError):
-        return  # an egg-info without requirements has no such file
+        return  # an egg-info without requirements lacks this file
     suffix = ""
     for line in (line.strip() for line in text.decode("utf-8", errors="replace").splitlines()):
         if line.startswith("[") and line.endswith("]"):

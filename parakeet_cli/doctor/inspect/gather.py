@@ -1,5 +1,7 @@
-"""One interpreter -> its Facts. The only place that reads; nothing is imported or run
-in the target, and a section that can't be read never takes the others with it.
+"""Collects all facts about one interpreter.
+
+Nothing is imported or run in the interpreter, and a section that can't be read doesn't
+affect the others.
 """
 
 from __future__ import annotations
@@ -10,21 +12,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from parakeet_cli.doctor.facts import Facts, Unavailable
-from parakeet_cli.doctor.inspect import (
-    binaries,
-    distributions,
-    interpreter,
-    libraries,
-    machine,
-    torch_build,
-)
-from parakeet_cli.doctor.inspect import gpu as gpus
+from parakeet_cli.doctor.inspect import host
+from parakeet_cli.doctor.inspect.binaries import glibcxx_needed, scan_all
+from parakeet_cli.doctor.inspect.distributions import read_distributions
+from parakeet_cli.doctor.inspect.gpu import read_gpus
+from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
+from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libraries
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
+from parakeet_cli.doctor.inspect.torch_build import read_torch_build
 
 T = TypeVar("T")
 
 
-def gather(
+def gather_facts(
     python: str,
     *,
     environment: Mapping[str, str] | None = None,
@@ -33,19 +33,18 @@ def gather(
     mock: str | None = None,
     options: tuple[str, ...] = (),
 ) -> Facts:
-    """Everything that is known of the interpreter without running anything in it.
+    """Everything that can be read about the interpreter without running anything in it.
 
-    Raises UsageError where there is no interpreter to look at.
+    Raises UsageError if there is no such interpreter.
     """
     env = dict(os.environ) if environment is None else dict(environment)
-    executable = interpreter.locate(python)
-    target = interpreter.read(executable, env)
-    installed = distributions.read(target.paths)
+    target = read_interpreter(find_interpreter(python), env)
+    installed = read_distributions(target.paths)
     cache = ScanCache(target.prefix, cache_folder)
     torch_dist = next((d for d in installed.distributions if d.name == "torch"), None)
-    torch = _section(lambda: torch_build.read(target.paths, torch_dist, cache))
-    compiled = _section(lambda: binaries.scan_all(installed.compiled, cache))
-    needed = _section(lambda: binaries.glibcxx_needed(installed.compiled, cache))
+    torch = _try_read(lambda: read_torch_build(target.paths, torch_dist, cache))
+    compiled = _try_read(lambda: scan_all(installed.compiled, cache))
+    needed = _try_read(lambda: glibcxx_needed(installed.compiled, cache))
     cache.save()
     return Facts(
         interpreter=target,
@@ -55,22 +54,22 @@ def gather(
         pkg_resources=installed.pkg_resources,
         torch=torch,
         binaries=compiled,
-        gpus=_section(lambda: gpus.read(env, root)),
-        conda=_section(lambda: machine.conda_records(target)),
-        libraries=_section(
-            lambda: libraries.read(target, installed.distributions, needed, env, root)
+        gpus=_try_read(lambda: read_gpus(env, root)),
+        conda=_try_read(lambda: host.read_conda_records(target)),
+        libraries=_try_read(
+            lambda: read_libraries(target, installed.distributions, needed, env, root)
         ),
-        disks=_section(lambda: machine.disks(target, env)),
-        model_cache=_section(lambda: machine.model_cache(env)),
-        environment=machine.variables(env),
-        lib_folders=libraries.shadowing(env),
+        disks=_try_read(lambda: host.read_disks(target, env)),
+        model_cache=_try_read(lambda: host.read_model_cache(env)),
+        environment=host.read_variables(env),
+        lib_folders=shadowing_libraries(env),
         mock=mock,
         options=options,
     )
 
 
-def _section(read: Callable[[], T]) -> T | Unavailable:
-    """The section, or why it could not be read: one broken file must not hide the rest."""
+def _try_read(read: Callable[[], T]) -> T | Unavailable:
+    """The section, or why it can't be read: one broken file must not hide the rest."""
     try:
         return read()
     except Exception as error:

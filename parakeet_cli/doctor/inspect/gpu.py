@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Gpus
-from parakeet_cli.doctor.inspect.libraries import candidates
+from parakeet_cli.doctor.inspect.libraries import find_library
 from parakeet_cli.system.hardware import list_gpus
 
 
-def read(environment: Mapping[str, str], root: Path = Path("/")) -> Gpus:
+def read_gpus(environment: Mapping[str, str], root: Path = Path("/")) -> Gpus:
     """The GPUs of this machine. No nvidia-smi on PATH means no GPU."""
     listed = list_gpus(environment, with_cuda=True)
     if listed.path is None:
@@ -21,7 +21,7 @@ def read(environment: Mapping[str, str], root: Path = Path("/")) -> Gpus:
         cuda=listed.cuda,
         problem=listed.problem,
         kernel_module=_first_line(root / "proc/driver/nvidia/version"),
-        libcuda=tuple(candidates("libcuda.so.1", environment, root)),
+        libcuda=tuple(find_library("libcuda.so.1", environment, root)),
         wsl="microsoft" in (_first_line(root / "proc/version") or "").lower(),
     )
 

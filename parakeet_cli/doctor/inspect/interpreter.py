@@ -1,8 +1,8 @@
-"""A path to a Python -> what that Python is and where it imports from.
+"""Finds a Python interpreter and reads what it is and which folders it imports from.
 
 Everything is read from files: `pyvenv.cfg`, `conda-meta`, `.pth` files, the user site.
-Only an interpreter that has no such file (a system's or a home-built Python) is asked,
-with `-I -S`, so that nothing of its site folders runs.
+Only an interpreter without such files (a system Python or a self-built one) is run and
+asked, with `-I -S`, so that nothing in its site folders is executed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import EnvironmentKind, Interpreter, PthFile
+from parakeet_cli.doctor.facts import Interpreter, PthFile
 from parakeet_cli.errors import UsageError
+from parakeet_cli.system.hardware import find_program
 
 ASK_SECONDS = 10.0
 
-# `site` is imported by name: under -S that defines its functions and runs nothing.
+# With -S, importing `site` defines its functions and runs nothing.
 ASK = """
 import json, platform, site, sys
 site.PREFIXES = [sys.prefix, sys.exec_prefix]
@@ -34,24 +36,24 @@ print(json.dumps({
 VERSION_IN_NAME = re.compile(r"python(\d+\.\d+)")
 
 
-def locate(python: str) -> Path:
-    """The interpreter as an absolute path, its links kept. A folder means its bin/python.
+def find_interpreter(python: str) -> Path:
+    """The interpreter's absolute path, links not resolved. For a folder, its bin/python.
 
-    Raises UsageError where nothing is there to be run; a dangling link is there.
+    A dangling link is accepted. Raises UsageError if there is no executable file.
     """
     named = Path(python).expanduser()
     if os.sep not in python and not named.exists():
-        found = _on_path(python)
+        found = find_program(python, os.environ)
         if found is None:
             raise UsageError(
                 f"There is no Python called {python} on PATH.",
                 hint="Name the interpreter by its path: --python /path/to/env/bin/python",
             )
-        named = found
+        named = Path(found)
     path = Path(os.path.abspath(named))
     if path.is_dir():
-        inside = [path / "bin" / "python", path / "bin" / "python3"]
-        path = next((one for one in inside if os.path.lexists(one)), path)
+        candidates = [path / "bin" / "python", path / "bin" / "python3"]
+        path = next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
     if path.is_dir() or not os.path.lexists(path):
         raise UsageError(
             f"There is no Python at {path}.",
@@ -59,35 +61,27 @@ def locate(python: str) -> Path:
         )
     if path.exists() and not os.access(path, os.X_OK):
         raise UsageError(
-            f"{path} can't be run: it is not an executable file.",
+            f"{path} can't be run: it isn't an executable file.",
             hint="Name the interpreter itself: --python /path/to/env/bin/python",
         )
     return path
 
 
-def read(executable: Path, environment: Mapping[str, str]) -> Interpreter:
-    """What the interpreter is, and its site folders in the order it imports from them."""
+def read_interpreter(executable: Path, environment: Mapping[str, str]) -> Interpreter:
+    """What the interpreter is, with its site folders in import order."""
     cfg = _pyvenv_cfg(executable)
     if cfg is not None:
-        return _virtual(executable, *cfg, environment)
+        return _read_venv(executable, *cfg, environment)
     prefix = executable.parent.parent
     if (prefix / "conda-meta").is_dir():
-        return _conda(executable, prefix, environment)
-    return _asked(executable, environment)
-
-
-def _on_path(name: str) -> Path | None:
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        candidate = Path(folder or ".") / name
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return candidate
-    return None
+        return _read_conda(executable, prefix, environment)
+    return _read_base(executable, environment)
 
 
 # Kinds of interpreter
 
 
-def _virtual(
+def _read_venv(
     executable: Path, prefix: Path, settings: dict[str, str], environment: Mapping[str, str]
 ) -> Interpreter:
     home = settings.get("home", "")
@@ -102,45 +96,65 @@ def _virtual(
     sites = [site]
     base_prefix = str(Path(home).parent) if home else ""
     if inherits and home and not problem:
-        base = _asked(_base_executable(Path(home), executable), environment)
+        base = _read_base(_base_executable(Path(home), executable), environment)
         sites += [Path(path) for path in base.paths if path not in map(str, sites)]
         base_prefix = base.base_prefix
     user = _user_site(version, environment) if inherits else None
-    return _assemble(
-        executable, version, prefix, base_prefix, "venv", sites, user, environment, problem
+    target = Interpreter(
+        executable=str(executable),
+        version=version,
+        prefix=str(prefix),
+        base_prefix=base_prefix,
+        kind="venv",
+        paths=(),
+        site_packages=str(site),
+        problem=problem,
     )
+    return _add_paths(target, sites, user, environment)
 
 
-def _conda(executable: Path, prefix: Path, environment: Mapping[str, str]) -> Interpreter:
+def _read_conda(executable: Path, prefix: Path, environment: Mapping[str, str]) -> Interpreter:
     version = ""
     for record in sorted((prefix / "conda-meta").glob("python-[0-9]*.json")):
         version = record.name.removeprefix("python-").split("-")[0]
     site = _site_of(prefix, version, executable)
-    # Base conda is the installation itself: the one environment that holds the others.
-    kind: EnvironmentKind = "conda-base" if (prefix / "condabin").is_dir() else "conda"
-    user = _user_site(version, environment)
-    problem = _start_problem(executable)
-    return _assemble(
-        executable, version, prefix, str(prefix), kind, [site], user, environment, problem
+    target = Interpreter(
+        executable=str(executable),
+        version=version,
+        prefix=str(prefix),
+        base_prefix=str(prefix),
+        # conda's base is the installation itself, which contains the other environments.
+        kind="conda-base" if (prefix / "condabin").is_dir() else "conda",
+        paths=(),
+        site_packages=str(site),
+        problem=_start_problem(executable),
     )
+    return _add_paths(target, [site], _user_site(version, environment), environment)
 
 
-def _asked(executable: Path, environment: Mapping[str, str]) -> Interpreter:
+def _read_base(executable: Path, environment: Mapping[str, str]) -> Interpreter:
     answer, problem = _ask(executable)
     version = str(answer.get("version", ""))
     prefix = Path(str(answer.get("prefix") or executable.parent.parent))
-    base_prefix = str(answer.get("base_prefix") or prefix)
     listed = answer.get("sites")
     sites = [Path(str(path)) for path in listed] if isinstance(listed, list) else []
     if not sites:
         sites = [_site_of(prefix, version, executable)]
-    user = _user_site(version, environment)
-    return _assemble(
-        executable, version, prefix, base_prefix, "base", sites, user, environment, problem
+    target = Interpreter(
+        executable=str(executable),
+        version=version,
+        prefix=str(prefix),
+        base_prefix=str(answer.get("base_prefix") or prefix),
+        kind="base",
+        paths=(),
+        site_packages=str(sites[0]),
+        problem=problem,
     )
+    return _add_paths(target, sites, _user_site(version, environment), environment)
 
 
 def _ask(executable: Path) -> tuple[dict[str, object], str]:
+    """(answer, problem)."""
     try:
         done = subprocess.run(
             [str(executable), "-I", "-S", "-B", "-c", ASK],
@@ -156,21 +170,22 @@ def _ask(executable: Path) -> tuple[dict[str, object], str]:
     except OSError as error:
         return {}, f"it can't be started: {error.strerror or error}"
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        # A traceback ends with what happened; other programs begin with it.
-        return {}, f"it fails to start: {said[-1 if 'Traceback' in said[0] else 0].strip()}"
+        output = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        # A traceback has its error in the last line, other programs in the first.
+        line = output[-1 if "Traceback" in output[0] else 0].strip()
+        return {}, f"it fails to start: {line}"
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        return {}, f"it is no Python: asked for its version, it said {done.stdout[:60]!r}"
-    return (answer, "") if isinstance(answer, dict) else ({}, "it is no Python")
+        return {}, f"it isn't a Python: asked for its version, it printed {done.stdout[:60]!r}"
+    return (answer, "") if isinstance(answer, dict) else ({}, "it isn't a Python")
 
 
 # Reading files
 
 
 def _pyvenv_cfg(executable: Path) -> tuple[Path, dict[str, str]] | None:
-    """Python looks beside the executable and one folder up; so does this."""
+    """Its folder and settings. As Python does, look beside the executable and one folder up."""
     for folder in (executable.parent, executable.parent.parent):
         try:
             text = (folder / "pyvenv.cfg").read_text("utf-8", errors="replace")
@@ -182,10 +197,10 @@ def _pyvenv_cfg(executable: Path) -> tuple[Path, dict[str, str]] | None:
 
 
 def _start_problem(executable: Path) -> str:
-    """A virtual environment outlives the Python it was made from: its link dangles then."""
+    """Its link dangles if the Python that the environment was made from was removed."""
     if executable.exists():
         return ""
-    return f"it points to {os.path.realpath(executable)}, which is not there"
+    return f"it points to {os.path.realpath(executable)}, which doesn't exist"
 
 
 def _base_executable(home: Path, executable: Path) -> Path:
@@ -194,16 +209,16 @@ def _base_executable(home: Path, executable: Path) -> Path:
 
 
 def _site_of(prefix: Path, version: str, executable: Path) -> Path:
-    """lib/pythonX.Y/site-packages: that of the version, else the one that is there."""
+    """lib/pythonX.Y/site-packages of that version, else one that exists."""
     minor = ".".join(version.split(".")[:2])
     if not minor and (match := VERSION_IN_NAME.search(os.path.realpath(executable))):
         minor = match[1]
-    wanted = prefix / "lib" / f"python{minor}" / "site-packages"
-    if minor and wanted.is_dir():
-        return wanted
-    there = sorted((prefix / "lib").glob("python3.*/site-packages"))
-    there += sorted((prefix / "lib").glob("pypy3.*/site-packages"))
-    return there[-1] if there else wanted
+    expected = prefix / "lib" / f"python{minor}" / "site-packages"
+    if minor and expected.is_dir():
+        return expected
+    existing = sorted((prefix / "lib").glob("python3.*/site-packages"))
+    existing += sorted((prefix / "lib").glob("pypy3.*/site-packages"))
+    return existing[-1] if existing else expected
 
 
 def _user_site(version: str, environment: Mapping[str, str]) -> Path | None:
@@ -215,23 +230,15 @@ def _user_site(version: str, environment: Mapping[str, str]) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _assemble(
-    executable: Path,
-    version: str,
-    prefix: Path,
-    base_prefix: str,
-    kind: EnvironmentKind,
-    sites: list[Path],
-    user: Path | None,
-    environment: Mapping[str, str],
-    problem: str,
+def _add_paths(
+    target: Interpreter, sites: list[Path], user: Path | None, environment: Mapping[str, str]
 ) -> Interpreter:
-    """Puts the folders in import order: PYTHONPATH, the user site, the site folders.
+    """Add the folders in import order: PYTHONPATH, the user site, the site folders.
 
-    A virtual environment's own folder comes before the user site, which it takes part in
-    only where it inherits its base. After each folder come those its `.pth` files name.
+    A virtual environment's own folder comes before the user site, which it uses only if it
+    inherits from its base. Each folder is followed by those that its `.pth` files add.
     """
-    own, others = (sites[:1], sites[1:]) if kind == "venv" else ([], sites)
+    own, others = (sites[:1], sites[1:]) if target.kind == "venv" else ([], sites)
     ordered = [*own, *([user] if user else []), *others]
     entries = environment.get("PYTHONPATH", "").split(os.pathsep)
     python_path = tuple(entry for entry in entries if entry and Path(entry).is_dir())
@@ -244,23 +251,17 @@ def _assemble(
         for pth, added in _pth_files(site):
             pth_files.append(pth)
             paths.update(dict.fromkeys(added))
-    return Interpreter(
-        executable=str(executable),
-        version=version,
-        prefix=str(prefix),
-        base_prefix=base_prefix,
-        kind=kind,
+    return replace(
+        target,
         paths=tuple(paths),
-        site_packages=str(sites[0]),
         user_site=str(user) if user else None,
         pth_files=tuple(pth_files),
         python_path=python_path,
-        problem=problem,
     )
 
 
 def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
-    """Each `.pth` file with the folders it adds. Its `import` lines are passed over."""
+    """Each `.pth` file with the folders it adds. Its `import` lines are skipped."""
     for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):  # noqa: PTH208
         path = site / name
         try:

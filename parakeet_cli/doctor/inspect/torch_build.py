@@ -1,4 +1,4 @@
-"""torch as its files tell: version, CUDA, architectures. Nothing is imported."""
+"""Reads torch's version, CUDA and architectures from its files. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from parakeet_cli.doctor.inspect.binaries import scan
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
 
 
-def read(
+def read_torch_build(
     paths: tuple[str, ...], dist: Distribution | None, cache: ScanCache
 ) -> TorchBuild | Unavailable | None:
-    """The torch an import would find, or None where there is none."""
+    """The torch that an import would find, or None if torch isn't installed."""
     folder = next((f"{p}/torch" for p in paths if Path(f"{p}/torch/version.py").is_file()), None)
     if folder is None:
         return _from_metadata(dist)
@@ -23,7 +23,7 @@ def read(
         return Unavailable(f"{folder}/version.py can't be read: {error}")
     version = values.get("__version__") or (dist.version if dist else None)
     if version is None:
-        return Unavailable(f"{folder}/version.py names no version")
+        return Unavailable(f"{folder}/version.py contains no version")
     library = f"{folder}/lib/libtorch_python.so"
     try:
         found = cache.get(library, scan).get("arch", [])
@@ -36,7 +36,7 @@ def read(
 
 
 def _from_metadata(dist: Distribution | None) -> TorchBuild | None:
-    """A torch whose folder has no version.py: its local version tag still says the build."""
+    """A torch without version.py: the local tag of its version (+cu128) still names the build."""
     if dist is None or dist.version is None:
         return None
     tag = dist.version.partition("+")[2]
@@ -46,7 +46,7 @@ def _from_metadata(dist: Distribution | None) -> TorchBuild | None:
 
 
 def _assignments(path: Path) -> dict[str, str]:
-    """The module's `NAME = "text"` and `NAME: type = "text"` lines."""
+    """The values of the module's `NAME = "text"` and `NAME: type = "text"` lines."""
     values: dict[str, str] = {}
     for node in ast.parse(path.read_bytes()).body:
         if isinstance(node, ast.AnnAssign):

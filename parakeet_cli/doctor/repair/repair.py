@@ -14,7 +14,7 @@ from typing import Protocol
 from parakeet_cli.doctor.diagnose import DiagnosisRequest, select_checks
 from parakeet_cli.doctor.facts import Facts, Interpreter
 from parakeet_cli.doctor.findings import Diagnosis, Finding
-from parakeet_cli.doctor.inspect.interpreter import locate, read
+from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.repair.indexes import sources
 from parakeet_cli.doctor.repair.pip import Pip, PipFailed, find, in_place
 from parakeet_cli.doctor.repair.plan import (
@@ -98,8 +98,8 @@ class Outcome:
 def repair(request: DiagnosisRequest, options: Options, view: RepairView) -> Outcome:
     """Raises Refused, RepairFailed, RestoreFailed and UsageError; each says what is the case."""
     _sensible(options)
-    python = str(locate(request.python))
-    target = read(Path(python), os.environ)
+    python = str(find_interpreter(request.python))
+    target = read_interpreter(Path(python), os.environ)
     refuse(target, request)
     ids = select_checks((), ())
     wanted = set(select_checks(request.only, request.skip))

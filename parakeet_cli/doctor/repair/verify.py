@@ -52,11 +52,11 @@ def look(
     """The environment as it is now, probes included. A named stack is what it is judged by,
     whatever NeMo it holds: a repair may be on its way there."""
     from parakeet_cli.doctor.checks import run_checks
-    from parakeet_cli.doctor.inspect.gather import gather
+    from parakeet_cli.doctor.inspect.gather import gather_facts
     from parakeet_cli.doctor.probes.runner import run_probes
     from parakeet_cli.doctor.stack.stack import NEMO, choose_stack, load_stack
 
-    facts = gather(python, options=options)
+    facts = gather_facts(python, options=options)
     nemo = facts.installed(NEMO)
     policy = load_stack(stack) if stack else choose_stack(nemo.version if nemo else None, None)
     facts = replace(facts, probes=run_probes(facts, policy, ids, sample))

@@ -14,7 +14,7 @@ import pytest
 
 from parakeet_cli.doctor.checks import run_checks
 from parakeet_cli.doctor.explain.catalogue import catalogue, guide
-from parakeet_cli.doctor.inspect.gather import gather
+from parakeet_cli.doctor.inspect.gather import gather_facts
 from parakeet_cli.doctor.stack.stack import load_stack
 from tests.integration.doctor.conftest import Patient, snapshot
 from tests.integration.doctor.illnesses import (
@@ -250,7 +250,7 @@ def test_the_staged_rows_are_counted(capsys: pytest.CaptureFixture[str]) -> None
 
 def looked_at(patient: Patient, root: Path, check: str) -> dict[str, str]:
     """The finding where / is another folder: /proc, /etc/ld.so.cache and the libraries."""
-    facts = gather(
+    facts = gather_facts(
         str(patient.environment.python),
         environment=patient.all_variables(),
         root=root,

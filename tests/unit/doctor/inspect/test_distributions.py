@@ -1,4 +1,4 @@
-"""Site folders -> distributions: whole ones, broken ones, and very many."""
+"""Site folders with intact, broken and very many distributions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def env(tmp_path: Path) -> OnDisk:
 
 
 def read(env: OnDisk) -> distributions.Installed:
-    return distributions.read((str(env.site),))
+    return distributions.read_distributions((str(env.site),))
 
 
 def only(env: OnDisk) -> Distribution:
@@ -54,7 +54,7 @@ def test_windows_line_ends_and_odd_bytes_are_read(env: OnDisk) -> None:
     assert only(env).requires == ("b>=1",)
 
 
-def test_metadata_that_is_missing_empty_or_a_folder_is_named_by_its_folder(env: OnDisk) -> None:
+def test_with_missing_or_empty_metadata_the_folder_gives_the_name(env: OnDisk) -> None:
     for name in ("gone", "empty", "folder"):
         info = env.install(name, "1.0")
         (info / "METADATA").unlink()
@@ -67,7 +67,7 @@ def test_metadata_that_is_missing_empty_or_a_folder_is_named_by_its_folder(env: 
     assert {dist.version for dist in by_name.values()} == {"1.0"}
 
 
-def test_truncated_metadata_is_told_by_its_size_in_record(env: OnDisk) -> None:
+def test_truncated_metadata_is_recognized_by_its_size_in_record(env: OnDisk) -> None:
     info = env.install("a", "1.0", "b>=1", "c>=2")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Di")
     assert only(env).problem.startswith("its METADATA is cut short: ")
@@ -80,7 +80,7 @@ def test_metadata_without_permission_is_a_problem(env: OnDisk) -> None:
     assert "Permission denied" in only(env).problem
 
 
-def test_a_file_that_record_lists_and_that_is_gone_is_missing(env: OnDisk) -> None:
+def test_a_recorded_file_that_does_not_exist_is_missing(env: OnDisk) -> None:
     env.install("a", "1.0", files={"a/__init__.py": "", "a/deep/b.py": "", "a/x.so": b"x"})
     (env.site / "a/deep/b.py").unlink()
     installed = read(env)
@@ -89,7 +89,7 @@ def test_a_file_that_record_lists_and_that_is_gone_is_missing(env: OnDisk) -> No
     assert installed.compiled[0].package == "a"
 
 
-def test_scripts_outside_the_site_folder_and_bytecode_are_no_trouble(env: OnDisk) -> None:
+def test_scripts_outside_the_site_folder_and_bytecode_are_ignored(env: OnDisk) -> None:
     info = env.install("a", "1.0", files={"a/__init__.py": ""})
     with (info / "RECORD").open("a") as record:
         record.write("../../../bin/python,,\na/__pycache__/__init__.cpython-311.pyc,,\n")
@@ -98,7 +98,7 @@ def test_scripts_outside_the_site_folder_and_bytecode_are_no_trouble(env: OnDisk
     assert only(env).missing == ()
 
 
-def test_a_distribution_without_record_keeps_its_compiled_files(env: OnDisk) -> None:
+def test_compiled_files_of_a_distribution_without_record_are_found(env: OnDisk) -> None:
     info = env.install("scipy", "1.0", files={"scipy/_lib/x.so": b"x"})
     (info / "RECORD").unlink()
     env.install("other", "1.0")
@@ -107,7 +107,7 @@ def test_a_distribution_without_record_keeps_its_compiled_files(env: OnDisk) -> 
     assert [c.package for c in installed.compiled] == ["scipy"]
 
 
-def test_a_compiled_file_that_no_record_lists_is_found_beside_those_that_it_does(
+def test_an_unrecorded_compiled_file_is_found_beside_recorded_ones(
     env: OnDisk,
 ) -> None:
     env.install("a", "1.0", files={"a/__init__.py": "", "shared/a.so": b"x"})
@@ -117,7 +117,7 @@ def test_a_compiled_file_that_no_record_lists_is_found_beside_those_that_it_does
     assert found == {("a.so", "a"), ("b.so", "b"), ("stray.so", "a")}
 
 
-def test_leftovers_and_twins_are_seen(env: OnDisk) -> None:
+def test_leftovers_and_duplicates_are_found(env: OnDisk) -> None:
     env.install("numpy", "1.26.4")
     env.install("numpy", "2.4.6")
     (env.site / "~umpy").mkdir()
@@ -141,15 +141,15 @@ def test_egg_info_of_debian_and_of_development_is_read(env: OnDisk) -> None:
     )
 
 
-def test_a_folder_that_is_gone_is_no_problem_and_one_that_is_closed_is(
+def test_an_unreadable_folder_is_reported_and_a_missing_one_is_not(
     env: OnDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert distributions.read(("/gone", str(env.site / "nothing"))).unlisted == []
+    assert distributions.read_distributions(("/gone", str(env.site / "nothing"))).unlisted == []
 
-    def closed(folder: str) -> list[str]:
+    def refuse(folder: str) -> list[str]:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(os, "listdir", closed)
+    monkeypatch.setattr(os, "listdir", refuse)
     assert read(env).unlisted == [f"{env.site}: Permission denied"]
 
 
@@ -173,7 +173,7 @@ def test_it_finds_what_importlib_metadata_finds() -> None:
     }
     found = {
         (dist.name, dist.version, frozenset(dist.requires))
-        for dist in distributions.read((site,)).distributions
+        for dist in distributions.read_distributions((site,)).distributions
     }
     assert {(n, v) for n, v, _ in found} == {(n, v) for n, v, _ in expected}
     assert {n: len(r) for n, _, r in found} == {n: len(r) for n, _, r in expected}

@@ -1,4 +1,4 @@
-"""A path to a Python -> what it is, from files alone where files say it."""
+"""Interpreters, read from their files where possible."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("nothing_runs")
 def test_a_virtual_environment_is_read_and_not_asked(env: OnDisk) -> None:
-    found = interpreter.read(interpreter.locate(str(env.python)), NO_VARIABLES)
+    found = interpreter.read_interpreter(
+        interpreter.find_interpreter(str(env.python)), NO_VARIABLES
+    )
     assert found.kind == "venv"
     assert found.version == "3.11.7"
     assert found.prefix == str(env.prefix)
@@ -40,23 +42,23 @@ def test_a_virtual_environment_is_read_and_not_asked(env: OnDisk) -> None:
 
 
 @pytest.mark.usefixtures("nothing_runs")
-def test_uv_writes_its_versions_under_another_name(env: OnDisk) -> None:
+def test_the_version_key_of_uv_is_read(env: OnDisk) -> None:
     (env.prefix / "pyvenv.cfg").write_text(
         "home = /opt/python/bin\nimplementation = CPython\nuv = 0.5\nversion_info = 3.11.12\n"
     )
-    assert interpreter.read(env.python, NO_VARIABLES).version == "3.11.12"
+    assert interpreter.read_interpreter(env.python, NO_VARIABLES).version == "3.11.12"
 
 
 @pytest.mark.usefixtures("nothing_runs")
-def test_the_link_itself_is_followed_by_nobody(env: OnDisk, tmp_path: Path) -> None:
-    """A link to an environment's python from elsewhere is that environment for Python, too."""
-    assert interpreter.locate(str(env.python)) == env.python
+def test_links_are_not_resolved(env: OnDisk, tmp_path: Path) -> None:
+    """The link makes the virtual environment: its target is the base Python."""
+    assert interpreter.find_interpreter(str(env.python)) == env.python
     assert env.python.resolve() != env.python
 
 
 @pytest.mark.usefixtures("nothing_runs")
 def test_a_folder_means_the_python_in_it(env: OnDisk) -> None:
-    assert interpreter.locate(str(env.prefix)) == env.python
+    assert interpreter.find_interpreter(str(env.prefix)) == env.python
 
 
 @pytest.mark.usefixtures("nothing_runs")
@@ -66,27 +68,27 @@ def test_a_conda_environment_is_read_from_its_records(tmp_path: Path) -> None:
     (env.prefix / "conda-meta").mkdir()
     (env.prefix / "conda-meta" / "python-3.11.9-h955ad1f_0.json").write_text("{}")
     (env.prefix / "conda-meta" / "python-dateutil-2.9-0.json").write_text("{}")
-    found = interpreter.read(env.python, NO_VARIABLES)
+    found = interpreter.read_interpreter(env.python, NO_VARIABLES)
     assert (found.kind, found.version) == ("conda", "3.11.9")
     (env.prefix / "condabin").mkdir()
-    assert interpreter.read(env.python, NO_VARIABLES).kind == "conda-base"
+    assert interpreter.read_interpreter(env.python, NO_VARIABLES).kind == "conda-base"
 
 
 def test_a_python_without_files_of_its_own_is_asked(tmp_path: Path) -> None:
     base = Path(os.path.realpath(sys.executable))
-    found = interpreter.read(base, NO_VARIABLES)
+    found = interpreter.read_interpreter(base, NO_VARIABLES)
     assert found.kind == "base"
     assert found.minor == f"{sys.version_info.major}.{sys.version_info.minor}"
     assert found.paths
 
 
-def test_what_is_asked_runs_nothing_of_the_site_folders(env: OnDisk, tmp_path: Path) -> None:
+def test_asking_runs_nothing_in_the_site_folders(env: OnDisk, tmp_path: Path) -> None:
     base = OnDisk.new(tmp_path / "base")
     canary = tmp_path / "canary"
     (base.prefix / "pyvenv.cfg").unlink()
     (base.site / "evil.pth").write_text(f"import os; open({str(canary)!r}, 'w')\n")
     (base.site / "sitecustomize.py").write_text(f"open({str(canary)!r}, 'w')\n")
-    interpreter.read(base.python, NO_VARIABLES)
+    interpreter.read_interpreter(base.python, NO_VARIABLES)
     assert not canary.exists()
 
 
@@ -94,32 +96,36 @@ def test_what_is_asked_runs_nothing_of_the_site_folders(env: OnDisk, tmp_path: P
     ("script", "words"),
     [
         ("#!/bin/sh\nexit 3\n", "fails to start"),
-        ("#!/bin/sh\necho hello\n", "it is no Python"),
+        ("#!/bin/sh\necho hello\n", "it isn't a Python"),
         ("#!/nowhere/python\n", "can't be started"),
     ],
 )
-def test_what_is_no_python_has_a_problem(tmp_path: Path, script: str, words: str) -> None:
+def test_a_program_that_is_not_a_python_has_a_problem(
+    tmp_path: Path, script: str, words: str
+) -> None:
     fake = tmp_path / "bin" / "python"
     fake.parent.mkdir()
     fake.write_text(script)
     fake.chmod(0o755)
-    assert words in interpreter.read(fake, NO_VARIABLES).problem
+    assert words in interpreter.read_interpreter(fake, NO_VARIABLES).problem
 
 
-def test_one_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_interpreter_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "bin" / "python"
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\nexec sleep 60\n")
     fake.chmod(0o755)
     monkeypatch.setattr(interpreter, "ASK_SECONDS", 0.2)
-    assert "did not answer" in interpreter.read(fake, NO_VARIABLES).problem
+    assert "did not answer" in interpreter.read_interpreter(fake, NO_VARIABLES).problem
 
 
-def test_an_environment_that_outlived_its_python_has_a_problem(env: OnDisk) -> None:
+def test_an_environment_whose_python_was_removed_has_a_problem(env: OnDisk) -> None:
     env.python.unlink()
     env.python.symlink_to("/opt/removed/bin/python3.11")
-    found = interpreter.read(interpreter.locate(str(env.python)), NO_VARIABLES)
-    assert "/opt/removed/bin/python3.11, which is not there" in found.problem
+    found = interpreter.read_interpreter(
+        interpreter.find_interpreter(str(env.python)), NO_VARIABLES
+    )
+    assert "/opt/removed/bin/python3.11, which doesn't exist" in found.problem
     assert found.paths == (str(env.site),)
 
 
@@ -129,17 +135,17 @@ def test_a_path_without_a_python_is_a_usage_error(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as error:
-        interpreter.locate(named)
+        interpreter.find_interpreter(named)
     assert "--python" in str(error.value.hint)
 
 
-def test_a_file_that_is_no_program_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_executable_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("")
     with pytest.raises(UsageError, match="can't be run"):
-        interpreter.locate(str(tmp_path / "python"))
+        interpreter.find_interpreter(str(tmp_path / "python"))
 
 
-# Where it imports from
+# Import paths
 
 
 @pytest.mark.usefixtures("nothing_runs")
@@ -150,7 +156,7 @@ def test_pth_files_add_folders_and_their_code_is_not_run(env: OnDisk, tmp_path: 
     (env.site / "a.pth").write_text(
         f"# a comment\n\n{tmp_path}/extra\ninner\n/gone\nimport os; open({str(canary)!r}, 'w')\n"
     )
-    found = interpreter.read(env.python, NO_VARIABLES)
+    found = interpreter.read_interpreter(env.python, NO_VARIABLES)
     assert found.paths == (str(env.site), f"{tmp_path}/extra", str(env.site / "inner"))
     assert found.pth_files[0].dangling == ("/gone",)
     assert not canary.exists()
@@ -160,12 +166,12 @@ def test_pth_files_add_folders_and_their_code_is_not_run(env: OnDisk, tmp_path: 
 def test_a_pth_file_of_any_bytes_is_read(env: OnDisk) -> None:
     (env.site / "odd.pth").write_bytes(b"\xff\xfe\x00\x80\n")
     (env.site / "folder.pth").mkdir()
-    found = interpreter.read(env.python, NO_VARIABLES)
+    found = interpreter.read_interpreter(env.python, NO_VARIABLES)
     assert [bool(pth.problem) for pth in found.pth_files] == [True, False]
 
 
 @pytest.mark.usefixtures("nothing_runs")
-def test_pythonpath_comes_first_and_the_user_site_only_where_it_counts(
+def test_pythonpath_comes_first_and_the_user_site_only_if_it_is_used(
     env: OnDisk, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
@@ -173,28 +179,28 @@ def test_pythonpath_comes_first_and_the_user_site_only_where_it_counts(
     user.mkdir(parents=True)
     (tmp_path / "own").mkdir()
     variables = {"HOME": str(home), "PYTHONPATH": f"{tmp_path}/own:{tmp_path}/gone"}
-    found = interpreter.read(env.python, variables)
+    found = interpreter.read_interpreter(env.python, variables)
     assert found.paths == (f"{tmp_path}/own", str(env.site))
     assert found.user_site is None
 
     (env.prefix / "pyvenv.cfg").unlink()
     (env.prefix / "conda-meta").mkdir()
     (env.prefix / "conda-meta" / "python-3.11.9-0.json").write_text("{}")
-    found = interpreter.read(env.python, variables)
+    found = interpreter.read_interpreter(env.python, variables)
     assert found.paths == (f"{tmp_path}/own", str(user), str(env.site))
-    found = interpreter.read(env.python, {**variables, "PYTHONNOUSERSITE": "1"})
+    found = interpreter.read_interpreter(env.python, {**variables, "PYTHONNOUSERSITE": "1"})
     assert found.user_site is None
 
 
 def test_a_virtual_environment_that_inherits_sees_its_base(env: OnDisk) -> None:
     cfg = env.prefix / "pyvenv.cfg"
     cfg.write_text(cfg.read_text().replace("= false", "= true"))
-    found = interpreter.read(env.python, NO_VARIABLES)
-    base = interpreter.read(Path(os.path.realpath(sys.executable)), NO_VARIABLES)
+    found = interpreter.read_interpreter(env.python, NO_VARIABLES)
+    base = interpreter.read_interpreter(Path(os.path.realpath(sys.executable)), NO_VARIABLES)
     assert found.paths == (str(env.site), *base.paths)
 
 
-def test_the_user_site_stands_where_the_interpreter_puts_it(tmp_path: Path) -> None:
+def test_the_user_site_is_where_the_interpreter_puts_it(tmp_path: Path) -> None:
     """In a virtual environment that inherits: after its own folder, before its base's."""
     env = tmp_path / "v"
     command = [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(env)]
@@ -202,29 +208,29 @@ def test_the_user_site_stands_where_the_interpreter_puts_it(tmp_path: Path) -> N
     user = tmp_path / "home/.local/lib/python3.11/site-packages"
     user.mkdir(parents=True)
     variables = {"HOME": str(tmp_path / "home")}
-    said = subprocess.run(
+    printed = subprocess.run(
         [env / "bin/python", "-c", "import sys; print([p for p in sys.path if 'packages' in p])"],
         capture_output=True,
         text=True,
         env=variables,
         check=True,
     ).stdout
-    found = interpreter.read(env / "bin/python", variables)
+    found = interpreter.read_interpreter(env / "bin/python", variables)
     assert found.user_site == str(user)
-    assert str(list(found.paths)) == said.strip()
+    assert str(list(found.paths)) == printed.strip()
 
 
-def test_it_agrees_with_what_the_interpreter_itself_says(tmp_path: Path) -> None:
-    """The one place where a real interpreter is started: to compare with."""
+def test_the_paths_are_those_of_the_interpreter_itself(tmp_path: Path) -> None:
+    """A real interpreter is started, to compare with."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "v")], check=True)
     python = tmp_path / "v" / "bin" / "python"
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    said = subprocess.run(
+    printed = subprocess.run(
         [python, "-c", "import sys; print([p for p in sys.path if 'site-packages' in p])"],
         capture_output=True,
         text=True,
         check=True,
         env=variables,
     ).stdout
-    found = interpreter.read(python, variables)
-    assert str(list(found.paths)) == said.strip()
+    found = interpreter.read_interpreter(python, variables)
+    assert str(list(found.paths)) == printed.strip()

@@ -1,4 +1,4 @@
-"""What surrounds the interpreter: conda's records, disk, the model cache, variables."""
+"""Reads the interpreter's surroundings: variables, conda's records, free disk space, models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.facts import CondaRecord, Disk, Interpreter, ModelCache
 
-KEPT = re.compile(
+RELEVANT = re.compile(
     r"(PYTHON\w+|PIP_\w+|LD_LIBRARY_PATH|LD_PRELOAD|CUDA_\w+|HF_\w+|TRANSFORMERS_\w+"
     r"|NUMBA_\w+|TORCH_\w+|TMPDIR|CONDA_PREFIX|VIRTUAL_ENV|XDG_CACHE_HOME"
     r"|PARAKEET_\w+|PERSONALPARAKEET_\w+)$"
@@ -20,17 +20,17 @@ OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 TRUE = {"1", "true", "yes", "on"}
 
 
-def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that can change how a stack behaves, passwords taken out."""
+def read_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that can change how a stack behaves, without passwords and tokens."""
     return {
         key: "(set)" if SECRET.search(key) else CREDENTIALS.sub(r"\1***@", value)
         for key, value in sorted(environment.items())
-        if KEPT.match(key)
+        if RELEVANT.match(key)
     }
 
 
-def conda_records(interpreter: Interpreter) -> tuple[CondaRecord, ...]:
-    """Conda's packages by the names of its record files: name-version-build.json."""
+def read_conda_records(interpreter: Interpreter) -> tuple[CondaRecord, ...]:
+    """Conda's packages, from the names of its record files: name-version-build.json."""
     folder = Path(interpreter.prefix) / "conda-meta"
     if not folder.is_dir():
         return ()
@@ -42,8 +42,8 @@ def conda_records(interpreter: Interpreter) -> tuple[CondaRecord, ...]:
     return tuple(CondaRecord(part[0], part[1]) for part in parts if len(part) == 3)
 
 
-def disks(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[Disk, ...]:
-    """Free space where pip writes: the environment, the temporary folder, its cache."""
+def read_disks(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[Disk, ...]:
+    """Free space where pip writes: the environment, the temporary folder and its cache."""
     home = environment.get("HOME") or "/"
     cache = environment.get("PIP_CACHE_DIR") or str(
         Path(environment.get("XDG_CACHE_HOME") or Path(home) / ".cache") / "pip"
@@ -57,22 +57,22 @@ def disks(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[Dis
 
 
 def _free(path: Path) -> int:
-    """Bytes a user may still write; a folder that is yet to be made counts by its parent."""
+    """Bytes a user may still write. For a folder that doesn't exist yet, those of its parent."""
     while not path.exists() and path != path.parent:
         path = path.parent
     status = os.statvfs(path)
     return status.f_bavail * status.f_frsize
 
 
-def model_cache(environment: Mapping[str, str]) -> ModelCache:
-    """The Hugging Face cache: models whose snapshot is whole, and those with gaps."""
+def read_model_cache(environment: Mapping[str, str]) -> ModelCache:
+    """The Hugging Face cache: models with a complete snapshot, and damaged ones."""
     home = environment.get("HF_HOME") or str(
         Path(environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or "/") / ".cache")
         / "huggingface"
     )
     folder = Path(environment.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
     offline = next((v for v in OFFLINE if environment.get(v, "").lower() in TRUE), None)
-    whole: list[str] = []
+    complete: list[str] = []
     damaged: list[str] = []
     try:
         entries = sorted(entry for entry in os.listdir(folder) if entry.startswith("models--"))  # noqa: PTH208
@@ -80,12 +80,12 @@ def model_cache(environment: Mapping[str, str]) -> ModelCache:
         entries = []
     for entry in entries:
         name = entry.removeprefix("models--").replace("--", "/")
-        (whole if _whole(folder / entry) else damaged).append(name)
-    return ModelCache(str(folder), offline, tuple(whole), tuple(damaged))
+        (complete if _is_complete(folder / entry) else damaged).append(name)
+    return ModelCache(str(folder), offline, tuple(complete), tuple(damaged))
 
 
-def _whole(model: Path) -> bool:
-    """A snapshot with files, no link of which dangles, and no download left half done."""
+def _is_complete(model: Path) -> bool:
+    """Whether the snapshot has files and no dangling link, and no download is unfinished."""
     files = [path for path in (model / "snapshots").glob("*/**/*") if not path.is_dir()]
-    halves = list((model / "blobs").glob("*.incomplete"))
-    return bool(files) and not halves and all(path.exists() for path in files)
+    unfinished = list((model / "blobs").glob("*.incomplete"))
+    return bool(files) and not unfinished and all(path.exists() for path in files)
