@@ -22,7 +22,7 @@ from parakeet_cli.dictate.recording.recording import Recording
 from parakeet_cli.dictate.session.engine_queue import EngineJob
 from parakeet_cli.dictate.session.events import EventKind
 from parakeet_cli.dictate.session.options import DictationOptions
-from parakeet_cli.dictate.sinks.delivery import Delivered, Delivery
+from parakeet_cli.dictate.sinks.delivery import Delivery, DeliveryResult
 from parakeet_cli.dictate.text import commands
 from parakeet_cli.dictate.text.commands import Part, Said, Spoken
 from parakeet_cli.dictate.text.edits import Edit, compose
@@ -285,7 +285,7 @@ class TextWriter:
         if self._history is not None and text.strip():
             self._history.add(HistoryEntry(wall, text.strip(), self._sinks, safe))
 
-    def _delivered(self, edit: Edit, there: Collection[str]) -> Delivered | None:
+    def _delivered(self, edit: Edit, there: Collection[str]) -> DeliveryResult | None:
         if self._delivery is None:
             return None
         if edit.back:
@@ -312,15 +312,15 @@ class TextWriter:
         text: str,
         parts: Sequence[Part],
         more: dict[str, Any],
-        delivered: Delivered | None = None,
+        delivered: DeliveryResult | None = None,
     ) -> None:
         said = any(isinstance(part, Said) for part in parts)
         final = EventKind.RECOVERED if self._options.recovering else EventKind.FINAL
         for line in delivered.lines if delivered is not None else ():
             self._desk.tell(EventKind.ERROR, line)
         if delivered is not None and not text:  # that it is gone is all that was asked for
-            for outcome in delivered.stuck:
-                self._desk.tell(EventKind.ERROR, outcome.line or "")
+            for result in delivered.stuck:
+                self._desk.tell(EventKind.ERROR, result.line or "")
         for part in parts:
             if isinstance(part, Spoken):
                 self._desk.tell(EventKind.COMMAND, part.phrase, inserted=text)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from parakeet_cli.dictate.sinks.clipboards import Clipboard as System
-from parakeet_cli.dictate.sinks.clipboards import Content, find_clipboard
+from parakeet_cli.dictate.sinks.system_clipboard import Content, SystemClipboard, find_clipboard
 from parakeet_cli.errors import SinkError
 
 
@@ -15,7 +14,7 @@ class Clipboard:
 
     name = "clipboard"
 
-    def __init__(self, system: System | None = None) -> None:
+    def __init__(self, system: SystemClipboard | None = None) -> None:
         self._system = system
         self._texts: list[str] = []
         self._before: Content | None = None
@@ -52,7 +51,7 @@ class Clipboard:
     def _ours(self) -> Content:
         return Content.of("".join(self._texts))
 
-    def _opened(self) -> System:
+    def _opened(self) -> SystemClipboard:
         if self._system is None:
             raise SinkError("The clipboard is not open.")
         return self._system

@@ -1,4 +1,4 @@
-"""A text to every sink, and to the clipboard where it could not be typed."""
+"""Delivers each text to every sink, and to the clipboard if it can't be typed."""
 
 from __future__ import annotations
 
@@ -12,74 +12,79 @@ from parakeet_cli.dictate.sinks.file import File
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
-class Place(StrEnum):
-    """Where a text is."""
+class TextPlace(StrEnum):
+    """Where a text ended up."""
 
-    SINK = "sink"  # where it was to go
-    CLIPBOARD = "clipboard"  # it could not go there
-    NOWHERE = "nowhere"  # nor there
+    SINK = "sink"  # where it was meant to go
+    CLIPBOARD = "clipboard"  # the sink failed
+    NOWHERE = "nowhere"  # the clipboard failed too
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one text at one sink; `reason` is why it is not where it was to go."""
+class SinkResult:
+    """Where one text for one sink ended up; `reason` is why that isn't the sink."""
 
     sink: str
-    place: Place
+    place: TextPlace
     reason: str | None = None
     text: str = ""
-    path: str | None = None  # of the file that the sink is
+    path: str | None = None  # of the file, for a sink that is one
 
     @property
     def line(self) -> str | None:
-        """What to tell people, None where all went well."""
+        """The message for people, None if all went well."""
         if self.reason is None:
             return None
         where = {
-            Place.SINK: "",
-            Place.CLIPBOARD: " The text is on the clipboard.",
-            Place.NOWHERE: " The text is kept: `parakeet dictate history` shows it.",
+            TextPlace.SINK: "",
+            TextPlace.CLIPBOARD: " The text is on the clipboard.",
+            TextPlace.NOWHERE: " The text is saved: `parakeet dictate history` shows it.",
         }
         return f"{self.sink}: {self.reason}{where[self.place]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """What became of one text, sink by sink.
+class DeliveryResult:
+    """Where one text ended up, sink by sink.
 
-    `replaced`: whether any sink took back what it stands in the place of; `stuck` are those
-    that could not.
+    `replaced`: whether any sink undid the texts that this one replaces. `stuck` has the
+    results of the sinks that could not.
     """
 
-    outcomes: tuple[Outcome, ...]
+    results: tuple[SinkResult, ...]
     replaced: bool = False
-    stuck: tuple[Outcome, ...] = ()
+    stuck: tuple[SinkResult, ...] = ()
 
     @property
     def safe(self) -> bool:
-        """Whether it is in every sink's place, or on the clipboard instead."""
-        return all(outcome.place is not Place.NOWHERE for outcome in self.outcomes)
+        """Whether it is in every sink, or on the clipboard instead."""
+        return not self._lost
 
     @property
     def missing(self) -> str:
-        """The text that is nowhere."""
-        return next((out.text for out in self.outcomes if out.place is Place.NOWHERE), "")
+        """The text that is nowhere, "" if there is none."""
+        return self._lost[0].text if self._lost else ""
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """The sinks in whose place no text is: files by their paths, others by their names."""
-        return tuple(out.path or out.sink for out in self.outcomes if out.place is Place.NOWHERE)
+        """The sinks whose text is nowhere: files by their paths, others by their names."""
+        return tuple(result.path or result.sink for result in self._lost)
 
     @property
     def lines(self) -> tuple[str, ...]:
-        return tuple(outcome.line for outcome in self.outcomes if outcome.line)
+        """The messages for people."""
+        return tuple(result.line for result in self.results if result.line)
+
+    @property
+    def _lost(self) -> list[SinkResult]:
+        return [result for result in self.results if result.place is TextPlace.NOWHERE]
 
 
 class Delivery:
-    """The sinks of one dictation. No failure of theirs is an exception here.
+    """The sinks of one dictation. It never raises because one of them failed.
 
-    What went wrong is in the outcome, whose `lines` are for stderr, and is shown on the
-    desktop (`notify`). `deliver` may take seconds; calls come from one thread at a time.
+    Failures are in the result, whose `lines` are for stderr, and are shown on the desktop
+    (`notify`). `deliver` may take seconds. Call it from one thread at a time.
     """
 
     def __init__(
@@ -91,75 +96,65 @@ class Delivery:
     ) -> None:
         self._sinks = list(sinks)
         self._make_clipboard = clipboard
-        self._instead: Clipboard | None = None
+        self._fallback: Clipboard | None = None
         self._notify = notify
         # For each text, the sinks that hold it now, in the order of `_sinks`.
-        self._held: list[tuple[Sink | None, ...]] = []
+        self._holders: list[tuple[Sink | None, ...]] = []
 
     def open(self) -> tuple[str, ...]:
-        """A line a sink: which way it works and why.
+        """Open every sink; a line for each says how it works and why.
 
-        A sink that can't type works by the clipboard from the start, and its line says so.
-        Raises SinkUnavailable where neither works.
+        A sink that can't type is replaced by the clipboard, and its line says so. Raises
+        SinkUnavailable if neither works.
         """
-        lines = tuple(self._opened(index) for index in range(len(self._sinks)))
-        # Once for each that stands for itself: the clipboard may stand for `type` as well.
+        lines = tuple(self._open(index) for index in range(len(self._sinks)))
+        # The clipboard may replace `type` and be asked for as well: it gets each text once.
         self._sinks = list({id(sink): sink for sink in self._sinks}.values())
         return lines
 
     def begin(self) -> None:
-        """Another dictation with the same sinks: a clipboard starts afresh."""
-        for sink in (*self._sinks, self._instead):
+        """Start another dictation with the same sinks: its clipboard text starts empty."""
+        for sink in (*self._sinks, self._fallback):
             if isinstance(sink, Clipboard):
                 sink.begin()
-        self._held.clear()
+        self._holders.clear()
 
-    def deliver(self, text: str, *, there: Collection[str] = ()) -> Delivered:
-        """The text to every sink, whatever becomes of it at the others.
+    def deliver(self, text: str, *, there: Collection[str] = ()) -> DeliveryResult:
+        """Give the text to every sink, even if others fail.
 
-        But for the files `there`, absolute paths, which have it already.
+        The files `there`, absolute paths, have it already and are left out.
         """
-        return self._delivered(
+        return self._deliver(
             ["" if isinstance(sink, File) and sink.path in there else text for sink in self._sinks]
         )
 
-    def replace(self, texts: Sequence[str], text: str, instead: str) -> Delivered:
-        """The text in the place of the last ones, which were `texts`, the latest first.
+    def replace(self, texts: Sequence[str], text: str, instead: str) -> DeliveryResult:
+        """Undo the last texts, which were `texts`, latest first, and deliver `text` for them.
 
-        A sink that can't take all of them back gets `instead`, and what it holds stays.
+        A sink that can't undo all of them keeps what it holds and gets `instead`.
         """
-        held = [self._held.pop() if self._held else (None,) * len(self._sinks) for _ in texts]
-        stuck: dict[int, Outcome] = {}
+        holders = [
+            self._holders.pop() if self._holders else (None,) * len(self._sinks) for _ in texts
+        ]
+        stuck: dict[int, SinkResult] = {}
         for at, sink in enumerate(self._sinks):
-            for last, where in zip(texts, held, strict=True):
-                outcome = self._taken_back(sink, where[at], last)
-                if outcome.reason is not None:
-                    stuck[at] = outcome
+            for last, holder in zip(texts, holders, strict=True):
+                result = self._undo(sink, holder[at], last)
+                if result.reason is not None:
+                    stuck[at] = result
                     break
         wanted = [instead if at in stuck else text for at in range(len(self._sinks))]
-        delivered = self._delivered(wanted) if any(wanted) else Delivered(())
-        if not text:  # that it is gone is all that was asked for
-            self._told("Not taken back", Delivered(tuple(stuck.values())))
+        delivered = self._deliver(wanted) if any(wanted) else DeliveryResult(())
+        if not text:  # undoing was all that was asked for
+            self._notified("Not taken back", DeliveryResult(tuple(stuck.values())))
         replaced = len(stuck) < len(self._sinks)
         return replace(delivered, replaced=replaced, stuck=tuple(stuck.values()))
-
-    def _delivered(self, texts: Sequence[str]) -> Delivered:
-        """To each sink its own; nothing to one whose text is empty."""
-        outcomes, held = zip(
-            *(
-                self._inserted(sink, text) if text else (Outcome(sink.name, Place.SINK), None)
-                for sink, text in zip(self._sinks, texts, strict=True)
-            ),
-            strict=True,
-        )
-        self._held.append(held)
-        return self._told("Not inserted", Delivered(outcomes))
 
     def close(self) -> None:
         for sink in self._sinks:
             sink.close()
 
-    def _opened(self, index: int) -> str:
+    def _open(self, index: int) -> str:
         sink = self._sinks[index]
         try:
             return sink.open()
@@ -167,49 +162,62 @@ class Delivery:
             if not SINKS[sink.name].falls_back:
                 raise
             try:
-                instead = self._clipboard()
+                fallback = self._clipboard()
             except SinkUnavailable:
                 raise error from None
-            self._sinks[index] = instead
+            self._sinks[index] = fallback
             return f"{sink.name}: {error} The text goes to the clipboard instead."
 
     def _clipboard(self) -> Clipboard:
-        if self._instead is None:
+        if self._fallback is None:
             asked = (sink for sink in self._sinks if isinstance(sink, Clipboard))
             clipboard = next(asked, None) or self._make_clipboard()
             clipboard.open()
-            self._instead = clipboard
-        return self._instead
+            self._fallback = clipboard
+        return self._fallback
 
-    def _inserted(self, sink: Sink, text: str) -> tuple[Outcome, Sink | None]:
+    def _deliver(self, texts: Sequence[str]) -> DeliveryResult:
+        """Give each sink its own text; a sink whose text is empty gets nothing."""
+        results, holders = zip(
+            *(
+                self._insert(sink, text) if text else (SinkResult(sink.name, TextPlace.SINK), None)
+                for sink, text in zip(self._sinks, texts, strict=True)
+            ),
+            strict=True,
+        )
+        self._holders.append(holders)
+        return self._notified("Not inserted", DeliveryResult(results))
+
+    def _insert(self, sink: Sink, text: str) -> tuple[SinkResult, Sink | None]:
+        """The result, and the sink that holds the text now."""
         try:
             sink.insert(text)
         except SinkError as error:
-            return self._kept(sink, text, str(error))
-        return Outcome(sink.name, Place.SINK), sink
+            return self._fall_back(sink, text, str(error))
+        return SinkResult(sink.name, TextPlace.SINK), sink
 
-    def _kept(self, sink: Sink, text: str, reason: str) -> tuple[Outcome, Sink | None]:
+    def _fall_back(self, sink: Sink, text: str, reason: str) -> tuple[SinkResult, Sink | None]:
         if not SINKS[sink.name].falls_back:
             path = sink.path if isinstance(sink, File) else None
-            return Outcome(sink.name, Place.NOWHERE, reason, text, path), None
+            return SinkResult(sink.name, TextPlace.NOWHERE, reason, text, path), None
         try:
             clipboard = self._clipboard()
-            if clipboard in self._sinks:  # which puts it there for its own part
-                return Outcome(sink.name, Place.CLIPBOARD, reason), None
+            if clipboard in self._sinks:  # it gets the text for itself anyway
+                return SinkResult(sink.name, TextPlace.CLIPBOARD, reason), None
             clipboard.insert(text)
         except (SinkError, SinkUnavailable) as error:
-            return Outcome(sink.name, Place.NOWHERE, f"{reason} {error}", text), None
-        return Outcome(sink.name, Place.CLIPBOARD, reason), clipboard
+            return SinkResult(sink.name, TextPlace.NOWHERE, f"{reason} {error}", text), None
+        return SinkResult(sink.name, TextPlace.CLIPBOARD, reason), clipboard
 
-    def _taken_back(self, sink: Sink, where: Sink | None, text: str) -> Outcome:
+    def _undo(self, sink: Sink, holder: Sink | None, text: str) -> SinkResult:
         try:
-            if where is not None:
-                where.undo(text)
+            if holder is not None:
+                holder.undo(text)
         except SinkError as error:
-            return Outcome(sink.name, Place.SINK, str(error))
-        return Outcome(sink.name, Place.SINK)
+            return SinkResult(sink.name, TextPlace.SINK, str(error))
+        return SinkResult(sink.name, TextPlace.SINK)
 
-    def _told(self, title: str, delivered: Delivered) -> Delivered:
+    def _notified(self, title: str, delivered: DeliveryResult) -> DeliveryResult:
         for line in delivered.lines:
             self._notify(title, line)
         return delivered

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.dictate.sinks import clipboards, make_sink
-from parakeet_cli.dictate.sinks.clipboards import Content, borrowed, find_clipboard
+from parakeet_cli.dictate.sinks import make_sink, system_clipboard
+from parakeet_cli.dictate.sinks.system_clipboard import Content, borrowed, find_clipboard
 from parakeet_cli.errors import SinkError, SinkUnavailable
 from tests.integration.dictate.desktop import Desktop, enter, x11
 
@@ -111,6 +111,6 @@ def test_the_first_program_that_is_there_is_taken(
 
 
 def test_content_that_is_no_text_is_refused_by_a_clipboard_of_text() -> None:
-    text_only = next(row.clipboard for row in clipboards.CLIPBOARDS if row.needs == "darwin")
+    text_only = next(row.clipboard for row in system_clipboard.CLIPBOARDS if row.needs == "darwin")
     with pytest.raises(SinkError, match="takes text only"):
         text_only.write(Content("image/png", PNG))

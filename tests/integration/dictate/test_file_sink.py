@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.dictate.sinks import make_sink
-from parakeet_cli.dictate.sinks.delivery import Delivery, Place
+from parakeet_cli.dictate.sinks.delivery import Delivery, TextPlace
 from parakeet_cli.errors import SinkError
 from tests.integration.transcribe.test_crashes import mounted
 
@@ -21,7 +21,7 @@ def test_a_full_disk_loses_nothing_and_leaves_no_half_line(tmp_path: Path) -> No
         delivery.open()
         delivery.deliver("First.")
         delivered = delivery.deliver("x" * 20_000)
-        assert [outcome.place for outcome in delivered.outcomes] == [Place.NOWHERE]
+        assert [result.place for result in delivered.results] == [TextPlace.NOWHERE]
         assert "No space left on device" in delivered.lines[0]
         assert path.read_text(encoding="utf-8") == "First.\n"
         assert delivery.deliver(" Fits again.").safe

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from parakeet_cli.dictate.sinks import make_sink
-from parakeet_cli.dictate.sinks.delivery import Delivery, Place
+from parakeet_cli.dictate.sinks.delivery import Delivery, TextPlace
 from parakeet_cli.dictate.sinks.typed import Type, xtest
 from parakeet_cli.errors import SinkError, SinkUnavailable
 from tests.integration.dictate.desktop import Desktop, enter, until, wayland, x11
@@ -162,7 +162,7 @@ def test_a_modifier_that_stays_down_sends_the_text_to_the_clipboard(
     window = desktop.terminal("window")
     press(desktop, 37, down=True)
     delivered = opened(make_sink("type")).deliver("quiet")
-    assert [outcome.place for outcome in delivered.outcomes] == [Place.CLIPBOARD]
+    assert [result.place for result in delivered.results] == [TextPlace.CLIPBOARD]
     assert "Ctrl has been held down" in delivered.lines[0]
     assert pasted(desktop) == "quiet"
     press(desktop, 37, down=False)
@@ -205,16 +205,16 @@ def test_a_focus_that_goes_away_in_mid_sentence_takes_none_of_the_text_along(
     text = "Something long enough to be typed in several pieces. " * 20
     second, first = desktop.terminal("second"), desktop.terminal("first")
     monkeypatch.setattr(xtest, "PACE", 0.02)
-    places: list[Place] = []
+    places: list[TextPlace] = []
     delivery = opened(make_sink("type"))
     typing = threading.Thread(
-        target=lambda: places.extend(each.place for each in delivery.deliver(text).outcomes)
+        target=lambda: places.extend(each.place for each in delivery.deliver(text).results)
     )
     typing.start()
     assert until(lambda: len(first.text) > 30)
     desktop.focus("second")
     typing.join()
-    assert places == [Place.CLIPBOARD]
+    assert places == [TextPlace.CLIPBOARD]
     assert pasted(desktop) == text
     assert first.text == text[: len(first.text)]
     assert len(second.text) <= xtest.PIECE
@@ -228,7 +228,7 @@ def test_a_window_that_has_gone_leaves_the_text_on_the_clipboard_and_says_so(
     delivery = Delivery([make_sink("type")])
     (line,) = delivery.open()
     assert line == f"type, by xtest: the X11 display {desktop.env['DISPLAY']} has XTEST."
-    assert delivery.deliver("One.").outcomes[0].place is Place.SINK
+    assert delivery.deliver("One.").results[0].place is TextPlace.SINK
     assert window.shows("One.") == "One."
     window.close()
     assert until(lambda: bool(delivery.deliver(" Two.").lines))
@@ -244,7 +244,7 @@ def test_the_clipboard_holds_every_text_that_could_not_be_typed(desktop: Desktop
     desktop.copy(b"copied before")
     delivery = opened(make_sink("type"))
     for text in ("One.", " Two.", " Three."):
-        assert delivery.deliver(text).outcomes[0].place is Place.CLIPBOARD
+        assert delivery.deliver(text).results[0].place is TextPlace.CLIPBOARD
     assert pasted(desktop) == "One. Two. Three."
     assert delivery.replace([" Three."], "", "").stuck == ()
     assert pasted(desktop) == "One. Two."
@@ -260,7 +260,7 @@ def test_a_server_that_has_gone_costs_an_outcome_not_a_crash(tmp_path: Path) -> 
         delivery = opened(make_sink("type"))
         made.close()
         delivered = delivery.deliver("Kept.")
-        assert [each.place for each in delivered.outcomes] == [Place.NOWHERE]
+        assert [each.place for each in delivered.results] == [TextPlace.NOWHERE]
         assert not delivered.safe
         assert "parakeet dictate history" in delivered.lines[0]
         delivery.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from parakeet_cli.dictate.sinks import programs
-from parakeet_cli.dictate.sinks.clipboards import Clipboard, borrowed, find_clipboard
+from parakeet_cli.dictate.sinks.system_clipboard import SystemClipboard, borrowed, find_clipboard
 from parakeet_cli.dictate.sinks.typed import compositors
 from parakeet_cli.dictate.sinks.typed.base import Focus
 from parakeet_cli.errors import SinkError, SinkUnavailable
@@ -27,7 +27,7 @@ PLACES = {"ctrl": 29, "shift": 42, "v": 47, "insert": 110, "backspace": 14}
 PASTING = 0.3  # seconds in which a window has asked for the clipboard
 
 
-class Chords(Protocol):
+class KeyPresser(Protocol):
     """Presses keys by their names."""
 
     def probe(self) -> str: ...
@@ -52,12 +52,12 @@ def paste_chord(focus: Focus | None) -> tuple[str, ...]:
 class Pasted:
     """Text by the clipboard, which is put back if it still holds that text."""
 
-    def __init__(self, chords: Chords) -> None:
-        self._chords = chords
-        self._clipboard: Clipboard | None = None
+    def __init__(self, keys: KeyPresser) -> None:
+        self._keys = keys
+        self._clipboard: SystemClipboard | None = None
 
     def probe(self) -> str:
-        reason = self._chords.probe()
+        reason = self._keys.probe()
         self._clipboard = find_clipboard()
         return f"{reason}, pasting from {self._clipboard.name}"
 
@@ -69,17 +69,17 @@ class Pasted:
             raise SinkError("There is no clipboard to paste from.")
         chord = paste_chord(self.focus())
         with borrowed(self._clipboard, text, selection_too=chord == PASTE_ANYWHERE):
-            self._chords.press(chord)
+            self._keys.press(chord)
             time.sleep(PASTING)
 
     def erase(self, count: int) -> None:
-        self._chords.press(("backspace",), count)
+        self._keys.press(("backspace",), count)
 
     def close(self) -> None:
-        self._chords.close()
+        self._keys.close()
 
 
-class _DotoolKeys:
+class _DotoolPresser:
     """One dotool for as long as it is used: a keyboard that was just made misses keys."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class _DotoolKeys:
         return process
 
 
-class _YdotoolKeys:
+class _YdotoolPresser:
     """ydotool 1, whose daemon keeps the keyboard; older ones know other words."""
 
     def probe(self) -> str:
@@ -158,11 +158,11 @@ class Dotool(Pasted):
     """Pasted by keys of dotool."""
 
     def __init__(self) -> None:
-        super().__init__(_DotoolKeys())
+        super().__init__(_DotoolPresser())
 
 
 class Ydotool(Pasted):
     """Pasted by keys of ydotool."""
 
     def __init__(self) -> None:
-        super().__init__(_YdotoolKeys())
+        super().__init__(_YdotoolPresser())

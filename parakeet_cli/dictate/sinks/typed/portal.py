@@ -36,7 +36,7 @@ _BETWEEN = 0.012  # seconds between two keys, as ydotool has it
 Options = Mapping[str, tuple[str, Any]]
 
 
-class PortalKeys:
+class PortalPresser:
     """A session that the user agreed to; what is remembered of that spares the next question."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class Portal(Pasted):
     """Pasted by keys of the portal."""
 
     def __init__(self) -> None:
-        super().__init__(PortalKeys())
+        super().__init__(PortalPresser())
 
 
 def _connected() -> DBusConnection:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from parakeet_cli.dictate.sinks.clipboard import Clipboard
-from parakeet_cli.dictate.sinks.clipboards import Content
-from parakeet_cli.dictate.sinks.delivery import Delivery, Outcome, Place
+from parakeet_cli.dictate.sinks.delivery import Delivery, SinkResult, TextPlace
+from parakeet_cli.dictate.sinks.system_clipboard import Content
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
@@ -85,7 +85,10 @@ def test_every_sink_gets_every_text_and_nothing_is_shown_where_all_goes_well() -
     desk = Desk(typed, file)
     assert desk.delivery.open() == ("type, in memory.", "file, in memory.")
     delivered = desk.delivery.deliver("One.")
-    assert delivered.outcomes == (Outcome("type", Place.SINK), Outcome("file", Place.SINK))
+    assert delivered.results == (
+        SinkResult("type", TextPlace.SINK),
+        SinkResult("file", TextPlace.SINK),
+    )
     assert delivered.safe
     assert (typed.texts, file.texts, desk.shown) == (["One."], ["One."], [])
 
@@ -96,7 +99,10 @@ def test_what_can_t_be_typed_goes_to_the_clipboard_and_that_is_shown() -> None:
     desk.delivery.open()
     typed.works = False
     delivered = desk.delivery.deliver(" One.")
-    assert [outcome.place for outcome in delivered.outcomes] == [Place.CLIPBOARD, Place.SINK]
+    assert [result.place for result in delivered.results] == [
+        TextPlace.CLIPBOARD,
+        TextPlace.SINK,
+    ]
     assert delivered.safe
     assert desk.system.text == "One."
     assert file.texts == [" One."]
@@ -113,7 +119,7 @@ def test_where_the_clipboard_fails_too_it_is_not_safe_and_the_history_is_named()
     assert not delivered.safe
     assert delivered.lines == (
         "type: It is full. The clipboard is broken. "
-        "The text is kept: `parakeet dictate history` shows it.",
+        "The text is saved: `parakeet dictate history` shows it.",
     )
 
 
@@ -174,7 +180,7 @@ def test_what_can_t_be_taken_back_says_so_and_the_others_are() -> None:
     desk.delivery.deliver("One.")
     typed.works = False
     taken = desk.delivery.replace(["One."], "", "")
-    assert [outcome.line for outcome in taken.stuck] == ["type: It is stuck."]
+    assert [result.line for result in taken.stuck] == ["type: It is stuck."]
     assert taken.replaced
     assert desk.shown == [("Not taken back", "type: It is stuck.")]
     assert file.texts == []
@@ -199,7 +205,7 @@ def test_where_no_sink_takes_it_back_and_nothing_is_new_nothing_is_inserted() ->
     desk.delivery.deliver("One.")
     typed.undoes = False
     delivered = desk.delivery.replace(["One."], "One,", "")
-    assert (typed.texts, delivered.replaced, delivered.outcomes) == (["One."], False, ())
+    assert (typed.texts, delivered.replaced, delivered.results) == (["One."], False, ())
 
 
 def test_undo_without_a_text_changes_nothing() -> None:

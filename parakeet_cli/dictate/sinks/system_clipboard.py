@@ -30,7 +30,7 @@ class Content:
         return cls(TEXT, text.encode("utf-8", "replace"))
 
 
-class Clipboard(Protocol):
+class SystemClipboard(Protocol):
     """Reads and writes the clipboard; raises SinkError."""
 
     @property
@@ -50,7 +50,7 @@ class Clipboard(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Programs:
+class ClipboardPrograms:
     """A clipboard by command lines, `{kind}` in them being a MIME type.
 
     `kinds` lists the types on offer; without it there is only text. `unreachable` is how
@@ -129,7 +129,7 @@ _X11 = ("xclip", "-selection", "clipboard")
 class ClipboardRow:
     """One way to the clipboard, and where it can work: a variable or a platform."""
 
-    clipboard: Clipboard
+    clipboard: SystemClipboard
     needs: str  # an environment variable, or sys.platform's value
 
     @property
@@ -139,7 +139,7 @@ class ClipboardRow:
 
 CLIPBOARDS: tuple[ClipboardRow, ...] = (
     ClipboardRow(
-        Programs(
+        ClipboardPrograms(
             "wl-copy",
             ("wl-copy", "--type", "{kind}"),
             ("wl-paste", "--no-newline", "--type", "{kind}"),
@@ -151,7 +151,7 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
         "WAYLAND_DISPLAY",
     ),
     ClipboardRow(
-        Programs(
+        ClipboardPrograms(
             "xclip",
             (*_X11, "-in", "-target", "{kind}"),
             (*_X11, "-out", "-target", "{kind}"),
@@ -164,7 +164,7 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
         "DISPLAY",
     ),
     ClipboardRow(
-        Programs(
+        ClipboardPrograms(
             "xsel",
             ("xsel", "--clipboard", "--input"),
             ("xsel", "--clipboard", "--output"),
@@ -175,7 +175,7 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
         "DISPLAY",
     ),
     ClipboardRow(
-        Programs(
+        ClipboardPrograms(
             "pbcopy",
             ("pbcopy",),
             ("pbpaste",),
@@ -186,7 +186,7 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
         "darwin",
     ),
     ClipboardRow(
-        Programs(
+        ClipboardPrograms(
             "powershell",
             (
                 *("powershell", "-NoProfile", "-Command"),
@@ -206,7 +206,7 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
 )
 
 
-def find_clipboard() -> Clipboard:
+def find_clipboard() -> SystemClipboard:
     """The first that fits this session and answers; raises SinkUnavailable."""
     fitting = [row.clipboard for row in CLIPBOARDS if row.fits]
     if not fitting:
@@ -232,7 +232,9 @@ def find_clipboard() -> Clipboard:
 
 
 @contextmanager
-def borrowed(clipboard: Clipboard, text: str, *, selection_too: bool = False) -> Iterator[None]:
+def borrowed(
+    clipboard: SystemClipboard, text: str, *, selection_too: bool = False
+) -> Iterator[None]:
     """The text on the clipboard for the time of the block; what was there is put back.
 
     Only if the clipboard still holds the text then: else somebody copied something, and
