@@ -1,1 +1,1 @@
-"""From a media file to blocks of samples that know their place on the recording's clock."""
+"""Decodes media files to blocks of samples with their place on the recording's clock."""

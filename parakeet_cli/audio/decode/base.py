@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from parakeet_cli.audio.samples import Block, Span
 from parakeet_cli.transcript import Accounting, Source
@@ -34,7 +35,7 @@ class Media(ABC):
         self.source = source
         self.accounting = accounting
 
-    def __enter__(self) -> Media:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

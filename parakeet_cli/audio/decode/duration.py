@@ -1,10 +1,10 @@
-"""How long each kind of file says it is, and how far it may be believed."""
+"""The duration that each container declares, and how reliable it is."""
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,17 +13,19 @@ from av.container import InputContainer
 
 from parakeet_cli.audio.decode.coverage import DeclaredDuration
 from parakeet_cli.audio.decode.open import LATE, Opened
-from parakeet_cli.audio.decode.recover.matroska_index import first_cue
+from parakeet_cli.audio.decode.recover.flac import stream_info
+from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.ogg import ogg_duration
 
-HEAD = 1 << 16  # bytes in which every header read here lies
-SLOPPY = 64  # bytes by which writers of WAV are known to miscount
+HEAD = 1 << 16  # bytes that hold every header read here
+MISCOUNT = 64  # bytes by which some writers of WAV are off
+UNKNOWN_SIZE = 0xFFFFFFFF  # in RIFF
 FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # its GUID in ASF
-MPEG4_FRAME = 1024 / 44_100  # an AAC frame: what an index or a muxer may round to
+MPEG4_FRAME = 1024 / 44_100  # seconds of an AAC frame, to which an index or a muxer may round
 
 
 def declared_duration(path: Path, opened: Opened) -> DeclaredDuration:
-    """What the header of an open file says of the stream chosen from it."""
+    """The duration that the header declares for the chosen stream."""
     for name in opened.container.format.name.split(","):
         if name in DECLARED_DURATIONS:
             with path.open("rb") as file:
@@ -33,14 +35,14 @@ def declared_duration(path: Path, opened: Opened) -> DeclaredDuration:
 
 
 def declared_seconds(container: InputContainer) -> float | None:
-    """What libav makes of the header, for better or worse."""
+    """The duration by libav's reading of the header, which may be an estimate."""
     if container.duration is None or container.duration <= 0:
         return None
     return container.duration / av.time_base
 
 
 def stream_end(opened: Opened) -> float | None:
-    """Where the stream ends on the clock, by its own header; None where it says nothing."""
+    """The end of the stream on the clock, by its own header; None if it declares none."""
     stream, base = opened.stream, opened.stream.time_base
     if not stream.duration or stream.duration < 0 or base is None:
         return None
@@ -49,42 +51,44 @@ def stream_end(opened: Opened) -> float | None:
 
 
 def _riff(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """The data chunk's size (RIFF, RIFX; RF64 and BW64 with ds64), where it counts samples.
+    """The data chunk's size (RIFF, RIFX; RF64 and BW64 with ds64), if it counts samples.
 
-    0 and 0xFFFFFFFF are what a recorder writes that can't go back to fill the size in.
+    A recorder that can't go back to fill in the size writes 0 or 0xFFFFFFFF.
     """
-    head = file.read(12)
-    order = ">" if head[:4] == b"RIFX" else "<"
+    order = ">" if file.read(12)[:4] == b"RIFX" else "<"
     wide_size: int | None = None
     align = rate = 0
     countable = False
-    while len(chunk := file.read(8)) == 8:
-        kind, size = chunk[:4], struct.unpack(order + "I", chunk[4:])[0]
+    for kind, size, body in _riff_chunks(file, order):
         if kind == b"data":
-            if size == 0xFFFFFFFF and wide_size is not None:
+            if size == UNKNOWN_SIZE and wide_size is not None:
                 size = wide_size
-            if size in (0, 0xFFFFFFFF) or not (countable and align and rate):
+            if size in (0, UNKNOWN_SIZE) or not (countable and align and rate):
                 break
-            return DeclaredDuration(size // align / rate, "exact", slack=SLOPPY / align / rate)
-        body = file.read(min(size, 64))
+            return DeclaredDuration(size // align / rate, "exact", slack=MISCOUNT / align / rate)
         if kind == b"ds64" and len(body) >= 16:
             wide_size = struct.unpack("<Q", body[8:16])[0]
         if kind == b"fmt " and len(body) >= 16:
             _, channels, rate, _, align, bits = struct.unpack(order + "HHIIHH", body[:16])
             countable = align == channels * ((bits + 7) // 8)
-        file.seek(size - len(body) + size % 2, 1)
     return DeclaredDuration()
 
 
+def _riff_chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int, bytes]]:
+    """Each chunk's kind, its declared size and the first 64 bytes of its content."""
+    while len(header := file.read(8)) == 8:
+        kind, size = header[:4], struct.unpack(order + "I", header[4:])[0]
+        body = file.read(min(size, 64))
+        yield kind, size, body
+        file.seek(size - len(body) + size % 2, 1)
+
+
 def _flac(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """STREAMINFO's count of samples; 0 there means that it is not known (RFC 9639, 8.2)."""
-    head = file.read(HEAD)
-    at = head.find(b"fLaC")
-    if at < 0:
+    """STREAMINFO's number of samples, if it isn't 0, which means unknown."""
+    info = stream_info(file.read(HEAD))
+    if info is None or not info.rate or not info.total:
         return DeclaredDuration()
-    packed = int.from_bytes(head[at + 18 : at + 26], "big")
-    rate, total = packed >> 44, packed & (1 << 36) - 1
-    return DeclaredDuration(total / rate, "exact") if rate and total else DeclaredDuration()
+    return DeclaredDuration(info.total / info.rate, "exact")
 
 
 def _index(file: BinaryIO, opened: Opened) -> DeclaredDuration:
@@ -94,18 +98,17 @@ def _index(file: BinaryIO, opened: Opened) -> DeclaredDuration:
 
 
 def _matroska(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """The Duration element, or the stream's own statistics where there are more streams.
+    """The Duration element, or the stream's own statistics if there are several streams.
 
-    libav's writer counts them from the clock's zero, mkvmerge's from the first block: of a
-    file that starts late, and whose index says so, no more is held to be promised than both
-    mean.
+    libav's muxer counts them from the clock's zero, mkvmerge from the first block: for a
+    file that starts late by its own index, only the shorter of the two counts.
     """
     late = opened.origin if opened.origin > LATE and first_cue(file) is not None else 0.0
     file.seek(0)
-    slack = 0.035  # a frame of AAC that primes, milliseconds rounded, Opus' pre-skip
-    own = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", opened.stream.metadata.get("DURATION", ""))
-    if own:
-        hours, minutes, seconds = own.groups()
+    slack = 0.035  # an AAC priming frame, rounded milliseconds, Opus' pre-skip
+    statistics = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", opened.stream.metadata.get("DURATION", ""))
+    if statistics:
+        hours, minutes, seconds = statistics.groups()
         end = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
         return DeclaredDuration(end - late, "exact", slack)
     head = file.read(HEAD)
@@ -122,26 +125,26 @@ def _ogg(file: BinaryIO, opened: Opened) -> DeclaredDuration:
 
 
 def _asf(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """The play duration in 100 ns units, less the preroll (ASF specification, 3.2)."""
+    """The play duration in 100 ns units, minus the preroll (ASF specification, 3.2)."""
     head = file.read(HEAD)
     at = head.find(FILE_PROPERTIES)
     if at < 0 or at + 92 > len(head):
         return DeclaredDuration()
     play, _, preroll, flags = struct.unpack("<QQQI", head[at + 64 : at + 92])
     seconds = play / 10_000_000 - preroll / 1000
-    if flags & 1 or seconds <= 0:  # a broadcast, whose end nobody knew
+    if flags & 1 or seconds <= 0:  # a broadcast, whose end was unknown
         return DeclaredDuration()
     return DeclaredDuration(seconds, "exact", slack=0.05)
 
 
 def _count(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """A count of sample frames in the header (AIFF's COMM, CAF's packet table)."""
+    """The number of sample frames in the header (AIFF's COMM, CAF's packet table)."""
     end = stream_end(opened)
     return DeclaredDuration() if end is None else DeclaredDuration(end, "exact")
 
 
 def _nothing(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """AMR has no header but its name."""
+    """AMR's header is only its name."""
     return DeclaredDuration()
 
 

@@ -62,9 +62,9 @@ def open_media(
     )
     if isolated:
         return IsolatedMedia(request, pool or default_pool())
-    from parakeet_cli.audio.decode.in_process import LocalMedia  # loads libav
+    from parakeet_cli.audio.decode.decoder import InProcessMedia  # loads libav
 
-    return LocalMedia(request)
+    return InProcessMedia(request)
 
 
 def probe_duration(path: Path, *, pool: DecoderPool | None = None) -> float | None:

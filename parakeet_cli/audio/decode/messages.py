@@ -1,7 +1,7 @@
-"""Messages between this process and its decoders, over a pipe.
+"""Packs and unpacks the messages that a decoder process sends through its pipe.
 
-Each is a kind (one byte), a length (four) and so many bytes: JSON, or for a block its
-start (a double), the damaged packets so far (four bytes) and the samples as they are.
+Each has a kind (one byte), a length (four) and that many bytes: JSON, or for a block its
+start (a double), the damaged packets so far (four bytes) and the raw samples.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from parakeet_cli.transcript import Accounting, Lost, Source
 
 HEADER = struct.Struct("<cI")
 BLOCK = struct.Struct("<dI")
+OUT_OF_MEMORY = 77  # exit code of a decoder process
 
 
-class Kind(Enum):
-    """What a message is."""
+class MessageKind(Enum):
+    """The kinds of message, by their first byte."""
 
-    OPENED = b"O"  # the source, and the accounting that its header promises
+    OPENED = b"O"  # the source and the accounting that its header declares
     BLOCK = b"B"
-    DONE = b"D"  # the source and the accounting as they turned out
-    REFUSED = b"R"  # an InputError's sentence and hint
+    DONE = b"D"  # the final source and accounting
+    REFUSED = b"R"  # an InputError's message and hint
     PROBED = b"P"  # a duration
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it came."""
+    """One received message."""
 
-    kind: Kind
+    kind: MessageKind
     payload: bytearray
 
     @property
@@ -45,32 +46,32 @@ class Message:
 
     @property
     def block(self) -> tuple[Block, int]:
-        """The block, its samples not copied, and how many packets were damaged so far."""
+        """The block, without copying its samples, and the number of damaged packets so far."""
         start, damaged = BLOCK.unpack_from(self.payload)
         samples = np.frombuffer(self.payload, np.float32, offset=BLOCK.size)
         return Block(samples, start), damaged
 
 
-def packed(kind: Kind, value: object) -> bytes:
-    """A message of JSON."""
+def pack(kind: MessageKind, value: object) -> bytes:
+    """Pack a message with JSON."""
     payload = json.dumps(value).encode()
     return HEADER.pack(kind.value, len(payload)) + payload
 
 
-def packed_block(block: Block, damaged: int) -> tuple[bytes, memoryview]:
-    """A message of a block in two parts, so that the samples are not copied."""
+def pack_block(block: Block, damaged: int) -> tuple[bytes, memoryview]:
+    """Pack a message with a block, in two parts so that the samples aren't copied."""
     samples = np.ascontiguousarray(block.samples, np.float32)
-    head = HEADER.pack(Kind.BLOCK.value, BLOCK.size + samples.nbytes)
+    head = HEADER.pack(MessageKind.BLOCK.value, BLOCK.size + samples.nbytes)
     return head + BLOCK.pack(block.start, damaged), samples.view(np.uint8).data
 
 
-def plain(source: Source, accounting: Accounting) -> dict[str, Any]:
-    """What `found` reads back."""
+def to_json(source: Source, accounting: Accounting) -> dict[str, Any]:
+    """A source and its accounting as JSON values; `from_json` reads them back."""
     return {"source": dataclasses.asdict(source), "accounting": dataclasses.asdict(accounting)}
 
 
-def found(value: dict[str, Any]) -> tuple[Source, Accounting]:
-    """A source and its accounting from JSON."""
+def from_json(value: dict[str, Any]) -> tuple[Source, Accounting]:
+    """A source and its accounting from JSON values."""
     accounting = dict(value["accounting"])
     accounting["lost"] = tuple(Lost(**one) for one in accounting["lost"])
     return Source(**value["source"]), Accounting(**accounting)

@@ -1,4 +1,4 @@
-"""Opening a media file: one plain sentence for everything that can be wrong with it."""
+"""Opens a media file, or refuses it in one plain sentence."""
 
 from __future__ import annotations
 
@@ -13,39 +13,38 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from parakeet_cli.audio.decode.recover.matroska_index import first_cue
-from parakeet_cli.audio.decode.recover.mp4 import repaired
-from parakeet_cli.audio.decode.recover.mp4_boxes import boxes
-from parakeet_cli.audio.decode.recover.ogg import TAIL, begins_torn
+from parakeet_cli.audio.decode.recover.matroska import first_cue
+from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
+from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
 from parakeet_cli.errors import InputError
 
 # A playlist could otherwise make the decoder fetch addresses or open other files.
 LIBAV_OPTIONS = {"protocol_whitelist": "file"}
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
-LATE = 0.1  # seconds; an encoder's delay is less
-LATEST_TORN = 60.0  # seconds; an Ogg stream that starts later was recorded from a broadcast
-AUDIO_STREAM_HINT = "--audio-stream N takes another one."
+LATE = 0.1  # seconds; an encoder's delay is shorter
+MAX_LOST_START = 60.0  # seconds; an Ogg stream that starts later was recorded from a broadcast
+AUDIO_STREAM_HINT = "--audio-stream N selects another one."
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A container with the audio stream that was chosen from it.
+    """A container and the audio stream that was chosen from it.
 
-    `origin` is what its timestamps call zero, in seconds: where the first of its streams
-    starts, sound or picture.
+    `origin` is the zero of its timestamps, in seconds: the start of the first of its
+    streams, audio or video.
     """
 
     container: InputContainer
     stream: AudioStream
     origin: float
-    torn: bool = False  # what began there is gone
+    lost_start: bool = False  # the audio at `origin` is missing
 
 
 def check_readable(path: Path, name: str) -> None:
-    """Raise InputError unless `path` is a regular file with something in it."""
+    """Raise InputError unless `path` is a regular file that isn't empty."""
     try:
-        # Not to wait: a FIFO that nobody writes to must not hold the batch up.
+        # Without waiting: a FIFO without a writer must not block the batch.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         status = os.fstat(descriptor)
         os.close(descriptor)
@@ -72,7 +71,7 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
     except BaseException:
         container.close()
         raise
-    # The packets of a video's other streams are dropped before they are read.
+    # Drop the packets of a video's other streams before they are read.
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
@@ -80,14 +79,14 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
 
 
 def _origin(container: InputContainer, path: Path) -> tuple[float, bool]:
-    """What the timestamps call zero, and whether the file lost what began there."""
+    """The zero of the timestamps, and whether the audio that began there is missing."""
     if not container.start_time:  # it may be None, whatever PyAV's stubs say
         return 0.0, False
     start = container.start_time / av.time_base
     kinds = container.format.name.split(",")
-    if "ogg" in kinds and 0 < start < LATEST_TORN:
+    if "ogg" in kinds and 0 < start < MAX_LOST_START:
         with path.open("rb") as file:
-            if begins_torn(file.read(TAIL)):
+            if lacks_first_pages(file.read(TAIL)):
                 return 0.0, True
     if "matroska" in kinds and start > LATE:
         with path.open("rb") as file:
@@ -111,8 +110,8 @@ def _cannot_open(name: str, error: OSError) -> str:
 
 
 def _open_container(path: Path, name: str) -> InputContainer:
-    # `file:` keeps names like `concat:x` or `http://x` from being taken for protocols.
-    source = repaired(path) or f"file:{path}"
+    # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
+    source = repair(path) or f"file:{path}"
     try:
         container = av.open(source, metadata_errors="replace", options=LIBAV_OPTIONS)
     except av.FFmpegError as error:
@@ -120,7 +119,7 @@ def _open_container(path: Path, name: str) -> InputContainer:
             raise InputError(
                 f"{name} was cut off before its index was written, and nothing can be "
                 "played without it.",
-                hint="Copy it anew from where it came from, or rebuild its index with untrunc.",
+                hint="Copy it again from its source, or rebuild its index with untrunc.",
             ) from error
         raise InputError(
             f"{name} is not a media file, or its beginning is damaged beyond recognition."
@@ -128,7 +127,7 @@ def _open_container(path: Path, name: str) -> InputContainer:
     if PLAYLISTS & set(container.format.name.split(",")):
         container.close()
         raise InputError(
-            f"{name} is a playlist, not a media file.", hint="Name the files that it lists."
+            f"{name} is a playlist, not a media file.", hint="Pass the files that it lists."
         )
     assert isinstance(container, InputContainer)
     return container
@@ -168,10 +167,3 @@ def _describe(stream: AudioStream) -> str:
     if language := stream.metadata.get("language"):
         parts.append(language)
     return " ".join(parts)
-
-
-def lacks_index(path: Path) -> bool:
-    """Whether this is an MP4 family file (ISO/IEC 14496-12) whose `moov` box isn't there."""
-    with path.open("rb") as file:
-        seen = {box.kind for box in boxes(file, 0, path.stat().st_size)}
-    return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen

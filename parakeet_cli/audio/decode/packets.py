@@ -1,15 +1,16 @@
-"""Packets to decoded frames, each with its place on the source's clock.
+"""Decodes packets to frames, each with its place on the source's clock.
 
-Three ways lead there, and damage decides which:
+The container and its damage decide which of these ways is used:
 
-    by timestamps   whatever libav's demuxer gives, for every container that keeps time
-    by count        MP3 and ADTS with holes: frame by frame from their own headers
-    by number       FLAC after damage: its frames say themselves which they are
+    by timestamps   libav's demuxer and clock, for every container that keeps time; with
+                    Matroska also the blocks that it skips, with FLAC until the first damage
+    by count        MP3, ADTS and AMR with holes: frame by frame from their own headers
+    by number       FLAC after damage: its frames are numbered
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,33 +20,41 @@ from av import AudioCodecContext, AudioFrame, AudioStream, Packet
 from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP
 from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.recover.flac import FlacFrames
-from parakeet_cli.audio.decode.recover.matroska_blocks import block_around, passed_over
-from parakeet_cli.audio.decode.recover.mpeg_frames import Reader
-from parakeet_cli.audio.decode.recover.mpeg_index import Survey
-from parakeet_cli.audio.decode.resample import Timed
+from parakeet_cli.audio.decode.recover.matroska import block_around, skipped_blocks
+from parakeet_cli.audio.decode.recover.mpeg import FrameIndex
+from parakeet_cli.audio.decode.recover.mpeg_headers import HEADER_BYTES
+from parakeet_cli.audio.decode.recover.reader import Reader
+from parakeet_cli.audio.decode.resample import TimedFrame
 
 JITTER_SECONDS = 0.04  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
 # Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
 TIMEKEEPERS = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf"})
-LEAST_GAP = 0.002  # beside damage every gap counts that isn't rounding
-LONGEST_CLUSTER = 1 << 24  # bytes of Matroska; five seconds or megabytes are common
-READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
+MIN_DAMAGE_GAP = 0.002  # seconds; beside damage every gap counts that isn't rounding
+MAX_CLUSTER = 1 << 24  # bytes of Matroska; five seconds or megabytes are common
+MAX_READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
 
 
 class Decoding(Protocol):
     """A stream's frames in order, once; damage is counted on the way.
 
-    `reached` is where the last packet ended, decoded or not, in seconds.
+    `reached` is the end of the last packet, decoded or not, in seconds.
     """
 
     damaged_packets: int
     reached: float
 
-    def __iter__(self) -> Iterator[Timed]: ...
+    def __iter__(self) -> Iterator[TimedFrame]: ...
+
+
+def by_timestamps(opened: Opened, path: Path) -> Decoding:
+    """The way to decode a container by its timestamps."""
+    kinds = opened.container.format.name.split(",")
+    strategy = next((BY_CONTAINER[kind] for kind in kinds if kind in BY_CONTAINER), ByTimestamps)
+    return strategy(opened, path)
 
 
 class ByTimestamps:
-    """libav's demuxer and its timestamps."""
+    """Decodes the packets of libav's demuxer, at their timestamps."""
 
     def __init__(self, opened: Opened, path: Path) -> None:
         self.damaged_packets = 0
@@ -54,105 +63,52 @@ class ByTimestamps:
         self._path = path
         self._origin = opened.origin
         self._codec = opened.stream.codec_context
-        names = opened.container.format.name.split(",")
-        self._keeps_time = not TIMEKEEPERS.isdisjoint(names)
-        self._matroska = "matroska" in names
-        self._last = 0, 0.0  # byte and second of the last packet that was decoded
-        self._flac = opened.container.format.name == "flac"
+        self._keeps_time = not TIMEKEEPERS.isdisjoint(opened.container.format.name.split(","))
+        self._shift = 0.0  # for timestamps that went back, as in files joined from several
+        self._end = 0.0  # of the last frame, in seconds
+        self._frame_seconds = 0.0  # the length of the last frame
+        self._damaged_since = 0  # damaged packets since the last frame
         if self._codec.name == "flac":
-            # Without it, garbage between two frames is taken for sound.
+            # Without this, garbage between two frames is decoded to noise.
             self._codec.options = {"err_detect": "crccheck+explode"}
 
-    def __iter__(self) -> Iterator[Timed]:
-        shift = 0.0  # of timestamps that went back, as in files put together from several
-        end = 0.0
-        good = 0  # byte after the last packet that was decoded
-        suspect = 0  # damaged packets since the last sound
-        length = 0.0  # of the last frame, in seconds
+    def __iter__(self) -> Iterator[TimedFrame]:
         for packet in self._packets():
-            frames = self._decoded(packet)
+            frames = self._decode(packet)
             if frames is None:
-                suspect += 1
-                if self._flac:
-                    break
-                continue
-            for frame in frames:
-                if self._keeps_time and frame.time is not None:
-                    gap = frame.time - self._origin + shift - end
-                else:
-                    gap = suspect * length
-                if self._flac and abs(gap) > LEAST_GAP:
-                    suspect += 1
-                    break
-                if gap > JITTER_SECONDS and self._matroska and packet.pos is not None:
-                    until = (frame.time or 0.0) - self._origin + shift
-                    found = list(self._passed_over(end, packet.pos, until, length))
-                    if found:
-                        self.damaged_packets += not suspect
-                        suspect += 1
-                        yield from found
-                        end = self.reached
-                        gap = until - end
-                if gap > (LEAST_GAP if suspect else JITTER_SECONDS):
-                    self.damaged_packets += not suspect and end > 0
-                    end += gap
-                    yield Timed(frame, end, DAMAGED if suspect else JUMP)
-                else:
-                    shift -= gap if gap < -JITTER_SECONDS else 0.0
-                    yield Timed(frame, None, DAMAGED)
-                suspect = 0
-                length = frame.samples / frame.sample_rate
-                end += length
-            if self._flac and suspect:
-                break
-            if packet.size and packet.pos is not None:
-                good = packet.pos + packet.size
-                self._last = packet.pos, end - length
-        if self._flac and suspect:
-            numbered = ByNumber(self._codec, self._path, good, end)
-            yield from numbered
-            self.damaged_packets += numbered.damaged_packets
-            end = numbered.reached
-        if self._matroska:
-            found = list(self._passed_over(end, self._path.stat().st_size, None, length))
-            self.damaged_packets += bool(found) and not suspect
-            yield from found
-        self.reached = max(self.reached, end)
+                self._damaged_since += 1
+            else:
+                yield from self._place_all(packet, frames)
+        self.reached = max(self.reached, self._end)
 
-    def _passed_over(
-        self, end: float, stop: int, until: float | None, length: float
-    ) -> Iterator[Timed]:
-        """Frames that libav left out up to the byte `stop`, where the second `until` is.
+    def _place_all(
+        self, packet: Packet[AudioStream], frames: list[AudioFrame]
+    ) -> Iterator[TimedFrame]:
+        for frame in frames:
+            yield self._place(frame, self._gap(frame))
 
-        Those of the last cluster go by its time. Those of one that lost its head go by
-        what follows them: the last of them, `length` seconds long, ends there.
-        """
-        position, start = self._last
-        with self._path.open("rb") as file:
-            reader = Reader(file, self._path.stat().st_size)
-            last = block_around(reader, position)
-            if last is None:
-                return
-            base = start - last.time / 1000
-            time = last.time
-            blocks = list(passed_over(reader, last, min(stop, position + LONGEST_CLUSTER)))
-            for block in blocks:
-                if block.time <= time:
-                    if until is None:
-                        break
-                    base = until - length - blocks[-1].time / 1000
-                time, at = block.time, base + block.time / 1000
-                if at < end - JITTER_SECONDS:
-                    continue
-                frames = self._decoded(Packet(reader.read(block.data, block.end - block.data)))
-                for frame in frames or ():
-                    yield Timed(frame, at if at - end > LEAST_GAP else None, DAMAGED)
-                    end = max(end, at) + frame.samples / frame.sample_rate
-                    at = end
-        self.reached = max(self.reached, end)
+    def _gap(self, frame: AudioFrame) -> float:
+        """Seconds between the last frame's end and this one's start."""
+        if self._keeps_time and frame.time is not None:
+            return frame.time - self._origin + self._shift - self._end
+        return self._damaged_since * self._frame_seconds
 
-    def _decoded(self, packet: Packet[Any]) -> list[AudioFrame] | None:
-        """A packet's frames; None where it is damaged."""
+    def _place(self, frame: AudioFrame, gap: float) -> TimedFrame:
+        """The next frame, at its time if a gap precedes it."""
+        if gap > (MIN_DAMAGE_GAP if self._damaged_since else JITTER_SECONDS):
+            self.damaged_packets += not self._damaged_since and self._end > 0
+            self._end += gap
+            timed = TimedFrame(frame, self._end, DAMAGED if self._damaged_since else JUMP)
+        else:
+            self._shift -= gap if gap < -JITTER_SECONDS else 0.0
+            timed = TimedFrame(frame, None, DAMAGED)
+        self._damaged_since = 0
+        self._frame_seconds = frame.samples / frame.sample_rate
+        self._end += self._frame_seconds
+        return timed
+
+    def _decode(self, packet: Packet[Any]) -> list[AudioFrame] | None:
+        """A packet's frames; None if it is damaged."""
         try:
             frames = self._codec.decode(packet)
         except av.FFmpegError:
@@ -165,38 +121,144 @@ class ByTimestamps:
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
         errors = 0
-        while errors < READ_ERRORS:
+        while errors < MAX_READ_ERRORS:
             try:
                 for packet in self._opened.container.demux(self._opened.stream):
                     errors = 0
                     yield packet
             except av.FFmpegError:
-                errors += 1  # libav skips what it can't parse when it is asked again
+                errors += 1  # libav skips what it can't parse when it is called again
             else:
                 return
 
 
-class ByCount:
-    """MP3 or ADTS frames where a survey found them, each run at its place."""
+class MatroskaByTimestamps(ByTimestamps):
+    """Also decodes the blocks behind a hole that libav skips."""
 
-    def __init__(self, opened: Opened, path: Path, survey: Survey) -> None:
+    def __init__(self, opened: Opened, path: Path) -> None:
+        super().__init__(opened, path)
+        self._last = 0, 0.0  # byte and second of the last packet that was decoded
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        yield from super().__iter__()
+        found = list(self._skipped(self._path.stat().st_size, None))
+        self.damaged_packets += bool(found) and not self._damaged_since
+        yield from found
+
+    def _place_all(
+        self, packet: Packet[AudioStream], frames: list[AudioFrame]
+    ) -> Iterator[TimedFrame]:
+        for frame in frames:
+            gap = self._gap(frame)
+            if gap > JITTER_SECONDS and packet.pos is not None:
+                gap = yield from self._fill_gap(frame, gap, packet.pos)
+            yield self._place(frame, gap)
+        if packet.size and packet.pos is not None:
+            self._last = packet.pos, self._end - self._frame_seconds
+
+    def _fill_gap(
+        self, frame: AudioFrame, gap: float, position: int
+    ) -> Generator[TimedFrame, None, float]:
+        """Yield the skipped frames before `frame`; return the gap that is left."""
+        start = (frame.time or 0.0) - self._origin + self._shift
+        found = list(self._skipped(position, start))
+        if not found:
+            return gap
+        self.damaged_packets += not self._damaged_since
+        self._damaged_since += 1
+        yield from found
+        self._end = self.reached
+        return start - self._end
+
+    def _skipped(self, stop: int, until: float | None) -> Iterator[TimedFrame]:
+        """The frames that libav skipped before the byte `stop`, which is at second `until`.
+
+        Those of the last cluster are timed by its clock. Those of a cluster that lost its
+        head are timed by the packet after them: the last frame ends where that begins.
+        """
+        position, start = self._last
+        end = self._end
+        with self._path.open("rb") as file:
+            reader = Reader(file, self._path.stat().st_size)
+            last = block_around(reader, position)
+            if last is None:
+                return
+            base = start - last.time / 1000
+            time = last.time
+            blocks = list(skipped_blocks(reader, last, min(stop, position + MAX_CLUSTER)))
+            for block in blocks:
+                if block.time <= time:
+                    if until is None:
+                        break
+                    base = until - self._frame_seconds - blocks[-1].time / 1000
+                time, at = block.time, base + block.time / 1000
+                if at < end - JITTER_SECONDS:
+                    continue
+                frames = self._decode(Packet(reader.read(block.data, block.end - block.data)))
+                for frame in frames or ():
+                    yield TimedFrame(frame, at if at - end > MIN_DAMAGE_GAP else None, DAMAGED)
+                    end = max(end, at) + frame.samples / frame.sample_rate
+                    at = end
+        self.reached = max(self.reached, end)
+
+
+class FlacByTimestamps(ByTimestamps):
+    """Decodes by timestamps until the first damage, and by frame number from there on."""
+
+    def __init__(self, opened: Opened, path: Path) -> None:
+        super().__init__(opened, path)
+        self._intact = 0  # byte after the last packet that was decoded
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        yield from self._until_damage()
+        if self._damaged_since:
+            numbered = ByNumber(self._codec, self._path, self._intact, self._end)
+            yield from numbered
+            self.damaged_packets += numbered.damaged_packets
+            self._end = numbered.reached
+        self.reached = max(self.reached, self._end)
+
+    def _until_damage(self) -> Iterator[TimedFrame]:
+        for packet in self._packets():
+            frames = self._decode(packet)
+            if frames is None:
+                self._damaged_since += 1
+                return
+            for frame in frames:
+                gap = self._gap(frame)
+                if abs(gap) > MIN_DAMAGE_GAP:
+                    self._damaged_since += 1
+                    return
+                yield self._place(frame, gap)
+            if packet.size and packet.pos is not None:
+                self._intact = packet.pos + packet.size
+
+
+# By libav's name of the container; all others need no special treatment.
+BY_CONTAINER = {"matroska": MatroskaByTimestamps, "flac": FlacByTimestamps}
+
+
+class ByCount:
+    """Decodes MP3, ADTS or AMR frames from an index of them, each run at its place."""
+
+    def __init__(self, opened: Opened, path: Path, index: FrameIndex) -> None:
         self.damaged_packets = 0
         self.reached = 0.0
         self._codec = opened.stream.codec_context
         self._path = path
-        self._survey = survey
+        self._index = index
 
-    def __iter__(self) -> Iterator[Timed]:
+    def __iter__(self) -> Iterator[TimedFrame]:
         with self._path.open("rb") as file:
             reader = Reader(file, self._path.stat().st_size)
-            for number, run in enumerate(self._survey.runs):
-                if number:  # what the decoder holds is of before the hole
+            for number, run in enumerate(self._index.runs):
+                if number:  # discard decoder state from before the gap
                     self._codec.flush_buffers()
-                    self.damaged_packets += self._survey.runs[number - 1].broken
-                start: float | None = self._survey.starts[number]
+                    self.damaged_packets += self._index.runs[number - 1].broken
+                start: float | None = self._index.starts[number]
                 position, done = run.start, 0
                 while position < run.end:
-                    header = self._survey.form.parse(*reader.window(position))
+                    header = self._index.frame_format.parse(*reader.window(position, HEADER_BYTES))
                     if header is None:
                         break
                     packet = Packet(reader.read(position, header.size))
@@ -206,18 +268,18 @@ class ByCount:
                         frames = self._codec.decode(packet)
                     except av.FFmpegError:
                         self.damaged_packets += 1
-                        start = self._survey.starts[number] + done / run.rate
+                        start = self._index.starts[number] + done / run.rate
                         continue
                     for frame in frames:
-                        yield Timed(frame, start, DAMAGED)
+                        yield TimedFrame(frame, start, DAMAGED)
                         start = None
-                self.reached = self._survey.starts[number] + done / run.rate
-            if self._survey.runs[-1].broken:
+                self.reached = self._index.starts[number] + done / run.rate
+            if self._index.runs[-1].broken:
                 self.damaged_packets += 1
 
 
 class ByNumber:
-    """FLAC frames from a byte on, each where its own number says."""
+    """Decodes FLAC frames from a byte on, each at the place of its own number."""
 
     def __init__(self, codec: AudioCodecContext, path: Path, position: int, end: float) -> None:
         self.damaged_packets = 0
@@ -227,28 +289,29 @@ class ByNumber:
         self._position = position
         self._end = end
 
-    def __iter__(self) -> Iterator[Timed]:
+    def __iter__(self) -> Iterator[TimedFrame]:
         end = self._end
-        complained = False
+        counted = False  # the damage before the next frame
         self._codec.flush_buffers()
         with self._path.open("rb") as file:
             size = self._path.stat().st_size
             reader = Reader(file, size)  # the search is a frame ahead, with its own window
             for one in FlacFrames(Reader(file, size), self._position):
                 start = one.sample / one.rate
-                if start < end - LEAST_GAP:
+                if start < end - MIN_DAMAGE_GAP:
                     continue
                 self.reached = max(self.reached, start + one.samples / one.rate)
                 try:
                     frames = self._codec.decode(Packet(reader.read(one.position, one.size)))
                 except av.FFmpegError:
                     self.damaged_packets += 1
-                    complained = True
+                    counted = True
                     continue
-                # A frame whose header is gone is one that no decoder complained of.
-                gap = start - end > LEAST_GAP
-                self.damaged_packets += gap and not complained
-                complained = False
+                # The decoder can't report a frame whose header is missing.
+                gap = start - end > MIN_DAMAGE_GAP
+                self.damaged_packets += gap and not counted
+                counted = False
                 for frame in frames:
-                    yield Timed(frame, start if start - end > LEAST_GAP else None, DAMAGED)
+                    timed = start if start - end > MIN_DAMAGE_GAP else None
+                    yield TimedFrame(frame, timed, DAMAGED)
                     end = start = start + frame.samples / one.rate

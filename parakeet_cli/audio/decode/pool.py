@@ -1,7 +1,7 @@
-"""Decoding in worker processes: a crash, a hang or a flood is one file's and no other's.
+"""Decodes in worker processes, so that a crash, a hang or a flood affects one file only.
 
-A worker is started once and used for file after file. A file that kills its worker keeps
-what was decoded until then; the rest of it is reported as lost, with what happened.
+A worker is started once and used for file after file. If a file kills its worker, the
+audio decoded until then remains; the rest of the file is reported as lost, with the reason.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import fcntl
 import json
 import os
 import select
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,41 +20,43 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import parakeet_cli
 from parakeet_cli.audio.decode.base import Media, MediaRequest
 from parakeet_cli.audio.decode.coverage import Coverage, DeclaredDuration
-from parakeet_cli.audio.decode.messages import HEADER, Kind, Message, found
+from parakeet_cli.audio.decode.messages import (
+    HEADER,
+    OUT_OF_MEMORY,
+    Message,
+    MessageKind,
+    from_json,
+)
 from parakeet_cli.audio.samples import Block
 from parakeet_cli.errors import InputError
+from parakeet_cli.system import processes
 
 ENTRY = "from parakeet_cli.audio.decode.worker import main; main()"
-OUT_OF_MEMORY = 77  # a worker's exit code
-PIPE_BYTES = 1 << 20  # a block and a half: the worker decodes ahead, and no further
+PIPE_BYTES = 1 << 20  # a block and a half: the worker decodes that far ahead
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderLimits:
-    """What one file may take."""
+    """The time and memory that one file may take."""
 
-    seconds: float = 60.0  # for ten seconds of sound, which commonly take 0.02
-    memory: int = 1 << 30  # bytes, beyond what a worker needs when idle
+    seconds: float = 60.0  # for ten seconds of audio, which commonly take 0.02
+    memory: int = 1 << 30  # bytes, beyond the memory of an idle worker
 
 
 class DecoderDied(Exception):
-    """A worker died or was ended; the message says why, in plain words."""
+    """A worker died or was killed; the message is the reason, in plain words."""
 
 
 class DecoderWorker:
-    """One decoding process."""
+    """The parent's handle of one decoder process."""
 
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
-        # The same modules as here, whatever the folder or the environment says.
-        paths = [str(Path(parakeet_cli.__file__).parent.parent), *filter(None, sys.path)]
-        code = f"import sys; sys.path[:] = {paths!r}; {ENTRY}"
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", code, str(limits.memory)],
+            processes.python_command(ENTRY, str(limits.memory), isolated=True),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -67,7 +67,7 @@ class DecoderWorker:
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         if F_SETPIPE_SZ is not None:
-            with contextlib.suppress(OSError):  # a user's pipes have a limit in all
+            with contextlib.suppress(OSError):  # a user's pipes have a total limit
                 fcntl.fcntl(self._stdout, F_SETPIPE_SZ, PIPE_BYTES)
 
     @property
@@ -78,18 +78,18 @@ class DecoderWorker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, request: object) -> None:
+    def send(self, request: object) -> None:
         """Send a request. Raises DecoderDied."""
         try:
             self._stdin.write(json.dumps(request).encode() + b"\n")
         except OSError as error:
-            raise DecoderDied(self._death()) from error
+            raise DecoderDied(self._exit_in_words()) from error
 
     def receive(self) -> Message:
-        """The next message. Raises DecoderDied, the worker's process then being ended."""
+        """The next message. Raises DecoderDied, after the process has ended."""
         deadline = time.monotonic() + self._limits.seconds
         kind, length = HEADER.unpack(self._read(HEADER.size, deadline))
-        return Message(Kind(kind), self._read(length, deadline))
+        return Message(MessageKind(kind), self._read(length, deadline))
 
     def _read(self, length: int, deadline: float) -> bytearray:
         data = bytearray(length)
@@ -103,11 +103,12 @@ class DecoderWorker:
                 )
             count = os.readv(self._stdout.fileno(), [view])
             if not count:
-                raise DecoderDied(self._death())
+                raise DecoderDied(self._exit_in_words())
             view = view[count:]
         return data
 
-    def _death(self) -> str:
+    def _exit_in_words(self) -> str:
+        """Wait for the process, and describe how it ended."""
         self._stdin.close()
         self._stdout.close()
         code = self._process.wait()
@@ -116,7 +117,7 @@ class DecoderWorker:
             return f"its decoder wanted more than the {megabytes} MB that one file may take"
         if code >= 0:
             return f"its decoder failed (exit code {code})"
-        return f"its decoder crashed ({signal.Signals(-code).name})"
+        return f"its decoder crashed ({processes.signal_name(-code)})"
 
     def kill(self) -> None:
         """End the process now."""
@@ -127,7 +128,7 @@ class DecoderWorker:
 
 
 class DecoderPool:
-    """Workers that wait for a file. For use by many threads."""
+    """Idle workers, ready for a file. May be used by many threads."""
 
     def __init__(self, limits: DecoderLimits) -> None:
         self.limits = limits
@@ -135,12 +136,13 @@ class DecoderPool:
         self._lock = threading.Lock()
 
     def warm_up(self, count: int) -> None:
-        """Have `count` workers waiting, or on the way."""
+        """Start workers until `count` are idle; doesn't wait for them to be ready."""
         with self._lock:
             while len(self._idle) < count:
                 self._idle.append(DecoderWorker(self.limits))
 
     def take(self) -> DecoderWorker:
+        """An idle worker, or a new one."""
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
@@ -148,12 +150,12 @@ class DecoderPool:
                     return worker
         return DecoderWorker(self.limits)
 
-    def give(self, worker: DecoderWorker) -> None:
+    def give_back(self, worker: DecoderWorker) -> None:
         with self._lock:
             self._idle.append(worker)
 
     def close(self) -> None:
-        """End all that wait."""
+        """End all idle workers."""
         with self._lock:
             while self._idle:
                 self._idle.pop().kill()
@@ -176,15 +178,15 @@ class IsolatedMedia(Media):
         self._span = request.span
         self._worker: DecoderWorker | None = pool.take()
         try:
-            self._worker.ask(asdict(request))
+            self._worker.send(asdict(request))
             message = self._worker.receive()
         except DecoderDied as error:
             raise InputError(f"{request.name} can't be opened: {error}.") from error
         except BaseException:
             self.close()
             raise
-        self._refuse(message)
-        super().__init__(*found(message.json))
+        self._raise_if_refused(message)
+        super().__init__(*from_json(message.json))
 
     def __iter__(self) -> Iterator[Block]:
         coverage = Coverage()
@@ -194,61 +196,61 @@ class IsolatedMedia(Media):
                 message = self._worker.receive()
             except DecoderDied as error:
                 self._worker = None
-                self._failed(error, coverage, damaged)
+                self._lose_rest(error, coverage, damaged)
                 return
-            self._refuse(message)
-            if message.kind is Kind.DONE:
-                self.source, self.accounting = found(message.json)
+            self._raise_if_refused(message)
+            if message.kind is MessageKind.DONE:
+                self.source, self.accounting = from_json(message.json)
                 self._release()
                 return
             block, damaged = message.block
-            if not coverage.heard:
+            if not coverage.decoded:
                 coverage.begin = block.start
-            coverage.place(block.start, block.end)
+            coverage.add(block.start, block.end)
             yield block
 
     def close(self) -> None:
-        """A worker in the middle of a file is ended: there is no way to call it back."""
+        """Kill a worker that is in the middle of a file: it can't be interrupted."""
         if self._worker is not None:
             self._worker.kill()
             self._worker = None
 
     def _release(self) -> None:
         if self._worker is not None:
-            self._pool.give(self._worker)
+            self._pool.give_back(self._worker)
             self._worker = None
 
-    def _refuse(self, message: Message) -> None:
-        if message.kind is Kind.REFUSED:
+    def _raise_if_refused(self, message: Message) -> None:
+        if message.kind is MessageKind.REFUSED:
             self._release()
             raise InputError(message.json["message"], hint=message.json["hint"])
 
-    def _failed(self, error: DecoderDied, coverage: Coverage, damaged: int) -> None:
-        """Keep what was heard; everything after it is lost."""
-        if not coverage.heard:
+    def _lose_rest(self, error: DecoderDied, coverage: Coverage, damaged: int) -> None:
+        """Account for a file whose worker died: everything after the last block is lost."""
+        if not coverage.decoded:
             raise InputError(f"{self._name} can't be decoded: {error}.") from error
-        promised = self.accounting
-        until = self.accounting.expected_seconds or self.source.duration or 0.0
+        header = self.accounting
+        until = header.expected_seconds or self.source.duration or 0.0
         if self._span.end is not None:
             until = min(until, self._span.end)
-        # Where nobody knows how much was left, at least the block in hand was.
-        coverage.lose_until(max(until, coverage.end + 1.0), str(error))
-        promise = DeclaredDuration(promised.expected_seconds, promised.expected_basis)
-        self.accounting = coverage.account(promise, damaged + 1, self._span.start, self._span.end)
-        self.source = replace(self.source, duration=until or coverage.end)
+        # If the remaining length is unknown, at least the block being decoded is missing.
+        coverage.lose_until(max(until, coverage.decoded_end + 1.0), str(error))
+        declared = DeclaredDuration(header.expected_seconds, header.expected_basis)
+        self.accounting = coverage.account(declared, damaged + 1, self._span.start, self._span.end)
+        self.source = replace(self.source, duration=until or coverage.decoded_end)
 
 
 def isolated_duration(path: Path, pool: DecoderPool) -> float | None:
-    """What a header says the length is, read by a worker; None where it can't be."""
+    """The length that the header declares, read by a worker; None if it can't be read."""
     worker = pool.take()
     try:
-        worker.ask({"probe": str(path.absolute())})
+        worker.send({"probe": str(path.absolute())})
         message = worker.receive()
     except DecoderDied:
         return None
     except BaseException:
         worker.kill()
         raise
-    pool.give(worker)
+    pool.give_back(worker)
     seconds = message.json
     return None if seconds is None else float(seconds)

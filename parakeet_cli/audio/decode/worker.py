@@ -1,7 +1,7 @@
-"""The process that decodes: requests on stdin, blocks on stdout, until stdin ends.
+"""The decoder process: reads requests from stdin and writes blocks to stdout until stdin ends.
 
-It holds nothing but libav, numpy and soxr, and may die at any time: what it had sent
-until then is kept. Its parent watches the time; the memory it watches itself.
+It loads only libav, numpy and soxr, and may die at any time: the parent uses what was sent
+until then. The parent watches the time; the process limits its own memory.
 """
 
 from __future__ import annotations
@@ -13,39 +13,47 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from parakeet_cli.audio.decode.base import MediaRequest
-from parakeet_cli.audio.decode.messages import Kind, packed, packed_block, plain
-from parakeet_cli.audio.decode.pool import OUT_OF_MEMORY
+from parakeet_cli.audio.decode.messages import (
+    OUT_OF_MEMORY,
+    MessageKind,
+    pack,
+    pack_block,
+    to_json,
+)
 from parakeet_cli.audio.samples import Span
 from parakeet_cli.errors import InputError
 
+if TYPE_CHECKING:
+    from parakeet_cli.audio.decode.decoder import InProcessMedia
+
 
 def main() -> None:
-    """Serve until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to deal with
+    """Serve requests until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     memory = int(sys.argv[1])
-    # Loaded before the limit is set, so that it counts what files take.
-    from parakeet_cli.audio.decode.in_process import LocalMedia, local_duration
+    # Loaded before the limit is set, so that the limit counts only what files take.
+    from parakeet_cli.audio.decode.decoder import InProcessMedia, duration_in_process
 
-    _limit(memory)
-    # Whatever a library prints must not get between the messages.
+    _limit_memory(memory)
+    # Keep what a library prints out of the messages.
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    with _last_words():
+    with _clean_exit():
         for line in sys.stdin.buffer:
-            asked = json.loads(line)
-            if "probe" in asked:
-                from pathlib import Path
-
-                _send(output, packed(Kind.PROBED, local_duration(Path(asked["probe"]))))
+            request = json.loads(line)
+            if "probe" in request:
+                seconds = duration_in_process(Path(request["probe"]))
+                _send(output, pack(MessageKind.PROBED, seconds))
             else:
-                _decode(output, _request(asked), LocalMedia)
+                _decode(output, _media_request(request), InProcessMedia)
 
 
 @contextlib.contextmanager
-def _last_words() -> Iterator[None]:
+def _clean_exit() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:  # the parent is gone
@@ -54,20 +62,20 @@ def _last_words() -> Iterator[None]:
         os._exit(OUT_OF_MEMORY)
 
 
-def _decode(output: BinaryIO, request: MediaRequest, media_type: type[Any]) -> None:
+def _decode(output: BinaryIO, request: MediaRequest, media_type: type[InProcessMedia]) -> None:
     try:
         with media_type(request) as media:
-            _send(output, packed(Kind.OPENED, plain(media.source, media.accounting)))
+            _send(output, pack(MessageKind.OPENED, to_json(media.source, media.accounting)))
             for block in media:
-                for part in packed_block(block, media.damaged_packets):
+                for part in pack_block(block, media.damaged_packets):
                     _send(output, part)
-            _send(output, packed(Kind.DONE, plain(media.source, media.accounting)))
+            _send(output, pack(MessageKind.DONE, to_json(media.source, media.accounting)))
     except InputError as error:
-        _send(output, packed(Kind.REFUSED, {"message": str(error), "hint": error.hint}))
+        _send(output, pack(MessageKind.REFUSED, {"message": str(error), "hint": error.hint}))
 
 
-def _request(asked: dict[str, Any]) -> MediaRequest:
-    return MediaRequest(**{**asked, "span": Span(**asked["span"])})
+def _media_request(values: dict[str, Any]) -> MediaRequest:
+    return MediaRequest(**{**values, "span": Span(**values["span"])})
 
 
 def _send(output: BinaryIO, data: bytes | memoryview) -> None:
@@ -76,10 +84,10 @@ def _send(output: BinaryIO, data: bytes | memoryview) -> None:
         view = view[output.write(view) :]
 
 
-def _limit(memory: int) -> None:
-    """At most `memory` bytes more than now, and no core dump of a crash."""
+def _limit_memory(memory: int) -> None:
+    """Allow `memory` bytes more than now, and no core dump of a crash."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError, ValueError):  # not every system has /proc or can
+    with contextlib.suppress(OSError, ValueError):  # some systems lack /proc, or the right
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = int(file.read().split()[0])
         limit = pages * resource.getpagesize() + memory

@@ -35,7 +35,7 @@ SECONDS = 60
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[DecoderPool]:
     """Workers that have accidents, and little patience and memory."""
     monkeypatch.setattr(
-        decode_pool, "ENTRY", "from tests.integration.audio.killer import main; main()"
+        decode_pool, "ENTRY", "from tests.integration.audio.accident_worker import main; main()"
     )
     pool = DecoderPool(DecoderLimits(seconds=3.0, memory=1 << 28))
     yield pool

@@ -45,7 +45,7 @@ from tests.integration.transcribe.test_runs import RUN, SLOW, batch, content, jo
 FORMS = ("txt", "json")
 TWO = ("--workers", "2", "--threads", "2")
 DYING = "from tests.integration.transcribe.dying import main; main()"
-KILLER = "from tests.integration.audio.killer import main; main()"
+KILLER = "from tests.integration.audio.accident_worker import main; main()"
 
 
 Find = Callable[[int], list[int]]  # the driver's process to those that work for it

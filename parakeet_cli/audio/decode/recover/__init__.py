@@ -1,1 +1,1 @@
-"""Finds sound behind damage, with its true time, where libav gives up."""
+"""Finds audio behind damage, with its true time, where libav gives up."""

@@ -1,70 +1,181 @@
-"""Putting an MP4 family file right before libav reads it (ISO/IEC 14496-12).
+"""Repairs a damaged MP4 family file in memory, before libav reads it (ISO/IEC 14496-12).
 
-Its index says at which byte each packet lies. Where bytes were cut out of the sound, all
-that follows is elsewhere than the index says, and libav finds nothing, not even the index
-where that comes last. How many are gone is known: the sound's box says how long it was.
-Where they are gone is found by decoding: before the hole packets decode where the index
-says, behind it they decode so many bytes earlier. Zeros put into the hole, in memory,
-make the file what it was but for the hole.
+Two kinds of damage hide intact audio from libav:
+
+Bytes cut out of the audio data. The index gives the position of each packet, so everything
+behind the hole is elsewhere, and libav finds nothing, not even the index if that comes
+last. The number of missing bytes is known from the declared size of the audio data. Their
+place is found by decoding: packets before the hole decode where the index says, packets
+behind it that many bytes earlier. With zeros in the hole, the file is as it was elsewhere.
+
+A damaged end. Writers put the index last, so it is hit although all audio is there. Of the
+index of a single audio stream only the table of packet sizes can't be rebuilt: its intact
+part is used, and the audio behind that is given to the decoder in one piece, which splits
+it itself (8.5 to 8.7).
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import av
 from av import AudioCodecContext, Packet
 
-from parakeet_cli.audio.decode.recover.mp4_boxes import Box, Patched, boxes
-from parakeet_cli.audio.decode.recover.mp4_index import rebuilt_index
-
 TOP_LEVEL = frozenset(
     {b"ftyp", b"free", b"skip", b"wide", b"mdat", b"moov", b"udta", b"uuid", b"meta", b"pnot"}
 )
-INDEX_SEARCH = 1 << 26  # bytes from the end; the index of a hundred hours takes 60 MB
-MOST_MISSING = 1 << 26  # bytes that zeros are put in for; more is a file cut off
-TRIED = 6  # packets decoded to tell whether they lie where they are looked for
+PARENTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
+MAX_BOXES = 100_000  # side by side; a fragmented recording of hours has some thousands
+MAX_INDEX = 1 << 26  # bytes; the index of a hundred hours takes 60 MB
+MAX_MISSING = 1 << 26  # bytes that zeros replace; a file that lacks more was cut off
+MAX_PACKET = 1 << 16  # bytes of compressed audio; a larger table entry isn't a size
+SAMPLED = 6  # packets decoded to find out whether packets lie at a place
+
+
+class Box(NamedTuple):
+    """A box's place; `start` is its first byte, header included."""
+
+    kind: bytes
+    start: int
+    data: int  # first byte after the header
+    end: int  # as its header declares, which may be beyond the end of the file
+
+
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
+    """The consecutive boxes from `start` on, as far as their headers lead (4.2)."""
+    for _ in range(MAX_BOXES):
+        if start + 8 > end:
+            return
+        file.seek(start)
+        header = file.read(16)
+        length, data = int.from_bytes(header[:4], "big"), start + 8
+        if length == 1:  # the real length follows, in 64 bits
+            length, data = int.from_bytes(header[8:16], "big"), start + 16
+        elif length == 0:  # to the end of the file
+            length = end - start
+        if length < 8:
+            return
+        yield Box(header[4:8], start, data, start + length)
+        start += length
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether this is an MP4 family file without its index, the `moov` box."""
+    with path.open("rb") as file:
+        kinds = {box.kind for box in boxes(file, 0, path.stat().st_size)}
+    return bool(kinds & {b"ftyp", b"mdat"}) and b"moov" not in kinds
+
+
+class PatchedFile(io.RawIOBase):
+    """Slices of a file and bytes from memory, read as one file."""
+
+    def __init__(self, file: BinaryIO, parts: Sequence[tuple[int, int] | bytes]) -> None:
+        self._file = file
+        self._parts: list[tuple[int, int, tuple[int, int] | bytes]] = []
+        start = 0
+        for part in parts:
+            length = len(part) if isinstance(part, bytes) else part[1] - part[0]
+            self._parts.append((start, start + length, part))
+            start += length
+        self._size = start
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = self._size if size is None or size < 0 else size
+        data = bytearray()
+        for start, end, part in self._parts:
+            if start <= self._at < end and len(data) < wanted:
+                first = self._at - start
+                count = min(wanted - len(data), end - self._at)
+                if isinstance(part, bytes):
+                    data += part[first : first + count]
+                else:
+                    self._file.seek(part[0] + first)
+                    data += self._file.read(count)
+                self._at = start + first + count
+        return bytes(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def repair(path: Path) -> PatchedFile | None:
+    """The repaired file; None if neither kind of damage was found."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] not in TOP_LEVEL:
+            return None
+        if (rebuilt := rebuild_index(file)) is not None:
+            start, data = rebuilt
+            return PatchedFile(path.open("rb"), [(0, start), data])
+        layout = find_layout(file)
+        if layout is None or layout.missing > MAX_MISSING:
+            return None
+        last = min(layout.audio.end, layout.size)
+        if layout.index_start > layout.audio.start:
+            last = layout.index_start
+        position = _find_hole(file, layout, last)
+    if position is None:
+        return None
+    return _fill(path.open("rb"), position, layout)
+
+
+# Bytes cut out of the audio data.
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where sound and index lie. `missing` is how many bytes were cut out of the sound."""
+    """Positions in a file whose `mdat` box lacks `missing` bytes of audio."""
 
-    sound: Box
+    audio: Box
     index_start: int
     missing: int
     size: int
 
 
-def layout(file: BinaryIO) -> Layout | None:
-    """How a file lies whose sound is shorter than its box says; None for any other."""
+def find_layout(file: BinaryIO) -> Layout | None:
+    """Layout of a file whose audio data is shorter than its `mdat` box declares, else None."""
     size = file.seek(0, io.SEEK_END)
-    sound = index = None
+    audio = index = None
     for box in boxes(file, 0, size):
         if box.kind not in TOP_LEVEL:
             break
-        if box.kind == b"mdat" and (sound is None or box.end - box.start > 16):
-            sound = box
+        if box.kind == b"mdat" and (audio is None or box.end - box.start > 16):
+            audio = box
         if box.kind == b"moov":
             index = box
-    if sound is None:
+    if audio is None:
         return None
-    if index is not None and index.end <= size:  # the index comes first, and is whole
-        missing = sound.end - size
-        return Layout(sound, index.start, missing, size) if missing > 0 else None
-    found = _find_index(file, sound, size)
-    if found is None or found >= sound.end:
+    if index is not None and index.end <= size:  # the index comes first, and is intact
+        return Layout(audio, index.start, audio.end - size, size) if audio.end > size else None
+    found = _find_index(file, audio, size)
+    if found is None or found >= audio.end:
         return None
-    return Layout(sound, found, sound.end - found, size)
+    return Layout(audio, found, audio.end - found, size)
 
 
-def _find_index(file: BinaryIO, sound: Box, size: int) -> int | None:
-    """A `moov` that lies where no box before it leads."""
-    start = max(sound.data, size - INDEX_SEARCH)
+def _find_index(file: BinaryIO, audio: Box, size: int) -> int | None:
+    """The start of a `moov` box that the boxes before it don't lead to."""
+    start = max(audio.data, size - MAX_INDEX)
     file.seek(start)
     data = file.read(size - start)
     at = data.rfind(b"moov")
@@ -76,76 +187,57 @@ def _find_index(file: BinaryIO, sound: Box, size: int) -> int | None:
     return None
 
 
-def repaired(path: Path) -> Patched | None:
-    """The file as it was but for the hole; None where nothing was cut out of it."""
-    with path.open("rb") as file:
-        if file.read(8)[4:] not in TOP_LEVEL:
-            return None
-        if (index := rebuilt_index(file)) is not None:
-            start, data = index
-            return Patched(path.open("rb"), [(0, start), data])
-        found = layout(file)
-        if found is None or found.missing > MOST_MISSING:
-            return None
-        last = min(found.sound.end, found.size)
-        if found.index_start > found.sound.start:
-            last = found.index_start
-        position = _hole(file, found, last)
-    if position is None:
-        return None
-    return _padded(path.open("rb"), position, found)
+def _fill(file: BinaryIO, position: int, layout: Layout) -> PatchedFile:
+    """The file with zeros for the missing bytes at `position`."""
+    zeros = bytes(layout.missing)
+    return PatchedFile(file, [(0, position), zeros, (position, layout.size)])
 
 
-def _padded(file: BinaryIO, position: int, found: Layout) -> Patched:
-    zeros = bytes(found.missing)
-    return Patched(file, [(0, position), zeros, (position, found.size)])
-
-
-def _hole(file: BinaryIO, found: Layout, last: int) -> int | None:
+def _find_hole(file: BinaryIO, layout: Layout, last: int) -> int | None:
     """The byte from which on packets lie earlier than the index says."""
-    padded = _padded(file, last, found)
+    filled = _fill(file, last, layout)
     try:
-        with av.open(padded, metadata_errors="replace") as container:
+        with av.open(filled, metadata_errors="replace") as container:
             if not container.streams.audio:
                 return None
             stream = container.streams.audio[0]
             packets = [(one.pos, one.size) for one in stream.index_entries]
-            search = _Search(file, packets, found.missing, stream.codec_context)
-            return search.hole()
+            return _HoleSearch(file, packets, layout.missing, stream.codec_context).position()
     except av.FFmpegError:
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
-    """A search for the first packet that does not lie where the index says."""
+class _HoleSearch:
+    """Searches for the first packet that isn't where the index says."""
 
     file: BinaryIO
     packets: Sequence[tuple[int, int]]
     missing: int
     codec: AudioCodecContext
 
-    def hole(self) -> int | None:
-        if len(self.packets) < 4 * TRIED or not self._moved(len(self.packets) - TRIED):
+    def position(self) -> int | None:
+        if len(self.packets) < 4 * SAMPLED or not self._is_shifted(len(self.packets) - SAMPLED):
             return None  # cut off at the end, which needs no repair
-        low, high = 0, len(self.packets) - TRIED
+        low, high = 0, len(self.packets) - SAMPLED
         while low < high:
             middle = (low + high) // 2
-            if self._decodes(middle, TRIED, 0) <= TRIED // 2:
+            if self._count_decodable(middle, SAMPLED, 0) <= SAMPLED // 2:
                 high = middle
             else:
                 low = middle + 1
-        # The last packet before the hole is one of those that were tried together.
-        for number in range(max(0, low - TRIED), min(low + TRIED, len(self.packets))):
-            if not self._decodes(number, 1, 0):
+        # The last packet before the hole is one of those that were decoded together.
+        for number in range(max(0, low - SAMPLED), min(low + SAMPLED, len(self.packets))):
+            if not self._count_decodable(number, 1, 0):
                 return self.packets[number][0]
         return self.packets[low][0]
 
-    def _moved(self, number: int) -> bool:
-        return self._decodes(number, TRIED, self.missing) > self._decodes(number, TRIED, 0)
+    def _is_shifted(self, number: int) -> bool:
+        shifted = self._count_decodable(number, SAMPLED, self.missing)
+        return shifted > self._count_decodable(number, SAMPLED, 0)
 
-    def _decodes(self, number: int, count: int, earlier: int) -> int:
-        """How many of `count` packets from `number` on decode, so many bytes earlier."""
+    def _count_decodable(self, number: int, count: int, earlier: int) -> int:
+        """How many of `count` packets from `number` on decode, that many bytes `earlier`."""
         self.codec.flush_buffers()
         good = 0
         for position, size in self.packets[number : number + count]:
@@ -156,3 +248,92 @@ class _Search:
                 continue
             good += 1
         return good
+
+
+# A damaged index at the end.
+
+
+def rebuild_index(file: BinaryIO) -> tuple[int, bytes] | None:
+    """The start of the damaged index, and the bytes to read instead of it.
+
+    None if the index is intact, or has lost parts that can't be rebuilt.
+    """
+    size = file.seek(0, io.SEEK_END)
+    top = {box.kind: box for box in boxes(file, 0, size) if box.kind in (b"moov", b"mdat")}
+    index, audio = top.get(b"moov"), top.get(b"mdat")
+    if index is None or audio is None or index.start < audio.start:
+        return None
+    if size - index.start > MAX_INDEX or audio.end != index.start:
+        return None
+    file.seek(index.start)
+    data = file.read(size - index.start)
+    end = int.from_bytes(data[:4], "big") or len(data)
+    found: dict[bytes, list[bytes]] = {}
+    intact = _collect(io.BytesIO(data), Box(b"moov", 0, index.data - index.start, end), found)
+    if intact and (found.get(b"stco") or found.get(b"co64")):
+        return None
+    needed = (b"mvhd", b"tkhd", b"mdhd", b"stsd", b"stts", b"stsz")
+    if any(len(found.get(kind, ())) != 1 for kind in needed) or b"hdlr" not in found:
+        return None  # damaged further up, or of several streams, whose packets interleave
+    return index.start, _assemble_index(found, audio)
+
+
+def _collect(file: BinaryIO, parent: Box, found: dict[bytes, list[bytes]]) -> bool:
+    """Collect the boxes of a tree by kind. Returns whether they fill their parents exactly."""
+    size = file.seek(0, io.SEEK_END)
+    position, intact = parent.data, parent.end <= size
+    for box in boxes(file, parent.data, min(parent.end, size)):
+        if box.kind in PARENTS:
+            intact &= _collect(file, box, found)
+        elif box.end <= parent.end and box.kind.isalnum():
+            file.seek(box.start)
+            found.setdefault(box.kind, []).append(file.read(box.end - box.start))
+        intact &= box.end <= parent.end and box.kind.isalnum()
+        position = box.end
+    return intact and position == parent.end
+
+
+def _assemble_index(found: dict[bytes, list[bytes]], audio: Box) -> bytes:
+    def copy(kind: bytes) -> bytes:
+        return found.get(kind, [b""])[0]
+
+    sizes = _packet_sizes(copy(b"stsz"), audio.end - audio.data)
+    table = (
+        copy(b"stsd")
+        + copy(b"stts")
+        + _box(b"stsc", struct.pack(">IIIII", 0, 1, 1, len(sizes), 1))
+        + _box(b"stsz", struct.pack(f">III{len(sizes)}I", 0, 0, len(sizes), *sizes))
+        + _box(b"co64", struct.pack(">IIQ", 0, 1, audio.data))
+    )
+    media = copy(b"smhd") + copy(b"dinf") + _box(b"stbl", table)
+    track = (
+        copy(b"tkhd")
+        + copy(b"edts")
+        + _box(b"mdia", copy(b"mdhd") + copy(b"hdlr") + _box(b"minf", media))
+    )
+    return _box(b"moov", copy(b"mvhd") + _box(b"trak", track))
+
+
+def _packet_sizes(table: bytes, length: int) -> list[int]:
+    """The packet sizes as far as they are plausible, and the remaining bytes as the last one."""
+    same, count = struct.unpack(">II", table[12:20])
+    if same:
+        return [same] * min(count, length // same)
+    entries = table[20 : 20 + count * 4]
+    read = struct.unpack(f">{len(entries) // 4}I", entries[: len(entries) // 4 * 4])
+    sizes: list[int] = []
+    total = 0
+    for size in read:
+        if not 0 < size <= MAX_PACKET or total + size > length:
+            if sizes:  # its own last bytes may already be wrong
+                total -= sizes.pop()
+            break
+        sizes.append(size)
+        total += size
+    if total < length:
+        sizes.append(length - total)
+    return sizes
+
+
+def _box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", len(data) + 8, kind) + data

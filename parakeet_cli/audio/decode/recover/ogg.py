@@ -1,4 +1,4 @@
-"""Whether an Ogg file is whole: its last page, and the mark that it is the last (RFC 3533)."""
+"""Finds out from an Ogg file's pages whether it lacks its beginning or its end (RFC 3533)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import BinaryIO
 from parakeet_cli.audio.decode.coverage import NO_END_MARK, DeclaredDuration
 
 CAPTURE = b"OggS"
-TAIL = 1 << 18  # bytes; a page has at most 65,307, so three whole ones lie in them
-MOST_AHEAD = 48_000 * 60  # granules between two pages
+TAIL = 1 << 18  # bytes; a page has at most 65,307, so this holds three whole ones
+MAX_AHEAD = 48_000 * 60  # granules between two pages
 FIRST = 2  # the beginning-of-stream flag
 LAST = 4  # the end-of-stream flag
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -19,7 +19,7 @@ REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page's header, at `position` in what was read."""
+    """One page's header, at `position` in the bytes read."""
 
     position: int
     size: int
@@ -30,7 +30,7 @@ class Page:
 
 
 def page_at(data: bytes, at: int) -> Page | None:
-    """The whole page at `at` whose checksum is right; None where there is none."""
+    """The complete page at `at` with a right checksum, else None."""
     if data[at : at + 4] != CAPTURE or at + 27 > len(data):
         return None
     segments = data[at + 26]
@@ -49,8 +49,8 @@ def page_at(data: bytes, at: int) -> Page | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """How a stream's granules count: `rate` a second, from `skip` on (RFC 7845, 4)."""
+class GranuleClock:
+    """Converts a stream's granules: `rate` per second, from `skip` on (RFC 7845, 4)."""
 
     rate: int
     skip: int = 0
@@ -59,21 +59,21 @@ class Clock:
         return (granule - self.skip) / self.rate
 
 
-def granule_clock(head: bytes, rate: int) -> Clock:
-    """Opus counts at 48 kHz and leaves its pre-skip out; the others count samples."""
+def granule_clock(head: bytes, rate: int) -> GranuleClock:
+    """Opus counts at 48 kHz and excludes its pre-skip; the others count samples."""
     at = head.find(b"OpusHead")
     if at < 0:
-        return Clock(rate)
-    return Clock(48_000, int.from_bytes(head[at + 10 : at + 12], "little"))
+        return GranuleClock(rate)
+    return GranuleClock(48_000, int.from_bytes(head[at + 10 : at + 12], "little"))
 
 
-def begins_torn(head: bytes) -> bool:
-    """Whether pages are missing between the headers and the first sound.
+def lacks_first_pages(head: bytes) -> bool:
+    """Whether pages are missing between the headers and the first audio.
 
-    Pages are numbered. A stream that was recorded from a broadcast starts at any granule,
-    but where its first pages are there it is whole, and its own start is its zero.
+    Pages are numbered. A stream recorded from a broadcast starts at any granule; if its
+    first pages are there it is complete, and its zero is its own start.
     """
-    pages = _pages(head)
+    pages = pages_in(head)
     first = next((page for page in pages if page.granule > 0), None)
     if first is None or not pages[0].flags & FIRST:
         return True
@@ -83,23 +83,23 @@ def begins_torn(head: bytes) -> bool:
 
 
 def ogg_duration(file: BinaryIO, rate: int, begin: float) -> DeclaredDuration:
-    """The last granule, where the last page says that it is the last and nothing follows.
+    """The duration by the last granule, exact if the last page is marked as the last.
 
-    Otherwise the file was cut off. How much is gone is not written anywhere: what its
-    torn page would have held is counted, and no more. `begin` is what the timestamps
-    call zero, in seconds.
+    Otherwise the file was cut off. The missing length isn't recorded anywhere: only that
+    of the truncated last page is counted. `begin` is the zero of the timestamps, in
+    seconds.
     """
     clock = granule_clock(file.read(TAIL), rate)
     size = file.seek(0, 2)
     file.seek(max(0, size - TAIL))
     data = file.read(TAIL)
-    pages = [page for page in _pages(data) if page.granule > 0]
+    pages = [page for page in pages_in(data) if page.granule > 0]
     if not pages:
         return DeclaredDuration()
     last = pages[-1]
     seconds = clock.seconds(last.granule) - begin
     ends = {page.serial for page in pages if page.flags & LAST}
-    # Other streams, a video's for instance, may go on a little further.
+    # Other streams, such as a video's, may be a little longer.
     if last.serial in ends and last.position + last.size == len(data):
         return DeclaredDuration(seconds, "exact", slack=0.001)
     lengths = [
@@ -108,23 +108,23 @@ def ogg_duration(file: BinaryIO, rate: int, begin: float) -> DeclaredDuration:
         if after.serial == before.serial and after.granule > before.granule
     ]
     mean = sum(lengths) / len(lengths) if lengths else clock.rate
-    until = seconds + (_torn_granule(data, last) or mean) / clock.rate
-    return DeclaredDuration(until, "estimated", reason=NO_END_MARK, until=until)
+    until = seconds + (_truncated_granules(data, last) or mean) / clock.rate
+    return DeclaredDuration(until, "estimated", reason=NO_END_MARK, known_until=until)
 
 
-def _torn_granule(data: bytes, last: Page) -> int:
-    """By how much a page whose header alone is left would have gone on; 0 for no such page."""
+def _truncated_granules(data: bytes, last: Page) -> int:
+    """Granules the truncated last page would have added; 0 if no page is truncated."""
     at = data.find(CAPTURE, last.position + last.size)
     if at < 0 or at + 27 > len(data):
         return 0
     granule = int.from_bytes(data[at + 6 : at + 14], "little", signed=True)
     serial = int.from_bytes(data[at + 14 : at + 18], "little")
-    # Pages last seconds at most; more is a header that was overwritten.
+    # Pages last seconds at most; a larger number is a header that was overwritten.
     ahead = granule - last.granule
-    return ahead if serial == last.serial and 0 < ahead < MOST_AHEAD else 0
+    return ahead if serial == last.serial and 0 < ahead < MAX_AHEAD else 0
 
 
-def _pages(data: bytes) -> list[Page]:
+def pages_in(data: bytes) -> list[Page]:
     found, at = [], data.find(CAPTURE)
     while at >= 0:
         page = page_at(data, at)
@@ -135,7 +135,7 @@ def _pages(data: bytes) -> list[Page]:
 
 
 def _checksum(page: bytes) -> int:
-    """Ogg's CRC-32: zlib's polynomial, bits the other way round, no inversion."""
+    """Ogg's CRC-32: zlib's polynomial, with reversed bits and no inversion."""
     plain = page[:22] + bytes(4) + page[26:]
     reflected = zlib.crc32(plain.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int.from_bytes(reflected.to_bytes(4, "little").translate(REVERSED), "big")

@@ -1,4 +1,4 @@
-"""Heard and lost stretches add up, whatever the file promised."""
+"""Decoded and lost intervals add up, whatever the file declared."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from parakeet_cli.audio.decode.coverage import DAMAGED, ENDS_EARLY, Coverage, De
 from parakeet_cli.transcript import Lost
 
 
-def test_a_gap_between_two_stretches_is_lost_with_its_reason() -> None:
+def test_a_gap_between_two_intervals_is_lost_with_its_reason() -> None:
     coverage = Coverage()
-    coverage.place(0, 10)
-    coverage.place(12, 20, "why")
+    coverage.add(0, 10)
+    coverage.add(12, 20, "why")
     accounting = coverage.account(DeclaredDuration(20.0, "exact"), 1, 0.0, None)
     assert accounting.lost == (Lost(10, 12, "why"),)
     assert accounting.decoded_seconds == 18
@@ -21,32 +21,32 @@ def test_a_gap_between_two_stretches_is_lost_with_its_reason() -> None:
     assert accounting.damaged_packets == 1
 
 
-def test_sound_that_starts_late_is_not_lost() -> None:
+def test_audio_that_starts_late_is_not_lost() -> None:
     coverage = Coverage(begin=3.0)
-    coverage.place(3.0, 10)
+    coverage.add(3.0, 10)
     assert coverage.account(DeclaredDuration(10.0, "exact"), 0, 0.0, None).lost == ()
 
 
-def test_what_lies_outside_the_part_that_was_asked_for_does_not_count() -> None:
+def test_losses_outside_the_requested_part_do_not_count() -> None:
     coverage = Coverage()
-    coverage.place(0, 10)
-    coverage.place(12, 20)
+    coverage.add(0, 10)
+    coverage.add(12, 20)
     accounting = coverage.account(DeclaredDuration(20.0, "exact"), 0, 11.0, 15.0)
     assert accounting.lost == (Lost(11, 12, DAMAGED),)
     assert accounting.decoded_seconds == 3
     assert accounting.expected_seconds == 4
 
 
-def test_a_promise_that_was_too_small_is_no_longer_exact() -> None:
+def test_a_declared_duration_that_was_too_short_is_not_exact() -> None:
     coverage = Coverage()
-    coverage.place(0, 10)
+    coverage.add(0, 10)
     accounting = coverage.account(DeclaredDuration(5.0, "exact"), 0, 0.0, None)
     assert (accounting.expected_basis, accounting.expected_seconds) == ("estimated", 10)
 
 
-def test_without_a_promise_nothing_is_expected() -> None:
+def test_without_a_declared_duration_nothing_is_expected() -> None:
     coverage = Coverage()
-    coverage.place(0, 10)
+    coverage.add(0, 10)
     accounting = coverage.account(DeclaredDuration(), 0, 0.0, None)
     assert (accounting.expected_basis, accounting.expected_seconds) == ("none", None)
 
@@ -55,13 +55,13 @@ def test_without_a_promise_nothing_is_expected() -> None:
     st.lists(st.tuples(st.floats(0, 3), st.floats(0.01, 50)), max_size=30),
     st.floats(0, 500),
 )
-def test_heard_and_lost_add_up_to_expected(steps: list[tuple[float, float]], end: float) -> None:
+def test_decoded_and_lost_add_up_to_expected(steps: list[tuple[float, float]], end: float) -> None:
     coverage = Coverage()
     for gap, length in steps:
-        start = coverage.end + gap
-        coverage.place(start, start + length)
+        start = coverage.decoded_end + gap
+        coverage.add(start, start + length)
     coverage.lose_until(end, ENDS_EARLY)
     accounting = coverage.account(DeclaredDuration(end, "exact"), 0, 0.0, None)
     total = accounting.decoded_seconds + accounting.lost_seconds
     assert accounting.expected_seconds == pytest.approx(total, abs=1e-6)
-    assert total == pytest.approx(coverage.until, abs=1e-3 * (1 + len(steps)))
+    assert total == pytest.approx(coverage.end, abs=1e-3 * (1 + len(steps)))

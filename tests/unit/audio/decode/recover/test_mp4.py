@@ -1,4 +1,4 @@
-"""MP4 files whose bytes moved or whose index is torn are mended in memory."""
+"""MP4 files with bytes cut out or a damaged index are repaired in memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import pytest
 import soxr
 
 from parakeet_cli.audio.decode.media import open_media
-from parakeet_cli.audio.decode.recover.mp4 import repaired
-from parakeet_cli.audio.decode.recover.mp4_boxes import Patched, boxes
-from parakeet_cli.audio.decode.recover.mp4_index import rebuilt_index
+from parakeet_cli.audio.decode.recover.mp4 import PatchedFile, boxes, rebuild_index, repair
 from parakeet_cli.transcript import Accounting
 from tests.media_files import RECIPES, speech, write_media
 
@@ -33,7 +31,7 @@ def accounting(path: Path) -> Accounting:
 
 
 def test_a_patched_file_reads_like_one_file() -> None:
-    patched = Patched(io.BytesIO(b"abcdefgh"), [(0, 3), b"---", (3, 8)])
+    patched = PatchedFile(io.BytesIO(b"abcdefgh"), [(0, 3), b"---", (3, 8)])
     assert patched.read() == b"abc---defgh"
     assert patched.seek(2) == 2
     assert patched.read(5) == b"c---d"
@@ -42,16 +40,16 @@ def test_a_patched_file_reads_like_one_file() -> None:
     assert patched.read(1) == b""
 
 
-def test_a_healthy_file_is_left_alone(m4a: bytes, tmp_path: Path) -> None:
+def test_a_healthy_file_is_not_changed(m4a: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.m4a"
     path.write_bytes(m4a)
-    assert repaired(path) is None
+    assert repair(path) is None
     assert accounting(path).lost == ()
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
 @pytest.mark.parametrize("count", [1, 999, 20_000])
-def test_where_bytes_were_cut_out_of_the_sound_only_they_are_lost(
+def test_of_audio_with_bytes_cut_out_only_those_are_lost(
     share: float, count: int, m4a: bytes, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.m4a"
@@ -67,7 +65,7 @@ def test_where_bytes_were_cut_out_of_the_sound_only_they_are_lost(
 
 @pytest.mark.parametrize("count", [200, 700, 1_500])
 @pytest.mark.parametrize("filling", ["zeros", "ones", "cut"])
-def test_an_index_whose_end_is_damaged_is_made_anew(
+def test_an_index_with_a_damaged_end_is_rebuilt(
     count: int, filling: str, m4a: bytes, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.m4a"
@@ -78,7 +76,7 @@ def test_an_index_whose_end_is_damaged_is_made_anew(
     assert found.decoded_seconds == pytest.approx(SECONDS, abs=0.03)
 
 
-def test_an_index_that_lost_its_beginning_can_not_be_made_anew(m4a: bytes) -> None:
+def test_an_index_that_lost_its_beginning_cannot_be_rebuilt(m4a: bytes) -> None:
     index = next(box for box in boxes(io.BytesIO(m4a), 0, len(m4a)) if box.kind == b"moov")
     torn = m4a[: index.start + 60] + bytes(len(m4a) - index.start - 60)
-    assert rebuilt_index(io.BytesIO(torn)) is None
+    assert rebuild_index(io.BytesIO(torn)) is None

@@ -1,26 +1,22 @@
-"""Frames are found by their headers, and what lies between two runs is a hole."""
+"""Frames are found by their headers, and the bytes between two runs are a hole."""
 
 from __future__ import annotations
 
 import io
 import random
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from parakeet_cli.audio.decode.recover.flac import FlacFrames
-from parakeet_cli.audio.decode.recover.mpeg_frames import (
-    ADTS,
-    AMR,
-    MPEG,
-    Format,
-    Reader,
-    Run,
-    mpeg_header,
-    runs,
+from parakeet_cli.audio.decode.recover.mpeg import (
+    FrameIndex,
+    FrameRun,
+    find_runs,
+    index_frames,
+    missing_frames,
 )
-from parakeet_cli.audio.decode.recover.mpeg_index import Survey, missing_frames, survey
+from parakeet_cli.audio.decode.recover.mpeg_headers import ADTS, AMR, MPEG, FrameFormat
+from parakeet_cli.audio.decode.recover.reader import Reader
 from tests.media_files import RECIPES, tone, write_media
 
 SECONDS = 20
@@ -36,18 +32,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             tone(SECONDS, RECIPES[kind].rate),
             RECIPES[kind],
         )
-        for kind in (*STREAMS, "flac")
+        for kind in STREAMS
     }
 
 
-def walked(data: bytes, form: Format) -> list[Run]:
-    return list(runs(Reader(io.BytesIO(data), len(data)), form))
+def runs_of(data: bytes, frame_format: FrameFormat) -> list[FrameRun]:
+    return list(find_runs(Reader(io.BytesIO(data), len(data)), frame_format))
 
 
 @pytest.mark.parametrize("kind", STREAMS)
 def test_a_healthy_stream_is_one_run(kind: str, files: dict[str, Path]) -> None:
     data = files[kind].read_bytes()
-    (run,) = walked(data, STREAMS[kind][1])
+    (run,) = runs_of(data, STREAMS[kind][1])
     assert run.end == len(data)
     assert not run.broken
     assert run.frames * run.samples_each / run.rate == pytest.approx(SECONDS, abs=0.1)
@@ -59,7 +55,7 @@ def test_a_hole_splits_a_stream_in_two(kind: str, filling: bytes, files: dict[st
     data = files[kind].read_bytes()
     at = len(data) // 2
     broken = data[:at] + filling + data[at + 2_000 :]
-    first, second = walked(broken, STREAMS[kind][1])
+    first, second = runs_of(broken, STREAMS[kind][1])
     assert first.broken
     assert first.end <= at
     assert first.end + second.junk == second.start
@@ -68,31 +64,31 @@ def test_a_hole_splits_a_stream_in_two(kind: str, filling: bytes, files: dict[st
 
 
 @pytest.mark.parametrize("kind", ["mp3", "adts"])
-def test_tags_are_no_holes(kind: str, files: dict[str, Path]) -> None:
+def test_tags_are_not_holes(kind: str, files: dict[str, Path]) -> None:
     data = files[kind].read_bytes()
-    form = STREAMS[kind][1]
+    frame_format = STREAMS[kind][1]
     id3 = b"ID3\x04\x00\x00" + bytes([0, 0, 7, 0x68]) + b"\xff" * 1_000
     ape = b"APETAGEX" + (2000).to_bytes(4, "little") + (32).to_bytes(4, "little")
     ape += bytes(16) + bytes(0)
     tagged = id3 + data + ape + bytes(32) + b"TAG" + b"\xff\xfb\x90" * 41 + bytes(2)
-    found = walked(tagged, form)
+    found = runs_of(tagged, frame_format)
     assert [(run.broken, run.junk) for run in found] == [(False, 0)]
 
 
-def surveyed(path: Path, data: bytes, container: str) -> Survey:
+def indexed(path: Path, data: bytes, container: str) -> FrameIndex:
     path.write_bytes(data)
-    found = survey(path, container)
+    found = index_frames(path, container)
     assert found is not None
     return found
 
 
-def test_the_total_of_an_mp3_says_how_much_was_cut_out(
+def test_the_declared_total_of_an_mp3_gives_the_length_of_a_cut(
     files: dict[str, Path], tmp_path: Path
 ) -> None:
     data = files["mp3"].read_bytes()
     at = len(data) // 4
-    whole = surveyed(tmp_path / "a.mp3", data, "mp3")
-    cut = surveyed(tmp_path / "b.mp3", data[:at] + data[at + 2_000 :], "mp3")
+    whole = indexed(tmp_path / "a.mp3", data, "mp3")
+    cut = indexed(tmp_path / "b.mp3", data[:at] + data[at + 2_000 :], "mp3")
     assert whole.exact
     assert whole.whole
     assert whole.seconds == pytest.approx(SECONDS, abs=1e-6)
@@ -102,20 +98,22 @@ def test_the_total_of_an_mp3_says_how_much_was_cut_out(
     assert missing * 44_100 / 1152 == pytest.approx(2_000 / 418, abs=1.5)
 
 
-def test_a_stream_without_a_total_goes_by_its_bytes(files: dict[str, Path], tmp_path: Path) -> None:
+def test_without_a_total_the_bytes_give_the_length_of_a_hole(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
     data = files["adts"].read_bytes()
     at = len(data) // 2
-    whole = surveyed(tmp_path / "a.aac", data, "aac")
-    holed = surveyed(tmp_path / "b.aac", data[:at] + bytes(2_000) + data[at + 2_000 :], "aac")
+    whole = indexed(tmp_path / "a.aac", data, "aac")
+    holed = indexed(tmp_path / "b.aac", data[:at] + bytes(2_000) + data[at + 2_000 :], "aac")
     assert not whole.exact
     assert holed.seconds == pytest.approx(whole.seconds, abs=0.05)
 
 
-def run_of(frames: int, *, junk: int = 0, broken: bool = False, end: int = 0) -> Run:
-    return Run(0, end, frames, 1152, 44_100, 400.0, 400.0, broken, junk)
+def run_of(frames: int, *, junk: int = 0, broken: bool = False, end: int = 0) -> FrameRun:
+    return FrameRun(0, end, frames, 1152, 44_100, 400.0, 400.0, broken, junk)
 
 
-def test_several_holes_share_what_the_total_leaves_open() -> None:
+def test_several_holes_share_the_frames_missing_from_the_total() -> None:
     found = [run_of(100, broken=True), run_of(100, junk=800, broken=True), run_of(100, junk=4000)]
     assert missing_frames(found, 312, 10**6) == [0, 2, 10, 0]
     assert missing_frames(found, 316, 10**6) == [0, 4, 12, 0]
@@ -123,33 +121,15 @@ def test_several_holes_share_what_the_total_leaves_open() -> None:
     assert sum(missing_frames(found, 305, 10**6)) == 5
 
 
-def test_what_is_missing_from_a_torn_end_is_not_put_into_earlier_holes() -> None:
+def test_frames_missing_from_a_cut_end_are_not_added_to_earlier_holes() -> None:
     found = [run_of(100, broken=True), run_of(100, junk=800, broken=True, end=1000)]
     assert missing_frames(found, 500, 1200) == [0, 2, 298]
 
 
-def test_less_than_a_frame_before_the_first_is_how_a_broadcast_begins() -> None:
+def test_part_of_a_frame_before_the_first_is_not_a_hole() -> None:
     assert missing_frames([run_of(100, junk=399)], None, 0) == [0, 0]
     assert missing_frames([run_of(100, junk=1200)], None, 0) == [3, 0]
 
 
-def test_headers_that_mean_nothing_are_no_frames() -> None:
-    for data in (b"\xff\xff\xff\xff", b"\xff\xe0\x00\x00", b"\xff\xfb\x00\x00", b"\xff\xfb"):
-        assert mpeg_header(data, 0) is None
-
-
-def test_a_long_stretch_of_zeros_is_passed_over_window_by_window() -> None:
-    assert walked(bytes(5_000_000), MPEG) == []
-
-
-def test_flac_frames_number_themselves_across_a_hole(files: dict[str, Path]) -> None:
-    data = files["flac"].read_bytes()
-    at = len(data) // 2
-    broken = data[:at] + random.Random(2).randbytes(2_000) + data[at + 2_000 :]
-    frames = list(FlacFrames(Reader(io.BytesIO(broken), len(broken)), 0))
-    starts = [frame.sample for frame in frames]
-    assert starts == sorted(set(starts))
-    assert starts[0] == 0
-    assert frames[-1].sample + frames[-1].samples == SECONDS * 44_100
-    gaps = [after.sample - before.sample - before.samples for before, after in pairwise(frames)]
-    assert sum(gap > 0 for gap in gaps) <= 1
+def test_a_long_run_of_zeros_has_no_frames() -> None:
+    assert runs_of(bytes(5_000_000), MPEG) == []

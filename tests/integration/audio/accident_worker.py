@@ -7,15 +7,15 @@ import signal
 import time
 from collections.abc import Iterator
 
-from parakeet_cli.audio.decode import in_process, worker
+from parakeet_cli.audio.decode import decoder, worker
 from parakeet_cli.audio.samples import Block
 
-heard = in_process.LocalMedia.__iter__
+iterate = decoder.InProcessMedia.__iter__
 
 
-def _accident(media: in_process.LocalMedia) -> Iterator[Block]:
+def _accident(media: decoder.InProcessMedia) -> Iterator[Block]:
     name = os.path.basename(media.source.path)  # noqa: PTH119
-    for number, block in enumerate(heard(media)):
+    for number, block in enumerate(iterate(media)):
         if number == 2:
             if "segfault" in name:
                 os.kill(os.getpid(), signal.SIGSEGV)
@@ -29,5 +29,5 @@ def _accident(media: in_process.LocalMedia) -> Iterator[Block]:
 
 def main() -> None:
     """The worker's own entry, accidents added."""
-    in_process.LocalMedia.__iter__ = _accident  # type: ignore[method-assign]
+    decoder.InProcessMedia.__iter__ = _accident  # type: ignore[method-assign]
     worker.main()

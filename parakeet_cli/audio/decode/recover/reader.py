@@ -1,0 +1,33 @@
+"""Reads a file's bytes by position, with a window of them in memory."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+WINDOW = 1 << 20  # bytes in memory at a time
+
+
+class Reader:
+    """Random access to a file of `size` bytes; nearby reads share one window."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.size = size
+        self._file = file
+        self._base = 0
+        self._data = b""
+
+    def window(self, position: int, length: int) -> tuple[bytes, int]:
+        """Bytes in memory, and the index in them of `position`.
+
+        At least `length` bytes follow that index; fewer only at the end of the file.
+        """
+        at = position - self._base
+        if at < 0 or at + length > len(self._data):
+            self._file.seek(position)
+            self._base, at = position, 0
+            self._data = self._file.read(max(WINDOW, length))
+        return self._data, at
+
+    def read(self, position: int, length: int) -> bytes:
+        data, at = self.window(position, length)
+        return data[at : at + length]
