@@ -1,8 +1,8 @@
 """Append-only files of JSON objects, one a line, that outlive kill -9 and a power cut.
 
-One policy for all of them: a row is one `write`, so that a killed process leaves either all
-of it or a torn last line. The next process to append ends that line first, and readers skip
-every line that isn't a JSON object.
+One policy for all of them: a row is one `write`, so that a killed process or a full disk
+leaves either all of it or a torn last line. The next row to be appended ends that line first,
+and readers skip every line that isn't a JSON object.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class Appender:
         self._readable = readable
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, mode)
-        if not ends_whole(self._descriptor):
-            os.write(self._descriptor, b"\n")
+        self._torn = not ends_whole(self._descriptor)
 
     def append(self, row: Mapping[str, Any], *, sync: bool = False) -> None:
         """Write a row, and wait until it is on the disk if `sync`.
 
         Raises OSError, ENOSPC among them where only a part of the row could be written.
         """
-        data = encode(row, readable=self._readable)
-        if os.write(self._descriptor, data) < len(data):
+        data = (b"\n" if self._torn else b"") + encode(row, readable=self._readable)
+        self._torn = os.write(self._descriptor, data) < len(data)
+        if self._torn:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if sync:
             self.sync()
@@ -57,9 +57,16 @@ class Appender:
         os.close(self._descriptor)
 
 
-def append(path: Path, row: Mapping[str, Any], *, sync: bool = False, mode: int = 0o666) -> None:
+def append(
+    path: Path,
+    row: Mapping[str, Any],
+    *,
+    sync: bool = False,
+    mode: int = 0o666,
+    readable: bool = False,
+) -> None:
     """Write one row to a file that isn't open. Raises OSError."""
-    appender = Appender(path, mode=mode)
+    appender = Appender(path, mode=mode, readable=readable)
     try:
         appender.append(row, sync=sync)
     finally:

@@ -1,18 +1,15 @@
-"""`parakeet dictate`: a microphone to text, live."""
+"""Defines `parakeet dictate`: its options, and the verb `history`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
-from parakeet_cli.cli.dictate.daemon_command import add_control
+from parakeet_cli.cli.dictate.daemon_command import add_daemon_verbs
 from parakeet_cli.dictate.sinks import complete_sink, sink_help
-
-if TYPE_CHECKING:
-    from parakeet_cli.dictate.daemon.controllable import Controllable
 
 AUDIO = "Audio"
 TEXT = "Text"
@@ -47,7 +44,7 @@ def dictate(
     ] = None,
     fast: Annotated[
         bool,
-        typer.Option("--fast", help="The file as fast as it can be heard.", rich_help_panel=AUDIO),
+        typer.Option("--fast", help="Play the file as fast as possible.", rich_help_panel=AUDIO),
     ] = False,
     max_silence: Annotated[
         float,
@@ -77,7 +74,7 @@ def dictate(
     ] = False,
     no_partials: Annotated[
         bool,
-        typer.Option("--no-partials", help="Only settled text.", rich_help_panel=TEXT),
+        typer.Option("--no-partials", help="Show only final text.", rich_help_panel=TEXT),
     ] = False,
     commands: Annotated[
         bool,
@@ -86,15 +83,15 @@ def dictate(
     digits: Annotated[
         bool,
         typer.Option(
-            "--digits", help="Numbers in digits (the extra 'digits').", rich_help_panel=TEXT
+            "--digits", help="Write numbers in digits (the extra 'digits').", rich_help_panel=TEXT
         ),
     ] = False,
     recover: Annotated[
         bool,
-        typer.Option("--recover", help="Write what earlier dictations were not able to."),
+        typer.Option("--recover", help="Deliver what earlier dictations could not."),
     ] = False,
     no_history: Annotated[
-        bool, typer.Option("--no-history", help="Keep no history of what is said.")
+        bool, typer.Option("--no-history", help="Keep no history of this dictation.")
     ] = False,
     engine: options.Engine = None,
     model: options.Model = None,
@@ -110,7 +107,7 @@ def dictate(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write what is said into a microphone, live. Ctrl-C finishes the last words."""
+    """Write down speech from a microphone, live. Ctrl-C finishes the last words."""
     given: dict[str, Any] = {
         "engine": engine,
         "model": model,
@@ -121,7 +118,6 @@ def dictate(
         "offline": offline,
         "ml_python": ml_python,
     }
-    from parakeet_cli.cli.dictate.run import dictate, show_devices
     from parakeet_cli.config import load_settings
     from parakeet_cli.dictate.session.request import DictationRequest
 
@@ -144,30 +140,29 @@ def dictate(
     )
     if context.invoked_subcommand is not None:
         return
-    raise typer.Exit(show_devices(as_json=json) if list_devices else dictate(request))
+    if list_devices:
+        from parakeet_cli.cli.dictate.listings import print_devices
+
+        raise typer.Exit(print_devices(as_json=json))
+    from parakeet_cli.cli.dictate.run import run_dictate
+
+    raise typer.Exit(run_dictate(request))
 
 
 @dictate_app.command("history")
 def history(
     context: typer.Context,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 20,
-    clear: Annotated[bool, typer.Option("--clear", help="Forget them all.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the history.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
-    """Show the last utterances, where they went and where they did not."""
-    from parakeet_cli.cli.dictate.run import clear_history, show_history
+    """Show the last utterances, and which of them were not inserted."""
+    from parakeet_cli.cli.dictate.listings import clear_history, print_history
 
     if clear:
         clear_history()
         return
-    show_history(count, as_json=json or context.obj.json)
+    print_history(count, as_json=json or context.obj.json)
 
 
-def _warm(context: typer.Context) -> Controllable:
-    from parakeet_cli.cli.dictate.views import make_plain_view
-    from parakeet_cli.dictate.daemon.warm_session import WarmSession
-
-    return WarmSession(context.obj, make_plain_view)
-
-
-add_control(dictate_app, _warm)
+add_daemon_verbs(dictate_app)

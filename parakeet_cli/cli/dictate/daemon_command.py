@@ -1,25 +1,19 @@
-"""`parakeet dictate start|stop|toggle|cancel|status`"""
+"""Defines `parakeet dictate start|stop|toggle|cancel|status`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from parakeet_cli.dictate.daemon.controllable import Controllable
-
-    Maker = Callable[[typer.Context], Controllable]
-
 KEYS = "Keys"
-TELLING = "Telling"
+NOTICES = "Notices"
 
 Json = Annotated[bool, typer.Option("--json", help="Print its state as a JSON object.")]
 
 
-def add_control(app: typer.Typer, make: Maker) -> None:
-    """The verbs on `parakeet dictate`; `make` gives the dictation for its options."""
+def add_daemon_verbs(app: typer.Typer) -> None:
+    """Add the verbs to `parakeet dictate`."""
 
     @app.command(
         "start", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
@@ -28,14 +22,14 @@ def add_control(app: typer.Typer, make: Maker) -> None:
         context: typer.Context,
         idle: Annotated[bool, typer.Option("--idle", help="Don't listen yet.")] = False,
         foreground: Annotated[
-            bool, typer.Option("--foreground", help="Stay here, as systemd wants it.")
+            bool, typer.Option("--foreground", help="Run in this process, as systemd needs it.")
         ] = False,
         idle_unload: Annotated[
             float | None,
             typer.Option(
                 metavar="SECONDS",
                 min=0.0,
-                help="Free the model after so long without listening.",
+                help="Free the model after this time without listening.",
                 show_default="never",
             ),
         ] = None,
@@ -43,7 +37,7 @@ def add_control(app: typer.Typer, make: Maker) -> None:
             str | None,
             typer.Option(
                 metavar="KEYS",
-                help="Toggle by this key, like <ctrl>+<alt>+d (the extra hotkey).",
+                help="Toggle with this key, like <ctrl>+<alt>+d (the extra hotkey).",
                 rich_help_panel=KEYS,
                 show_default=False,
             ),
@@ -60,50 +54,55 @@ def add_control(app: typer.Typer, make: Maker) -> None:
         sounds: Annotated[
             bool,
             typer.Option(
-                "--sounds", help="A tone when it listens and when not.", rich_help_panel=TELLING
+                "--sounds",
+                help="Play a tone when listening starts and ends.",
+                rich_help_panel=NOTICES,
             ),
         ] = False,
         notices: Annotated[
             bool,
-            typer.Option("--notices", help="The same on the desktop.", rich_help_panel=TELLING),
+            typer.Option("--notices", help="Announce it on the desktop.", rich_help_panel=NOTICES),
         ] = False,
     ) -> int:
-        """Listen, in a process that stays ready; starts it if there is none.
+        """Listen, in a background process that stays ready.
 
         Takes the options of `parakeet dictate` as well. Without --sink it types.
         """
-        from parakeet_cli.cli.dictate.daemon import StartOptions, run_start
+        from parakeet_cli.cli.dictate.daemon_run import run_start
+        from parakeet_cli.dictate.daemon.process import DaemonOptions
 
-        options = StartOptions(idle, foreground, idle_unload, hotkey, push_to_talk, sounds, notices)
-        return run_start(context, options, make)
+        options = DaemonOptions(
+            idle, foreground, idle_unload, hotkey, push_to_talk, sounds, notices
+        )
+        return run_start(context, options)
 
     @app.command("stop")
     def stop(
-        leave: Annotated[bool, typer.Option("--quit", help="End the process as well.")] = False,
+        end: Annotated[bool, typer.Option("--quit", help="End the process too.")] = False,
         json: Json = False,
     ) -> int:
-        """Stop listening; returns when what was said is inserted."""
-        from parakeet_cli.cli.dictate.daemon import run_verb
+        """Stop listening, and wait until the text is inserted."""
+        from parakeet_cli.cli.dictate.daemon_run import run_verb
 
-        return run_verb("quit" if leave else "stop", as_json=json)
+        return run_verb("quit" if end else "stop", as_json=json)
 
     @app.command("toggle")
     def toggle(context: typer.Context, json: Json = False) -> int:
         """Start or stop listening, whichever is next: one key for both."""
-        from parakeet_cli.cli.dictate.daemon import run_toggle
+        from parakeet_cli.cli.dictate.daemon_run import run_toggle
 
         return run_toggle(context, as_json=json)
 
     @app.command("cancel")
     def cancel(json: Json = False) -> int:
-        """Stop listening and drop what was not inserted yet."""
-        from parakeet_cli.cli.dictate.daemon import run_verb
+        """Stop listening, and drop the text that was not inserted yet."""
+        from parakeet_cli.cli.dictate.daemon_run import run_verb
 
         return run_verb("cancel", as_json=json)
 
     @app.command("status")
     def status(json: Json = False) -> int:
-        """Say what the process does; exit code 1 where there is none."""
-        from parakeet_cli.cli.dictate.daemon import run_status
+        """Show what the background process does; exit code 1 if there is none."""
+        from parakeet_cli.cli.dictate.daemon_run import run_status
 
         return run_status(as_json=json)

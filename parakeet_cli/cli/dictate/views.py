@@ -1,4 +1,4 @@
-"""A dictation as it is shown: JSON on stdout, a live line on a terminal, else plain lines."""
+"""Shows a dictation: as JSON on stdout, as a live line on a terminal, or as plain lines."""
 
 from __future__ import annotations
 
@@ -12,45 +12,41 @@ from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 from parakeet_cli import console
-from parakeet_cli.dictate.session.events import Event, EventKind
+from parakeet_cli.dictate.session.events import DictationView, Event, EventKind
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.dictation import Dictation
 
 _BARS = "▁▂▃▄▅▆▇█"
-_REDRAW = 0.1  # seconds between two pictures of the meter
-_QUIETEST = 60.0  # dB below full scale at which the meter shows nothing
+_REDRAW = 0.1  # seconds between two updates of the meter
+_METER_RANGE = 60.0  # dB below full scale at which the meter is empty
 
 
-class InteractiveView(Protocol):
-    """A view of a dictation that may also take keys."""
+class InteractiveView(DictationView, Protocol):
+    """A view that may also read keys."""
 
-    def event(self, event: Event) -> None: ...
-
-    def level(self, peak: float) -> None: ...
-
-    def aside(self) -> AbstractContextManager[None]: ...
-
-    def keys(self, dictation: Dictation) -> AbstractContextManager[None]: ...
+    def keys(self, dictation: Dictation) -> AbstractContextManager[None]:
+        """Let keys pause and stop the dictation while the block runs."""
+        ...
 
 
 @contextmanager
 def make_view(*, as_json: bool, live: bool) -> Iterator[InteractiveView]:
-    """The one that fits where stdout and stderr go."""
+    """The view that fits the places where stdout and stderr go."""
     if live and not as_json and console.shows_progress():
-        with Screen() as screen:
-            yield screen
+        with LiveLine() as line:
+            yield line
     else:
-        yield make_plain_view(as_json)
+        yield make_plain_view(as_json=as_json)
 
 
-def make_plain_view(as_json: bool) -> InteractiveView:
-    """The view of a dictation that no terminal shows."""
-    return Json() if as_json else Plain()
+def make_plain_view(*, as_json: bool) -> InteractiveView:
+    """The view for a daemon, for pipes and for logs."""
+    return JsonLines() if as_json else PlainLines()
 
 
-class Plain:
-    """For pipes and logs: what is wrong, and with --verbose what happens."""
+class PlainLines:
+    """Errors and gaps on stderr, and every other event with --verbose."""
 
     def event(self, event: Event) -> None:
         if event.kind is EventKind.ERROR:
@@ -63,7 +59,7 @@ class Plain:
             console.note(f"{event.t:.2f} s  {event.kind}  {event.text}".rstrip())
 
     def level(self, peak: float) -> None:
-        """Nothing shows it."""
+        """Not shown."""
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -74,15 +70,15 @@ class Plain:
         yield
 
 
-class Json(Plain):
-    """One object a line on stdout."""
+class JsonLines(PlainLines):
+    """Every event on stdout, one JSON object a line."""
 
     def event(self, event: Event) -> None:
-        console.out(event.line)
+        console.out(event.json_line)
 
 
-class Screen(Plain):
-    """One line: the level, the state, the words as they are understood so far."""
+class LiveLine(PlainLines):
+    """One line on a terminal: the level, the state, and the partial text."""
 
     def __init__(self) -> None:
         from rich.live import Live
@@ -101,7 +97,7 @@ class Screen(Plain):
         self._state = "starting"
         self._dictation: Dictation | None = None
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> LiveLine:
         self._live.start()
         self._draw()
         return self
@@ -116,7 +112,7 @@ class Screen(Plain):
             case EventKind.SPEECH_START:
                 self._state = "speaking"
             case EventKind.PARTIAL:
-                settled = str(event.more.get("settled", ""))
+                settled = str(event.details.get("settled", ""))
                 self._text = (settled, event.text.removeprefix(settled))
             case EventKind.SPEECH_END:
                 self._state = "listening"
@@ -128,7 +124,7 @@ class Screen(Plain):
         self._draw()
 
     def level(self, peak: float) -> None:
-        # Falls slowly, as meters do: single pieces of sound are too short to be seen.
+        # It falls slowly, as meters do: one frame is too short to be seen.
         self._peak = max(peak, self._peak * 0.8)
         if time.monotonic() - self._drawn >= _REDRAW:
             self._draw()
@@ -143,7 +139,7 @@ class Screen(Plain):
 
     @contextmanager
     def keys(self, dictation: Dictation) -> Iterator[None]:
-        """Space pauses, q ends; where stdin is no terminal, neither."""
+        """Space pauses and q ends, if stdin is a terminal."""
         self._dictation = dictation
         if not sys.stdin or not sys.stdin.isatty():
             yield
@@ -165,7 +161,7 @@ class Screen(Plain):
         while key := os.read(descriptor, 1):
             if key == b" ":
                 self._dictation.pause(not self._dictation.paused)
-                self._draw()  # paused, no sound comes that would
+                self._draw()  # while it is paused, no sound causes a redraw
             elif key in b"qQ\x04":
                 self._dictation.stop()
 
@@ -180,7 +176,7 @@ class Screen(Plain):
         line.append(f"{state:9} ", style="yellow" if paused else "bold")
         settled, rest = self._text
         if paused:
-            line.append("space goes on, Ctrl-C ends", style="bright_black")
+            line.append("space resumes, Ctrl-C ends", style="bright_black")
         elif settled or rest:
             room = max(8, self._console.width - 22)
             whole = len(settled) + len(rest)
@@ -192,12 +188,12 @@ class Screen(Plain):
 
 
 def meter(peak: float) -> str:
-    """A peak, 0..1, as eight columns on a scale of decibels."""
-    loud = 0.0 if peak <= 0 else max(0.0, 1 + 20 * math.log10(peak) / _QUIETEST)
+    """A peak, 0..1, as eight columns on a decibel scale."""
+    loud = 0.0 if peak <= 0 else max(0.0, 1 + 20 * math.log10(peak) / _METER_RANGE)
     filled = min(8.0, loud * 8)
     return "".join(_BARS[min(7, int((filled - at) * 8))] if filled > at else " " for at in range(8))
 
 
 def _gap(event: Event) -> str:
-    seconds = float(event.more.get("seconds", 0.0))
-    return f"Nothing was heard for {console.clock(seconds)} ({event.text})."
+    seconds = float(event.details.get("seconds", 0.0))
+    return f"Nothing was recorded for {console.clock(seconds)} ({event.text})."

@@ -1,1 +1,1 @@
-"""One warm dictation behind a socket, and the clients that control it."""
+"""The daemon: one process that keeps dictation ready behind a socket, and its clients."""

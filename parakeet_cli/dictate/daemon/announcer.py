@@ -1,4 +1,4 @@
-"""Listening and not, told by a short tone or on the desktop, for who asked for it."""
+"""Announces when dictation starts and stops listening, by a tone or a desktop notice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = {"begin": "Listening.", "finish": "Inserted.", "discard": "Dropped."}
 
 
 class Announcer:
-    """A dictation that says when it listens, has inserted, has dropped."""
+    """A dictation that announces when it listens, has inserted and has dropped text."""
 
     def __init__(self, controllable: Controllable, *, sounds: bool, notify: bool) -> None:
         self._controllable = controllable
@@ -54,15 +54,15 @@ class Announcer:
         if self._sounds:
             self._sounds.close()
 
-    def _announce(self, what: str) -> None:
+    def _announce(self, name: str) -> None:
         if self._sounds:
-            self._sounds.play(what)
+            self._sounds.play(name)
         if self._notify:
-            notifications.show("parakeet", _WORDS[what])
+            notifications.show("parakeet", _WORDS[name])
 
 
 class Sounds:
-    """Two short tones, up, down or low, by the first player that is installed."""
+    """Two short tones, rising, falling or low, played by the first player that is installed."""
 
     def __init__(self) -> None:
         self._player = next((name for name in _PLAYERS if shutil.which(name)), None)
@@ -72,7 +72,7 @@ class Sounds:
             (self.folder / f"{name}.wav").write_bytes(_wav(*tones))
 
     def play(self, name: str) -> None:
-        """Start it; nothing waits for its end."""
+        """Start to play one, without waiting for its end."""
         if self._player:
             subprocess.Popen(
                 [self._player, str(self.folder / f"{name}.wav")],
@@ -87,17 +87,17 @@ class Sounds:
 
 
 def _wav(*tones: int) -> bytes:
-    """70 ms a tone, soft at both ends."""
+    """A WAV file with 70 ms for each tone, soft at both ends."""
     count = int(_RATE * 0.07)
     samples = [
         0.2 * math.sin(2 * math.pi * tone * at / _RATE) * math.sin(math.pi * at / count)
         for tone in tones
         for at in range(count)
     ]
-    made = io.BytesIO()
-    with wave.open(made, "wb") as file:
+    wav = io.BytesIO()
+    with wave.open(wav, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(_RATE)
         file.writeframes(b"".join(struct.pack("<h", round(32_767 * value)) for value in samples))
-    return made.getvalue()
+    return wav.getvalue()

@@ -1,4 +1,4 @@
-"""Ask the warm process, or start one."""
+"""Sends requests to the daemon, and starts it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from parakeet_cli.dictate.daemon.messages import Answer, encode_request, read_line
-from parakeet_cli.dictate.daemon.paths import Paths
+from parakeet_cli.dictate.daemon.paths import DaemonPaths
+from parakeet_cli.dictate.daemon.protocol import Answer, encode_request, read_line
 from parakeet_cli.errors import ExitCode, ParakeetError
 
-# The descriptor on which a process that was just started says how it went.
+# The descriptor on which a daemon that was just started reports that it is ready, or why not.
 READY_VARIABLE = "PARAKEET_READY_FD"
-_PATIENCE = 600.0  # seconds: `stop` returns when long speech has been heard to its end
+_TIMEOUT = 600.0  # seconds: `stop` returns once long speech has been transcribed to its end
 
 
 class NotRunning(ParakeetError):
-    """There is nobody to ask."""
+    """There is no daemon."""
 
     def __init__(self) -> None:
         super().__init__("No dictation is running.", hint="`parakeet dictate start` starts one.")
 
 
-def ask(paths: Paths, verb: str) -> Mapping[str, object]:
-    """The state after it. Raises NotRunning, or ParakeetError with what the process says."""
+def send_verb(paths: DaemonPaths, verb: str) -> Mapping[str, object]:
+    """The daemon's state after a request. Raises NotRunning, or ParakeetError with its error."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_PATIENCE)
+        connection.settimeout(_TIMEOUT)
         try:
             connection.connect(str(paths.socket))
             connection.sendall(encode_request(verb))
@@ -38,23 +38,22 @@ def ask(paths: Paths, verb: str) -> Mapping[str, object]:
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning from None
         except OSError as error:
-            raise ParakeetError(f"The dictation can't be asked: {error.strerror}.") from error
+            raise ParakeetError(f"The dictation can't be reached: {error.strerror}.") from error
     if not line:
-        raise ParakeetError("The dictation has ended in the middle of it.")
+        raise ParakeetError("The dictation process ended before it answered.")
     answer = Answer.decode(line)
     if not answer.ok:
-        raise ParakeetError(answer.error or "The dictation refused.", hint=answer.hint)
+        raise ParakeetError(answer.error or "The dictation refused the request.", hint=answer.hint)
     return answer.state
 
 
-def spawn(arguments: Sequence[str], paths: Paths) -> int:
+def start_daemon(arguments: Sequence[str], paths: DaemonPaths) -> int:
     """Start `parakeet ARGUMENTS` in a session of its own; its pid, once it answers requests.
 
-    Raises ParakeetError with the reason where it does not come to that; its words are in
-    the log.
+    Raises ParakeetError with the reason if it ends before that. Its output goes to the log.
     """
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as told, _fresh_log(paths) as log:
+    with os.fdopen(reading, "rb") as report, _new_log(paths) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "parakeet_cli", *arguments],
             stdin=subprocess.DEVNULL,
@@ -65,54 +64,57 @@ def spawn(arguments: Sequence[str], paths: Paths) -> int:
             start_new_session=True,
         )
         os.close(writing)
-        line = told.readline()
+        line = report.readline()
     if line == b"ready\n":
         return process.pid
     code = process.wait()
     if line:
-        raise _reported(json.loads(line))
+        raise _reported_error(json.loads(line))
     lines = paths.log.read_text("utf-8", "replace").splitlines()
-    # A usage error stands in a box.
-    words = [line.strip(" │") for line in lines if any(map(str.isalnum, line))]
+    # A usage error is printed in a box.
+    printed = [line.strip(" │") for line in lines if any(map(str.isalnum, line))]
     error = ParakeetError(
-        f"The dictation ended while it started: {words[-1] if words else f'exit code {code}'}",
-        hint=f"Its words are in {paths.log}.",
+        f"The dictation process ended while it started: "
+        f"{printed[-1] if printed else f'exit code {code}'}",
+        hint=f"Its output is in {paths.log}.",
     )
     if code in tuple(ExitCode):
         error.exit_code = ExitCode(code)
     raise error
 
 
-def _fresh_log(paths: Paths) -> IO[bytes]:
-    """An empty log that only its owner can read; the last one is kept beside it."""
+def _new_log(paths: DaemonPaths) -> IO[bytes]:
+    """An empty log that only its owner can read; the one before is kept beside it."""
     with suppress(FileNotFoundError):
         paths.log.replace(paths.log.with_suffix(".log.1"))
     return os.fdopen(os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
-class Starter:
-    """How the started process tells the one that started it; of no effect without one."""
+class StartReport:
+    """Reports to the process that started this one; does nothing if there is none."""
 
     def __init__(self) -> None:
         given = os.environ.pop(READY_VARIABLE, None)
         self._descriptor = int(given) if given else None
 
     def ready(self) -> None:
-        self._tell(b"ready\n")
+        """The daemon answers requests."""
+        self._send(b"ready\n")
 
     def failed(self, error: ParakeetError) -> None:
+        """The daemon can't start."""
         reason = {"error": str(error), "hint": error.hint, "code": int(error.exit_code)}
-        self._tell(json.dumps(reason).encode() + b"\n")
+        self._send(json.dumps(reason).encode() + b"\n")
 
-    def _tell(self, line: bytes) -> None:
+    def _send(self, line: bytes) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            with suppress(OSError):  # whoever started it was interrupted meanwhile
+            with suppress(OSError):  # the process that started it was interrupted meanwhile
                 os.write(descriptor, line)
             os.close(descriptor)
 
 
-def _reported(reason: Mapping[str, object]) -> ParakeetError:
+def _reported_error(reason: Mapping[str, object]) -> ParakeetError:
     error = ParakeetError(str(reason["error"]), hint=str(reason["hint"] or "") or None)
     error.exit_code = ExitCode(int(str(reason["code"])))
     return error

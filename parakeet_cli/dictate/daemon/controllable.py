@@ -1,4 +1,4 @@
-"""What is controlled, for the dictation that lets itself be and for whoever asks."""
+"""The interface between the daemon and the dictation it controls."""
 
 from __future__ import annotations
 
@@ -7,38 +7,35 @@ from typing import Protocol
 
 
 class Controllable(Protocol):
-    """A dictation that waits to be told.
+    """A dictation that starts and stops on request.
 
-    `state` may be called at any time and from any thread; the others come one at a time
-    and raise ParakeetError.
+    `state` may be called at any time and from any thread; the other methods are called one
+    at a time and raise ParakeetError.
     """
 
     def begin(self) -> None:
-        """Keep the sound from this moment on; nothing where it listens already.
+        """Record from now on; does nothing if it is listening already.
 
         A model that was unloaded is loaded meanwhile.
         """
         ...
 
     def finish(self) -> None:
-        """Stop listening; returns when what was said is where it was to go."""
+        """Stop listening; returns once the text is delivered."""
         ...
 
     def discard(self) -> None:
-        """Stop listening; what was not inserted yet will not be."""
+        """Stop listening, and drop the text that was not inserted yet."""
         ...
 
     def state(self) -> Mapping[str, object]:
-        """`listening` and `loaded` (bool), and what else there is to say.
-
-        JSON can hold it.
-        """
+        """`listening` and `loaded` (bool), and other values that JSON can hold."""
         ...
 
     def unload(self) -> None:
-        """Free the model until the next `begin`; nothing while it listens."""
+        """Free the model until the next `begin`; does nothing while it listens."""
         ...
 
     def quit(self) -> None:
-        """Free everything; not used again."""
+        """Free everything; it is not used again."""
         ...

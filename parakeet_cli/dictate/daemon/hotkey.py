@@ -1,4 +1,4 @@
-"""Keys that this process listens for itself, through pynput: the extra `hotkey`."""
+"""Listens for keys in this process, through pynput: the extra `hotkey`."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from parakeet_cli.errors import ParakeetError, UsageError
 
 
 @contextmanager
-def keys(do: Callable[[str], object], *, toggle: str | None, hold: str | None) -> Iterator[None]:
-    """While the block runs, `toggle` is pressed for each change and `hold` held to speak.
+def hotkeys(
+    run_verb: Callable[[str], object], *, toggle: str | None, hold: str | None
+) -> Iterator[None]:
+    """While the block runs, pressing `toggle` starts or stops, and holding `hold` listens.
 
-    Keys are written as pynput does, <ctrl>+<alt>+d or <f9>. `do` gets the verbs, in a
-    thread of their own: a key must not wait for speech to be finished. Raises UsageError
-    for a key that is none, ParakeetError without the extra or where keys can't be seen.
+    Keys are written as pynput writes them, <ctrl>+<alt>+d or <f9>. `run_verb` is called with
+    each verb in a thread of its own: a key must not wait for speech to be transcribed. Raises
+    UsageError for a key that doesn't exist, ParakeetError without the extra or where keys
+    can't be seen.
     """
     if toggle is None and hold is None:
         yield
         return
     keyboard = _pynput()
-    verbs = _InOrder(do)
-    hotkeys: list[Any] = []
+    verbs = _VerbQueue(run_verb)
+    handlers: list[Any] = []
     if toggle is not None:
-        hotkeys.append(_Toggle(keyboard, _parsed(keyboard, toggle), verbs))
+        handlers.append(_Toggle(keyboard, _parsed(keyboard, toggle), verbs))
     if hold is not None:
-        hotkeys.append(_Hold(_parsed(keyboard, hold), verbs))
+        handlers.append(_Hold(_parsed(keyboard, hold), verbs))
     listener: Any = keyboard.Listener(
-        on_press=lambda key: _all(hotkeys, "press", listener.canonical(key)),
-        on_release=lambda key: _all(hotkeys, "release", listener.canonical(key)),
+        on_press=lambda key: _call_all(handlers, "press", listener.canonical(key)),
+        on_release=lambda key: _call_all(handlers, "release", listener.canonical(key)),
     )
     listener.start()
     listener.wait()
@@ -48,7 +51,7 @@ def _pynput() -> Any:
         raise ParakeetError(
             "--hotkey and --push-to-talk need pynput.", hint="pip install 'parakeet-cli[hotkey]'"
         ) from None
-    except Exception as error:  # it connects when it is imported, and raises what X11 raises
+    except Exception as error:  # importing it connects to X11, and raises X11's errors
         raise ParakeetError(
             f"Keys can't be seen here: {str(error).partition(chr(10))[0]}.",
             hint="Under Wayland, bind `parakeet dictate toggle` to a key of your desktop.",
@@ -61,27 +64,27 @@ def _parsed(keyboard: Any, spelled: str) -> frozenset[Any]:
         return frozenset(keyboard.HotKey.parse(spelled))
     except ValueError:
         raise UsageError(
-            f"'{spelled}' is no key.", hint="Write it like <f9> or <ctrl>+<alt>+d."
+            f"There is no key '{spelled}'.", hint="Write it like <f9> or <ctrl>+<alt>+d."
         ) from None
 
 
-def _all(hotkeys: list[Any], what: str, key: Any) -> None:
-    for hotkey in hotkeys:
-        getattr(hotkey, what)(key)
+def _call_all(handlers: list[Any], method: str, key: Any) -> None:
+    for handler in handlers:
+        getattr(handler, method)(key)
 
 
 class _Toggle:
-    """`toggle` once each time its keys are down together."""
+    """Runs `toggle` once each time its keys are down together."""
 
-    def __init__(self, keyboard: Any, wanted: frozenset[Any], verbs: _InOrder) -> None:
+    def __init__(self, keyboard: Any, wanted: frozenset[Any], verbs: _VerbQueue) -> None:
         hotkey = keyboard.HotKey(wanted, lambda: verbs.put("toggle"))
         self.press, self.release = hotkey.press, hotkey.release
 
 
 class _Hold:
-    """`start` when its keys are down together, `stop` when one of them is let go."""
+    """Runs `start` when its keys are down together, `stop` when one of them is released."""
 
-    def __init__(self, wanted: frozenset[Any], verbs: _InOrder) -> None:
+    def __init__(self, wanted: frozenset[Any], verbs: _VerbQueue) -> None:
         self._wanted = wanted
         self._down: set[Any] = set()
         self._held = False
@@ -90,7 +93,7 @@ class _Hold:
     def press(self, key: Any) -> None:
         if key in self._wanted:
             self._down.add(key)
-            if not self._held and self._down == self._wanted:  # else it is the key's repeat
+            if not self._held and self._down == self._wanted:  # else the key repeats
                 self._held = True
                 self._verbs.put("start")
 
@@ -101,13 +104,13 @@ class _Hold:
             self._verbs.put("stop")
 
 
-class _InOrder:
-    """Verbs done one after the other in a thread of their own."""
+class _VerbQueue:
+    """Runs verbs one after the other in a thread of its own."""
 
-    def __init__(self, do: Callable[[str], object]) -> None:
+    def __init__(self, run_verb: Callable[[str], object]) -> None:
         from queue import SimpleQueue
 
-        self._do = do
+        self._run_verb = run_verb
         self._waiting: SimpleQueue[str | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -121,4 +124,4 @@ class _InOrder:
 
     def _work(self) -> None:
         while (verb := self._waiting.get()) is not None:
-            self._do(verb)
+            self._run_verb(verb)

@@ -1,4 +1,4 @@
-"""The warm process: requests from its owner, one at a time, and an end that loses nothing."""
+"""The daemon's server: it answers its owner's requests, and ends without losing text."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
-from parakeet_cli.dictate.daemon import peer
 from parakeet_cli.dictate.daemon.controllable import Controllable
-from parakeet_cli.dictate.daemon.lock import Lock
-from parakeet_cli.dictate.daemon.messages import Answer, decode_request, read_line
-from parakeet_cli.dictate.daemon.paths import Paths
+from parakeet_cli.dictate.daemon.lock import DaemonLock
+from parakeet_cli.dictate.daemon.paths import DaemonPaths
+from parakeet_cli.dictate.daemon.peer_user import peer_user
+from parakeet_cli.dictate.daemon.protocol import Answer, decode_request, read_line
 from parakeet_cli.errors import ParakeetError
 
-_PATIENCE = 10.0  # seconds that a client may take for its line
-_LOOK = 0.25  # seconds between two looks at the idle model and at the end
+_CLIENT_TIMEOUT = 10.0  # seconds that a client may take for its line
+_TICK = 0.25  # seconds between two checks of the idle model and of the request to end
 
-VERBS: Mapping[str, str] = {
-    "start": "listen",
-    "stop": "finish the words and insert them",
-    "toggle": "the one of both that is next",
-    "cancel": "stop listening and insert nothing more",
-    "status": "say what it does",
-    "quit": "stop, then end",
-}
+VERBS = frozenset(
+    {
+        "start",  # listen
+        "stop",  # finish the last words and insert them
+        "toggle",  # start or stop, whichever is next
+        "cancel",  # stop listening and insert nothing more
+        "status",  # report the state
+        "quit",  # stop, then end the process
+    }
+)
 
 
 class Server:
-    """One dictation and its socket; its lock is taken.
+    """Serves one dictation on a socket, while it holds the daemon's lock.
 
-    `idle_unload`: seconds without listening after which the model is freed, None for never.
+    The model is freed after `idle_unload` seconds without listening; None is never.
     """
 
     def __init__(
         self,
         controllable: Controllable,
-        paths: Paths,
-        lock: Lock,
+        paths: DaemonPaths,
+        lock: DaemonLock,
         *,
         idle_unload: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -56,15 +58,15 @@ class Server:
         self._last_use = clock()
 
     def serve(self, ready: Callable[[], None]) -> None:
-        """Answer until `quit`, SIGTERM or SIGINT; what was said by then is inserted.
+        """Answer requests until `quit`, SIGTERM or SIGINT; speech up to then is still inserted.
 
-        `ready` is called when requests are answered; the lock is released at the end.
+        `ready` is called once requests are answered; the lock is released at the end.
         """
         try:
-            with self._listening() as listener, _signals(self._ending):
+            with self._listening() as listener, _end_on_signals(self._ending):
                 ready()
                 while not self._ending.is_set():
-                    self._look_after_the_model()
+                    self._unload_if_idle()
                     with contextlib.suppress(TimeoutError):
                         connection, _ = listener.accept()
                         threading.Thread(
@@ -79,27 +81,27 @@ class Server:
                 self._lock.release()
 
     def handle(self, verb: str) -> Answer:
-        """What a request does, for keys that are pressed here as well."""
+        """Carry out a request from the socket, or from a key that is pressed here."""
         if verb not in VERBS:
             return Answer(False, error=f"There is no verb '{verb}'.")
         try:
             if verb != "status":
                 with self._one_at_a_time:
                     self._last_use = self._clock()
-                    self._do(verb)
+                    self._run(verb)
                     self._last_use = self._clock()
         except ParakeetError as error:
             return Answer(False, self._state(), str(error), error.hint)
         return Answer(True, self._state())
 
-    def _do(self, verb: str) -> None:
+    def _run(self, verb: str) -> None:
         listening = self._controllable.state().get("listening") is True
         if verb == "toggle":
             verb = "stop" if listening else "start"
         if verb == "start":
             if listening:
                 raise ParakeetError(
-                    f"A dictation is already running (process {os.getpid()}), and it listens.",
+                    f"A dictation is already running (process {os.getpid()}), and it is listening.",
                     hint="`parakeet dictate stop` finishes it, `parakeet dictate cancel` drops it.",
                 )
             self._controllable.begin()
@@ -114,13 +116,13 @@ class Server:
         return {"running": True, "pid": os.getpid(), **self._controllable.state()}
 
     def _serve_one(self, connection: socket.socket) -> None:
-        # A client that has gone, or says nothing, is its own affair.
+        # A client that has gone or sends nothing is not the daemon's problem.
         with connection, contextlib.suppress(OSError):
-            connection.settimeout(_PATIENCE)
+            connection.settimeout(_CLIENT_TIMEOUT)
             try:
                 line = read_line(connection)
-                if peer.user(connection) not in (os.getuid(), None):
-                    raise ParakeetError("This dictation is another user's.")
+                if peer_user(connection) not in (os.getuid(), None):
+                    raise ParakeetError("This dictation belongs to another user.")
                 verb = decode_request(line)
             except ParakeetError as error:
                 answer = Answer(False, error=str(error))
@@ -128,7 +130,7 @@ class Server:
                 answer = self.handle(verb)
             connection.sendall(answer.encode())
 
-    def _look_after_the_model(self) -> None:
+    def _unload_if_idle(self) -> None:
         state = self._controllable.state()
         if state.get("listening") is True:
             self._last_use = self._clock()
@@ -146,7 +148,7 @@ class Server:
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
         path = self._paths.socket
-        # The lock is ours, so whoever made a socket that is there has ended.
+        # This process holds the lock, so the process that left a socket has ended.
         path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             before = os.umask(0o177)  # 0600 from the first moment on
@@ -155,7 +157,7 @@ class Server:
             finally:
                 os.umask(before)
             listener.listen(8)
-            listener.settimeout(_LOOK)
+            listener.settimeout(_TICK)
             try:
                 yield listener
             finally:
@@ -163,8 +165,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def _signals(ending: threading.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C as a wish to end, where signals can be had: in the main thread."""
+def _end_on_signals(ending: threading.Event) -> Iterator[None]:
+    """Set `ending` on SIGTERM and Ctrl-C; does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

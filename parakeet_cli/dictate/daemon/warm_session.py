@@ -1,4 +1,4 @@
-"""The dictation that `parakeet dictate start` keeps warm: one engine, many dictations."""
+"""The dictation that the daemon keeps ready: one loaded engine for many dictations."""
 
 from __future__ import annotations
 
@@ -10,53 +10,38 @@ from threading import Thread
 
 from parakeet_cli import console
 from parakeet_cli.audio.segment.endpointer import SpeechState
-from parakeet_cli.audio.segment.vad import SpeechDetector
-from parakeet_cli.dictate.recording.history import History, history_path
-from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
-from parakeet_cli.dictate.session.dictation import Dictation, DictationView, Summary
-from parakeet_cli.dictate.session.engine_queue import EngineQueue
-from parakeet_cli.dictate.session.events import Event
-from parakeet_cli.dictate.session.request import (
-    DictationRequest,
-    chosen_engine,
-    make_source,
-    open_delivery,
-    refuse_contradictions,
-)
+from parakeet_cli.dictate.session.dictation import Dictation, Summary
+from parakeet_cli.dictate.session.events import DictationView, Event
+from parakeet_cli.dictate.session.request import DictationRequest
+from parakeet_cli.dictate.session.resources import SessionResources
+from parakeet_cli.dictate.session.sources import make_source
 from parakeet_cli.errors import OutputError, UsageError
 
 
 class WarmSession:
-    """Follows `Controllable`: each `begin` is a dictation of its own, on the same engine.
+    """A `Controllable`: each `begin` is a dictation of its own, with the same engine and sinks.
 
-    Making one opens the sinks and loads the model in the background. `make_view` gives the
-    view of one dictation, as JSON or not. Raises ParakeetError.
+    `make_view` makes the view of one dictation.
     """
 
-    def __init__(
-        self, request: DictationRequest, make_view: Callable[[bool], DictationView]
-    ) -> None:
+    def __init__(self, request: DictationRequest, make_view: Callable[[], DictationView]) -> None:
+        """Open the sinks and start loading the model. Raises ParakeetError."""
         if request.recover:
             raise UsageError("--recover ends by itself: leave `start` out.")
-        refuse_contradictions(request)
         self._make_view = make_view
         self._request = replace(request, sinks=request.sinks or ("type",))
-        self._specs = self._request.sink_specs
         for warning in request.settings.warnings:
             console.info(f"Warning: {warning}")
-        self._delivery = open_delivery(self._specs)
-        self._engine_queue: EngineQueue | None = None
-        self._running: _Running | None = None
-        self._load()
+        self._resources = SessionResources(self._request)
+        self._running: _RunningDictation | None = None
 
     def begin(self) -> None:
         if self._running is not None and self._running.is_listening:
             return
-        self._running = None  # one that ended by itself, and told its log how
-        if self._delivery is not None:
-            self._delivery.begin()
-        view = _Awaited(self._make_view(self._request.json))
-        running = _Running(self._make(view), view)
+        self._running = None  # one that ended by itself, and has logged how
+        view = _AwaitableView(self._make_view())
+        source = make_source(self._request)
+        running = _RunningDictation(self._resources.make_dictation(source, view), view)
         try:
             running.wait_for_sound()
         except BaseException:
@@ -68,65 +53,35 @@ class WarmSession:
         running, self._running = self._running, None
         if running is not None:
             running.stop()
-            running.result()
+            running.wait()
 
     def discard(self) -> None:
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
-            running.result()
+            running.wait()
 
     def state(self) -> Mapping[str, object]:
-        engine_queue, running = self._engine_queue, self._running
+        queue, running = self._resources.engine_queue, self._running
         return {
             "listening": running is not None and running.is_listening,
             "speaking": running is not None and running.is_speaking,
-            "loaded": engine_queue is not None and engine_queue.loaded.done(),
-            "engine": None if engine_queue is None else engine_queue.engine.info.name,
-            "sinks": list(self._specs),
+            "loaded": queue is not None and queue.loaded.done(),
+            "engine": None if queue is None else queue.engine.info.name,
+            "sinks": list(self._request.sink_specs),
         }
 
     def unload(self) -> None:
-        engine_queue, self._engine_queue = self._engine_queue, None
-        if engine_queue is not None:
-            engine_queue.close()
+        self._resources.unload_engine()
 
     def quit(self) -> None:
-        self.unload()
-        if self._delivery is not None:
-            self._delivery.close()
-
-    def _load(self) -> EngineQueue:
-        engine_queue = self._engine_queue
-        if engine_queue is None or (engine_queue.loaded.done() and engine_queue.loaded.exception()):
-            engine_queue = self._engine_queue = EngineQueue(chosen_engine(self._request))
-            engine_queue.start()
-        return engine_queue
-
-    def _make(self, view: DictationView) -> Dictation:
-        root = recordings_folder()
-        try:
-            recording = Recording.create(root)
-        except OSError as error:
-            raise OutputError(f"Nothing can be recorded in {root}: {error.strerror}.") from error
-        options = self._request.options
-        return Dictation(
-            options,
-            make_source(self._request),
-            self._load(),
-            SpeechDetector,
-            recording,
-            view,
-            delivery=self._delivery,
-            sinks=self._specs,
-            history=History(history_path(), options.history_days),
-        )
+        self._resources.close()
 
 
-class _Running:
+class _RunningDictation:
     """One dictation in a thread of its own."""
 
-    def __init__(self, dictation: Dictation, view: _Awaited) -> None:
+    def __init__(self, dictation: Dictation, view: _AwaitableView) -> None:
         self._dictation = dictation
         self._view = view
         self._summary: Summary | None = None
@@ -144,8 +99,8 @@ class _Running:
         return self.is_listening and self._dictation.state is not SpeechState.SILENCE
 
     def wait_for_sound(self) -> None:
-        """Until the first of it is recorded; raises why there is none."""
-        self._view.happened.wait()
+        """Wait until the first sound is recorded. Raises what prevents that."""
+        self._view.has_event.wait()
         if self._error is not None:
             raise self._error
 
@@ -157,37 +112,38 @@ class _Running:
         self._stopped = True
         self._dictation.cancel()
 
-    def result(self) -> None:
-        """Until all text is where it was to go; raises what prevented that."""
+    def wait(self) -> None:
+        """Wait until all text is delivered. Raises what prevents that."""
         self._thread.join()
         if self._error is not None:
             raise self._error
-        if self._summary is not None and self._summary.kept:
+        if self._summary is not None and self._summary.recording:
             raise OutputError(
-                f"Not all text arrived; the recording is kept in {self._summary.kept}.",
-                hint="`parakeet dictate --recover` writes it, `parakeet dictate history` shows it.",
+                f"Not all text was delivered; the recording is kept in {self._summary.recording}.",
+                hint="`parakeet dictate --recover` delivers it, `parakeet dictate history` "
+                "shows it.",
             )
 
     def _run(self) -> None:
         try:
             self._summary = self._dictation.run()
-        except BaseException as error:  # raised for whoever waits or asks next
+        except BaseException as error:  # raised by `wait_for_sound` or `wait`
             self._error = error
             console.note(f"Error: {error}")
         finally:
-            self._view.happened.set()
+            self._view.has_event.set()
 
 
-class _Awaited:
-    """A view that can be waited for until something happens."""
+class _AwaitableView:
+    """Passes everything to a view, and sets `has_event` at the first event."""
 
     def __init__(self, view: DictationView) -> None:
         self._view = view
-        self.happened = Flag()
+        self.has_event = Flag()
 
     def event(self, event: Event) -> None:
         self._view.event(event)
-        self.happened.set()
+        self.has_event.set()
 
     def level(self, peak: float) -> None:
         self._view.level(peak)

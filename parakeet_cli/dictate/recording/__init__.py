@@ -1,1 +1,1 @@
-"""What the microphone recorded, on disk, and what became of it."""
+"""What the microphone recorded, on disk, and the journal of which text was delivered."""

@@ -1,7 +1,7 @@
-"""Whether a text that was on its way when its process ended had arrived.
+"""Checks whether a text that was being inserted when its process ended was delivered.
 
-A file can be asked: what it held before is in the journal. A window, a pipe, the clipboard
-and a command can't, and a text that may be there is not inserted a second time.
+A file can be checked, because the journal has its size from before. A window, a pipe, the
+clipboard and a command can't be, and a text that may be there is not inserted a second time.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from pathlib import Path
 from parakeet_cli.dictate.recording.journal import Intent, Target
 from parakeet_cli.dictate.sinks.lines import as_lines
 
-EVENTS = "events"  # of --json, which are the text's way out where there is no sink
+EVENTS = "events"  # of --json, by which the text leaves where there is no sink
 
 
-class Arrival(StrEnum):
-    """What the places that a text was on its way to tell of it."""
+class DeliveryState(StrEnum):
+    """What can be found out about the delivery of a text."""
 
-    THERE = "there"
+    DELIVERED = "delivered"
     MISSING = "missing"
     UNKNOWN = "unknown"
 
 
-def targets(sinks: Sequence[str]) -> tuple[Target, ...]:
-    """Where a text goes by `--sink`, and how long what can be asked is before it."""
+def delivery_targets(sinks: Sequence[str]) -> tuple[Target, ...]:
+    """Where the sinks, named as by `--sink`, put a text, and the present sizes of their files."""
     return tuple(_target(spec) for spec in sinks or (EVENTS,))
 
 
-def arrival(intent: Intent) -> tuple[Arrival, Intent]:
-    """Whether it arrived anywhere, and what is still to be inserted where it did not."""
+def check_delivery(intent: Intent) -> tuple[DeliveryState, Intent]:
+    """Whether any target has the text; if it is missing, the intent has what to insert now."""
     unknown = False
     left = intent
     for target in intent.to:
-        wanted = _missing(intent, target)
-        if wanted == "":
-            return Arrival.THERE, intent
-        if wanted is None:
+        missing = _missing_text(intent, target)
+        if missing == "":
+            return DeliveryState.DELIVERED, intent
+        if missing is None:
             unknown = True
         else:
-            left = replace(intent, text=wanted)
-    return (Arrival.UNKNOWN, intent) if unknown else (Arrival.MISSING, left)
+            left = replace(intent, text=missing)
+    return (DeliveryState.UNKNOWN, intent) if unknown else (DeliveryState.MISSING, left)
 
 
 def _target(spec: str) -> Target:
@@ -54,15 +54,15 @@ def _target(spec: str) -> Target:
         path = Path(argument).expanduser().absolute()
         return Target(name, str(path), path.stat().st_size if path.is_file() else 0)
     if name in ("stdout", EVENTS):
-        return Target(name, *_stdout())
+        return Target(name, *_stdout_file())
     return Target(name)
 
 
-def _stdout() -> tuple[str | None, int]:
-    """The file that stdout is, and its size; no file where it is a pipe or a terminal."""
+def _stdout_file() -> tuple[str | None, int]:
+    """The file that stdout is redirected to, and its size; None for a pipe or a terminal."""
     try:
         status = os.fstat(1)
-        # Linux tells the name of an open file; elsewhere stdout is like a pipe.
+        # Linux gives the name of an open file; elsewhere stdout is treated like a pipe.
         path = Path("/proc/self/fd/1").readlink()
         if stat.S_ISREG(status.st_mode) and os.path.samestat(status, path.stat()):
             return str(path), status.st_size
@@ -71,8 +71,8 @@ def _stdout() -> tuple[str | None, int]:
     return None, 0
 
 
-def _missing(intent: Intent, target: Target) -> str | None:
-    """What that place lacks of the text, "" where that is nothing; None where it can't tell."""
+def _missing_text(intent: Intent, target: Target) -> str | None:
+    """What the target lacks of the text: "" if it has all of it, None if it can't be checked."""
     if not as_lines(intent.text) and not as_lines(intent.instead):
         return ""
     if target.path is None:
@@ -85,7 +85,7 @@ def _missing(intent: Intent, target: Target) -> str | None:
     except OSError:
         found = b""
     wanted = intent.text
-    if before and found.startswith(before):  # what was to be replaced is there
+    if before and found.startswith(before):  # what was to be replaced is still there
         found, wanted = found[len(before) :], intent.instead
     line = json.dumps(wanted, ensure_ascii=False) if target.sink == EVENTS else as_lines(wanted)
     return "" if line.encode("utf-8", "replace") in found else wanted

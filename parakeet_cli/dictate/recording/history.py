@@ -1,24 +1,24 @@
-"""The last utterances, one JSON object a line, for their owner only."""
+"""The history of the last utterances: one JSON object a line, readable by its owner only."""
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from parakeet_cli.errors import OutputError
+from parakeet_cli.system import files, json_lines
 
 _DAY = 86_400.0  # seconds
+_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One utterance: when it was said (seconds since 1970), and whether it arrived.
+    """One utterance: when it was spoken (seconds since 1970), and whether it was delivered.
 
-    Nobody knows (None) of a text that was on its way when parakeet was killed.
+    `delivered` is None for a text that was being inserted when parakeet was killed.
     """
 
     wall: float
@@ -34,63 +34,54 @@ def history_path() -> Path:
 
 
 class History:
-    """Appended to for as long as a dictation runs; what is too old is dropped at its start."""
+    """Appends the utterances of a dictation; at its start it drops entries that are too old."""
 
     def __init__(self, path: Path, days: int) -> None:
         self._path = path
         self._days = days
-        self.broken: OSError | None = None  # why it can't be written
+        self.write_error: OSError | None = None
         if days and path.exists():
             self._drop_old()
 
     def add(self, entry: HistoryEntry) -> None:
-        """Another utterance; with no days to keep it, nothing."""
+        """Append an utterance; does nothing where history is kept for 0 days."""
         if not self._days:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(file, _line(entry))
-            finally:
-                os.close(file)
+            json_lines.append(self._path, asdict(entry), mode=_MODE, readable=True)
         except OSError as error:
-            self.broken = error
+            self.write_error = error
 
     def _drop_old(self) -> None:
         oldest = time.time() - self._days * _DAY
         entries = list(read_history(self._path))
-        kept = [entry for entry in entries if entry.wall >= oldest]
-        if len(kept) == len(entries):
+        recent = [entry for entry in entries if entry.wall >= oldest]
+        if len(recent) == len(entries):
             return
-        fresh = self._path.with_suffix(f".{os.getpid()}")
-        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "wb") as stream:
-            stream.writelines(map(_line, kept))
-        fresh.replace(self._path)
+        with files.atomic_writer(self._path, mode=_MODE) as stream:
+            stream.writelines(json_lines.encode(asdict(entry), readable=True) for entry in recent)
 
 
 def read_history(path: Path) -> Iterator[HistoryEntry]:
-    """Every entry, oldest first; lines that are none are left out. Raises OutputError."""
+    """Every entry, oldest first; other lines are skipped. Raises OutputError."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return
+        for row in json_lines.read(path):
+            entry = _entry(row)
+            if entry is not None:
+                yield entry
     except OSError as error:
         raise OutputError(f"The history {path} can't be read: {error.strerror}.") from error
-    for line in lines:
-        try:
-            content = json.loads(line)
-            entry = HistoryEntry(
-                float(content["wall"]),
-                str(content["text"]),
-                tuple(map(str, content.get("sinks", ()))),
-                None if (told := content.get("delivered", True)) is None else bool(told),
-            )
-        except (ValueError, KeyError, TypeError):
-            continue
-        yield entry
 
 
-def _line(entry: HistoryEntry) -> bytes:
-    return (json.dumps(asdict(entry), ensure_ascii=False) + "\n").encode()
+def _entry(row: json_lines.Row) -> HistoryEntry | None:
+    delivered = row.get("delivered", True)
+    try:
+        return HistoryEntry(
+            float(row["wall"]),
+            str(row["text"]),
+            tuple(map(str, row.get("sinks", ()))),
+            None if delivered is None else bool(delivered),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,39 +1,51 @@
-"""What became of each stretch of a recording: one JSON object a line, beside the sound.
+"""What became of each interval of a recording: one JSON object a line, beside the sound.
 
-Utterances are settled in order, so one number says up to where everything is: `mark`.
-A text that is about to be inserted is written down before, and what became of it after:
-killed in between, only the sink can tell whether it is there.
+Utterances are settled in order, so one number, `settled`, says up to where everything is.
+A text is written down before it is inserted, and its outcome after: if the process is killed
+in between, only the sink can tell whether the text was delivered.
+
+The keys of a line, in files that older versions left too:
+    version, source, sinks, began   the header
+    gap, seconds                    nothing was recorded before that sample for that time
+    quiet                           no speech up to that sample
+    heard                           transcribed, and there was nothing to insert
+    failed                          the engine failed on that interval
+    intent, of, text, to, ...       a text that is about to be inserted (see Intent)
+    done, kept                      the number of an intent that was delivered, or was not
+    ended                           the dictation ended normally
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from parakeet_cli.system import json_lines
+
 VERSION = 1
+
+Interval = tuple[int, int]  # samples of the recording: the first, and the one after the last
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One place that a text goes to; the file that can be asked, and its size before."""
+    """One place that a text goes to; a file that can be checked, and its size before."""
 
-    sink: str  # what `--sink` calls it, without its argument
+    sink: str  # its `--sink` name, without the argument
     path: str | None = None
     size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A text on its way into the sinks.
+    """A text that is about to be inserted into the sinks.
 
-    It stands in the place of the insertions `replaced`, the oldest first; where they can't
-    be taken back, `instead` is inserted behind them. `lacking` are the files, and the names
-    of the other sinks, that it is known not to have arrived at.
+    It takes the place of the insertions `replaced`, the oldest first; where they can't be
+    taken back, `instead` is inserted behind them. `lacking` are the files, and the names of
+    the other sinks, to which it is known not to have been delivered.
     """
 
     number: int
@@ -47,30 +59,22 @@ class Intent:
     lacking: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, record: Mapping[str, Any]) -> Intent:
+    def from_row(cls, row: Mapping[str, Any]) -> Intent:
         """From a line of the journal."""
-        first, last = record["of"]
+        first, last = row["of"]
         return cls(
-            record["intent"],
+            row["intent"],
             first,
             last,
-            record["text"],
-            tuple(Target(**target) for target in record.get("to", ())),
-            record.get("wall", 0.0),
-            tuple(record.get("replaced", ())),
-            record.get("instead", ""),
+            row["text"],
+            tuple(Target(**target) for target in row.get("to", ())),
+            row.get("wall", 0.0),
+            tuple(row.get("replaced", ())),
+            row.get("instead", ""),
         )
 
     @property
-    def files(self) -> frozenset[str]:
-        """Those that are known to have it, of a text that did not arrive everywhere."""
-        if not self.lacking:
-            return frozenset()
-        files = {target.path for target in self.to if target.sink == "file" and target.path}
-        return frozenset(files.difference(self.lacking))
-
-    @property
-    def record(self) -> dict[str, Any]:
+    def row(self) -> dict[str, Any]:
         """A line of the journal."""
         return {
             "intent": self.number,
@@ -82,58 +86,67 @@ class Intent:
             "instead": self.instead,
         }
 
+    @property
+    def delivered_files(self) -> frozenset[str]:
+        """The files that have the text, if it was not delivered to every sink."""
+        if not self.lacking:
+            return frozenset()
+        files = {target.path for target in self.to if target.sink == "file" and target.path}
+        return frozenset(files.difference(self.lacking))
+
 
 @dataclass(slots=True)
 class JournalState:
-    """What a journal tells. Positions are samples of the recording."""
+    """What a journal says. Positions are samples of the recording."""
 
     header: dict[str, Any] = field(default_factory=dict)
-    mark: int = 0  # everything before is settled, but for what follows here
-    failed: list[tuple[int, int]] = field(default_factory=list)  # the engine could not hear it
-    open: dict[int, Intent] = field(default_factory=dict)  # perhaps inserted, perhaps not
-    kept: dict[int, Intent] = field(default_factory=dict)  # certainly not inserted
+    settled: int = 0  # everything before it is settled, except what the next three hold
+    failed: list[Interval] = field(default_factory=list)  # the engine failed on these
+    uncertain: dict[int, Intent] = field(default_factory=dict)  # may have been inserted
+    undelivered: dict[int, Intent] = field(default_factory=dict)  # were certainly not inserted
     gaps: list[tuple[int, float]] = field(default_factory=list)
     ended: bool = False
 
-    def take(self, record: Mapping[str, Any]) -> None:
-        """One line."""
-        match record:
+    def apply(self, row: Mapping[str, Any]) -> None:
+        """Take in one more line."""
+        match row:
             case {"gap": at, "seconds": seconds}:
                 self.gaps.append((at, seconds))
             case {"quiet": last}:
-                self.mark = max(self.mark, last)
+                self.settled = max(self.settled, last)
             case {"failed": [first, last]}:
                 self.failed.append((first, last))
-                self.mark = max(self.mark, last)
+                self.settled = max(self.settled, last)
             case {"heard": [first, last]}:
                 self._settle(first, last)
             case {"intent": number, "of": [first, last], "text": _}:
-                # One line for both: killed between two, the text would be there twice.
-                self._drop(record.get("again"))
-                self.open[number] = Intent.read(record)
+                # The retry and the end of the intent before are one line: if it took two and
+                # the process were killed in between, the text would be inserted twice.
+                self._drop(row.get("again"))
+                self.uncertain[number] = Intent.from_row(row)
                 self._settle(first, last)
             case {"done": number}:
                 self._drop(number)
             case {"kept": number}:
-                if number in self.open:
-                    intent = self.open.pop(number)
-                    self.kept[number] = replace(
+                if number in self.uncertain:
+                    intent = self.uncertain.pop(number)
+                    self.undelivered[number] = replace(
                         intent,
-                        text=record.get("text", intent.text),
-                        lacking=tuple(record.get("lacking", ())),
+                        text=row.get("text", intent.text),
+                        lacking=tuple(row.get("lacking", ())),
                     )
             case {"ended": _}:
                 self.ended = True
             case {"version": _}:
-                self.header = dict(record)
+                self.header = dict(row)
 
     def _drop(self, number: int | None) -> None:
         if number is not None:
-            self.open.pop(number, None)
-            self.kept.pop(number, None)
+            self.uncertain.pop(number, None)
+            self.undelivered.pop(number, None)
 
     def _settle(self, first: int, last: int) -> None:
-        self.mark = max(self.mark, last)
+        self.settled = max(self.settled, last)
         self.failed = [
             piece
             for begin, end in self.failed
@@ -142,37 +155,39 @@ class JournalState:
         ]
 
     @property
-    def needed(self) -> int:
-        """The first sample that may still be asked for."""
-        return min((self.mark, *(first for first, _ in self.failed)))
+    def needed_from(self) -> int:
+        """The first sample that may still have to be read."""
+        return min((self.settled, *(first for first, _ in self.failed)))
 
 
 class DictationJournal:
-    """Each line in one write, and on the disk where it matters."""
+    """The open journal of a recording, and its state. For any number of threads."""
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file: int | None = os.open(path, flags, 0o600)
-        self._lock = Lock()
+        """Read the file, and create it if need be. Raises OSError."""
         self.state = read_journal(path)
-        self._number = max((0, *self.state.open, *self.state.kept))
-        self.broken: OSError | None = None  # why it can't be written any more
+        self._file: json_lines.Appender | None = json_lines.Appender(
+            path, mode=0o600, readable=True
+        )
+        self._lock = Lock()
+        self._number = max((0, *self.state.uncertain, *self.state.undelivered))
+        self.write_error: OSError | None = None
 
-    def write(self, sync: bool = True, **record: Any) -> None:
-        """One line. A disk that is full must not stop the text on its way: see `broken`."""
-        line = json.dumps(record, ensure_ascii=False) + "\n"
+    def write(self, sync: bool = True, **row: Any) -> None:
+        """Append a line, and wait until it is on the disk if `sync`.
+
+        A full disk must not stop the text from being inserted: see `write_error`.
+        """
         with self._lock:
-            self.state.take(record)
+            self.state.apply(row)
             if self._file is None:
                 return
             try:
-                os.write(self._file, line.encode())
-                if sync:
-                    os.fdatasync(self._file)
+                self._file.append(row, sync=sync)
             except OSError as error:
-                self.broken = error
+                self.write_error = error
 
-    def intend(
+    def write_intent(
         self,
         first: int,
         last: int,
@@ -182,37 +197,28 @@ class DictationJournal:
         wall: float = 0.0,
         replaced: Sequence[str] = (),
         instead: str = "",
-        again: int | None = None,
+        retry_of: int | None = None,
     ) -> int:
-        """Write down what is about to be inserted; its number.
+        """Write down a text that is about to be inserted, and return its number.
 
-        `again` is the number that it had when it did not arrive.
+        `retry_of` is the number it had when it was not delivered.
         """
         self._number += 1
         intent = Intent(self._number, first, last, text, tuple(to), wall, tuple(replaced), instead)
-        self.write(sync=False, **intent.record, again=again)
+        self.write(sync=False, **intent.row, again=retry_of)
         return self._number
 
     def close(self) -> None:
-        """What is written from now on is left out."""
+        """Close the file; later lines are ignored."""
         with self._lock:
             if self._file is not None:
-                os.close(self._file)
+                self._file.close()
                 self._file = None
 
 
 def read_journal(path: Path) -> JournalState:
-    """What is written there; a line that a kill tore is left out."""
+    """What a journal says; torn lines are skipped. Raises OSError."""
     state = JournalState()
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return state
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            state.take(record)
+    for row in json_lines.read(path):
+        state.apply(row)
     return state

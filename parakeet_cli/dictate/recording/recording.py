@@ -1,15 +1,14 @@
-"""What a microphone hears, on the disk before anything else is done with it.
+"""Writes what a microphone records to the disk before anything else is done with it.
 
-A folder a dictation, for its owner only: `lock`, held for as long as it runs,
-`journal.jsonl`, and the sound in parts of a minute, WAV files named after their first
-sample. After each write the header says what is there, so that a part is whole whenever
+Each dictation has a folder that only its owner can enter: `lock`, which is held while the
+dictation runs, `journal.jsonl`, and the sound in parts of a minute, WAV files named after
+their first sample. The header is updated after each write, so that a part is whole whenever
 the process ends. A part is deleted when all text in it was delivered, the folder when
 nothing is left to deliver.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import struct
@@ -23,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_float
+from parakeet_cli.system.locks import LockHeld, lock_file
 
-PART = 60 * SAMPLE_RATE  # samples
+PART_SAMPLES = 60 * SAMPLE_RATE
 _HEADER = 44  # bytes of a plain WAV header
 _BYTES = 2  # a sample
 
@@ -38,21 +38,25 @@ def recordings_folder() -> Path:
 
 @dataclass(slots=True)
 class _Part:
-    """A minute of sound: in a file, or in memory where the disk took no more."""
+    """A minute of sound: in a file, or in memory if the disk is full."""
 
     first: int
     path: Path
     length: int = 0  # samples
     file: int | None = None
-    held: list[Pcm] = field(default_factory=list)
+    in_memory: list[Pcm] = field(default_factory=list)
 
     @property
     def end(self) -> int:
         return self.first + self.length
 
+    @property
+    def is_closed(self) -> bool:
+        return self.file is None and not self.in_memory
+
 
 class Recording:
-    """One dictation's folder. Appended to by one thread, read and shortened by others."""
+    """The folder of one dictation. One thread appends, others read and delete."""
 
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder
@@ -60,11 +64,11 @@ class Recording:
         self._parts: list[_Part] = []
         self._end = 0
         self._lock = RLock()
-        self.full: OSError | None = None  # why the disk takes no more
+        self.write_error: OSError | None = None  # why the sound is kept in memory
 
     @classmethod
     def create(cls, root: Path) -> Recording:
-        """A new one below `root`; raises OSError where none can be made."""
+        """Make a new one below `root`. Raises OSError."""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         root.chmod(0o700)
         name = time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}"
@@ -74,16 +78,15 @@ class Recording:
                 folder.mkdir(mode=0o700)
             except FileExistsError:
                 continue
-            lock = _locked(folder)
-            assert lock is not None, "nobody else knows of a folder just made"
-            return cls(folder, lock)
+            return cls(folder, _lock(folder))
         raise FileExistsError(f"{root} holds too many recordings")
 
     @classmethod
     def reopen(cls, folder: Path) -> Recording | None:
-        """One that an earlier process left behind; None while a process still holds it."""
-        lock = _locked(folder)
-        if lock is None:
+        """One that an earlier process left behind; None if a process still has it locked."""
+        try:
+            lock = _lock(folder)
+        except (LockHeld, OSError):
             return None
         recording = cls(folder, lock)
         for path in sorted(folder.glob("*.wav")):
@@ -99,49 +102,48 @@ class Recording:
 
     @property
     def end(self) -> int:
-        """Samples so far, those that were deleted included."""
+        """How many samples were recorded, including those that were deleted since."""
         return self._end
 
     def append(self, pcm: Pcm) -> int:
-        """Write 16 kHz mono int16, shape (n,); its first sample's number.
+        """Write 16 kHz mono int16, shape (n,), and return its first sample's number.
 
-        A disk that is full is no reason to lose what is said: then it is kept in memory,
-        and `full` says why.
+        If the disk is full the sound is kept in memory instead, and `write_error` says why.
         """
         with self._lock:
             first = self._end
             part = self._parts[-1] if self._parts else None
-            if part is None or part.length >= PART or (part.file is None and not part.held):
-                part = self._begin()
+            if part is None or part.length >= PART_SAMPLES or part.is_closed:
+                part = self._new_part()
             if part.file is not None:
                 try:
                     _write(part, pcm)
                 except OSError as error:
-                    self.full = error
+                    self.write_error = error
                     os.close(part.file)
                     part.file = None
                     part = _Part(self._end, self.folder / "memory")
                     self._parts.append(part)
             if part.file is None:
-                part.held.append(pcm)
+                part.in_memory.append(pcm)
             part.length += len(pcm)
             self._end += len(pcm)
             return first
 
-    def _begin(self) -> _Part:
+    def _new_part(self) -> _Part:
         self._close_file()
         part = _Part(self._end, self.folder / f"{self._end:015}.wav")
         try:
             part.file = os.open(part.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             os.write(part.file, _header(0))
-            self.full = None
+            self.write_error = None
         except OSError as error:
-            self.full = error
+            self.write_error = error
         self._parts.append(part)
         return part
 
     def read(self, first: int, last: int) -> NDArray[np.float32]:
-        """Samples `first` to `last` as mono float32, shape (n,); fewer where some are gone."""
+        """Samples `first` to `last` as mono float32, shape (n,); fewer if some were deleted."""
         with self._lock:
             found = [
                 _read(part, max(first, part.first) - part.first, min(last, part.end) - part.first)
@@ -150,17 +152,17 @@ class Recording:
             ]
         return to_float(np.concatenate(found)) if found else np.zeros(0, np.float32)
 
-    def forget(self, before: int) -> None:
-        """Delete the parts that end at that sample or before it."""
+    def delete_before(self, sample: int) -> None:
+        """Delete the parts that end at that sample or earlier."""
         with self._lock:
-            while self._parts and self._parts[0].end <= before and self._parts[0].end < self._end:
+            while self._parts and self._parts[0].end <= sample and self._parts[0].end < self._end:
                 part = self._parts.pop(0)
                 if part.file is not None:
                     os.close(part.file)
                 part.path.unlink(missing_ok=True)
 
     def close(self, *, delete: bool) -> None:
-        """Let it go, and with `delete` for ever: all of it was delivered."""
+        """Release the lock; with `delete`, remove the folder, all of whose text was delivered."""
         with self._lock:
             self._close_file()
             if delete:
@@ -174,25 +176,19 @@ class Recording:
                 part.file = None
 
 
-def left_behind(root: Path) -> Iterator[Path]:
-    """The folders of recordings below `root`, oldest first; some may be in use."""
+def recording_folders(root: Path) -> Iterator[Path]:
+    """The folders of all recordings below `root`, oldest first; some may be in use."""
     if root.is_dir():
         yield from sorted(path for path in root.iterdir() if (path / "lock").is_file())
 
 
-def _locked(folder: Path) -> int | None:
-    """A descriptor that holds the folder's lock; None where another process has it."""
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return None
-    return lock
+def _lock(folder: Path) -> int:
+    """A descriptor that holds the folder's lock. Raises LockHeld, OSError."""
+    return lock_file(folder / "lock", mode=0o600)
 
 
 def _header(samples: int) -> bytes:
-    """A WAV's header: http://soundfile.sapp.org/doc/WaveFormat/."""
+    """The header of a WAV file: http://soundfile.sapp.org/doc/WaveFormat/."""
     size = samples * _BYTES
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
@@ -212,8 +208,8 @@ def _write(part: _Part, pcm: Pcm) -> None:
 
 
 def _read(part: _Part, first: int, last: int) -> Pcm:
-    if part.held:
-        return np.concatenate(part.held)[first:last]
+    if part.in_memory:
+        return np.concatenate(part.in_memory)[first:last]
     with part.path.open("rb") as file:
         file.seek(_HEADER + first * _BYTES)
         data = file.read((last - first) * _BYTES)

@@ -1,1 +1,1 @@
-"""One dictation: from frames to utterances to text in the sinks."""
+"""One dictation: from the microphone's frames to utterances to text in the sinks."""

@@ -1,415 +1,268 @@
 """One dictation: sound to the disk, to utterances, to text.
 
-    capture ---> disk ---> detector, endpointer ---> engine ---> writer ---> sinks
-    (thread)               (who calls `run`)         (threads)   (thread)
+    Capture ---> disk ---> UtteranceDetector ---> EngineQueue ---> TextWriter ---> sinks
+    (thread)               (caller of `run`)      (threads)        (thread)
 
-The stream's clock counts what was recorded, and the gaps in between. Everything but the
-sound in the last second is read from the recording when it is needed, so that memory does
-not depend on how long anyone speaks or how slow the engine is.
+The stream's clock counts what was recorded, and the gaps in between. Only the sound of the
+last second is held in memory; everything else is read from the recording when it is needed,
+so that memory does not depend on how long anyone speaks or how slow the engine is.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import Empty, Queue
-from threading import Lock, Thread
-from typing import Any, Protocol
 
 import numpy as np
 
-from parakeet_cli.audio.microphone.microphone import CapturedAudio, DeviceFound, DeviceLost
-from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_float
-from parakeet_cli.audio.segment.chunker import Chunk, Detector
+from parakeet_cli.audio.samples import SAMPLE_RATE, to_float
 from parakeet_cli.audio.segment.endpointer import (
     SpeechEvent,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechState,
-    Timing,
     UtteranceEnded,
 )
 from parakeet_cli.audio.segment.utterances import UtteranceDetector
-from parakeet_cli.dictate.recording.clock import Clock
-from parakeet_cli.dictate.recording.history import History
-from parakeet_cli.dictate.recording.journal import VERSION, DictationJournal
 from parakeet_cli.dictate.recording.recording import Recording
-from parakeet_cli.dictate.recording.slices import LONGEST, make_chunk
-from parakeet_cli.dictate.session.engine_queue import EngineJob, EngineQueue, Priority
-from parakeet_cli.dictate.session.events import Event, EventKind
-from parakeet_cli.dictate.session.options import DictationOptions
-from parakeet_cli.dictate.session.partials import Previews
+from parakeet_cli.dictate.recording.stream import RecordedStream
+from parakeet_cli.dictate.session.capture import (
+    Capture,
+    CaptureEnded,
+    CaptureMessage,
+    Gap,
+    Interruption,
+    RecordedSound,
+)
+from parakeet_cli.dictate.session.engine_queue import EngineJob, Priority
+from parakeet_cli.dictate.session.events import DictationView, EventKind, EventReporter
+from parakeet_cli.dictate.session.insertion import TextInserter
+from parakeet_cli.dictate.session.partials import Partial, PartialTranscriber
+from parakeet_cli.dictate.session.parts import DictationParts
 from parakeet_cli.dictate.session.sources import SoundSource
-from parakeet_cli.dictate.session.text_writer import Quiet, TextWriter, Utterance
-from parakeet_cli.dictate.sinks.delivery import Delivery
+from parakeet_cli.dictate.session.text_writer import MAX_WAITING, Silence, TextWriter, Utterance
 from parakeet_cli.engines.base import ChunkResult
 
-_QUIET = 30 * SAMPLE_RATE  # samples of silence that are settled at once
-_WAITING = 64  # pieces of sound that wait, where the stream can be kept waiting
-_TICK = 0.25  # seconds between two looks at what nobody announces
-
-
-class DictationView(Protocol):
-    """Who watches a dictation. Called from several threads, one at a time."""
-
-    def event(self, event: Event) -> None: ...
-
-    def level(self, peak: float) -> None:
-        """How loud it is, 0..1."""
-        ...
-
-    def aside(self) -> AbstractContextManager[None]:
-        """While a sink writes, perhaps to the same terminal."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """Sound that is on the disk from sample `first` on."""
-
-    pcm: Pcm
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Jump:
-    """Nothing was heard for so long before sample `at`."""
-
-    at: int
-    seconds: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Preview:
-    """What an utterance sounds like so far."""
-
-    number: int
-    agreed: str
-    rest: str
+_LONG_SILENCE = 30 * SAMPLE_RATE  # samples of silence that are settled at once
+_MAX_WAITING = 64  # messages, where the source can be kept waiting
+_TICK = 0.25  # seconds between two checks of the engine and the duration, while no sound comes
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a dictation ended. `kept` is where its recording is, if text is missing."""
+    """How a dictation ended. `recording` is its folder, kept because text is missing."""
 
     seconds: float
     utterances: int
     overflows: int
-    kept: str | None = None
+    recording: str | None = None
 
 
 class Dictation:
-    """Made by whoever has an engine; `run` once. The other methods are for other threads."""
+    """Call `run` once. `stop`, `cancel`, `pause` and the properties are for other threads."""
 
     def __init__(
         self,
-        options: DictationOptions,
+        parts: DictationParts,
         source: SoundSource,
-        engine_queue: EngineQueue,
-        make_detector: Callable[[], Detector],
         recording: Recording,
         view: DictationView,
-        *,
-        delivery: Delivery | None = None,
-        sinks: tuple[str, ...] = (),
-        history: History | None = None,
     ) -> None:
-        self._options = replace(options, live=source.live)
+        self._parts = parts
         self._source = source
-        self._engine_queue = engine_queue
-        self._recording = recording
-        self._view = view
-        self._journal = DictationJournal(recording.journal)
-        self._journal.write(
-            version=VERSION, source=source.name, sinks=list(sinks), began=time.time()
-        )
-        self._clock = Clock()
-        self._lock = Lock()
-        window = min(engine_queue.engine.max_chunk_seconds, LONGEST)
-        self._timing = Timing(options.max_silence, window)
-        self._make_detector = make_detector
-        self._ear: UtteranceDetector | None = None  # made once sound is being recorded
-        self._inbox: Queue[_Heard | _Jump | _Preview | DeviceLost | BaseException | None] = Queue(
-            0 if source.live else _WAITING
-        )
+        self._stream = RecordedStream.begin(recording, source.name, parts.outputs.sinks)
+        self._inbox: Queue[CaptureMessage | Partial] = Queue(0 if source.live else _MAX_WAITING)
+        self._capture = Capture(source, recording, self._inbox.put, parts.request.duration)
+        self._reporter = EventReporter(view, lambda: self._capture.stream_time)
         self._writer = TextWriter(
-            self._options, self, recording, self._journal, self._clock, delivery, history, sinks
+            self._stream,
+            parts.rules,
+            TextInserter(self._stream, parts.outputs, self._reporter),
+            self._reporter,
+            stop=self.stop,
+            max_waiting=0 if source.live else MAX_WAITING,
         )
-        self._previews = Previews(engine_queue, self._chunk, self._preview)
-        self._guess: tuple[EngineJob[ChunkResult], int] | None = (
-            None  # the decode in a pause, its end
-        )
-        self._settled = 0  # up to where silence was settled
-        self._began = 0.0  # when the stream did, seconds since 1970
-        self._at = (0.0, time.monotonic())  # the stream's seconds, and when it was there
-        self._shown = ""
-        self._utterances = self._overflows = 0
-        self._stopping = False
+        self._partials = PartialTranscriber(parts.engine_queue, self._stream.chunk, self._inbox.put)
+        self._shown = ""  # the last partial
+        self._detector: UtteranceDetector | None = None  # made once sound is being recorded
+        self._pause_job: EngineJob[ChunkResult] | None = None  # transcribes up to a pause
+        self._settled = 0  # up to which sample silence was settled
+        self._utterances = 0
         self._cancelled = False
-        self._paused = False
-        self._full = False
-
-    # What other threads may ask for.
+        self._reported_write_error = False
 
     def stop(self) -> None:
-        """A normal end: the last words are finished."""
-        self._stopping = True
-        self._source.close()
+        """End normally: the last words are still transcribed and delivered."""
+        self._capture.stop()
 
     def cancel(self) -> None:
-        """End, and write nothing of the utterance in hand."""
+        """End, and drop the current utterance."""
         self._cancelled = True
         self.stop()
 
     def pause(self, paused: bool) -> None:
-        """Hear nothing until it is taken back; the utterance in hand is finished."""
-        self._paused = paused
+        """Record nothing until called with False; the current utterance is still completed."""
+        self._capture.paused = paused
 
     @property
     def paused(self) -> bool:
-        return self._paused
+        return self._capture.paused
 
     @property
     def state(self) -> SpeechState:
-        return self._ear.state if self._ear is not None else SpeechState.SILENCE
-
-    @property
-    def seconds(self) -> float:
-        """Where the stream is now."""
-        at, when = self._at
-        return at + time.monotonic() - when if self._options.live else at
-
-    # What is told.
-
-    def tell(
-        self,
-        kind: EventKind,
-        text: str = "",
-        *,
-        at: float | None = None,
-        wall: float | None = None,
-        **more: Any,
-    ) -> None:
-        t = self.seconds if at is None else at
-        event = Event(kind, t, wall or time.time(), text, more)
-        with self._lock:
-            self._view.event(event)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        with self._lock, self._view.aside():
-            yield
-
-    # The work.
+        return self._detector.state if self._detector is not None else SpeechState.SILENCE
 
     def run(self) -> Summary:
-        """Until the source ends or someone stops it. Raises ParakeetError.
+        """Dictate until the source ends or `stop` is called. Raises ParakeetError.
 
-        Whatever is raised, the recording is kept where text is missing.
+        Whatever is raised, the recording is kept if text is missing.
         """
-        capture = Thread(target=self._capture, name="capture", daemon=True)
-        self._writer.start()
-        capture.start()
         finished = False
+        self._writer.start()
+        self._capture.start()
         try:
-            ear = self._ear = UtteranceDetector(self._make_detector(), self._timing)
-            error = self._listen(ear)
-            self._flush(ear)
+            detector = UtteranceDetector(self._parts.make_detector(), self._parts.timing)
+            self._detector = detector
+            error = self._process(detector)
+            self._end_speech(detector)
             self._writer.close()
             if error is not None:
                 raise error
             finished = True
         finally:
             self._source.close()
-            kept = self._close(finished)
-        return Summary(self._at[0], self._utterances, self._overflows, kept)
+            recording = self._close(finished)
+        capture = self._capture
+        return Summary(capture.recorded_seconds, self._utterances, capture.overflows, recording)
 
     def _close(self, finished: bool) -> str | None:
-        state = self._journal.state
-        whole = finished and not (self._writer.unsafe or state.failed or state.kept or state.open)
+        """Close the files; the recording's folder if it is kept."""
+        journal, recording = self._stream.journal, self._stream.recording
+        state = journal.state
+        missing = state.failed or state.undelivered or state.uncertain
+        complete = finished and self._writer.is_complete and not missing
         if finished:
-            self._journal.write(quiet=self._recording.end)
-        self._journal.write(ended=True)
-        self._journal.close()
-        self._recording.close(delete=whole)
-        return None if whole else str(self._recording.folder)
+            journal.write(quiet=recording.end)
+        journal.write(ended=True)
+        journal.close()
+        recording.close(delete=complete)
+        return None if complete else str(recording.folder)
 
-    def _capture(self) -> None:
-        """Sound to the disk, and only then to whoever listens."""
-        skipped = 0  # samples, while paused
-        try:
-            for item in self._source:
-                if isinstance(item, DeviceFound):
-                    self._skip(item.seconds, "device lost")
-                elif isinstance(item, DeviceLost):
-                    self._inbox.put(item)
-                elif self._paused:
-                    if not skipped:
-                        self._inbox.put(DeviceLost(""))
-                    skipped += len(item.pcm)
-                else:
-                    if skipped:
-                        self._skip(skipped / SAMPLE_RATE, "paused")
-                        skipped = 0
-                    self._keep(item)
-                if self._over() or self._stopping:
-                    break
-        except BaseException as error:  # raised by `run`
-            self._inbox.put(error)
-        else:
-            self._inbox.put(None)
-        finally:
-            self._source.close()
-
-    def _keep(self, sound: CapturedAudio) -> None:
-        pcm = sound.pcm
-        if self._options.duration is not None:
-            left = round((self._options.duration - self._at[0]) * SAMPLE_RATE)
-            pcm = pcm[: max(0, left)]
-        self._overflows += sound.overflowed
-        if not len(pcm):  # a resampler keeps its first samples to itself
-            return
-        self._began = self._began or time.time() - len(pcm) / SAMPLE_RATE
-        first = self._recording.append(pcm)
-        self._inbox.put(_Heard(pcm, first))
-        self._at = (self._at[0] + len(pcm) / SAMPLE_RATE, time.monotonic())
-
-    def _skip(self, seconds: float, reason: str) -> None:
-        self._at = (self._at[0] + seconds, time.monotonic())
-        self._inbox.put(_Jump(self._recording.end, seconds, reason))
-
-    def _over(self) -> bool:
-        return self._options.duration is not None and self._at[0] >= self._options.duration
-
-    def _listen(self, ear: UtteranceDetector) -> BaseException | None:
-        """What made the sound end, None where it ended by itself."""
+    def _process(self, detector: UtteranceDetector) -> BaseException | None:
+        """Handle the sound until it ends; the error that ended it, if there was one."""
         while True:
             try:
-                item = self._inbox.get(timeout=_TICK)
+                message = self._inbox.get(timeout=_TICK)
             except Empty:
-                self._view.level(0.0)
-                if self._engine_queue.loaded.done() and (
-                    error := self._engine_queue.loaded.exception()
-                ):
+                self._reporter.level(0.0)
+                loaded = self._parts.engine_queue.loaded
+                if loaded.done() and (error := loaded.exception()):
                     return error
-                if self._options.duration is not None and self.seconds >= self._options.duration:
-                    self._source.close()
+                self._capture.stop_when_over()
                 continue
-            match item:
-                case None:
-                    return None
-                case BaseException():
-                    return item
-                case _Heard():
-                    self._hear(ear, item)
-                case DeviceLost(reason):
-                    self._flush(ear)
+            match message:
+                case CaptureEnded(error):
+                    return error
+                case RecordedSound():
+                    self._detect(detector, message)
+                case Interruption(reason):
+                    self._end_speech(detector)
                     if reason:
-                        self.tell(EventKind.ERROR, f"{reason} Looking for it.")
-                case _Jump():
-                    self._jump(ear, item)
-                case _Preview():
-                    self._show(item)
+                        self._reporter.report(EventKind.ERROR, f"{reason} Looking for it.")
+                case Gap():
+                    self._skip_gap(detector, message)
+                case Partial():
+                    self._show_partial(message)
 
-    def _hear(self, ear: UtteranceDetector, heard: _Heard) -> None:
-        samples = to_float(heard.pcm)
-        if heard.first == 0:
-            self.tell(EventKind.READY, self._source.name, at=0.0, wall=self._began)
-        if self._recording.full is not None and not self._full:
-            self._full = True
-            self.tell(
-                EventKind.ERROR,
-                f"The recording can't be written ({self._recording.full.strerror}): "
-                "until it can, a crash would lose what is said.",
+    def _detect(self, detector: UtteranceDetector, sound: RecordedSound) -> None:
+        samples = to_float(sound.pcm)
+        if sound.first == 0:
+            self._reporter.report(
+                EventKind.READY, self._source.name, at=0.0, wall=self._capture.began
             )
-        self._view.level(float(np.abs(samples).max(initial=0.0)))
-        self._react(ear.accept(samples))
-        now = self._recording.end if self._options.live else heard.first + len(samples)
-        if ear.state is SpeechState.SPEAKING and self._options.partials and self._options.live:
-            self._previews.consider(now)
-        if ear.state is SpeechState.SILENCE and ear.needed_from - self._settled >= _QUIET:
-            self._settled = ear.needed_from
-            self._writer.put(Quiet(self._settled))
+        self._report_write_error()
+        self._reporter.level(float(np.abs(samples).max(initial=0.0)))
+        self._handle(detector.accept(samples))
+        live = self._source.live
+        if detector.state is SpeechState.SPEAKING and self._parts.request.partials and live:
+            self._partials.update(self._stream.recording.end)
+        quiet = detector.state is SpeechState.SILENCE
+        if quiet and detector.needed_from - self._settled >= _LONG_SILENCE:
+            self._settled = detector.needed_from
+            self._writer.put(Silence(self._settled))
 
-    def _react(self, changes: list[SpeechEvent]) -> None:
-        for change in changes:
-            match change:
+    def _report_write_error(self) -> None:
+        error = self._stream.recording.write_error
+        if error is not None and not self._reported_write_error:
+            self._reported_write_error = True
+            self._reporter.report(
+                EventKind.ERROR,
+                f"The recording can't be written ({error.strerror}): until it can, a crash would "
+                "lose the speech.",
+            )
+
+    def _handle(self, events: list[SpeechEvent]) -> None:
+        clock = self._stream.clock
+        for event in events:
+            match event:
                 case SpeechStarted(first, speech):
-                    self.tell(EventKind.SPEECH_START, at=self._clock.seconds(speech))
-                    self._previews.begin(first)
+                    self._reporter.report(EventKind.SPEECH_START, at=clock.seconds(speech))
+                    self._partials.begin(first)
                     self._shown = ""
                 case SpeechPaused(first, last, speech_end):
-                    if self._options.live:
-                        job = self._decode(first, last, speech_end, Priority.PAUSE)
-                        self._guess = (job, last)
+                    if self._source.live:
+                        self._pause_job = self._transcribe(first, last, speech_end, Priority.PAUSE)
                 case SpeechResumed():
-                    self._drop_guess()
+                    self._cancel_pause_job()
                 case UtteranceEnded():
-                    self._end(change)
+                    self._finish_utterance(event)
 
-    def _end(self, ended: UtteranceEnded) -> None:
-        self._previews.end()
+    def _finish_utterance(self, ended: UtteranceEnded) -> None:
+        self._partials.end()
         self._settled = ended.last
-        self.tell(EventKind.SPEECH_END, at=self._clock.seconds(ended.speech_end))
+        clock = self._stream.clock
+        self._reporter.report(EventKind.SPEECH_END, at=clock.seconds(ended.speech_end))
         self._utterances += 1
-        if self._guess is not None:
-            job, self._guess = self._guess[0], None
-        else:
-            job = self._decode(ended.first, ended.last, ended.speech_end, Priority.FINAL)
 
-        def again() -> EngineJob[ChunkResult]:
-            return self._decode(ended.first, ended.last, ended.speech_end, Priority.FINAL)
+        def transcribe() -> EngineJob[ChunkResult]:
+            return self._transcribe(ended.first, ended.last, ended.speech_end, Priority.FINAL)
 
-        wall = self._began + self._clock.seconds(ended.speech)
-        self._writer.put(Utterance(ended, job, again, wall))
+        job, self._pause_job = self._pause_job or transcribe(), None
+        wall = self._capture.began + clock.seconds(ended.speech)
+        self._writer.put(Utterance(ended, job, transcribe, wall))
 
-    def _drop_guess(self) -> None:
-        if self._guess is not None:
-            self._guess[0].future.cancel()
-            self._guess = None
+    def _cancel_pause_job(self) -> None:
+        if self._pause_job is not None:
+            self._pause_job.future.cancel()
+            self._pause_job = None
 
-    def _flush(self, ear: UtteranceDetector) -> None:
-        """No more sound follows what was heard."""
-        changes = ear.finish()
+    def _end_speech(self, detector: UtteranceDetector) -> None:
+        """Complete the current utterance: the sound ends or breaks off here."""
+        events = detector.finish()
         if self._cancelled:
-            self._drop_guess()
-            self._previews.end()
-            self._writer.put(Quiet(self._recording.end))
+            self._cancel_pause_job()
+            self._partials.end()
+            self._writer.put(Silence(self._stream.recording.end))
             return
-        self._react(changes)
+        self._handle(events)
 
-    def _jump(self, ear: UtteranceDetector, jump: _Jump) -> None:
-        self._flush(ear)
-        self._clock.skip(jump.at, jump.seconds)
-        ear.jump(jump.at)
-        self._journal.write(gap=jump.at, seconds=jump.seconds)
-        self.tell(EventKind.GAP, jump.reason, seconds=round(jump.seconds, 3))
+    def _skip_gap(self, detector: UtteranceDetector, gap: Gap) -> None:
+        self._end_speech(detector)
+        detector.jump(gap.at)
+        self._stream.add_gap(gap.at, gap.seconds)
+        self._reporter.report(EventKind.GAP, gap.reason, seconds=round(gap.seconds, 3))
 
-    def _decode(
+    def _transcribe(
         self, first: int, last: int, speech_end: int, priority: Priority
     ) -> EngineJob[ChunkResult]:
-        engine = self._engine_queue.engine
+        return self._parts.engine_queue.transcribe(
+            lambda: self._stream.chunk(first, last, speech_end), priority
+        )
 
-        def work() -> ChunkResult:
-            return engine.transcribe(self._chunk(first, last, speech_end))
-
-        return self._engine_queue.submit(work, priority)
-
-    def _chunk(self, first: int, last: int, speech_end: int | None = None) -> Chunk:
-        last = min(last, self._recording.end)
-        return make_chunk(self._recording, self._clock, self._source.name, first, last, speech_end)
-
-    def _preview(self, number: int, agreed: str, rest: str) -> None:
-        self._inbox.put(_Preview(number, agreed, rest))
-
-    def _show(self, preview: _Preview) -> None:
-        if preview.number != self._previews.number or self.state is SpeechState.SILENCE:
+    def _show_partial(self, partial: Partial) -> None:
+        if partial.utterance != self._partials.utterance or self.state is SpeechState.SILENCE:
             return
-        text = f"{preview.agreed} {preview.rest}".strip()
-        if text != self._shown:
-            self._shown = text
-            self.tell(EventKind.PARTIAL, text, settled=preview.agreed)
+        if partial.text != self._shown:
+            self._shown = partial.text
+            self._reporter.report(EventKind.PARTIAL, partial.text, settled=partial.agreed)

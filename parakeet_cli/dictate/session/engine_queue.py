@@ -1,8 +1,8 @@
-"""Threads that keep one engine busy with what matters most.
+"""Threads that give one engine its most urgent job first.
 
-A final is awaited by someone who has stopped speaking; the decode in a pause is likely to
-become one; a partial is only looked at. An engine that works on several chunks at once
-keeps one lane free of partials, so that no final waits for one.
+Someone who has stopped speaking waits for a final; the decode in a pause is likely to become
+a final; a partial only shows progress. An engine that works on several chunks at once keeps
+one thread free of partials, so that no final waits for one.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from itertools import count
 from threading import Condition, Thread
 from typing import Any, Generic, TypeVar
 
-from parakeet_cli.engines.base import Engine
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import ChunkResult, Engine
 
 T = TypeVar("T")
 
-_AT_ONCE = 2  # calls of the engine: a partial, and one beside it that no final waits for
+_MAX_THREADS = 2  # one for a partial, and one that no final waits for
+_MAX_UTTERANCE = 30.0  # seconds; the text of a longer one would come too late
 
 
 class Priority(IntEnum):
-    """The lower comes first."""
+    """The lowest number comes first."""
 
     FINAL = 0
     PAUSE = 1
@@ -32,13 +34,13 @@ class Priority(IntEnum):
 
 
 class EngineJob(Generic[T]):
-    """A piece of work for the engine, and its result."""
+    """A call of the engine, its result, and the seconds it took."""
 
     def __init__(self, work: Callable[[], T], priority: Priority) -> None:
         self._work = work
         self.priority = priority
         self.future: Future[T] = Future()
-        self.seconds = 0.0  # that the engine took
+        self.seconds = 0.0
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
@@ -46,7 +48,7 @@ class EngineJob(Generic[T]):
         began = time.perf_counter()
         try:
             result = self._work()
-        except BaseException as error:  # it belongs to whoever asks for the result
+        except BaseException as error:  # raised where the result is asked for
             self.seconds = time.perf_counter() - began
             self.future.set_exception(error)
         else:
@@ -55,9 +57,9 @@ class EngineJob(Generic[T]):
 
 
 class EngineQueue:
-    """One engine, loaded in the background; jobs in, futures out.
+    """One engine, loaded in the background, and the jobs that wait for it.
 
-    The threads are daemons: a program that is told to stop at once does not wait for them.
+    The threads are daemons: a program that must end at once does not wait for them.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -69,23 +71,34 @@ class EngineQueue:
         self._closed = False
         self._threads = [
             Thread(target=self._serve, args=(number,), name=f"engine-{number}", daemon=True)
-            for number in range(min(engine.concurrency, _AT_ONCE))
+            for number in range(min(engine.concurrency, _MAX_THREADS))
         ]
+
+    @property
+    def max_utterance_seconds(self) -> float:
+        """How long an utterance may get before it is cut."""
+        return min(self.engine.max_chunk_seconds, _MAX_UTTERANCE)
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def submit(self, work: Callable[[], T], priority: Priority) -> EngineJob[T]:
-        """Work that calls the engine, as soon as nothing more important waits."""
+        """Run `work`, which calls the engine, once nothing more urgent waits."""
         job: EngineJob[T] = EngineJob(work, priority)
         with self._changed:
             heapq.heappush(self._jobs, (priority, next(self._numbers), job))
             self._changed.notify_all()
         return job
 
+    def transcribe(
+        self, read_chunk: Callable[[], Chunk], priority: Priority
+    ) -> EngineJob[ChunkResult]:
+        """Transcribe a chunk, which is read only once it is its turn."""
+        return self.submit(lambda: self.engine.transcribe(read_chunk()), priority)
+
     def close(self) -> None:
-        """Finish what is in work, leave out what waits, then free the model.
+        """Finish the running jobs, cancel the waiting ones, then free the model.
 
         A process that ends while its engine works may crash in the engine's libraries.
         """
@@ -103,7 +116,7 @@ class EngineQueue:
     def _serve(self, number: int) -> None:
         if number == 0:
             self._load()
-        # Wait for the model rather than fail; who asks for a result learns why there is none.
+        # Jobs wait for the model to load; if it can't be loaded, each of them raises why.
         lowest = Priority.PAUSE if number == 0 and len(self._threads) > 1 else Priority.PARTIAL
         while (job := self._next(lowest)) is not None:
             if (error := self.loaded.exception()) is not None:
@@ -116,7 +129,7 @@ class EngineQueue:
     def _load(self) -> None:
         try:
             self.engine.load()
-        except BaseException as error:  # told by `loaded`, and by every job
+        except BaseException as error:  # raised by `loaded`, and by every job
             self.loaded.set_exception(error)
         else:
             self.loaded.set_result(None)

@@ -1,208 +1,178 @@
-"""Recordings whose text was not delivered, to text."""
+"""Transcribes and delivers recordings whose text was not delivered."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from parakeet_cli.audio.segment.chunker import Detector
-from parakeet_cli.audio.segment.endpointer import SpeechEvent, Timing, UtteranceEnded
+from parakeet_cli.audio.samples import SAMPLE_RATE
+from parakeet_cli.audio.segment.endpointer import SpeechEvent, UtteranceEnded
 from parakeet_cli.audio.segment.utterances import UtteranceDetector
-from parakeet_cli.dictate.recording.clock import Clock
-from parakeet_cli.dictate.recording.delivery_check import Arrival, arrival
-from parakeet_cli.dictate.recording.history import History
-from parakeet_cli.dictate.recording.journal import (
-    DictationJournal,
-    Intent,
-    JournalState,
-    read_journal,
+from parakeet_cli.dictate.recording.delivery_check import DeliveryState, check_delivery
+from parakeet_cli.dictate.recording.journal import Intent, Interval, JournalState, read_journal
+from parakeet_cli.dictate.recording.recording import Recording, recording_folders
+from parakeet_cli.dictate.recording.stream import RecordedStream
+from parakeet_cli.dictate.session.engine_queue import EngineJob, Priority
+from parakeet_cli.dictate.session.events import DictationView, EventKind, EventReporter
+from parakeet_cli.dictate.session.insertion import TextInserter
+from parakeet_cli.dictate.session.parts import DictationParts
+from parakeet_cli.dictate.session.text_writer import (
+    Redelivery,
+    TextWriter,
+    UncertainDelivery,
+    Utterance,
 )
-from parakeet_cli.dictate.recording.recording import Recording, left_behind
-from parakeet_cli.dictate.recording.slices import LONGEST, make_chunk
-from parakeet_cli.dictate.session.dictation import DictationView
-from parakeet_cli.dictate.session.engine_queue import EngineJob, EngineQueue, Priority
-from parakeet_cli.dictate.session.events import Event, EventKind
-from parakeet_cli.dictate.session.options import DictationOptions
-from parakeet_cli.dictate.session.text_writer import TextWriter, Uncertain, Utterance, Written
-from parakeet_cli.dictate.sinks.delivery import Delivery
 from parakeet_cli.engines.base import ChunkResult
 
-_PIECE = 160_000  # samples read at once: 10 s
+_READ = 10 * SAMPLE_RATE  # samples read at once
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A recording with something left to deliver."""
+class UndeliveredRecording:
+    """A recording with something left to deliver.
+
+    `texts` are transcribed; each has False if it was not delivered, None if that is unknown.
+    """
 
     folder: Path
     began: float  # seconds since 1970
-    # Transcribed, and not known to have arrived: None is one that may have.
     texts: tuple[tuple[str, bool | None], ...]
-    unheard: float  # seconds of sound that nobody knows the text of
+    untranscribed: float  # seconds of sound without a text
 
 
-def pending(root: Path) -> Iterator[Pending]:
-    """What `recover` would deliver; dictations that still run are not among it."""
-    for folder in left_behind(root):
+def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
+    """What a recovery would deliver; dictations that are still running are left out.
+
+    Recordings that turn out to be delivered are deleted.
+    """
+    for folder in recording_folders(root):
         recording = Recording.reopen(folder)
         if recording is None:
             continue
         state = read_journal(recording.journal)
-        unheard = sum(last - first for first, last in _unheard(state, recording)) / 16_000
+        intervals = _untranscribed(state, recording)
+        untranscribed = sum(last - first for first, last in intervals) / SAMPLE_RATE
         texts = tuple(
-            (intent.text.strip(), None if known is Arrival.UNKNOWN else False)
-            for known, intent in _intents(state)
-            if known is not Arrival.THERE
+            (intent.text.strip(), None if delivery is DeliveryState.UNKNOWN else False)
+            for delivery, intent in _open_intents(state)
+            if delivery is not DeliveryState.DELIVERED
         )
-        recording.close(delete=not texts and not unheard)
-        if texts or unheard:
-            yield Pending(folder, float(state.header.get("began", 0.0)), texts, unheard)
+        recording.close(delete=not texts and not untranscribed)
+        if texts or untranscribed:
+            began = float(state.header.get("began", 0.0))
+            yield UndeliveredRecording(folder, began, texts, untranscribed)
 
 
 class Recovery:
-    """Delivers what is left, in the order it was said; killed, it goes on where it was."""
+    """Delivers what is left in the order it was spoken. If it is killed, the next one goes on."""
 
-    def __init__(
-        self,
-        options: DictationOptions,
-        engine_queue: EngineQueue,
-        detector: Detector,
-        view: DictationView,
-        *,
-        delivery: Delivery | None = None,
-        sinks: tuple[str, ...] = (),
-        history: History | None = None,
-    ) -> None:
-        self._options = replace(options, live=False, recovering=True)
-        self._engine_queue = engine_queue
-        self._detector = detector
-        self._view = view
-        self._delivery = delivery
-        self._sinks = sinks
-        self._history = history
+    def __init__(self, parts: DictationParts, view: DictationView) -> None:
+        self._parts = parts
+        self._detector = parts.make_detector()
+        self._reporter = EventReporter(view, lambda: self._time)
         self._inserted: list[str] = []
         self._stopping = False
-        self._t = 0.0
+        self._time = 0.0  # of the stream, where the last utterance begins
 
     def run(self, root: Path) -> int:
         """How many recordings are still not delivered. Raises ParakeetError."""
         left = 0
-        for folder in left_behind(root):
+        for folder in recording_folders(root):
             if self._stopping:
                 break
             recording = Recording.reopen(folder)
             if recording is None:
                 continue
-            done = False
+            complete = False
             try:
-                done = self._recover(recording)
+                complete = self._recover(recording)
             finally:
-                recording.close(delete=done)
-            left += not done
+                recording.close(delete=complete)
+            left += not complete
         return left
 
     def stop(self) -> None:
-        """Do no more than what is in hand."""
+        """End once the utterances that are being transcribed are delivered."""
         self._stopping = True
 
-    def tell(
-        self, kind: EventKind, text: str = "", *, at: float | None = None, **more: Any
-    ) -> None:
-        t = more.get("start") if at is None else at
-        self._view.event(Event(kind, self._t if t is None else t, time.time(), text, more))
-
-    def aside(self) -> AbstractContextManager[None]:
-        return self._view.aside()
-
     def _recover(self, recording: Recording) -> bool:
-        journal = DictationJournal(recording.journal)
-        state = journal.state
-        clock = Clock()
-        for at, seconds in state.gaps:
-            clock.skip(at, seconds)
-        writer = TextWriter(
-            self._options,
-            self,
-            recording,
-            journal,
-            clock,
-            self._delivery,
-            self._history,
-            self._sinks,
-            before=self._inserted,
+        """Deliver one recording; whether all of it is delivered now."""
+        stream = RecordedStream.resume(recording)
+        state = stream.journal.state
+        inserter = TextInserter(
+            stream,
+            self._parts.outputs,
+            self._reporter,
+            final=EventKind.RECOVERED,
+            inserted=self._inserted,
         )
-        spans = _unheard(state, recording)
+        writer = TextWriter(stream, self._parts.rules, inserter, self._reporter, stop=self.stop)
+        intervals = _untranscribed(state, recording)
         writer.start()
         try:
-            for known, intent in list(_intents(state)):
-                match known:
-                    case Arrival.THERE:
-                        journal.write(done=intent.number)
-                    case Arrival.MISSING:
-                        writer.put(Written(intent))
-                    case Arrival.UNKNOWN:
-                        writer.put(Uncertain(intent))
-            for span in spans:
-                for utterance in self._utterances(recording, clock, state, *span):
+            for delivery, intent in list(_open_intents(state)):
+                match delivery:
+                    case DeliveryState.DELIVERED:
+                        stream.journal.write(done=intent.number)
+                    case DeliveryState.MISSING:
+                        writer.put(Redelivery(intent))
+                    case DeliveryState.UNKNOWN:
+                        writer.put(UncertainDelivery(intent))
+            for interval in intervals:
+                for utterance in self._utterances(stream, interval):
                     writer.put(utterance)
                     if self._stopping:
                         break
         finally:
             writer.close()
-            whole = not (writer.unsafe or self._stopping or state.kept or state.open)
-            journal.close()
-        return whole
+            missing = self._stopping or state.undelivered or state.uncertain
+            complete = writer.is_complete and not missing
+            stream.journal.close()
+        return complete
 
-    def _utterances(
-        self, recording: Recording, clock: Clock, state: JournalState, first: int, last: int
-    ) -> Iterator[Utterance]:
-        began = float(state.header.get("began", 0.0))
-        source = str(state.header.get("source", ""))
-        engine = self._engine_queue.engine
-        timing = Timing(self._options.max_silence, min(engine.max_chunk_seconds, LONGEST))
-        ear = UtteranceDetector(self._detector, timing, start=first)
-        ear.jump(first)
+    def _utterances(self, stream: RecordedStream, interval: Interval) -> Iterator[Utterance]:
+        """Find the utterances in an interval, and have each of them transcribed."""
+        first, last = interval
+        detector = UtteranceDetector(self._detector, self._parts.timing, start=first)
+        detector.jump(first)
 
-        def utterance(ended: UtteranceEnded) -> Utterance:
-            def decode() -> EngineJob[ChunkResult]:
-                def work() -> ChunkResult:
-                    end = min(ended.last, last)
-                    return engine.transcribe(
-                        make_chunk(
-                            recording, clock, source, ended.first, end, min(ended.speech_end, end)
-                        )
-                    )
+        def utterances(events: list[SpeechEvent]) -> Iterator[Utterance]:
+            for event in events:
+                if isinstance(event, UtteranceEnded):
+                    yield self._transcribe(stream, event, last)
 
-                return self._engine_queue.submit(work, Priority.FINAL)
-
-            self._t = clock.seconds(ended.speech)
-            return Utterance(ended, decode(), decode, began + self._t)
-
-        def found(changes: list[SpeechEvent]) -> Iterator[Utterance]:
-            return (utterance(change) for change in changes if isinstance(change, UtteranceEnded))
-
-        jumps = [at for at, _ in state.gaps if first < at < last]
-        for begin, end in zip([first, *jumps], [*jumps, last], strict=True):
+        gaps = [at for at, _ in stream.journal.state.gaps if first < at < last]
+        for begin, end in zip([first, *gaps], [*gaps, last], strict=True):
             if begin != first:
-                ear.jump(begin)
-            for at in range(begin, end, _PIECE):
-                yield from found(ear.accept(recording.read(at, min(at + _PIECE, end))))
-            yield from found(ear.finish())
+                detector.jump(begin)
+            for at in range(begin, end, _READ):
+                samples = stream.recording.read(at, min(at + _READ, end))
+                yield from utterances(detector.accept(samples))
+            yield from utterances(detector.finish())
+
+    def _transcribe(self, stream: RecordedStream, ended: UtteranceEnded, last: int) -> Utterance:
+        end = min(ended.last, last)
+
+        def transcribe() -> EngineJob[ChunkResult]:
+            return self._parts.engine_queue.transcribe(
+                lambda: stream.chunk(ended.first, end, min(ended.speech_end, end)), Priority.FINAL
+            )
+
+        self._time = stream.clock.seconds(ended.speech)
+        began = float(stream.journal.state.header.get("began", 0.0))
+        return Utterance(ended, transcribe(), transcribe, began + self._time)
 
 
-def _unheard(state: JournalState, recording: Recording) -> list[tuple[int, int]]:
-    rest = [(state.mark, recording.end)] if recording.end > state.mark else []
+def _untranscribed(state: JournalState, recording: Recording) -> list[Interval]:
+    rest = [(state.settled, recording.end)] if recording.end > state.settled else []
     return [*state.failed, *rest]
 
 
-def _intents(state: JournalState) -> Iterator[tuple[Arrival, Intent]]:
-    """The texts that are not known to have arrived, in order, and what is known of them."""
-    for number in sorted((*state.kept, *state.open)):
-        if number in state.kept:
-            yield Arrival.MISSING, state.kept[number]
+def _open_intents(state: JournalState) -> Iterator[tuple[DeliveryState, Intent]]:
+    """The texts that are not known to be delivered, in order, and what is known of each."""
+    for number in sorted((*state.undelivered, *state.uncertain)):
+        if number in state.undelivered:
+            yield DeliveryState.MISSING, state.undelivered[number]
         else:
-            yield arrival(state.open[number])
+            yield check_delivery(state.uncertain[number])

@@ -1,4 +1,4 @@
-"""What a dictation can listen to: a microphone, or a file played as one."""
+"""The sound sources of a dictation: a microphone, or a file played as one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.microphone.microphone import CapturedAudio, CaptureEvent, Microphone
 from parakeet_cli.audio.samples import SAMPLE_RATE, to_pcm
 from parakeet_cli.audio.segment.vad import FRAME
+from parakeet_cli.dictate.session.request import DictationRequest
 
 
 class SoundSource(Protocol):
-    """Sound as it comes; the iteration ends with the sound, or after `close`."""
+    """Iterate over it for the sound; the iteration ends with the sound, or after `close`."""
 
     @property
     def name(self) -> str:
-        """What people call it, and what engines are told."""
+        """What it is called in messages and in the chunks for the engine."""
         ...
 
     @property
     def live(self) -> bool:
-        """Whether it goes on by itself, and must not be kept waiting."""
+        """Whether sound comes in real time, so that it must never be kept waiting."""
         ...
 
     def __iter__(self) -> Iterator[CaptureEvent]: ...
@@ -35,12 +36,13 @@ class SoundSource(Protocol):
 
 
 class MicrophoneSource:
-    """The microphone that was asked for."""
+    """A microphone, by its number or a part of its name; the system's default for None."""
 
     live = True
 
-    def __init__(self, asked: str | None) -> None:
-        self._microphone = Microphone(asked)
+    def __init__(self, device: str | None) -> None:
+        """Find it. Raises InputError, UsageError."""
+        self._microphone = Microphone(device)
 
     @property
     def name(self) -> str:
@@ -54,7 +56,7 @@ class MicrophoneSource:
 
 
 class FileSource:
-    """A media file, a frame at a time: in real time, or as fast as it is taken."""
+    """A media file, a frame at a time: in real time if `live`, else as fast as it is taken."""
 
     def __init__(self, path: str, *, live: bool) -> None:
         self.name = path
@@ -63,20 +65,27 @@ class FileSource:
 
     def __iter__(self) -> Iterator[CaptureEvent]:
         began: float | None = None
-        given = 0
+        played = 0  # samples
         with open_media(Path(self.name).expanduser(), name=self.name) as media:
             for block in media:
                 pcm = to_pcm(block.samples)
                 for at in range(0, len(pcm), FRAME):
                     if self.live:
                         began = began or time.monotonic()
-                        due = began + (given + FRAME) / SAMPLE_RATE
+                        due = began + (played + FRAME) / SAMPLE_RATE
                         self._closed.wait(max(0.0, due - time.monotonic()))
                     if self._closed.is_set():
                         return
-                    piece = pcm[at : at + FRAME]
-                    given += len(piece)
-                    yield CapturedAudio(piece)
+                    frame = pcm[at : at + FRAME]
+                    played += len(frame)
+                    yield CapturedAudio(frame)
 
     def close(self) -> None:
         self._closed.set()
+
+
+def make_source(request: DictationRequest) -> SoundSource:
+    """The source that was asked for. Raises InputError, UsageError."""
+    if request.from_file:
+        return FileSource(request.from_file, live=not request.fast)
+    return MicrophoneSource(request.input_device)

@@ -1,8 +1,8 @@
-"""What was said as text and as commands.
+"""Splits an utterance into text and spoken commands.
 
-Models write commands as they write everything: "Hello world. New line. How are you?" A
-command acts where nothing else can be meant: when it is all that was said, or when a
-pause or punctuation sets it off on both sides. In the midst of a sentence it is text.
+Models write commands like any other words: "Hello world. New line. How are you?" Words act as
+a command where nothing else can be meant: when they are the whole utterance, or when a pause
+or punctuation sets them off on both sides. In the middle of a sentence they are text.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from enum import StrEnum
 
 from parakeet_cli.transcript import Word
 
-_PAUSE = 0.35  # seconds between two words that set apart what stands behind them
+_PAUSE = 0.35  # seconds between two words that set the second one off
 _MARKS = ".,;:!?…—"
 
 
 class CommandKind(StrEnum):
     """What a command does."""
 
-    MARK = "mark"  # punctuation behind what was said
+    MARK = "mark"  # punctuation after the text before it
     BREAK = "break"  # a new line or paragraph
-    OPEN = "open"  # what stands before the next word
-    SCRATCH = "scratch"  # takes back
+    OPEN = "open"  # a mark that stands before the next word
+    SCRATCH = "scratch"  # takes the last insertion back
     STOP = "stop"
     CAPS = "caps"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command and what it writes or means."""
+    """A command, and what it writes or sets."""
 
     kind: CommandKind
     text: str = ""
-    at_end: bool = False  # unmistakable behind any words: nobody says it otherwise
+    at_end: bool = False  # acts after any words: it has no other use in speech
 
 
 COMMANDS: dict[str, Command] = {
@@ -67,55 +67,55 @@ _LONGEST = max(len(phrase.split()) for phrase in COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PlainText:
     """Words that are text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """A command, as it was said."""
+class SpokenCommand:
+    """A command, and the words it was given in."""
 
     phrase: str
     command: Command
 
 
-Part = Said | Spoken
+Part = PlainText | SpokenCommand
 
 
-def parts(words: Sequence[Word]) -> list[Part]:
-    """The words of one utterance in order, commands told from text."""
+def split_commands(words: Sequence[Word]) -> list[Part]:
+    """The words of one utterance as text and commands, in order."""
     found: list[Part] = []
     for clause in _clauses(words):
-        phrase = _plain(clause)
+        phrase = _normalized(clause)
         if phrase in COMMANDS:
-            found.append(Spoken(phrase, COMMANDS[phrase]))
+            found.append(SpokenCommand(phrase, COMMANDS[phrase]))
         elif (count := _command_at_end(clause)) is not None:
-            phrase = _plain(clause[-count:])
-            found += [_text(clause[:-count]), Spoken(phrase, COMMANDS[phrase])]
+            phrase = _normalized(clause[-count:])
+            found += [_text(clause[:-count]), SpokenCommand(phrase, COMMANDS[phrase])]
         else:
             found.append(_text(clause))
-    return _joined(found)
+    return _merged(found)
 
 
 def _clauses(words: Sequence[Word]) -> list[list[Word]]:
-    """Cut behind punctuation and in pauses."""
+    """Cut the words after punctuation and at pauses."""
     clauses: list[list[Word]] = []
-    begins = True
+    starts = True
     for at, word in enumerate(words):
-        if begins:
+        if starts:
             clauses.append([])
         clauses[-1].append(word)
         after = words[at + 1] if at + 1 < len(words) else None
-        begins = word.text[-1:] in _MARKS or (
+        starts = word.text[-1:] in _MARKS or (
             after is not None and after.start - word.end >= _PAUSE
         )
     return clauses
 
 
-def _plain(words: Sequence[Word]) -> str:
-    """As the table spells it: without case, hyphens and punctuation."""
+def _normalized(words: Sequence[Word]) -> str:
+    """The words as the table spells them: without case, hyphens and punctuation."""
     if len(words) > _LONGEST:
         return ""
     text = " ".join(word.text for word in words).casefold().replace("-", " ")
@@ -123,23 +123,24 @@ def _plain(words: Sequence[Word]) -> str:
 
 
 def _command_at_end(clause: Sequence[Word]) -> int | None:
+    """How many words at the end of a clause are a command, if any are."""
     for count in range(1, min(_LONGEST, len(clause) - 1) + 1):
-        command = COMMANDS.get(_plain(clause[-count:]))
+        command = COMMANDS.get(_normalized(clause[-count:]))
         if command is not None and command.at_end:
             return count
     return None
 
 
-def _text(words: Sequence[Word]) -> Said:
-    return Said(" ".join(word.text for word in words))
+def _text(words: Sequence[Word]) -> PlainText:
+    return PlainText(" ".join(word.text for word in words))
 
 
-def _joined(found: Sequence[Part]) -> list[Part]:
-    """Texts that follow one another are one."""
-    joined: list[Part] = []
+def _merged(found: Sequence[Part]) -> list[Part]:
+    """Merge texts that follow one another."""
+    merged: list[Part] = []
     for part in found:
-        if isinstance(part, Said) and joined and isinstance(joined[-1], Said):
-            joined[-1] = Said(f"{joined[-1].text} {part.text}")
+        if isinstance(part, PlainText) and merged and isinstance(merged[-1], PlainText):
+            merged[-1] = PlainText(f"{merged[-1].text} {part.text}")
         else:
-            joined.append(part)
-    return joined
+            merged.append(part)
+    return merged

@@ -1,4 +1,4 @@
-"""The user's own words: replacements, vocabulary, numbers in digits."""
+"""Writes the user's own words: replacements, vocabulary, numbers in digits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from parakeet_cli.errors import UsageError
 
-_LONGEST_TERM = 4  # words that a model may take one term for: "pie torch lightning"
-# Letters of a term, and how many of them may be wrong: short words are too much alike.
+_MAX_TERM_WORDS = 4  # that a model may write for one term: "pie torch lightning"
+# Letters that a term must have for one or two of them to be wrong: short words are too alike.
 _ONE_WRONG = 6
 _TWO_WRONG = 10
 
-Change = Callable[[str], str]
+TextChange = Callable[[str], str]
 
 
 def make_wording(
@@ -21,29 +21,29 @@ def make_wording(
     *,
     digits: bool,
     language: str | None,
-) -> Change:
-    """One change for all of them; raises UsageError where --digits can't be had."""
-    changes: list[Change] = []
+) -> TextChange:
+    """One change that makes all of them. Raises UsageError if --digits isn't possible here."""
+    changes: list[TextChange] = []
     if digits:
-        changes.append(_digits(language or "en"))
+        changes.append(_digits_change(language or "en"))
     if vocabulary:
-        changes.append(lambda text: spelled(text, vocabulary))
+        changes.append(lambda text: spell_terms(text, vocabulary))
     if replacements:
-        changes.append(lambda text: replaced(text, replacements))
+        changes.append(lambda text: replace_phrases(text, replacements))
 
-    def change(text: str) -> str:
-        for one in changes:
-            text = one(text)
+    def change_all(text: str) -> str:
+        for change in changes:
+            text = change(text)
         return text
 
-    return change
+    return change_all
 
 
-def replaced(text: str, replacements: Mapping[str, str]) -> str:
-    """Each phrase as it is to be written; whole words, in any case, the longest first."""
-    known = {_key(said): written for said, written in replacements.items()}
-    said = sorted(known, key=len, reverse=True)
-    pattern = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in said)
+def replace_phrases(text: str, replacements: Mapping[str, str]) -> str:
+    """Replace each phrase by what to write for it: whole words, any case, the longest first."""
+    known = {_key(phrase): written for phrase, written in replacements.items()}
+    phrases = sorted(known, key=len, reverse=True)
+    pattern = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)
     return re.sub(
         rf"(?<!\w)(?:{pattern})(?!\w)",
         lambda found: known[_key(found[0])],
@@ -56,17 +56,17 @@ def _key(phrase: str) -> str:
     return " ".join(phrase.casefold().split())
 
 
-def spelled(text: str, vocabulary: Sequence[str]) -> str:
-    """Each term of the vocabulary spelled as it is there, where it was nearly heard.
+def spell_terms(text: str, vocabulary: Sequence[str]) -> str:
+    """Spell each term as the vocabulary does, where the text nearly has it.
 
-    Case, spaces and hyphens do not count; in a term of six letters one may be wrong, in
-    one of ten two.
+    Case, spaces and hyphens don't count. One letter may be wrong in a term of six or more, two
+    in a term of ten or more.
     """
     terms = {_letters(term): term for term in vocabulary}
     words = re.split(r"(\s+)", text)
     at = 0
     while at < len(words):
-        for count in range(min(_LONGEST_TERM, (len(words) - at + 1) // 2), 0, -1):
+        for count in range(min(_MAX_TERM_WORDS, (len(words) - at + 1) // 2), 0, -1):
             piece = "".join(words[at : at + 2 * count - 1])
             core = piece.strip(".,;:!?…\"'()[]")
             term = _nearest(_letters(core), terms) if core else None
@@ -92,7 +92,7 @@ def _nearest(letters: str, terms: Mapping[str, str]) -> str | None:
 
 
 def _distance(a: str, b: str, most: int) -> int:
-    """Levenshtein's, as far as it matters."""
+    """The Levenshtein distance, or a number above `most`."""
     if abs(len(a) - len(b)) > most:
         return most + 1
     row = list(range(len(b) + 1))
@@ -103,7 +103,7 @@ def _distance(a: str, b: str, most: int) -> int:
     return row[-1]
 
 
-def _digits(language: str) -> Change:
+def _digits_change(language: str) -> TextChange:
     try:
         from text_to_num import alpha2digit
     except ImportError:

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.skipif(
 # pynput connects when it is imported, so it is imported where the display is.
 LISTENER = """
 import sys
-from parakeet_cli.dictate.daemon.hotkey import keys
+from parakeet_cli.dictate.daemon.hotkey import hotkeys
 file = open(sys.argv[1], "w")
 def do(verb):
     print(verb, file=file, flush=True)
-with keys(do, toggle="<ctrl>+<alt>+d", hold="<f9>"):
+with hotkeys(do, toggle="<ctrl>+<alt>+d", hold="<f9>"):
     do("ready")
     sys.stdin.read()
 """
@@ -65,15 +65,15 @@ def test_one_key_toggles_and_another_is_held_to_speak(desktop: Desktop, tmp_path
 
 @pytest.mark.parametrize(
     ("key", "env", "reason"),
-    [("<nokey>", True, "'<nokey>' is no key"), ("<f9>", False, "Keys can't be seen here")],
+    [("<nokey>", True, "There is no key '<nokey>'"), ("<f9>", False, "Keys can't be seen here")],
 )
 def test_a_key_that_can_t_be_is_an_error_in_plain_words(
     desktop: Desktop, key: str, env: bool, reason: str
 ) -> None:
     script = (
-        "import sys; from parakeet_cli.dictate.daemon.hotkey import keys\n"
+        "import sys; from parakeet_cli.dictate.daemon.hotkey import hotkeys\n"
         "from parakeet_cli.errors import ParakeetError\n"
-        "try:\n with keys(print, toggle=sys.argv[1], hold=None): pass\n"
+        "try:\n with hotkeys(print, toggle=sys.argv[1], hold=None): pass\n"
         "except ParakeetError as error: print(error, error.hint)"
     )
     done = subprocess.run(

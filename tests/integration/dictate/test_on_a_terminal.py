@@ -54,7 +54,7 @@ def test_words_are_grey_while_they_are_spoken_and_plain_when_they_are_settled(
 
 def test_the_space_bar_pauses_and_q_ends_well(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 8)
-    plan = [(b"speaking", b" "), (b"paused", b" "), (b"Nothing was heard", b"q")]
+    plan = [(b"speaking", b" "), (b"paused", b" "), (b"Nothing was recorded", b"q")]
 
     def keys(drawn: bytes) -> bytes:
         if plan and plan[0][0] in drawn:

@@ -72,3 +72,21 @@ def test_a_row_that_does_not_fit_is_an_error_and_torn(tmp_path: Path) -> None:
     assert done.returncode in (errno.ENOSPC, errno.EFBIG)
     assert rows(path) == [{"number": 0}]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20  # the child's limit alone
+
+
+def test_the_row_after_one_that_did_not_fit_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    code = (
+        "import resource, signal, sys; from contextlib import suppress; from pathlib import Path\n"
+        "from parakeet_cli.system import json_lines\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
+        "appender = json_lines.Appender(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20, most))\n"
+        "appender.append({'number': 0})\n"
+        "with suppress(OSError): appender.append({'number': 1})\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
+        "appender.append({'number': 2})\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert rows(path) == [{"number": 0}, {"number": 2}]

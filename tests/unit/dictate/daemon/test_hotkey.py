@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from parakeet_cli.dictate.daemon.hotkey import keys
+from parakeet_cli.dictate.daemon.hotkey import hotkeys
 from parakeet_cli.errors import ParakeetError
 
 
@@ -12,7 +12,7 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "pynput", None)
     with (
         pytest.raises(ParakeetError, match="need pynput") as refused,
-        keys(print, toggle="<f9>", hold=None),
+        hotkeys(print, toggle="<f9>", hold=None),
     ):
         pass
     assert refused.value.hint == "pip install 'parakeet-cli[hotkey]'"
@@ -20,5 +20,5 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
 
 def test_without_a_key_nothing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynput", None)
-    with keys(print, toggle=None, hold=None):
+    with hotkeys(print, toggle=None, hold=None):
         pass

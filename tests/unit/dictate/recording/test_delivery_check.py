@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.dictate.recording.delivery_check import Arrival, arrival, targets
+from parakeet_cli.dictate.recording.delivery_check import (
+    DeliveryState,
+    check_delivery,
+    delivery_targets,
+)
 from parakeet_cli.dictate.recording.journal import Intent, Target
 
 
-def told(intent: Intent) -> tuple[Arrival, str]:
-    known, left = arrival(intent)
-    return known, left.text
+def checked(intent: Intent) -> tuple[DeliveryState, str]:
+    state, left = check_delivery(intent)
+    return state, left.text
 
 
 @pytest.fixture
@@ -26,58 +30,63 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_file_that_grew_by_the_text_has_it_and_one_that_did_not_lacks_it(file: Path) -> None:
-    to = targets([f"file:{file}"])
+    to = delivery_targets([f"file:{file}"])
     assert to == (Target("file", str(file), 7),)
-    assert told(Intent(1, 0, 1, " Hello.", to)) == (Arrival.MISSING, " Hello.")
+    assert checked(Intent(1, 0, 1, " Hello.", to)) == (DeliveryState.MISSING, " Hello.")
     file.write_text("Hello.\nHello.\n", encoding="utf-8")
-    assert told(Intent(1, 0, 1, " Hello.", to))[0] is Arrival.THERE
+    assert checked(Intent(1, 0, 1, " Hello.", to))[0] is DeliveryState.DELIVERED
 
 
 def test_a_file_that_is_gone_lacks_it(tmp_path: Path) -> None:
-    to = targets([f"file:{tmp_path}/none.txt"])
-    assert told(Intent(1, 0, 1, "One.", to)) == (Arrival.MISSING, "One.")
+    to = delivery_targets([f"file:{tmp_path}/none.txt"])
+    assert checked(Intent(1, 0, 1, "One.", to)) == (DeliveryState.MISSING, "One.")
 
 
 @pytest.mark.parametrize("spec", ["type", "type:xtest", "clipboard", "command:cat"])
 def test_what_can_t_be_asked_is_unknown(spec: str) -> None:
-    assert told(Intent(1, 0, 1, "One.", targets([spec])))[0] is Arrival.UNKNOWN
+    assert checked(Intent(1, 0, 1, "One.", delivery_targets([spec])))[0] is DeliveryState.UNKNOWN
 
 
 def test_a_file_that_has_it_answers_for_a_window_that_can_t_be_asked(file: Path) -> None:
-    intent = Intent(1, 0, 1, "One.", targets(["type", f"file:{file}"]))
-    assert told(intent)[0] is Arrival.UNKNOWN
+    intent = Intent(1, 0, 1, "One.", delivery_targets(["type", f"file:{file}"]))
+    assert checked(intent)[0] is DeliveryState.UNKNOWN
     file.write_text("Hello.\nOne.\n", encoding="utf-8")
-    assert told(intent)[0] is Arrival.THERE
+    assert checked(intent)[0] is DeliveryState.DELIVERED
 
 
 @pytest.mark.parametrize(
     ("content", "known"),
     [
-        ("Hello.\n", (Arrival.THERE, "Hello, you.")),  # as it was, and nothing to add
-        ("", (Arrival.MISSING, "Hello, you.")),  # taken back, and nothing in its place
-        ("Hello, you.\n", (Arrival.THERE, "Hello, you.")),
+        ("Hello.\n", (DeliveryState.DELIVERED, "Hello, you.")),  # as it was, and nothing to add
+        ("", (DeliveryState.MISSING, "Hello, you.")),  # taken back, and nothing in its place
+        ("Hello, you.\n", (DeliveryState.DELIVERED, "Hello, you.")),
     ],
 )
 def test_a_text_that_was_to_replace_another_is_neither_lost_nor_twice(
-    file: Path, content: str, known: tuple[Arrival, str]
+    file: Path, content: str, known: tuple[DeliveryState, str]
 ) -> None:
-    intent = Intent(1, 0, 1, "Hello, you.", targets([f"file:{file}"]), 0.0, ("Hello.",), "")
+    intent = Intent(
+        1, 0, 1, "Hello, you.", delivery_targets([f"file:{file}"]), 0.0, ("Hello.",), ""
+    )
     file.write_text(content, encoding="utf-8")
-    assert told(intent) == known
+    assert checked(intent) == known
 
 
 def test_what_is_behind_a_text_that_could_not_be_taken_back_is_looked_for_alone(
     file: Path,
 ) -> None:
-    to = targets([f"file:{file}"])
+    to = delivery_targets([f"file:{file}"])
     intent = Intent(1, 0, 1, "Hello, and you?", to, 0.0, ("Hello.",), " And you?")
-    assert told(intent) == (Arrival.MISSING, " And you?")
+    assert checked(intent) == (DeliveryState.MISSING, " And you?")
     file.write_text("Hello.\nAnd you?\n", encoding="utf-8")
-    assert told(intent)[0] is Arrival.THERE
+    assert checked(intent)[0] is DeliveryState.DELIVERED
 
 
 def test_an_insertion_of_nothing_has_arrived() -> None:
-    assert told(Intent(1, 0, 1, "", targets(["type"]), 0.0, ("One.",)))[0] is Arrival.THERE
+    assert (
+        checked(Intent(1, 0, 1, "", delivery_targets(["type"]), 0.0, ("One.",)))[0]
+        is DeliveryState.DELIVERED
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux names an open file")
@@ -87,8 +96,8 @@ def test_an_insertion_of_nothing_has_arrived() -> None:
 def test_stdout_is_asked_where_it_is_a_file(tmp_path: Path, sinks: list[str], written: str) -> None:
     script = (
         "import dataclasses, json, sys\n"
-        "from parakeet_cli.dictate.recording.delivery_check import targets\n"
-        "print(json.dumps(dataclasses.asdict(targets(sys.argv[1:])[0])), file=sys.stderr)"
+        "from parakeet_cli.dictate.recording.delivery_check import delivery_targets\n"
+        "print(json.dumps(dataclasses.asdict(delivery_targets(sys.argv[1:])[0])), file=sys.stderr)"
     )
     out = tmp_path / "out"
     out.write_text("before\n", encoding="utf-8")
@@ -98,8 +107,8 @@ def test_stdout_is_asked_where_it_is_a_file(tmp_path: Path, sinks: list[str], wr
     to = Target(**json.loads(done.stderr))
     assert (to.path, to.size) == (str(out), 7)
     intent = Intent(1, 0, 1, " One.", (to,))
-    assert told(intent)[0] is Arrival.MISSING
+    assert checked(intent)[0] is DeliveryState.MISSING
     out.write_text(f"before\n{written}", encoding="utf-8")
-    assert told(intent)[0] is Arrival.THERE
+    assert checked(intent)[0] is DeliveryState.DELIVERED
     piped = subprocess.run(command, capture_output=True, check=True)
     assert Target(**json.loads(piped.stderr)).path is None

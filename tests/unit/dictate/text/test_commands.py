@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.dictate.text.commands import COMMANDS, Said, Spoken, parts
+from parakeet_cli.dictate.text.commands import COMMANDS, PlainText, SpokenCommand, split_commands
 from parakeet_cli.transcript import Word
 
 
@@ -19,8 +19,8 @@ def words(text: str, *, pauses: tuple[int, ...] = ()) -> list[Word]:
 def told(text: str, *, pauses: tuple[int, ...] = ()) -> list[str]:
     """Text as it is, commands in brackets."""
     return [
-        part.text if isinstance(part, Said) else f"[{part.phrase}]"
-        for part in parts(words(text, pauses=pauses))
+        part.text if isinstance(part, PlainText) else f"[{part.phrase}]"
+        for part in split_commands(words(text, pauses=pauses))
     ]
 
 
@@ -71,5 +71,5 @@ def test_a_pause_on_both_sides_sets_a_command_off_as_well() -> None:
 
 
 def test_nothing_said_is_nothing() -> None:
-    assert parts([]) == []
-    assert isinstance(parts(words("Comma"))[0], Spoken)
+    assert split_commands([]) == []
+    assert isinstance(split_commands(words("Comma"))[0], SpokenCommand)

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.dictate.text.commands import COMMANDS, Part, Said, Spoken
+from parakeet_cli.dictate.text.commands import COMMANDS, Part, PlainText, SpokenCommand
 from parakeet_cli.dictate.text.edits import compose
 
 
 def said(*texts: str) -> list[Part]:
     """Texts; those that are a command's words are the command."""
-    return [Spoken(text, COMMANDS[text]) if text in COMMANDS else Said(text) for text in texts]
+    return [
+        SpokenCommand(text, COMMANDS[text]) if text in COMMANDS else PlainText(text)
+        for text in texts
+    ]
 
 
 def written(*utterances: tuple[str, ...], undo: bool = True) -> str:

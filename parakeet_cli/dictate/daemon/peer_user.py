@@ -1,4 +1,4 @@
-"""Who is at the other end of a socket, by the kernel's word."""
+"""Asks the kernel which user is at the other end of a socket."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _XUCRED = struct.Struct("2IH")  # version, uid, number of groups: sys/ucred.h of
 _LOCAL_PEERCRED = 1
 
 
-def user(connection: socket.socket) -> int | None:
-    """The uid of the process that connected, None where this system doesn't tell."""
-    system: str = sys.platform  # else mypy takes every other system for unreachable
+def peer_user(connection: socket.socket) -> int | None:
+    """The uid of the process that connected; None where the system can't say."""
+    system: str = sys.platform  # annotated, or mypy takes the other systems for unreachable
     if system == "linux":
         data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         return int(_UCRED.unpack(data)[1])

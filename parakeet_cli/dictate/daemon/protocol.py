@@ -1,4 +1,4 @@
-"""What goes over the socket: a JSON object a line, one request and one answer."""
+"""The daemon's protocol: one request and one answer, a JSON object a line each."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 
 from parakeet_cli.errors import ParakeetError
 
-LONGEST = 64 * 1024  # bytes of a line
+MAX_LINE = 64 * 1024  # bytes
 
 
-class Unreadable(ParakeetError):
-    """A line that is no message."""
+class InvalidMessage(ParakeetError):
+    """A line that isn't a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request; `state` is the dictation's, after it."""
+    """The outcome of a request, and the state of the dictation after it."""
 
     ok: bool
     state: Mapping[str, object] = field(default_factory=dict)
@@ -45,23 +45,23 @@ def encode_request(verb: str) -> bytes:
 
 
 def decode_request(line: bytes) -> str:
-    """The verb; raises Unreadable."""
+    """The verb of a request. Raises InvalidMessage."""
     verb = _object(line).get("verb")
     if not isinstance(verb, str):
-        raise Unreadable("A request names its verb.")
+        raise InvalidMessage("A request must have a verb.")
     return verb
 
 
 def read_line(connection: socket.socket) -> bytes:
-    """One line, b"" where the other end says nothing; raises Unreadable, OSError."""
+    """One line; b"" if the other end sends nothing. Raises InvalidMessage, OSError."""
     data = b""
     while not data.endswith(b"\n"):
         more = connection.recv(4096)
         if not more:
             break
         data += more
-        if len(data) > LONGEST:
-            raise Unreadable("A request is one short line.")
+        if len(data) > MAX_LINE:
+            raise InvalidMessage("A request must be one short line.")
     return data
 
 
@@ -73,7 +73,7 @@ def _object(line: bytes) -> dict[str, object]:
     try:
         message = json.loads(line)
     except ValueError:
-        raise Unreadable("What came over the socket is not JSON.") from None
+        raise InvalidMessage("The message isn't JSON.") from None
     if not isinstance(message, dict):
-        raise Unreadable("What came over the socket is not a JSON object.")
+        raise InvalidMessage("The message isn't a JSON object.")
     return message

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.dictate.daemon.client import NotRunning, ask
-from parakeet_cli.dictate.daemon.messages import LONGEST
+from parakeet_cli.dictate.daemon.client import NotRunning, send_verb
 from parakeet_cli.dictate.daemon.paths import find_paths, private_folder
+from parakeet_cli.dictate.daemon.protocol import MAX_LINE
 from parakeet_cli.errors import ParakeetError
-from tests.integration.dictate.controlled_process import paths_in
+from tests.integration.dictate.daemon_process import paths_in
 from tests.integration.dictate.desktop import end, until
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def one(*arguments: str, wait: bool = True) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.integration.dictate.controlled_process"),
+                *(sys.executable, "-m", "tests.integration.dictate.daemon_process"),
                 *(str(tmp_path), *arguments),
             ],
             cwd=ROOT,
@@ -73,15 +73,15 @@ def test_each_verb_does_what_it_says_and_answers_with_the_state(
 ) -> None:
     process = start()
     paths = paths_in(tmp_path)
-    assert ask(paths, "status") == {
+    assert send_verb(paths, "status") == {
         "running": True, "pid": process.pid, "listening": False, "loaded": True,
     }  # fmt: skip
-    assert ask(paths, "toggle")["listening"] is True
-    assert ask(paths, "toggle")["listening"] is False
-    assert ask(paths, "start")["listening"] is True
-    assert ask(paths, "cancel")["listening"] is False
+    assert send_verb(paths, "toggle")["listening"] is True
+    assert send_verb(paths, "toggle")["listening"] is False
+    assert send_verb(paths, "start")["listening"] is True
+    assert send_verb(paths, "cancel")["listening"] is False
     assert calls(tmp_path) == ["begin", "finish", "begin", "discard"]
-    ask(paths, "quit")
+    send_verb(paths, "quit")
     assert process.wait(60) == 0
     assert calls(tmp_path)[-1] == "quit"
     assert not paths.socket.exists()
@@ -93,9 +93,9 @@ def test_a_second_start_says_that_one_is_running(tmp_path: Path, start: Start) -
     assert second.wait(60) == 1
     assert second.stderr is not None
     assert f"A dictation is already running (process {first.pid})." in second.stderr.read()
-    ask(paths_in(tmp_path), "start")
+    send_verb(paths_in(tmp_path), "start")
     with pytest.raises(ParakeetError, match=f"already running .process {first.pid}."):
-        ask(paths_in(tmp_path), "start")
+        send_verb(paths_in(tmp_path), "start")
     assert calls(tmp_path) == ["begin"]
 
 
@@ -105,7 +105,7 @@ def test_of_several_that_start_at_once_one_runs(tmp_path: Path, start: Start) ->
     (running,) = (process for process in processes if process.poll() is None)
     assert running.stdout is not None
     assert running.stdout.readline() == "ready\n"
-    assert ask(paths_in(tmp_path), "status")["pid"] == running.pid
+    assert send_verb(paths_in(tmp_path), "status")["pid"] == running.pid
 
 
 def test_after_kill_9_nobody_answers_and_the_next_one_starts(tmp_path: Path, start: Start) -> None:
@@ -116,9 +116,9 @@ def test_after_kill_9_nobody_answers_and_the_next_one_starts(tmp_path: Path, sta
     assert paths.socket.exists()  # it is stale
     assert paths.lock.read_text() == f"{killed.pid}\n"
     with pytest.raises(NotRunning):
-        ask(paths, "status")
+        send_verb(paths, "status")
     following = start()
-    assert ask(paths, "status")["pid"] == following.pid
+    assert send_verb(paths, "status")["pid"] == following.pid
 
 
 def test_a_pid_that_is_somebody_else_s_by_now_is_not_taken_for_a_dictation(
@@ -126,7 +126,7 @@ def test_a_pid_that_is_somebody_else_s_by_now_is_not_taken_for_a_dictation(
 ) -> None:
     paths_in(tmp_path).lock.write_text(f"{os.getpid()}\n")
     started = start()
-    assert ask(paths_in(tmp_path), "status")["pid"] == started.pid
+    assert send_verb(paths_in(tmp_path), "status")["pid"] == started.pid
 
 
 def test_a_process_that_was_stopped_still_holds_the_lock(tmp_path: Path, start: Start) -> None:
@@ -142,7 +142,7 @@ def test_told_to_end_it_finishes_the_words_first(
     tmp_path: Path, start: Start, number: signal.Signals
 ) -> None:
     process = start()
-    ask(paths_in(tmp_path), "start")
+    send_verb(paths_in(tmp_path), "start")
     process.send_signal(number)
     assert process.wait(60) == 0
     assert calls(tmp_path) == ["begin", "finish", "quit"]
@@ -150,13 +150,13 @@ def test_told_to_end_it_finishes_the_words_first(
 
 def test_what_goes_wrong_is_told_to_who_asked(tmp_path: Path, start: Start) -> None:
     start()
-    ask(paths_in(tmp_path), "start")
+    send_verb(paths_in(tmp_path), "start")
     (tmp_path / "fails").touch()
     with pytest.raises(ParakeetError, match="The engine fell over") as told:
-        ask(paths_in(tmp_path), "stop")
+        send_verb(paths_in(tmp_path), "stop")
     assert told.value.hint == "Pick it up."
     (tmp_path / "fails").unlink()
-    assert ask(paths_in(tmp_path), "status")["listening"] is False
+    assert send_verb(paths_in(tmp_path), "status")["listening"] is False
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_goes_wrong_is_told_to_who_asked(tmp_path: Path, start: Start) -> N
         b'{"verb": 1}\n',
         b'{"verb": "sing"}\n',
         b"\xff\xfe\n",
-        b'{"verb": "' + b"x" * LONGEST + b'"}\n',
+        b'{"verb": "' + b"x" * MAX_LINE + b'"}\n',
     ],
     ids=["empty", "no json", "no object", "no verb", "no such verb", "no text", "endless"],
 )
@@ -179,22 +179,22 @@ def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
     answer = said(tmp_path, line)
     assert (answer["ok"], bool(answer["error"])) == (False, True)
     assert calls(tmp_path) == []
-    assert ask(paths_in(tmp_path), "status")["running"] is True
+    assert send_verb(paths_in(tmp_path), "status")["running"] is True
 
 
 def test_a_client_that_says_nothing_holds_nobody_up(tmp_path: Path, start: Start) -> None:
     start()
     with socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(paths_in(tmp_path).socket))
-        assert ask(paths_in(tmp_path), "toggle")["listening"] is True
+        assert send_verb(paths_in(tmp_path), "toggle")["listening"] is True
 
 
 def test_the_model_is_freed_after_the_time_without_listening(tmp_path: Path, start: Start) -> None:
     start("0.2")
     assert until(lambda: calls(tmp_path) == ["unload"])
-    assert ask(paths_in(tmp_path), "status")["loaded"] is False
-    assert ask(paths_in(tmp_path), "start")["loaded"] is True
-    ask(paths_in(tmp_path), "stop")
+    assert send_verb(paths_in(tmp_path), "status")["loaded"] is False
+    assert send_verb(paths_in(tmp_path), "start")["loaded"] is True
+    send_verb(paths_in(tmp_path), "stop")
     assert until(lambda: calls(tmp_path) == ["unload", "begin", "finish", "unload"])
 
 
@@ -228,9 +228,9 @@ def test_another_user_is_refused(tmp_path: Path, start: Start) -> None:
             folder.chmod(folder.stat().st_mode | 0o011)
     assert "PermissionError" in asked_as_nobody(paths.socket)
     paths.socket.chmod(0o666)  # and now that as well: the kernel says who it is
-    assert "This dictation is another user's." in asked_as_nobody(paths.socket)
+    assert "This dictation belongs to another user." in asked_as_nobody(paths.socket)
     assert calls(tmp_path) == []
-    assert ask(paths, "start")["listening"] is True
+    assert send_verb(paths, "start")["listening"] is True
 
 
 def test_the_folders_are_the_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A warm process around a dictation that only writes down what it is told."""
+"""A daemon around a dictation that only writes down the calls it gets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from parakeet_cli.dictate.daemon.lock import Lock
-from parakeet_cli.dictate.daemon.paths import Paths
+from parakeet_cli.dictate.daemon.lock import DaemonLock
+from parakeet_cli.dictate.daemon.paths import DaemonPaths
 from parakeet_cli.dictate.daemon.server import Server
 from parakeet_cli.errors import EngineError, ParakeetError
 
 
-class Told:
-    """Follows `Controllable`; each call is a line in a file."""
+class FakeDictation:
+    """A `Controllable` that writes each call to a file, one a line."""
 
     def __init__(self, calls: Path) -> None:
         self._calls = calls
@@ -49,17 +49,19 @@ class Told:
             calls.write(f"{name}\n")
 
 
-def paths_in(folder: Path) -> Paths:
-    return Paths(folder / "dictate.sock", folder / "dictate.lock", folder / "dictate.log")
+def paths_in(folder: Path) -> DaemonPaths:
+    return DaemonPaths(folder / "dictate.sock", folder / "dictate.lock", folder / "dictate.log")
 
 
 def main(folder: Path, idle_unload: float | None) -> None:
-    lock = Lock(paths_in(folder).lock)
+    lock = DaemonLock(paths_in(folder).lock)
     try:
-        lock.take()
+        lock.acquire()
     except ParakeetError as error:
         sys.exit(f"{error} {error.hint}")
-    server = Server(Told(folder / "calls"), paths_in(folder), lock, idle_unload=idle_unload)
+    server = Server(
+        FakeDictation(folder / "calls"), paths_in(folder), lock, idle_unload=idle_unload
+    )
     server.serve(lambda: print("ready", flush=True))
 
 

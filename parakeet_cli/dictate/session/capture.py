@@ -1,0 +1,138 @@
+"""Records a source to disk in a thread of its own, then passes the sound on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Thread
+
+from parakeet_cli.audio.microphone.microphone import CapturedAudio, DeviceFound, DeviceLost
+from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm
+from parakeet_cli.dictate.recording.recording import Recording
+from parakeet_cli.dictate.session.sources import SoundSource
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSound:
+    """Sound that is on the disk, from sample `first` on."""
+
+    pcm: Pcm
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """The sound stops here for now; `reason` is empty for a pause that the user asked for."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nothing was recorded for `seconds` before sample `at`; the sound goes on."""
+
+    at: int
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureEnded:
+    """The source has ended, or failed with an error."""
+
+    error: BaseException | None = None
+
+
+CaptureMessage = RecordedSound | Interruption | Gap | CaptureEnded
+
+
+class Capture:
+    """Runs until the source ends, `duration` seconds of the stream are over, or `stop`."""
+
+    def __init__(
+        self,
+        source: SoundSource,
+        recording: Recording,
+        send: Callable[[CaptureMessage], None],
+        duration: float | None,
+    ) -> None:
+        self._source = source
+        self._recording = recording
+        self._send = send
+        self._duration = duration
+        self._position = (0.0, time.monotonic())  # seconds of the stream, and when it was there
+        self._stopping = False
+        self.began = 0.0  # when the first sound was captured, seconds since 1970
+        self.overflows = 0  # how often sound was lost because the machine was too slow
+        self.paused = False
+
+    def start(self) -> None:
+        Thread(target=self._run, name="capture", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the recording, from any thread."""
+        self._stopping = True
+        self._source.close()
+
+    @property
+    def recorded_seconds(self) -> float:
+        """How many seconds of the stream were captured, gaps included."""
+        return self._position[0]
+
+    @property
+    def stream_time(self) -> float:
+        """The present second of the stream."""
+        seconds, when = self._position
+        return seconds + time.monotonic() - when if self._source.live else seconds
+
+    def stop_when_over(self) -> None:
+        """End the recording after its duration, also where no sound comes."""
+        if self._duration is not None and self.stream_time >= self._duration:
+            self._source.close()
+
+    def _run(self) -> None:
+        skipped = 0  # samples, while paused
+        try:
+            for item in self._source:
+                if isinstance(item, DeviceFound):
+                    self._skip(item.seconds, "device lost")
+                elif isinstance(item, DeviceLost):
+                    self._send(Interruption(item.reason))
+                elif self.paused:
+                    if not skipped:
+                        self._send(Interruption())
+                    skipped += len(item.pcm)
+                else:
+                    if skipped:
+                        self._skip(skipped / SAMPLE_RATE, "paused")
+                        skipped = 0
+                    self._record(item)
+                if self._stopping or self._is_over():
+                    break
+        except BaseException as error:  # raised by `Dictation.run`
+            self._send(CaptureEnded(error))
+        else:
+            self._send(CaptureEnded())
+        finally:
+            self._source.close()
+
+    def _is_over(self) -> bool:
+        return self._duration is not None and self.recorded_seconds >= self._duration
+
+    def _record(self, audio: CapturedAudio) -> None:
+        pcm = audio.pcm
+        if self._duration is not None:
+            left = round((self._duration - self.recorded_seconds) * SAMPLE_RATE)
+            pcm = pcm[: max(0, left)]
+        self.overflows += audio.overflowed
+        if not len(pcm):  # a resampler holds its first samples back
+            return
+        self.began = self.began or time.time() - len(pcm) / SAMPLE_RATE
+        first = self._recording.append(pcm)
+        self._send(RecordedSound(pcm, first))
+        self._position = (self.recorded_seconds + len(pcm) / SAMPLE_RATE, time.monotonic())
+
+    def _skip(self, seconds: float, reason: str) -> None:
+        self._position = (self.recorded_seconds + seconds, time.monotonic())
+        self._send(Gap(self._recording.end, seconds, reason))

@@ -1,0 +1,161 @@
+"""Inserts edits into the sinks, and records in journal and history what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from parakeet_cli.dictate.recording.delivery_check import delivery_targets
+from parakeet_cli.dictate.recording.history import History, HistoryEntry
+from parakeet_cli.dictate.recording.journal import Intent
+from parakeet_cli.dictate.recording.stream import RecordedStream
+from parakeet_cli.dictate.session.events import EventKind, EventReporter
+from parakeet_cli.dictate.sinks.delivery import Delivery, DeliveryResult
+from parakeet_cli.dictate.text.commands import Part, PlainText, SpokenCommand
+from parakeet_cli.dictate.text.edits import Edit
+
+_MAX_UNDOABLE = 200  # insertions that can be taken back
+# A sink that can't be checked, by its `--sink` name, and what people call it.
+_PLACES = {"type": "a window", "events": "stdout", "command": "a command", "file": "a file"}
+
+
+@dataclass(frozen=True, slots=True)
+class TextOutputs:
+    """Where text goes: the sinks as `--sink` names them, their delivery, and the history.
+
+    Without a delivery the events are the only output.
+    """
+
+    sinks: tuple[str, ...] = ()
+    delivery: Delivery | None = None
+    history: History | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """An edit, the interval of the recording that it comes from, and when that was spoken.
+
+    `parts` and `details` are for its events. `retry_of` is the intent of an earlier attempt.
+    """
+
+    edit: Edit
+    first: int
+    last: int
+    wall: float  # seconds since 1970
+    parts: Sequence[Part] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    retry_of: Intent | None = None
+
+
+class TextInserter:
+    """Inserts one edit after the other. For one thread."""
+
+    def __init__(
+        self,
+        stream: RecordedStream,
+        outputs: TextOutputs,
+        reporter: EventReporter,
+        *,
+        final: EventKind = EventKind.FINAL,
+        inserted: list[str] | None = None,
+    ) -> None:
+        """`final` is the event of a text; `inserted` are the insertions made before."""
+        self._journal = stream.journal
+        self._outputs = outputs
+        self._reporter = reporter
+        self._final = final
+        self.inserted: list[str] = [] if inserted is None else inserted
+        self.undelivered = 0  # texts that reached neither a sink nor the clipboard
+
+    def insert(self, insertion: Insertion) -> None:
+        edit, retry_of = insertion.edit, insertion.retry_of
+        text = edit.text
+        if not text and not edit.back:
+            self._journal.write(sync=False, heard=[insertion.first, insertion.last])
+            self._report(insertion, text)
+            return
+        number = self._write_intent(insertion)
+        with self._reporter.aside():
+            delivered = self._deliver(edit, retry_of.delivered_files if retry_of else ())
+        if edit.back and (delivered is None or delivered.replaced):
+            del self.inserted[-edit.back :]
+        elif edit.back:
+            text = edit.instead
+        if text:
+            self.inserted.append(text)
+            del self.inserted[:-_MAX_UNDOABLE]
+        safe = delivered is None or delivered.safe
+        if delivered is None:  # the event is the delivery, and comes before it is recorded
+            self._report(insertion, text)
+            self._journal.write(done=number)
+        else:
+            if safe:
+                self._journal.write(done=number)
+            else:
+                self._journal.write(kept=number, text=delivered.missing, lacking=delivered.lacking)
+            self._report(insertion, text, delivered)
+        self.undelivered += not safe
+        self._add_to_history(insertion.wall, text, self._outputs.sinks, safe)
+
+    def report_uncertain(self, intent: Intent) -> None:
+        """Show a text that may have been delivered, and settle it.
+
+        If it were inserted again it might be there twice.
+        """
+        text = intent.text.strip()
+        places = " and ".join(_PLACES.get(target.sink, target.sink) for target in intent.to)
+        self._reporter.report(
+            EventKind.ERROR,
+            f"When dictation was ended, this text was on its way to {places} and may be there, "
+            f"whole or in part. It is not inserted again: {text}",
+            uncertain=text,
+        )
+        sinks = tuple(target.sink for target in intent.to)
+        self._add_to_history(intent.wall, text, sinks, None)
+        self._journal.write(done=intent.number)
+
+    def _write_intent(self, insertion: Insertion) -> int:
+        # In the page cache, which outlives this process, before the sink has the text. It is
+        # synced to the disk afterwards, so that the text doesn't wait for that.
+        edit = insertion.edit
+        return self._journal.write_intent(
+            insertion.first,
+            insertion.last,
+            edit.text,
+            delivery_targets(self._outputs.sinks),
+            wall=insertion.wall,
+            replaced=self.inserted[-edit.back :] if edit.back else (),
+            instead=edit.instead,
+            retry_of=insertion.retry_of.number if insertion.retry_of else None,
+        )
+
+    def _deliver(self, edit: Edit, there: Collection[str]) -> DeliveryResult | None:
+        delivery = self._outputs.delivery
+        if delivery is None:
+            return None
+        if edit.back:
+            replaced = self.inserted[: -edit.back - 1 : -1]
+            return delivery.replace(replaced, edit.text, edit.instead)
+        return delivery.deliver(edit.text, there=there)
+
+    def _add_to_history(
+        self, wall: float, text: str, sinks: tuple[str, ...], delivered: bool | None
+    ) -> None:
+        if self._outputs.history is not None and text.strip():
+            self._outputs.history.add(HistoryEntry(wall, text.strip(), sinks, delivered))
+
+    def _report(self, insertion: Insertion, text: str, delivered: DeliveryResult | None = None) -> None:
+        parts, details = insertion.parts, insertion.details
+        for line in delivered.lines if delivered is not None else ():
+            self._reporter.report(EventKind.ERROR, line)
+        if delivered is not None and not text:  # taking text back was all that was asked for
+            for result in delivered.stuck:
+                self._reporter.report(EventKind.ERROR, result.line or "")
+        for part in parts:
+            if isinstance(part, SpokenCommand):
+                self._reporter.report(EventKind.COMMAND, part.phrase, inserted=text)
+        if text and (not parts or any(isinstance(part, PlainText) for part in parts)):
+            # The time of a recovered text is the time at which it was spoken.
+            at = details.get("start") if self._final is EventKind.RECOVERED else None
+            self._reporter.report(self._final, text.strip(), at=at, inserted=text, **details)

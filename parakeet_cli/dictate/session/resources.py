@@ -1,0 +1,128 @@
+"""What all dictations of one process share: the engine, the sinks and the rules for text.
+
+A program dictates with it like this:
+
+    with SessionResources(request) as resources:
+        summary = resources.make_dictation(make_source(request), view).run()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parakeet_cli import console
+from parakeet_cli.audio.segment.vad import SpeechDetector
+from parakeet_cli.dictate.recording.history import History, history_path
+from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
+from parakeet_cli.dictate.session.dictation import Dictation
+from parakeet_cli.dictate.session.engine_queue import EngineQueue
+from parakeet_cli.dictate.session.insertion import TextOutputs
+from parakeet_cli.dictate.session.parts import DictationParts
+from parakeet_cli.dictate.session.recovery import Recovery
+from parakeet_cli.dictate.session.request import DictationRequest, check_request
+from parakeet_cli.dictate.sinks import make_sink
+from parakeet_cli.dictate.sinks.delivery import Delivery
+from parakeet_cli.dictate.text.rules import TextRules
+from parakeet_cli.dictate.text.vocabulary import make_wording
+from parakeet_cli.engine_setup import choose_engine, engine_options, print_engine
+from parakeet_cli.engines.registry import make_engine
+from parakeet_cli.errors import OutputError
+
+if TYPE_CHECKING:
+    from parakeet_cli.dictate.session.events import DictationView
+    from parakeet_cli.dictate.session.sources import SoundSource
+    from parakeet_cli.engines.base import Engine
+
+
+class SessionResources:
+    """Makes dictations and recoveries, one at a time, that share an engine and sinks."""
+
+    def __init__(self, request: DictationRequest) -> None:
+        """Open the sinks and start loading the engine. Raises ParakeetError."""
+        check_request(request)
+        self._request = request
+        self._rules = TextRules(
+            request.commands,
+            make_wording(
+                request.settings.replacements,
+                request.settings.vocabulary,
+                digits=request.digits,
+                language=request.settings.language,
+            ),
+        )
+        self._delivery = _open_delivery(request.sink_specs)
+        self._engine_queue: EngineQueue | None = None
+        self.load_engine()
+
+    def __enter__(self) -> SessionResources:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(wait=kind is not KeyboardInterrupt)
+
+    def close(self, *, wait: bool = True) -> None:
+        """Close the sinks and free the engine; without `wait`, a running job is abandoned."""
+        if self._delivery is not None:
+            self._delivery.close()
+        if wait:
+            self.unload_engine()
+
+    @property
+    def engine_queue(self) -> EngineQueue | None:
+        """The engine, None while it is unloaded."""
+        return self._engine_queue
+
+    def load_engine(self) -> EngineQueue:
+        """Start loading the engine, unless it is loaded. Raises EngineUnavailable."""
+        queue = self._engine_queue
+        if queue is None or (queue.loaded.done() and queue.loaded.exception()):
+            queue = self._engine_queue = EngineQueue(_make_engine(self._request))
+            queue.start()
+        return queue
+
+    def unload_engine(self) -> None:
+        """Free the engine's memory until the next dictation."""
+        queue, self._engine_queue = self._engine_queue, None
+        if queue is not None:
+            queue.close()
+
+    def make_dictation(self, source: SoundSource, view: DictationView) -> Dictation:
+        """A dictation that records in a new folder. Raises OutputError, EngineUnavailable."""
+        parts = self._parts()
+        root = recordings_folder()
+        try:
+            recording = Recording.create(root)
+        except OSError as error:
+            raise OutputError(f"Nothing can be recorded in {root}: {error.strerror}.") from error
+        if self._delivery is not None:
+            self._delivery.begin()
+        return Dictation(parts, source, recording, view)
+
+    def make_recovery(self, view: DictationView) -> Recovery:
+        """A recovery of what earlier dictations left. Raises EngineUnavailable."""
+        return Recovery(self._parts(), view)
+
+    def _parts(self) -> DictationParts:
+        history = History(history_path(), self._request.history_days)
+        outputs = TextOutputs(self._request.sink_specs, self._delivery, history)
+        return DictationParts(
+            self._request, self.load_engine(), SpeechDetector, self._rules, outputs
+        )
+
+
+def _open_delivery(specs: tuple[str, ...]) -> Delivery | None:
+    if not specs:
+        return None
+    delivery = Delivery([make_sink(spec) for spec in specs])
+    for line in delivery.open():
+        console.info(f"Sink: {line}")
+    return delivery
+
+
+def _make_engine(request: DictationRequest) -> Engine:
+    choice = choose_engine(request.settings)
+    options = engine_options(request.settings, trust_model=request.trust_model)
+    # Two chunks at once: a final never waits for a partial.
+    engine = make_engine(choice.name, options, concurrency=2)
+    print_engine(choice, engine.info)
+    return engine

@@ -1,0 +1,33 @@
+"""The rules that turn the words of an utterance into text and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from parakeet_cli.dictate.text.commands import Part, PlainText, SpokenCommand, split_commands
+from parakeet_cli.dictate.text.vocabulary import TextChange
+from parakeet_cli.transcript import Word
+
+
+@dataclass(frozen=True, slots=True)
+class TextRules:
+    """Whether spoken commands act, and how the user's own words are written."""
+
+    commands: bool
+    wording: TextChange
+
+    def parts(self, text: str, words: Sequence[Word]) -> list[Part]:
+        """The parts of an utterance, given as the engine's text and as its words."""
+        parts: list[Part] = [PlainText(text)] if text else []
+        if self.commands:
+            split = split_commands(words)
+            if any(isinstance(part, SpokenCommand) for part in split):
+                parts = split
+        changed: list[Part] = []
+        for part in parts:
+            if isinstance(part, SpokenCommand):
+                changed.append(part)
+            elif written := self.wording(part.text):
+                changed.append(PlainText(written))
+        return changed
