@@ -145,7 +145,9 @@ class TextInserter:
         if self._outputs.history is not None and text.strip():
             self._outputs.history.add(HistoryEntry(wall, text.strip(), sinks, delivered))
 
-    def _report(self, insertion: Insertion, text: str, delivered: DeliveryResult | None = None) -> None:
+    def _report(
+        self, insertion: Insertion, text: str, delivered: DeliveryResult | None = None
+    ) -> None:
         parts, details = insertion.parts, insertion.details
         for line in delivered.lines if delivered is not None else ():
             self._reporter.report(EventKind.ERROR, line)
