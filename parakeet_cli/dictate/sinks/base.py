@@ -1,4 +1,4 @@
-"""What a sink is, for everyone who uses one or writes one."""
+"""Defines the interface of a sink."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """Where text goes, one utterance at a time, in the order it was said.
+    """A place where text goes, one utterance at a time, in spoken order.
 
-    Texts come ready to be put one after the other: a space or a line break that belongs
-    between two utterances is at the beginning of the later one. Calls come from one
-    thread at a time and may take seconds: keys that are held down are waited for.
+    Texts can simply be appended: a space or line break between two utterances is at the
+    beginning of the later one. Calls come from one thread at a time. They may take seconds,
+    since a sink that types waits until no modifier key is held down.
     """
 
     @property
     def name(self) -> str:
-        """What `--sink` calls it."""
+        """Its name for `--sink`."""
         ...
 
     def open(self) -> str:
-        """Find a way to insert; one line that says which one and why.
+        """Find a way to insert text; returns a line that says which and why.
 
-        Raises SinkUnavailable, with a hint, where there is none.
+        Raises SinkUnavailable, with a hint, if there is none.
         """
         ...
 
     def insert(self, text: str) -> None:
-        """Insert it, whole; raises SinkError where any of it may be missing."""
+        """Insert all of it. Raises SinkError if any of it may be missing."""
         ...
 
     def undo(self, text: str) -> None:
-        """Take back the last insertion, which was `text`; raises SinkError where it stays.
+        """Undo the last insertion, which was `text`. Raises SinkError if it stays.
 
-        The one before becomes the last, and can be taken back next.
+        The insertion before becomes the last, and can be undone next.
         """
         ...
 
     def close(self) -> None:
-        """Leave everything else as it was found; the sink is not used again."""
+        """Restore everything else that was changed. The sink is not used again."""
         ...

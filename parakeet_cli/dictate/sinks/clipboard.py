@@ -1,4 +1,4 @@
-"""What is dictated, on the clipboard."""
+"""Collects a dictation on the clipboard."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from parakeet_cli.errors import SinkError
 
 
 class Clipboard:
-    """The utterances of one dictation together, until something else is copied.
+    """All utterances of one dictation together, until something else is copied.
 
-    What was on the clipboard before comes back where everything is taken back.
+    When every utterance is undone, the clipboard's earlier content is restored.
     """
 
     name = "clipboard"
@@ -24,7 +24,7 @@ class Clipboard:
         return f"clipboard, by {self._system.name}."
 
     def begin(self) -> None:
-        """Another dictation: its text stands alone, not behind the last one's."""
+        """Start another dictation: its text replaces the last one's."""
         self._texts.clear()
 
     def insert(self, text: str) -> None:
@@ -40,13 +40,13 @@ class Clipboard:
     def undo(self, text: str) -> None:
         system = self._opened()
         if not self._texts or system.read() != self._ours():
-            raise SinkError("The clipboard holds something else by now.")
+            raise SinkError("The clipboard holds something else now.")
         left = self._texts[:-1]
         system.write(Content.of("".join(left)) if left else self._before)
         self._texts = left
 
     def close(self) -> None:
-        """The text stays: it was put there to be pasted."""
+        """Do nothing: the text stays, to be pasted."""
 
     def _ours(self) -> Content:
         return Content.of("".join(self._texts))

@@ -1,4 +1,4 @@
-"""Each utterance to the stdin of a command of its own, as other tools' hooks get it."""
+"""Runs a shell command for each utterance, with the text on its stdin."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LIMIT = 60.0  # seconds; a command may ask a server
 
 
 class Command:
-    """A command for the shell, run once an utterance, with the utterance as a line on stdin.
+    """A shell command that gets one utterance as a line on stdin, in a run of its own.
 
-    It is waited for, so that utterances arrive in order. What it prints goes to stderr.
+    Each run is waited for, so that utterances arrive in order. Its output goes to stderr.
     """
 
     name = "command"
@@ -28,8 +28,8 @@ class Command:
     def open(self) -> str:
         if missing := _missing(self._command):
             raise SinkUnavailable(
-                f"--sink command: there is no program '{missing}'.",
-                hint="What follows the colon is a command for the shell; the text comes on stdin.",
+                f"--sink command: the program '{missing}' was not found.",
+                hint="After the colon comes a shell command, which gets the text on stdin.",
             )
         return f"command, `{self._command}` for each utterance."
 
@@ -38,14 +38,14 @@ class Command:
             programs.run(self._command, given=line.encode("utf-8", "replace"), limit=LIMIT)
 
     def undo(self, text: str) -> None:
-        raise SinkError("What a command was given can't be taken back.")
+        raise SinkError("Text that a command was given can't be taken back.")
 
     def close(self) -> None:
-        """Nothing is left running."""
+        """Do nothing: no command is still running."""
 
 
 def _missing(command: str) -> str | None:
-    """The program that the command begins with, if the shell would not find it."""
+    """The program that the command starts with, if the shell can't find it."""
     if sys.platform == "win32":
         return None
     try:
@@ -55,6 +55,6 @@ def _missing(command: str) -> str | None:
     plain = first.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum()
     if not plain or shutil.which(first):
         return None
-    # A keyword or a builtin of the shell's, for which there need be no file.
+    # It may be a keyword or builtin of the shell, which has no file.
     known = subprocess.run(["sh", "-c", 'command -v "$1"', "sh", first], capture_output=True)
     return first if known.returncode else None

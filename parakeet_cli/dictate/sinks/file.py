@@ -1,4 +1,4 @@
-"""Appended to a file: whole lines, on the disk before the next utterance."""
+"""Appends each utterance to a file, and waits until it is on the disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parakeet_cli.errors import SinkError, SinkUnavailable
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """One insertion: the bytes, and where they begin in the file."""
+    """One insertion: the bytes, and their offset in the file."""
 
     start: int
     data: bytes
@@ -25,10 +25,10 @@ class _Written:
 
 
 class File:
-    """One utterance a line at the end of a file, which others may write to as well.
+    """One utterance a line at the end of a file that others may write to as well.
 
-    A file that was renamed or deleted since (an editor saving, a log turned over) is
-    opened anew under its name. What could not be written whole is taken out again.
+    If the file was renamed or deleted since (by an editor that saves, or log rotation), its
+    path is opened again. A text that could be written only in part is removed again.
     """
 
     name = "file"
@@ -40,14 +40,14 @@ class File:
 
     @property
     def path(self) -> str:
-        """Of the file, absolute."""
+        """The file's absolute path."""
         return str(self._path.absolute())
 
     def open(self) -> str:
         hint = "`--sink file:PATH` takes a file in a folder that you may write to."
-        # Opening a named pipe that nobody reads would wait for ever.
+        # Opening a named pipe without a reader would block forever.
         if self._path.exists() and not self._path.is_file():
-            raise SinkUnavailable(f"{self._path} is not an ordinary file.", hint=hint)
+            raise SinkUnavailable(f"{self._path} is not a regular file.", hint=hint)
         try:
             self._opened()
         except OSError as error:
@@ -63,9 +63,9 @@ class File:
                 _write_all(file, data)
                 os.fsync(file.fileno())
             except OSError:
-                _take_out_half(file, start, data)
+                _remove_part(file, start, data)
                 raise
-            # Others may append as well: where this went is known now, not before.
+            # Others may append too, so the offset is known only now.
             self._written.append(_Written(file.tell() - len(data), data))
         except OSError as error:
             raise SinkError(_unwritable(self._path, error)) from error
@@ -74,10 +74,10 @@ class File:
         try:
             file = self._opened()
             if not self._written:
-                raise SinkError(f"Nothing of this dictation is left in {self._path}.")
+                raise SinkError(f"{self._path} has no text of this dictation left.")
             last = self._written[-1]
             if file.seek(0, os.SEEK_END) != last.end or _read(file, last) != last.data:
-                raise SinkError(f"{self._path} was written to by something else since.")
+                raise SinkError(f"{self._path} was changed by another program since.")
             file.truncate(last.start)
             os.fsync(file.fileno())
         except OSError as error:
@@ -90,7 +90,7 @@ class File:
             self._file = None
 
     def _opened(self) -> FileIO:
-        """What the path names now, open; forgets what was written to another file."""
+        """The open file at the path; insertions into an earlier file there are forgotten."""
         if self._file is not None and not _is_named(self._file, self._path):
             self.close()
             self._written.clear()
@@ -111,7 +111,7 @@ def _is_named(file: FileIO, path: Path) -> bool:
 
 
 def _write_all(file: FileIO, data: bytes) -> None:
-    """Write it in however many calls that takes; a full disk may take a part of it."""
+    """Write it in as many calls as needed; a full disk may take only a part of it."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
@@ -122,9 +122,9 @@ def _read(file: FileIO, written: _Written) -> bytes:
     return file.read(len(written.data))
 
 
-def _take_out_half(file: FileIO, start: int, data: bytes) -> None:
-    """Cut the file where this text begins, if nothing but a part of it is behind that."""
-    with suppress(OSError):  # the error that is raised says what is wrong with the file
+def _remove_part(file: FileIO, start: int, data: bytes) -> None:
+    """Truncate the file at `start`, if only a part of `data` follows."""
+    with suppress(OSError):  # the error being raised says what is wrong with the file
         file.seek(start)
         if data.startswith(file.read(len(data) + 1)):
             file.truncate(start)

@@ -1,13 +1,13 @@
-"""Running text as lines, for what is read line by line."""
+"""Turns running text into lines, for sinks that are read line by line."""
 
 from __future__ import annotations
 
 
 def as_lines(text: str) -> str:
-    """One utterance as a line of its own, whatever would have joined it to the one before.
+    """One utterance as a line of its own, without the space that joins it to the last.
 
-    The line before has already ended: of an utterance that is line breaks alone, one is
-    already there. Text that is nothing else is nothing.
+    The line before has ended already, so a leading line break is dropped. Blank text gives
+    an empty string.
     """
     text = text.strip(" ").removeprefix("\n")
     if not text or text.endswith("\n"):

@@ -1,4 +1,4 @@
-"""Short words on the desktop, where it can show any."""
+"""Shows short messages on the desktop, if it has a program for that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _macos(title: str, body: str) -> Sequence[str]:
     return ("osascript", "-e", script, title, body)
 
 
-# A program that shows a notice, and its arguments for the two texts.
+# Each program that shows a message, and its arguments for title and body.
 PROGRAMS: dict[str, Callable[[str, str], Sequence[str]]] = {
     "notify-send": _freedesktop,
     "osascript": _macos,
@@ -26,7 +26,7 @@ PROGRAMS: dict[str, Callable[[str, str], Sequence[str]]] = {
 
 
 def show(title: str, body: str) -> bool:
-    """Show it if there is a program for that; nothing waits for it. Whether it was started."""
+    """Show it without waiting; returns whether a program for that was started."""
     for program, arguments in PROGRAMS.items():
         if shutil.which(program):
             try:

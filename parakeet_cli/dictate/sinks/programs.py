@@ -1,18 +1,18 @@
-"""Other programs, run to their end: what they said, and why they failed."""
+"""Runs other programs to their end: their output, and why they failed."""
 
 from __future__ import annotations
 
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
-from parakeet_cli.errors import SinkError
+from parakeet_cli.errors import SinkError, SinkUnavailable
+from parakeet_cli.system.processes import exit_in_words, kill_group
 
-LIMIT = 10.0  # seconds: a program that puts text somewhere is done in a tenth of one
+LIMIT = 10.0  # seconds: a program that puts text somewhere takes a tenth of one
 
 
 def run(
@@ -22,10 +22,10 @@ def run(
     limit: float = LIMIT,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run it with `given` on its stdin; a text is a line for the shell.
+    """Run it with `given` on its stdin; a string is a command for the shell.
 
-    What a line for the shell prints goes to our stderr. Raises SinkError with the exit
-    code and the last words, or where it has not ended within `limit` seconds.
+    The output of a command for the shell goes to our stderr. Raises SinkError with the exit
+    code and the last line on stderr, or if it hasn't ended within `limit` seconds.
     """
     _run(arguments, given, limit, env, None if isinstance(arguments, str) else subprocess.DEVNULL)
 
@@ -33,8 +33,23 @@ def run(
 def read(
     arguments: Sequence[str], *, limit: float = LIMIT, env: Mapping[str, str] | None = None
 ) -> bytes:
-    """What it prints. Raises SinkError as `run` does."""
+    """Its output. Raises SinkError as `run` does."""
     return _run(arguments, b"", limit, env, subprocess.PIPE)
+
+
+def require(program: str) -> None:
+    """Raises SinkUnavailable if the program is not installed."""
+    if not shutil.which(program):
+        raise SinkUnavailable(f"{program} is not installed.", hint=f"Install {program}.")
+
+
+def probe(*arguments: str) -> None:
+    """Raises SinkUnavailable if the program is not installed or this command of it fails."""
+    require(arguments[0])
+    try:
+        read(arguments)
+    except SinkError as error:
+        raise SinkUnavailable(str(error)) from None
 
 
 def _run(
@@ -45,42 +60,29 @@ def _run(
     out: int | None,
 ) -> bytes:
     name = arguments if isinstance(arguments, str) else arguments[0]
-    # A file, not a pipe: xclip and wl-copy leave a process behind that would hold the pipe
-    # open. A session of its own: Ctrl-C here must not take that process's clipboard along.
-    with tempfile.TemporaryFile() as words:
+    # A file, not a pipe: xclip and wl-copy leave a process running that would hold the pipe
+    # open. A session of its own: Ctrl-C here must not end that process and its clipboard.
+    with tempfile.TemporaryFile() as messages:
         try:
             process = subprocess.Popen(
                 arguments,
                 shell=isinstance(arguments, str),
                 stdin=subprocess.PIPE,
                 stdout=sys.stderr if out is None else out,
-                stderr=words,
+                stderr=messages,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
             )
         except OSError as error:
             raise SinkError(f"{name} can't be run: {error.strerror or error}.") from error
         try:
-            said, _ = process.communicate(given, timeout=limit)
+            output, _ = process.communicate(given, timeout=limit)
         except subprocess.TimeoutExpired:
-            _end(process)
+            kill_group(process)
             raise SinkError(f"{name} had not ended after {limit:g} seconds.") from None
-        words.seek(0)
-        last = words.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+        messages.seek(0)
+        last = messages.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
     if process.returncode:
-        how = (
-            f"was ended by {signal.Signals(-process.returncode).name}"
-            if process.returncode < 0
-            else f"ended with exit code {process.returncode}"
-        )
+        how = exit_in_words(process.returncode)
         raise SinkError(f"{name} {how}{f': {last}' if last else '.'}")
-    return said or b""
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill it and what it started."""
-    if sys.platform != "win32":
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
+    return output or b""

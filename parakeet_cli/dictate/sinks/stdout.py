@@ -1,4 +1,4 @@
-"""Standard output, one utterance a line, for people and for pipes."""
+"""Writes each utterance to stdout as a line, for people and for pipes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from parakeet_cli.errors import OutputError, SinkError
 
 
 class Stdout:
-    """What was said, a line each, as soon as it is settled."""
+    """One utterance a line, as soon as its text is final."""
 
     name = "stdout"
 
@@ -19,12 +19,12 @@ class Stdout:
         try:
             console.out(as_lines(text))
         except BrokenPipeError as error:
-            raise SinkError("Whoever read stdout has gone.") from error
+            raise SinkError("The program that read stdout has ended.") from error
         except OutputError as error:
             raise SinkError(str(error)) from error
 
     def undo(self, text: str) -> None:
-        raise SinkError("What went to stdout can't be taken back.")
+        raise SinkError("Text on stdout can't be taken back.")
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: nothing is open."""

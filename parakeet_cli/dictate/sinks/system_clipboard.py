@@ -1,4 +1,4 @@
-"""The system's clipboard through the programs that are there for it: one table."""
+"""Reads and writes the system's clipboard, with the programs in one table."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from parakeet_cli.dictate.sinks import programs
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 TEXT = "text/plain;charset=utf-8"
-_TAKING = 5.0  # seconds until what was written can be read
+_SETTLE = 5.0  # seconds until what was written can be read
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was on the clipboard; `kind` is its MIME type."""
+    """Content of the clipboard; `kind` is its MIME type."""
 
     kind: str
     data: bytes
@@ -37,24 +37,24 @@ class SystemClipboard(Protocol):
     def name(self) -> str: ...
 
     def read(self) -> Content | None:
-        """What is on it, None where that is nothing or nothing that can be kept."""
+        """Its content, None if it is empty or can't be restored later."""
         ...
 
     def write(self, content: Content | None) -> None:
-        """Put it there; None empties it."""
+        """Replace the content; None clears it."""
         ...
 
     def select(self, content: Content) -> None:
-        """Put it on the primary selection, where there is one."""
+        """Put it on the primary selection too, if the system has one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ClipboardPrograms:
-    """A clipboard by command lines, `{kind}` in them being a MIME type.
+    """A clipboard by command lines, in which `{kind}` is replaced by a MIME type.
 
-    `kinds` lists the types on offer; without it there is only text. `unreachable` is how
-    they say that nobody answers: they end in 1 for an empty clipboard as well.
+    `kinds` lists the types on offer; without it there is only text. `unreachable` is part
+    of their message when no server answers: exit code 1 can also mean an empty clipboard.
     """
 
     name: str
@@ -64,7 +64,7 @@ class ClipboardPrograms:
     kinds: Sequence[str] = ()
     primary: Sequence[str] = ()  # the copy to the primary selection
     unreachable: str = "\0"
-    text: str = TEXT  # what they call text
+    text: str = TEXT  # their name for text
     confirmed: bool = True  # whether what was written reads the same
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -88,11 +88,11 @@ class ClipboardPrograms:
         else:
             kind = self.text if content.kind == TEXT else content.kind
             programs.run(_filled(self.copy, kind), given=content.data, env=self.env)
-        # xclip is back before the process that it leaves behind has the clipboard.
-        until = time.monotonic() + _TAKING
+        # xclip returns before the process that it leaves running owns the clipboard.
+        until = time.monotonic() + _SETTLE
         while self.confirmed and self.read() != content:
             if time.monotonic() > until:
-                raise SinkError(f"The clipboard does not take what {self.name} gives it.")
+                raise SinkError(f"The clipboard didn't accept the text from {self.name}.")
             time.sleep(0.01)
 
     def select(self, content: Content) -> None:
@@ -112,7 +112,7 @@ _TEXTS = ("UTF8_STRING", TEXT, "text/plain;charset=UTF-8", "text/plain", "STRING
 
 
 def _picked(offered: Sequence[str]) -> str | None:
-    """What to keep of several forms of one thing: an image over its address, else the text."""
+    """The form to save of those on offer: text, then an image, then any other type."""
     images = [kind for kind in ("image/png", "image/jpeg", "image/bmp") if kind in offered]
     texts = [kind for kind in _TEXTS if kind in offered]
     return next(iter([*texts, *images, *(kind for kind in offered if "/" in kind)]), None)
@@ -127,7 +127,7 @@ _X11 = ("xclip", "-selection", "clipboard")
 
 @dataclass(frozen=True, slots=True)
 class ClipboardRow:
-    """One way to the clipboard, and where it can work: a variable or a platform."""
+    """One clipboard, and the session that it is for."""
 
     clipboard: SystemClipboard
     needs: str  # an environment variable, or sys.platform's value
@@ -207,7 +207,7 @@ CLIPBOARDS: tuple[ClipboardRow, ...] = (
 
 
 def find_clipboard() -> SystemClipboard:
-    """The first that fits this session and answers; raises SinkUnavailable."""
+    """The first that fits this session and works. Raises SinkUnavailable."""
     fitting = [row.clipboard for row in CLIPBOARDS if row.fits]
     if not fitting:
         raise SinkUnavailable(
@@ -235,10 +235,10 @@ def find_clipboard() -> SystemClipboard:
 def borrowed(
     clipboard: SystemClipboard, text: str, *, selection_too: bool = False
 ) -> Iterator[None]:
-    """The text on the clipboard for the time of the block; what was there is put back.
+    """Put the text on the clipboard during the block, then restore what was there.
 
-    Only if the clipboard still holds the text then: else somebody copied something, and
-    that stays. `selection_too` puts it on the primary selection as well, and leaves it.
+    If the clipboard holds something else by then, somebody copied it, and it stays.
+    `selection_too` puts the text on the primary selection as well, and leaves it there.
     """
     before = clipboard.read()
     clipboard.write(Content.of(text))

@@ -14,7 +14,7 @@ import pytest
 
 from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.dictate.sinks.delivery import Delivery, TextPlace
-from parakeet_cli.dictate.sinks.typed import Type, xtest
+from parakeet_cli.dictate.sinks.typed import Type, base, xtest
 from parakeet_cli.errors import SinkError, SinkUnavailable
 from tests.integration.dictate.desktop import Desktop, enter, until, wayland, x11
 
@@ -158,7 +158,7 @@ def test_a_held_modifier_is_waited_for(desktop: Desktop, sink: Type, keycode: in
 def test_a_modifier_that_stays_down_sends_the_text_to_the_clipboard(
     desktop: Desktop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(xtest, "HELD", 0.3)
+    monkeypatch.setattr(base, "HELD_SECONDS", 0.3)
     window = desktop.terminal("window")
     press(desktop, 37, down=True)
     delivered = opened(make_sink("type")).deliver("quiet")

@@ -1,7 +1,7 @@
-"""Typed into the focused window, by the first way that works here: one table.
+"""Types into the focused window, by the first method of a table that works here.
 
-Adding a way is a module here with a class that follows `base.Method`, and a row in
-METHODS. They are tried in the order of the table.
+A new method is a module here, with a class that follows `base.Method`, and a row in
+METHODS. They are tried in the table's order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HERE = "parakeet_cli.dictate.sinks.typed"
 
 @dataclass(frozen=True, slots=True)
 class MethodRow:
-    """One way to type: a line of help, where its class is, which session it is for."""
+    """One method: a line of help, where its class is, and the session that it is for."""
 
     help: str
     location: str
@@ -38,9 +38,9 @@ class MethodRow:
         return method
 
 
-# Wayland's own ways come before X11's, which under Wayland reach X11's windows only. wtype
-# brings a keymap of its own; the others press keys by their place, so they paste. The portal
-# comes last: it asks its user.
+# Wayland's methods come before X11's, which under Wayland reach X11's windows only. wtype
+# brings its own keymap; the others press keys by position, so they paste. The portal is
+# Wayland's last, since it asks the user.
 METHODS: dict[str, MethodRow] = {
     "sendinput": MethodRow("Windows' SendInput", f"{_HERE}.windows:SendInput", "win32"),
     "quartz": MethodRow("macOS's Quartz events", f"{_HERE}.macos:Quartz", "darwin"),
@@ -56,14 +56,14 @@ METHODS: dict[str, MethodRow] = {
 
 
 class Type:
-    """Keys for each text to whatever window has the focus then."""
+    """Sends each text as keys to the window that has the focus at that time."""
 
     name = "type"
 
     def __init__(self, method: str | None = None) -> None:
         if method is not None and method not in METHODS:
             raise UsageError(
-                f"--sink type:{method}: there is no such way to type.",
+                f"--sink type:{method}: there is no such method.",
                 hint=f"`--sink type` takes the first that works of {', '.join(METHODS)}.",
             )
         self._asked = method
@@ -72,22 +72,22 @@ class Type:
 
     def open(self) -> str:
         rows = {self._asked: METHODS[self._asked]} if self._asked else _fitting()
-        against = []
+        failures = []
         for name, row in rows.items():
             method = row.make()
             try:
                 reason = method.probe()
             except SinkUnavailable as error:
-                against.append((name, error))
+                failures.append((name, error))
             else:
                 self._method = method
-                passed = "".join(f"; {other}: {_clause(why)}" for other, why in against)
+                passed = "".join(f"; {other}: {_clause(why)}" for other, why in failures)
                 return f"type, by {name}: {reason}{passed}."
-        reasons = "; ".join(f"{name}: {_clause(why)}" for name, why in against)
+        reasons = "; ".join(f"{name}: {_clause(why)}" for name, why in failures)
         raise SinkUnavailable(
             f"Nothing can type here: {reasons or 'neither WAYLAND_DISPLAY nor DISPLAY is set'}.",
             hint=next(
-                (why.hint for _, why in against if why.hint),
+                (why.hint for _, why in failures if why.hint),
                 "Run it in your desktop session, or use `--sink stdout` or `--sink file:PATH`.",
             ),
         )
@@ -105,18 +105,18 @@ class Type:
     def undo(self, text: str) -> None:
         method = self._opened()
         if not self._typed:
-            raise SinkError("Nothing of this dictation is left to erase.")
+            raise SinkError("No text of this dictation is left to erase.")
         typed, focus = self._typed.pop()
         if not typed:
             return
         now = method.focus()
         if focus is None or now is None:
-            raise SinkError("It can't be told here which window has the focus.")
+            raise SinkError("This session doesn't say which window has the focus.")
         if now != focus:
-            raise SinkError("Another window has the focus by now.")
+            raise SinkError("Another window has the focus now.")
         if focus.is_terminal and "\n" in typed:
-            raise SinkError("A terminal has read the line already.")
-        # A terminal erases a code point, an editor what a reader takes for a character.
+            raise SinkError("The terminal has read the line already.")
+        # BackSpace erases a code point in a terminal, and a grapheme in an editor.
         method.erase(len(typed) if focus.is_terminal else graphemes.count(typed))
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Type:
 
     def _opened(self) -> Method:
         if self._method is None:
-            raise SinkError("There is no way to type.")
+            raise SinkError("The sink is not open.")
         return self._method
 
 

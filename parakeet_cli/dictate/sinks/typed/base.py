@@ -1,14 +1,20 @@
-"""What a way to type is, for the sink `type` and for whoever writes one."""
+"""Defines the interface of a method to type, and what methods share."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from parakeet_cli.errors import SinkError
+
+HELD_SECONDS = 15.0  # how long a modifier key that is held down is waited for
 
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """The window that keys go to; `program` is what it calls itself, "" where it doesn't."""
+    """The window that gets the keys; `program` is its own name for itself, "" if it has none."""
 
     window: str
     program: str = ""
@@ -19,7 +25,7 @@ class Focus:
         return any(terminal in name for terminal in TERMINALS)
 
 
-# Parts of the names by which terminals go (WM_CLASS, app_id).
+# Parts of the names of terminals (WM_CLASS, app_id).
 TERMINALS = (
     *("term", "konsole", "alacritty", "kitty", "foot", "tilix", "ghostty", "guake", "yakuake"),
     *("rxvt", "terminator", "hyper", "rio", "blackbox", "ptyxis", "kgx", "org.gnome.console"),
@@ -30,28 +36,40 @@ class Method(Protocol):
     """One way to send keys to the focused window."""
 
     def probe(self) -> str:
-        """Why it works here, as a clause; raises SinkUnavailable, cheaply, where it does not."""
+        """Why it works here, as a clause. Raises SinkUnavailable, quickly, if it doesn't."""
         ...
 
     def focus(self) -> Focus | None:
-        """Where keys go now, None where this session doesn't tell.
+        """The window that has the focus, None if this session doesn't say.
 
-        Raises SinkError where nothing would take them.
+        Raises SinkError if no window would get the keys.
         """
         ...
 
     def type(self, text: str) -> None:
-        """Keys for the text, in order, at the pace of a window that reads them.
+        """Send keys for the text, in order, no faster than a window reads them.
 
-        Held modifiers are waited for where that can be seen. Raises SinkError where keys
-        may not have arrived.
+        Waits until no modifier is held down, if that can be found out. Raises SinkError if
+        keys may not have arrived.
         """
         ...
 
     def erase(self, count: int) -> None:
-        """BackSpace, so many times; raises SinkError."""
+        """Press BackSpace `count` times. Raises SinkError."""
         ...
 
     def close(self) -> None:
-        """Leave the keyboard as it was found."""
+        """Restore the keyboard."""
         ...
+
+
+def wait_for_release(held: Callable[[], str]) -> None:
+    """Wait until `held` names no modifier key: while one is down, a text would be shortcuts.
+
+    Raises SinkError after HELD_SECONDS.
+    """
+    until = time.monotonic() + HELD_SECONDS
+    while names := held():
+        if time.monotonic() > until:
+            raise SinkError(f"{names} has been held down for {HELD_SECONDS:g} seconds.")
+        time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Which window has the focus under Wayland, as far as its compositor tells: one table."""
+"""Asks Wayland's compositors which window has the focus; one table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parakeet_cli.errors import SinkError
 
 @dataclass(frozen=True, slots=True)
 class Compositor:
-    """How one is asked, the variable by which it is known, and how its JSON is read."""
+    """The variable that shows it runs, the command that asks it, how to read its JSON answer."""
 
     variable: str
     ask: Sequence[str]
@@ -23,7 +23,7 @@ class Compositor:
 
 
 def focused() -> Focus | None:
-    """The focused window, None where nobody tells. Raises SinkError where there is none."""
+    """The focused window, None if no compositor says. Raises SinkError if there is none."""
     for compositor in COMPOSITORS:
         if not os.environ.get(compositor.variable):
             continue

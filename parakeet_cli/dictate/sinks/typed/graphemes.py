@@ -1,17 +1,17 @@
-"""Text as keys see it: what can be typed, and how many BackSpaces it takes back."""
+"""Finds out which characters can be typed, and how many BackSpaces erase them."""
 
 from __future__ import annotations
 
 import unicodedata
 
 _JOINER = "\u200d"
-_MARKS = {"Mn", "Me"}  # set on the character before; variation selectors are of them
+_MARKS = {"Mn", "Me"}  # part of the character before; these include variation selectors
 
 
 def typable(text: str) -> str:
-    """Composed characters, line breaks and tabs; no other control character.
+    """The text in composed characters, without control characters but line breaks and tabs.
 
-    An escape or a Ctrl-C that came out of a model must not reach a terminal.
+    An escape or a Ctrl-C from a model must not reach a terminal.
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char)[0] != "C"
@@ -19,10 +19,10 @@ def typable(text: str) -> str:
 
 
 def count(text: str) -> int:
-    """How many characters a reader sees, which is what editors erase with one BackSpace.
+    """How many graphemes the text has: editors erase one with each BackSpace.
 
-    Marks, joined emoji, skin tones and pairs of regional indicators belong to what is
-    before them. An editor that erases less at once leaves a rest, and never takes more.
+    Marks, joined emoji, skin tones and pairs of regional indicators belong to the character
+    before them. An editor that erases less at once leaves some text, but never takes more.
     """
     seen = 0
     joined = False

@@ -1,7 +1,7 @@
-"""An X11 keyboard as a table: which key, with Shift or without, gives a character.
+"""Looks up which key of an X11 keyboard, with Shift or without, gives a character.
 
-Keysyms and their Unicode forms: X Window System Protocol, appendix A; the older sets are
-the parts of ISO 8859 and their like, by their number.
+Keysyms and their Unicode forms: X Window System Protocol, appendix A. The older sets are
+the parts of ISO 8859 and similar encodings, by number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SETS: Mapping[int, tuple[str, range]] = {
 
 
 def character(keysym: int) -> str | None:
-    """What the keysym stands for, None where it is no character or not known here."""
+    """The keysym's character, None if it has none or is not known here."""
     if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
         return chr(keysym)
     if _UNICODE + 0x100 <= keysym <= _UNICODE + 0x10FFFF:
@@ -47,7 +47,7 @@ def character(keysym: int) -> str | None:
 
 
 def keysym(char: str) -> int:
-    """The keysym that stands for a character, or for the key of a line break or a tab."""
+    """The keysym of a character, or of the key for a line break or a tab."""
     if char in "\n\t":
         return RETURN if char == "\n" else TAB
     code = ord(char)
@@ -63,18 +63,18 @@ class Stroke:
 
 
 class Keymap:
-    """The keyboard as the server has it now.
+    """The keyboard's mapping at one time.
 
     `rows` are the keysyms of each keycode from `first` on, in the order of the core
     protocol: unshifted and shifted of the first group, then of the second. What takes
-    AltGr, a dead key or more groups counts as not there.
+    AltGr, a dead key or more groups counts as missing.
     """
 
     def __init__(self, first: int, rows: Sequence[Sequence[int]], group: int = 0) -> None:
         self._rows = {code: tuple(row) for code, row in enumerate(rows, start=first)}
         self._strokes: dict[str, Stroke] = {}
         self._named: dict[int, int] = {}
-        self.spare: list[int] = []  # keycodes that no key has anything on
+        self.spare: list[int] = []  # keycodes without any keysym
         for keycode, row in self._rows.items():
             if not any(row):
                 self.spare.append(keycode)
@@ -85,18 +85,18 @@ class Keymap:
             self._put(shifted, Stroke(keycode, shift=True))
 
     def stroke(self, char: str) -> Stroke | None:
-        """How to type it, None where no key has it."""
+        """How to type it, None if no key has it."""
         if char in "\n\t":
             keycode = self.keycode(keysym(char))
             return None if keycode is None else Stroke(keycode)
         return self._strokes.get(char)
 
     def keycode(self, name: int) -> int | None:
-        """The key that has this keysym by itself: Return, BackSpace."""
+        """The key that has this keysym without Shift: Return, BackSpace."""
         return self._named.get(name)
 
     def means(self, keycode: int, char: str) -> bool:
-        """Whether this key, whatever is held, is that character."""
+        """Whether this key gives that character, with Shift and without."""
         return self._rows[keycode][:2] == (keysym(char),) * 2
 
     def _put(self, name: int, stroke: Stroke) -> None:
@@ -107,10 +107,10 @@ class Keymap:
 
 
 def _levels(row: Sequence[int], group: int) -> tuple[int, int]:
-    """The keysyms without Shift and with it; a key without that group has its first one."""
+    """The keysyms without and with Shift; a key without that group uses its first group."""
     start = 2 * group if any(row[2 * group : 2 * group + 2]) else 0
     plain, shifted = (*row[start : start + 2], NO_SYMBOL, NO_SYMBOL)[:2]
-    if shifted == NO_SYMBOL:  # by the protocol: a letter alone has its capital under Shift
+    if shifted == NO_SYMBOL:  # by the protocol, a single letter has its capital on Shift
         char = character(plain)
         if char is not None and char.upper() != char and len(char.upper()) == 1:
             return keysym(char.lower()), keysym(char.upper())

@@ -1,7 +1,6 @@
-"""Keys through macOS's Quartz events, which carry any text whatever the layout.
+"""Types with macOS's Quartz events, which carry any text on any layout.
 
-Written to Apple's documentation of CGEvent and AXIsProcessTrusted; no machine has run it
-yet.
+Written from Apple's documentation of CGEvent and AXIsProcessTrusted; not yet run on any Mac.
 """
 
 from __future__ import annotations
@@ -11,12 +10,11 @@ import ctypes.util
 import time
 from typing import Any
 
-from parakeet_cli.dictate.sinks.typed.base import Focus
+from parakeet_cli.dictate.sinks.typed.base import Focus, wait_for_release
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 PIECE = 20  # UTF-16 units, the most that one event takes
 PACE = 0.01  # seconds an event
-HELD = 15.0
 _HID_TAP = 0  # kCGHIDEventTap
 _COMBINED_STATE = 0  # kCGEventSourceStateCombinedSessionState
 _HELD_FLAGS = 0x00020000 | 0x00040000 | 0x00080000 | 0x00100000  # shift, control, alt, command
@@ -24,7 +22,7 @@ _RETURN, _TAB, _DELETE = 0x24, 0x30, 0x33  # kVK_*
 
 
 class Quartz:
-    """CGEventKeyboardSetUnicodeString, a piece at a time."""
+    """Sends CGEventKeyboardSetUnicodeString, a piece at a time."""
 
     def __init__(self) -> None:
         self._services: Any = None
@@ -32,7 +30,7 @@ class Quartz:
     def probe(self) -> str:
         path = ctypes.util.find_library("ApplicationServices")
         if path is None:
-            raise SinkUnavailable("ApplicationServices is not there.")
+            raise SinkUnavailable("ApplicationServices was not found.")
         services: Any = ctypes.CDLL(path)
         services.AXIsProcessTrusted.restype = ctypes.c_bool
         services.CGEventCreateKeyboardEvent.restype = ctypes.c_void_p
@@ -63,7 +61,7 @@ class Quartz:
         return None
 
     def type(self, text: str) -> None:
-        self._wait_for_modifiers()
+        wait_for_release(self._held)
         for line, part in enumerate(text.split("\n")):
             if line:
                 self._press(_RETURN)
@@ -74,18 +72,18 @@ class Quartz:
                     self._press(0, piece)
 
     def erase(self, count: int) -> None:
-        self._wait_for_modifiers()
+        wait_for_release(self._held)
         for _ in range(count):
             self._press(_DELETE)
 
     def close(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: no keyboard state was changed."""
 
     def _press(self, key: int, units: bytes = b"") -> None:
         for down in (True, False):
             event = self._services.CGEventCreateKeyboardEvent(None, key, down)
             if not event:
-                raise SinkError("macOS made no keyboard event.")
+                raise SinkError("macOS refused to make a keyboard event.")
             self._services.CGEventSetFlags(event, 0)
             if units:
                 self._services.CGEventKeyboardSetUnicodeString(event, len(units) // 2, units)
@@ -93,16 +91,13 @@ class Quartz:
             self._services.CFRelease(event)
         time.sleep(PACE)
 
-    def _wait_for_modifiers(self) -> None:
-        until = time.monotonic() + HELD
-        while self._services.CGEventSourceFlagsState(_COMBINED_STATE) & _HELD_FLAGS:
-            if time.monotonic() > until:
-                raise SinkError(f"A modifier key has been held down for {HELD:g} seconds.")
-            time.sleep(0.02)
+    def _held(self) -> str:
+        flags = self._services.CGEventSourceFlagsState(_COMBINED_STATE) & _HELD_FLAGS
+        return "A modifier key" if flags else ""
 
 
 def utf16_pieces(text: str, units: int) -> list[bytes]:
-    """The text in native UTF-16, cut to at most so many units and never inside a character."""
+    """The text in native UTF-16, cut into pieces of at most `units`, never inside a character."""
     pieces = [b""]
     for char in text:
         data = char.encode("utf-16-le")

@@ -1,14 +1,13 @@
-"""Pasted, for tools that press keys by their place and so would type other letters.
+"""Pastes through the clipboard, for tools that would type other letters on other layouts.
 
-dotool and ydotool make a keyboard of their own through /dev/uinput, the portal (portal.py)
-has the desktop press them. What its keys mean is up to the layout; that Shift and Insert
-paste is not.
+They press keys by position: dotool and ydotool with a keyboard of their own through
+/dev/uinput, the portal (portal.py) through the desktop. What most keys mean depends on the
+layout, but Shift+Insert always pastes.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from contextlib import suppress
@@ -22,35 +21,35 @@ from parakeet_cli.dictate.sinks.typed.base import Focus
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 UINPUT = Path("/dev/uinput")
-# Linux's numbers for the places of keys, of input-event-codes.h.
-PLACES = {"ctrl": 29, "shift": 42, "v": 47, "insert": 110, "backspace": 14}
-PASTING = 0.3  # seconds in which a window has asked for the clipboard
+# Linux's codes for the positions of keys, from input-event-codes.h.
+KEY_CODES = {"ctrl": 29, "shift": 42, "v": 47, "insert": 110, "backspace": 14}
+PASTING = 0.3  # seconds within which a window asks for the clipboard
 
 
 class KeyPresser(Protocol):
-    """Presses keys by their names."""
+    """Presses key combinations."""
 
     def probe(self) -> str: ...
     def press(self, chord: tuple[str, ...], times: int = 1) -> None: ...
     def close(self) -> None: ...
 
 
-# Which keys paste. Where the window is not known, Shift+Insert: editors paste the clipboard
-# with it and most terminals the selection, so the text is put on both.
+# The keys that paste. In an unknown window it is Shift+Insert, with which editors paste the
+# clipboard and most terminals the selection, so the text is put on both.
 PASTE = ("ctrl", "v")
 PASTE_IN_TERMINAL = ("ctrl", "shift", "v")
 PASTE_ANYWHERE = ("shift", "insert")
 
 
 def paste_chord(focus: Focus | None) -> tuple[str, ...]:
-    """The keys that paste in that window."""
+    """The key combination that pastes in that window."""
     if focus is None or not focus.program:
         return PASTE_ANYWHERE
     return PASTE_IN_TERMINAL if focus.is_terminal else PASTE
 
 
 class Pasted:
-    """Text by the clipboard, which is put back if it still holds that text."""
+    """Puts text on the clipboard, pastes it, and restores the clipboard."""
 
     def __init__(self, keys: KeyPresser) -> None:
         self._keys = keys
@@ -80,17 +79,17 @@ class Pasted:
 
 
 class _DotoolPresser:
-    """One dotool for as long as it is used: a keyboard that was just made misses keys."""
+    """Keeps one dotool running, because a keyboard that was just created loses keys."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def probe(self) -> str:
-        if not shutil.which("dotool"):
-            raise SinkUnavailable("dotool is not installed.", hint="Install dotool.")
+        programs.require("dotool")
         if not os.access(UINPUT, os.W_OK):
             raise SinkUnavailable(
-                f"dotool may not write to {UINPUT}.", hint="Add yourself to the group `input`."
+                f"dotool is not allowed to write to {UINPUT}.",
+                hint="Add yourself to the group `input`.",
             )
         return f"{UINPUT} can be written to"
 
@@ -121,16 +120,15 @@ class _DotoolPresser:
             )
         except OSError as error:
             raise SinkError(f"dotool can't be run: {error.strerror}.") from error
-        time.sleep(0.5)  # until the compositor has taken the new keyboard in
+        time.sleep(0.5)  # until the compositor has accepted the new keyboard
         return process
 
 
 class _YdotoolPresser:
-    """ydotool 1, whose daemon keeps the keyboard; older ones know other words."""
+    """ydotool 1, whose daemon owns the keyboard; older versions have another syntax."""
 
     def probe(self) -> str:
-        if not shutil.which("ydotool"):
-            raise SinkUnavailable("ydotool is not installed.", hint="Install ydotool.")
+        programs.require("ydotool")
         runtime = os.environ.get("XDG_RUNTIME_DIR", "/run/user/none")
         named = os.environ.get("YDOTOOL_SOCKET")
         sockets = [named] if named else [f"{runtime}/.ydotool_socket", "/tmp/.ydotool_socket"]
@@ -139,30 +137,30 @@ class _YdotoolPresser:
             raise SinkUnavailable("ydotoold is not running.", hint="Start ydotoold (ydotool 1).")
         if b"recorder" in subprocess.run(("ydotool", "help"), capture_output=True).stderr:
             raise SinkUnavailable(
-                "ydotool is older than 1 and can't press keys by their places.",
+                "ydotool is older than 1 and can't press keys by position.",
                 hint="Install ydotool 1 or newer.",
             )
         return f"ydotoold listens at {found[0]}"
 
     def press(self, chord: tuple[str, ...], times: int = 1) -> None:
-        places = [PLACES[key] for key in chord]
-        strokes = [f"{place}:1" for place in places] + [f"{place}:0" for place in places[::-1]]
-        # Without a pause between keys, modifiers have stayed down on KDE.
+        codes = [KEY_CODES[key] for key in chord]
+        strokes = [f"{code}:1" for code in codes] + [f"{code}:0" for code in codes[::-1]]
+        # Without a pause between keys, modifiers stayed down on KDE.
         programs.run(("ydotool", "key", "--key-delay", "12", *strokes * times), limit=30)
 
     def close(self) -> None:
-        """The daemon stays."""
+        """Do nothing: the daemon keeps running."""
 
 
 class Dotool(Pasted):
-    """Pasted by keys of dotool."""
+    """Pastes with keys from dotool."""
 
     def __init__(self) -> None:
         super().__init__(_DotoolPresser())
 
 
 class Ydotool(Pasted):
-    """Pasted by keys of ydotool."""
+    """Pastes with keys from ydotool."""
 
     def __init__(self) -> None:
         super().__init__(_YdotoolPresser())

@@ -1,10 +1,10 @@
-"""Keys through the desktop's RemoteDesktop portal, which asks its user: GNOME's, KDE's way.
+"""Pastes with keys from the desktop's RemoteDesktop portal (GNOME, KDE), which asks the user.
 
 https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.RemoteDesktop.html
 
-A session lasts as long as the connection to the bus, so one is kept. The portal takes keys
-by their place, or by a meaning that has to be on the layout: neither types any text on any
-layout, so it pastes, by keys that every layout has.
+A session lasts as long as the connection to the bus, so the connection stays open. The
+portal takes keys by position, or keysyms that the layout must have. Neither can type any
+text on any layout, so it pastes, with keys that every layout has.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parakeet_cli.dictate.sinks.typed.pasted import PLACES, Pasted
+from parakeet_cli.dictate.sinks.typed.pasted import KEY_CODES, Pasted
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 _DESKTOP = "org.freedesktop.portal.Desktop"
 _PATH = "/org/freedesktop/portal/desktop"
 _REMOTE = "org.freedesktop.portal.RemoteDesktop"
-_KEYBOARD = 1  # of the device types
-_UNTIL_REVOKED = 2  # of the ways to persist
-_PERSISTS = 2  # the first version that does
+_KEYBOARD = 1  # one of the device types
+_UNTIL_REVOKED = 2  # one of the modes to persist
+_PERSISTS = 2  # the first version that can
 _ANSWER = 10.0  # seconds
-CONSENT = 60.0  # seconds in which the user answers the desktop's question
-_BETWEEN = 0.012  # seconds between two keys, as ydotool has it
+CONSENT = 60.0  # seconds that the user has to answer the desktop's question
+_BETWEEN = 0.012  # seconds between two keys, as with ydotool
 
-Options = Mapping[str, tuple[str, Any]]
+PortalOptions = Mapping[str, tuple[str, Any]]
 
 
 class PortalPresser:
-    """A session that the user agreed to; what is remembered of that spares the next question."""
+    """A session that the user allowed. Its saved token spares the user the next question."""
 
     def __init__(self) -> None:
         self._bus: DBusConnection | None = None
@@ -54,48 +54,50 @@ class PortalPresser:
     def press(self, chord: tuple[str, ...], times: int = 1) -> None:
         if self._bus is None:
             self._open()
-        strokes = [(PLACES[key], 1) for key in chord]
-        strokes += [(place, 0) for place, _ in strokes[::-1]]
+        strokes = [(KEY_CODES[key], 1) for key in chord]
+        strokes += [(code, 0) for code, _ in strokes[::-1]]
         try:
-            for place, down in strokes * times:
-                self._call("NotifyKeyboardKeycode", "oa{sv}iu", self._session, {}, place, down)
+            for code, down in strokes * times:
+                self._call("NotifyKeyboardKeycode", "oa{sv}iu", self._session, {}, code, down)
                 time.sleep(_BETWEEN)
         except SinkError:
-            self.close()  # the desktop ended it: the next text asks for another
+            self.close()  # the desktop ended it: the next text asks for a new one
             raise
 
     def close(self) -> None:
         bus, self._bus = self._bus, None
         if bus is not None:
-            bus.close()  # and the session with it
+            bus.close()  # which also ends the session
 
     def _open(self) -> None:
-        self._bus = _connected()
+        self._bus = _connect()
         devices = self._property("AvailableDeviceTypes")
         if not devices & _KEYBOARD:
             raise SinkError("The desktop's portal has no keyboard.")
         persists = self._property("version") >= _PERSISTS
         options: dict[str, tuple[str, Any]] = {"session_handle_token": ("s", _token())}
-        self._session = self._asked("CreateSession", "", (), options)["session_handle"][1]
+        self._session = self._request("CreateSession", "", (), options)["session_handle"][1]
         options = {"types": ("u", _KEYBOARD)}
         if persists:
             options["persist_mode"] = ("u", _UNTIL_REVOKED)
-            if known := _remembered():
+            if known := _saved_token():
                 options["restore_token"] = ("s", known)
-        self._asked("SelectDevices", "o", (self._session,), options)
-        started = self._asked("Start", "os", (self._session, ""), {})
+        self._request("SelectDevices", "o", (self._session,), options)
+        started = self._request("Start", "os", (self._session, ""), {})
         if not started.get("devices", ("u", 0))[1] & _KEYBOARD:
             raise SinkError("The desktop's portal was not allowed to press keys.")
         if "restore_token" in started:
-            _remember(started["restore_token"][1])
+            _save_token(started["restore_token"][1])
 
     def _property(self, name: str) -> int:
         interface = "org.freedesktop.DBus.Properties"
         ((_, value),) = self._call("Get", "ss", _REMOTE, name, interface=interface)
         return int(value)
 
-    def _asked(self, method: str, signature: str, body: tuple[Any, ...], options: Options) -> Any:
-        """A request, whose answer comes as a signal when the user has given it."""
+    def _request(
+        self, method: str, signature: str, body: tuple[Any, ...], options: PortalOptions
+    ) -> Any:
+        """Make a request, and wait for the signal with the user's answer."""
         from jeepney import MatchRule, message_bus
 
         assert self._bus is not None
@@ -133,20 +135,20 @@ class PortalPresser:
 
 
 class Portal(Pasted):
-    """Pasted by keys of the portal."""
+    """Pastes with keys from the portal."""
 
     def __init__(self) -> None:
         super().__init__(PortalPresser())
 
 
-def _connected() -> DBusConnection:
+def _connect() -> DBusConnection:
     from jeepney.io.blocking import open_dbus_connection
 
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={runtime}/bus"
     try:
         return open_dbus_connection(address)
-    except (OSError, ValueError, RuntimeError) as error:  # the last two: no address, no login
+    except (OSError, ValueError, RuntimeError) as error:  # the last two mean no address, no login
         raise SinkError(f"The session's D-Bus can't be reached: {error}.") from error
 
 
@@ -164,30 +166,32 @@ def _as_sink_errors(method: str) -> Iterator[None]:
     except TimeoutError as error:
         raise SinkError(f"The desktop's portal did not answer {method}.") from error
     except OSError as error:
-        raise SinkError(f"The session's D-Bus has gone: {error.strerror}.") from error
+        raise SinkError(
+            f"The connection to the session's D-Bus was lost: {error.strerror}."
+        ) from error
 
 
 def _token() -> str:
     return f"parakeet{secrets.token_hex(8)}"
 
 
-def _memory() -> Path:
+def _token_path() -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("parakeet") / "portal-session"
 
 
-def _remembered() -> str:
+def _saved_token() -> str:
     try:
-        return _memory().read_text(encoding="utf-8").strip()
+        return _token_path().read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
 
-def _remember(token: str) -> None:
-    """Each is good for one session, which gives the next. Not kept, the user is asked again."""
+def _save_token(token: str) -> None:
+    """Save it for one session, which gives the next. If that fails, the user is asked again."""
     with suppress(OSError):
-        _memory().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(_memory(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        _token_path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(_token_path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as stream:
             stream.write(token)

@@ -1,7 +1,6 @@
-"""Keys through Windows' SendInput, which carries any text whatever the layout.
+"""Types with Windows' SendInput, which carries any text on any layout.
 
-Written to Microsoft's documentation of SendInput and KEYBDINPUT; no machine has run it
-yet.
+Written from Microsoft's documentation of SendInput and KEYBDINPUT; not yet run on Windows.
 """
 
 from __future__ import annotations
@@ -11,12 +10,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from parakeet_cli.dictate.sinks.typed.base import Focus
+from parakeet_cli.dictate.sinks.typed.base import Focus, wait_for_release
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
-PIECE = 20  # characters, between two looks at the focus
+PIECE = 20  # characters between two checks of the focus
 PACE = 0.005  # seconds a character
-HELD = 15.0
 _KEYBOARD = 1  # INPUT_KEYBOARD
 _KEY_UP, _UNICODE = 0x0002, 0x0004  # KEYEVENTF_*
 _BACK, _TAB, _RETURN = 0x08, 0x09, 0x0D  # VK_*
@@ -35,7 +33,7 @@ class _Keyboard(ctypes.Structure):
     )
 
 
-class _Mouse(ctypes.Structure):  # never sent: SendInput wants the size of the largest
+class _Mouse(ctypes.Structure):  # never sent: SendInput wants the size of the largest struct
     _fields_ = (
         ("dx", ctypes.c_int32),
         ("dy", ctypes.c_int32),
@@ -71,7 +69,7 @@ def _input(key: int, scan: int, flags: int) -> Input:
 
 
 class SendInput:
-    """KEYEVENTF_UNICODE, a character at a time."""
+    """Sends KEYEVENTF_UNICODE, a character at a time."""
 
     def __init__(self) -> None:
         self._user32: Any = None
@@ -94,30 +92,27 @@ class SendInput:
     def type(self, text: str) -> None:
         window = self.focus()
         for start in range(0, len(text), PIECE):
-            self._wait_for_modifiers()
+            wait_for_release(self._held)
             if self.focus() != window:
-                raise SinkError("The focus went to another window in mid-sentence.")
+                raise SinkError("The focus moved to another window before the text was complete.")
             for char in text[start : start + PIECE]:
                 self._send(key_inputs(char))
 
     def erase(self, count: int) -> None:
-        self._wait_for_modifiers()
+        wait_for_release(self._held)
         for _ in range(count):
             self._send([_input(_BACK, 0, 0), _input(_BACK, 0, _KEY_UP)])
 
     def close(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: no keyboard state was changed."""
 
     def _send(self, inputs: Sequence[Input]) -> None:
         array = (Input * len(inputs))(*inputs)
         if self._user32.SendInput(len(inputs), array, ctypes.sizeof(Input)) != len(inputs):
-            # The usual reason: the window belongs to a program with more rights.
+            # The usual reason: the window belongs to a program with higher privileges.
             raise SinkError("Windows refused the keys; the window may be an administrator's.")
         time.sleep(PACE)
 
-    def _wait_for_modifiers(self) -> None:
-        until = time.monotonic() + HELD
-        while any(self._user32.GetAsyncKeyState(key) & 0x8000 for key in _MODIFIERS):
-            if time.monotonic() > until:
-                raise SinkError(f"A modifier key has been held down for {HELD:g} seconds.")
-            time.sleep(0.02)
+    def _held(self) -> str:
+        down = any(self._user32.GetAsyncKeyState(key) & 0x8000 for key in _MODIFIERS)
+        return "A modifier key" if down else ""

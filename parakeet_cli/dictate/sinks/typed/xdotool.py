@@ -1,27 +1,21 @@
-"""Keys through the program xdotool, where python-xlib is not there."""
+"""Types with the program xdotool, if python-xlib is missing."""
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 
 from parakeet_cli.dictate.sinks import programs
 from parakeet_cli.dictate.sinks.typed.base import Focus
-from parakeet_cli.errors import SinkError, SinkUnavailable
+from parakeet_cli.errors import SinkError
 
-_LIMIT = 60.0  # seconds; it waits at every key
+_LIMIT = 60.0  # seconds; it pauses after every key
 
 
 class Xdotool:
-    """xdotool lets go of held modifiers itself, and puts characters on a key one by one."""
+    """xdotool releases held modifiers itself, and puts missing characters on a key one by one."""
 
     def probe(self) -> str:
-        if not shutil.which("xdotool"):
-            raise SinkUnavailable("xdotool is not installed.", hint="Install xdotool.")
-        try:
-            programs.read(("xdotool", "getmouselocation"))
-        except SinkError as error:
-            raise SinkUnavailable(str(error)) from None
+        programs.probe("xdotool", "getmouselocation")
         return "xdotool is installed and reaches the display"
 
     def focus(self) -> Focus:
@@ -30,7 +24,7 @@ class Xdotool:
         except SinkError as error:
             raise SinkError(f"No window has the focus. {error}") from None
         name = b""
-        with suppress(SinkError):  # older ones know no class names
+        with suppress(SinkError):  # older versions don't have that command
             name = programs.read(("xdotool", "getwindowclassname", window))
         return Focus(window, name.decode("utf-8", "replace").strip())
 
@@ -39,7 +33,7 @@ class Xdotool:
             ("xdotool", "type", "--clearmodifiers", "--delay", "12", "--file", "-"),
             given=text.encode(),
             limit=_LIMIT,
-            env={"LC_ALL": "C.UTF-8"},  # by which it reads the text
+            env={"LC_ALL": "C.UTF-8"},  # it reads the text in this encoding
         )
 
     def erase(self, count: int) -> None:
@@ -49,4 +43,4 @@ class Xdotool:
         )
 
     def close(self) -> None:
-        """xdotool puts the keyboard back itself."""
+        """Do nothing: xdotool restores the keyboard itself."""

@@ -1,4 +1,4 @@
-"""Keys through X11's XTEST extension, with characters that no key has put on spare keys."""
+"""Types with X11's XTEST extension; characters that no key has go on spare keycodes."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from parakeet_cli.dictate.sinks.typed.base import Focus
+from parakeet_cli.dictate.sinks.typed.base import Focus, wait_for_release
 from parakeet_cli.dictate.sinks.typed.keymap import BACKSPACE, CAPS_LOCK, Keymap, Stroke, keysym
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 if TYPE_CHECKING:
     from Xlib.display import Display
 
-PIECE = 20  # characters, between two looks at the focus and at the modifiers
-PACE = 0.003  # seconds a character: windows on slow machines keep up
-SETTLE = 0.5  # seconds in which a window has read its keys, before they mean something else
-HELD = 15.0  # seconds that a held modifier is waited for
+PIECE = 20  # characters between two checks of the focus and the modifiers
+PACE = 0.003  # seconds a character, so that windows on slow machines keep up
+SETTLE = 0.5  # seconds within which a window reads its keys, before they get another meaning
 _MODIFIERS = {0: "Shift", 2: "Ctrl", 3: "Alt", 5: "Mod3", 6: "Super", 7: "AltGr"}
-_LOCK, _GROUP = 1 << 1, 13  # of a state: Caps Lock's bit, and where the group's two bits are
+_LOCK = 1 << 1  # Caps Lock's bit in a state
+_GROUP = 13  # where the two bits of the group are in it
 
 
 class XTest:
     """Presses the keys that have the characters on this layout.
 
-    Others are put on keycodes without a key, as many at once as there are, and stay there
-    for the next text: a window that is slow reads what a key means when it gets to it.
-    `close` takes them off again.
+    Other characters are put on spare keycodes, as many at once as there are. They stay there
+    for the next text, because a slow window looks up a key's meaning only when it reads the
+    key. `close` removes them.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class XTest:
         try:
             display = Display()
         except (error.DisplayError, error.XauthError, error.ConnectionClosedError, OSError):
-            raise SinkUnavailable(f"The X11 display {name} does not answer.") from None
+            raise SinkUnavailable(f"The X11 display {name} doesn't answer.") from None
         if not display.has_extension("XTEST"):
             display.close()
             raise SinkUnavailable(f"The X11 display {name} has no XTEST.")
@@ -57,24 +57,26 @@ class XTest:
         return f"the X11 display {name} has XTEST{only}"
 
     def focus(self) -> Focus:
-        with self._talking() as display:
+        with self._connected() as display:
             return _focus(display)
 
     def type(self, text: str) -> None:
-        with self._talking() as display:
+        with self._connected() as display:
             window = _focus(display)
             _take_over(display)
             with self._without_caps_lock(display):
                 for piece in _pieces(text, self._room(display)):
-                    _wait_for_modifiers(display)
+                    wait_for_release(lambda: _held(display))
                     if _focus(display) != window:
-                        raise SinkError("The focus went to another window in mid-sentence.")
+                        raise SinkError(
+                            "The focus moved to another window before the text was complete."
+                        )
                     for stroke in self._strokes(display, piece):
                         self._press(display, stroke)
 
     def erase(self, count: int) -> None:
-        with self._talking() as display:
-            _wait_for_modifiers(display)
+        with self._connected() as display:
+            wait_for_release(lambda: _held(display))
             keycode = _keymap(display).keycode(BACKSPACE)
             if keycode is None:
                 raise SinkError("This keyboard has no BackSpace.")
@@ -90,11 +92,11 @@ class XTest:
                 self._unbind(display)
                 display.close()
         except SinkError:
-            return  # the server has gone, and its keyboard with it
+            return  # the server is gone, and its keyboard too
 
     @contextmanager
-    def _talking(self) -> Iterator[Display]:
-        """The display; a server that went away and came back is asked anew."""
+    def _connected(self) -> Iterator[Display]:
+        """The display; after a server was lost, a new connection is tried."""
         if self._display is None:
             try:
                 self.probe()
@@ -115,7 +117,7 @@ class XTest:
         return max(1, len(_keymap(display).spare) + len(self._still_bound(display)))
 
     def _still_bound(self, display: Display) -> dict[str, int]:
-        """Ours that a change of the layout has not taken away."""
+        """Our characters that a change of layout hasn't removed."""
         keymap = _keymap(display)
         self._bound = {
             char: keycode for char, keycode in self._bound.items() if keymap.means(keycode, char)
@@ -123,11 +125,11 @@ class XTest:
         return self._bound
 
     def _strokes(self, display: Display, piece: str) -> list[Stroke]:
-        """How to type each character, those that no key has being put on spare ones first."""
+        """The keys for each character; first, characters that no key has go on spare ones."""
         keymap = _keymap(display)
         bound = self._still_bound(display)
         missing = [char for char in dict.fromkeys(piece) if keymap.stroke(char) is None]
-        for char in piece:  # what is used now is the last to give its key away
+        for char in piece:  # what is used now will be replaced last
             if char in bound:
                 bound[char] = bound.pop(char)
         spare = list(keymap.spare)
@@ -138,7 +140,7 @@ class XTest:
             if not spare and old:
                 spare.append(bound.pop(old.pop(0)))
             if not spare:
-                raise SinkError(f"There is no spare key on this keyboard to put '{char}' on.")
+                raise SinkError(f"This keyboard has no spare key for '{char}'.")
             keycode = spare.pop()
             name = keysym(char)
             display.change_keyboard_mapping(keycode, [(name, name)])
@@ -148,7 +150,7 @@ class XTest:
             keymap = _keymap(display)
         strokes = [keymap.stroke(char) for char in piece]
         if None in strokes:
-            raise SinkError("The keyboard's layout changed in mid-sentence.")
+            raise SinkError("The keyboard's layout changed in the middle of the text.")
         return [stroke for stroke in strokes if stroke is not None]
 
     def _press(self, display: Display, stroke: Stroke) -> None:
@@ -168,7 +170,7 @@ class XTest:
 
     @contextmanager
     def _without_caps_lock(self, display: Display) -> Iterator[None]:
-        """Caps Lock off for the time of the block, by its own key."""
+        """Switch Caps Lock off during the block, with its own key."""
         keycode = _keymap(display).keycode(CAPS_LOCK)
         if not _state(display) & _LOCK or keycode is None:
             yield
@@ -194,13 +196,13 @@ class XTest:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """What can go wrong with an X server, as a SinkError."""
+    """Turns the errors of an X server into SinkErrors."""
     from Xlib.error import ConnectionClosedError, XError
 
     try:
         yield
     except (ConnectionClosedError, OSError):
-        raise SinkError("The X server has gone.") from None
+        raise SinkError("The connection to the X server was lost.") from None
     except XError as error:
         raise SinkError(f"The X server refused: {type(error).__name__}.") from None
 
@@ -225,10 +227,10 @@ def _keymap(display: Display) -> Keymap:
 
 
 def _take_over(display: Display) -> None:
-    """Make XTEST's keyboard the one used last, so that the layout read is the one that counts.
+    """Make XTEST's keyboard the one used last, so that its layout is the one that is read.
 
-    It has a layout of its own, which may not be that of the keys under somebody's fingers.
-    A release of a key that is not down does that, and no window gets to see it.
+    Its layout may differ from that of the physical keyboard. Releasing a key that is not
+    down is enough, and no window notices.
     """
     from Xlib import X
     from Xlib.ext.xtest import fake_input
@@ -239,7 +241,7 @@ def _take_over(display: Display) -> None:
 
 
 def _state(display: Display) -> int:
-    """Modifiers and group as events would have them now."""
+    """Modifiers and group, as an event would have them now."""
     return int(display.screen().root.query_pointer().mask)
 
 
@@ -250,30 +252,22 @@ def _keymap_shift(display: Display) -> int:
     raise SinkError("This keyboard has no Shift.")
 
 
-def _wait_for_modifiers(display: Display) -> None:
-    """Until nobody holds Shift, Ctrl, Alt or Super down: the text would be shortcuts."""
-    until = time.monotonic() + HELD
-    while held := _held(display):
-        if time.monotonic() > until:
-            raise SinkError(f"{' and '.join(held)} has been held down for {HELD:g} seconds.")
-        time.sleep(0.02)
-
-
-def _held(display: Display) -> list[str]:
+def _held(display: Display) -> str:
+    """The modifiers that are held down: Shift, Ctrl and Alt."""
     down = display.query_keymap()
     mapping = display.get_modifier_mapping()
-    return [
+    return " and ".join(
         name
         for index, name in _MODIFIERS.items()
         if any(code and down[code // 8] & 1 << code % 8 for code in mapping[index])
-    ]
+    )
 
 
 def _focus(display: Display) -> Focus:
     from Xlib import X
 
     at = display.get_input_focus().focus
-    if at == X.PointerRoot:  # without a window manager: the window under the pointer
+    if at == X.PointerRoot:  # without a window manager, the window under the pointer has it
         at = display.screen().root.query_pointer().child
     root = display.screen().root
     if not hasattr(at, "id") or at.id in (X.NONE, root.id):
@@ -290,7 +284,7 @@ def _focus(display: Display) -> Focus:
 
 
 def _none_is_active(display: Display) -> bool:
-    """Whether a window manager says that none is: the focus is on a helper of its own then."""
+    """Whether a window manager says so; the focus is then on a helper window of its own."""
     root = display.screen().root
     active = root.get_full_property(display.intern_atom("_NET_ACTIVE_WINDOW"), 0)
     return active is not None and not any(active.value)

@@ -61,7 +61,7 @@ def test_undo_takes_back_one_utterance_after_the_other_and_no_more(tmp_path: Pat
     sink.undo(" Two.")
     assert path.read_text(encoding="utf-8") == "Before.\nOne.\n"
     sink.undo("One.")
-    with pytest.raises(SinkError, match="Nothing of this dictation"):
+    with pytest.raises(SinkError, match="no text of this dictation"):
         sink.undo("Before.")
     assert path.read_text(encoding="utf-8") == "Before.\n"
 
@@ -103,7 +103,7 @@ def test_a_file_that_was_put_aside_is_opened_anew(tmp_path: Path, gone: str) -> 
         path.rename(aside)
     if gone == "replaced":
         path.write_text("Saved.\n", encoding="utf-8")
-    with pytest.raises(SinkError, match="Nothing of this dictation"):
+    with pytest.raises(SinkError, match="no text of this dictation"):
         sink.undo("Old.")
     sink.insert("New.")
     expected = "Saved.\nNew.\n" if gone == "replaced" else "New.\n"
