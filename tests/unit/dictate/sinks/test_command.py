@@ -32,7 +32,7 @@ def test_a_command_with_a_colon_is_one_command(tmp_path: Path) -> None:
         ("cat > /dev/full", "exit code 1"),
     ],
 )
-def test_how_a_command_failed_is_said(line: str, reason: str) -> None:
+def test_the_error_says_how_a_command_failed(line: str, reason: str) -> None:
     sink = make_sink(f"command:{line}")
     sink.open()
     with pytest.raises(SinkError) as failed:
@@ -40,13 +40,13 @@ def test_how_a_command_failed_is_said(line: str, reason: str) -> None:
     assert reason in str(failed.value)
 
 
-def test_a_command_that_reads_nothing_is_none_that_failed() -> None:
+def test_a_command_that_reads_nothing_has_not_failed() -> None:
     sink = make_sink("command:true")
     sink.open()
     sink.insert("Text. " * 100_000)  # more than a pipe holds
 
 
-def test_a_command_that_never_ends_is_ended_with_all_it_started(
+def test_a_command_that_never_ends_is_killed_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "LIMIT", 0.5)
@@ -59,17 +59,17 @@ def test_a_command_that_never_ends_is_ended_with_all_it_started(
 
 
 @pytest.mark.parametrize("line", ["no-such-program --at all", "'unfinished"])
-def test_a_command_that_can_t_be_is_refused_before_a_word_is_said(line: str) -> None:
+def test_a_command_that_can_t_run_is_refused_before_dictation_starts(line: str) -> None:
     with pytest.raises(SinkUnavailable):
         make_sink(f"command:{line}").open()
 
 
 @pytest.mark.parametrize("line", ["cat", "while read x; do :; done", "A=1 cat", "[ 1 ] && cat"])
-def test_what_the_shell_understands_is_accepted(line: str) -> None:
+def test_keywords_and_builtins_of_the_shell_are_accepted(line: str) -> None:
     assert line in make_sink(f"command:{line}").open()
 
 
-def test_what_a_command_was_given_stays_with_it() -> None:
+def test_undo_is_refused() -> None:
     sink = make_sink("command:cat")
     with pytest.raises(SinkError, match="taken back"):
         sink.undo("Text.")

@@ -1,4 +1,4 @@
-"""Where a text is when a sink fails: never nowhere without a word."""
+"""A text is never lost without a message when a sink fails."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from parakeet_cli.dictate.sinks.system_clipboard import Content
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
-class Kept:
-    """A sink in memory, of the name of one in the table; it fails when it is told to."""
+class MemorySink:
+    """A sink in memory with the name of one in the table; `works` and `undoes` make it fail."""
 
     def __init__(self, name: str, *, opens: bool = True) -> None:
         self.name = name
@@ -38,7 +38,7 @@ class Kept:
         self.texts.append("closed")
 
 
-class System:
+class MemoryClipboard:
     """A clipboard in memory."""
 
     name = "memory"
@@ -63,11 +63,11 @@ class System:
         return None if self.content is None else self.content.data.decode()
 
 
-class Desk:
-    """A delivery and what it showed."""
+class Setup:
+    """A delivery, and the messages it showed."""
 
-    def __init__(self, *sinks: Kept) -> None:
-        self.system = System()
+    def __init__(self, *sinks: MemorySink) -> None:
+        self.system = MemoryClipboard()
         self.shown: list[tuple[str, str]] = []
         self.delivery = Delivery(
             sinks,
@@ -80,42 +80,44 @@ class Desk:
         return True
 
 
-def test_every_sink_gets_every_text_and_nothing_is_shown_where_all_goes_well() -> None:
-    typed, file = Kept("type"), Kept("file")
-    desk = Desk(typed, file)
-    assert desk.delivery.open() == ("type, in memory.", "file, in memory.")
-    delivered = desk.delivery.deliver("One.")
+def test_every_sink_gets_every_text_and_success_shows_nothing() -> None:
+    typed, file = MemorySink("type"), MemorySink("file")
+    setup = Setup(typed, file)
+    assert setup.delivery.open() == ("type, in memory.", "file, in memory.")
+    delivered = setup.delivery.deliver("One.")
     assert delivered.results == (
         SinkResult("type", TextPlace.SINK),
         SinkResult("file", TextPlace.SINK),
     )
     assert delivered.safe
-    assert (typed.texts, file.texts, desk.shown) == (["One."], ["One."], [])
+    assert (typed.texts, file.texts, setup.shown) == (["One."], ["One."], [])
 
 
-def test_what_can_t_be_typed_goes_to_the_clipboard_and_that_is_shown() -> None:
-    typed, file = Kept("type"), Kept("file")
-    desk = Desk(typed, file)
-    desk.delivery.open()
+def test_text_that_can_t_be_typed_goes_to_the_clipboard_and_a_message_is_shown() -> None:
+    typed, file = MemorySink("type"), MemorySink("file")
+    setup = Setup(typed, file)
+    setup.delivery.open()
     typed.works = False
-    delivered = desk.delivery.deliver(" One.")
+    delivered = setup.delivery.deliver(" One.")
     assert [result.place for result in delivered.results] == [
         TextPlace.CLIPBOARD,
         TextPlace.SINK,
     ]
     assert delivered.safe
-    assert desk.system.text == "One."
+    assert setup.system.text == "One."
     assert file.texts == [" One."]
     assert delivered.lines == ("type: It is full. The text is on the clipboard.",)
-    assert desk.shown == [("Not inserted", *delivered.lines)]
+    assert setup.shown == [("Not inserted", *delivered.lines)]
 
 
-def test_where_the_clipboard_fails_too_it_is_not_safe_and_the_history_is_named() -> None:
-    typed = Kept("type")
-    desk = Desk(typed)
-    desk.delivery.open()
-    typed.works = desk.system.works = False
-    delivered = desk.delivery.deliver("One.")
+def test_if_the_clipboard_fails_too_the_text_is_not_safe_and_the_message_names_the_history() -> (
+    None
+):
+    typed = MemorySink("type")
+    setup = Setup(typed)
+    setup.delivery.open()
+    typed.works = setup.system.works = False
+    delivered = setup.delivery.deliver("One.")
     assert not delivered.safe
     assert delivered.lines == (
         "type: It is full. The clipboard is broken. "
@@ -124,26 +126,26 @@ def test_where_the_clipboard_fails_too_it_is_not_safe_and_the_history_is_named()
 
 
 def test_a_file_that_fails_leaves_the_clipboard_alone() -> None:
-    file = Kept("file")
-    desk = Desk(file)
-    desk.delivery.open()
+    file = MemorySink("file")
+    setup = Setup(file)
+    setup.delivery.open()
     file.works = False
-    assert not desk.delivery.deliver("One.").safe
-    assert desk.system.text == "before"
+    assert not setup.delivery.deliver("One.").safe
+    assert setup.system.text == "before"
 
 
-def test_a_sink_that_can_t_type_at_all_works_by_the_clipboard() -> None:
-    desk = Desk(Kept("type", opens=False))
-    assert desk.delivery.open() == (
+def test_a_sink_that_can_t_type_at_all_uses_the_clipboard() -> None:
+    setup = Setup(MemorySink("type", opens=False))
+    assert setup.delivery.open() == (
         "type: There is nothing to type with. The text goes to the clipboard instead.",
     )
-    assert desk.delivery.deliver("One.").safe
-    assert desk.system.text == "One."
+    assert setup.delivery.deliver("One.").safe
+    assert setup.system.text == "One."
 
 
 @pytest.mark.parametrize("opens", [True, False])
-def test_a_clipboard_that_was_asked_for_as_well_has_each_text_once(opens: bool) -> None:
-    typed, system = Kept("type", opens=opens), System()
+def test_a_clipboard_that_was_asked_for_too_gets_each_text_once(opens: bool) -> None:
+    typed, system = MemorySink("type", opens=opens), MemoryClipboard()
     delivery = Delivery([typed, Clipboard(system)], notify=lambda *_: True)
     delivery.open()
     typed.works = False
@@ -154,71 +156,71 @@ def test_a_clipboard_that_was_asked_for_as_well_has_each_text_once(opens: bool) 
     assert system.text == "One."
 
 
-def test_a_file_that_can_t_be_opened_is_an_error_before_a_word_is_said() -> None:
+def test_a_file_that_can_t_be_opened_is_an_error_before_dictation_starts() -> None:
     with pytest.raises(SinkUnavailable):
-        Desk(Kept("file", opens=False)).delivery.open()
+        Setup(MemorySink("file", opens=False)).delivery.open()
 
 
-def test_undo_goes_where_each_text_went() -> None:
-    typed, file = Kept("type"), Kept("file")
-    desk = Desk(typed, file)
-    desk.delivery.open()
-    desk.delivery.deliver("One.")
+def test_each_text_is_undone_where_it_was_inserted() -> None:
+    typed, file = MemorySink("type"), MemorySink("file")
+    setup = Setup(typed, file)
+    setup.delivery.open()
+    setup.delivery.deliver("One.")
     typed.works = False
-    desk.delivery.deliver(" Two.")
-    assert desk.delivery.replace([" Two."], "", "").stuck == ()
-    assert (desk.system.text, file.texts) == ("before", ["One."])
+    setup.delivery.deliver(" Two.")
+    assert setup.delivery.replace([" Two."], "", "").stuck == ()
+    assert (setup.system.text, file.texts) == ("before", ["One."])
     typed.works = True
-    assert desk.delivery.replace(["One."], "", "").stuck == ()
+    assert setup.delivery.replace(["One."], "", "").stuck == ()
     assert (typed.texts, file.texts) == ([], [])
 
 
-def test_what_can_t_be_taken_back_says_so_and_the_others_are() -> None:
-    typed, file = Kept("type"), Kept("file")
-    desk = Desk(typed, file)
-    desk.delivery.open()
-    desk.delivery.deliver("One.")
+def test_a_sink_that_can_t_undo_says_so_and_the_others_undo() -> None:
+    typed, file = MemorySink("type"), MemorySink("file")
+    setup = Setup(typed, file)
+    setup.delivery.open()
+    setup.delivery.deliver("One.")
     typed.works = False
-    taken = desk.delivery.replace(["One."], "", "")
+    taken = setup.delivery.replace(["One."], "", "")
     assert [result.line for result in taken.stuck] == ["type: It is stuck."]
     assert taken.replaced
-    assert desk.shown == [("Not taken back", "type: It is stuck.")]
+    assert setup.shown == [("Not taken back", "type: It is stuck.")]
     assert file.texts == []
 
 
-def test_a_sink_that_can_t_take_it_back_keeps_it_and_gets_only_what_is_new() -> None:
-    typed, file = Kept("type"), Kept("file")
-    desk = Desk(typed, file)
-    desk.delivery.open()
-    desk.delivery.deliver("One.")
-    desk.delivery.deliver(" Two.")
+def test_a_sink_that_can_t_undo_keeps_its_text_and_gets_only_the_new_part() -> None:
+    typed, file = MemorySink("type"), MemorySink("file")
+    setup = Setup(typed, file)
+    setup.delivery.open()
+    setup.delivery.deliver("One.")
+    setup.delivery.deliver(" Two.")
     typed.undoes = False
-    delivered = desk.delivery.replace([" Two.", "One."], "One, two, three.", " Three.")
+    delivered = setup.delivery.replace([" Two.", "One."], "One, two, three.", " Three.")
     assert (typed.texts, file.texts) == (["One.", " Two.", " Three."], ["One, two, three."])
-    assert (delivered.replaced, delivered.safe, desk.shown) == (True, True, [])
+    assert (delivered.replaced, delivered.safe, setup.shown) == (True, True, [])
 
 
-def test_where_no_sink_takes_it_back_and_nothing_is_new_nothing_is_inserted() -> None:
-    typed = Kept("type")
-    desk = Desk(typed)
-    desk.delivery.open()
-    desk.delivery.deliver("One.")
+def test_if_no_sink_can_undo_and_nothing_is_new_nothing_is_inserted() -> None:
+    typed = MemorySink("type")
+    setup = Setup(typed)
+    setup.delivery.open()
+    setup.delivery.deliver("One.")
     typed.undoes = False
-    delivered = desk.delivery.replace(["One."], "One,", "")
+    delivered = setup.delivery.replace(["One."], "One,", "")
     assert (typed.texts, delivered.replaced, delivered.results) == (["One."], False, ())
 
 
 def test_undo_without_a_text_changes_nothing() -> None:
-    typed = Kept("type")
-    desk = Desk(typed)
-    desk.delivery.open()
-    desk.delivery.replace(["One."], "", "")
+    typed = MemorySink("type")
+    setup = Setup(typed)
+    setup.delivery.open()
+    setup.delivery.replace(["One."], "", "")
     assert typed.texts == []
 
 
 def test_closing_closes_every_sink() -> None:
-    sinks = Kept("type"), Kept("file")
-    desk = Desk(*sinks)
-    desk.delivery.open()
-    desk.delivery.close()
+    sinks = MemorySink("type"), MemorySink("file")
+    setup = Setup(*sinks)
+    setup.delivery.open()
+    setup.delivery.close()
     assert [sink.texts for sink in sinks] == [["closed"], ["closed"]]

@@ -20,11 +20,9 @@ from parakeet_cli.dictate.sinks.typed.graphemes import count, typable
         ("กำ", 2),
     ],
 )
-def test_a_backspace_is_counted_for_what_a_reader_takes_for_a_character(
-    text: str, seen: int
-) -> None:
+def test_a_backspace_is_counted_for_each_grapheme(text: str, seen: int) -> None:
     assert count(text) == seen
 
 
-def test_what_is_typed_is_composed_and_free_of_control_characters() -> None:
+def test_typed_text_is_composed_and_has_no_control_characters() -> None:
     assert typable("e\u0301\r\na\rb\t\x1b[0m\x07\x7f\u200b👩‍👧") == "é\na\nb\t[0m👩‍👧"

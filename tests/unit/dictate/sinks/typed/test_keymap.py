@@ -35,17 +35,17 @@ GERMAN = [
         ("🦜", None),
     ],
 )
-def test_a_character_is_typed_where_it_is_on_its_own_or_with_shift(
+def test_a_character_is_typed_by_its_key_with_or_without_shift(
     char: str, stroke: Stroke | None
 ) -> None:
     assert Keymap(Q, GERMAN).stroke(char) == stroke
 
 
-def test_spare_keys_are_those_with_nothing_on_them() -> None:
+def test_spare_keys_are_those_without_keysyms() -> None:
     assert Keymap(Q, GERMAN).spare == [NOTHING]
 
 
-def test_the_second_group_is_typed_where_it_is_the_one_in_use() -> None:
+def test_the_second_group_is_used_while_it_is_active() -> None:
     rows = [(0x71, 0x51, 0x6CA, 0x6EA), (0x31, 0x21, 0, 0)]  # q Q й Й; 1 !
     assert Keymap(10, rows, group=1).stroke("Й") == Stroke(10, shift=True)
     assert Keymap(10, rows, group=1).stroke("q") is None
@@ -53,12 +53,12 @@ def test_the_second_group_is_typed_where_it_is_the_one_in_use() -> None:
     assert Keymap(10, rows).stroke("й") is None
 
 
-def test_a_letter_alone_on_its_key_has_its_capital_under_shift() -> None:
+def test_a_single_letter_on_a_key_has_its_capital_on_shift() -> None:
     assert Keymap(10, [(0xE9, 0)]).stroke("É") == Stroke(10, shift=True)
     assert Keymap(10, [(0xDF, 0)]).stroke("ß") == Stroke(10)  # whose capital is two letters
 
 
-def test_a_key_that_was_put_to_use_is_known_again() -> None:
+def test_a_spare_key_that_was_given_a_character_is_recognized() -> None:
     keymap = Keymap(10, [(keysym("é"), keysym("é"), 0, 0), (0xE9, 0xC9, 0, 0)])
     assert keymap.means(10, "é")
     assert not keymap.means(11, "é")
@@ -82,11 +82,11 @@ def test_a_key_that_was_put_to_use_is_known_again() -> None:
         (0, None),
     ],
 )
-def test_keysyms_are_the_characters_that_x11_s_table_says(name: int, char: str | None) -> None:
+def test_keysyms_are_the_characters_of_x11_s_table(name: int, char: str | None) -> None:
     assert character(name) == char
 
 
-def test_the_keysym_of_any_character_stands_for_it() -> None:
+def test_the_keysym_of_any_character_gives_that_character() -> None:
     for code in (*range(0x20, 0x7F), *range(0xA0, 0x3000), 0x4E00, 0xFB01, 0x1F99C):
         if unicodedata.category(chr(code)) not in ("Cn", "Cs"):
             assert character(keysym(chr(code))) == chr(code)

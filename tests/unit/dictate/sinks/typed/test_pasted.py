@@ -1,4 +1,4 @@
-"""dotool and ydotool: programs of their names write down the keys they would press."""
+"""Replaces dotool and ydotool by scripts that record the keys they would press."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SWAY = '{"focused": false, "nodes": [{"id": 7, "pid": 1, "focused": true, "app_i
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A Wayland session whose programs are scripts: a clipboard in a file, keys in another."""
+    """A Wayland session whose programs are scripts, with the clipboard and the keys in files."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     scripts = {
@@ -64,8 +64,8 @@ def test_ydotool_pastes_and_the_clipboard_is_as_before(session: Path) -> None:
     assert (session / "primary").read_text(encoding="utf-8") == "Zwölf €"
 
 
-def test_a_ydotool_that_knows_keys_by_other_words_is_not_used(session: Path) -> None:
-    """Debian 12's, 0.1.8, which says this."""
+def test_a_ydotool_with_another_syntax_for_keys_is_not_used(session: Path) -> None:
+    """Such as 0.1.8 of Debian 12, whose help this is."""
     usage = "Usage: ydotool <cmd> <args>\\nAvailable commands:\\n  type\\n  recorder\\n  key"
     (session / "bin/ydotool").write_text(f"#!/bin/sh\nprintf '{usage}' >&2\nexit 1\n")
     with pytest.raises(SinkUnavailable, match="ydotool is older than 1"):
@@ -79,7 +79,7 @@ def test_an_empty_clipboard_is_empty_again(session: Path) -> None:
     assert not (session / "clip").exists()
 
 
-def test_what_was_copied_meanwhile_stays(session: Path) -> None:
+def test_content_that_was_copied_meanwhile_stays(session: Path) -> None:
     (session / "clip").write_text("copied before", encoding="utf-8")
     with (session / "bin/ydotool").open("a", encoding="utf-8") as script:
         script.write("printf 'copied meanwhile' > clip\n")
@@ -89,7 +89,7 @@ def test_what_was_copied_meanwhile_stays(session: Path) -> None:
     assert (session / "clip").read_text(encoding="utf-8") == "copied meanwhile"
 
 
-def test_a_failure_of_the_keys_puts_the_clipboard_back_too(session: Path) -> None:
+def test_the_clipboard_is_restored_even_if_the_keys_fail(session: Path) -> None:
     (session / "clip").write_text("copied before", encoding="utf-8")
     (session / "bin/ydotool").write_text("#!/bin/sh\necho no device >&2; exit 2\n")
     sink = make_sink("type:ydotool")
@@ -129,7 +129,7 @@ def test_which_keys_paste_where(window: Focus | None, chord: tuple[str, ...]) ->
     assert paste_chord(window) == chord
 
 
-def test_undo_presses_backspace_where_the_window_is_known(
+def test_undo_presses_backspace_if_the_window_is_known(
     session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     focus(session, monkeypatch, "gedit")
@@ -142,11 +142,11 @@ def test_undo_presses_backspace_where_the_window_is_known(
     assert pressed == "key --key-delay 12 14:1 14:0 14:1 14:0"
 
 
-def test_undo_is_refused_where_nobody_tells_which_window_it_would_be(session: Path) -> None:
+def test_undo_is_refused_if_the_window_is_unknown(session: Path) -> None:
     sink = make_sink("type:ydotool")
     sink.open()
     sink.insert("Text")
-    with pytest.raises(SinkError, match="can't be told"):
+    with pytest.raises(SinkError, match="doesn't say which window"):
         sink.undo("Text")
 
 
@@ -162,7 +162,7 @@ def test_no_window_is_an_error_before_anything_is_pasted(
     assert not (session / "keys").exists()
 
 
-def test_a_daemon_that_does_not_run_is_said_with_what_to_do(session: Path) -> None:
+def test_a_missing_daemon_is_reported_with_what_to_do(session: Path) -> None:
     (session / ".ydotool_socket").unlink()
     with pytest.raises(SinkUnavailable, match="ydotoold is not running") as refused:
         make_sink("type:ydotool").open()
@@ -189,12 +189,12 @@ def test_dotool_without_rights_to_the_device_says_how_to_get_them(
     session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pasted, "UINPUT", session / "none")
-    with pytest.raises(SinkUnavailable, match="may not write") as refused:
+    with pytest.raises(SinkUnavailable, match="not allowed to write") as refused:
         make_sink("type:dotool").open()
     assert "group" in str(refused.value.hint)
 
 
-def test_the_ways_that_were_passed_over_are_named_with_their_reasons(session: Path) -> None:
+def test_methods_that_failed_are_named_with_their_reasons(session: Path) -> None:
     (session / "bin/dotool").unlink()
     line = make_sink("type").open()
     assert line.startswith("type, by ydotool: ydotoold listens at ")

@@ -8,7 +8,7 @@ from parakeet_cli.errors import UsageError
 
 
 @pytest.mark.parametrize("name", SINKS)
-def test_a_sink_knows_its_name_in_the_table(name: str) -> None:
+def test_a_sink_s_name_is_its_key_in_the_table(name: str) -> None:
     spec = name if SINKS[name].takes(None) else f"{name}:here"
     assert make_sink(spec).name == name
 
@@ -17,7 +17,7 @@ def test_a_sink_knows_its_name_in_the_table(name: str) -> None:
     "spec",
     ["", "paper", "FILE:x", "file", "file:", "file: ", "stdout:", "stdout:x", "type:", "type:pen"],
 )
-def test_a_sink_that_means_nothing_is_refused_with_what_there_is(spec: str) -> None:
+def test_an_unknown_sink_is_refused_and_the_known_ones_are_listed(spec: str) -> None:
     with pytest.raises(UsageError) as refused:
         make_sink(spec)
     known = METHODS if spec == "type:pen" else sink_help()

@@ -1,4 +1,4 @@
-"""What Windows and macOS are sent, as far as it can be held where neither runs."""
+"""The keys sent to Windows and macOS, as far as they can be checked elsewhere."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def test_macos_gets_pieces_that_cut_no_character() -> None:
     assert utf16_pieces("", 3) == []
 
 
-def test_windows_s_way_says_where_it_can_t_work() -> None:
+def test_sendinput_is_unavailable_elsewhere() -> None:
     with pytest.raises(SinkUnavailable, match="not Windows"):
         SendInput().probe()
