@@ -20,7 +20,7 @@ from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
     console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
@@ -35,7 +35,7 @@ def _print_wrapped(line: str, *, hang: int) -> None:
 def show_checks(*, as_json: bool) -> None:
     """Every id with what it asks for."""
     if as_json:
-        _print_json([{"id": id_, "title": check.title} for id_, check in CHECKS.items()])
+        print_json([{"id": id_, "title": check.title} for id_, check in CHECKS.items()])
         return
     width = max(map(len, CHECKS))
     console.out("".join(f"{id_:{width}}  {check.title}\n" for id_, check in CHECKS.items()))
@@ -47,7 +47,7 @@ def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -
 
     diagnosis = diagnose(request)
     if as_json:
-        _print_json(diagnosis.as_json())
+        print_json(diagnosis.as_json())
         for note in diagnosis.notes:
             console.note(f"Note: {note}")
     else:
@@ -63,7 +63,7 @@ def show_why(package: str, request: DiagnosisRequest, *, as_json: bool) -> ExitC
 
     why = explain(package, *examine(request))
     if as_json:
-        _print_json(why.as_json())
+        print_json(why.as_json())
     elif not why.known:
         console.out(
             f"{why.package}: not installed, not required by anything installed, "
@@ -82,7 +82,7 @@ def show_matches(text: str, *, as_json: bool) -> ExitCode:
     found = match(_pasted(text))
     if as_json:
         fields = ("row", "title", "cause", "remedy", "check", "evidence", "source")
-        _print_json(
+        print_json(
             {
                 "schema": "parakeet.doctor.match/1",
                 "matches": [{name: getattr(hit, name) for name in fields} for hit in found],
@@ -132,6 +132,6 @@ def show_report(request: DiagnosisRequest, *, as_json: bool) -> None:
     diagnosis = conclude(facts, stack, run_checks(facts, stack, ids))
     text = redact(markdown(diagnosis, facts, stack, __version__))
     if as_json:
-        _print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
+        print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
     else:
         console.out(console.printable(text))

@@ -1,62 +1,55 @@
-"""What a repair and a rollback print and ask; each returns the exit code."""
+"""Prints what a repair and a rollback ask and report; each function returns the exit code."""
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from parakeet_cli import console
-from parakeet_cli.cli.doctor.repair_progress import Screen
+from parakeet_cli.cli.doctor.output import print_json
+from parakeet_cli.cli.doctor.repair_screen import RepairScreen
+from parakeet_cli.console import Verbosity
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
-from parakeet_cli.doctor.repair.repair import Options, Outcome, repair
+from parakeet_cli.doctor.repair.request import RepairOutcome, RepairRequest
 from parakeet_cli.doctor.repair.rollback.restore import (
     ChangedSinceRepair,
     RestoreIncomplete,
     restore_points,
     rollback,
 )
+from parakeet_cli.doctor.repair.run import run_repair
 from parakeet_cli.errors import ExitCode, Refused, RestoreFailed
 from parakeet_cli.system.locks import LockHeld
 
 
-def _print_json(value: object) -> None:
-    console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
-
-
-def show_repair(
-    request: DiagnosisRequest, options: Options, *, as_json: bool, verbose: bool
-) -> int:
-    """The plan, the question, a line a step, and how it ended."""
-    request = replace(request, mock=None)  # a repair is of the stack, whatever engine is used
-    screen = Screen(as_json=as_json, verbose=verbose, dry_run=options.dry_run)
+def show_repair(request: RepairRequest, *, as_json: bool, verbose: bool) -> int:
+    """The plan, the question, a line for each step, and how it ended."""
+    console.set_verbosity(Verbosity(verbose=verbose))  # pip's lines are logged
+    screen = RepairScreen(show_plan=not as_json, bar=not verbose, dry_run=request.dry_run)
     try:
-        outcome = repair(request, options, screen)
+        outcome = run_repair(request, screen)
     finally:
         screen.clear()
     if as_json:
-        _print_json({**outcome.diagnosis.as_json(), "plan": outcome.plan.as_json()})
+        print_json({**outcome.diagnosis.as_json(), "plan": outcome.plan.as_json()})
     else:
-        _say_outcome(outcome, options)
-    if options.download:
-        return ExitCode.OK
-    return outcome.code
+        _print_outcome(outcome, request)
+    return ExitCode.OK if request.download else outcome.code
 
 
-def _say_outcome(outcome: Outcome, options: Options) -> None:
+def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
     if outcome.summary:
         console.out(f"{outcome.summary}\n")
-    left = outcome.diagnosis.unhealthy
-    if options.dry_run:
+    if request.dry_run:
         if outcome.plan.steps:
-            console.out("Nothing was changed: --dry-run. To do it: the same without it.\n")
+            console.out("Nothing was changed. To carry this out, leave out --dry-run.\n")
         return
+    left = outcome.diagnosis.unhealthy
     if not outcome.plan.steps and not left:
         console.out("Healthy: nothing to repair.\n")
     if left:
-        console.out("What no step can mend is left:\n")
+        console.out("What no step can repair remains:\n")
     for finding in left:
         console.out(f"  {finding.id}: {finding.summary}\n")
         for line in finding.remedy.splitlines():
@@ -71,52 +64,52 @@ def _prefix(request: DiagnosisRequest) -> str:
     return read_interpreter(find_interpreter(request.python), {}).prefix
 
 
-def show_states(request: DiagnosisRequest, *, as_json: bool) -> None:
-    """What rollback can go back on, the newest first."""
+def show_restore_points(request: DiagnosisRequest, *, as_json: bool) -> None:
+    """The repairs that can be rolled back, the newest first."""
     prefix = _prefix(request)
-    found = restore_points(prefix)
+    points = restore_points(prefix)
     if as_json:
         rows = [
-            {"id": one.id, "time": one.time, "size": one.size, "changes": one.summary}
-            for one in found
+            {"id": point.id, "time": point.time, "size": point.size, "changes": point.summary}
+            for point in points
         ]
-        _print_json({"schema": "parakeet.doctor.states/1", "prefix": prefix, "states": rows})
+        print_json({"schema": "parakeet.doctor.states/1", "prefix": prefix, "states": rows})
         return
-    if not found:
-        console.out(f"Nothing is kept for {prefix}.\n")
-    for one in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.time))
-        console.out(f"{one.id}  {when}  {one.size / 1e6:8.1f} MB  {one.summary}\n")
+    if not points:
+        console.out(f"There is no repair of {prefix} to roll back.\n")
+    for point in points:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(point.time))
+        console.out(f"{point.id}  {when}  {point.size / 1e6:8.1f} MB  {point.summary}\n")
 
 
-def show_rollback(request: DiagnosisRequest, state: str | None, *, as_json: bool) -> int:
-    """Puts the environment back; raises Refused where it may not."""
+def show_rollback(request: DiagnosisRequest, id_: str | None, *, as_json: bool) -> int:
+    """Roll back a repair. Raises Refused, RestoreFailed."""
     prefix = _prefix(request)
     try:
-        done = rollback(prefix, state)
+        point = rollback(prefix, id_)
     except LockHeld:
         raise Refused(
-            f"A repair of {prefix} is at work. Nothing was touched.",
+            f"A repair of {prefix} is under way. Nothing was changed.",
             hint="Wait until it has ended.",
         ) from None
     except LookupError as error:
         raise Refused(
-            f"There is nothing to go back on in {prefix}: {error}.",
-            hint="See what is kept: parakeet doctor rollback --list",
+            f"There is nothing to roll back in {prefix}: {error}.",
+            hint="See the repairs that can be: parakeet doctor rollback --list",
         ) from error
     except ChangedSinceRepair as error:
         raise Refused(
-            f"{prefix} was changed since the repair, so nothing was touched: {error}.",
-            hint="Going back would undo that too. A new repair: parakeet doctor --fix",
+            f"{prefix} was changed since the repair: {error}. Nothing was changed now.",
+            hint="A rollback would undo that too. To repair again: parakeet doctor --fix",
         ) from error
     except RestoreIncomplete as error:
         raise RestoreFailed(
-            str(error), hint=f"What was kept is in {Path(prefix, '.parakeet')}"
+            str(error), hint=f"The snapshot is in {Path(prefix, '.parakeet')}"
         ) from error
     except (OSError, ValueError) as error:
-        raise Refused(f"What was kept can't be read, so nothing was touched: {error}.") from error
+        raise Refused(f"The snapshot can't be read, so nothing was changed: {error}.") from error
     if as_json:
-        _print_json({"schema": "parakeet.doctor.rollback/1", "prefix": prefix, "restored": done.id})
+        print_json({"schema": "parakeet.doctor.rollback/1", "prefix": prefix, "restored": point.id})
     else:
-        console.out(f"{prefix} is what it was before the repair of {done.id} ({done.summary}).\n")
+        console.out(f"{prefix} is as it was before the repair of {point.id} ({point.summary}).\n")
     return ExitCode.OK

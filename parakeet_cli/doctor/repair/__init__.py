@@ -1,1 +1,1 @@
-"""Plans a repair, carries it out, verifies it, and takes it back if it failed."""
+"""Repairs an environment in the documented order, proves it, or restores it."""

@@ -1,4 +1,4 @@
-"""Where packages come from: pip's own configuration, torch's index, a wheelhouse."""
+"""Chooses where packages come from: pip's own configuration, torch's index, a wheelhouse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORT_INDEX = re.compile(r"(nightly/|test/)?(cu\d+|cpu|rocm[\d.]+)$")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where packages come from. `torch_index` None: from the same place as all others."""
+    """Where packages come from. Without a `torch_index`, torch comes from where all others do."""
 
     torch_index: str | None = None
     wheelhouse: str | None = None
@@ -30,16 +30,18 @@ class Sources:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """For runs that take everything but torch's own index."""
+        """pip's options for a run that may install anything."""
         if self.wheelhouse:
             return ("--no-index", "--find-links", self.wheelhouse)
         return ("--extra-index-url", self.torch_index) if self.torch_index else ()
 
 
-def sources(facts: Facts, stack: Stack, named: str | None, wheelhouse: str | None) -> Sources:
+def choose_sources(
+    facts: Facts, stack: Stack, named: str | None, wheelhouse: str | None
+) -> Sources:
     """The named index, or the one for this machine: CUDA with a GPU, else the CPU builds.
 
-    Raises UsageError for an index or a folder that means nothing.
+    Raises UsageError for a name that isn't an index, a URL or a folder.
     """
     if wheelhouse is not None:
         folder = Path(wheelhouse).expanduser()
@@ -58,7 +60,7 @@ def sources(facts: Facts, stack: Stack, named: str | None, wheelhouse: str | Non
         return Sources(Path(named).expanduser().resolve().as_uri())
     raise UsageError(
         f"There is no index {named} for torch.",
-        hint="Take cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
+        hint="Use cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
     )
 
 
@@ -68,48 +70,48 @@ UNREACHABLE = re.compile(
     r"Max retries exceeded|ProxyError|SSLError|HTTP error|ConnectionError|NameResolutionError|"
     r"incomplete-download"
 )
-NOWHERE = re.compile(r"No matching distribution found for ([\w.-]+)")
-# Under this line pip names, indented, what it found no file of. It calls that a conflict.
-NOWHERE_AMONG = "have no matching distributions available"
-WITHOUT_A_NETWORK = "with --wheelhouse DIR, a folder of wheels filled elsewhere."
-TORCHS_OWN = "torch was looked for on {}. On pip's own index: --torch-index default."
+NO_FILE = re.compile(r"No matching distribution found for ([\w.-]+)")
+# Below this line pip lists, indented, what it found no file of. It calls that a conflict.
+NO_FILE_HEADING = "have no matching distributions available"
+WITHOUT_NETWORK = "use --wheelhouse DIR, a folder of wheels that was filled elsewhere."
+TORCH_INDEX = "torch was looked for on {}. To look on pip's own index: --torch-index default."
 
 
-def refusal(error: PipFailed, where: Sources) -> Refused:
-    """Nothing was touched: the network, or no version that all agree on."""
-    nowhere = _nowhere(error.said)
-    if where.wheelhouse:
-        lacks = ", ".join(nowhere) or f"something: {error.reason}"
+def refusal(error: PipFailed, sources: Sources) -> Refused:
+    """What pip's failure means: no network, no such file, or no version that all allow."""
+    missing = _missing(error.output)
+    if sources.wheelhouse:
+        lacks = ", ".join(missing) or f"something: {error.reason}"
         return Refused(
-            f"{where.wheelhouse} lacks {lacks.rstrip('.')}. Nothing was touched.",
+            f"{sources.wheelhouse} lacks {lacks.rstrip('.')}. Nothing was changed.",
             hint="Fill it where there is a network: "
-            f"parakeet doctor --dry-run --download --wheelhouse {shlex.quote(where.wheelhouse)}",
+            f"parakeet doctor --dry-run --download --wheelhouse {shlex.quote(sources.wheelhouse)}",
         )
-    index = where.torch_index
-    torchs_own = f"\n  {TORCHS_OWN.format(index)}" if index else ""
-    if any(UNREACHABLE.search(line) for line in error.said):
-        reason = f"no file of {', '.join(nowhere)}" if nowhere else error.reason
+    index = sources.torch_index
+    torch_hint = f"\n  {TORCH_INDEX.format(index)}" if index else ""
+    if any(UNREACHABLE.search(line) for line in error.output):
+        reason = f"no file of {', '.join(missing)}" if missing else error.reason
         return Refused(
-            f"The package index can't be reached, and nothing was touched: {reason}",
-            hint=f"With a network, or {WITHOUT_A_NETWORK}{torchs_own}",
+            f"The package index can't be reached, so nothing was changed: {reason}",
+            hint=f"Connect to a network, or {WITHOUT_NETWORK}{torch_hint}",
         )
-    if nowhere:
+    if missing:
         return Refused(
-            f"pip finds no file of {', '.join(nowhere)} that will do, and nothing was touched.",
-            hint="Where it looks: pip config list. "
-            f"Without a network: {WITHOUT_A_NETWORK}{torchs_own}",
+            f"pip finds no suitable file of {', '.join(missing)}, so nothing was changed.",
+            hint="To see where it looks: pip config list. "
+            f"Without a network, {WITHOUT_NETWORK}{torch_hint}",
         )
-    return Refused(f"pip finds no way, and nothing was touched: {error.reason}")
+    return Refused(f"pip finds no solution, so nothing was changed: {error.reason}")
 
 
-def _nowhere(said: Sequence[str]) -> list[str]:
-    """The packages that pip found no file of, by its own words."""
+def _missing(output: Sequence[str]) -> list[str]:
+    """The packages that pip says it found no file of."""
     names: list[str] = []
-    among = False
-    for line in said:
-        if among and line.startswith(" "):
+    in_list = False
+    for line in output:
+        if in_list and line.startswith(" "):
             names.append(line.strip())
-        among = NOWHERE_AMONG in line or (among and line.startswith(" "))
-        if found := NOWHERE.search(line):
+        in_list = NO_FILE_HEADING in line or (in_list and line.startswith(" "))
+        if found := NO_FILE.search(line):
             names.append(found[1])
     return list(dict.fromkeys(names))

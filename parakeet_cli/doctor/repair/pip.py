@@ -1,21 +1,22 @@
-"""The pip that serves an interpreter, asked and run.
+"""Finds and runs the pip that serves an interpreter.
 
-The interpreter's own pip where it has one that can report; else the one beside this tool,
-at work in that interpreter (`pip --python`); else the one in Python's own library.
+That is the interpreter's own pip if it has one that can report; else the one beside this tool,
+working on that interpreter (`pip --python`); else the one in Python's own library.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -25,11 +26,11 @@ from parakeet_cli.errors import Refused
 
 OLDEST = "23.1"  # the first whose `install --dry-run --report` names what it would fetch
 RAW_PROGRESS = "24.1"  # the first that can print its progress for a program to read
-# Its own bytecode stays unwritten: a question asked must leave no trace in the environment.
-OWN = ("-B", "-I", "-m", "pip")
-# Settings that would send packages elsewhere, or change what a command means. Where
+# Without writing bytecode: asking must leave no trace in the environment.
+OWN_PIP = ("-B", "-I", "-m", "pip")
+# Settings that would install packages elsewhere, or change what a command means. Where
 # packages come from (indexes, proxies, certificates) stays as pip is configured.
-NOT_OURS = (
+IGNORED_SETTINGS = (
     "PIP_TARGET",
     "PIP_PREFIX",
     "PIP_ROOT",
@@ -54,41 +55,54 @@ NOT_OURS = (
 SOURCES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
 SOURCES_AND_BOUNDS = (*SOURCES, "PIP_CONSTRAINT", "PIP_PRE", "PIP_NO_BINARY", "PIP_ONLY_BINARY")
 ERROR = re.compile(r"^(?:ERROR|error): *(.*)")
-DEBIANS = Path("/usr/share/python-wheels")
+DEBIAN_WHEELS = Path("/usr/share/python-wheels")
+PROGRESS = re.compile(r"^Progress (\d+) of (\d+)$")
+FILE = re.compile(r"^\s*(?:Downloading|Using cached|Processing|Building wheel for) (\S+)")
 TERM_SECONDS = 5.0
 
-Listen = Callable[[str], None]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PipProgress:
+    """The file that pip works on, and how much of it is downloaded."""
+
+    file: str
+    done: int = 0  # bytes
+    total: int = 0  # bytes; 0 while nothing is downloaded
+
+
+OnProgress = Callable[[PipProgress], None]
 
 
 class PipFailed(Exception):
-    """A pip run that ended badly: its command and its own words."""
+    """A pip run that failed, with the reason in pip's own words."""
 
-    def __init__(self, arguments: Sequence[str], code: int, said: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], code: int, output: Sequence[str]) -> None:
         self.code = code
-        self.said = tuple(said)
-        errors = [match[1] for line in said if (match := ERROR.match(line)) and match[1]]
-        # The last but for pip's closing formula, which names nothing.
-        telling = [words for words in errors if not words.startswith("ResolutionImpossible")]
-        words = telling[-1:] or [line for line in said if line.strip()][-1:]
+        self.output = tuple(output)
+        errors = [match[1] for line in output if (match := ERROR.match(line)) and match[1]]
+        # The last, but for pip's closing formula, which names nothing.
+        useful = [words for words in errors if not words.startswith("ResolutionImpossible")]
+        words = useful[-1:] or [line for line in output if line.strip()][-1:]
         self.reason = words[0] if words else f"exit status {code}"
         super().__init__(f"pip {arguments[0]} failed: {self.reason}")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Pip:
-    """How to call it. `descriptors` are handed down to it: the lock."""
+    """How to run it."""
 
     command: tuple[str, ...]
     version: str
     python: str
-    descriptors: tuple[int, ...] = ()
+    descriptors: tuple[int, ...] = ()  # that it inherits: the lock
     scratch: str | None = None  # TMPDIR of what it unpacks
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def typed(self) -> tuple[str, ...]:
         """The same as a person would type it."""
-        if self.command[1:] == OWN:
+        if self.command[1:] == OWN_PIP:
             return (self.python, "-m", "pip")
         return (sys.executable, "-m", "pip", "--python", self.python)
 
@@ -100,16 +114,38 @@ class Pip:
         self,
         arguments: Sequence[str],
         *,
-        listen: Listen | None = None,
+        on_progress: OnProgress | None = None,
         sealed: bool = False,
-        plain: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> list[str]:
-        """What it printed, line by line. Raises PipFailed.
+        """Run it and return the lines that it printed. Raises PipFailed.
 
-        `sealed` takes nothing from pip's configuration: all is in the arguments. `plain` is
-        the little that is taken instead (proxies, certificates).
+        With `sealed` it takes nothing from its configuration: all is in the arguments. With
+        `settings` (proxies, certificates) it takes those instead. Each line is logged.
         """
-        env = {key: value for key, value in os.environ.items() if key not in NOT_OURS}
+        process = subprocess.Popen(
+            [*self.command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment(settings or {}, sealed=sealed or settings is not None),
+            pass_fds=self.descriptors,
+            # Ctrl-C goes to the doctor alone, which ends pip and then restores.
+            start_new_session=True,
+        )
+        output: list[str] = []
+        try:
+            assert process.stdout is not None
+            _follow(process.stdout, output, on_progress)
+            process.wait()
+        finally:
+            end_group(process)
+        if process.returncode != 0:
+            raise PipFailed(arguments, process.returncode, output)
+        return output
+
+    def _environment(self, settings: Mapping[str, str], *, sealed: bool) -> dict[str, str]:
+        env = {key: value for key, value in os.environ.items() if key not in IGNORED_SETTINGS}
         env |= {
             "PIP_NO_INPUT": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -117,45 +153,38 @@ class Pip:
             "PIP_USER": "0",
             "PIP_NO_COLOR": "1",
             "PYTHONNOUSERSITE": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",  # for what pip starts in its turn
+            "PYTHONDONTWRITEBYTECODE": "1",  # for the processes that pip starts
             "PYTHONIOENCODING": "utf-8",
             "LC_ALL": "C.UTF-8",
         }
-        if sealed or plain is not None:
+        if sealed:
             for name in SOURCES_AND_BOUNDS:
                 env.pop(name, None)
             env["PIP_CONFIG_FILE"] = os.devnull
-            env |= plain or {}
+            env |= settings
         if self.scratch:
             env["TMPDIR"] = self.scratch
-        process = subprocess.Popen(
-            [*self.command, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=env,
-            pass_fds=self.descriptors,
-            # Ctrl-C is the doctor's to take: it ends pip, and then puts back.
-            start_new_session=True,
-        )
-        said: list[str] = []
-        try:
-            assert process.stdout is not None
-            for raw in process.stdout:
-                line = raw.decode("utf-8", errors="replace").rstrip()
-                said.append(line)
-                if listen is not None:
-                    listen(line)
-            process.wait()
-        finally:
-            end(process)
-        if process.returncode != 0:
-            raise PipFailed(arguments, process.returncode, said)
-        return said
+        return env
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """The process and all it started, gone."""
+def _follow(stream: Iterable[bytes], output: list[str], on_progress: OnProgress | None) -> None:
+    """Add pip's lines to `output` as they arrive, log them and report its progress."""
+    on_progress = on_progress or (lambda _: None)
+    file = ""
+    for raw in stream:
+        line = raw.decode("utf-8", errors="replace").rstrip()
+        output.append(line)
+        if progress := PROGRESS.match(line):
+            on_progress(PipProgress(file, int(progress[1]), int(progress[2])))
+            continue
+        _log.info("    %s", line)
+        if started := FILE.match(line):
+            file = started[1].rpartition("/")[2]
+            on_progress(PipProgress(file))
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it started: with SIGTERM, after 5 seconds with SIGKILL."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -168,8 +197,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def find(facts: Facts) -> Pip:
-    """The pip for this interpreter. Raises Refused where there is none at all."""
+def find_pip(facts: Facts) -> Pip:
+    """The pip for this interpreter. Raises Refused if there is none at all."""
     python = facts.interpreter.executable
     own = next(
         (
@@ -179,17 +208,17 @@ def find(facts: Facts) -> Pip:
         ),
         None,
     )
-    if own is not None and not own.problem and not own.missing and _new(own.version):
-        return Pip((python, *OWN), own.version or OLDEST, python)
+    if own is not None and not own.problem and not own.missing and _is_new_enough(own.version):
+        return Pip((python, *OWN_PIP), own.version or OLDEST, python)
     spec = importlib.util.find_spec("pip")
     if spec is not None and spec.origin:
         from importlib.metadata import version
 
-        if _new(found := version("pip")):
+        if _is_new_enough(beside := version("pip")):
             # What `pip --python` does, without starting pip twice.
             runner = str(Path(spec.origin).with_name("__pip-runner__.py"))
-            return Pip((python, "-B", "-E", "-s", runner), found, python)
-    bundled = _bundled()
+            return Pip((python, "-B", "-E", "-s", runner), beside, python)
+    bundled = _bundled_pip()
     if bundled is not None:
         return Pip((python, "-B", "-E", "-s", f"{bundled[0]}/pip"), bundled[1], python)
     raise Refused(
@@ -198,42 +227,37 @@ def find(facts: Facts) -> Pip:
     )
 
 
-def _bundled() -> tuple[str, str] | None:
-    """The pip that Python brings along for new environments."""
+def _bundled_pip() -> tuple[str, str] | None:
+    """The wheel and version of the pip that Python brings for new environments."""
     spec = importlib.util.find_spec("ensurepip")  # Debian has it in a package of its own
     places = [Path(spec.origin).parent / "_bundled"] if spec and spec.origin else []
     places += [Path(named)] if (named := sysconfig.get_config_var("WHEEL_PKG_DIR")) else []
-    for folder in (*places, DEBIANS):
+    for folder in (*places, DEBIAN_WHEELS):
         for wheel in sorted(folder.glob("pip-*.whl"), reverse=True):
             version = wheel.name.split("-")[1]
-            if _new(version):
+            if _is_new_enough(version):
                 return str(wheel), version
     return None
 
 
-def _new(version: str | None) -> bool:
+def _is_new_enough(version: str | None) -> bool:
     try:
         return Version(version or "0") >= Version(OLDEST)
     except InvalidVersion:
         return False
 
 
-def plain_settings(pip: Pip) -> dict[str, str]:
-    """Proxies, certificates and patience as pip is configured, as variables."""
+def network_settings(pip: Pip) -> dict[str, str]:
+    """Proxies, certificates, timeout and retries as pip is configured, as variables."""
     carried = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host")
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     try:
-        said = pip.run(["config", "list"])
+        output = pip.run(["config", "list"])
     except PipFailed:
-        return found
-    for line in said:
+        return settings
+    for line in output:
         key, _, value = line.partition("=")
         name = key.rpartition(".")[2].strip()
         if name in carried:
-            found[f"PIP_{name.upper().replace('-', '_')}"] = value.strip().strip("'\"")
-    return found
-
-
-def in_place(facts: Facts) -> bool:
-    """Whether the tool lives in the environment that it repairs."""
-    return os.path.realpath(sys.prefix) == os.path.realpath(facts.interpreter.prefix)
+            settings[f"PIP_{name.upper().replace('-', '_')}"] = value.strip().strip("'\"")
+    return settings

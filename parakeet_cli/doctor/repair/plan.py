@@ -1,74 +1,45 @@
-"""Findings -> what to mend -> steps: the smallest set, in the documented order.
+"""The plan of a repair: steps in the documented order, and the requirements they are made of.
 
 Nothing here reads or runs anything. What pip would really change is asked of pip
-(`resolve`), and comes back in here as resolutions.
+(`resolve`) and made into steps (`steps`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from packaging.version import Version
-
-from parakeet_cli.doctor.checks.integrity import CODE
-from parakeet_cli.doctor.facts import Distribution, Facts, Unavailable
-from parakeet_cli.doctor.findings import Finding
+from parakeet_cli.doctor.facts import Facts
+from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
 from parakeet_cli.doctor.stack.stack import Stack, Stage
 
-PROBE = "import-probe"
-TORCH = "torch"
-FAMILY = ("torchvision", "torchaudio")
-TORCH_STAGE_IDS = frozenset({"torch-installed", "torch-arch", "cuda-driver", "gpu-probe"})
-REMOVAL = 0  # the stage before the first: what is half there goes first
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """What is to be done about one finding beside its stages."""
-
-    reinstall: frozenset[str] = frozenset()  # of the same version where that is known
-    renew: frozenset[str] = frozenset()  # of any version the stack allows
-    uninstall: Mapping[str, int] = field(default_factory=dict)  # how many times it is there
-    remove: tuple[str, ...] = ()  # paths
-
-
-@dataclass(frozen=True, slots=True)
-class RepairGoal:
-    """What a repair is to reach, before pip is asked what that takes."""
-
-    stack: Stack
-    stages: tuple[int, ...]
-    fix: Fix = Fix()
-    torch: bool = False  # torch itself is to be chosen anew
-    family: tuple[str, ...] = ()
-    reinstall: bool = False
-    ids: frozenset[str] = frozenset()  # the findings it is meant to mend
-
-    @property
-    def empty(self) -> bool:
-        return not self.stages and self.fix == Fix()
+REMOVAL = 0  # the stage before the first: what is broken or there twice is removed first
+_LISTED = 6  # changes that a summary names one by one
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One distribution's version before and after; None where it is not there."""
+    """One distribution's version before and after; None if it isn't there."""
 
     name: str
     before: str | None
     after: str | None
-    size: int | None = None  # bytes to download, where pip's source tells
+    size: int | None = None  # bytes to download; None if the server doesn't say
     requires: tuple[str, ...] = ()
     sha256: str = ""
     url: str = ""
+
+    @property
+    def pinned(self) -> str:
+        return f"{self.name}=={self.after}"
 
     def as_json(self) -> dict[str, str | None]:
         return {"name": self.name, "from": self.before, "to": self.after}
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PipRun:
     """One pip run of a step: its verb and arguments, without sources and constraints."""
 
     verb: str
@@ -78,14 +49,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One stage of the plan: what is taken away, what pip runs, what that changes."""
+    """One stage of the plan: what is removed, what pip runs, what that changes."""
 
     stage: int
     title: str
     commands: tuple[str, ...]  # as a person would type them
     changes: tuple[Change, ...] = ()
-    runs: tuple[Run, ...] = ()
-    remove: tuple[str, ...] = ()
+    runs: tuple[PipRun, ...] = ()
+    remove: tuple[str, ...] = ()  # paths
+
+    @property
+    def heading(self) -> str:
+        return self.title if self.stage == REMOVAL else f"{self.stage}  {self.title}"
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -98,7 +73,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps in order, and what they come to."""
+    """The steps in order, and the findings that they are to fix."""
 
     steps: tuple[Step, ...] = ()
     ids: frozenset[str] = frozenset()
@@ -107,200 +82,130 @@ class Plan:
     def changes(self) -> tuple[Change, ...]:
         return tuple(change for step in self.steps for change in step.changes)
 
+    @property
+    def summary(self) -> str:
+        """Every change if they are few, else how many there are."""
+        changes = self.changes
+        if len(changes) <= _LISTED:
+            return ", ".join(map(_summary, changes)) or "leftovers removed"
+        added = sum(change.before is None for change in changes)
+        changed = len(changes) - added
+        parts = [f"{changed} package{'s' if changed > 1 else ''} changed"] if changed else []
+        return ", ".join([*parts, *([f"{added} added"] if added else [])])
+
     def as_json(self) -> list[dict[str, object]]:
         return [step.as_json() for step in self.steps]
 
 
-# Findings -> aim
+def _summary(change: Change) -> str:
+    if change.before == change.after:
+        return f"{change.name} {change.after} reinstalled"
+    return f"{change.name} {change.before or 'new'} → {change.after}"
 
 
-def _broken(facts: Facts) -> Fix:
-    names = {
-        dist.name
-        for dist in facts.distributions
-        if dist.problem or any(path.endswith(CODE) or ".so." in path for path in dist.missing)
-    }
-    # pip can't uninstall what it can't read: its metadata goes, pip writes over the rest.
-    unread = tuple(
-        dist.info
-        for dist in facts.distributions
-        if _ours(facts, dist) and (dist.problem or not dist.has_record) and dist.name in names
-    )
-    return Fix(frozenset(names), remove=unread)
+# Goal -> requirements
 
 
-def _twice(facts: Facts) -> Fix:
-    counts: dict[str, int] = {}
-    for dist in facts.distributions:
-        if _ours(facts, dist) and dist.info.endswith(".dist-info"):
-            counts[dist.name] = counts.get(dist.name, 0) + 1
-    double = {name: number for name, number in counts.items() if number > 1}
-    left = tuple(leftover.path for leftover in facts.leftovers)
-    return Fix(frozenset(double), uninstall=double, remove=left)
-
-
-def _abi(facts: Facts) -> Fix:
-    numpy = facts.installed("numpy")
-    if isinstance(facts.binaries, Unavailable) or numpy is None or not numpy.version:
-        return Fix()
-    there = Version(numpy.version)
-    broken = {
-        abi.package
-        for abi in facts.binaries.numpy
-        if abi.package
-        and (there.major >= 2 if abi.minimum is None else there < Version(abi.minimum))
-    }
-    return Fix(renew=frozenset(broken - {"numpy"}))
-
-
-def _pkg_resources(facts: Facts) -> Fix:
-    return Fix() if facts.pkg_resources else Fix(frozenset({"setuptools"}))
-
-
-def _torch_mismatch(facts: Facts) -> Fix:
-    dist = facts.installed(TORCH)
-    if dist is None or isinstance(facts.torch, Unavailable) or facts.torch is None:
-        return Fix()
-    same = (dist.version or "").split("+")[0] == facts.torch.version.split("+")[0]
-    return Fix() if same else Fix(frozenset({TORCH}))
-
-
-# What a finding needs beside the packages of its stages.
-FIXES: dict[str, Callable[[Facts], Fix]] = {
-    "broken-dists": _broken,
-    "duplicate-dists": _twice,
-    "numpy-abi": _abi,
-    "setuptools-pkg-resources": _pkg_resources,
-    "torch-installed": _torch_mismatch,
-}
-
-
-def goal_of(
-    findings: Iterable[Finding], facts: Facts, stack: Stack, *, reinstall: bool = False
-) -> RepairGoal:
-    """What a repair of these findings is to reach."""
-    failing = [found for found in findings if not found.healthy and found.stages]
-    plain = [found for found in failing if found.id != PROBE] or failing
-    stages = {stage for found in plain for stage in found.stages}
-    every = tuple(stage.number for stage in stack.stages)
-    mends = [FIXES[found.id](facts) for found in failing if found.id in FIXES]
-    numpy = stack.pin("numpy")
-    there = facts.installed("numpy")
-    held = numpy is None or (there is not None and numpy.allows(there.version))
-    mend = Fix(
-        frozenset().union(*(one.reinstall for one in mends)),
-        # Where NumPy itself goes back, what was built for it is at home again.
-        frozenset().union(*(one.renew for one in mends)) if held else frozenset(),
-        {name: times for one in mends for name, times in one.uninstall.items()},
-        tuple(dict.fromkeys(path for one in mends for path in one.remove)),
-    )
-    torch = reinstall or any(
-        found.id in TORCH_STAGE_IDS and _stage_of(TORCH, stack) in found.stages for found in plain
-    )
-    torch = torch or (facts.installed(TORCH) is None and bool(stages))
-    return RepairGoal(
-        stack,
-        every if reinstall else tuple(number for number in every if number in stages),
-        Fix() if reinstall else mend,
-        torch,
-        tuple(name for name in FAMILY if facts.installed(name)) if torch else (),
-        reinstall,
-        frozenset(found.id for found in failing),
-    )
-
-
-def _ours(facts: Facts, dist: Distribution) -> bool:
-    """Lies in the environment itself, not in what it inherits."""
-    return dist.location.startswith(f"{facts.interpreter.prefix}/")
-
-
-def _stage_of(name: str, stack: Stack) -> int:
-    pin = stack.pin(name)
-    return pin.stage if pin else stack.stages[-1].number
-
-
-# RepairGoal -> requirements
+def requirement_name(text: str) -> str:
+    """The normalised name in a requirement; empty if it isn't one."""
+    requirement = parse_requirement(text)
+    return requirement.name if requirement else ""
 
 
 def constraints(stack: Stack, facts: Facts) -> tuple[str, ...]:
-    """Every pin of the stack as pip takes constraints: without extras. In place, the tool's
-    own requirements too, or the repair would saw off the branch it sits on."""
-    lines = [f"{pin.name}{pin.spec}" for pin in stack.pins]
+    """Every pin of the stack as pip takes constraints: without extras.
+
+    If parakeet is installed in this environment, its own requirements are included, so the
+    repair can't break parakeet.
+    """
+    lines = [f"{pin.name}{pin.spec}" for pin in stack.pins if pin.spec]
     tool = facts.installed("parakeet-cli")
     for text in tool.requires if tool else ():
         requirement = parse_requirement(text)
         if requirement is not None and requirement.spec and not requirement.marker:
             lines.append(f"{requirement.name}{requirement.spec}")
-    return tuple(line for line in lines if parse_requirement(line) and _bounded(line))
-
-
-def _bounded(line: str) -> bool:
-    requirement = parse_requirement(line)
-    return requirement is not None and bool(requirement.spec)
+    return tuple(lines)
 
 
 def requirements(stage: Stage, goal: RepairGoal) -> tuple[str, ...]:
-    """What this stage asks pip for, as its file has it."""
+    """The stage's requirements as its file has them, and with torch the rest of its family."""
     own = tuple(pin.requirement.text for pin in stage.pins)
     return own + (goal.family if any(pin.name == TORCH for pin in stage.pins) else ())
 
 
+def requested(stage: Stage, goal: RepairGoal, facts: Facts) -> list[str]:
+    """What pip is asked for: without torch if that stays, so that its index isn't needed."""
+    stays = facts.installed(TORCH) is not None and not goal.torch
+    return [
+        text
+        for text in requirements(stage, goal)
+        if not (stays and requirement_name(text) == TORCH)
+    ]
+
+
 def reinstalls(goal: RepairGoal, facts: Facts, changing: Iterable[str]) -> tuple[str, ...]:
-    """What is installed over itself: in its own version where the stack allows that."""
+    """What is installed over itself: in its own version if the stack allows that.
+
+    `changing` are the names that are replaced anyway.
+    """
     texts = []
-    already = set(changing)
-    for name in sorted((goal.fix.reinstall | goal.fix.renew) - already):
+    for name in sorted((goal.fix.reinstall | goal.fix.replace) - set(changing)):
         pin = goal.stack.pin(name)
         dist = facts.installed(name)
         version = dist.version if dist and not dist.problem else None
-        free = name in goal.fix.uninstall or name in goal.fix.renew
-        if free or not version or (pin and not pin.allows(version)):
+        any_version = name in goal.fix.uninstall or name in goal.fix.replace
+        if any_version or not version or (pin and not pin.allows(version)):
             texts.append(pin.requirement.text if pin else name)
         else:
             texts.append(f"{name}=={version}")
     return tuple(texts)
 
 
-# Resolution -> steps
+# Changes -> stages
 
 
 def assign_to_stages(
     goal: RepairGoal, changes: Iterable[Change], facts: Facts
 ) -> dict[int, tuple[Change, ...]]:
-    """Each change to the first stage whose requirements lead to it, as pip will do it."""
+    """Each change at the first stage whose requirements lead to it, as pip will do it."""
     waiting = {change.name: change for change in changes}
-    needs = {dist.name: dist.requires for dist in facts.distributions}
-    needs |= {change.name: change.requires for change in waiting.values()}
-    found: dict[int, tuple[Change, ...]] = {}
+    needs = requires_by_name(facts, waiting)
+    assigned: dict[int, tuple[Change, ...]] = {}
     for stage in goal.stack.stages:
         if stage.number not in goal.stages:
             continue
-        names = [
-            requirement.name
-            for text in requirements(stage, goal)
-            if (requirement := parse_requirement(text))
-        ]
-        reached = names if "--no-deps" in stage.flags else closure(names, needs)
+        names = [name for text in requirements(stage, goal) if (name := requirement_name(text))]
+        reached = names if "--no-deps" in stage.flags else required_by(names, needs)
         mine = [waiting.pop(name) for name in reached if name in waiting]
         if mine:
-            found[stage.number] = tuple(mine)
+            assigned[stage.number] = tuple(mine)
     if waiting:
-        last = goal.stages[-1] if goal.stages else goal.stack.stages[-1].number
-        found[last] = (*found.get(last, ()), *waiting.values())
-    return found
+        last = last_stage(goal)
+        assigned[last] = (*assigned.get(last, ()), *waiting.values())
+    return assigned
 
 
-def closure(names: Iterable[str], needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+def last_stage(goal: RepairGoal) -> int:
+    """The stage that takes what no stage's requirements lead to."""
+    return goal.stages[-1] if goal.stages else goal.stack.stages[-1].number
+
+
+def requires_by_name(facts: Facts, changes: Mapping[str, Change]) -> dict[str, tuple[str, ...]]:
+    """What each distribution will require, after the changes."""
+    needs = {dist.name: dist.requires for dist in facts.distributions}
+    return needs | {name: change.requires for name, change in changes.items()}
+
+
+def required_by(names: Iterable[str], needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The names and all that they require, without extras."""
     reached = dict.fromkeys(names)
     waiting = list(reached)
     while waiting:
         for text in needs.get(waiting.pop(), ()):
             requirement = parse_requirement(text)
-            if (
-                requirement
-                and requirement.name not in reached
-                and "extra" not in requirement.marker
-            ):
+            if requirement is None or "extra" in requirement.marker:
+                continue
+            if requirement.name not in reached:
                 reached[requirement.name] = None
                 waiting.append(requirement.name)
     return list(reached)

@@ -1,51 +1,55 @@
-"""What pip would change to reach a goal, asked of pip itself.
+"""Asks pip what it would change to reach a goal, and makes the plan of that.
 
 `pip install --dry-run --report` is asked once for all stages together, so that no stage
-undoes another; NeMo, which goes in without dependencies, is asked for alone.
+undoes another; NeMo, which is installed without dependencies, is asked for alone.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import tempfile
-from collections.abc import Iterable, Sequence
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Facts
-from parakeet_cli.doctor.repair import download_sizes
+from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.repair.indexes import Sources, refusal
-from parakeet_cli.doctor.repair.pip import Listen, Pip, PipFailed, plain_settings
+from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed, network_settings
 from parakeet_cli.doctor.repair.plan import (
-    REMOVAL,
-    TORCH,
     Change,
     Plan,
-    RepairGoal,
-    Run,
-    Step,
-    assign_to_stages,
-    closure,
     constraints,
     reinstalls,
-    requirements,
+    requested,
+    requirement_name,
 )
-from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
+from parakeet_cli.doctor.repair.steps import CommandLine, PlanBuilder
+from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 
-# Asking
+SIZE_SECONDS = 5.0  # for one server's answer, and twice that for all
+SIZE_REQUESTS = 16  # at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What pip would change, the plan made of it, and where its wheels come from."""
+    """The plan, what pip installs for it, and where its wheels come from."""
 
     plan: Plan
     installs: tuple[Change, ...]
     sources: Sources
-    exact: tuple[str, ...]  # name==version of all that is installed
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """name==version of all that is installed."""
+        return tuple(change.pinned for change in self.installs)
 
 
 class Resolver:
@@ -56,212 +60,132 @@ class Resolver:
         pip: Pip,
         facts: Facts,
         goal: RepairGoal,
-        where: Sources,
+        sources: Sources,
         *,
         constraints_file: Path,
-        listen: Listen | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
+        """`constraints_file` is the one that the shown commands name."""
         self._pip, self._facts, self._goal = pip, facts, goal
-        # torch's own index is nobody's business where torch stays.
-        self._where = where if goal.torch or where.wheelhouse else Sources()
-        self._listen = listen
-        self._constraints = constraints_file
+        # Don't use the torch index unless torch itself is being replaced.
+        self._sources = sources if goal.torch or sources.wheelhouse else Sources()
+        self._on_progress = on_progress
+        self._command_line = CommandLine(pip.typed, self._sources, constraints_file)
         self._before = {dist.name: dist.version for dist in reversed(facts.distributions)}
+        self._changes: dict[str, Change] = {}
 
     def resolve(self) -> Resolution:
-        """Raises Refused where pip finds no way, or can't reach its sources."""
+        """Raises Refused if pip finds no solution, or can't reach its sources."""
         try:
-            return self._resolve()
+            torch = self._torch_version()
+            with _temporary_constraints(self._bounds(torch)) as bounds:
+                self._ask_for_stages(bounds)
+                reinstalled = self._ask_for_reinstalls(bounds)
         except PipFailed as error:
-            raise refusal(error, self._where) from error
+            raise refusal(error, self._sources) from error
+        sizes = download_sizes(change.url for change in self._changes.values())
+        changes = {
+            name: replace(change, size=sizes.get(change.url))
+            for name, change in self._changes.items()
+        }
+        plan = PlanBuilder(
+            self._goal, self._facts, changes, reinstalled, torch, self._command_line
+        ).build()
+        return Resolution(plan, tuple(changes.values()), self._sources)
 
-    def _resolve(self) -> Resolution:
-        goal, again = self._goal, ("--ignore-installed",) if self._goal.reinstall else ()
-        torch = self._torch()
-        exact_torch = (f"torch=={torch}",) if torch else ()
-        with_deps: list[str] = []
+    def _torch_version(self) -> str | None:
+        """The version that torch's own index has, asked of that index alone."""
+        pin = self._goal.stack.pin(TORCH)
+        index = self._sources.torch_index
+        if not self._goal.torch or index is None or pin is None:
+            return None
+        flags = ["--no-deps", "--ignore-installed", *(["--pre"] if self._sources.nightly else [])]
+        report = self._report(
+            [*flags, "--index-url", index, pin.requirement.text],
+            settings=network_settings(self._pip),
+        )
+        return next((change.after for change in report if change.name == TORCH), None)
+
+    def _bounds(self, torch: str | None) -> list[str]:
+        lines = [f"torch=={torch}"] if torch else []
+        lines += constraints(self._goal.stack, self._facts)
+        installed = self._facts.installed(TORCH)
+        if installed is not None and installed.version and not self._goal.torch:
+            # It stays as it is, with its local label: no other build is as good.
+            lines.append(f"torch=={installed.version}")
+        return lines
+
+    def _ask_for_stages(self, bounds: str) -> None:
+        goal = self._goal
+        again = ["--ignore-installed"] if goal.reinstall else []
+        with_dependencies: list[str] = []
         alone: list[str] = []
         for stage in goal.stack.stages:
             if stage.number in goal.stages:
-                held = alone if "--no-deps" in stage.flags else with_deps
-                held.extend(self._asked(requirements(stage, goal)))
-        found: dict[str, Change] = {}
-        with _Bounds([*exact_torch, *self._own_bounds()]) as bounds:
-            if with_deps:
-                self._ask(found, ["-c", bounds, *again, *with_deps], self._where.arguments)
-            if alone:
-                plain = () if not self._where.wheelhouse else self._where.arguments
-                self._ask(found, ["-c", bounds, *again, "--no-deps", *alone], plain)
-            over = reinstalls(goal, self._facts, found)
-            if over:
-                flags = ["--force-reinstall", "--no-deps"]
-                self._ask(found, ["-c", bounds, *flags, *over], self._where.arguments)
-        known = download_sizes.of(change.url for change in found.values())
-        found = {name: replace(one, size=known.get(one.url)) for name, one in found.items()}
-        over_names = {
-            normalized_name(requirement.name)
-            for text in over
-            if (requirement := parse_requirement(text))
-        }
-        return self._made(found, over_names, torch)
+                texts = alone if "--no-deps" in stage.flags else with_dependencies
+                texts.extend(requested(stage, goal, self._facts))
+        sources = self._sources.arguments
+        if with_dependencies:
+            self._ask([*sources, "-c", bounds, *again, *with_dependencies])
+        if alone:
+            # From where pip looks by itself: torch's own index isn't for NeMo.
+            sources = sources if self._sources.wheelhouse else ()
+            self._ask([*sources, "-c", bounds, *again, "--no-deps", *alone])
 
-    def _asked(self, texts: Sequence[str]) -> list[str]:
-        """Without torch where torch stays: nothing is asked of an index that isn't needed."""
-        there = self._facts.installed(TORCH)
-        stays = there is not None and not self._goal.torch
-        return [text for text in texts if not (stays and _name(text) == TORCH)]
+    def _ask_for_reinstalls(self, bounds: str) -> frozenset[str]:
+        """The names of what is installed over itself."""
+        texts = reinstalls(self._goal, self._facts, self._changes)
+        if texts:
+            flags = ["--force-reinstall", "--no-deps"]
+            self._ask([*self._sources.arguments, "-c", bounds, *flags, *texts])
+        return frozenset(map(requirement_name, texts))
 
-    def _own_bounds(self) -> tuple[str, ...]:
-        lines = constraints(self._goal.stack, self._facts)
-        there = self._facts.installed(TORCH)
-        if there is not None and there.version and not self._goal.torch:
-            # It stays as it is, local label and all: no other build is as good.
-            lines = (*lines, f"torch=={there.version}")
-        return lines
+    def _ask(self, arguments: Sequence[str]) -> None:
+        for change in self._report(arguments):
+            self._changes.setdefault(change.name, change)
 
-    def _torch(self) -> str | None:
-        """The version that torch's own index has, taken from there and nowhere else."""
-        where = self._where
-        pin = self._goal.stack.pin(TORCH)
-        if not self._goal.torch or where.torch_index is None or pin is None:
-            return None
-        found: dict[str, Change] = {}
-        pre = ["--pre"] if where.nightly else []
-        self._ask(
-            found,
-            [
-                "--no-deps",
-                "--ignore-installed",
-                *pre,
-                "--index-url",
-                where.torch_index,
-                pin.requirement.text,
-            ],
-            (),
-            alone=True,
-        )
-        return found[TORCH].after if TORCH in found else None
-
-    def _ask(
-        self,
-        found: dict[str, Change],
-        arguments: Sequence[str],
-        where: Sequence[str],
-        *,
-        alone: bool = False,
-    ) -> None:
+    def _report(
+        self, arguments: Sequence[str], *, settings: dict[str, str] | None = None
+    ) -> list[Change]:
+        """What pip would install with these arguments. Raises PipFailed."""
         with tempfile.TemporaryDirectory(prefix="parakeet-plan-") as folder:
             report = Path(folder, "report.json")
             self._pip.run(
-                ["install", "--dry-run", "--report", str(report), *where, *arguments],
-                listen=self._listen,
-                sealed=self._where.wheelhouse is not None,
-                plain=plain_settings(self._pip) if alone else None,
+                ["install", "--dry-run", "--report", str(report), *arguments],
+                on_progress=self._on_progress,
+                sealed=self._sources.wheelhouse is not None,
+                settings=settings,
             )
-            for item in json.loads(report.read_text("utf-8"))["install"]:
-                change = _change(item, self._before)
-                found.setdefault(change.name, change)
-
-    # Into steps
-
-    def _made(self, found: dict[str, Change], over: set[str], torch: str | None) -> Resolution:
-        goal, facts = self._goal, self._facts
-        steps: list[Step] = []
-        if first := self._removal(found):
-            steps.append(first)
-        mine = assign_to_stages(
-            goal, [change for name, change in found.items() if name not in over], facts
-        )
-        last = goal.stages[-1] if goal.stages else goal.stack.stages[-1].number
-        replaced: dict[int, list[Change]] = {}
-        for name in sorted(over & set(found)):
-            pin = goal.stack.pin(name)
-            replaced.setdefault(pin.stage if pin else last, []).append(found[name])
-        for stage in goal.stack.stages:
-            changes = mine.get(stage.number, ())
-            again = replaced.get(stage.number, [])
-            if not changes and not again:
-                continue
-            runs = []
-            if changes:
-                asked = self._asked(requirements(stage, goal))
-                asked = [
-                    f"torch=={torch}" if torch and _name(text) == TORCH else text for text in asked
-                ]
-                strays = [
-                    f"{change.name}=={change.after}"
-                    for change in changes
-                    if not asked
-                    or (stage.number == last and change.name not in self._reached(asked, found))
-                ]
-                runs.append(Run("install", (*asked, *strays), stage.flags))
-            if again:
-                texts = tuple(f"{change.name}=={change.after}" for change in again)
-                runs.append(Run("install", texts, ("--force-reinstall", "--no-deps")))
-            commands = tuple(self._typed(run, with_torch=torch is not None) for run in runs)
-            steps.append(Step(stage.number, stage.title, commands, (*changes, *again), tuple(runs)))
-        exact = tuple(f"{change.name}=={change.after}" for change in found.values())
-        return Resolution(Plan(tuple(steps), goal.ids), tuple(found.values()), self._where, exact)
-
-    def _reached(self, asked: Sequence[str], found: dict[str, Change]) -> set[str]:
-        needs = {dist.name: dist.requires for dist in self._facts.distributions}
-        needs |= {name: change.requires for name, change in found.items()}
-        return set(closure([_name(text) for text in asked], needs))
-
-    def _removal(self, found: dict[str, Change]) -> Step | None:
-        goal = self._goal
-        runs: list[Run] = []
-        if goal.reinstall:
-            names = sorted(name for name in found if self._before.get(name))
-            if names:
-                runs.append(Run("uninstall", ("--yes", *names)))
-        most = max(goal.fix.uninstall.values(), default=0)
-        for number in range(most):
-            names = sorted(name for name, times in goal.fix.uninstall.items() if times > number)
-            runs.append(Run("uninstall", ("--yes", *names)))
-        remove = goal.fix.remove
-        if not runs and not remove:
-            return None
-        commands = [shlex.join(["rm", "-r", path]) for path in remove]
-        commands += [self._typed(run, with_torch=False) for run in runs]
-        title = "Remove what is there" if goal.reinstall else "Remove what is half there"
-        return Step(REMOVAL, title, tuple(commands), (), tuple(runs), remove)
-
-    def _typed(self, run: Run, *, with_torch: bool) -> str:
-        """As a person would type it."""
-        where: tuple[str, ...] = ()
-        held: tuple[str, ...] = ()
-        if run.verb == "install":
-            held = ("-c", str(self._constraints))
-            if self._where.wheelhouse or (
-                with_torch and any(_name(text) == TORCH for text in run.arguments)
-            ):
-                where = self._where.arguments
-        return shlex.join([*self._pip.typed, run.verb, *where, *held, *run.flags, *run.arguments])
+            items = json.loads(report.read_text("utf-8"))["install"]
+        return [_change(item, self._before) for item in items]
 
 
-class _Bounds:
-    """A constraints file for as long as it is needed."""
+def write_constraints(stack: Stack, facts: Facts) -> Path:
+    """A file of all pins that outlives the process, for commands that are typed by hand."""
+    from platformdirs import user_cache_path
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = tuple(lines)
+    path = user_cache_path("parakeet") / f"constraints-{stack.name}.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in constraints(stack, facts)))
+    except OSError:
+        return stack.files[-1]
+    return path
 
-    def __enter__(self) -> str:
-        descriptor, self._path = tempfile.mkstemp(prefix="parakeet-", suffix="-constraints.txt")
+
+@contextmanager
+def _temporary_constraints(lines: Iterable[str]) -> Iterator[str]:
+    descriptor, path = tempfile.mkstemp(prefix="parakeet-", suffix="-constraints.txt")
+    try:
         with os.fdopen(descriptor, "w") as out:
-            out.write("".join(f"{line}\n" for line in self._lines))
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        Path(self._path).unlink(missing_ok=True)
-
-
-def _name(text: str) -> str:
-    requirement = parse_requirement(text)
-    return requirement.name if requirement else ""
+            out.write("".join(f"{line}\n" for line in lines))
+        yield path
+    finally:
+        Path(path).unlink(missing_ok=True)
 
 
 def _change(item: dict[str, dict[str, object]], before: dict[str, str | None]) -> Change:
+    """A change from one item of pip's report."""
     metadata, source = item["metadata"], item["download_info"]
     url = str(source.get("url", ""))
     archive = source.get("archive_info")
@@ -278,3 +202,42 @@ def _change(item: dict[str, dict[str, object]], before: dict[str, str | None]) -
         digest if url.partition("#")[0].endswith(".whl") else "",
         url,
     )
+
+
+# Sizes of downloads
+
+
+def download_sizes(urls: Iterable[str]) -> dict[str, int]:
+    """Bytes of each file whose size is known.
+
+    An index doesn't say; the server of a file does, if asked for its headers alone. If it
+    doesn't answer soon, or wants a name and a password, the size isn't known.
+    """
+    sizes: dict[str, int] = {}
+    remote: list[str] = []
+    for url in urls:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme == "file":
+            path = Path(urllib.parse.unquote(parts.path))
+            if path.is_file():
+                sizes[url] = path.stat().st_size
+        elif parts.scheme in ("http", "https") and parts.username is None:
+            remote.append(url)
+    pool = ThreadPoolExecutor(SIZE_REQUESTS)
+    try:
+        requests = {pool.submit(_content_length, url): url for url in remote}
+        answered, _ = wait(requests, timeout=2 * SIZE_SECONDS)
+        sizes |= {requests[one]: size for one in answered if (size := one.result()) is not None}
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return sizes
+
+
+def _content_length(url: str) -> int | None:
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=SIZE_SECONDS) as answer:
+            length = answer.headers.get("Content-Length")
+    except (OSError, ValueError, HTTPException):  # no answer, a refusal, or nonsense
+        return None
+    return int(length) if length and length.isdigit() else None

@@ -1,8 +1,8 @@
-"""One repair as a transaction: prepared, kept, carried out, and then it stands or is undone.
+"""Carries out a repair as a transaction: it ends complete, or the environment is restored.
 
-Everything is made into wheels before anything changes; every file is kept before anything
-changes; each step is in the journal before it begins. Whatever happens between, `undo` or
-the next command of any kind makes the environment what it was.
+Everything is made into wheels before anything changes; every file is in a snapshot before
+anything changes; each step is in the journal before it begins. Whatever happens in between,
+`undo` or the next command of any kind makes the environment what it was.
 """
 
 from __future__ import annotations
@@ -11,181 +11,189 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from parakeet_cli.doctor.facts import Facts
-from parakeet_cli.doctor.repair.pip import Listen, Pip
-from parakeet_cli.doctor.repair.plan import Run, Step
+from parakeet_cli.doctor.repair.pip import OnProgress, Pip
+from parakeet_cli.doctor.repair.plan import PipRun, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.rollback import registry, snapshot
 from parakeet_cli.doctor.repair.rollback.journal import Event, RepairJournal
 from parakeet_cli.doctor.repair.rollback.restore import restore
 from parakeet_cli.doctor.repair.rollback.startup import start_time
-from parakeet_cli.doctor.repair.wheels import fetch, unpacked
+from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
 
 # Where pip's install schemes put things inside an environment.
 ROOTS = ("bin", "include", "share", "etc", "man")
-SPARE = 64 * 2**20
-A_NAME = 600  # bytes for one kept name: two manifests, a folder's entry
+SPARE = 64 * 2**20  # bytes that stay free on the disk
+NAME_SIZE = 600  # bytes for a file in the snapshot: two manifests, a folder's entry
 
 
 class Interrupted(Exception):
-    """Ctrl-C, or the system's wish that this ends."""
+    """Ctrl-C, or a signal that asks the process to end."""
 
 
 class Transaction:
-    """The caller holds the lock for as long as this lives."""
+    """One repair. The caller holds the environment's lock for as long as this exists."""
 
     def __init__(self, facts: Facts, pip: Pip, resolution: Resolution, lock: int) -> None:
-        self.facts, self.pip, self.resolution = facts, pip, resolution
-        self.prefix = facts.interpreter.prefix
-        pip.descriptors = (lock,)
-        self.journal: RepairJournal | None = None
+        """`lock` is the descriptor of the environment's lock, which pip inherits."""
+        self._facts, self._resolution = facts, resolution
+        self._prefix = facts.interpreter.prefix
+        self._pip = replace(pip, descriptors=(lock,))
+        self._begun: RepairJournal | None = None
 
     # Before anything changes
 
-    def prepare(self, *, listen: Listen | None = None) -> None:
-        """Makes every wheel, and the room for all of it. Raises Refused."""
-        registry.register(self.prefix)  # first: killed after its folder is made, it is found
+    def prepare(self, *, on_progress: OnProgress | None = None) -> None:
+        """Make every wheel, after a look at the room on the disk. Raises Refused."""
+        # Registered first: a repair that is killed once its folder exists is found again.
+        registry.register(self._prefix)
         try:
-            self.journal = RepairJournal.begin(
-                self.prefix,
-                {
-                    "python": self.facts.interpreter.executable,
-                    "started": start_time(os.getpid()),
-                },
-            )
-            work = self.journal.work
-            (work / "tmp").mkdir()
-            (work / "wheels").mkdir()
-            self.pip.scratch = str(work / "tmp")
-            self._room(sum(change.size or 0 for change in self.resolution.installs), "download")
-            self.journal.write(Event.FETCHING)
-            fetch(self.pip, self.resolution, self.wheels, listen=listen)
-            (work / "exact.txt").write_text("".join(f"{one}\n" for one in self.resolution.exact))
-            self.journal.write(Event.FETCHED)
+            python = self._facts.interpreter.executable
+            facts = {"python": python, "started": start_time(os.getpid())}
+            journal = self._begun = RepairJournal.begin(self._prefix, facts)
+            scratch = journal.work / "tmp"
+            scratch.mkdir()
+            self._wheels.mkdir()
+            self._pip = replace(self._pip, scratch=str(scratch))
+            size = sum(change.size or 0 for change in self._resolution.installs)
+            self._check_room(size, "download")
+            journal.write(Event.FETCHING)
+            fetch(self._pip, self._resolution, self._wheels, on_progress=on_progress)
+            self._exact.write_text("".join(f"{one}\n" for one in self._resolution.pinned))
+            journal.write(Event.FETCHED)
         except OSError as error:
             raise Refused(
-                f"This can't be prepared, and nothing was touched: {error.strerror or error}",
-                hint=_room_hint(self.prefix),
+                f"The repair can't be prepared, so nothing was changed: {error.strerror or error}",
+                hint=self._room_hint,
             ) from error
 
-    def keep(self) -> None:
-        """Every file that may change, kept by a link. Raises Refused where one can't be."""
+    def take_snapshot(self) -> None:
+        """Link every file that may change into the snapshot. Raises Refused if one can't be."""
         journal = self._journal
         try:
-            size, number, tops = unpacked(self.wheels)
-            roots = self._roots(tops)
+            needed = installed_size(self._wheels)
+            roots = self._roots(needed.data_folders)
             journal.write(Event.TAKING_SNAPSHOT, roots=roots)
-            before = snapshot.scan(self.prefix, roots)
-            self._room(size + A_NAME * (len(before) + number), "install")
+            before = snapshot.scan(self._prefix, roots)
+            self._check_room(needed.size + NAME_SIZE * (len(before) + needed.files), "install")
             snapshot.write_manifest(journal.before, before)
-            snapshot.take(self.prefix, before, journal.snapshot)
+            snapshot.take(self._prefix, before, journal.snapshot)
             journal.write(Event.SNAPSHOT_TAKEN, roots=roots, files=len(before))
         except OSError as error:
             raise Refused(
-                f"What is there can't be kept, so nothing was touched: {error}",
-                hint=_room_hint(self.prefix),
+                f"No snapshot can be taken, so nothing was changed: {error}",
+                hint=self._room_hint,
             ) from error
 
     # The change
 
-    def carry_out(self, step: Step, *, listen: Listen | None = None) -> None:
-        """One step. Raises PipFailed or OSError."""
+    def carry_out(self, step: Step, *, on_progress: OnProgress | None = None) -> None:
+        """Remove and install what one step says. Raises PipFailed or OSError."""
         self._journal.write(Event.STEP, stage=step.stage, title=step.title)
         for path in step.remove:
-            if os.path.commonpath([self.prefix, path]) != self.prefix:
-                raise OSError(f"{path} is not inside {self.prefix}")
+            if os.path.commonpath([self._prefix, path]) != self._prefix:
+                raise OSError(f"{path} is not inside {self._prefix}")
             if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
                 shutil.rmtree(path)
             else:
                 Path(path).unlink(missing_ok=True)
         for run in step.runs:
-            self.pip.run(self._arguments(run), listen=listen, sealed=True)
+            self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
         self._journal.write(Event.STEP_DONE, stage=step.stage)
 
-    def _arguments(self, run: Run) -> list[str]:
+    def _arguments(self, run: PipRun) -> list[str]:
         if run.verb != "install":
             return [run.verb, *run.arguments]
-        exact = self._journal.work / "exact.txt"
-        where = ["--no-index", "--find-links", str(self.wheels), "-c", str(exact)]
-        return ["install", *where, *run.flags, *run.arguments]
+        sources = ["--no-index", "--find-links", str(self._wheels), "-c", str(self._exact)]
+        return ["install", *sources, *run.flags, *run.arguments]
 
     # The end
 
-    def proving(self) -> None:
+    def begin_verifying(self) -> None:
         self._journal.write(Event.VERIFYING)
 
-    def stand(self, summary: str) -> None:
-        """The repair is proven: what never changed is let go, the rest is kept for rollback."""
+    def complete(self, summary: str) -> None:
+        """The repair is proved: what never changed leaves the snapshot. Raises OSError."""
         journal = self._journal
-        after = snapshot.scan(self.prefix, journal.roots)
+        after = snapshot.scan(self._prefix, journal.roots)
         snapshot.write_manifest(journal.after, after)
         journal.write(Event.COMPLETE, summary=summary)
-        snapshot.drop_unchanged(
-            self.prefix, snapshot.read_manifest(journal.before), journal.snapshot
-        )
+        before = snapshot.read_manifest(journal.before)
+        snapshot.drop_unchanged(self._prefix, before, journal.snapshot)
         journal.drop_temporary()
-        registry.unregister(self.prefix)
+        registry.unregister(self._prefix)
+
+    def snapshot_size(self) -> int:
+        """Bytes that only the snapshot holds."""
+        return snapshot.exclusive_size(self._journal.snapshot)
 
     @property
     def changed(self) -> bool:
         """Whether the environment may differ from what it was."""
-        return self.journal is not None and self.journal.changed
+        return self._begun is not None and self._begun.changed
 
     def undo(self) -> bool:
-        """Everything as it was; False where nothing had been changed. Raises RestoreIncomplete."""
-        if self.journal is None:
-            registry.unregister(self.prefix)
-            return False
+        """Restore everything; False if nothing had been changed. Raises RestoreIncomplete."""
         changed = self.changed
-        if changed:
-            restore(self.prefix, self.journal)
-        else:
-            self.journal.remove()
-        registry.unregister(self.prefix)
+        if self._begun is not None:
+            if changed:
+                restore(self._prefix, self._begun)
+            else:
+                self._begun.remove()
+        registry.unregister(self._prefix)
         return changed
 
     # Parts
 
     @property
     def _journal(self) -> RepairJournal:
-        assert self.journal is not None, "prepare() comes first"
-        return self.journal
+        assert self._begun is not None, "prepare() comes first"
+        return self._begun
 
     @property
-    def wheels(self) -> Path:
+    def _wheels(self) -> Path:
         return self._journal.work / "wheels"
 
-    def _roots(self, tops: set[str]) -> list[str]:
-        """Site-packages, pip's other folders, and wherever RECORDs and wheels reach."""
-        site = os.path.relpath(self.facts.interpreter.site_packages, self.prefix)
-        reached = {site, *ROOTS, *tops}
-        for dist in self.facts.distributions:
-            if dist.location == self.facts.interpreter.site_packages:
-                reached |= _outside(self.prefix, dist.location, dist.info)
-        reached -= {"", ".", ".parakeet"}
+    @property
+    def _exact(self) -> Path:
+        return self._journal.work / "exact.txt"
+
+    def _roots(self, data_folders: frozenset[str]) -> list[str]:
+        """Site-packages, pip's other folders, and all that RECORD files and wheels name."""
+        site = os.path.relpath(self._facts.interpreter.site_packages, self._prefix)
+        reached = {site, *ROOTS, *data_folders}
+        for dist in self._facts.distributions:
+            if dist.location == self._facts.interpreter.site_packages:
+                reached |= _folders_in_record(self._prefix, dist.location, dist.info)
+        reached -= {"", ".", registry.FOLDER}
         return sorted(
             root
             for root in reached
             if not any(root != other and root.startswith(f"{other}/") for other in reached)
         )
 
-    def _room(self, needed: int, verb: str) -> None:
-        free = shutil.disk_usage(self.prefix).free
+    def _check_room(self, needed: int, verb: str) -> None:
+        free = shutil.disk_usage(self._prefix).free
         if free < needed + min(SPARE, max(needed, 2**20)):
             raise Refused(
                 f"There is too little room to {verb}: {needed / 2**20:.0f} MB are needed, "
-                f"{free / 2**20:.0f} MB are free. Nothing was touched.",
-                hint=_room_hint(self.prefix),
+                f"{free / 2**20:.0f} MB are free. Nothing was changed.",
+                hint=self._room_hint,
             )
 
+    @property
+    def _room_hint(self) -> str:
+        return f"Make room on the disk of {self._prefix}, then run this again."
 
-def _outside(prefix: str, location: str, info: str) -> set[str]:
+
+def _folders_in_record(prefix: str, location: str, info: str) -> set[str]:
     """The top folders, beside site-packages, that a RECORD names."""
     found: set[str] = set()
     try:
@@ -203,39 +211,39 @@ def _outside(prefix: str, location: str, info: str) -> set[str]:
     return found
 
 
-def _room_hint(prefix: str) -> str:
-    return f"Make room on the disk of {prefix}, then run this again."
+# Signals
 
 
 @contextmanager
-def interruptions() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP raise Interrupted, so that what was begun is undone."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise Interrupted(signal.Signals(number).name)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    earlier = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
+    with _signals(interrupt):
         yield
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """No signal that can be held off breaks into putting back."""
+def uninterruptible() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP are ignored, so that files can be restored."""
+    with _signals(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _signals(
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers,
+) -> Iterator[None]:
+    """Handle them so for the time of the block; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    earlier = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
+        for number, previous in earlier.items():
+            signal.signal(number, previous)

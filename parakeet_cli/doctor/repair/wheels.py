@@ -1,20 +1,23 @@
-"""A wheel of everything that a repair installs, before anything is changed."""
+"""Fetches or builds a wheel of everything that a repair installs, before it changes anything."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import urllib.parse
 import zipfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.repair.indexes import refusal
-from parakeet_cli.doctor.repair.pip import Pip, PipFailed
+from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.ml_versions import normalized_name
+
+_DATA = re.compile(r"[^/]*\.data/data/([^/]+)")  # a wheel's folder for the environment's own
 
 
 def fetch(
@@ -22,38 +25,48 @@ def fetch(
     resolution: Resolution,
     folder: Path,
     *,
-    listen: Callable[[str], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
-    """A wheel of everything that will be installed; sources are built. Raises Refused."""
+    """Put a wheel of everything that is installed into the folder. Raises Refused.
+
+    What has no wheel is built from its source.
+    """
     if not resolution.installs:
         return
-    where = resolution.sources
+    sources = resolution.sources
     progress = ["--progress-bar", "raw"] if pip.reports_progress else []
-    texts = [f"{change.name}=={change.after}" for change in resolution.installs]
     try:
         pip.run(
-            ["wheel", "--no-deps", *progress, "-w", str(folder), *where.arguments, *texts],
-            listen=listen,
-            sealed=where.wheelhouse is not None,
+            [
+                "wheel",
+                "--no-deps",
+                *progress,
+                "-w",
+                str(folder),
+                *sources.arguments,
+                *resolution.pinned,
+            ],
+            on_progress=on_progress,
+            sealed=sources.wheelhouse is not None,
         )
     except PipFailed as error:
-        raise refusal(error, where) from error
-    _verify(resolution, folder)
+        raise refusal(error, sources) from error
+    _check_wheels(resolution, folder)
 
 
-def _verify(resolution: Resolution, folder: Path) -> None:
-    """Each wheel is there and is the very one that was planned."""
-    there = {_wheel_key(path.name): path for path in folder.glob("*.whl")}
+def _check_wheels(resolution: Resolution, folder: Path) -> None:
+    """Refuse unless each wheel is there and is the very one that was planned."""
+    wheels = {_wheel_key(path.name): path for path in folder.glob("*.whl")}
     for change in resolution.installs:
-        path = there.get((change.name, str(Version(str(change.after)))))
+        path = wheels.get((change.name, str(Version(str(change.after)))))
         if path is None:
             raise Refused(
-                f"pip made no wheel of {change.name} {change.after}; nothing was touched."
+                f"pip made no wheel of {change.name} {change.after}. Nothing was changed."
             )
         if change.sha256 and _sha256(path) != change.sha256:
             raise Refused(
                 f"{path.name} is not the file that was planned: its hash differs. "
-                "Nothing was touched."
+                "Nothing was changed."
             )
 
 
@@ -72,22 +85,25 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def unpacked(folder: Path) -> tuple[int, int, set[str]]:
-    """Bytes and files that the wheels come to when installed, and the top folders of the
-    environment that their data goes to."""
-    size = number = 0
-    tops: set[str] = set()
+@dataclass(frozen=True, slots=True)
+class InstalledSize:
+    """What wheels take when they are installed."""
+
+    size: int  # bytes, with bytecode
+    files: int
+    data_folders: frozenset[str]  # top folders of the environment that their data goes to
+
+
+def installed_size(folder: Path) -> InstalledSize:
+    """What the folder's wheels take when they are installed. Raises OSError."""
+    size = files = 0
+    data_folders: set[str] = set()
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             for item in archive.infolist():
-                size += item.file_size + (item.file_size if item.filename.endswith(".py") else 0)
-                number += 2 if item.filename.endswith(".py") else 1
-                parts = item.filename.split("/")
-                if (
-                    len(parts) > 2
-                    and parts[0].endswith(".data")
-                    and parts[1] == "data"
-                    and parts[2]
-                ):
-                    tops.add(parts[2])
-    return size, number, tops
+                copies = 2 if item.filename.endswith(".py") else 1  # source and bytecode
+                size += copies * item.file_size
+                files += copies
+                if data := _DATA.match(item.filename):
+                    data_folders.add(data[1])
+    return InstalledSize(size, files, frozenset(data_folders))

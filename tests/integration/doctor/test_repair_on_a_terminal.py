@@ -78,7 +78,7 @@ def test_anything_but_yes_is_a_no(surgery: Surgery, keys: str) -> None:
     terminal.press(keys)
     assert terminal.end() == 6, terminal.written
     # Ctrl-C may come before the answer is waited for.
-    assert re.fullmatch(r"Error: (Interrupted\. )?Nothing was touched\.", terminal.lines()[-2])
+    assert re.fullmatch(r"Error: (Interrupted\. )?Nothing was changed\.", terminal.lines()[-2])
     assert surgery.tree() == before
 
 
@@ -88,7 +88,7 @@ def test_ctrl_c_before_the_question_is_a_no_too(surgery: Surgery) -> None:
     terminal.wait_for("Asking pip")
     terminal.press(CTRL_C)
     assert terminal.end() == 6, terminal.written
-    assert "Error: Interrupted. Nothing was touched." in terminal.lines()
+    assert "Error: Interrupted. Nothing was changed." in terminal.lines()
     assert surgery.tree() == before
 
 
@@ -190,7 +190,7 @@ def test_ctrl_c_while_fetching_touches_nothing(served: Surgery) -> None:
     terminal.wait_for(" of 6 MB")
     terminal.press(CTRL_C)
     assert terminal.end() == 6, terminal.written
-    assert terminal.lines()[-2:] == ["Error: Interrupted (SIGINT). Nothing was touched.", ""]
+    assert terminal.lines()[-2:] == ["Error: Interrupted (SIGINT). Nothing was changed.", ""]
     assert not [line for line in terminal.lines() if "of 6 MB" in line]
     assert served.tree() == before
 

@@ -112,7 +112,10 @@ def test_with_no_network_at_all_a_wheelhouse_mends_and_without_one_nothing_is_to
     assert done.returncode == 0, done.stderr
     surgery.before = ALONE
     before = surgery.tree()
-    for retries, said in {"0": "pip finds no file of numpy", "1": "can't be reached"}.items():
+    for retries, said in {
+        "0": "pip finds no suitable file of numpy",
+        "1": "can't be reached",
+    }.items():
         surgery.variables = {"PIP_RETRIES": retries}
         done = surgery.run("--fix", "--yes", "--torch-index", "default")
         assert done.returncode == 6, done.stderr

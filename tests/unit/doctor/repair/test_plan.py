@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter, Leftover
 from parakeet_cli.doctor.findings import CheckStatus, Finding
+from parakeet_cli.doctor.repair.goal import Fix, RepairGoal, repair_goal
 from parakeet_cli.doctor.repair.plan import (
     Change,
-    Fix,
-    RepairGoal,
     assign_to_stages,
     constraints,
-    goal_of,
     reinstalls,
 )
 from parakeet_cli.doctor.stack.stack import load_stack
@@ -44,37 +42,39 @@ def fail(id_: str, *stages: int) -> Finding:
 def test_only_the_stages_of_what_fails_are_aimed_at_in_the_documented_order() -> None:
     torch = dist("torch", "2.13.0+cpu")
     found = [fail("nemo-requirements", 6, 4), fail("numpy-pin", 1), fail("cuda-toolkit")]
-    goal = goal_of(found, facts(torch), STACK)
+    goal = repair_goal(found, facts(torch), STACK)
     assert goal.stages == (1, 4, 6)
     assert goal.ids == {"nemo-requirements", "numpy-pin"}
     assert not goal.torch
 
 
 def test_a_failing_import_alone_aims_at_every_stage_but_never_at_a_torch_that_suits() -> None:
-    goal = goal_of([fail("import-probe", 1, 2, 3, 4, 5, 6)], facts(dist("torch", "2.13.0")), STACK)
+    goal = repair_goal(
+        [fail("import-probe", 1, 2, 3, 4, 5, 6)], facts(dist("torch", "2.13.0")), STACK
+    )
     assert goal.stages == (1, 2, 3, 4, 5, 6)
     assert not goal.torch
 
 
 def test_a_failing_import_beside_a_cause_adds_no_stage() -> None:
     found = [fail("import-probe", 1, 2, 3, 4, 5, 6), fail("fsspec-pin", 3)]
-    assert goal_of(found, facts(dist("torch", "2.13.0")), STACK).stages == (3,)
+    assert repair_goal(found, facts(dist("torch", "2.13.0")), STACK).stages == (3,)
 
 
 def test_torch_takes_its_family_along() -> None:
     there = facts(dist("torch", "2.6.0"), dist("torchaudio", "2.6.0"))
-    goal = goal_of([fail("torch-installed", 2)], there, STACK)
+    goal = repair_goal([fail("torch-installed", 2)], there, STACK)
     assert goal.torch
     assert goal.family == ("torchaudio",)
 
 
 def test_nothing_is_aimed_at_where_no_step_can_mend() -> None:
-    assert goal_of([fail("cuda-driver"), fail("system-libraries")], facts(), STACK).empty
+    assert repair_goal([fail("cuda-driver"), fail("system-libraries")], facts(), STACK).empty
 
 
 def test_what_lies_twice_or_half_is_taken_away_first() -> None:
     there = facts(dist("tqdm", "4.1"), dist("tqdm", "4.2"), leftovers=(f"{SITE}/~umpy",))
-    goal = goal_of([fail("duplicate-dists", 6)], there, STACK)
+    goal = repair_goal([fail("duplicate-dists", 6)], there, STACK)
     assert goal.fix.uninstall == {"tqdm": 2}
     assert goal.fix.remove == (f"{SITE}/~umpy",)
     assert reinstalls(goal, there, ()) == ("tqdm",)
@@ -82,7 +82,7 @@ def test_what_lies_twice_or_half_is_taken_away_first() -> None:
 
 def test_a_package_without_a_module_is_installed_again_in_its_own_version() -> None:
     there = facts(dist("jiwer", "3.1.0", missing=("jiwer/__init__.py",)))
-    goal = goal_of([fail("broken-dists", 6)], there, STACK)
+    goal = repair_goal([fail("broken-dists", 6)], there, STACK)
     assert reinstalls(goal, there, ()) == ("jiwer==3.1.0",)
     assert reinstalls(goal, there, ("jiwer",)) == ()  # it is replaced anyway
 

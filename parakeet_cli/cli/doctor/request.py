@@ -1,0 +1,115 @@
+"""The options of `parakeet doctor` and its verbs, and the requests that they make."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from parakeet_cli import console
+from parakeet_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from parakeet_cli.config import Settings
+    from parakeet_cli.doctor.diagnose import DiagnosisRequest
+    from parakeet_cli.doctor.facts import Sample, Unavailable
+    from parakeet_cli.doctor.repair.request import RepairRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorRequest:
+    """What the command line asks of the doctor."""
+
+    python: str | None = None
+    stack: str | None = None
+    deep: bool = False
+    model: str | None = None
+    sample: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    json: bool = False
+    yes: bool = False
+    config: str | None = None
+    fix: bool = False
+    reinstall: bool = False
+    dry_run: bool = False
+    download: bool = False
+    torch_index: str | None = None
+    wheelhouse: str | None = None
+
+    @property
+    def is_repair(self) -> bool:
+        return self.fix or self.reinstall or self.dry_run or self.download
+
+    def merged(self, **after_verb: Any) -> DoctorRequest:
+        """With the options that were given after a verb: they take precedence."""
+        return replace(self, **{name: value for name, value in after_verb.items() if value})
+
+    def check_options(self, *, on_nodes: bool) -> None:
+        """Raises UsageError for options that don't go together."""
+        if on_nodes:
+            if self.is_repair:
+                raise UsageError(
+                    "A repair can't be run on a whole cluster.",
+                    hint="Leave out --ray, and run it on each node.",
+                )
+            return
+        if self.is_repair:
+            return
+        if self.torch_index or self.wheelhouse:
+            raise UsageError(
+                "--torch-index and --wheelhouse are for a repair.", hint="Add --fix or --dry-run."
+            )
+        if (self.model or self.sample) and not self.deep:
+            raise UsageError("Without --deep nothing is transcribed.", hint="Add --deep.")
+
+    def diagnosis(self) -> DiagnosisRequest:
+        """With the settings of the configuration and the environment. Raises ConfigError."""
+        from parakeet_cli.config import load_settings
+        from parakeet_cli.doctor.diagnose import DiagnosisRequest
+
+        settings = load_settings({"model": self.model}, config=self.config)
+        for warning in settings.warnings:
+            console.note(f"Warning: {warning}")
+        given = {"--python": self.python, "--stack": self.stack}
+        origin = settings.origins.get("engine", "the configuration")
+        return DiagnosisRequest(
+            python=self.python or settings.ml_python or sys.executable,
+            stack=self.stack,
+            only=self.only,
+            skip=self.skip,
+            deep=self.deep,
+            sample=self._sample(settings),
+            mock=f"the mock engine is selected ({origin})" if settings.engine == "mock" else None,
+            options=tuple(word for name, value in given.items() if value for word in (name, value)),
+        )
+
+    def repair(self) -> RepairRequest:
+        """The repair that is asked for, which always runs the probes. Raises ConfigError."""
+        from parakeet_cli.doctor.repair.request import RepairRequest
+
+        return RepairRequest(
+            replace(self, deep=True).diagnosis(),
+            dry_run=self.dry_run,
+            yes=self.yes,
+            reinstall=self.reinstall,
+            download=self.download,
+            torch_index=self.torch_index,
+            wheelhouse=self.wheelhouse,
+        )
+
+    def as_arguments(self) -> tuple[str, ...]:
+        """The options of a diagnosis as another machine's doctor takes them."""
+        named = {name: getattr(self, name) for name in ("python", "stack", "model", "sample")}
+        arguments = [f"--{name}={value}" for name, value in named.items() if value]
+        arguments += [f"--only={id_}" for id_ in self.only] + [f"--skip={id_}" for id_ in self.skip]
+        return (*arguments, *(["--deep"] if self.deep else []))
+
+    def _sample(self, settings: Settings) -> Sample | Unavailable:
+        from parakeet_cli.doctor.facts import Unavailable
+
+        if not self.deep:
+            return Unavailable("it was not asked for")
+        from parakeet_cli.cli.doctor.sample import find_sample
+
+        return find_sample(settings, self.sample)
