@@ -57,21 +57,27 @@ def _riff(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     """
     order = ">" if file.read(12)[:4] == b"RIFX" else "<"
     wide_size: int | None = None
-    align = rate = 0
-    countable = False
+    pcm: tuple[int, int] | None = None  # bytes per sample frame, and the rate
     for kind, size, body in _riff_chunks(file, order):
         if kind == b"data":
             if size == UNKNOWN_SIZE and wide_size is not None:
                 size = wide_size
-            if size in (0, UNKNOWN_SIZE) or not (countable and align and rate):
+            if pcm is None or size in (0, UNKNOWN_SIZE):
                 break
+            align, rate = pcm
             return DeclaredDuration(size // align / rate, "exact", slack=MISCOUNT / align / rate)
         if kind == b"ds64" and len(body) >= 16:
             wide_size = struct.unpack("<Q", body[8:16])[0]
         if kind == b"fmt " and len(body) >= 16:
-            _, channels, rate, _, align, bits = struct.unpack(order + "HHIIHH", body[:16])
-            countable = align == channels * ((bits + 7) // 8)
+            pcm = _pcm_format(order, body)
     return DeclaredDuration()
+
+
+def _pcm_format(order: str, body: bytes) -> tuple[int, int] | None:
+    """Bytes per sample frame and the rate; None if the size doesn't count samples."""
+    _, channels, rate, _, align, bits = struct.unpack(order + "HHIIHH", body[:16])
+    countable = align and rate and align == channels * ((bits + 7) // 8)
+    return (align, rate) if countable else None
 
 
 def _riff_chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int, bytes]]:

@@ -96,12 +96,7 @@ def find_device(requested: str | None, devices: list[InputDevice]) -> InputDevic
         )
     if requested is None:
         return next((device for device in devices if device.default), devices[0])
-    if requested.isdecimal():
-        matches = [device for device in devices if device.index == int(requested)]
-    else:
-        name = requested.casefold()
-        exact = [device for device in devices if device.name.casefold() == name]
-        matches = exact or [device for device in devices if name in device.name.casefold()]
+    matches = _matching(requested, devices)
     if len(matches) == 1:
         return matches[0]
     listed = ", ".join(f"{device.index} ({device.name})" for device in (matches or devices))
@@ -113,6 +108,14 @@ def find_device(requested: str | None, devices: list[InputDevice]) -> InputDevic
         f"There is no microphone '{requested}', only {listed}.",
         hint="`parakeet dictate --list-devices` lists them.",
     )
+
+
+def _matching(requested: str, devices: list[InputDevice]) -> list[InputDevice]:
+    if requested.isdecimal():
+        return [device for device in devices if device.index == int(requested)]
+    name = requested.casefold()
+    exact = [device for device in devices if device.name.casefold() == name]
+    return exact or [device for device in devices if name in device.name.casefold()]
 
 
 class MonoConverter:
@@ -152,6 +155,8 @@ class Microphone:
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._device = find_device(requested, list_devices())
+        self._received: float | None = None  # when the last packet came
+        self._lost = False
         self.overflows = 0
 
     @property
@@ -163,40 +168,43 @@ class Microphone:
         self._closed = True
 
     def __iter__(self) -> Iterator[CaptureEvent]:
-        received: float | None = None  # when the last packet came
-        lost = False
         try:
             while not self._closed:
-                opened = self._open_or_none(reopen=received is not None)
+                opened = self._open_or_none()
                 if opened is None:
                     self._wait(_RETRY_INTERVAL)
-                    continue
-                to_mono = MonoConverter(opened["rate"], opened["channels"])
-                for data, overflowed in self._packets(2 * opened["channels"]):
-                    now = time.monotonic()
-                    pcm = np.frombuffer(data, np.int16)
-                    if lost and received is not None:
-                        length = len(pcm) / opened["channels"] / opened["rate"]
-                        yield DeviceFound(max(0.0, now - received - length), self.name)
-                    lost, received = False, now
-                    self.overflows += overflowed
-                    yield CapturedAudio(to_mono(pcm), overflowed)
-                self._end_process()
-                if received is None and not self._closed:
-                    raise InputError(
-                        f"The microphone '{self.name}' was opened but delivers no audio.",
-                        hint="`parakeet dictate --list-devices` lists the others.",
-                    )
-                if not lost:
-                    yield CapturedAudio(to_mono(np.zeros(0, np.int16), last=True))
-                    if not self._closed:
-                        lost = True
-                        yield DeviceLost(f"The microphone '{self.name}' is lost.")
+                else:
+                    yield from self._record(*opened)
         finally:
             self._end_process()
 
-    def _open_or_none(self, *, reopen: bool) -> dict[str, Any] | None:
-        """What was opened; None if a lost device isn't back yet."""
+    def _record(self, rate: int, channels: int) -> Iterator[CaptureEvent]:
+        """Events until the device is lost, or until `close`."""
+        to_mono = MonoConverter(rate, channels)
+        for data, overflowed in self._packets(2 * channels):
+            now = time.monotonic()
+            pcm = np.frombuffer(data, np.int16)
+            if self._lost and self._received is not None:
+                length = len(pcm) / channels / rate
+                yield DeviceFound(max(0.0, now - self._received - length), self.name)
+            self._lost, self._received = False, now
+            self.overflows += overflowed
+            yield CapturedAudio(to_mono(pcm), overflowed)
+        self._end_process()
+        if self._received is None and not self._closed:
+            raise InputError(
+                f"The microphone '{self.name}' was opened but delivers no audio.",
+                hint="`parakeet dictate --list-devices` lists the others.",
+            )
+        if not self._lost:
+            yield CapturedAudio(to_mono(np.zeros(0, np.int16), last=True))
+            if not self._closed:
+                self._lost = True
+                yield DeviceLost(f"The microphone '{self.name}' is lost.")
+
+    def _open_or_none(self) -> tuple[int, int] | None:
+        """Rate and channels of the opened device; None if a lost device isn't back yet."""
+        reopen = self._received is not None
         try:
             if reopen:
                 self._device = self._find_again()
@@ -212,7 +220,7 @@ class Microphone:
         same = [device for device in devices if device.name == self._device.name]
         return same[0] if same else find_device(None, devices)
 
-    def _open(self) -> dict[str, Any]:
+    def _open(self) -> tuple[int, int]:
         self._process = subprocess.Popen(
             _command("--open", str(self._device.index)),
             stdin=subprocess.DEVNULL,
@@ -232,7 +240,7 @@ class Microphone:
         if "rate" not in message:
             self._end_process()
             raise _error(message)
-        return message
+        return message["rate"], message["channels"]
 
     def _packets(self, width: int) -> Iterator[tuple[bytes, bool]]:
         buffer = b""

@@ -1,1 +1,1 @@
-"""Where there is speech, and where to cut it."""
+"""Finds speech in audio, and the places to cut it into chunks and utterances."""

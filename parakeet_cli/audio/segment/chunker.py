@@ -1,52 +1,38 @@
-"""Blocks of sound to chunks that fit an engine's window, cut in silence.
+"""Cuts blocks of audio into chunks that fit an engine, in silence if possible.
 
 Three steps, each in bounded memory:
 
-1. `Keeper` (silence.py) drops long silences. What it keeps is speech, the short pauses in it and
-   a margin around it.
-2. `_Packer` fills one window after the other with what was kept, and ends each in the
-   longest pause it can find. Speech without a pause is cut at its weakest point, and
-   then the sound around the cut goes into both chunks (`Chunk.overlap`): the words are
-   put together again by `parakeet_cli.engines.overlap_merge`.
-3. A `Chunk` knows where each of its pieces lies on the source's clock.
+1. `SilenceFilter` drops long silences. It keeps speech, the short pauses in it and a margin
+   around it.
+2. `_Packer` fills one chunk after the other with those frames, and ends each in the longest
+   pause it can find. Speech without a pause is cut at its weakest point, and then the audio
+   around the cut goes into both chunks (`Chunk.overlap`): `parakeet_cli.engines.overlap_merge`
+   joins their words again.
+3. A `Chunk` knows the place of each of its pieces on the source's clock.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parakeet_cli.audio.samples import SAMPLE_RATE, Block, Samples
-from parakeet_cli.audio.segment.silence import (
-    FRAME_SECONDS,
+from parakeet_cli.audio.segment.frames import FRAME, FRAME_SECONDS, FrameSplitter
+from parakeet_cli.audio.segment.pauses import (
     SPEECH_ENDS,
-    Keeper,
-    Kept,
-    head_of,
-    tail_of,
+    half_overlap,
+    longest_pause,
+    weakest_frame,
 )
-from parakeet_cli.audio.segment.vad import FRAME
-
-_PAUSE = 5  # frames: 0.16 s of silence is a place between two words
-_OVERLAP = 94  # frames: 3 s, enough for two or three words on each side of a forced cut
-
-
-class Detector(Protocol):
-    """Speech probability of each frame; `parakeet_cli.audio.segment.vad.SpeechDetector`."""
-
-    def __call__(self, frames: Samples) -> NDArray[np.float32]: ...
-
-    def reset(self) -> None: ...
+from parakeet_cli.audio.segment.silence import FrameSlice, SilenceFilter, head_of, tail_of
+from parakeet_cli.audio.segment.vad import Detector
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """From `offset` seconds into the chunk on, its sound lies at `start` on the clock."""
+    """From `offset` seconds into the chunk on, its audio lies at `start` on the clock."""
 
     offset: float
     start: float
@@ -54,11 +40,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stretch of one source that fits an engine's window.
+    """A part of one source, not longer than an engine can take at once.
 
     `samples` are mono float32 in [-1, 1] at 16 kHz, shape (n,). `pieces` place them on
-    the source's clock; there is more than one where silence was left out. The first
-    `overlap` seconds are also the end of the chunk before. `last` ends the source.
+    the source's clock; there are several if silence was dropped. The first `overlap`
+    seconds are also the end of the chunk before. `last` ends the source.
     """
 
     samples: Samples
@@ -67,8 +53,8 @@ class Chunk:
     overlap: float = 0.0
     last: bool = False
 
-    length: int = 0  # samples, known even where they are no longer held
-    speech_end: float | None = None  # seconds into the chunk; None where nobody looked
+    length: int = 0  # number of samples, known even without `samples`
+    speech_end: float | None = None  # seconds into the chunk; None if it wasn't measured
 
     def __post_init__(self) -> None:
         if not self.length:
@@ -79,7 +65,7 @@ class Chunk:
         return self.length / SAMPLE_RATE
 
     def without_samples(self) -> Chunk:
-        """The same chunk for those who only ask where it lies."""
+        """The same chunk without its samples, for its place on the clock."""
         return replace(self, samples=self.samples[:0])
 
     @property
@@ -91,10 +77,10 @@ class Chunk:
         return self.on_clock(self.duration)
 
     def on_clock(self, seconds: float, *, near: float | None = None) -> float:
-        """Seconds into the chunk to seconds on the source's clock.
+        """Convert seconds into the chunk to seconds on the source's clock.
 
-        A word's two ends must not be torn apart by a silence that was left out between
-        them: with `near`, the piece is the one that `near` lies in.
+        A dropped silence must not separate a word's two ends: with `near`, the piece is
+        the one that contains `near`.
         """
         where = seconds if near is None else near
         piece = self.pieces[0]
@@ -106,37 +92,8 @@ class Chunk:
 
 
 def cut_fixed(blocks: Iterable[Block], *, max_seconds: float, source: str = "") -> Iterator[Chunk]:
-    """Chunks of `max_seconds` whatever they hold, for engines that judge silence."""
-    size = int(max_seconds * SAMPLE_RATE)
-    waiting: deque[Chunk] = deque()
-    held: list[Samples] = []
-    start, length = 0.0, 0
-
-    def close() -> None:
-        waiting.append(Chunk(np.concatenate(held), (Piece(0.0, start),), source))
-        held.clear()
-
-    for block in blocks:
-        samples, at = block.samples, block.start
-        jumped = held and abs(start + length / SAMPLE_RATE - at) > FRAME_SECONDS
-        if jumped:
-            close()
-        while len(samples):
-            if not held:
-                start, length = at, 0
-            part = samples[: size - length]
-            held.append(part)
-            length += len(part)
-            samples, at = samples[len(part) :], at + len(part) / SAMPLE_RATE
-            if length == size:
-                close()
-        # One is held back: only the end of the blocks shows which chunk was the last.
-        while len(waiting) > 1:
-            yield waiting.popleft()
-    if held:
-        close()
-    while waiting:
-        yield replace(waiting.popleft(), last=not waiting)
+    """Chunks of `max_seconds`, silence included, for engines that need all audio."""
+    yield from _mark_last(_fixed_chunks(blocks, int(max_seconds * SAMPLE_RATE), source))
 
 
 def cut_in_silence(
@@ -149,23 +106,18 @@ def cut_in_silence(
 ) -> Iterator[Chunk]:
     """Chunks of at most `max_seconds` that begin and end in pauses.
 
-    Without `keep_silence`, sound that holds no speech is left out, and a recording
-    without any speech gives no chunk at all.
+    Without `keep_silence`, audio without speech is dropped, and a recording without any
+    speech makes no chunk at all.
     """
-    keeper = Keeper(keep_silence=keep_silence)
     packer = _Packer(window=int(max_seconds / FRAME_SECONDS), source=source)
+    silence = SilenceFilter(keep_silence=keep_silence)
+    yield from _mark_last(_packed_chunks(blocks, detector, silence, packer))
+
+
+def _mark_last(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Hold one chunk back, because only the end shows which one was the last."""
     held: Chunk | None = None
-    for frames, start, jumped in _framed(blocks):
-        if jumped:
-            packer.add(keeper.finish())
-            detector.reset()
-        packer.add(keeper.feed(frames, detector(frames), start))
-        for chunk in packer.full():
-            if held is not None:
-                yield held
-            held = chunk
-    packer.add(keeper.finish())
-    for chunk in packer.finish():
+    for chunk in chunks:
         if held is not None:
             yield held
         held = chunk
@@ -173,77 +125,113 @@ def cut_in_silence(
         yield replace(held, last=True)
 
 
-def _framed(blocks: Iterable[Block]) -> Iterator[tuple[Samples, float, bool]]:
-    """Blocks of any length to arrays of shape (n, 512), their start, and if they jumped.
+def _fixed_chunks(blocks: Iterable[Block], size: int, source: str) -> Iterator[Chunk]:
+    """Chunks of `size` samples; the last one before a jump or the end is shorter."""
+    parts: list[Samples] = []
+    start, length = 0.0, 0
 
-    The last samples before a jump or the end are filled up with zeros to a frame.
-    """
-    rest = np.zeros(0, dtype=np.float32)
-    start = 0.0
-    clock: float | None = None
-
-    def filled() -> Samples:
-        return np.pad(rest, (0, FRAME - len(rest))).reshape(1, FRAME)
+    def close() -> Chunk:
+        chunk = Chunk(np.concatenate(parts), (Piece(0.0, start),), source)
+        parts.clear()
+        return chunk
 
     for block in blocks:
-        jumped = clock is not None and abs(block.start - clock) > FRAME_SECONDS
-        if jumped and len(rest):
-            yield filled(), start, False
-        if jumped or clock is None:
-            rest, start = rest[:0], block.start
-        samples = np.concatenate((rest, block.samples)) if len(rest) else block.samples
-        whole = len(samples) // FRAME * FRAME
-        if whole or jumped:
-            yield samples[:whole].reshape(-1, FRAME), start, jumped
-        rest = samples[whole:]
-        start += whole / SAMPLE_RATE
-        clock = block.end
-    if len(rest):
-        yield filled(), start, False
+        samples, at = block.samples, block.start
+        if parts and abs(start + length / SAMPLE_RATE - at) > FRAME_SECONDS:
+            yield close()
+        while len(samples):
+            if not parts:
+                start, length = at, 0
+            part = samples[: size - length]
+            parts.append(part)
+            length += len(part)
+            samples, at = samples[len(part) :], at + len(part) / SAMPLE_RATE
+            if length == size:
+                yield close()
+    if parts:
+        yield close()
+
+
+def _packed_chunks(
+    blocks: Iterable[Block], detector: Detector, silence: SilenceFilter, packer: _Packer
+) -> Iterator[Chunk]:
+    for frames, start, jumped in _frames(blocks):
+        if jumped:
+            packer.add(silence.finish())
+            detector.reset()
+        packer.add(silence.feed(frames, detector(frames), start))
+        yield from packer.full()
+    packer.add(silence.finish())
+    yield from packer.finish()
+
+
+def _frames(blocks: Iterable[Block]) -> Iterator[tuple[Samples, float, bool]]:
+    """Frames of shape (n, 512), their start, and whether they come after a jump.
+
+    The last frame before a jump or the end is padded with zeros.
+    """
+    splitter = FrameSplitter()
+    start = 0.0
+    end: float | None = None  # of the last block
+    for block in blocks:
+        jumped = end is not None and abs(block.start - end) > FRAME_SECONDS
+        if jumped and len(padded := splitter.finish()):
+            yield padded, start, False
+        if jumped or end is None:
+            start = block.start
+        frames = splitter.add(block.samples)
+        if len(frames) or jumped:
+            yield frames, start, jumped
+        start += len(frames) * FRAME / SAMPLE_RATE
+        end = block.end
+    if len(padded := splitter.finish()):
+        yield padded, start, False
 
 
 class _Packer:
-    """Fills windows with what was kept."""
+    """Packs slices into chunks of at most `window` frames."""
 
     def __init__(self, *, window: int, source: str) -> None:
-        self._window = window  # frames
+        self._window = window
         self._source = source
-        self._parts: list[Kept] = []
+        self._parts: list[FrameSlice] = []
         self._length = 0  # frames in the parts
-        self._overlap = 0  # frames at the start that the chunk before ends with
+        self._overlap = 0  # frames at the start that the previous chunk also contains
 
-    def add(self, parts: list[Kept]) -> None:
+    def add(self, parts: list[FrameSlice]) -> None:
         self._parts += parts
         self._length += sum(len(part.frames) for part in parts)
 
     def full(self) -> Iterator[Chunk]:
-        """Chunks for as long as there is more than a window."""
+        """Chunks as long as there is more than a window."""
         while self._length > self._window:
             yield self._cut()
 
     def finish(self) -> Iterator[Chunk]:
-        """All that is left."""
+        """Chunks of everything that is left."""
         yield from self.full()
         if self._length:
-            yield self._take(self._length, keep=0)
+            yield self._take(self._length, shared=0)
 
     def _cut(self) -> Chunk:
         head = head_of(self._parts, self._window)
         speech = np.concatenate([part.speech for part in head])
-        breaks = np.cumsum([len(part.frames) for part in head])[:-1]
-        breaks = breaks[[not part.follows for part in head[1:]]]
-        # The later the pause, the fewer windows; the longer, the safer. A pause in the last
-        # third is early enough to look for a long one, and before it any is better than none.
+        # The later the pause, the fewer chunks; the longer, the safer. The last third has
+        # room for a long pause; before it any pause is better than none.
         for earliest in (2 * self._window // 3, self._window // 3):
-            at = _longest_pause(speech, breaks, max(earliest, self._overlap + 1))
+            first = max(earliest, self._overlap + 1)
+            at = _last_break(head, first) or longest_pause(speech, first)
             if at is not None:
-                return self._take(at, keep=0)
-        half = min(_OVERLAP, self._window // 4) // 2
-        at = _weakest(head, max(self._window // 2, self._overlap), self._window - half)
-        return self._take(at + half, keep=2 * half)
+                return self._take(at, shared=0)
+        half = half_overlap(self._window)
+        earliest = max(self._window // 2, self._overlap)
+        late = slice(earliest, self._window - half)
+        frames = np.concatenate([part.frames for part in head])[late]
+        at = earliest + weakest_frame(speech[late], np.square(frames).mean(axis=1))
+        return self._take(at + half, shared=2 * half)
 
-    def _take(self, frames: int, *, keep: int) -> Chunk:
-        """The first `frames` frames as a chunk; the last `keep` of them stay."""
+    def _take(self, frames: int, *, shared: int) -> Chunk:
+        """The first `frames` frames as a chunk; the last `shared` of them also start the next."""
         head = head_of(self._parts, frames)
         pieces: list[Piece] = []
         offset = 0
@@ -259,38 +247,18 @@ class _Packer:
             self._overlap * FRAME_SECONDS,
             speech_end=(int(speaking[-1]) + 1) * FRAME_SECONDS if len(speaking) else None,
         )
-        self._parts = tail_of(self._parts, self._length - frames + keep)
-        self._length += keep - frames
-        self._overlap = keep
+        self._parts = tail_of(self._parts, self._length - frames + shared)
+        self._length += shared - frames
+        self._overlap = shared
         return chunk
 
 
-def _longest_pause(
-    speech: NDArray[np.float32], breaks: NDArray[np.int_], earliest: int
-) -> int | None:
-    """Where to cut within the longest pause that begins at `earliest` or later.
+def _last_break(parts: list[FrameSlice], earliest: int) -> int | None:
+    """The last frame from `earliest` on before which silence was dropped.
 
-    A break, where a long silence was left out, is longer than any pause that was kept.
+    That silence was longer than any pause that is left.
     """
+    ends = np.cumsum([len(part.frames) for part in parts])[:-1]
+    breaks = ends[[not part.follows for part in parts[1:]]]
     late = breaks[breaks >= earliest]
-    if len(late):
-        return int(late[-1])
-    quiet = np.concatenate(([False], speech[earliest:] < SPEECH_ENDS, [False]))
-    edges = np.flatnonzero(np.diff(quiet.astype(np.int8)))
-    starts, ends = edges[::2], edges[1::2]
-    if not len(starts) or (ends - starts).max() < _PAUSE:
-        return None
-    longest = len(starts) - 1 - int(np.argmax((ends - starts)[::-1]))
-    return earliest + int(starts[longest] + ends[longest]) // 2
-
-
-def _weakest(head: list[Kept], earliest: int, latest: int) -> int:
-    """The frame in [earliest, latest) where speech is least likely and sound quietest."""
-    speech = np.concatenate([part.speech for part in head])[earliest:latest]
-    frames = np.concatenate([part.frames for part in head])[earliest:latest]
-    power = np.square(frames).mean(axis=1)
-    loudness = power / (power.max() + 1e-12)
-    # Three frames, about 0.1 s: a gap between two words rather than one quiet wave.
-    # Only where all three lie within: half a sum at an edge would be the least of all.
-    score = np.convolve(speech + loudness, np.ones(3) / 3, mode="valid")
-    return earliest + 1 + int(np.argmin(score))
+    return int(late[-1]) if len(late) else None

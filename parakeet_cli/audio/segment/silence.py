@@ -1,4 +1,4 @@
-"""Drops long silences: speech, the short pauses in it and a margin around it are kept."""
+"""Drops long silences and keeps speech, the short pauses in it and a margin around it."""
 
 from __future__ import annotations
 
@@ -8,59 +8,56 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.audio.samples import SAMPLE_RATE, Samples
-from parakeet_cli.audio.segment.vad import FRAME
-
-FRAME_SECONDS = FRAME / SAMPLE_RATE
-
-# Silero's own figures: speech begins at 0.5 and ends below 0.35.
-SPEECH_STARTS = 0.5
-SPEECH_ENDS = 0.35
+from parakeet_cli.audio.samples import Samples
+from parakeet_cli.audio.segment.frames import FRAME_SECONDS
+from parakeet_cli.audio.segment.pauses import SPEECH_ENDS, SPEECH_STARTS
 
 _MARGIN = 13  # frames kept on each side of speech: 0.4 s, faster-whisper's speech_pad_ms
 _LONG_SILENCE = 63  # frames: 2 s, faster-whisper's min_silence_duration_ms
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Frames of shape (n, 512) with their probabilities, from `start` on the clock."""
+class FrameSlice:
+    """Frames of shape (n, 512) with their speech probabilities, from `start` on the clock."""
 
     frames: Samples
     speech: NDArray[np.float32]
     start: float
-    follows: bool  # false where something between this and the kept before is missing
+    follows: bool  # False if frames were dropped between this slice and the previous one
 
 
-class Keeper:
-    """Speech, the short pauses in it and a margin around it; the rest is dropped."""
+class SilenceFilter:
+    """Returns speech, the short pauses in it and a margin around it; drops everything else."""
 
     def __init__(self, *, keep_silence: bool) -> None:
         self._keep_silence = keep_silence
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._speaking = False
-        self._open = False  # between the first frame of speech and a long silence
+        self._in_speech = False  # between the first frame of speech and a long silence
         self._silent = 0  # frames since the last speech
-        self._held: list[Kept] = []  # frames that only what comes next decides about
-        self._kept_end: float | None = None
+        self._undecided: list[FrameSlice] = []  # kept or dropped depending on what follows
+        self._end: float | None = None  # of the last slice that was returned
 
-    def feed(self, frames: Samples, speech: NDArray[np.float32], start: float) -> list[Kept]:
-        """What is known to be kept by now, in order."""
+    def feed(self, frames: Samples, speech: NDArray[np.float32], start: float) -> list[FrameSlice]:
+        """The slices that are certain to be kept by now, in order."""
         if self._keep_silence:
-            return self._keep([Kept(frames, speech, start, True)]) if len(frames) else []
-        kept: list[Kept] = []
+            return self._emit([FrameSlice(frames, speech, start, True)]) if len(frames) else []
+        kept: list[FrameSlice] = []
         for first, last, speaking in self._runs(speech):
-            part = Kept(frames[first:last], speech[first:last], start + first * FRAME_SECONDS, True)
+            part = FrameSlice(
+                frames[first:last], speech[first:last], start + first * FRAME_SECONDS, True
+            )
             if speaking:
-                kept += self._keep([*self._held, part])
-                self._held, self._open, self._silent = [], True, 0
+                kept += self._emit([*self._undecided, part])
+                self._undecided, self._in_speech, self._silent = [], True, 0
             else:
                 kept += self._silence(part)
         return kept
 
     def _runs(self, speech: NDArray[np.float32]) -> Iterator[tuple[int, int, bool]]:
-        """Stretches of frames (first, last, speaking), with hysteresis."""
+        """Runs of frames (first, last, speaking), with hysteresis."""
         first = 0
         for at, probability in enumerate(speech.tolist()):
             speaking = probability >= (SPEECH_ENDS if self._speaking else SPEECH_STARTS)
@@ -71,61 +68,56 @@ class Keeper:
         if len(speech) > first:
             yield first, len(speech), self._speaking
 
-    def _silence(self, part: Kept) -> list[Kept]:
-        self._held.append(part)
+    def _silence(self, part: FrameSlice) -> list[FrameSlice]:
+        self._undecided.append(part)
         self._silent += len(part.frames)
-        if self._open and self._silent < _LONG_SILENCE:
+        if self._in_speech and self._silent < _LONG_SILENCE:
             return []
-        kept: list[Kept] = []
-        if self._open:
-            kept = self._keep(head_of(self._held, _MARGIN))
-            self._held = tail_of(self._held, self._silent - _MARGIN)
-            self._open = False
-        self._held = tail_of(self._held, _MARGIN)
+        kept: list[FrameSlice] = []
+        if self._in_speech:
+            kept = self._emit(head_of(self._undecided, _MARGIN))
+            self._undecided = tail_of(self._undecided, self._silent - _MARGIN)
+            self._in_speech = False
+        self._undecided = tail_of(self._undecided, _MARGIN)
         return kept
 
-    def _keep(self, parts: list[Kept]) -> list[Kept]:
+    def _emit(self, parts: list[FrameSlice]) -> list[FrameSlice]:
         kept = []
         for part in parts:
-            end = self._kept_end
+            end = self._end
             follows = end is not None and abs(part.start - end) < FRAME_SECONDS / 2
-            kept.append(Kept(part.frames, part.speech, part.start, follows))
-            self._kept_end = part.start + len(part.frames) * FRAME_SECONDS
+            kept.append(FrameSlice(part.frames, part.speech, part.start, follows))
+            self._end = part.start + len(part.frames) * FRAME_SECONDS
         return kept
 
-    def finish(self) -> list[Kept]:
-        """What was held back; then start anew."""
-        kept = self._keep(head_of(self._held, _MARGIN)) if self._open else []
-        self._begin()
+    def finish(self) -> list[FrameSlice]:
+        """The last margin, then start over."""
+        kept = self._emit(head_of(self._undecided, _MARGIN)) if self._in_speech else []
+        self._reset()
         return kept
 
 
-def head_of(parts: list[Kept], frames: int) -> list[Kept]:
-    """The first `frames` frames of the parts."""
+def head_of(parts: list[FrameSlice], frames: int) -> list[FrameSlice]:
+    """The first `frames` frames of the slices."""
     head = []
     for part in parts:
         if frames <= 0:
             break
-        head.append(Kept(part.frames[:frames], part.speech[:frames], part.start, part.follows))
+        head.append(
+            FrameSlice(part.frames[:frames], part.speech[:frames], part.start, part.follows)
+        )
         frames -= len(part.frames)
     return head
 
 
-def tail_of(parts: list[Kept], frames: int) -> list[Kept]:
-    """The last `frames` frames of the parts."""
-    tail: list[Kept] = []
+def tail_of(parts: list[FrameSlice], frames: int) -> list[FrameSlice]:
+    """The last `frames` frames of the slices."""
+    tail: list[FrameSlice] = []
     for part in reversed(parts):
         if frames <= 0:
             break
         skip = max(0, len(part.frames) - frames)
-        tail.insert(
-            0,
-            Kept(
-                part.frames[skip:],
-                part.speech[skip:],
-                part.start + skip * FRAME_SECONDS,
-                part.follows,
-            ),
-        )
+        start = part.start + skip * FRAME_SECONDS
+        tail.insert(0, FrameSlice(part.frames[skip:], part.speech[skip:], start, part.follows))
         frames -= len(part.frames)
     return tail

@@ -1,22 +1,22 @@
-"""Sound to the beginnings and ends of utterances: the detector and the endpointer."""
+"""Detects utterances in a stream of samples: the speech detector and the endpointer together."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from parakeet_cli.audio.samples import Samples
-from parakeet_cli.audio.segment.chunker import Detector
 from parakeet_cli.audio.segment.endpointer import Endpointer, SpeechEvent, SpeechState, Timing
-from parakeet_cli.audio.segment.vad import FRAME
+from parakeet_cli.audio.segment.frames import FrameSplitter
+from parakeet_cli.audio.segment.vad import Detector
 
 
 class UtteranceDetector:
-    """Samples of any length in, in order; what changed out. Positions are samples."""
+    """Takes samples of any length, in order, and returns events. Positions are samples."""
 
     def __init__(self, detector: Detector, timing: Timing, *, start: int = 0) -> None:
         self._detector = detector
         self._endpointer = Endpointer(timing, start=start)
-        self._rest = np.zeros(0, np.float32)
+        self._splitter = FrameSplitter()
 
     @property
     def state(self) -> SpeechState:
@@ -24,36 +24,28 @@ class UtteranceDetector:
 
     @property
     def needed_from(self) -> int:
-        """From where on sound may still be asked for."""
+        """The first sample that a later event may still refer to."""
         return self._endpointer.needed_from
 
     def accept(self, samples: Samples) -> list[SpeechEvent]:
-        """16 kHz mono float32, shape (n,)."""
-        held = np.concatenate((self._rest, samples)) if len(self._rest) else samples
-        whole = len(held) // FRAME * FRAME
-        self._rest = held[whole:].copy()
-        return self._frames(held[:whole].reshape(-1, FRAME))
+        """Process the next samples: 16 kHz mono float32, shape (n,)."""
+        return self._process(self._splitter.add(samples))
 
     def finish(self) -> list[SpeechEvent]:
-        """The sound ends or breaks off here."""
-        changes: list[SpeechEvent] = []
-        if len(self._rest):
-            filled = np.pad(self._rest, (0, FRAME - len(self._rest)))
-            self._rest = self._rest[:0]
-            changes = self._frames(filled.reshape(1, FRAME))
-        return changes + self._endpointer.finish()
+        """The stream ends, or breaks off."""
+        return self._process(self._splitter.finish()) + self._endpointer.finish()
 
     def jump(self, at: int) -> None:
-        """What is heard next begins at that sample and has nothing to do with what was."""
-        self._rest = self._rest[:0]
+        """The next samples begin at position `at` and don't continue the last ones."""
+        self._splitter.clear()
         self._endpointer.jump(at)
         self._detector.reset()
 
-    def _frames(self, frames: Samples) -> list[SpeechEvent]:
+    def _process(self, frames: Samples) -> list[SpeechEvent]:
         if not len(frames):
             return []
-        power = np.square(frames).mean(axis=1).tolist()
-        changes: list[SpeechEvent] = []
-        for probability, loudness in zip(self._detector(frames).tolist(), power, strict=True):
-            changes += self._endpointer.feed(probability, loudness)
-        return changes
+        powers = np.square(frames).mean(axis=1).tolist()
+        events: list[SpeechEvent] = []
+        for probability, power in zip(self._detector(frames).tolist(), powers, strict=True):
+            events += self._endpointer.feed(probability, power)
+        return events

@@ -1,50 +1,63 @@
-"""How likely each 32 ms of sound is speech: Silero VAD, as sound streams by."""
+"""Detects speech with Silero VAD: the speech probability of each 32 ms of a stream."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parakeet_cli.audio.samples import Samples
+from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.errors import EngineUnavailable
 
-FRAME = 512  # samples a frame at 16 kHz (32 ms): the only length Silero v6 takes
-_CONTEXT = 64  # samples of the frame before, which the model wants in front of each
+_CONTEXT = 64  # samples of the frame before, which the model takes in front of each
 _STATE = (1, 1, 128)  # shape of the recurrent state's two halves
 _BATCH = 2048  # frames given to the model at once; bounds its memory
 
-# Below this peak speech is quieter than what the model was trained on, and it hears
-# nothing where an engine, which normalises its features, still hears words.
+# Speech below this peak is quieter than the model's training data, and the model misses it,
+# while an engine, which normalises its features, still transcribes it.
 _QUIET_PEAK = 0.25
 _PEAK_HALF_LIFE = 10 / 0.032  # frames: a loud word ten seconds ago still counts by half
 _MAX_GAIN = 40.0  # 32 dB: more would raise the noise of a silent 16-bit recording
 
 
+class Detector(Protocol):
+    """The speech probability of each frame of one recording, in order."""
+
+    def __call__(self, frames: Samples) -> NDArray[np.float32]:
+        """Frames of shape (n, 512) to probabilities of shape (n,), each 0..1."""
+        ...
+
+    def reset(self) -> None:
+        """Drop all state: the next frames don't continue the last ones."""
+        ...
+
+
 class SpeechDetector:
-    """Speech probability of each frame of one recording; keeps state between calls."""
+    """Silero VAD as a `Detector`; it has state between calls."""
 
     def __init__(self) -> None:
         self._session = _load_session()
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was heard: the next samples don't follow the last ones."""
+        """Drop all state: the next frames don't continue the last ones."""
         self._hidden = np.zeros(_STATE, dtype=np.float32)
         self._cell = np.zeros(_STATE, dtype=np.float32)
         self._context = np.zeros(_CONTEXT, dtype=np.float32)
         self._peak = 0.0
 
-    def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, frames: Samples) -> NDArray[np.float32]:
         """Frames of shape (n, 512) to probabilities of shape (n,), each 0..1."""
         batches = range(0, len(frames), _BATCH)
         probabilities = [self._batch(frames[at : at + _BATCH]) for at in batches]
         return np.concatenate(probabilities) if probabilities else np.zeros(0, dtype=np.float32)
 
-    def _batch(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _batch(self, frames: Samples) -> NDArray[np.float32]:
         given = np.empty((len(frames), _CONTEXT + FRAME), dtype=np.float32)
         given[:, _CONTEXT:] = frames
         given[0, :_CONTEXT] = self._context
@@ -56,8 +69,8 @@ class SpeechDetector:
         )
         return np.asarray(output, dtype=np.float32).reshape(-1)
 
-    def _gain(self, frames: NDArray[np.float32]) -> float:
-        """What brings a quiet recording up to where the model hears it; 1 for most."""
+    def _gain(self, frames: Samples) -> float:
+        """The factor that makes a quiet recording loud enough for the model; 1 for most."""
         decayed = self._peak * 0.5 ** (len(frames) / _PEAK_HALF_LIFE)
         self._peak = max(float(np.abs(frames).max()), decayed)
         if self._peak == 0.0:
@@ -67,7 +80,7 @@ class SpeechDetector:
 
 @cache
 def _load_session() -> Any:
-    # The model is found without importing faster_whisper, which costs 0.3 s and more.
+    # Locate the model without importing faster_whisper, which takes 0.3 s and more.
     spec = find_spec("faster_whisper")
     if spec is None or spec.origin is None:
         raise EngineUnavailable(
@@ -77,7 +90,7 @@ def _load_session() -> Any:
     found = sorted((Path(spec.origin).parent / "assets").glob("silero_vad*.onnx"))
     if not found:
         raise EngineUnavailable(
-            "The installed faster-whisper carries no Silero VAD model.",
+            "The installed faster-whisper doesn't include a Silero VAD model.",
             hint="pip install 'faster-whisper>=1.2.1'",
         )
     import onnxruntime

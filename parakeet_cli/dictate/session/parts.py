@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from parakeet_cli.audio.segment.chunker import Detector
 from parakeet_cli.audio.segment.endpointer import Timing
+from parakeet_cli.audio.segment.vad import Detector
 from parakeet_cli.dictate.session.engine_queue import EngineQueue
 from parakeet_cli.dictate.session.insertion import TextOutputs
 from parakeet_cli.dictate.session.request import DictationRequest

@@ -11,7 +11,7 @@ from typing import Protocol
 from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.microphone.microphone import CapturedAudio, CaptureEvent, Microphone
 from parakeet_cli.audio.samples import SAMPLE_RATE, to_pcm
-from parakeet_cli.audio.segment.vad import FRAME
+from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.dictate.session.request import DictationRequest
 
 

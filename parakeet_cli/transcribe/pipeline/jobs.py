@@ -12,7 +12,8 @@ from typing import Protocol
 
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import Block, Media, open_media
-from parakeet_cli.audio.segment.chunker import Chunk, Detector, cut_fixed, cut_in_silence
+from parakeet_cli.audio.segment.chunker import Chunk, cut_fixed, cut_in_silence
+from parakeet_cli.audio.segment.vad import Detector
 from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector, FormatOptions

@@ -80,17 +80,23 @@ def test_what_was_decoded_before_an_accident_is_kept_and_the_rest_named(
     assert accounting.decoded_seconds == SECONDS
 
 
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGABRT)", r"crashed \(SIGABRT\)"),
+        ("os.kill(os.getpid(), 40)", r"crashed \(signal 40\)"),  # a real-time signal, unnamed
+        ("os._exit(3)", r"failed \(exit code 3\)"),
+    ],
+)
 def test_a_decoder_that_dies_while_it_opens_a_file_fails_that_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ending: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        decode_pool,
-        "ENTRY",
-        "import os, signal, sys; sys.stdin.readline(); os.kill(os.getpid(), signal.SIGABRT)",
+        decode_pool, "ENTRY", f"import os, signal, sys; sys.stdin.readline(); {ending}"
     )
     pool = DecoderPool(DecoderLimits())
     path = write_wav(tmp_path / "a.wav", 1)
-    with pytest.raises(InputError, match=r"a\.wav can't be opened: .* crashed \(SIGABRT\)\."):
+    with pytest.raises(InputError, match=rf"a\.wav can't be opened: its decoder {reason}\."):
         decoded(path, pool)
     assert isolated_duration(path, pool) is None
 

@@ -95,15 +95,16 @@ class FlacFrames:
         waiting: _Header | None = None
         confirmed = False  # `waiting` continues the header before it
         for header in self._headers(info):
-            if waiting is not None:
-                continues = header.sample == waiting.next_sample
-                size = header.position - waiting.position
-                if (confirmed or continues) and size <= MAX_FRAME:
-                    if header.sample < waiting.next_sample:
-                        continue  # bytes within a frame that happen to look like a header
-                    yield FlacFrame(waiting.position, size, *waiting[1:], info.rate)
-                confirmed = continues
-            waiting = header
+            if waiting is None:
+                waiting = header
+                continue
+            continues = header.sample == waiting.next_sample
+            size = header.position - waiting.position
+            if (confirmed or continues) and size <= MAX_FRAME:
+                if header.sample < waiting.next_sample:
+                    continue  # bytes within a frame that happen to look like a header
+                yield FlacFrame(waiting.position, size, *waiting[1:], info.rate)
+            waiting, confirmed = header, continues
         if waiting is not None and confirmed:
             size = min(self.reader.size - waiting.position, MAX_FRAME)
             yield FlacFrame(waiting.position, size, *waiting[1:], info.rate)

@@ -155,14 +155,7 @@ class Layout:
 def find_layout(file: BinaryIO) -> Layout | None:
     """Layout of a file whose audio data is shorter than its `mdat` box declares, else None."""
     size = file.seek(0, io.SEEK_END)
-    audio = index = None
-    for box in boxes(file, 0, size):
-        if box.kind not in TOP_LEVEL:
-            break
-        if box.kind == b"mdat" and (audio is None or box.end - box.start > 16):
-            audio = box
-        if box.kind == b"moov":
-            index = box
+    audio, index = _audio_and_index(file, size)
     if audio is None:
         return None
     if index is not None and index.end <= size:  # the index comes first, and is intact
@@ -171,6 +164,19 @@ def find_layout(file: BinaryIO) -> Layout | None:
     if found is None or found >= audio.end:
         return None
     return Layout(audio, found, audio.end - found, size)
+
+
+def _audio_and_index(file: BinaryIO, size: int) -> tuple[Box | None, Box | None]:
+    """The `mdat` and the `moov` box, as far as the boxes lead from one to the next."""
+    audio = index = None
+    for box in boxes(file, 0, size):
+        if box.kind not in TOP_LEVEL:
+            break
+        if box.kind == b"mdat" and (audio is None or box.end - box.start > 16):
+            audio = box
+        if box.kind == b"moov":
+            index = box
+    return audio, index
 
 
 def _find_index(file: BinaryIO, audio: Box, size: int) -> int | None:

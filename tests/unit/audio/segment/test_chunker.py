@@ -1,4 +1,4 @@
-"""Chunks: nothing said is dropped, everything keeps its place on the clock."""
+"""Chunks contain all speech, each sample at its place on the clock."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.decode.media import SAMPLE_RATE, Block
 from parakeet_cli.audio.segment.chunker import Chunk, cut_fixed, cut_in_silence
-from parakeet_cli.audio.segment.silence import FRAME_SECONDS
-from parakeet_cli.audio.segment.vad import FRAME
+from parakeet_cli.audio.segment.frames import FRAME, FRAME_SECONDS
 
 Samples = NDArray[np.float32]
 WINDOW = 10.0
 
 
 class Marked:
-    """A detector that knows: a frame is speech where its samples are above zero."""
+    """A detector for marked samples: a frame is speech if its samples are above zero."""
 
     resets = 0
 
@@ -33,7 +32,7 @@ class Marked:
 
 
 def recording(*parts: tuple[str, float]) -> Samples:
-    """Stretches of `speech` and `silence` in seconds; a speech sample holds its own time."""
+    """Parts of `speech` and `silence` in seconds; the value of a speech sample is its time."""
     seconds = sum(length for _, length in parts)
     samples = np.arange(1, round(seconds * SAMPLE_RATE) + 1).astype(np.float32)
     samples /= SAMPLE_RATE
@@ -57,7 +56,7 @@ def cut(samples: Samples, *, keep_silence: bool = False) -> list[Chunk]:
     )
 
 
-def heard(chunks: list[Chunk]) -> list[float]:
+def speech_times(chunks: list[Chunk]) -> list[float]:
     """The time of every speech sample in the chunks, overlaps counted once."""
     times: list[float] = []
     for chunk in chunks:
@@ -80,15 +79,15 @@ def test_a_chunk_knows_where_its_speech_ends() -> None:
     assert chunk.duration == pytest.approx(4.4, abs=0.05)
 
 
-def test_silence_gives_no_chunk() -> None:
+def test_silence_makes_no_chunk() -> None:
     assert cut(recording(("silence", 30))) == []
 
 
-def test_nothing_at_all_gives_no_chunk() -> None:
+def test_an_empty_recording_makes_no_chunk() -> None:
     assert cut(recording()) == []
 
 
-def test_a_long_silence_is_left_out_and_the_clock_stays_true() -> None:
+def test_a_long_silence_is_dropped_and_the_clock_stays_true() -> None:
     (chunk,) = cut(recording(("speech", 2), ("silence", 20), ("speech", 2)))
     assert chunk.duration < 6
     assert len(chunk.pieces) == 2
@@ -97,14 +96,14 @@ def test_a_long_silence_is_left_out_and_the_clock_stays_true() -> None:
         assert chunk.on_clock(offset) == pytest.approx(said, abs=1e-3)
 
 
-def test_a_word_is_not_torn_apart_by_a_silence_that_was_left_out() -> None:
+def test_a_dropped_silence_does_not_separate_the_ends_of_a_word() -> None:
     (chunk,) = cut(recording(("speech", 2), ("silence", 20), ("speech", 2)))
     border = chunk.pieces[1].offset
     end = chunk.on_clock(border + 0.1, near=border - 0.2)
     assert end == pytest.approx(chunk.on_clock(border - 0.01) + 0.11, abs=1e-3)
 
 
-def test_a_pause_is_where_chunks_end() -> None:
+def test_chunks_end_in_pauses() -> None:
     chunks = cut(recording(("speech", 8), ("silence", 0.5), ("speech", 8), ("silence", 3)))
     assert len(chunks) == 2
     assert chunks[0].end == pytest.approx(8.25, abs=0.05)
@@ -127,7 +126,7 @@ def test_speech_without_a_pause_is_cut_with_an_overlap() -> None:
 
 
 @pytest.mark.parametrize("quieter", [5.5, 7.0, 8.0])
-def test_speech_without_a_pause_is_cut_where_it_is_quietest(quieter: float) -> None:
+def test_speech_without_a_pause_is_cut_at_its_quietest_point(quieter: float) -> None:
     samples = np.full(15 * SAMPLE_RATE, 0.5, np.float32)
     at = round(quieter * SAMPLE_RATE)
     samples[at : at + 4 * FRAME] *= 0.7
@@ -148,7 +147,7 @@ def test_only_the_last_chunk_is_the_last() -> None:
     assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
 
 
-def test_a_lost_stretch_moves_what_follows_to_its_true_place() -> None:
+def test_audio_after_a_lost_interval_is_at_its_true_place() -> None:
     samples = recording(("speech", 3))
     blocks = [*blocks_of(samples), *blocks_of(samples + 100, start=100.0)]
     detector = Marked()
@@ -172,7 +171,7 @@ def test_no_speech_is_dropped_doubled_or_moved(
     size = max(1, round(block * SAMPLE_RATE))
     chunks = list(cut_in_silence(blocks_of(samples, size), Marked(), max_seconds=WINDOW))
     assert all(chunk.duration <= WINDOW + 1e-6 for chunk in chunks)
-    assert heard(chunks) == samples[samples > 0].tolist()
+    assert speech_times(chunks) == samples[samples > 0].tolist()
     for chunk in chunks:
         for offset in np.linspace(0, chunk.duration - 1e-3, 9):
             said = abs(float(chunk.samples[int(offset * SAMPLE_RATE)]))
@@ -182,7 +181,7 @@ def test_no_speech_is_dropped_doubled_or_moved(
 
 @settings(max_examples=40, deadline=None)
 @given(seconds=st.floats(0, 75), block=st.floats(0.01, 40))
-def test_fixed_chunks_hold_every_sample_once(seconds: float, block: float) -> None:
+def test_fixed_chunks_contain_every_sample_once(seconds: float, block: float) -> None:
     samples = recording(("speech", seconds))
     size = max(1, round(block * SAMPLE_RATE))
     chunks = list(cut_fixed(blocks_of(samples, size), max_seconds=30.0))
@@ -191,7 +190,7 @@ def test_fixed_chunks_hold_every_sample_once(seconds: float, block: float) -> No
     assert [chunk.last for chunk in chunks] == [n == len(chunks) for n in range(1, len(chunks) + 1)]
 
 
-def test_fixed_chunks_keep_their_place_after_a_lost_stretch() -> None:
+def test_fixed_chunks_after_a_lost_interval_are_at_their_true_place() -> None:
     samples = recording(("speech", 3))
     blocks = [*blocks_of(samples), *blocks_of(samples, start=100.0)]
     chunks = list(cut_fixed(blocks, max_seconds=30.0))

@@ -1,3 +1,5 @@
+"""Utterances begin early, end after a silence, and are cut without loss if they get too long."""
+
 from __future__ import annotations
 
 import random
@@ -15,19 +17,19 @@ from parakeet_cli.audio.segment.endpointer import (
     Timing,
     UtteranceEnded,
 )
-from parakeet_cli.audio.segment.vad import FRAME
+from parakeet_cli.audio.segment.frames import FRAME
 
 SECOND = 31.25  # frames
 
 
-def frames(*stretches: tuple[float, float]) -> list[float]:
-    """Stretches of (seconds, probability) to a probability a frame."""
-    return [value for seconds, value in stretches for _ in range(round(seconds * SECOND))]
+def frames(*parts: tuple[float, float]) -> list[float]:
+    """Parts of (seconds, probability) to a probability per frame."""
+    return [value for seconds, value in parts for _ in range(round(seconds * SECOND))]
 
 
-def changes(probabilities: list[float], timing: Timing = Timing()) -> list[SpeechEvent]:  # noqa: B008
+def events(probabilities: list[float], timing: Timing = Timing()) -> list[SpeechEvent]:  # noqa: B008
     endpointer = Endpointer(timing)
-    found = [change for value in probabilities for change in endpointer.feed(value, value)]
+    found = [event for value in probabilities for event in endpointer.feed(value, value)]
     return found + endpointer.finish()
 
 
@@ -36,12 +38,12 @@ def seconds(samples: int) -> float:
 
 
 def ended(found: list[SpeechEvent]) -> list[UtteranceEnded]:
-    return [change for change in found if isinstance(change, UtteranceEnded)]
+    return [event for event in found if isinstance(event, UtteranceEnded)]
 
 
 def test_an_utterance_begins_a_second_early_and_ends_after_the_silence() -> None:
-    found = changes(frames((3, 0.01), (2, 0.9), (2, 0.01)))
-    assert [type(change) for change in found] == [SpeechStarted, SpeechPaused, UtteranceEnded]
+    found = events(frames((3, 0.01), (2, 0.9), (2, 0.01)))
+    assert [type(event) for event in found] == [SpeechStarted, SpeechPaused, UtteranceEnded]
     (end,) = ended(found)
     assert seconds(end.speech) == pytest.approx(3, abs=0.04)
     assert 1.0 <= seconds(end.speech - end.first) < 1.1
@@ -50,62 +52,64 @@ def test_an_utterance_begins_a_second_early_and_ends_after_the_silence() -> None
 
 
 def test_speech_at_the_very_beginning_is_whole() -> None:
-    (end,) = ended(changes(frames((1, 0.9), (1, 0.0))))
+    (end,) = ended(events(frames((1, 0.9), (1, 0.0))))
     assert (end.first, end.speech) == (0, 0)
 
 
-def test_a_pause_is_announced_at_once_and_taken_back_when_speech_goes_on() -> None:
-    found = changes(frames((1, 0.9), (0.4, 0.0), (1, 0.9), (1, 0.0)))
-    assert [type(change) for change in found] == [
+def test_a_pause_is_reported_at_once_and_withdrawn_when_speech_resumes() -> None:
+    found = events(frames((1, 0.9), (0.4, 0.0), (1, 0.9), (1, 0.0)))
+    assert [type(event) for event in found] == [
         SpeechStarted,
         SpeechPaused,
         SpeechResumed,
         SpeechPaused,
         UtteranceEnded,
     ]
-    paused = next(change for change in found if isinstance(change, SpeechPaused))
+    paused = next(event for event in found if isinstance(event, SpeechPaused))
     assert 0.09 <= seconds(paused.last - paused.speech_end) <= 0.13
 
 
 def test_max_silence_decides_what_is_one_utterance() -> None:
     talk = frames((1, 0.9), (0.8, 0.0), (1, 0.9), (3, 0.0))
-    assert len(ended(changes(talk, Timing(max_silence=0.6)))) == 2
-    assert len(ended(changes(talk, Timing(max_silence=1.0)))) == 1
+    assert len(ended(events(talk, Timing(max_silence=0.6)))) == 2
+    assert len(ended(events(talk, Timing(max_silence=1.0)))) == 1
 
 
-def test_between_the_thresholds_speech_goes_on_and_does_not_begin() -> None:
-    assert changes(frames((5, 0.4))) == []
-    assert len(ended(changes(frames((1, 0.9), (2, 0.4), (1, 0.9), (1, 0.0))))) == 1
+def test_between_the_thresholds_speech_continues_but_does_not_begin() -> None:
+    assert events(frames((5, 0.4))) == []
+    assert len(ended(events(frames((1, 0.9), (2, 0.4), (1, 0.9), (1, 0.0))))) == 1
 
 
 @pytest.mark.parametrize("length", [1, 2])
 def test_a_click_begins_nothing(length: int) -> None:
-    assert changes([0.0] * 30 + [0.99] * length + [0.0] * 60) == []
+    assert events([0.0] * 30 + [0.99] * length + [0.0] * 60) == []
 
 
-def test_what_is_in_hand_at_the_end_is_an_utterance() -> None:
-    (end,) = ended(changes(frames((1, 0.0), (2, 0.9))))
+def test_speech_at_the_end_of_the_stream_is_an_utterance() -> None:
+    (end,) = ended(events(frames((1, 0.0), (2, 0.9))))
     assert seconds(end.last) == pytest.approx(3, abs=0.04)
 
 
 def test_long_speech_is_cut_in_its_longest_late_pause_and_nothing_is_lost() -> None:
     talk = frames((23, 0.9), (0.3, 0.1), (3, 0.9), (0.2, 0.1), (10, 0.9), (1, 0.0))
-    first, second = ended(changes(talk))
+    found = events(talk)
+    first, second = ended(found)
     assert seconds(first.last) == pytest.approx(23.15, abs=0.05)
-    assert (first.goes_on, first.overlap, second.goes_on) == (True, 0, False)
+    assert found[found.index(first) + 1] == SpeechStarted(first.last, first.last)
+    assert found[-1] == second
+    assert first.overlap == 0
     assert second.first == first.last
 
 
 def test_speech_without_a_pause_is_cut_with_an_overlap() -> None:
-    first, second = ended(changes(frames((22, 0.9), (0.1, 0.6), (15, 0.9), (1, 0.0))))
-    assert first.goes_on
+    first, second = ended(events(frames((22, 0.9), (0.1, 0.6), (15, 0.9), (1, 0.0))))
     assert seconds(first.overlap) == pytest.approx(3, abs=0.1)
     assert second.first == first.last - first.overlap
     assert second.first < 22 * 16_000 < first.last
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_whatever_comes_utterances_follow_one_another_and_hold_all_speech(seed: int) -> None:
+def test_utterances_are_in_order_and_contain_all_speech(seed: int) -> None:
     rng = random.Random(seed)
     talk = [
         value
@@ -113,10 +117,10 @@ def test_whatever_comes_utterances_follow_one_another_and_hold_all_speech(seed: 
         for value in [rng.choice((0.0, 0.2, 0.4, 0.6, 0.95))] * rng.randrange(1, 200)
     ]
     timing = Timing(rng.uniform(0.1, 2.0), rng.choice((5.0, 10.0, 30.0)))
-    found = ended(changes(talk, timing))
+    found = ended(events(talk, timing))
     for before, after in pairwise(found):
         assert after.first == before.last - before.overlap or after.first > before.last
-        assert after.first >= before.last or before.goes_on
+        assert after.first >= before.last or before.overlap
     for end in found:
         assert end.first <= end.speech <= end.speech_end <= end.last
         assert end.last - end.first <= timing.max_seconds * 16_000 + 8 * FRAME
@@ -128,12 +132,12 @@ def test_whatever_comes_utterances_follow_one_another_and_hold_all_speech(seed: 
             assert any(first <= number < last for first, last in covered)
 
 
-def test_after_a_jump_nothing_before_it_is_taken_along() -> None:
+def test_after_a_jump_no_utterance_reaches_back_before_it() -> None:
     endpointer = Endpointer(Timing())
     for value in frames((1, 0.9)):
         endpointer.feed(value, value)
     assert ended(endpointer.finish())
     assert endpointer.state is SpeechState.SILENCE
     endpointer.jump(1_000_000)
-    found = [change for value in frames((1, 0.9)) for change in endpointer.feed(value, value)]
+    found = [event for value in frames((1, 0.9)) for event in endpointer.feed(value, value)]
     assert found == [SpeechStarted(1_000_000, 1_000_000)]

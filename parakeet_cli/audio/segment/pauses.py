@@ -1,0 +1,52 @@
+"""Finds the best place to cut speech: the middle of a long pause, else the weakest point.
+
+All positions are frames of 32 ms. The two callers differ in where they look (`Chunker` and
+`Endpointer` say why), not in what they look for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Silero's own figures: speech begins at 0.5 and ends below 0.35.
+SPEECH_STARTS = 0.5
+SPEECH_ENDS = 0.35
+
+MIN_PAUSE = 5  # frames: 0.16 s of silence separates two words
+_OVERLAP = 94  # frames: 3 s, enough for two or three words on each side of a forced cut
+
+Floats = NDArray[np.floating[Any]]
+
+
+def longest_pause(speech: Floats, earliest: int) -> int | None:
+    """The middle of the longest pause from frame `earliest` on; None if there isn't any.
+
+    `speech` is each frame's speech probability, shape (n,). Of pauses of one length the
+    last counts.
+    """
+    quiet = np.concatenate(([False], speech[earliest:] < SPEECH_ENDS, [False]))
+    edges = np.flatnonzero(np.diff(quiet.astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    if not len(starts) or (ends - starts).max() < MIN_PAUSE:
+        return None
+    longest = len(starts) - 1 - int(np.argmax((ends - starts)[::-1]))
+    return earliest + int(starts[longest] + ends[longest]) // 2
+
+
+def weakest_frame(speech: Floats, power: Floats) -> int:
+    """The frame where speech is least likely and the audio quietest.
+
+    `speech` and `power` are each frame's speech probability and mean power, shape (n,).
+    """
+    score = speech + power / (power.max() + 1e-12)
+    # Three frames, about 0.1 s: a gap between two words rather than one quiet wave.
+    # Only positions with all three inside: part of a sum at an edge would always be the least.
+    return 1 + int(np.argmin(np.convolve(score, np.ones(3) / 3, mode="valid")))
+
+
+def half_overlap(window: int) -> int:
+    """Frames that both parts contain on each side of a forced cut in `window` frames."""
+    return min(_OVERLAP, window // 4) // 2

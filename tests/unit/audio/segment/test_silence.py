@@ -1,0 +1,44 @@
+"""Long silences are dropped, and slices behind them say so."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parakeet_cli.audio.segment.frames import FRAME
+from parakeet_cli.audio.segment.silence import FrameSlice, SilenceFilter, head_of, tail_of
+
+
+def filtered(*runs: tuple[int, float], step: int = 7) -> list[FrameSlice]:
+    speech = np.concatenate([np.full(count, value, np.float32) for count, value in runs])
+    frames = np.arange(len(speech), dtype=np.float32)[:, None].repeat(FRAME, axis=1)
+    silence = SilenceFilter(keep_silence=False)
+    parts = [
+        part
+        for at in range(0, len(speech), step)
+        for part in silence.feed(frames[at : at + step], speech[at : at + step], at * 0.032)
+    ]
+    return parts + silence.finish()
+
+
+def numbers(parts: list[FrameSlice]) -> list[int]:
+    return [int(frame[0]) for part in parts for frame in part.frames]
+
+
+def test_speech_stays_with_a_margin_on_each_side() -> None:
+    assert numbers(filtered((100, 0.0), (20, 0.9), (100, 0.0))) == list(range(87, 133))
+
+
+def test_a_short_pause_stays() -> None:
+    assert numbers(filtered((20, 0.9), (62, 0.0), (20, 0.9))) == list(range(102))
+
+
+def test_the_first_slice_behind_a_dropped_silence_does_not_follow_the_last_one() -> None:
+    parts = filtered((20, 0.9), (200, 0.0), (20, 0.9))
+    breaks = [part for part in parts[1:] if not part.follows]
+    assert [int(part.frames[0][0]) for part in breaks] == [207]
+
+
+def test_head_and_tail_split_slices() -> None:
+    parts = filtered((50, 0.9))
+    assert numbers(head_of(parts, 9)) == list(range(9))
+    assert numbers(tail_of(parts, 9)) == list(range(41, 50))
