@@ -1,8 +1,8 @@
-"""Dictation's latency: from the end of speech to the final text, on the stream's clock.
+"""Measures dictation's latency, from the end of speech to the final text, in stream time.
 
-Clips whose speech ends at a known sample are played as a microphone, in real time. What is
-reported is (final text - end of speech) / max(the endpoint's silence, the engine's time on
-that utterance): nobody can be faster than the longer of the two.
+Clips whose speech ends at a known sample are played as a microphone, in real time. The ratio
+is (final text - end of speech) / max(the silence that ends an utterance, the engine's time on
+that utterance): no dictation can be faster than the longer of the two.
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ class Latency:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="times that each clip is played")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each clip is played")
     parser.add_argument("--engines", nargs="+", default=["mock", "whisper"])
-    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write the table to docs/benchmarks.md"
+    )
     arguments, _ = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as folder:
         talk, ends = _talk(Path(folder), arguments.rounds)
@@ -56,7 +58,7 @@ def main() -> None:
 
 
 def _talk(folder: Path, rounds: int) -> tuple[Path, list[float]]:
-    """The samples with pauses between them, and where the speech of each ends."""
+    """A file of the samples with pauses between them, and where the speech of each ends (s)."""
     path = folder / "talk.wav"
     ends = []
     written = 0
@@ -66,12 +68,12 @@ def _talk(folder: Path, rounds: int) -> tuple[Path, list[float]]:
             with wave.open(str(clip), "rb") as file:
                 data = file.readframes(file.getnframes())
             loud = np.abs(np.frombuffer(data, "<i2").astype(np.int32))
-            # As loud as a fiftieth of the clip's peak: breath and room are quieter.
+            # Speech is louder than a fiftieth of the clip's peak; breath and room noise aren't.
             ends.append((written + int(np.flatnonzero(loud > loud.max() / 50)[-1])) / RATE)
             silence = bytes(int(PAUSE * RATE) * 2)
             out.writeframes(data + silence)
             written += (len(data) + len(silence)) // 2
-    # What the mock engine hears: a word at the end of each clip.
+    # The mock engine's words: one at the end of each clip.
     cues = "".join(f"{end - 0.4:.3f}\t{end - 0.2:.3f}\tword\n" for end in ends)
     path.with_suffix(".cues.tsv").write_text(cues, encoding="utf-8")
     return path, ends
@@ -91,13 +93,14 @@ def _latencies(engine: str, talk: Path, ends: list[float], home: Path) -> list[L
         if (event := json.loads(line))["event"] == "final"
     ]
     found = []
-    begin = 0.0
+    start = 0.0
     for end in ends:
-        # A clip with a long pause in it is more than one utterance: the last one counts.
-        own = [event for event in finals if begin <= event["start"] < end]
-        if own:
-            found.append(Latency(own[-1]["t"] - end, own[-1]["engine_seconds"]))
-        begin = end + PAUSE / 2
+        # A clip with a long pause in it gives several utterances: the last one counts.
+        in_clip = [event for event in finals if start <= event["start"] < end]
+        if in_clip:
+            last = in_clip[-1]
+            found.append(Latency(last["t"] - end, last["engine_seconds"]))
+        start = end + PAUSE / 2
     return found
 
 

@@ -1,4 +1,4 @@
-"""Sound to dictate, made of the samples: real speech with known words at known times."""
+"""Makes sound to dictate from the samples: real speech with known words at known times."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def write_wav(path: Path, pcm: Pcm, rate: int = RATE) -> Path:
     return path
 
 
-def said(clip: Path) -> str:
-    """What is said in a sample, in lower case and without punctuation."""
+def spoken_text(clip: Path) -> str:
+    """The text of a sample, in lower case and without punctuation."""
     lines = (SAMPLES / "transcripts.tsv").read_text(encoding="utf-8").splitlines()
     known = dict(line.split("\t") for line in lines)
     return known[str(clip.relative_to(SAMPLES))]
 
 
-def spoken(pcm: Pcm) -> tuple[float, float]:
+def speech_bounds(pcm: Pcm) -> tuple[float, float]:
     """Where speech begins and ends, in seconds: where it is louder than a fiftieth of its peak."""
     loud = np.flatnonzero(np.abs(pcm.astype(np.int32)) > np.abs(pcm.astype(np.int32)).max() / 50)
     return int(loud[0]) / RATE, int(loud[-1]) / RATE
@@ -54,9 +54,9 @@ class Talk:
 
 
 def make_talk(folder: Path, clips: int, *, pause: float = 1.0, lead: float = 0.0) -> Talk:
-    """So many sentences with pauses between them, and cues for the mock engine.
+    """That many sentences with pauses between them, and cues for the mock engine.
 
-    The cues' words are numbered, so that each is recognised wherever it comes out.
+    The words in the cues are numbered, so that a test can find each of them in the output.
     """
     silence = np.zeros(round(pause * RATE), np.int16)
     pieces: list[Pcm] = [np.zeros(round(lead * RATE), np.int16)]
@@ -65,8 +65,8 @@ def make_talk(folder: Path, clips: int, *, pause: float = 1.0, lead: float = 0.0
     ends = []
     for clip in islice(cycle(SENTENCES), clips):
         pcm = read_wav(clip)
-        begin, end = spoken(pcm)
-        count = len(said(clip).split())
+        begin, end = speech_bounds(pcm)
+        count = len(spoken_text(clip).split())
         each = (end - begin) / count
         for number in range(count):
             start = at / RATE + begin + number * each

@@ -1,4 +1,4 @@
-"""One warm process a user, whoever else asks, and however the last one ended."""
+"""Tests that a user has one daemon, whatever its clients do and however the last one ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """A warm process in the test's folder; waits until it answers or has ended."""
+    """Starts a daemon in the test's folder; waits until it answers or has ended."""
     started = []
 
     def one(*arguments: str, wait: bool = True) -> subprocess.Popen[str]:
@@ -58,8 +58,8 @@ def calls(folder: Path) -> list[str]:
     return file.read_text(encoding="utf-8").split() if file.exists() else []
 
 
-def said(folder: Path, line: bytes) -> dict[str, object]:
-    """What is answered to these very bytes."""
+def answer_to(folder: Path, line: bytes) -> dict[str, object]:
+    """The answer to these bytes."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(paths_in(folder).socket))
         connection.sendall(line)
@@ -68,9 +68,7 @@ def said(folder: Path, line: bytes) -> dict[str, object]:
     return answer
 
 
-def test_each_verb_does_what_it_says_and_answers_with_the_state(
-    tmp_path: Path, start: Start
-) -> None:
+def test_each_verb_acts_and_answers_with_the_state(tmp_path: Path, start: Start) -> None:
     process = start()
     paths = paths_in(tmp_path)
     assert send_verb(paths, "status") == {
@@ -99,7 +97,7 @@ def test_a_second_start_says_that_one_is_running(tmp_path: Path, start: Start) -
     assert calls(tmp_path) == ["begin"]
 
 
-def test_of_several_that_start_at_once_one_runs(tmp_path: Path, start: Start) -> None:
+def test_of_several_started_at_once_one_runs(tmp_path: Path, start: Start) -> None:
     processes = [start(wait=False) for _ in range(5)]
     assert until(lambda: sum(process.poll() == 1 for process in processes) == 4)
     (running,) = (process for process in processes if process.poll() is None)
@@ -108,7 +106,9 @@ def test_of_several_that_start_at_once_one_runs(tmp_path: Path, start: Start) ->
     assert send_verb(paths_in(tmp_path), "status")["pid"] == running.pid
 
 
-def test_after_kill_9_nobody_answers_and_the_next_one_starts(tmp_path: Path, start: Start) -> None:
+def test_after_kill_9_there_is_no_answer_and_the_next_one_starts(
+    tmp_path: Path, start: Start
+) -> None:
     paths = paths_in(tmp_path)
     killed = start()
     killed.kill()
@@ -121,7 +121,7 @@ def test_after_kill_9_nobody_answers_and_the_next_one_starts(tmp_path: Path, sta
     assert send_verb(paths, "status")["pid"] == following.pid
 
 
-def test_a_pid_that_is_somebody_else_s_by_now_is_not_taken_for_a_dictation(
+def test_a_pid_that_another_program_has_by_now_is_not_taken_for_a_daemon(
     tmp_path: Path, start: Start
 ) -> None:
     paths_in(tmp_path).lock.write_text(f"{os.getpid()}\n")
@@ -138,7 +138,7 @@ def test_a_process_that_was_stopped_still_holds_the_lock(tmp_path: Path, start: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_end_it_finishes_the_words_first(
+def test_a_signal_to_end_lets_it_finish_the_last_words(
     tmp_path: Path, start: Start, number: signal.Signals
 ) -> None:
     process = start()
@@ -148,13 +148,13 @@ def test_told_to_end_it_finishes_the_words_first(
     assert calls(tmp_path) == ["begin", "finish", "quit"]
 
 
-def test_what_goes_wrong_is_told_to_who_asked(tmp_path: Path, start: Start) -> None:
+def test_an_error_is_reported_to_the_client(tmp_path: Path, start: Start) -> None:
     start()
     send_verb(paths_in(tmp_path), "start")
     (tmp_path / "fails").touch()
-    with pytest.raises(ParakeetError, match="The engine fell over") as told:
+    with pytest.raises(ParakeetError, match="The engine fell over") as raised:
         send_verb(paths_in(tmp_path), "stop")
-    assert told.value.hint == "Pick it up."
+    assert raised.value.hint == "Pick it up."
     (tmp_path / "fails").unlink()
     assert send_verb(paths_in(tmp_path), "status")["listening"] is False
 
@@ -172,17 +172,17 @@ def test_what_goes_wrong_is_told_to_who_asked(tmp_path: Path, start: Start) -> N
     ],
     ids=["empty", "no json", "no object", "no verb", "no such verb", "no text", "endless"],
 )
-def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
+def test_an_invalid_request_is_refused_and_the_next_one_is_answered(
     tmp_path: Path, start: Start, line: bytes
 ) -> None:
     start()
-    answer = said(tmp_path, line)
+    answer = answer_to(tmp_path, line)
     assert (answer["ok"], bool(answer["error"])) == (False, True)
     assert calls(tmp_path) == []
     assert send_verb(paths_in(tmp_path), "status")["running"] is True
 
 
-def test_a_client_that_says_nothing_holds_nobody_up(tmp_path: Path, start: Start) -> None:
+def test_a_silent_client_holds_up_no_other(tmp_path: Path, start: Start) -> None:
     start()
     with socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(paths_in(tmp_path).socket))
@@ -198,13 +198,13 @@ def test_the_model_is_freed_after_the_time_without_listening(tmp_path: Path, sta
     assert until(lambda: calls(tmp_path) == ["unload", "begin", "finish", "unload"])
 
 
-def asked_as_nobody(socket_path: Path) -> str:
-    """What another user gets for an answer."""
+def answer_to_another_user(socket_path: Path) -> str:
+    """The answer that another user gets."""
     script = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
         ' s.sendall(b\'{"verb": "start"}\\n\'); print(s.recv(4096).decode())'
     )
-    # Debian's Python: the one that runs the tests may be in a home that nobody may enter.
+    # Debian's Python: the one that runs the tests may be in a home that others can't enter.
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
     done = subprocess.run(
         [
@@ -223,17 +223,19 @@ def test_another_user_is_refused(tmp_path: Path, start: Start) -> None:
     start()
     paths = paths_in(tmp_path)
     assert paths.socket.stat().st_mode & 0o777 == 0o600
-    for folder in (tmp_path, *tmp_path.parents):  # as open as can be, but for the socket
+    for folder in (tmp_path, *tmp_path.parents):  # everything is open but the socket
         if not folder.stat().st_mode & 0o001:
             folder.chmod(folder.stat().st_mode | 0o011)
-    assert "PermissionError" in asked_as_nobody(paths.socket)
-    paths.socket.chmod(0o666)  # and now that as well: the kernel says who it is
-    assert "This dictation belongs to another user." in asked_as_nobody(paths.socket)
+    assert "PermissionError" in answer_to_another_user(paths.socket)
+    paths.socket.chmod(0o666)  # now the socket is open too: the kernel says who connects
+    assert "This dictation belongs to another user." in answer_to_another_user(paths.socket)
     assert calls(tmp_path) == []
     assert send_verb(paths, "start")["listening"] is True
 
 
-def test_the_folders_are_the_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_user_can_enter_the_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "run").mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -247,7 +249,7 @@ def test_the_folders_are_the_user_s_own(tmp_path: Path, monkeypatch: pytest.Monk
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_others_made_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "link").symlink_to("theirs")
     (tmp_path / "file").touch()
@@ -260,7 +262,7 @@ def test_a_folder_that_others_made_is_refused(tmp_path: Path) -> None:
             private_folder(tmp_path / name)
 
 
-def test_a_socket_with_too_long_a_name_is_refused_with_the_way_out(
+def test_a_socket_with_too_long_a_path_is_refused_with_a_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("long" * 30)))

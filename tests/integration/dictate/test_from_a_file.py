@@ -1,4 +1,4 @@
-"""A file played as a microphone, through the command, on the mock engine and on whisper."""
+"""Tests the command with a file played as the microphone, on the mock engine and whisper."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.integration.dictate.speech import SENTENCES, make_talk, read_wav, said, write_wav
+from tests.integration.dictate.speech import SENTENCES, make_talk, read_wav, spoken_text, write_wav
 from tests.integration.transcribe.command import Done, run
 from tests.integration.transcribe.words import errors, spoken
 
@@ -35,7 +35,7 @@ def test_every_word_comes_out_once_and_in_order(tmp_path: Path) -> None:
     assert len(text.splitlines()) == 4
 
 
-def test_the_events_tell_what_happened_in_order(tmp_path: Path) -> None:
+def test_events_come_in_order(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 2)
     found = events(dictate(tmp_path, "--from-file", talk.path, "--fast", "--json"))
     assert kinds(found) == ["ready"] + 2 * ["speech_start", "speech_end", "final"] or (
@@ -50,7 +50,7 @@ def test_the_events_tell_what_happened_in_order(tmp_path: Path) -> None:
     assert all(abs(a - b) < 0.35 for a, b in zip(ends, talk.ends, strict=True))
 
 
-def test_speech_that_begins_at_once_is_heard_from_its_first_word(tmp_path: Path) -> None:
+def test_speech_that_begins_at_once_has_its_first_word(tmp_path: Path) -> None:
     clip = read_wav(SENTENCES[1])
     loud = abs(clip.astype(int)) > 500
     begun = clip[int(loud.argmax()) :]
@@ -60,9 +60,9 @@ def test_speech_that_begins_at_once_is_heard_from_its_first_word(tmp_path: Path)
     assert final["text"].lower().startswith("he was not")
 
 
-def test_the_words_are_as_right_as_those_of_transcribe(tmp_path: Path) -> None:
+def test_the_text_is_as_accurate_as_that_of_transcribe(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 5)
-    truth = " ".join(said(clip) for clip in SENTENCES)
+    truth = " ".join(spoken_text(clip) for clip in SENTENCES)
     dictated = dictate(tmp_path, "--from-file", talk.path, "--fast", engine=WHISPER)
     transcribed = run(tmp_path, "transcribe", talk.path, engine=WHISPER, limit=300)
     assert dictated.code == transcribed.code == 0, dictated.err + transcribed.err
@@ -72,7 +72,7 @@ def test_the_words_are_as_right_as_those_of_transcribe(tmp_path: Path) -> None:
     assert ours <= theirs + 0.02 * len(spoken(truth)), (dictated.out, transcribed.out)
 
 
-def test_partials_grow_before_the_final_comes(tmp_path: Path) -> None:
+def test_partials_grow_until_the_final(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 1)
     found = events(dictate(tmp_path, "--from-file", talk.path, "--json"))
     texts = [event["text"] for event in found if event["event"] == "partial"]
@@ -83,7 +83,7 @@ def test_partials_grow_before_the_final_comes(tmp_path: Path) -> None:
     assert "partial" not in kinds(quiet)
 
 
-def test_an_utterance_longer_than_the_engine_s_window_loses_no_word(tmp_path: Path) -> None:
+def test_an_utterance_longer_than_the_engine_takes_loses_no_word(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 16, pause=0.0)  # over a minute without a pause of half a second
     done = dictate(
         tmp_path, "--from-file", talk.path, "--fast", "--sink", "file:o", "--max-silence", "3"
@@ -94,17 +94,17 @@ def test_an_utterance_longer_than_the_engine_s_window_loses_no_word(tmp_path: Pa
     assert len(text.splitlines()) >= 3
 
 
-def test_duration_ends_it_and_the_last_words_are_finished(tmp_path: Path) -> None:
+def test_duration_ends_it_and_the_last_words_are_transcribed(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 3)
     end = talk.words[5][1]
     found = events(
         dictate(tmp_path, "--from-file", talk.path, "--fast", "--json", "--duration", f"{end}")
     )
-    heard = " ".join(event["text"] for event in found if event["event"] == "final")
-    assert heard.lower().split() == [word for _, _, word in talk.words[:6]]
+    text = " ".join(event["text"] for event in found if event["event"] == "final")
+    assert text.lower().split() == [word for _, _, word in talk.words[:6]]
 
 
-def test_the_recording_is_gone_when_its_text_was_delivered(tmp_path: Path) -> None:
+def test_the_recording_is_deleted_once_its_text_is_delivered(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 1)
     assert dictate(tmp_path, "--from-file", talk.path, "--fast").code == 0
     left = list((tmp_path / ".local/state/parakeet/dictation").iterdir())
@@ -113,7 +113,7 @@ def test_the_recording_is_gone_when_its_text_was_delivered(tmp_path: Path) -> No
     assert left[0].parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_history_shows_what_was_said_and_no_history_keeps_none(tmp_path: Path) -> None:
+def test_history_shows_the_text_and_no_history_stores_none(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 1)
     dictate(tmp_path, "--from-file", talk.path, "--fast", "--no-history")
     assert dictate(tmp_path, "history").out == b""
@@ -126,7 +126,7 @@ def test_history_shows_what_was_said_and_no_history_keeps_none(tmp_path: Path) -
     assert dictate(tmp_path, "history").out == b""
 
 
-def test_commands_act_and_the_configured_words_are_used(tmp_path: Path) -> None:
+def test_commands_act_and_the_configured_wording_is_used(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 3)
     cues = []
     for end, text in zip(

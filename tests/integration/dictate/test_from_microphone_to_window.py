@@ -1,4 +1,4 @@
-"""The whole way: clips played into a microphone at real speed, typed into a real window."""
+"""Tests the whole way: clips played into a microphone in real time, typed into a window."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.media_files import SAMPLES
 
 pytestmark = pytest.mark.slow
 
-# Not 0890: whether the model hears one of its words or another there is chance.
+# Not 0890: which of two words the model gives there is chance.
 SENTENCES = [SAMPLES / f"sense_0{number}.wav" for number in (870, 880, 920, 930)]
 SAID = {
     SAMPLES / name: text.split()
@@ -34,7 +34,7 @@ SAID = {
 
 @contextmanager
 def dictation(desktop: Desktop, speaker: Speaker, folder: Path) -> Iterator[Path]:
-    """`parakeet dictate --sink type`, listening; ended as people end it. Gives its stderr."""
+    """Runs `parakeet dictate --sink type`, ends it by Ctrl-C, and yields its stderr."""
     err = folder / "dictate.err"
     with err.open("wb") as stderr:
         process = start(
@@ -56,7 +56,7 @@ def dictation(desktop: Desktop, speaker: Speaker, folder: Path) -> Iterator[Path
 
 
 def typed_before(folder: Path) -> list[str]:
-    """The words that dictation says it typed."""
+    """The words that the history says were typed."""
     shown = run(folder, "dictate", "history", "--json")
     return [word for line in shown.out.splitlines() for word in json.loads(line)["text"].split()]
 
@@ -64,43 +64,43 @@ def typed_before(folder: Path) -> list[str]:
 def transcribed(folder: Path, clips: list[Path]) -> float:
     """The greatest word error rate of `transcribe`, wherever the clips begin.
 
-    By a few milliseconds of silence the model hears "ill-disposed" or "old-sposed", and in a
-    microphone nobody chooses them.
+    A few milliseconds of silence decide whether the model gives "ill-disposed" or "old-sposed",
+    and with a microphone they are chance.
     """
     most = 0
     for clip in clips:
         with wave.open(str(clip)) as file:
             params, sound = file.getparams(), file.readframes(file.getnframes())
-        heard = []
+        files = []
         for milliseconds in (0, 150, 163, 177, 190):
             shifted = folder / "in" / f"{milliseconds}.wav"
             shifted.parent.mkdir(exist_ok=True)
             with wave.open(str(shifted), "wb") as file:
                 file.setparams(params)
                 file.writeframes(bytes(2 * 16 * milliseconds) + sound + bytes(2 * 16 * 500))
-            heard.append(shifted)
+            files.append(shifted)
         asked = ("in", "--engine", "whisper", "-f", "txt", "-o", "heard", "--overwrite")
         done = transcribe(folder, *asked, engine={}, limit=300)
         assert done.code == 0, done.err
-        texts = [(folder / "heard" / f"{file.stem}.txt").read_text() for file in heard]
+        texts = [(folder / "heard" / f"{file.stem}.txt").read_text() for file in files]
         most += max(errors(SAID[clip], spoken(text)) for text in texts)
     return most / sum(len(SAID[clip]) for clip in clips)
 
 
-def word_error_rate(heard: str, clips: list[Path]) -> float:
+def word_error_rate(text: str, clips: list[Path]) -> float:
     reference = [word for clip in clips for word in SAID[clip]]
-    return errors(reference, spoken(heard)) / len(reference)
+    return errors(reference, spoken(text)) / len(reference)
 
 
 def dictated(desktop: Desktop, window: Window, clips: list[Path], folder: Path) -> tuple[str, Path]:
-    """What the window shows when the clips were said and dictation has ended."""
+    """What the window shows after the clips were dictated, and dictation's stderr."""
     with microphone(folder) as speaker, dictation(desktop, speaker, folder) as err:
         speaker.say(*clips)
     text = window.text
     return window.shows(text), err
 
 
-def test_a_terminal_shows_what_transcribe_hears(tmp_path: Path) -> None:
+def test_a_terminal_shows_the_text_of_transcribe(tmp_path: Path) -> None:
     expected = transcribed(tmp_path, SENTENCES)
     with x11(tmp_path) as desktop:
         desktop.run("setxkbmap", "de")
@@ -115,7 +115,7 @@ def test_a_terminal_shows_what_transcribe_hears(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("_tkinter") is None, reason="this Python has no tkinter"
 )
-def test_an_entry_shows_what_transcribe_hears(tmp_path: Path) -> None:
+def test_a_text_field_shows_the_text_of_transcribe(tmp_path: Path) -> None:
     clips = SENTENCES[2:]
     expected = transcribed(tmp_path, clips)
     with x11(tmp_path) as desktop:

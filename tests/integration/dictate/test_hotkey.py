@@ -1,4 +1,4 @@
-"""Keys listened for through pynput, pressed under Xvfb."""
+"""Tests keys that pynput listens for, pressed under Xvfb."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("pynput") is None, reason="the extra `hotkey` is not installed"
 )
 
-# pynput connects when it is imported, so it is imported where the display is.
+# Importing pynput connects to the display, so it is imported in a process that has one.
 LISTENER = """
 import sys
 from parakeet_cli.dictate.daemon.hotkey import hotkeys
 file = open(sys.argv[1], "w")
-def do(verb):
+def run_verb(verb):
     print(verb, file=file, flush=True)
-with hotkeys(do, toggle="<ctrl>+<alt>+d", hold="<f9>"):
-    do("ready")
+with hotkeys(run_verb, toggle="<ctrl>+<alt>+d", hold="<f9>"):
+    run_verb("ready")
     sys.stdin.read()
 """
 
@@ -36,7 +36,7 @@ def desktop(tmp_path: Path) -> Iterator[Desktop]:
         yield made
 
 
-def test_one_key_toggles_and_another_is_held_to_speak(desktop: Desktop, tmp_path: Path) -> None:
+def test_one_key_toggles_and_another_is_held_to_listen(desktop: Desktop, tmp_path: Path) -> None:
     file = tmp_path / "verbs"
     process = subprocess.Popen(
         [sys.executable, "-c", LISTENER, str(file)],
@@ -67,7 +67,7 @@ def test_one_key_toggles_and_another_is_held_to_speak(desktop: Desktop, tmp_path
     ("key", "env", "reason"),
     [("<nokey>", True, "There is no key '<nokey>'"), ("<f9>", False, "Keys can't be seen here")],
 )
-def test_a_key_that_can_t_be_is_an_error_in_plain_words(
+def test_a_key_that_can_t_be_used_is_an_error_in_plain_words(
     desktop: Desktop, key: str, env: bool, reason: str
 ) -> None:
     script = (

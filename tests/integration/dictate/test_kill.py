@@ -1,4 +1,4 @@
-"""kill -9 in the midst of speech: what was delivered and `--recover` hold every word once."""
+"""Tests that after kill -9 during speech, delivery and `--recover` give every word once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.dictate.speech import SENTENCES, Talk, make_talk, said
+from tests.integration.dictate.speech import SENTENCES, Talk, make_talk, spoken_text
 from tests.integration.transcribe.command import MOCK, run, start
 from tests.integration.transcribe.words import errors, spoken
 
 WHISPER = {"PARAKEET_ENGINE": "whisper"}
-_GRACE = 0.2  # seconds before the kill from which on words may be missing
+_GRACE = 0.2  # seconds before the kill in which words may be missing
 
 
 def killed_at(folder: Path, talk: Talk, seconds: float, engine: dict[str, str]) -> float:
@@ -74,7 +74,7 @@ def test_killed_two_hundred_times(tmp_path: Path, seed: int) -> None:
 
 
 def check_whisper(folder: Path, seed: int) -> None:
-    """As right as what whisper hears of the same sound when nothing is killed."""
+    """Check against whisper's text of the same sound without a kill."""
     rng = random.Random(seed)
     talk = make_talk(folder, 4, pause=1.0)
     moment = rng.uniform(3.0, talk.seconds - 1.0)
@@ -87,7 +87,7 @@ def check_whisper(folder: Path, seed: int) -> None:
         limit=300,
     )
     expected = spoken(whole.out.decode())
-    known = " ".join(said(clip) for clip in islice(cycle(SENTENCES), 4)).split()
+    known = " ".join(spoken_text(clip) for clip in islice(cycle(SENTENCES), 4)).split()
     truth = [word for (_, end, _), word in zip(talk.words, known, strict=True) if end <= played]
     # The kill ends an utterance in mid-word, and whisper writes such an end in several ways.
     # An utterance that is lost or written twice is seven words or more.
@@ -96,13 +96,13 @@ def check_whisper(folder: Path, seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
-def test_killed_while_whisper_listens(tmp_path: Path, seed: int) -> None:
+def test_killed_while_whisper_transcribes(tmp_path: Path, seed: int) -> None:
     check_whisper(tmp_path, seed)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(100, 110))
-def test_killed_ten_times_while_whisper_listens(tmp_path: Path, seed: int) -> None:
+def test_killed_ten_times_while_whisper_transcribes(tmp_path: Path, seed: int) -> None:
     check_whisper(tmp_path, seed)
 
 

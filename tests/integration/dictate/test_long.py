@@ -1,4 +1,4 @@
-"""Hours of dictation: memory stays flat, the clock true, and nothing is dropped."""
+"""Tests that hours of dictation need no more memory, keep the clock and lose nothing."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def repeated(folder: Path, hours: float) -> tuple[Path, list[tuple[float, float,
 
 
 def beginning(path: Path, seconds: int) -> Path:
-    """As much of a recording as another one."""
+    """A file of the first seconds."""
     short = path.with_name("short.wav")
     with wave.open(str(path), "rb") as whole:
         pcm = np.frombuffer(whole.readframes(seconds * RATE), np.int16)
     return write_wav(short, pcm)
 
 
-def heard(folder: Path, path: Path) -> tuple[list[dict[str, object]], float]:
+def dictate(folder: Path, path: Path) -> tuple[list[dict[str, object]], float]:
     """The finals, and the peak memory in MiB."""
     arguments = ("dictate", "--from-file", path, "--fast", "--json")
     # Both lengths with the same cues: the mock engine holds them in memory.
@@ -51,18 +51,18 @@ def heard(folder: Path, path: Path) -> tuple[list[dict[str, object]], float]:
     with (folder / "events").open("wb") as out:
         process = start(folder, *arguments, engine=engine, stdout=out)
         assert process.stderr is not None
-        said = process.stderr.read()
+        messages = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, said.decode()
+    assert process.returncode == 0, messages.decode()
     found = [json.loads(line) for line in (folder / "events").open(encoding="utf-8")]
     return [event for event in found if event["event"] == "final"], usage.ru_maxrss / 1024
 
 
 def check(folder: Path, hours: float) -> None:
     path, words = repeated(folder, hours)
-    _, little = heard(folder, beginning(path, 180))
-    finals, much = heard(folder, path)
+    _, little = dictate(folder, beginning(path, 180))
+    finals, much = dictate(folder, path)
     came = [word for event in finals for word in str(event["text"]).lower().split()]
     assert came == [word for _, _, word in words]
     at = {word: (start_, end) for start_, end, word in words}

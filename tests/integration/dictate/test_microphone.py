@@ -1,4 +1,4 @@
-"""A real microphone, as far as PortAudio can tell: clips played into PulseAudio's null sink."""
+"""Tests what PortAudio takes for a microphone: clips played into PulseAudio's null sink."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.dictate.sound_server import SoundServer, needs_pulseaudio, running
-from tests.integration.dictate.speech import SENTENCES, said
+from tests.integration.dictate.speech import SENTENCES, spoken_text
 from tests.integration.transcribe.command import run, start
 from tests.integration.transcribe.words import errors, spoken
 
@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[SoundServer]:
 
 
 class Listening:
-    """`parakeet dictate --json`, and its events as they come."""
+    """A running `parakeet dictate --json`, and its events so far."""
 
     def __init__(self, folder: Path, server: SoundServer, *arguments: str) -> None:
         self.process: subprocess.Popen[bytes] = start(
@@ -74,7 +74,7 @@ def test_devices_are_listed_and_chosen_by_number_or_part_of_a_name(
     assert "pulse" in none.err
 
 
-def test_without_a_sound_server_it_is_said_what_to_do(tmp_path: Path) -> None:
+def test_without_a_sound_server_the_message_says_what_to_do(tmp_path: Path) -> None:
     for arguments in ((), ("--list-devices",)):
         done = run(tmp_path, "dictate", *arguments, env={"PULSE_SERVER": "unix:/nowhere"})
         assert (done.code, done.out) == (1, b"")
@@ -83,7 +83,7 @@ def test_without_a_sound_server_it_is_said_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_spoken_into_the_microphone_is_written(tmp_path: Path, server: SoundServer) -> None:
+def test_speech_into_the_microphone_is_transcribed(tmp_path: Path, server: SoundServer) -> None:
     listening = Listening(tmp_path, server, "--input-device", "pulse")
     listening.until("ready")
     for clip in SENTENCES[1:3]:
@@ -91,12 +91,12 @@ def test_what_is_spoken_into_the_microphone_is_written(tmp_path: Path, server: S
         listening.until("final")
     listening.end()
     assert [event["event"] for event in listening.events].count("ready") == 1
-    truth = spoken(" ".join(said(clip) for clip in SENTENCES[1:3]))
+    truth = spoken(" ".join(spoken_text(clip) for clip in SENTENCES[1:3]))
     assert errors(truth, spoken(listening.text)) <= len(truth) // 4, listening.text
 
 
 @pytest.mark.slow
-def test_the_sound_server_dies_in_mid_sentence_and_dictation_goes_on(
+def test_dictation_goes_on_after_the_sound_server_dies_in_mid_sentence(
     tmp_path: Path, server: SoundServer
 ) -> None:
     listening = Listening(tmp_path, server)

@@ -1,4 +1,4 @@
-"""Sound that is no speech types nothing: silence, a fan, music, clicks, all seeded."""
+"""Tests that silence, a fan, music and clicks, all seeded, give no text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def clicks(rng: np.random.Generator) -> Sound:
 
 
 @pytest.mark.parametrize("sound", [silence, fan, music, clicks])
-def test_nothing_is_typed_where_nobody_speaks(
+def test_sound_without_speech_gives_no_text(
     tmp_path: Path, sound: Callable[[np.random.Generator], Sound]
 ) -> None:
     found = sound(np.random.default_rng(7))

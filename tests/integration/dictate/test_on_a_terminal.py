@@ -1,4 +1,4 @@
-"""Dictation as someone at a terminal sees it."""
+"""Tests what a person at a terminal sees of dictation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.transcribe.command import COMMAND, MOCK, environment
 
 
 def watched(folder: Path, *arguments: str, keys: Callable[[bytes], bytes]) -> tuple[int, str]:
-    """Its exit code and all it drew; `keys` are what is pressed at what was drawn so far."""
+    """The exit code, and all that was drawn; `keys` gives the keys to press at what was drawn."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
@@ -37,7 +37,7 @@ def watched(folder: Path, *arguments: str, keys: Callable[[bytes], bytes]) -> tu
     return os.waitstatus_to_exitcode(status), drawn.decode("utf-8", "replace")
 
 
-def test_words_are_grey_while_they_are_spoken_and_plain_when_they_are_settled(
+def test_partial_text_is_grey_and_final_text_is_plain(
     tmp_path: Path,
 ) -> None:
     talk = make_talk(tmp_path, 1)
@@ -52,14 +52,14 @@ def test_words_are_grey_while_they_are_spoken_and_plain_when_they_are_settled(
     assert "▁" in drawn or "█" in drawn
 
 
-def test_the_space_bar_pauses_and_q_ends_well(tmp_path: Path) -> None:
+def test_the_space_bar_pauses_and_q_ends_normally(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 8)
     plan = [(b"speaking", b" "), (b"paused", b" "), (b"Nothing was recorded", b"q")]
 
     def keys(drawn: bytes) -> bytes:
         if plan and plan[0][0] in drawn:
             if plan[0][0] == b"paused":
-                time.sleep(0.5)  # of sound that is not heard
+                time.sleep(0.5)  # of sound that is not recorded
             return plan.pop(0)[1]
         return b""
 
@@ -69,9 +69,9 @@ def test_the_space_bar_pauses_and_q_ends_well(tmp_path: Path) -> None:
     assert "(paused)" in drawn
 
 
-def test_that_it_is_paused_is_shown_in_silence_too(tmp_path: Path) -> None:
-    talk = make_talk(tmp_path, 1, lead=20.0)  # nothing is said before the test is over
-    plan = [(b"listening", b" "), (b"space goes on", b"q")]
+def test_a_pause_is_shown_in_silence_too(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 1, lead=20.0)  # there is no speech before the test is over
+    plan = [(b"listening", b" "), (b"space resumes", b"q")]
 
     def keys(drawn: bytes) -> bytes:
         return plan.pop(0)[1] if plan and plan[0][0] in drawn else b""

@@ -1,4 +1,4 @@
-"""What did not arrive is kept, shown, and delivered later."""
+"""Tests that text that was not delivered is kept, shown, and delivered later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.transcribe.command import run, start
 from tests.integration.transcribe.test_crashes import mounted
 
 
-def test_a_sink_that_fails_costs_no_word(tmp_path: Path) -> None:
+def test_a_failing_sink_loses_no_word(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 2)
     words = [word for _, _, word in talk.words]
     failed = run(
@@ -36,7 +36,7 @@ def test_a_sink_that_fails_costs_no_word(tmp_path: Path) -> None:
     assert (again.code, again.out) == (0, b"")
 
 
-def test_what_was_said_twice_waits_twice(tmp_path: Path) -> None:
+def test_the_same_text_twice_is_kept_twice(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 2)
     once = (talk.words[0], talk.words[-1])
     cues = "".join(f"{start:.4f}\t{end:.4f}\tagain\n" for start, end, _ in once)
@@ -46,11 +46,11 @@ def test_what_was_said_twice_waits_twice(tmp_path: Path) -> None:
     assert failed.code == 1
     shown = run(tmp_path, "dictate", "history", "--json")
     entries = [json.loads(line) for line in shown.out.splitlines()]
-    said = [(entry["text"].lower(), entry["delivered"]) for entry in entries]
-    assert said == [("again", False), ("again", False)]
+    stored = [(entry["text"].lower(), entry["delivered"]) for entry in entries]
+    assert stored == [("again", False), ("again", False)]
 
 
-def test_a_file_that_has_what_another_sink_did_not_take_gets_it_once(tmp_path: Path) -> None:
+def test_a_file_gets_text_once_that_another_sink_did_not_take(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 2)
     file = ("--sink", "file:out.txt")
     play = ("dictate", "--from-file", talk.path, "--fast")
@@ -63,7 +63,7 @@ def test_a_file_that_has_what_another_sink_did_not_take_gets_it_once(tmp_path: P
         assert (tmp_path / name).read_text(encoding="utf-8").lower().split() == words
 
 
-def test_of_two_files_the_one_that_failed_alone_gets_what_it_lacks(tmp_path: Path) -> None:
+def test_of_two_files_only_the_one_that_failed_gets_the_text_again(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 2)
     words = [word for _, _, word in talk.words]
     (tmp_path / "full").mkdir()
@@ -80,10 +80,10 @@ def test_of_two_files_the_one_that_failed_alone_gets_what_it_lacks(tmp_path: Pat
             assert (tmp_path / name).read_text(encoding="utf-8").lower().split() == words
 
 
-def test_a_text_that_was_on_its_way_to_a_command_is_shown_and_not_given_it_again(
+def test_a_text_that_a_command_may_have_is_shown_and_not_given_to_it_again(
     tmp_path: Path,
 ) -> None:
-    """The command kills whoever started it: nobody knows what it made of the text."""
+    """The command kills parakeet, which then can't know what became of the text."""
     talk = make_talk(tmp_path, 2)
     words = [word for _, _, word in talk.words]
     killed = run(
@@ -114,7 +114,7 @@ def test_a_text_that_was_on_its_way_to_a_command_is_shown_and_not_given_it_again
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux names an open file")
 @pytest.mark.parametrize("events", [False, True])
-def test_a_file_that_stdout_was_is_asked_what_it_has(tmp_path: Path, events: bool) -> None:
+def test_a_file_that_was_stdout_is_checked_for_the_text(tmp_path: Path, events: bool) -> None:
     talk = make_talk(tmp_path, 2)
     out = tmp_path / "out"
     # The text is in stdout's file when the other sink's command kills the process.
@@ -131,7 +131,7 @@ def test_a_file_that_stdout_was_is_asked_what_it_has(tmp_path: Path, events: boo
     assert found == [word for _, _, word in talk.words][: len(found)]
 
 
-def test_killed_while_it_types_nothing_is_typed_again_and_nothing_is_lost(
+def test_killed_while_typing_it_types_nothing_twice_and_loses_nothing(
     tmp_path: Path,
 ) -> None:
     talk = make_talk(tmp_path, 2)

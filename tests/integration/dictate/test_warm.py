@@ -1,4 +1,4 @@
-"""`parakeet dictate start` and the other verbs, as people bind them to keys."""
+"""Tests `parakeet dictate start` and the other verbs as a person binds them to keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class User:
         return run(self.folder, "dictate", *arguments, env={**gone, **more})
 
     def start(self, *arguments: str) -> Done:
-        """With a clip for a microphone, into a file."""
+        """Start it with a clip as the microphone and a file as the sink."""
         source = ("--from-file", str(CLIP), "--sink", f"file:{self.text}")
         return self.dictate(*source, "start", *arguments)
 
@@ -57,7 +57,7 @@ def user(tmp_path: Path) -> Iterator[User]:
         os.kill(int(str(state["pid"])), signal.SIGKILL)
 
 
-def test_one_process_listens_time_and_again(user: User) -> None:
+def test_one_process_listens_again_and_again(user: User) -> None:
     started = user.start("--idle")
     assert started.code == 0, started.err
     pid = user.status()["pid"]
@@ -72,7 +72,7 @@ def test_one_process_listens_time_and_again(user: User) -> None:
     assert user.status() == {"running": False}
 
 
-def test_stop_returns_when_the_words_are_where_they_belong(user: User) -> None:
+def test_stop_returns_once_the_text_is_inserted(user: User) -> None:
     assert user.start().code == 0
     assert until(lambda: user.status()["speaking"] is True)
     assert user.typed() == ""
@@ -80,7 +80,7 @@ def test_stop_returns_when_the_words_are_where_they_belong(user: User) -> None:
     assert user.typed().count(TEXT) == 1
 
 
-def test_cancel_writes_nothing_more_and_keeps_no_recording(user: User) -> None:
+def test_cancel_inserts_nothing_and_keeps_no_recording(user: User) -> None:
     assert user.start().code == 0
     assert user.dictate("cancel").code == 0
     assert user.status()["listening"] is False
@@ -100,7 +100,7 @@ def test_a_second_start_says_that_one_is_running(user: User) -> None:
     assert user.status()["pid"] == pid
 
 
-def test_options_after_the_verb_are_those_of_dictate(user: User) -> None:
+def test_options_after_the_verb_are_options_of_dictate(user: User) -> None:
     started = user.dictate(
         *("start", "--idle", "--sink", f"file:{user.text}", "--from-file", str(CLIP))
     )
@@ -111,7 +111,7 @@ def test_options_after_the_verb_are_those_of_dictate(user: User) -> None:
     assert "It goes on with the options that it was started with" in again.err
 
 
-def test_killed_it_is_gone_and_can_be_started_again(user: User) -> None:
+def test_after_a_kill_it_can_be_started_again(user: User) -> None:
     assert user.start("--idle").code == 0
     os.kill(int(str(user.status()["pid"])), signal.SIGKILL)
     assert until(lambda: user.status() == {"running": False})
@@ -121,7 +121,7 @@ def test_killed_it_is_gone_and_can_be_started_again(user: User) -> None:
     assert user.status()["running"] is True
 
 
-def test_the_folders_the_socket_and_the_log_are_the_user_s_alone(user: User) -> None:
+def test_only_the_user_can_enter_the_folders_the_socket_and_the_log(user: User) -> None:
     assert user.start("--idle").code == 0
     socket = user.folder / "run/parakeet/dictate.sock"
     modes = [path.stat().st_mode & 0o777 for path in (socket, socket.parent, user.log)]
@@ -129,7 +129,7 @@ def test_the_folders_the_socket_and_the_log_are_the_user_s_alone(user: User) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("start", "--sink", "paper"), 2, "There is no sink 'paper'"),
         (("start", "--nonsense"), 2, "--nonsense"),
@@ -139,10 +139,10 @@ def test_the_folders_the_socket_and_the_log_are_the_user_s_alone(user: User) -> 
         (("start", "--sink", "stdout", "--model", "none"), 3, "none"),
     ],
 )
-def test_what_keeps_it_from_starting_is_said_to_who_started_it(
-    user: User, arguments: tuple[str, ...], code: int, said: str
+def test_a_failure_to_start_is_reported_to_the_starting_command(
+    user: User, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     engine = {"PERSONALPARAKEET_USE_MOCK_STT": "false", "PARAKEET_ENGINE": "whisper"}
     done = user.dictate(*arguments, env=engine if "--model" in arguments else None)
-    assert (done.code, said in done.err) == (code, True), done.err
+    assert (done.code, message in done.err) == (code, True), done.err
     assert user.status() == {"running": False}

@@ -11,7 +11,7 @@ from parakeet_cli.dictate.daemon.announcer import Announcer, Sounds
 
 
 class Idle:
-    """Follows `Controllable`, and hears nothing."""
+    """A `Controllable` that records nothing."""
 
     def __init__(self) -> None:
         self.listening = False
@@ -37,7 +37,7 @@ class Idle:
 
 @pytest.fixture
 def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A player and a notifier in the place of all others, which only keep what they are given."""
+    """The only player and notifier on PATH, which write down what they are called with."""
     for name in ("paplay", "notify-send"):
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\necho "${{1##*/}} $3" >> "{tmp_path}/{name}.calls"\n')
@@ -47,7 +47,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def calls(folder: Path, name: str, count: int) -> list[str]:
-    """What it was called with, once that are so many: nothing waits for these programs."""
+    """Its calls, once there are `count` of them: nothing waits for these programs."""
     end = time.monotonic() + 30
     file = folder / f"{name}.calls"
     while time.monotonic() < end:
@@ -58,29 +58,29 @@ def calls(folder: Path, name: str, count: int) -> list[str]:
     return []
 
 
-def test_a_tone_and_a_notice_say_what_begins_and_ends(played: Path) -> None:
-    told = Announcer(Idle(), sounds=True, notify=True)
+def test_a_tone_and_a_notice_announce_each_change(played: Path) -> None:
+    announcer = Announcer(Idle(), sounds=True, notify=True)
     for number, (do, sound, words) in enumerate(
         [
-            (told.begin, "begin.wav", "Listening."),
-            (told.finish, "finish.wav", "Inserted."),
-            (told.discard, "discard.wav", "Dropped."),
+            (announcer.begin, "begin.wav", "Listening."),
+            (announcer.finish, "finish.wav", "Inserted."),
+            (announcer.discard, "discard.wav", "Dropped."),
         ],
         start=1,
     ):
         do()
         assert calls(played, "paplay", number)[-1] == sound
         assert calls(played, "notify-send", number)[-1].endswith(words)
-    told.finish()  # it did not listen
-    told.quit()
+    announcer.finish()  # it was not listening
+    announcer.quit()
     assert len(calls(played, "paplay", 3)) == 3
 
 
-def test_nothing_is_told_unless_it_was_asked_for(played: Path) -> None:
-    told = Announcer(Idle(), sounds=False, notify=False)
-    told.begin()
-    told.finish()
-    told.quit()
+def test_nothing_is_announced_by_default(played: Path) -> None:
+    announcer = Announcer(Idle(), sounds=False, notify=False)
+    announcer.begin()
+    announcer.finish()
+    announcer.quit()
     assert sorted(path.name for path in played.iterdir()) == ["notify-send", "paplay"]
 
 

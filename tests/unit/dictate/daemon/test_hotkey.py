@@ -8,7 +8,9 @@ from parakeet_cli.dictate.daemon.hotkey import hotkeys
 from parakeet_cli.errors import ParakeetError
 
 
-def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_message_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pynput", None)
     with (
         pytest.raises(ParakeetError, match="need pynput") as refused,
@@ -18,7 +20,7 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
     assert refused.value.hint == "pip install 'parakeet-cli[hotkey]'"
 
 
-def test_without_a_key_nothing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_key_pynput_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynput", None)
     with hotkeys(print, toggle=None, hold=None):
         pass

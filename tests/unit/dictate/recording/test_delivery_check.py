@@ -1,4 +1,4 @@
-"""What can be told of a text that was on its way when its process was killed."""
+"""Tests what is known of a text that was being inserted when its process was killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_that_grew_by_the_text_has_it_and_one_that_did_not_lacks_it(file: Path) -> None:
+def test_a_file_has_the_text_if_it_grew_by_it(file: Path) -> None:
     to = delivery_targets([f"file:{file}"])
     assert to == (Target("file", str(file), 7),)
     assert checked(Intent(1, 0, 1, " Hello.", to)) == (DeliveryState.MISSING, " Hello.")
@@ -37,17 +37,17 @@ def test_a_file_that_grew_by_the_text_has_it_and_one_that_did_not_lacks_it(file:
     assert checked(Intent(1, 0, 1, " Hello.", to))[0] is DeliveryState.DELIVERED
 
 
-def test_a_file_that_is_gone_lacks_it(tmp_path: Path) -> None:
+def test_a_file_that_is_gone_lacks_the_text(tmp_path: Path) -> None:
     to = delivery_targets([f"file:{tmp_path}/none.txt"])
     assert checked(Intent(1, 0, 1, "One.", to)) == (DeliveryState.MISSING, "One.")
 
 
 @pytest.mark.parametrize("spec", ["type", "type:xtest", "clipboard", "command:cat"])
-def test_what_can_t_be_asked_is_unknown(spec: str) -> None:
+def test_a_sink_that_can_t_be_checked_is_unknown(spec: str) -> None:
     assert checked(Intent(1, 0, 1, "One.", delivery_targets([spec])))[0] is DeliveryState.UNKNOWN
 
 
-def test_a_file_that_has_it_answers_for_a_window_that_can_t_be_asked(file: Path) -> None:
+def test_a_file_that_has_the_text_settles_it_for_a_window_too(file: Path) -> None:
     intent = Intent(1, 0, 1, "One.", delivery_targets(["type", f"file:{file}"]))
     assert checked(intent)[0] is DeliveryState.UNKNOWN
     file.write_text("Hello.\nOne.\n", encoding="utf-8")
@@ -62,7 +62,7 @@ def test_a_file_that_has_it_answers_for_a_window_that_can_t_be_asked(file: Path)
         ("Hello, you.\n", (DeliveryState.DELIVERED, "Hello, you.")),
     ],
 )
-def test_a_text_that_was_to_replace_another_is_neither_lost_nor_twice(
+def test_a_text_that_replaces_another_is_neither_lost_nor_inserted_twice(
     file: Path, content: str, known: tuple[DeliveryState, str]
 ) -> None:
     intent = Intent(
@@ -72,7 +72,7 @@ def test_a_text_that_was_to_replace_another_is_neither_lost_nor_twice(
     assert checked(intent) == known
 
 
-def test_what_is_behind_a_text_that_could_not_be_taken_back_is_looked_for_alone(
+def test_after_a_text_that_was_not_taken_back_only_the_addition_is_searched_for(
     file: Path,
 ) -> None:
     to = delivery_targets([f"file:{file}"])
@@ -82,7 +82,7 @@ def test_what_is_behind_a_text_that_could_not_be_taken_back_is_looked_for_alone(
     assert checked(intent)[0] is DeliveryState.DELIVERED
 
 
-def test_an_insertion_of_nothing_has_arrived() -> None:
+def test_an_empty_insertion_is_delivered() -> None:
     assert (
         checked(Intent(1, 0, 1, "", delivery_targets(["type"]), 0.0, ("One.",)))[0]
         is DeliveryState.DELIVERED
@@ -93,7 +93,7 @@ def test_an_insertion_of_nothing_has_arrived() -> None:
 @pytest.mark.parametrize(
     ("sinks", "written"), [(["stdout"], "One.\n"), ([], '{"text": "One.", "inserted": " One."}\n')]
 )
-def test_stdout_is_asked_where_it_is_a_file(tmp_path: Path, sinks: list[str], written: str) -> None:
+def test_stdout_is_checked_if_it_is_a_file(tmp_path: Path, sinks: list[str], written: str) -> None:
     script = (
         "import dataclasses, json, sys\n"
         "from parakeet_cli.dictate.recording.delivery_check import delivery_targets\n"

@@ -16,8 +16,8 @@ def words(text: str, *, pauses: tuple[int, ...] = ()) -> list[Word]:
     return found
 
 
-def told(text: str, *, pauses: tuple[int, ...] = ()) -> list[str]:
-    """Text as it is, commands in brackets."""
+def split(text: str, *, pauses: tuple[int, ...] = ()) -> list[str]:
+    """The parts: text as it is, commands in brackets."""
     return [
         part.text if isinstance(part, PlainText) else f"[{part.phrase}]"
         for part in split_commands(words(text, pauses=pauses))
@@ -25,14 +25,14 @@ def told(text: str, *, pauses: tuple[int, ...] = ()) -> list[str]:
 
 
 @pytest.mark.parametrize("phrase", COMMANDS)
-def test_every_command_is_one_when_it_is_all_that_was_said(phrase: str) -> None:
-    assert told(phrase) == [f"[{phrase}]"]
-    assert told(phrase.capitalize() + ".") == [f"[{phrase}]"]
-    assert told(phrase.title() + "!") == [f"[{phrase}]"]
+def test_every_command_acts_as_a_whole_utterance(phrase: str) -> None:
+    assert split(phrase) == [f"[{phrase}]"]
+    assert split(phrase.capitalize() + ".") == [f"[{phrase}]"]
+    assert split(phrase.title() + "!") == [f"[{phrase}]"]
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("text", "parts"),
     [
         ("Hello world. New line. How are you?", ["Hello world.", "[new line]", "How are you?"]),
         ("Hello world, comma, how are you?", ["Hello world,", "[comma]", "how are you?"]),
@@ -42,12 +42,12 @@ def test_every_command_is_one_when_it_is_all_that_was_said(phrase: str) -> None:
         ("Is it raining question mark", ["Is it raining", "[question mark]"]),
     ],
 )
-def test_punctuation_sets_a_command_off(said: str, meant: list[str]) -> None:
-    assert told(said) == meant
+def test_punctuation_sets_a_command_off(text: str, parts: list[str]) -> None:
+    assert split(text) == parts
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "They opened a new line to the north.",
         "He used a comma where she used a period",
@@ -57,19 +57,19 @@ def test_punctuation_sets_a_command_off(said: str, meant: list[str]) -> None:
         "Put the colon cancer first.",
     ],
 )
-def test_in_the_midst_of_a_sentence_it_is_text(said: str) -> None:
-    assert told(said) == [said]
+def test_in_the_middle_of_a_sentence_it_is_text(text: str) -> None:
+    assert split(text) == [text]
 
 
 def test_a_pause_on_both_sides_sets_a_command_off_as_well() -> None:
-    assert told("hello world comma how are you", pauses=(2, 3)) == [
+    assert split("hello world comma how are you", pauses=(2, 3)) == [
         "hello world",
         "[comma]",
         "how are you",
     ]
-    assert told("hello world comma how are you", pauses=(2,)) == ["hello world comma how are you"]
+    assert split("hello world comma how are you", pauses=(2,)) == ["hello world comma how are you"]
 
 
-def test_nothing_said_is_nothing() -> None:
+def test_no_words_have_no_parts() -> None:
     assert split_commands([]) == []
     assert isinstance(split_commands(words("Comma"))[0], SpokenCommand)

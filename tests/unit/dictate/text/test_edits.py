@@ -6,8 +6,8 @@ from parakeet_cli.dictate.text.commands import COMMANDS, Part, PlainText, Spoken
 from parakeet_cli.dictate.text.edits import compose
 
 
-def said(*texts: str) -> list[Part]:
-    """Texts; those that are a command's words are the command."""
+def parts(*texts: str) -> list[Part]:
+    """Parts of these texts; the words of a command are the command."""
     return [
         SpokenCommand(text, COMMANDS[text]) if text in COMMANDS else PlainText(text)
         for text in texts
@@ -15,11 +15,11 @@ def said(*texts: str) -> list[Part]:
 
 
 def written(*utterances: tuple[str, ...], undo: bool = True) -> str:
-    """What stands there after these utterances; `undo`: whether anything can be taken back."""
+    """The text after these utterances; `undo`: whether insertions can be taken back."""
     inserted: list[str] = []
     caps = False
     for utterance in utterances:
-        edit = compose(said(*utterance), inserted, caps=caps)
+        edit = compose(parts(*utterance), inserted, caps=caps)
         caps = edit.caps
         text = edit.text
         if edit.back and not undo:
@@ -67,12 +67,12 @@ def test_where_nothing_can_be_taken_back_no_mark_is_doubled() -> None:
     assert written(("Hello",), ("comma",), ("Bye.",), undo=False) == "Hello, Bye."
 
 
-def test_where_nothing_can_be_taken_back_no_word_behind_a_command_is_lost() -> None:
+def test_where_nothing_can_be_taken_back_no_word_after_a_command_is_lost() -> None:
     assert written(("Hello.",), ("comma", "And you?"), undo=False) == "Hello. And you?"
     assert written(("One.",), ("scratch that", "Two."), undo=False) == "One. Two."
     assert written(("One.",), ("scratch that", "Two."), undo=True) == "Two."
 
 
-def test_stop_dictation_stops_after_what_was_said_before_it() -> None:
-    edit = compose(said("Goodbye.", "stop dictation"), [])
+def test_stop_dictation_stops_after_the_text_before_it() -> None:
+    edit = compose(parts("Goodbye.", "stop dictation"), [])
     assert (edit.text, edit.stop) == ("Goodbye.", True)
