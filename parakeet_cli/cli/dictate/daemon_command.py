@@ -9,7 +9,7 @@ import typer
 KEYS = "Keys"
 NOTICES = "Notices"
 
-Json = Annotated[bool, typer.Option("--json", help="Print its state as a JSON object.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the state as a JSON object.")]
 
 
 def add_daemon_verbs(app: typer.Typer) -> None:

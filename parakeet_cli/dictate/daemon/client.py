@@ -74,7 +74,7 @@ def start_daemon(arguments: Sequence[str], paths: DaemonPaths) -> int:
     # A usage error is printed in a box.
     printed = [line.strip(" │") for line in lines if any(map(str.isalnum, line))]
     error = ParakeetError(
-        f"The dictation process ended while it started: "
+        "The dictation process ended while it started: "
         f"{printed[-1] if printed else f'exit code {code}'}",
         hint=f"Its output is in {paths.log}.",
     )
@@ -98,11 +98,11 @@ class StartReport:
         self._descriptor = int(given) if given else None
 
     def ready(self) -> None:
-        """The daemon answers requests."""
+        """Report that the daemon answers requests now."""
         self._send(b"ready\n")
 
     def failed(self, error: ParakeetError) -> None:
-        """The daemon can't start."""
+        """Report why the daemon can't start."""
         reason = {"error": str(error), "hint": error.hint, "code": int(error.exit_code)}
         self._send(json.dumps(reason).encode() + b"\n")
 

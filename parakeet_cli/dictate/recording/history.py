@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from parakeet_cli.errors import OutputError
 from parakeet_cli.system import files, json_lines
+
+_log = logging.getLogger(__name__)
 
 _DAY = 86_400.0  # seconds
 _MODE = 0o600
@@ -39,7 +42,6 @@ class History:
     def __init__(self, path: Path, days: int) -> None:
         self._path = path
         self._days = days
-        self.write_error: OSError | None = None
         if days and path.exists():
             self._drop_old()
 
@@ -51,7 +53,7 @@ class History:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             json_lines.append(self._path, asdict(entry), mode=_MODE, readable=True)
         except OSError as error:
-            self.write_error = error
+            _log.info("The history can't be written: %s.", error.strerror)
 
     def _drop_old(self) -> None:
         oldest = time.time() - self._days * _DAY

@@ -17,6 +17,7 @@ The keys of a line, in files that older versions left too:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from threading import Lock
 from typing import Any
 
 from parakeet_cli.system import json_lines
+
+_log = logging.getLogger(__name__)
 
 VERSION = 1
 
@@ -105,7 +108,6 @@ class JournalState:
     uncertain: dict[int, Intent] = field(default_factory=dict)  # may have been inserted
     undelivered: dict[int, Intent] = field(default_factory=dict)  # were certainly not inserted
     gaps: list[tuple[int, float]] = field(default_factory=list)
-    ended: bool = False
 
     def apply(self, row: Mapping[str, Any]) -> None:
         """Take in one more line."""
@@ -135,8 +137,6 @@ class JournalState:
                         text=row.get("text", intent.text),
                         lacking=tuple(row.get("lacking", ())),
                     )
-            case {"ended": _}:
-                self.ended = True
             case {"version": _}:
                 self.header = dict(row)
 
@@ -171,12 +171,11 @@ class DictationJournal:
         )
         self._lock = Lock()
         self._number = max((0, *self.state.uncertain, *self.state.undelivered))
-        self.write_error: OSError | None = None
 
     def write(self, sync: bool = True, **row: Any) -> None:
         """Append a line, and wait until it is on the disk if `sync`.
 
-        A full disk must not stop the text from being inserted: see `write_error`.
+        An error is only logged: a full disk must not stop the text from being inserted.
         """
         with self._lock:
             self.state.apply(row)
@@ -185,7 +184,7 @@ class DictationJournal:
             try:
                 self._file.append(row, sync=sync)
             except OSError as error:
-                self.write_error = error
+                _log.info("The journal can't be written: %s.", error.strerror)
 
     def write_intent(
         self,

@@ -36,9 +36,8 @@ class Priority(IntEnum):
 class EngineJob(Generic[T]):
     """A call of the engine, its result, and the seconds it took."""
 
-    def __init__(self, work: Callable[[], T], priority: Priority) -> None:
+    def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
-        self.priority = priority
         self.future: Future[T] = Future()
         self.seconds = 0.0
 
@@ -85,7 +84,7 @@ class EngineQueue:
 
     def submit(self, work: Callable[[], T], priority: Priority) -> EngineJob[T]:
         """Run `work`, which calls the engine, once nothing more urgent waits."""
-        job: EngineJob[T] = EngineJob(work, priority)
+        job: EngineJob[T] = EngineJob(work)
         with self._changed:
             heapq.heappush(self._jobs, (priority, next(self._numbers), job))
             self._changed.notify_all()

@@ -68,9 +68,7 @@ def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text(EARLIER, encoding="utf-8")
     state = read_journal(path)
-    assert (state.settled, state.failed, state.gaps, state.ended) == (
-        *(300, [(250, 300)], [(50, 2.5)], True),
-    )
+    assert (state.settled, state.failed, state.gaps) == (300, [(250, 300)], [(50, 2.5)])
     assert state.undelivered == {}
     assert [(intent.number, intent.text) for intent in state.uncertain.values()] == [(2, "Für.")]
     assert state.uncertain[2].to == (Target("type"),)
