@@ -1,4 +1,4 @@
-"""Real media files for tests, made with libav's own encoders."""
+"""Makes real media files for tests with libav's own encoders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one kind of media file is made; `rate` and `channels` are what it can hold."""
+    """How one kind of media file is made, at a `rate` and with `channels` that it supports."""
 
     suffix: str
     codec: str
@@ -27,10 +27,10 @@ class Recipe:
     channels: int = 2
     bit_rate: int | None = None
     sample_format: str | None = None
-    delay: float = 0.0  # seconds of encoder delay that the format can't tell of
+    delay: float = 0.0  # seconds of encoder delay that the format has no field for
 
 
-# One row a format that `parakeet transcribe` takes.
+# One row per format that `parakeet transcribe` takes.
 RECIPES: dict[str, Recipe] = {
     "wav": Recipe("wav", "pcm_s16le"),
     "flac": Recipe("flac", "flac", sample_format="s16"),
@@ -149,7 +149,7 @@ def tone(seconds: float, rate: int, hertz: float = 440.0, level: float = 0.5) ->
 
 
 def speech(seconds: float) -> Floats:
-    """The sample clips one after another with pauses, again and again: 16 kHz mono."""
+    """The sample clips in a loop, with pauses between them: 16 kHz mono."""
     clips: list[Floats] = []
     for path in sorted(SAMPLES.glob("*.wav")):
         with wave.open(str(path)) as file:
@@ -159,7 +159,7 @@ def speech(seconds: float) -> Floats:
     length = 0
     while length < seconds * 16_000:
         number = len(parts) // 2
-        # Pauses of changing length, so that no stretch repeats at a fixed distance.
+        # Pauses of different lengths, so that nothing repeats at a fixed distance.
         pause: Floats = np.zeros(8_000 + number * 1_231 % 9_000, np.float32)
         parts.extend((clips[number % len(clips)], pause))
         length += len(parts[-1]) + len(parts[-2])

@@ -1,4 +1,4 @@
-"""Seeded damage to a file's bytes: the same seed makes the same file."""
+"""Damages a file's bytes by a seed: the same seed makes the same file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEADER_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """What was done, in words, and the bytes that came of it."""
+    """The kind and place of the damage, and the damaged bytes."""
 
     kind: str
     position: int
@@ -48,6 +48,6 @@ KINDS = (truncated, deleted, overwritten, header_bits)
 
 
 def mutation(data: bytes, seed: str) -> Mutation:
-    """The mutation of `data` that `seed` stands for."""
+    """Damage `data` by `seed`."""
     chance = random.Random(seed)
     return chance.choice(KINDS)(data, chance)

@@ -1,6 +1,6 @@
-"""Damaged files of every kind: none crashes, none hangs, and none is `ok` that isn't.
+"""Damaged files of every kind: none crashes, none hangs, and none is `ok` by mistake.
 
-`pytest -m soak tests/fuzz` runs a thousand mutations a format; the plain run a share.
+`pytest -m soak tests/fuzz` runs a thousand mutations per format, the plain run a share.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from tests.fuzz.mutations import Mutation, mutation
 from tests.media_files import RECIPES, speech, write_media
 
 SECONDS = 8
-SHARE, ALL = 30, 1_000  # mutations a format
-# These check every byte, so that what is `ok` must be what it was.
+SHARE, ALL = 30, 1_000  # mutations per format
+# These check every byte, so an `ok` file must decode to the same samples.
 CHECKED = {"flac", "vorbis", "opus"}
-# These neither number nor count their frames: one cut out between two others leaves no trace.
+# These neither number nor count their frames: cutting one out leaves no trace.
 UNCOUNTED = {"adts", "amr"}
 KINDS = ["wav", "aiff", "flac", "mp3", "adts", "amr", "m4a", "vorbis", "opus", "webm", "wma"]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What came out of a file."""
+class Decoded:
+    """A file's samples and accounting."""
 
     samples: Samples
     accounting: Accounting
@@ -47,15 +47,15 @@ def pool() -> Iterator[DecoderPool]:
     pool.close()
 
 
-def heard(path: Path, pool: DecoderPool) -> Heard:
+def decode(path: Path, pool: DecoderPool) -> Decoded:
     with IsolatedMedia(MediaRequest(str(path), path.name, None, None, WHOLE), pool) as media:
         blocks = list(media)
     nothing = np.zeros(0, np.float32)
-    return Heard(np.concatenate([nothing, *(one.samples for one in blocks)]), media.accounting)
+    return Decoded(np.concatenate([nothing, *(one.samples for one in blocks)]), media.accounting)
 
 
-def complaint(kind: str, whole: Heard, one: Heard, change: Mutation) -> str | None:
-    """What is wrong with how a mutated file was judged; None where nothing is."""
+def complaint(kind: str, whole: Decoded, one: Decoded, change: Mutation) -> str | None:
+    """The error in the accounting of a mutated file; None if it is right."""
     accounting = one.accounting
     if any("its decoder" in lost.reason for lost in accounting.lost):
         return f"the decoder died: {accounting.lost[-1].reason}"
@@ -64,7 +64,7 @@ def complaint(kind: str, whole: Heard, one: Heard, change: Mutation) -> str | No
     if expected is not None and abs(total - expected) > 1e-4:
         return f"{total} seconds are accounted for, {expected} expected"
     if accounting.lost or change.kind == "header bits":
-        return None  # a header that was changed promises something else
+        return None  # a changed header declares something else
     short = whole.accounting.decoded_seconds - accounting.decoded_seconds
     torn = kind in UNCOUNTED and change.kind in ("truncation", "deletion")
     # WMA's header rounds up by its packets of 46 ms, of which the last two may go unseen.
@@ -86,14 +86,14 @@ def complaint(kind: str, whole: Heard, one: Heard, change: Mutation) -> str | No
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_mutated_files_are_judged_by_what_is_left_of_them(
+def test_mutated_files_are_accounted_for_correctly(
     kind: str, seeds: range, pool: DecoderPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = RECIPES[kind]
     path = tmp_path / f"whole.{recipe.suffix}"
     write_media(path, soxr.resample(speech(SECONDS), SAMPLE_RATE, recipe.rate), recipe)
     data = path.read_bytes()
-    whole = heard(path, pool)
+    whole = decode(path, pool)
     mutated = tmp_path / f"mutated.{recipe.suffix}"
     counts: Counter[str] = Counter()
     complaints = []
@@ -101,7 +101,7 @@ def test_mutated_files_are_judged_by_what_is_left_of_them(
         change = mutation(data, f"{kind}-{seed}")
         mutated.write_bytes(change.data)
         try:
-            one = heard(mutated, pool)
+            one = decode(mutated, pool)
         except InputError as error:
             counts["failed"] += 1
             if "its decoder" in str(error):

@@ -1,7 +1,7 @@
 """Finds the best place to cut speech: the middle of a long pause, else the weakest point.
 
-All positions are frames of 32 ms. The two callers differ in where they look (`Chunker` and
-`Endpointer` say why), not in what they look for.
+All positions are frames of 32 ms. The chunker and the endpointer differ in where they search,
+for reasons given there, not in what they search for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A decoder's entry that meets with an accident on files named for one."""
+"""A decoder process that has an accident with files named for one."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def _accident(media: decoder.InProcessMedia) -> Iterator[Block]:
 
 
 def main() -> None:
-    """The worker's own entry, accidents added."""
+    """The worker's own entry point, with accidents."""
     decoder.InProcessMedia.__iter__ = _accident  # type: ignore[method-assign]
     worker.main()

@@ -1,7 +1,7 @@
-"""Speech with a hole in it: nothing more than the hole is lost, and it is named.
+"""Of speech with a hole in it only the hole is lost, and it is reported.
 
-Judged by samples: what is heard behind a hole is cross-correlated with the decode of
-the undamaged file.
+Compared by samples: the audio behind a hole is cross-correlated with the decoded
+undamaged file.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ UNITS = {
     "flac": 4608 / 44_100,
     "vorbis": 1.05,
     "opus": 1.0,
-    "webm": 0.1,  # a block has 0.02, and one is found by those that follow
+    "webm": 0.1,  # a block has 0.02, and one is found by those that follow it
 }
 FILLINGS = {"random": random.Random(5).randbytes(HOLE), "zeros": bytes(HOLE), "cut out": b""}
 PLACES = {"a quarter": 0.25, "half": 0.5, "the end": 1.0}
 CLUSTER = bytes.fromhex("1f43b675")  # its id in Matroska
-# What comes last in these is an index: with it damaged, all of the sound is there.
+# These end with an index: if that is damaged, all audio is still there.
 INDEX_LAST = {"m4a", "webm"}
 
 
 @dataclass(frozen=True)
 class Whole:
-    """An undamaged file and what is heard of it."""
+    """An undamaged file and its decoded samples."""
 
     kind: str
     path: Path
@@ -49,8 +49,8 @@ class Whole:
     accounting: Accounting
 
 
-def heard(path: Path) -> tuple[Samples, Accounting]:
-    """Everything on one clock, zeros where nothing was heard."""
+def decode(path: Path) -> tuple[Samples, Accounting]:
+    """All samples on one clock, with zeros for what is missing."""
     with open_media(path) as media:
         blocks = list(media)
     end = max(block.end for block in blocks)
@@ -62,7 +62,7 @@ def heard(path: Path) -> tuple[Samples, Accounting]:
 
 
 def lateness(true: Samples, samples: Samples, start: float) -> float:
-    """By how many seconds the sound at `start` comes too early, and late if below zero."""
+    """The seconds by which the audio at `start` is early; negative if it is late."""
     reach = SAMPLE_RATE // 2
     first = round(start * SAMPLE_RATE)
     part = samples[first : first + 4 * SAMPLE_RATE]
@@ -88,12 +88,12 @@ def wholes(seconds: int, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         recipe = RECIPES[kind]
         path = folder / f"{kind}.{recipe.suffix}"
         write_media(path, soxr.resample(sound, SAMPLE_RATE, recipe.rate), recipe)
-        made[kind] = Whole(kind, path, path.read_bytes(), *heard(path))
+        made[kind] = Whole(kind, path, path.read_bytes(), *decode(path))
     return made
 
 
 @pytest.mark.parametrize("kind", [*UNITS, "wav", "mkv", "wma"])
-def test_of_a_healthy_file_nothing_is_lost(
+def test_nothing_of_a_healthy_file_is_lost(
     kind: str, wholes: dict[str, Whole], seconds: int
 ) -> None:
     accounting = wholes[kind].accounting
@@ -116,13 +116,13 @@ def test_no_more_than_the_hole_is_lost(
     at = min(size - HOLE, round(size * PLACES[place]))
     path = whole.path.with_name(f"holed{whole.path.suffix}")
     path.write_bytes(whole.data[:at] + FILLINGS[filling] + whole.data[at + HOLE :])
-    samples, accounting = heard(path)
+    samples, accounting = decode(path)
 
     if kind in INDEX_LAST and place == "the end" and not accounting.lost:
         assert accounting.decoded_seconds == pytest.approx(whole.accounting.decoded_seconds)
         return
     hole = HOLE / size * seconds
-    true_start = at / size * seconds  # near enough at a nearly constant bit rate
+    true_start = at / size * seconds  # accurate enough at a nearly constant bit rate
     near = 3.5 + 0.01 * seconds
     assert accounting.lost
     assert accounting.damaged_packets or place == "the end"
@@ -134,13 +134,13 @@ def test_no_more_than_the_hole_is_lost(
     assert accounting.expected_seconds == pytest.approx(total, abs=1e-5)
     behind = accounting.lost[-1].end
     if kind == "adts" and filling == "cut out":
-        # Nothing in the file says how much is gone: what follows is early by that at most.
+        # The file doesn't tell the length of the hole: the rest is early by that at most.
         if behind + 5 < seconds:
             assert -0.05 < lateness(whole.samples, samples, behind + 0.5) < hole + UNITS[kind]
         return
     missing = whole.accounting.decoded_seconds - accounting.decoded_seconds
     assert accounting.lost_seconds == pytest.approx(missing, abs=0.3)
-    # What is named as lost is what was not heard, and what follows is in its place.
+    # The reported loss is the missing audio, and the rest is at its place.
     if behind + 5 < seconds:
         assert abs(lateness(whole.samples, samples, behind + 0.5)) < 0.05
         assert abs(lateness(whole.samples, samples, seconds - 5)) < 0.05
@@ -149,18 +149,18 @@ def test_no_more_than_the_hole_is_lost(
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "vorbis", "opus", "webm", "mkv", "wma"])
-def test_of_half_a_file_the_missing_half_is_named(
+def test_the_missing_half_of_a_file_is_reported(
     kind: str, wholes: dict[str, Whole], seconds: int
 ) -> None:
     whole = wholes[kind]
     path = whole.path.with_name(f"half{whole.path.suffix}")
     path.write_bytes(whole.data[: len(whole.data) // 2])
-    samples, accounting = heard(path)
+    samples, accounting = decode(path)
     lost = accounting.lost[-1]
     unit = UNITS.get(kind, 1.0)
     assert lost.start == pytest.approx(seconds / 2, abs=3.5 + unit)
     assert lost.start == pytest.approx(len(samples) / SAMPLE_RATE, abs=0.3)
-    if kind in ("vorbis", "opus"):  # nothing in the file says how much is gone
+    if kind in ("vorbis", "opus"):  # the file doesn't tell how much is missing
         assert "end-of-stream" in lost.reason
     else:
         assert lost.end == pytest.approx(seconds, abs=0.05)
@@ -175,7 +175,7 @@ def test_half_an_m4a_is_refused_for_its_missing_index(wholes: dict[str, Whole]) 
 
 
 @pytest.mark.parametrize("kind", ["webm", "mkv"])
-def test_a_torn_first_cluster_is_lost_at_the_start_and_the_clock_stays_true(
+def test_a_damaged_first_cluster_is_lost_at_the_start_and_the_clock_stays_true(
     kind: str, wholes: dict[str, Whole], seconds: int
 ) -> None:
     whole = wholes[kind]
@@ -184,7 +184,7 @@ def test_a_torn_first_cluster_is_lost_at_the_start_and_the_clock_stays_true(
     for filling in (bytes(HOLE), b""):
         path = whole.path.with_name(f"torn{whole.path.suffix}")
         path.write_bytes(whole.data[:first] + filling + whole.data[first + HOLE :])
-        samples, accounting = heard(path)
+        samples, accounting = decode(path)
         [lost] = accounting.lost
         assert lost.start == 0.0
         assert lost.end == pytest.approx(second / len(whole.data) * seconds, abs=1.5)
@@ -193,7 +193,7 @@ def test_a_torn_first_cluster_is_lost_at_the_start_and_the_clock_stays_true(
 
 
 @pytest.mark.parametrize("kind", ["webm", "mkv"])
-def test_a_recording_that_starts_late_is_whole(kind: str, wholes: dict[str, Whole]) -> None:
+def test_a_recording_that_starts_late_is_complete(kind: str, wholes: dict[str, Whole]) -> None:
     whole = wholes[kind]
     path = whole.path.with_name(f"late{whole.path.suffix}")
     with av.open(str(whole.path)) as source, av.open(str(path), "w") as target:
@@ -205,13 +205,13 @@ def test_a_recording_that_starts_late_is_whole(kind: str, wholes: dict[str, Whol
                 packet.dts = packet.pts
                 packet.stream = copy
                 target.mux(packet)
-    _, accounting = heard(path)
+    _, accounting = decode(path)
     assert accounting.lost == ()
     assert accounting.decoded_seconds == pytest.approx(whole.accounting.decoded_seconds, abs=0.05)
 
 
 @pytest.mark.parametrize("kind", ["mp3", "adts", "flac", "vorbis", "opus", "m4a", "webm"])
-def test_many_holes_are_all_named_and_the_clock_stays_true(
+def test_many_holes_are_all_reported_and_the_clock_stays_true(
     kind: str, wholes: dict[str, Whole], seconds: int
 ) -> None:
     whole = wholes[kind]
@@ -222,12 +222,12 @@ def test_many_holes_are_all_named_and_the_clock_stays_true(
         data[at : at + 300] = chance.randbytes(300)
     path = whole.path.with_name(f"many{whole.path.suffix}")
     path.write_bytes(data)
-    samples, accounting = heard(path)
-    # A hole within one MP3 frame's sound leaves its header, and mostly no trace.
+    samples, accounting = decode(path)
+    # A hole within the data of one MP3 frame leaves its header, and mostly no trace.
     assert len(accounting.lost) >= min(5, seconds / UNITS[kind] / 2)
     assert accounting.lost_seconds < 9 * (0.1 + 2 * UNITS[kind])
     behind = accounting.lost[-1].end + 0.5
     if behind + 4.5 < seconds:
-        # ADTS has no total to check the length of nine holes against.
+        # ADTS has no declared total to correct the length of nine holes.
         limit = 0.2 if kind == "adts" else 0.05
         assert abs(lateness(whole.samples, samples, behind)) < limit

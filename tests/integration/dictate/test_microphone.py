@@ -79,7 +79,7 @@ def test_without_a_sound_server_the_message_says_what_to_do(tmp_path: Path) -> N
         done = run(tmp_path, "dictate", *arguments, env={"PULSE_SERVER": "unix:/nowhere"})
         assert (done.code, done.out) == (1, b"")
         assert "There is no microphone." in done.err
-        assert "check that the sound server runs" in done.err
+        assert "check that the sound server is running" in done.err
 
 
 @pytest.mark.slow

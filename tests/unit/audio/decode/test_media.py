@@ -1,4 +1,4 @@
-"""A media file comes out as 16 kHz mono blocks, each sample where it belongs."""
+"""A media file is decoded to 16 kHz mono blocks, each sample at its place."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_float_wav(path: Path, samples: np.ndarray, rate: int) -> Path:
     return path
 
 
-def heard(path: Path, **options: object) -> tuple[Samples, list[Block]]:
+def decode(path: Path, **options: object) -> tuple[Samples, list[Block]]:
     with open_media(path, **options) as media:  # type: ignore[arg-type]
         blocks = list(media)
     return np.concatenate([block.samples for block in blocks]), blocks
@@ -61,11 +61,11 @@ def click_times(samples: Samples) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", RECIPES)
-def test_every_format_is_heard_whole_and_on_time(kind: str, tmp_path: Path) -> None:
+def test_every_format_is_decoded_completely_and_on_time(kind: str, tmp_path: Path) -> None:
     recipe = RECIPES[kind]
     path = write_media(tmp_path / f"clip.{recipe.suffix}", clicks(3.2, recipe.rate, CLICKS), recipe)
-    samples, blocks = heard(path)
-    # WMA's decoder gives nothing for its first two packets of 46 ms.
+    samples, blocks = decode(path)
+    # WMA's decoder returns nothing for its first two packets of 46 ms.
     assert blocks[0].start == pytest.approx(0.092 if kind == "wma" else 0, abs=0.001)
     # A format without a field for the encoder's delay is late by it.
     times = [time + blocks[0].start - recipe.delay for time in click_times(samples)]
@@ -81,7 +81,7 @@ def test_a_click_stays_within_a_sample_of_its_place_at_every_rate(
 ) -> None:
     signal = (clicks(3.2, rate, CLICKS) * 2**15).astype(np.int16)
     path = write_wav(tmp_path / "a.wav", signal.tobytes(), rate=rate, channels=1, width=2)
-    samples, _ = heard(path)
+    samples, _ = decode(path)
     assert len(samples) == round(3.2 * SAMPLE_RATE)
     assert click_times(samples) == pytest.approx(CLICKS, abs=1 / SAMPLE_RATE)
 
@@ -95,7 +95,7 @@ def test_integer_samples_of_every_width_keep_their_level(width: int, tmp_path: P
     raw = whole.astype("<i8").tobytes()
     frames = b"".join(raw[i : i + width] for i in range(0, len(raw), 8))
     path = write_wav(tmp_path / "a.wav", frames, rate=SAMPLE_RATE, channels=1, width=width)
-    samples, _ = heard(path)
+    samples, _ = decode(path)
     np.testing.assert_allclose(samples, signal, atol=2.0 ** (2 - 8 * min(width, 3)))
 
 
@@ -104,14 +104,14 @@ def test_float_samples_keep_their_level_and_are_clipped_at_full_scale(
     kind: type[np.floating], tmp_path: Path
 ) -> None:
     signal = tone(1, SAMPLE_RATE, level=2.0)
-    samples, _ = heard(write_float_wav(tmp_path / "a.wav", signal.astype(kind), SAMPLE_RATE))
+    samples, _ = decode(write_float_wav(tmp_path / "a.wav", signal.astype(kind), SAMPLE_RATE))
     np.testing.assert_allclose(samples, np.clip(signal, -1, 1), atol=1e-6)
 
 
 def test_not_a_number_in_a_float_file_does_not_spread(tmp_path: Path) -> None:
     signal = tone(2, 44_100)
     signal[44_100:44_110] = np.nan
-    samples, _ = heard(write_float_wav(tmp_path / "a.wav", signal, 44_100))
+    samples, _ = decode(write_float_wav(tmp_path / "a.wav", signal, 44_100))
     assert np.isfinite(samples).all()
     assert np.abs(samples[: SAMPLE_RATE - 100]).max() > 0.4
     assert np.abs(samples[SAMPLE_RATE + 100 :]).max() > 0.4
@@ -125,18 +125,18 @@ def test_all_channels_count_the_same(kind: str, channels: int, tmp_path: Path) -
     recipe = RECIPES[kind]
     recipe = Recipe(recipe.suffix, recipe.codec, SAMPLE_RATE, channels, None, recipe.sample_format)
     path = write_media(tmp_path / f"a.{recipe.suffix}", signal, recipe)
-    samples, _ = heard(path)
+    samples, _ = decode(path)
     np.testing.assert_allclose(samples, tone(1, SAMPLE_RATE, level=levels.mean()), atol=1e-3)
     for number, level in enumerate(levels):
-        one, _ = heard(path, channel=number)
+        one, _ = decode(path, channel=number)
         np.testing.assert_allclose(one, tone(1, SAMPLE_RATE, level=level), atol=1e-3)
 
 
 def test_planar_channels_are_mixed_like_packed_ones(tmp_path: Path) -> None:
     signal = np.stack([tone(2, 44_100, level=0.6), tone(2, 44_100, level=0.2)], axis=1)
     path = write_media(tmp_path / "a.mov", signal, RECIPES["mov"])
-    left, _ = heard(path, channel=0)
-    both, _ = heard(path)
+    left, _ = decode(path, channel=0)
+    both, _ = decode(path)
     middle = slice(SAMPLE_RATE // 2, SAMPLE_RATE)
     assert np.abs(left[middle]).max() == pytest.approx(0.6, abs=0.03)
     assert np.abs(both[middle]).max() == pytest.approx(0.4, abs=0.03)
@@ -158,13 +158,13 @@ def test_blocks_follow_one_another_without_a_gap(tmp_path: Path) -> None:
 
 def test_a_part_keeps_the_clock_of_the_whole(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.flac", clicks(30, 44_100, (5, 14.5, 25)), RECIPES["flac"])
-    samples, blocks = heard(path, offset=14.0, duration=2.0)
+    samples, blocks = decode(path, offset=14.0, duration=2.0)
     assert len(samples) == 2 * SAMPLE_RATE
     assert blocks[0].start == pytest.approx(14.0, abs=1e-4)
     assert click_times(samples) == pytest.approx([0.5], abs=0.001)
 
 
-def test_the_end_of_a_part_that_the_file_does_not_have_is_lost(tmp_path: Path) -> None:
+def test_the_part_of_a_request_after_the_end_of_the_file_is_lost(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.flac", tone(30, 44_100), RECIPES["flac"])
     for duration, missing in ((9.0, True), (4.05, False)):  # manifests round
         with open_media(path, offset=26.0, duration=duration, isolated=False) as media:
@@ -179,9 +179,9 @@ def test_the_end_of_a_part_that_the_file_does_not_have_is_lost(tmp_path: Path) -
             assert accounting.expected_seconds == pytest.approx(duration)
 
 
-def test_the_sound_of_a_video_is_taken(tmp_path: Path) -> None:
+def test_the_audio_of_a_video_is_decoded(tmp_path: Path) -> None:
     path = write_media(tmp_path / "film.mp4", clicks(2, 44_100, (0.5,)), RECIPES["mp4"], video=True)
-    samples, _ = heard(path)
+    samples, _ = decode(path)
     assert click_times(samples) == pytest.approx([0.5], abs=0.004)
 
 
@@ -189,15 +189,15 @@ def test_an_audio_stream_is_chosen_by_number(tmp_path: Path) -> None:
     loud_one = (tone(1, 48_000, level=0.7), RECIPES["webm"])
     quiet_one = tone(1, 44_100, level=0.1)
     path = write_media(tmp_path / "two.mkv", quiet_one, RECIPES["mkv"], loud_one)
-    quiet, _ = heard(path)
-    loud, _ = heard(path, audio_stream=1)
+    quiet, _ = decode(path)
+    loud, _ = decode(path, audio_stream=1)
     assert np.abs(quiet).max() < 0.2
     assert np.abs(loud).max() > 0.5
     with pytest.raises(InputError, match=r"no audio stream 2\. It has 0: aac 44100 Hz.*; 1: opus"):
         open_media(path, audio_stream=2)
 
 
-def test_a_channel_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_channel_is_refused_with_those_that_exist(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.wav", tone(1, 44_100), RECIPES["wav"])
     with pytest.raises(InputError, match=r"a\.wav has no channel 2\. It has 2 channels, 0 to 1\."):
         open_media(path, channel=2)
@@ -226,7 +226,7 @@ def make_cut_m4a(path: Path) -> None:
     ],
     ids=["missing", "directory", "empty", "text", "zeros", "fifo", "silent video", "cut m4a"],
 )
-def test_what_can_not_be_opened_is_refused_in_one_plain_sentence(
+def test_a_file_that_cannot_be_opened_is_refused_in_one_plain_sentence(
     make: object, sentence: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "-odd näme 🎙\n.mp3"
@@ -261,7 +261,7 @@ def test_odd_names_are_read_like_any_other(
 ) -> None:
     write_media(tmp_path / "plain.wav", tone(1, 44_100), RECIPES["wav"]).rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    samples, _ = heard(Path(name))
+    samples, _ = decode(Path(name))
     assert len(samples) == SAMPLE_RATE
 
 
@@ -273,13 +273,13 @@ def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
         open_media(path)
 
 
-def test_a_rate_that_changes_midway_is_followed(tmp_path: Path) -> None:
+def test_a_rate_that_changes_midway_is_resampled_correctly(tmp_path: Path) -> None:
     slow = Recipe("mp3", "libmp3lame", 22_050, 1, 64_000)
     first = write_media(tmp_path / "a.mp3", tone(2, 44_100), RECIPES["mp3"])
     second = write_media(tmp_path / "b.mp3", tone(2, 22_050), slow)
     both = tmp_path / "both.mp3"
     both.write_bytes(first.read_bytes() + second.read_bytes())
-    samples, _ = heard(both)
+    samples, _ = decode(both)
     late = samples[3 * SAMPLE_RATE : 3 * SAMPLE_RATE + SAMPLE_RATE // 2]
     crossings = np.count_nonzero(np.diff(np.signbit(late)))
     assert crossings == pytest.approx(440, abs=4)  # half a second of 440 Hz
@@ -292,5 +292,5 @@ def test_the_length_is_known_from_the_header(kind: str, tmp_path: Path) -> None:
     assert probe_duration(path) == pytest.approx(3, abs=0.1)
 
 
-def test_the_length_of_what_is_no_media_is_not_known(tmp_path: Path) -> None:
+def test_the_length_of_a_file_that_is_not_media_is_unknown(tmp_path: Path) -> None:
     assert probe_duration(tmp_path / "nothing.wav") is None

@@ -92,8 +92,8 @@ def test_a_long_silence_is_dropped_and_the_clock_stays_true() -> None:
     assert chunk.duration < 6
     assert len(chunk.pieces) == 2
     for offset in (0.5, 1.5, 3.0, chunk.duration - 0.5):
-        said = abs(float(chunk.samples[round(offset * SAMPLE_RATE)]))
-        assert chunk.on_clock(offset) == pytest.approx(said, abs=1e-3)
+        time = abs(float(chunk.samples[round(offset * SAMPLE_RATE)]))
+        assert chunk.on_clock(offset) == pytest.approx(time, abs=1e-3)
 
 
 def test_a_dropped_silence_does_not_separate_the_ends_of_a_word() -> None:
@@ -174,9 +174,9 @@ def test_no_speech_is_dropped_doubled_or_moved(
     assert speech_times(chunks) == samples[samples > 0].tolist()
     for chunk in chunks:
         for offset in np.linspace(0, chunk.duration - 1e-3, 9):
-            said = abs(float(chunk.samples[int(offset * SAMPLE_RATE)]))
-            if said:  # zeros fill up the last frame
-                assert chunk.on_clock(float(offset)) == pytest.approx(said, abs=2e-3)
+            time = abs(float(chunk.samples[int(offset * SAMPLE_RATE)]))
+            if time:  # zeros fill up the last frame
+                assert chunk.on_clock(float(offset)) == pytest.approx(time, abs=2e-3)
 
 
 @settings(max_examples=40, deadline=None)

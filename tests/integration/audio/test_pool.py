@@ -1,4 +1,4 @@
-"""A file that brings its decoder down brings nothing else down."""
+"""A file that crashes its decoder affects no other file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SECONDS = 60
 
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[DecoderPool]:
-    """Workers that have accidents, and little patience and memory."""
+    """Workers that have accidents, with little time and memory."""
     monkeypatch.setattr(
         decode_pool, "ENTRY", "from tests.integration.audio.accident_worker import main; main()"
     )
@@ -63,7 +63,7 @@ def decoded(path: Path, pool: DecoderPool) -> tuple[list[Block], Accounting]:
         ("flood.wav", "wanted more than the 256 MB"),
     ],
 )
-def test_what_was_decoded_before_an_accident_is_kept_and_the_rest_named(
+def test_audio_decoded_before_an_accident_remains_and_the_rest_is_reported(
     name: str, reason: str, pool: DecoderPool, tmp_path: Path
 ) -> None:
     blocks, accounting = decoded(write_wav(tmp_path / name), pool)
@@ -101,7 +101,7 @@ def test_a_decoder_that_dies_while_it_opens_a_file_fails_that_file(
     assert isolated_duration(path, pool) is None
 
 
-def test_a_worker_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None:
+def test_a_worker_that_died_while_idle_is_replaced(tmp_path: Path) -> None:
     pool = DecoderPool(DecoderLimits())
     pool.warm_up(1)
     waiting = pool._idle[0]
@@ -140,7 +140,7 @@ def test_many_threads_decode_at_once(tmp_path: Path) -> None:
     pool.close()
 
 
-def test_a_file_that_is_left_in_the_middle_ends_its_worker(tmp_path: Path) -> None:
+def test_closing_a_file_in_the_middle_ends_its_worker(tmp_path: Path) -> None:
     pool = DecoderPool(DecoderLimits())
     request = MediaRequest(str(write_wav(tmp_path / "a.wav")), "a.wav", None, None, WHOLE)
     with IsolatedMedia(request, pool) as media:
@@ -152,7 +152,7 @@ def test_a_file_that_is_left_in_the_middle_ends_its_worker(tmp_path: Path) -> No
     assert pool._idle == []
 
 
-def test_ctrl_c_is_not_the_decoders_to_deal_with(tmp_path: Path) -> None:
+def test_a_decoder_ignores_ctrl_c(tmp_path: Path) -> None:
     pool = DecoderPool(DecoderLimits())
     with IsolatedMedia(
         MediaRequest(str(write_wav(tmp_path / "a.wav")), "a.wav", None, None, WHOLE), pool
@@ -167,23 +167,23 @@ def test_ctrl_c_is_not_the_decoders_to_deal_with(tmp_path: Path) -> None:
     pool.close()
 
 
-def test_isolated_and_local_decoding_give_the_same(tmp_path: Path) -> None:
+def test_decoding_in_a_worker_and_in_process_gives_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     noise = np.random.default_rng(1).integers(-(2**15), 2**15, 44_100 * 25, np.int16)
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 44_100, 0, "NONE", ""))
         file.writeframes(noise.tobytes())
     with open_media(path) as media:
-        far = list(media)
+        isolated = list(media)
     with open_media(path, isolated=False) as local:
-        near = list(local)
-    assert [block.start for block in far] == [block.start for block in near]
-    for one, other in zip(far, near, strict=True):
+        in_process = list(local)
+    assert [block.start for block in isolated] == [block.start for block in in_process]
+    for one, other in zip(isolated, in_process, strict=True):
         np.testing.assert_array_equal(one.samples, other.samples)
     assert (media.source, media.accounting) == (local.source, local.accounting)
 
 
-def test_a_hundred_gigabytes_of_sound_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+def test_a_hundred_gigabytes_of_audio_are_refused_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "bomb.wav"
     size = 100 * 10**9
     header = b"RF64\xff\xff\xff\xffWAVE" + b"ds64" + struct.pack("<IQQQI", 28, size, size, 0, 0)
