@@ -1,8 +1,7 @@
-"""Transcript to text: one file a format, one table.
+"""Writes a transcript as text, in the formats of one table.
 
 Each row of FORMATS names the module here whose `pieces(transcript, options)` writes the
-format; it is imported when the format is first written. Adding a format is a module and
-a row.
+format. It is imported when the format is first written. A new format is a module and a row.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ FORMATS: dict[str, Format] = {
 
 
 def expand_formats(names: Iterable[str]) -> tuple[Format, ...]:
-    """The named formats in the order first asked for, each once; `all` is every one.
+    """The named formats, each once, in the order of their first mention; `all` is every format.
 
-    A name may hold several, separated by commas. Raises UsageError for an unknown one.
+    A name can be a list, separated by commas. Raises UsageError for an unknown format.
     """
     chosen: dict[str, Format] = {}
     for name in (

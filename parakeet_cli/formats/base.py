@@ -48,7 +48,7 @@ class FormatOptions:
             if value is not None and value < 1:
                 raise UsageError(f"{option} must be at least 1, not {value}.")
         if self.max_cue_seconds < 0.5:
-            raise UsageError("A cue must be allowed to last half a second.")
+            raise UsageError("The longest cue must be at least half a second.")
         if not 0 <= self.min_cue_seconds <= self.max_cue_seconds:
             raise UsageError("The shortest cue can't be longer than the longest.")
         if not 0 <= self.min_gap <= 1:
@@ -93,16 +93,16 @@ class Format:
     def pieces(
         self, transcript: Transcript, options: FormatOptions, collected: object = None
     ) -> Iterator[str]:
-        """The text bit by bit: a ten-hour transcript need not stand in memory twice.
+        """The text in pieces, so that a ten-hour transcript isn't in memory twice.
 
-        `collected` is what the format's collector finished with.
+        `collected` is what the format's collector returned.
         """
         more = () if collected is None else (collected,)
         pieces: Iterator[str] = self._module().pieces(transcript, options, *more)
         return pieces
 
     def render(self, transcript: Transcript, options: FormatOptions | None = None) -> str:
-        """The whole text; encode it with `encode`, for file names may be undecodable."""
+        """The whole text. Encode it with `encode`, since file names may be undecodable."""
         return "".join(self.pieces(transcript, options or FormatOptions()))
 
     def _module(self) -> ModuleType:
@@ -110,8 +110,8 @@ class Format:
 
 
 def encode(text: str) -> bytes:
-    r"""UTF-8, where what can't be encoded (half of a character) becomes `\udcXX`.
+    r"""The text in UTF-8; half of a character, which can't be encoded, becomes `\udcXX`.
 
-    In JSON that is an escape which reads back as the same undecodable file name.
+    In JSON that is an escape, which is read back as the same undecodable file name.
     """
     return text.encode("utf-8", "backslashreplace")

@@ -1,6 +1,6 @@
-"""JSON, schema `parakeet.transcript/1`: everything that is known, for other programs.
+"""Writes JSON, schema `parakeet.transcript/1`: all that is known, for other programs.
 
-One segment and one word a line, so that a person can read it and a diff is small.
+Each segment and word has its own line, so that people can read it and diffs are small.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Value = str | float | int | None
 
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
-    """One segment a piece. Times are seconds to the millisecond, never NaN, never falling."""
+    """One segment a piece. Times are seconds to the millisecond, never NaN and never falling."""
     source, accounting, engine = transcript.source, transcript.accounting, transcript.engine
     head = {
         "schema": SCHEMA,
@@ -85,12 +85,12 @@ def _word(word: Word) -> dict[str, Value]:
 
 
 def number(value: float | None, *, most: float = math.inf) -> float | None:
-    """Rounded to three places, from 0 to `most`; None for what is no number."""
+    """Rounded to three places and limited to 0..`most`; None if it isn't a number."""
     if value is None or not math.isfinite(value):
         return None
     return round(float(min(max(value, 0.0), most)), 3)
 
 
 def dumps(value: object) -> str:
-    """JSON on one line, letters as they are."""
+    """JSON on one line, without escapes for letters."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,7 +1,7 @@
-"""Segments in order: times that are numbers and never go backwards.
+"""Puts segments in order: their times are numbers and never go backwards.
 
-Engines have been seen to give words that overlap, end before they start or lie outside
-their segment. Subtitles, JSON and the page promise order, so it is made here, once.
+Some engines return words that overlap, end before they start or lie outside their segment.
+Every format needs ordered times, so it calls this first.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ from parakeet_cli.transcript import Segment, finite, monotonic_words
 
 
 def in_order(segments: Iterable[Segment]) -> Iterator[Segment]:
-    """The same segments and words; starts never fall, and no word outlasts the next's start.
+    """The same segments and words; starts never fall, and no word ends after the next starts.
 
-    Where two words overlap the first gives way: the time a word starts at is the surer one.
-    A segment holds its words; one without a text of its own has theirs; one without
-    either is left out.
+    If two words overlap, the first is cut, because start times are more reliable. A segment
+    spans its words. One without text gets that of its words; one without either is left out.
     """
     held: Segment | None = None
     clock = 0.0
     for segment in segments:
         if not segment.text.strip() and not any(word.text.strip() for word in segment.words):
             continue
-        segment = _forwards(segment, clock)
+        segment = _ordered(segment, clock)
         clock = segment.words[-1].start if segment.words else segment.start
         if held is not None:
-            held, segment = _apart(held, segment)
+            held, segment = _separated(held, segment)
             yield held
         held = segment
     if held is not None:
         yield held
 
 
-def _forwards(segment: Segment, clock: float) -> Segment:
+def _ordered(segment: Segment, clock: float) -> Segment:
     start = finite(segment.start, clock)
     if segment.words:
         start = min(start, finite(segment.words[0].start, start))
@@ -49,8 +48,8 @@ def _forwards(segment: Segment, clock: float) -> Segment:
     return replace(segment, start=start, end=end, text=text, words=tuple(words))
 
 
-def _apart(first: Segment, second: Segment) -> tuple[Segment, Segment]:
-    """Both, with no time that belongs to the two of them: words say where they part."""
+def _separated(first: Segment, second: Segment) -> tuple[Segment, Segment]:
+    """Both without overlap; the words decide where the first one ends."""
     words = first.words
     limit = second.words[0].start if second.words else second.start
     if words and words[-1].end > limit:

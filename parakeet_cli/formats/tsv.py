@@ -1,4 +1,4 @@
-"""Tab-separated segments, times in whole milliseconds, as openai-whisper writes them."""
+"""Writes tab-separated segments with times in whole milliseconds, as openai-whisper does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain text: one line a segment, as the Whisper family writes it."""
+"""Writes plain text, a line for each segment, as the Whisper family does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from parakeet_cli.transcript import Transcript
 
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
-    """One line a piece; a segment without text has none."""
+    """One line a piece; a segment without text is left out."""
     for segment in in_order(transcript.segments):
         if line := clean(segment.text):
             yield f"{line}\n"

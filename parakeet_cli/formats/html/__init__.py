@@ -1,1 +1,1 @@
-"""A self-contained page: text, player, waveform, search."""
+"""Writes a self-contained page: text, player, waveform, search."""

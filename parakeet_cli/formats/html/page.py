@@ -1,7 +1,7 @@
-"""One page that holds everything: text, waveform, player, search; it asks no host for anything.
+"""Writes one self-contained page: text, waveform, player, search. It loads nothing else.
 
-Text, times and losses are plain HTML, so the page reads well without its script. The
-style and the script are the two files beside this one, put into the page whole; its
+Text, times and losses are plain HTML, so the page can be read without its script. The style
+and the script are the two files beside this one, copied into the page; its
 Content-Security-Policy allows them by their hashes and forbids every other source.
 """
 
@@ -28,21 +28,21 @@ from parakeet_cli.system.clock import clock_time
 from parakeet_cli.transcript import Lost, Segment, Transcript, Word
 
 PARAGRAPH_PAUSE = 1.5  # seconds of silence that begin a new paragraph
-PARAGRAPH_SECONDS = 30.0  # after which a paragraph ends with its sentence
+PARAGRAPH_SECONDS = 30.0  # from here on a paragraph ends with its sentence
 BARS = 320
-HEIGHT = 64  # of the waveform, in its own units
+HEIGHT = 64  # of the waveform, in units of its viewBox
 READ_BYTES = 3 * 64 * 1024  # a multiple of 3, so that pieces of base64 join
 
 DOUBT = ((0.35, "d3"), (0.55, "d2"), (0.75, "d1"))  # confidence below which a word is shaded
 
-# The three ways a recording may stand in the page.
+# The three ways to put a recording in the page.
 PLAYER = '<audio id="audio" controls preload="metadata" src="{src}"></audio>'
 UNPLAYABLE = '<p class="note">Browsers can’t play this kind of file: <a href="{src}">{name}</a></p>'
 SILENT = '<p class="note">The recording itself is not part of this page.</p>'
 
 
 def collector(recording: Path | None, page: Path, options: FormatOptions) -> Collector:
-    """Collects the waveform, and finds the page's way to the recording: a `Sound`."""
+    """Collects the waveform, and decides how the page includes the recording: a `Sound`."""
     from parakeet_cli.formats.html.waveform import SoundCollector  # which needs numpy
 
     return SoundCollector(recording, page, link_audio=options.link_audio)
@@ -51,7 +51,7 @@ def collector(recording: Path | None, page: Path, options: FormatOptions) -> Col
 def pieces(
     transcript: Transcript, options: FormatOptions, sound: Sound | None = None
 ) -> Iterator[str]:
-    """The page, a paragraph at a time; `sound` brings the waveform and the recording."""
+    """The page, a paragraph at a time; `sound` has the waveform and the recording."""
     with_waveform, sound = sound is not None, sound or Sound()
     name = _readable(PurePath(transcript.source.path).name or transcript.source.path)
     duration = _duration(transcript)
@@ -79,7 +79,7 @@ def _asset(name: str) -> str:
 
 
 def _policy(sound: Sound) -> str:
-    """Nothing from anywhere, but for this style, this script and this recording."""
+    """Forbids every source but this style, this script and this recording."""
     rules = ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
     for kind, name in (("style-src", "page.css"), ("script-src", "page.js")):
         digest = base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()
@@ -112,9 +112,9 @@ def _heading(transcript: Transcript, name: str, duration: float) -> str:
     notice = ""
     if lost:
         rows = "".join(
-            f'<li><a class="time" href="#t={stretch.start:.2f}">{_span(stretch)}</a> '
-            f"{escape(clean(stretch.reason))}</li>"
-            for stretch in lost
+            f'<li><a class="time" href="#t={interval.start:.2f}">{_span(interval)}</a> '
+            f"{escape(clean(interval.reason))}</li>"
+            for interval in lost
         )
         seconds = transcript.accounting.lost_seconds
         notice = (
@@ -128,7 +128,7 @@ def _heading(transcript: Transcript, name: str, duration: float) -> str:
 
 
 def _waveform(envelope: Envelope | None, lost: tuple[Lost, ...], duration: float) -> str:
-    """Drawn here rather than by the script; seconds run from left to right."""
+    """The waveform as SVG, so that it shows without the script; time runs from left to right."""
     if duration <= 0:
         return ""
     heights = envelope.bars(BARS, duration) if envelope else [0.0] * BARS
@@ -138,10 +138,10 @@ def _waveform(envelope: Envelope | None, lost: tuple[Lost, ...], duration: float
         reach = max(0.4, (middle - 2) * height**0.7)  # quiet speech stays visible
         path += f"M{x + 0.5} {middle - reach:.1f}V{middle + reach:.1f}"
     gaps = "".join(
-        f'<rect x="{BARS * stretch.start / duration:.3f}" y="0" height="{HEIGHT}" '
-        f'width="{max(0.8, BARS * stretch.seconds / duration):.3f}"><title>'
-        f"Lost: {_span(stretch)}, {escape(clean(stretch.reason))}</title></rect>"
-        for stretch in lost
+        f'<rect x="{BARS * interval.start / duration:.3f}" y="0" height="{HEIGHT}" '
+        f'width="{max(0.8, BARS * interval.seconds / duration):.3f}"><title>'
+        f"Lost: {_span(interval)}, {escape(clean(interval.reason))}</title></rect>"
+        for interval in lost
     )
     return (
         '<div id="wave" aria-label="Position">\n'
@@ -181,7 +181,7 @@ def _blocks(recording: Path) -> Iterator[bytes]:
 
 
 def _controls(transcript: Transcript) -> str:
-    """What only the script can work: hidden until it runs."""
+    """The controls that need the script, hidden until it runs."""
     doubt = ""
     if any(
         word.confidence is not None for segment in transcript.segments for word in segment.words
@@ -218,12 +218,12 @@ def _body(transcript: Transcript) -> Iterator[str]:
         yield _paragraph(paragraph, lost)
     if empty:
         yield '<p class="note">No speech was heard.</p>\n'
-    for stretch in lost:
-        yield f'<p class="para"><span class="at"></span>{_gap(stretch)}</p>\n'
+    for interval in lost:
+        yield f'<p class="para"><span class="at"></span>{_gap(interval)}</p>\n'
 
 
 def _paragraphs(segments: Iterator[Segment]) -> Iterator[list[Segment]]:
-    """Segments read on as one paragraph until a silence, or a sentence's end after a while."""
+    """Groups segments; a paragraph ends at a silence, or at a sentence's end when it is long."""
     held: list[Segment] = []
     for segment in segments:
         if held:
@@ -240,10 +240,10 @@ def _paragraphs(segments: Iterator[Segment]) -> Iterator[list[Segment]]:
 
 
 def _paragraph(segments: list[Segment], lost: list[Lost]) -> str:
-    """The time in the margin, where a speaker's name will stand too, and the words.
+    """The time in the margin, and the words.
 
-    Word times are one attribute, `start end start end ...` in milliseconds. Stretches in
-    `lost` that lie before a word are shown in front of it and taken off the list.
+    Word times are one attribute, `start end start end ...` in milliseconds. Intervals in
+    `lost` that start before a word are shown in front of it and removed from the list.
     """
     start = segments[0].start
     times: list[str] = []
@@ -252,7 +252,7 @@ def _paragraph(segments: list[Segment], lost: list[Lost]) -> str:
     for segment in segments:
         opens = True
         for word, spaced in spaced_words(segment):
-            # A segment's own text says nothing about what stands before it.
+            # A segment's own text doesn't say whether a space precedes it.
             spaced = not breakable(before, word.text) if opens else spaced
             before, opens = word.text, False
             while lost and lost[0].start <= word.start:
@@ -278,9 +278,9 @@ def _word(word: Word) -> str:
     return f"<span{shade}>{escape(clean(word.text), quote=False)}</span>"
 
 
-def _gap(stretch: Lost) -> str:
-    reason = escape(clean(stretch.reason))
-    return f'<mark class="missing" title="{reason}">{stretch.seconds:.1f} s lost</mark>'
+def _gap(interval: Lost) -> str:
+    reason = escape(clean(interval.reason))
+    return f'<mark class="missing" title="{reason}">{interval.seconds:.1f} s lost</mark>'
 
 
 def _foot(transcript: Transcript) -> str:
@@ -303,8 +303,8 @@ def _foot(transcript: Transcript) -> str:
     )
 
 
-def _span(stretch: Lost) -> str:
-    return f"{_tenths(stretch.start)}–{_tenths(stretch.end)}"
+def _span(interval: Lost) -> str:
+    return f"{_tenths(interval.start)}–{_tenths(interval.end)}"
 
 
 def _tenths(seconds: float) -> str:
@@ -313,13 +313,13 @@ def _tenths(seconds: float) -> str:
 
 
 def _readable(name: str) -> str:
-    """`name` with a mark for each byte that is no character."""
+    """`name` with a replacement character for each byte that isn't text."""
     return re.sub("[\ud800-\udfff\0]", "\ufffd", name)
 
 
 def _duration(transcript: Transcript) -> float:
-    """The source's, or as far as anything is known to reach."""
+    """The source's duration, or the end of the last segment or loss if that is later."""
     known = transcript.source.duration or 0.0
     reached = [segment.end for segment in transcript.segments[-1:]]
-    reached += [stretch.end for stretch in transcript.accounting.lost]
+    reached += [interval.end for interval in transcript.accounting.lost]
     return max(filter(math.isfinite, (0.0, known, *reached)))

@@ -1,4 +1,4 @@
-"""What a page may show and play of the sound: its waveform, and the recording itself."""
+"""Holds the audio of a page: its waveform, and how it includes the recording."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-EMBED_AT_MOST = 20 * 1024 * 1024  # bytes; a larger recording is linked, to keep pages handy
+EMBED_AT_MOST = 20 * 1024 * 1024  # bytes; a larger recording is linked, to keep pages small
 
-# What browsers can play, by suffix. Anything else is linked for the reader to open.
+# The types that browsers can play, by suffix. Other recordings get a link to open them.
 MIME_TYPES = {
     ".wav": "audio/wav",
     ".mp3": "audio/mpeg",
@@ -29,32 +29,32 @@ MIME_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Loudness (root mean square, 0..1) of one stretch of `seconds` after another."""
+    """Loudness (root mean square, 0..1) of intervals of `seconds` each, from the start on."""
 
     seconds: float
     loudness: tuple[float, ...]
 
     def bars(self, count: int, duration: float) -> list[float]:
-        """`count` heights, 0..1 of the loudest, over `duration` seconds from the start."""
+        """`count` heights in 0..1, relative to the loudest, over `duration` seconds."""
         heights = [0.0] * count
         if duration > 0:
             per_bar = duration / count
             for index in range(count):
                 first = int(index * per_bar / self.seconds)
                 until = max(first + 1, int((index + 1) * per_bar / self.seconds))
-                stretch = self.loudness[first:until]
-                if stretch:
-                    heights[index] = (sum(x * x for x in stretch) / len(stretch)) ** 0.5
+                part = self.loudness[first:until]
+                if part:
+                    heights[index] = (sum(x * x for x in part) / len(part)) ** 0.5
         loudest = max(heights, default=0.0)
         return [height / loudest for height in heights] if loudest > 0 else heights
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The waveform, and one of two ways to the recording, or none (standard input).
+    """The waveform, and the recording: embedded, linked, or left out (standard input).
 
-    `embed` is a file whose bytes go into the page; `link` an address relative to the
-    page. `mime` is None where no browser is known to play it.
+    `embed` is a file whose bytes go into the page; `link` is a URL relative to the page.
+    `mime` is None if no browser is known to play the recording.
     """
 
     envelope: Envelope | None = None
@@ -66,9 +66,9 @@ class Sound:
 def sound_of(
     recording: Path | None, page: Path, envelope: Envelope | None, *, link_audio: bool = False
 ) -> Sound:
-    """How the page at `page` gets to its recording: within it up to 20 MB, else by a link.
+    """How the page at `page` includes its recording: embedded up to 20 MB, else linked.
 
-    `recording` is None for one that is not a file; `link_audio` always links.
+    `recording` is None if it isn't a file. With `link_audio` it is always linked.
     """
     if recording is None or not recording.is_file():
         return Sound(envelope)

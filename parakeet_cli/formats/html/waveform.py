@@ -1,6 +1,7 @@
-"""The loudness of a recording, gathered as its blocks stream by, for the page's waveform.
+"""Measures a recording's loudness, block by block, for the page's waveform.
 
-The one module of the formats that needs numpy: `parakeet_cli.formats` does not import it.
+This is the only module of the formats that needs numpy: `parakeet_cli.formats` doesn't
+import it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from parakeet_cli.formats.html.sound import Envelope, Sound, sound_of
 if TYPE_CHECKING:
     from parakeet_cli.audio.samples import Block
 
-FINEST = 160  # samples of 16 kHz: 10 ms, a bar of the shortest recording worth a look
+FINEST = 160  # samples of 16 kHz: 10 ms, a bar for the shortest recordings
 BARS_AT_MOST = 4096  # more than a screen has columns
 
 
 class Waveform:
-    """Root mean square per bar; bars double in length whenever there are too many.
+    """Root mean square of each bar. Bars double in length whenever there are too many.
 
-    Memory is the same for a second and for a hundred hours.
+    So memory is the same for a second and for a hundred hours.
     """
 
     def __init__(self, sample_rate: int = 16_000) -> None:
@@ -48,7 +49,7 @@ class Waveform:
         self._until = max(self._until, until)
 
     def envelope(self) -> Envelope:
-        """What has been heard so far."""
+        """The loudness so far."""
         count = -(-self._until // self._size)
         loudness = np.sqrt(self._energy[:count] / self._size)
         return Envelope(self._size / self._rate, tuple(float(value) for value in loudness))

@@ -1,1 +1,1 @@
-"""Subtitles: cues, line breaks, SRT and WebVTT."""
+"""Writes subtitles: cues, line breaks, SubRip and WebVTT."""

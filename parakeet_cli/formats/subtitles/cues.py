@@ -1,7 +1,7 @@
-"""Atoms to cues: what stands on the screen together, in which lines, from when to when.
+"""Groups tokens into cues: which text is on the screen together, in which lines, and when.
 
-Cues are chosen by dynamic programming over the text between two silences: of all ways
-to cut it that keep to the FormatOptions, the one whose breaks cost a reader least.
+Cues are chosen by dynamic programming over the text between two silences: of all ways to
+cut it that the FormatOptions allow, the one whose breaks cost a reader least.
 """
 
 from __future__ import annotations
@@ -16,112 +16,112 @@ from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.subtitles.line_breaks import (
     LONG_SILENCE,
     SENTENCE,
-    Phrasing,
+    BreakCosts,
     ends_sentence,
 )
-from parakeet_cli.formats.subtitles.tokens import Atom, atoms
+from parakeet_cli.formats.subtitles.tokens import SubtitleToken, subtitle_tokens
 from parakeet_cli.transcript import Transcript
 
-Line = tuple[Atom, ...]
+Line = tuple[SubtitleToken, ...]
 
-RUN_ATOMS = 300  # from here on a run ends with its sentence, so that memory stays bounded
-RUN_ATOMS_AT_MOST = 1500  # and here wherever it stands
+RUN_TOKENS = 300  # from here on a run ends with its sentence, to bound memory
+RUN_TOKENS_AT_MOST = 1500  # and here in any case
 
-EACH_CUE = 4.0  # what one more cue costs, in the prices of phrases.py
+EACH_CUE = 4.0  # what one more cue costs, in the costs of line_breaks.py
 LINE_BREAK = 0.5  # a bad break between two lines is half as bad as between two cues
 IMBALANCE = 3.0  # for lines whose widths differ by a whole line
-STRADDLES = 3.0  # a cue that ends one sentence and begins, but does not end, another
+STRADDLES = 3.0  # a cue that ends one sentence, and begins another without ending it
 HELD_PAUSE = 4.0  # for each second of silence inside a cue
-TOO_SHORT = 5.0  # for each second a cue lacks to `min_cue_seconds`
+TOO_SHORT = 5.0  # for each second that a cue is shorter than `min_cue_seconds`
 
 READING_SPEED = 20.0  # columns a second for adults (Netflix's Timed Text Style Guide)
 FLICKER = 0.5  # seconds; a shorter gap between two cues is closed to `min_gap`
-LEAST = 0.05  # seconds a cue stays at least, however crowded its words
+LEAST = 0.05  # seconds: the least a cue is shown, even if its words are crowded
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Lines of atoms, shown from `start` to `end`, both in milliseconds."""
+    """Lines of tokens, shown from `start` to `end`, both in milliseconds."""
 
     start: int
     end: int
     lines: tuple[Line, ...]
 
     @property
-    def atoms(self) -> Line:
-        return tuple(atom for line in self.lines for atom in line)
+    def tokens(self) -> Line:
+        return tuple(token for line in self.lines for token in line)
 
     @property
     def text(self) -> str:
         return "\n".join(joined(line) for line in self.lines)
 
 
-def joined(line: Iterable[Atom]) -> str:
-    """The line as it is read: a space only where the transcript has one."""
+def joined(line: Iterable[SubtitleToken]) -> str:
+    """The line's text, with spaces only where the transcript has them."""
     text = ""
-    for atom in line:
-        text += f" {atom.text}" if atom.spaced and text else atom.text
+    for token in line:
+        text += f" {token.text}" if token.spaced and text else token.text
     return text
 
 
 def cues(transcript: Transcript, options: FormatOptions) -> Iterator[Cue]:
-    """Cues in order: none empty, none of no length, no two on the screen at once."""
-    phrasing = Phrasing(transcript.language)
+    """Cues in order. None is empty, none has zero length, no two overlap."""
+    costs = BreakCosts(transcript.language)
     laid_out = (
         lines
-        for run in _runs(atoms(transcript.segments))
-        for lines in _Layout(run, options, phrasing).cues()
+        for run in _runs(subtitle_tokens(transcript.segments))
+        for lines in _Layout(run, options, costs).cues()
     )
     yield from _timed(laid_out, options, transcript.source.duration)
 
 
-def _runs(stream: Iterable[Atom]) -> Iterator[list[Atom]]:
-    run: list[Atom] = []
-    for atom in stream:
+def _runs(stream: Iterable[SubtitleToken]) -> Iterator[list[SubtitleToken]]:
+    run: list[SubtitleToken] = []
+    for token in stream:
         if run and (
-            atom.start - run[-1].end >= LONG_SILENCE
-            or (len(run) >= RUN_ATOMS and ends_sentence(run[-1].text))
-            or len(run) >= RUN_ATOMS_AT_MOST
+            token.start - run[-1].end >= LONG_SILENCE
+            or (len(run) >= RUN_TOKENS and ends_sentence(run[-1].text))
+            or len(run) >= RUN_TOKENS_AT_MOST
         ):
             yield run
             run = []
-        run.append(atom)
+        run.append(token)
     if run:
         yield run
 
 
 class _Layout:
-    """The cheapest way to cut one run of atoms into cues, and each cue into lines.
+    """The cheapest way to cut one run of tokens into cues, and each cue into lines.
 
     Everything a cost needs is summed up beforehand: `start` and `end` in seconds, `left`
-    and `right` in columns from the run's beginning, `silence` in seconds before an atom.
+    and `right` in columns from the run's beginning, `silence` in seconds before a token.
     """
 
-    def __init__(self, run: list[Atom], options: FormatOptions, phrasing: Phrasing) -> None:
+    def __init__(self, run: list[SubtitleToken], options: FormatOptions, costs: BreakCosts) -> None:
         self.run = run
         self.options = options
-        self.start = [atom.start for atom in run]
-        self.end = [atom.end for atom in run]
-        self.price = [*(phrasing.price(a, b) for a, b in pairwise(run)), SENTENCE]
+        self.start = [token.start for token in run]
+        self.end = [token.end for token in run]
+        self.cost = [*(costs.cost(a, b) for a, b in pairwise(run)), SENTENCE]
         self.silence = [0.0]
         for before, after in pairwise(run):
             self.silence.append(self.silence[-1] + max(0.0, after.start - before.end))
         self.left: list[int] = []
         self.right: list[int] = []
-        self.full_stop: list[int] = []  # the last atom before this one that ends a sentence
+        self.full_stop: list[int] = []  # the last token before this one that ends a sentence
         column, stop = 0, -1
-        for index, atom in enumerate(run):
+        for index, token in enumerate(run):
             self.full_stop.append(stop)
-            self.left.append(column + atom.spaced)
-            column += atom.spaced + atom.width
+            self.left.append(column + token.spaced)
+            column += token.spaced + token.width
             self.right.append(column)
-            if ends_sentence(atom.text):
+            if ends_sentence(token.text):
                 stop = index
         self.full_stop.append(stop)
         self._split: dict[tuple[int, int, int], tuple[float, int]] = {}
 
     def cues(self) -> list[tuple[Line, ...]]:
-        """Every atom once, in order."""
+        """The lines of each cue; every token is in one of them, in order."""
         count = len(self.run)
         best = [math.inf] * count + [0.0]
         until = [0] * count
@@ -141,7 +141,7 @@ class _Layout:
         return found
 
     def _cue_cost(self, first: int, last: int) -> float:
-        cost = EACH_CUE + self.price[last]
+        cost = EACH_CUE + self.cost[last]
         cost += HELD_PAUSE * (self.silence[last] - self.silence[first])
         if first <= self.full_stop[last] and self.full_stop[last + 1] != last:
             cost += STRADDLES
@@ -151,7 +151,7 @@ class _Layout:
         return cost + TOO_SHORT * lacking if lacking > 0 else cost
 
     def _lines(self, first: int, last: int) -> float | None:
-        """What the best lines for these atoms cost; None where no cue may hold them."""
+        """The cost of the best lines for these tokens, None if they don't fit into a cue."""
         if first == last:
             return 0.0
         options = self.options
@@ -172,7 +172,7 @@ class _Layout:
         return None
 
     def _best_split(self, first: int, last: int, lines: int) -> tuple[float, int]:
-        """The cost of laying atoms into that many lines, and the last atom of line one."""
+        """The cost of the best split into that many lines, and the last token of line one."""
         limit = self.options.max_line_width
         left, right = self.left, self.right
         if lines == 1:
@@ -181,14 +181,14 @@ class _Layout:
         if key in self._split:
             return self._split[key]
         best = (math.inf, last)
-        # From the widest first line down, until what is left no longer fits below it.
+        # From the widest first line down, until the rest no longer fits below it.
         for at in range(bisect_right(right, left[first] + limit, first, last) - 1, first - 1, -1):
             lower = right[last] - left[at + 1]
             if lower > (limit + 1) * (lines - 1):
                 break
             rest = self._best_split(at + 1, last, lines - 1)[0]
             uneven = abs(right[at] - left[first] - lower / (lines - 1)) / limit
-            cost = rest + LINE_BREAK * self.price[at] + IMBALANCE * uneven
+            cost = rest + LINE_BREAK * self.cost[at] + IMBALANCE * uneven
             if cost < best[0]:
                 best = (cost, at)
         self._split[key] = best
@@ -197,7 +197,7 @@ class _Layout:
     def _cut(self, first: int, last: int) -> tuple[Line, ...]:
         count = 1
         while self._best_split(first, last, count)[0] == math.inf:
-            if first == last:  # one word, wider than the screen: it stands alone, whole
+            if first == last:  # one word, wider than a line, gets a line of its own
                 return (tuple(self.run[first : last + 1]),)
             count += 1
         lines = []
@@ -212,7 +212,7 @@ def _timed(
     laid_out: Iterable[tuple[Line, ...]], options: FormatOptions, duration: float | None
 ) -> Iterator[Cue]:
     held: tuple[Line, ...] | None = None
-    clock = 0  # the earliest the next cue may start
+    clock = 0  # the earliest start of the next cue
     for lines in laid_out:
         if held is not None:
             cue = _cue(held, options, clock, _ms(lines[0][0].start))
@@ -225,15 +225,15 @@ def _timed(
 
 
 def _cue(lines: tuple[Line, ...], options: FormatOptions, clock: int, following: float) -> Cue:
-    """Shown as long as it is spoken, and on into the silence until it can be read.
+    """A cue is shown while it is spoken, and into the silence after it until it can be read.
 
-    The gap comes off this cue's end, for the next one starts when its first word does.
-    Words crowded into no time at all push each other on, so that all are seen.
+    The gap is taken from this cue's end, since the next one starts with its first word.
+    Words crowded into no time at all delay each other, so that all are shown.
     """
     gap = _ms(options.min_gap)
     start = max(_ms(lines[0][0].start), clock)
     spoken = _ms(lines[-1][-1].end)
-    columns = sum(atom.width for line in lines for atom in line)
+    columns = sum(token.width for line in lines for token in line)
     readable = start + max(_ms(options.min_cue_seconds), round(1000 * columns / READING_SPEED))
     end: float = max(spoken, readable)
     room = following - gap

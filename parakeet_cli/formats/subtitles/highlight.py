@@ -1,32 +1,32 @@
-"""Cues in which the word being spoken is underlined, as openai-whisper writes them."""
+"""Underlines the spoken word in each cue, as openai-whisper does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
 from parakeet_cli.formats.subtitles.cues import Cue
-from parakeet_cli.formats.subtitles.tokens import Atom
+from parakeet_cli.formats.subtitles.tokens import SubtitleToken
 
 Escape = Callable[[str], str]
-FLICKER = 300  # milliseconds; a shorter pause between words belongs to the first of them
+FLICKER = 300  # milliseconds; during a shorter pause the word before it stays underlined
 
 Shown = tuple[int, int, str]  # from, to (milliseconds), text
 
 
 def plain(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
-    """Each cue as it is."""
+    """Each cue once, without highlighting."""
     for cue in cues:
         yield cue.start, cue.end, _marked(cue, None, escape)
 
 
 def word_by_word(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
-    """Each cue once for every word in it, that word underlined; plain in its pauses."""
+    """Each cue once for every word, with that word underlined; plain during pauses."""
     for cue in cues:
         spoken = _spoken(cue)
         edges = [start for _, start, _ in spoken[1:]] + [cue.end]
         clock = cue.start
         for (word, _, end), following in zip(spoken, edges, strict=True):
-            # Up to the next word, unless there is a pause: a plain blink would only flicker.
+            # Until the next word, unless there is a pause: short plain moments would flicker.
             until = min(following if following - end < FLICKER else end, cue.end)
             if until > clock:
                 yield clock, until, _marked(cue, word, escape)
@@ -37,14 +37,14 @@ def word_by_word(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
 
 
 def _spoken(cue: Cue) -> list[tuple[int, int, int]]:
-    """(word, from, to) in milliseconds, the atoms of one word taken together."""
+    """(word, from, to) in milliseconds, with the tokens of one word joined."""
     spoken: list[tuple[int, int, int]] = []
-    for atom in cue.atoms:
-        start, end = round(1000 * atom.start), round(1000 * atom.end)
-        if spoken and spoken[-1][0] == atom.word:
-            spoken[-1] = (atom.word, spoken[-1][1], end)
+    for token in cue.tokens:
+        start, end = round(1000 * token.start), round(1000 * token.end)
+        if spoken and spoken[-1][0] == token.word:
+            spoken[-1] = (token.word, spoken[-1][1], end)
         else:
-            spoken.append((atom.word, start, end))
+            spoken.append((token.word, start, end))
     return spoken
 
 
@@ -52,17 +52,17 @@ def _marked(cue: Cue, word: int | None, escape: Escape) -> str:
     return "\n".join(_line(line, word, escape) for line in cue.lines)
 
 
-def _line(line: tuple[Atom, ...], word: int | None, escape: Escape) -> str:
+def _line(line: tuple[SubtitleToken, ...], word: int | None, escape: Escape) -> str:
     text = ""
     open_ = False
-    for index, atom in enumerate(line):
-        marked = atom.word == word
+    for index, token in enumerate(line):
+        marked = token.word == word
         if open_ and not marked:
             text += "</u>"
-        if index and atom.spaced:
+        if index and token.spaced:
             text += " "
         if marked and not open_:
             text += "<u>"
-        text += escape(atom.text)
+        text += escape(token.text)
         open_ = marked
     return f"{text}</u>" if open_ else text

@@ -1,4 +1,4 @@
-"""Where a reader would draw breath: the price of a break between two atoms.
+"""Says how well a line can break between two tokens, as a cost.
 
 The order of preference is that of the broadcasters' guides (BBC Subtitle Guidelines,
 Netflix's Timed Text Style Guide): after a sentence, after a clause, before a
@@ -8,21 +8,21 @@ and what it belongs to.
 
 from __future__ import annotations
 
-from parakeet_cli.formats.subtitles.tokens import Atom
+from parakeet_cli.formats.subtitles.tokens import SubtitleToken
 
 SENTENCE = 0.0
-QUOTE = 0.5  # between a comma and what someone says, or after it
+QUOTE = 0.5  # between a comma and a quotation, or after a quotation
 CLAUSE = 1.0  # ; : and dashes
 COMMA = 1.5
 CONJUNCTION = 2.5
 PREPOSITION = 3.5
 ANYWHERE = 5.0
-CLINGING = 9.0  # after an article or a title; between a number and what it counts
+INSEPARABLE = 9.0  # after an article or a title; between a number and its noun
 INSIDE_WORD = 12.0
 
-LONG_SILENCE = 1.5  # seconds; a subtitle that stays on through more looks stuck
-NOTICED_PAUSE = 0.25  # seconds; shorter ones are articulation, not phrasing
-PAUSE_WORTH = 5.0  # how much of the price one second of pause takes off
+LONG_SILENCE = 1.5  # seconds; a subtitle that is shown through a longer one looks stuck
+NOTICED_PAUSE = 0.25  # seconds; shorter pauses are articulation, not phrasing
+PAUSE_WORTH = 5.0  # by how much one second of pause lowers the cost
 SEGMENT_WORTH = 2.0  # the engine ended a segment here
 
 CLOSING = "\"'’”»›)]}」』】》〉）］"
@@ -34,7 +34,7 @@ COMMAS = ",，、､،"
 ABBREVIATED = "mr mrs ms dr prof st sr jr vs mt rev hon gen col capt sgt lt fig vol"
 TITLES = frozenset(ABBREVIATED.split())
 
-# By language: words a line may well begin with, and words it should not end with.
+# By language: words that can begin a line, and words that should not end one.
 CONJUNCTIONS = {
     "en": "and but or nor so yet because although though while whereas if unless until when "
     "whenever where wherever which who whom whose that than since as",
@@ -63,7 +63,7 @@ PREPOSITIONS = {
     "nl": "aan achter bij binnen boven door in langs met na naar naast om onder op over per "
     "sinds te tegen tot tussen uit van voor zonder",
 }
-CLINGS = {
+NO_BREAK_AFTER = {
     "en": "a an the my your his her its our their this these those no every each some any "
     "very i he she it we they you not to is am are was were be been will would can could "
     "shall should may might must has had have do does did i'm i've i'll he's she's it's",
@@ -78,26 +78,26 @@ CLINGS = {
 }
 
 
-class Phrasing:
-    """The prices of one language; an unknown one goes by punctuation and pauses alone."""
+class BreakCosts:
+    """The costs for one language; for an unknown one, only by punctuation and pauses."""
 
     def __init__(self, language: str | None) -> None:
         code = (language or "").lower().replace("_", "-").split("-")[0]
         self._conjunctions = frozenset(CONJUNCTIONS.get(code, "").split())
         self._prepositions = frozenset(PREPOSITIONS.get(code, "").split())
-        self._clings = frozenset(CLINGS.get(code, "").split())
+        self._no_break_after = frozenset(NO_BREAK_AFTER.get(code, "").split())
 
-    def price(self, left: Atom, right: Atom) -> float:
-        """What a break between `left` and `right` costs, from 0; a pause makes it cheaper."""
-        price = self._by_text(left.text, right.text)
-        if left.word == right.word and price > COMMA:
+    def cost(self, left: SubtitleToken, right: SubtitleToken) -> float:
+        """The cost of a break between `left` and `right`, from 0; a pause lowers it."""
+        cost = self._by_text(left.text, right.text)
+        if left.word == right.word and cost > COMMA:
             return INSIDE_WORD
         pause = right.start - left.end
         if pause > NOTICED_PAUSE:
-            price -= PAUSE_WORTH * (pause - NOTICED_PAUSE)
+            cost -= PAUSE_WORTH * (pause - NOTICED_PAUSE)
         if right.opens:
-            price -= SEGMENT_WORTH
-        return max(price, SENTENCE)
+            cost -= SEGMENT_WORTH
+        return max(cost, SENTENCE)
 
     def _by_text(self, left: str, right: str) -> float:
         bare = left.rstrip(CLOSING)
@@ -109,21 +109,21 @@ class Phrasing:
                 return QUOTE
             return CLAUSE if mark in CLAUSE_ENDS else COMMA
         last, first = _key(left), _key(right)
-        if last in self._clings or last in TITLES or _is_number(bare) or left in "-–—":
-            return CLINGING
+        if last in self._no_break_after or last in TITLES or _is_number(bare) or left in "-–—":
+            return INSEPARABLE
         if last in self._prepositions or last in self._conjunctions:
-            return CLINGING - 1
+            return INSEPARABLE - 1
         if first in self._conjunctions:
             return CONJUNCTION
         if first in self._prepositions:
             return PREPOSITION
         if bare[:1].isupper() and right[:1].isupper():
-            return CLINGING - 2  # most likely one name
+            return INSEPARABLE - 2  # most likely a name
         return ANYWHERE
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether a sentence ends with this atom: not after a title, an initial or `3.`."""
+    """Whether the text ends a sentence: not with a title, an initial or `3.`."""
     bare = text.rstrip(CLOSING)
     if not bare or bare[-1] not in SENTENCE_ENDS:
         return False

@@ -1,4 +1,4 @@
-"""SubRip: numbered cues, a comma before the milliseconds."""
+"""Writes SubRip subtitles: numbered cues, with a comma before the milliseconds."""
 
 from __future__ import annotations
 

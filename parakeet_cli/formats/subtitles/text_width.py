@@ -1,4 +1,4 @@
-"""How wide text stands on a screen, and where a script lets a line be broken."""
+"""Measures text in columns, and finds where its script allows a line break."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ZERO_WIDTH_JOINER = "\u200d"
 SKIN_TONES = range(0x1F3FB, 0x1F400)
 FLAG_LETTERS = range(0x1F1E6, 0x1F200)
 
-# Scripts written without spaces: a line may be broken between any two of their letters.
+# Scripts without spaces: a line can break between any two of their letters.
 UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Burmese
@@ -19,9 +19,9 @@ UNSPACED = (
     (0xFF00, 0xFFEF),  # full- and half-width forms
     (0x20000, 0x3FFFF),  # rarer Han
 )
-KOREAN = (0x3130, 0x318F)  # jamo: inside the Han range above, but Korean has spaces
+KOREAN = (0x3130, 0x318F)  # jamo: in the Han range above, but Korean uses spaces
 
-# East Asian line breaking (JIS X 4051): these may not begin, or not end, a line.
+# East Asian line breaking (JIS X 4051): characters that may not begin, or not end, a line.
 NOT_FIRST = frozenset(
     "、。，．・：；？！）］｝」』】〉》〕〗”’ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
     ",.!?:;)]}…‥～ฯๆ"
@@ -37,7 +37,7 @@ def _columns(char: str) -> int:
 
 
 def width(text: str) -> int:
-    """Columns `text` fills: 2 for a wide character, 0 for a mark that stands on another."""
+    """The columns that `text` fills: 2 for a wide character, 0 for a combining mark."""
     if text.isascii():
         return len(text)
     return sum(map(_columns, text))
@@ -45,15 +45,15 @@ def width(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def unspaced(char: str) -> bool:
-    """Whether `char` belongs to a script that puts no space between words."""
+    """Whether the script of `char` has no spaces between words."""
     code = ord(char)
     if KOREAN[0] <= code <= KOREAN[1]:
         return False
     return any(low <= code <= high for low, high in UNSPACED)
 
 
-def clusters(text: str) -> list[str]:
-    """What a reader takes for one character each: letters with their marks, joined emoji."""
+def graphemes(text: str) -> list[str]:
+    """The text in graphemes: letters with their marks, joined emoji."""
     found: list[str] = []
     joining = False
     flags = 0
@@ -71,27 +71,27 @@ def clusters(text: str) -> list[str]:
 
 
 def breakable(left: str, right: str) -> bool:
-    """Whether a line may end between two characters that have no space between them."""
+    """Whether a line can end between two texts without a space between them."""
     if not left or not right or right[0] in NOT_FIRST or left[-1] in NOT_LAST:
         return False
     return unspaced(left[-1]) or unspaced(right[0])
 
 
 def units(word: str) -> list[str]:
-    """The parts of a word that a line may be broken between; most scripts have but one."""
+    """The parts of a word between which a line can break; only one in most scripts."""
     if word.isascii() or not any(map(unspaced, word)):
         return [word]
     parts: list[str] = []
-    for cluster in clusters(word):
-        if parts and not breakable(parts[-1], cluster):
-            parts[-1] += cluster
+    for grapheme in graphemes(word):
+        if parts and not breakable(parts[-1], grapheme):
+            parts[-1] += grapheme
         else:
-            parts.append(cluster)
+            parts.append(grapheme)
     return parts
 
 
 def clean(text: str) -> str:
-    """One line: every run of blanks is one space, and control characters are gone."""
+    """The text as one line: runs of blanks become a space, control characters are removed."""
     line = " ".join(text.split())
     if line.isprintable():
         return line

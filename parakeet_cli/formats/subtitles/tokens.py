@@ -1,4 +1,4 @@
-"""A transcript as one stream of atoms: the pieces of text that no line break may cut."""
+"""Turns a transcript into tokens: the pieces of text that no line break may cut."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from parakeet_cli.transcript import Segment, Word, words_of
 
 
 @dataclass(frozen=True, slots=True)
-class Atom:
-    """Text with its time in seconds, and how it stands to the atom before it.
+class SubtitleToken:
+    """A piece of text with its time in seconds, and how it follows the token before it.
 
     `spaced`: a space separates the two. `word` counts the words of the transcript: two
-    atoms of one word share it. `opens` marks the first atom of a segment.
+    tokens of one word share it. `opens` marks the first token of a segment.
     """
 
     text: str
@@ -30,24 +30,24 @@ class Atom:
         return width(self.text)
 
 
-def atoms(segments: Iterable[Segment]) -> Iterator[Atom]:
-    """Every word of every segment, in order, cut where its script may be broken."""
-    held: Atom | None = None
+def subtitle_tokens(segments: Iterable[Segment]) -> Iterator[SubtitleToken]:
+    """Every word of every segment, in order, cut where its script allows a break."""
+    held: SubtitleToken | None = None
     count = 0
     for segment in in_order(segments):
         opens = True
         for word, spaced in spaced_words(segment):
             for part in _parts(word):
-                atom = replace(part, spaced=spaced or opens, word=count, opens=opens)
-                if atom.opens and held is not None and breakable(held.text, atom.text):
-                    atom = replace(atom, spaced=False)
+                token = replace(part, spaced=spaced or opens, word=count, opens=opens)
+                if token.opens and held is not None and breakable(held.text, token.text):
+                    token = replace(token, spaced=False)
                 if held is None:
-                    held = atom
-                elif atom.spaced or breakable(held.text, atom.text):
+                    held = token
+                elif token.spaced or breakable(held.text, token.text):
                     yield held
-                    held = atom
+                    held = token
                 else:
-                    held = replace(held, text=held.text + atom.text, end=atom.end)
+                    held = replace(held, text=held.text + token.text, end=token.end)
                 spaced, opens = False, False
             count += 1
     if held is not None:
@@ -55,7 +55,7 @@ def atoms(segments: Iterable[Segment]) -> Iterator[Atom]:
 
 
 def spaced_words(segment: Segment) -> Iterator[tuple[Word, bool]]:
-    """Each word, and whether a space stands before it in the segment's own text."""
+    """Each word, and whether the segment's text has a space before it."""
     if not segment.words:
         for piece in _split(*words_of(segment)):
             yield piece, True
@@ -78,17 +78,18 @@ def spaced_words(segment: Segment) -> Iterator[tuple[Word, bool]]:
 
 def _split(word: Word) -> list[Word]:
     texts = clean(word.text).split(" ")
-    return _shared(word, [text for text in texts if text])
+    return _divided(word, [text for text in texts if text])
 
 
-def _parts(word: Word) -> list[Atom]:
+def _parts(word: Word) -> list[SubtitleToken]:
     return [
-        Atom(part.text, part.start, part.end, False, 0) for part in _shared(word, units(word.text))
+        SubtitleToken(part.text, part.start, part.end, False, 0)
+        for part in _divided(word, units(word.text))
     ]
 
 
-def _shared(word: Word, texts: list[str]) -> list[Word]:
-    """`word` cut into `texts`, its time shared out by their width and the space after."""
+def _divided(word: Word, texts: list[str]) -> list[Word]:
+    """`word` cut into `texts`; its time is divided by their widths, each with a space after it."""
     if len(texts) == 1:
         return [replace(word, text=texts[0])]
     weights = [width(text) + 1 for text in texts]

@@ -1,4 +1,4 @@
-"""WebVTT, as browsers read it."""
+"""Writes WebVTT subtitles, as browsers read them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.subtitles.cues import LEAST, cues
 from parakeet_cli.formats.subtitles.text_width import clean, width
-from parakeet_cli.formats.subtitles.tokens import atoms
+from parakeet_cli.formats.subtitles.tokens import subtitle_tokens
 from parakeet_cli.transcript import Accounting, EngineInfo, Segment, Source, Transcript, Word
 
 SPOKEN = [
@@ -81,12 +81,12 @@ def test_cues_keep_to_their_shape_and_their_order(
         clock = cue.end + round(1000 * options.min_gap)
         assert 1 <= len(cue.lines) <= options.max_line_count
         assert all(line for line in cue.lines)
-        alone = len(cue.atoms) == 1
+        alone = len(cue.tokens) == 1
         for line in cue.text.split("\n"):
             assert line.strip()
             assert alone or width(line) <= options.max_line_width
         if options.max_words_per_line is not None:
-            assert len({atom.word for atom in cue.atoms}) <= options.max_words_per_line
+            assert len({token.word for token in cue.tokens}) <= options.max_words_per_line
 
 
 @given(transcripts(), SHAPES)
@@ -98,7 +98,7 @@ def test_every_word_is_shown_exactly_once_and_in_order(
     for segment in transcript.segments:
         words = [word.text for word in segment.words]
         said += "".join(words) if any(map(str.strip, words)) else segment.text
-    shown = "".join(atom.text for cue in cues(transcript, options) for atom in cue.atoms)
+    shown = "".join(token.text for cue in cues(transcript, options) for token in cue.tokens)
     assert shown == clean(said).replace(" ", "")
 
 
@@ -125,8 +125,8 @@ def test_highlighted_cues_follow_each_other_without_overlap(transcript: Transcri
 
 @given(transcripts())
 @settings(deadline=None, max_examples=60)
-def test_atoms_never_go_backwards(transcript: Transcript) -> None:
+def test_tokens_never_go_backwards(transcript: Transcript) -> None:
     clock = 0.0
-    for atom in atoms(transcript.segments):
-        assert clock <= atom.start <= atom.end
-        clock = atom.start
+    for token in subtitle_tokens(transcript.segments):
+        assert clock <= token.start <= token.end
+        clock = token.start
