@@ -1,11 +1,11 @@
-"""The entry point: `parakeet`, and `python -m parakeet_cli`."""
+"""Runs the command line, for `parakeet` and `python -m parakeet_cli`."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-# Of errors.ExitCode, for when Ctrl-C comes before that can be imported.
+# As in errors.ExitCode, which may not be imported yet at Ctrl-C.
 FAILED, INTERRUPTED = 1, 130
 
 
@@ -14,14 +14,14 @@ def main() -> None:
     try:
         code = _run()
     except BrokenPipeError:
-        # Whoever read stdout has gone, as in `parakeet ... | head`. Python would complain
-        # once more when it flushes at its end.
+        # The reader of stdout has ended, as in `parakeet ... | head`. Python would complain
+        # once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
-    except KeyboardInterrupt:  # before the command could take it
+    except KeyboardInterrupt:  # before the command could handle it
         code = INTERRUPTED
     if code == INTERRUPTED:
-        # Chunks still in work would hold the process up for seconds; nothing waits for them.
+        # Chunks in progress would delay the exit for seconds, and nothing needs them.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()

@@ -1,21 +1,21 @@
-"""One tree of errors, each with its exit code and its hint.
+"""Defines one tree of errors, each with its exit code and its hint.
 
-    ParakeetError            1  anything that fails one piece of work
+    ParakeetError            1  anything that makes one piece of work fail
     ├── InputError           1  a file that can't be read or decoded
     ├── OutputError          1  an output that can't be written
-    ├── EngineError          1  an engine that failed while it worked
-    ├── SinkError            1  a text that could not be inserted, or not be taken back
-    ├── SinkUnavailable      1  a sink that can't work here at all
-    ├── EngineUnavailable    3  an engine or a model that can't be used at all
-    ├── UsageError           2  options that don't go together
-    │   └── ConfigError      2  a configuration that can't be read or means nothing
+    ├── EngineError          1  an engine that failed while it transcribed
+    ├── SinkError            1  a text that could not be inserted or undone
+    ├── SinkUnavailable      1  a sink that can't work here
+    ├── EngineUnavailable    3  an engine or a model that can't be used here
+    ├── UsageError           2  options that can't be combined
+    │   └── ConfigError      2  a configuration that can't be read or is invalid
     └── RepairError             the doctor's own
-        ├── RepairFailed     4  the repair failed and everything was put back
-        ├── RestoreFailed    5  something could not be put back
-        └── Refused          6  nothing was touched
+        ├── RepairFailed     4  the repair failed and everything was restored
+        ├── RestoreFailed    5  something could not be restored
+        └── Refused          6  nothing was changed
 
-They are shown in one place, `parakeet_cli.console.show_error`: what happened and
-why (the message), and what to do next (the hint). No traceback without `--debug`.
+`parakeet_cli.console.show_error` is the one place that shows them: what happened and why
+(the message), and what to do next (the hint). A traceback is shown only with `--debug`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller. Part of the contract: never renumber."""
+    """The exit codes of the process. Programs depend on them: never renumber."""
 
     OK = 0
     FAILED = 1
@@ -55,7 +55,7 @@ class OutputError(ParakeetError):
 
 
 class EngineError(ParakeetError):
-    """An engine that failed while it worked on one piece of audio."""
+    """An engine that failed on one piece of audio."""
 
 
 class SinkError(ParakeetError):
@@ -73,32 +73,32 @@ class EngineUnavailable(ParakeetError):
 
 
 class UsageError(ParakeetError):
-    """Options or arguments that mean nothing together."""
+    """Options or arguments that are invalid or can't be combined."""
 
     exit_code = ExitCode.USAGE
 
 
 class ConfigError(UsageError):
-    """A configuration file or variable that can't be read or means nothing."""
+    """A configuration file or variable that can't be read or is invalid."""
 
 
 class RepairError(ParakeetError):
-    """What the doctor's repair ends in when it does not stand."""
+    """A repair of the doctor's that did not succeed."""
 
 
 class RepairFailed(RepairError):
-    """The repair failed and everything was put back."""
+    """The repair failed and everything was restored."""
 
     exit_code = ExitCode.PUT_BACK
 
 
 class RestoreFailed(RepairError):
-    """Something could not be put back; the message says what."""
+    """Something could not be restored; the message says what."""
 
     exit_code = ExitCode.NOT_PUT_BACK
 
 
 class Refused(RepairError):
-    """Nothing was touched."""
+    """Nothing was changed."""
 
     exit_code = ExitCode.REFUSED

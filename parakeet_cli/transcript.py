@@ -1,4 +1,4 @@
-"""What was heard, as values: words, segments, transcripts and results.
+"""Defines the values of a transcription: words, segments, transcripts and results.
 
 Times are seconds on the source's own clock. This module imports nothing of ours.
 """
@@ -16,12 +16,12 @@ Basis = Literal["exact", "estimated", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as the engine heard it, without the space around it."""
+    """One word as the engine returned it, without the space around it."""
 
     start: float
     end: float
     text: str
-    confidence: float | None = None  # 0..1, None where the engine can't tell
+    confidence: float | None = None  # 0..1, None if the engine has none
 
 
 def monotonic_words(words: Iterable[Word], clock: float) -> Iterator[Word]:
@@ -41,7 +41,7 @@ def finite(seconds: float, otherwise: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A phrase or sentence: the engine's own unit of text."""
+    """A phrase or sentence, as the engine divides text."""
 
     start: float
     end: float
@@ -69,8 +69,8 @@ def words_of(segment: Segment, *, split: bool = False) -> tuple[Word, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A stretch of the source that could not be heard, and why."""
+class LostInterval:
+    """An interval of the source that could not be decoded, and why."""
 
     start: float
     end: float
@@ -83,27 +83,27 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """What the source promised against what came out of it.
+    """The duration that the source declares, compared with what was decoded.
 
-    `expected_seconds` is what the container promises: `exact` where a header or an
-    index counts samples, `estimated` where it is derived from a bit rate (it never
-    makes a loss), `none` where nothing is said (then it is None).
+    `expected_seconds` is what the container declares: `exact` if a header or an index counts
+    samples, `estimated` if it is derived from a bit rate (then nothing counts as lost), and
+    None with the basis `none` if the container doesn't declare it.
     """
 
     expected_seconds: float | None = None
     expected_basis: Basis = "none"
     decoded_seconds: float = 0.0
-    lost: tuple[Lost, ...] = ()
+    lost: tuple[LostInterval, ...] = ()
     damaged_packets: int = 0
 
     @property
     def lost_seconds(self) -> float:
-        return sum(stretch.seconds for stretch in self.lost)
+        return sum(interval.seconds for interval in self.lost)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the sound came from. `path` is as the user wrote it, or `stdin`."""
+    """The recording. `path` is as the user wrote it, or `stdin`."""
 
     path: str
     duration: float | None = None  # seconds; None until known
@@ -113,7 +113,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """Which engine and model made a transcript."""
+    """The engine and model that made a transcript."""
 
     name: str
     model: str
@@ -122,7 +122,7 @@ class EngineInfo:
 
 
 class Status(StrEnum):
-    """How one input ended. `SKIPPED` never reaches a transcript, only a result."""
+    """How one input ended. A result can be `SKIPPED`, a transcript can't."""
 
     OK = "ok"
     PARTIAL = "partial"
@@ -132,7 +132,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Everything that is known of one source: the argument of every format."""
+    """All that is known about one source. Every format takes one."""
 
     source: Source
     accounting: Accounting
@@ -142,7 +142,7 @@ class Transcript:
 
     @property
     def status(self) -> Status:
-        """`partial` as soon as a second is known to be lost, `ok` otherwise."""
+        """`partial` if anything was lost, else `ok`."""
         return Status.PARTIAL if self.accounting.lost else Status.OK
 
     @property
@@ -152,7 +152,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """How one input ended, as a value: a failure carries its reason and hint."""
+    """How one input ended; a failure has its reason and hint."""
 
     source: str
     status: Status

@@ -67,7 +67,7 @@ def _with_hyphens(token: str) -> str:
 
 
 class _Parakeet(TyperGroup):
-    """Loads a subcommand when it is used, and ends with an exit code, never an exception."""
+    """The top command: it always returns an exit code instead of raising."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -93,7 +93,7 @@ class _Parakeet(TyperGroup):
                 return ExitCode.INTERRUPTED
             if not hasattr(error, "exit_code"):
                 return console.show_unexpected(error)
-            error.show()  # type: ignore[attr-defined]  # a usage error of the parser's own
+            error.show()  # type: ignore[attr-defined]  # a usage error of the parser
             return int(error.exit_code)
 
 

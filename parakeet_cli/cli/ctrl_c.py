@@ -1,7 +1,9 @@
-"""Whether Ctrl-C was pressed, for when a library made another error of it.
+"""Remembers Ctrl-C, because some libraries turn KeyboardInterrupt into another exception.
 
-An extension module that is interrupted while it is imported raises ImportError, or leaves a
-module behind that lacks half of its names.
+An extension module that is interrupted during its import raises ImportError, or leaves a
+module that lacks half of its names.
+
+The flag is a property of the process, as the signal handler is.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ _pressed = False
 
 
 def watch() -> None:
-    """Note Ctrl-C from now on, and raise KeyboardInterrupt as Python does by itself."""
-    # Ignored, as nohup and a shell's background jobs have it, it stays ignored.
+    """Remember Ctrl-C from now on, and raise KeyboardInterrupt as Python does."""
+    # Under nohup and in background jobs of a shell it is ignored, and stays so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _note)
+        signal.signal(signal.SIGINT, _remember)
 
 
 def was_pressed() -> bool:
@@ -24,7 +26,7 @@ def was_pressed() -> bool:
     return _pressed
 
 
-def _note(number: int, frame: FrameType | None) -> None:
+def _remember(number: int, frame: FrameType | None) -> None:
     global _pressed
     _pressed = True
     raise KeyboardInterrupt

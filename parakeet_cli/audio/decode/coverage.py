@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from parakeet_cli.transcript import Accounting, Basis, Lost
+from parakeet_cli.transcript import Accounting, Basis, LostInterval
 
 DAMAGED = "damaged: this stretch could not be decoded"
 ENDS_EARLY = "the file ends before the length that its header promises"
@@ -39,7 +39,7 @@ class Coverage:
     """The decoded and the lost intervals of one file."""
 
     decoded: list[tuple[float, float]] = field(default_factory=list)
-    lost: list[Lost] = field(default_factory=list)
+    lost: list[LostInterval] = field(default_factory=list)
     begin: float = 0.0  # start of the audio on the source's clock
 
     @property
@@ -54,7 +54,7 @@ class Coverage:
     def add(self, start: float, end: float, reason: str = DAMAGED) -> None:
         """Add a decoded interval. A gap before it is lost, for `reason`."""
         if start - self.decoded_end > MIN_GAP:
-            self.lost.append(Lost(self.decoded_end, start, reason))
+            self.lost.append(LostInterval(self.decoded_end, start, reason))
             self.decoded.append((start, end))
         elif self.decoded:
             self.decoded[-1] = (self.decoded[-1][0], end)
@@ -64,7 +64,7 @@ class Coverage:
     def lose_until(self, end: float, reason: str) -> None:
         """Everything after the last interval and before `end` is lost."""
         if end - self.end > MIN_GAP:
-            self.lost.append(Lost(self.end, end, reason))
+            self.lost.append(LostInterval(self.end, end, reason))
 
     def account(
         self, declared: DeclaredDuration, damaged_packets: int, start: float, end: float | None
@@ -72,7 +72,7 @@ class Coverage:
         """The totals between `start` and `end`; decoded and lost add up to expected."""
         last = math.inf if end is None else end
         lost = tuple(
-            Lost(round(max(one.start, start), 6), round(min(one.end, last), 6), one.reason)
+            LostInterval(round(max(one.start, start), 6), round(min(one.end, last), 6), one.reason)
             for one in self.lost
             if min(one.end, last) - max(one.start, start) > MIN_GAP
         )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.transcript import Accounting, Lost, Source
+from parakeet_cli.transcript import Accounting, LostInterval, Source
 
 HEADER = struct.Struct("<cI")
 BLOCK = struct.Struct("<dI")
@@ -73,5 +73,5 @@ def to_json(source: Source, accounting: Accounting) -> dict[str, Any]:
 def from_json(value: dict[str, Any]) -> tuple[Source, Accounting]:
     """A source and its accounting from JSON values."""
     accounting = dict(value["accounting"])
-    accounting["lost"] = tuple(Lost(**one) for one in accounting["lost"])
+    accounting["lost"] = tuple(LostInterval(**one) for one in accounting["lost"])
     return Source(**value["source"]), Accounting(**accounting)

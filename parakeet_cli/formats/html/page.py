@@ -25,7 +25,7 @@ from parakeet_cli.formats.subtitles.text_width import breakable, clean
 from parakeet_cli.formats.subtitles.tokens import spaced_words
 from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.system.clock import clock_time
-from parakeet_cli.transcript import Lost, Segment, Transcript, Word
+from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
 
 PARAGRAPH_PAUSE = 1.5  # seconds of silence that begin a new paragraph
 PARAGRAPH_SECONDS = 30.0  # from here on a paragraph ends with its sentence
@@ -127,7 +127,7 @@ def _heading(transcript: Transcript, name: str, duration: float) -> str:
     )
 
 
-def _waveform(envelope: Envelope | None, lost: tuple[Lost, ...], duration: float) -> str:
+def _waveform(envelope: Envelope | None, lost: tuple[LostInterval, ...], duration: float) -> str:
     """The waveform as SVG, so that it shows without the script; time runs from left to right."""
     if duration <= 0:
         return ""
@@ -239,7 +239,7 @@ def _paragraphs(segments: Iterator[Segment]) -> Iterator[list[Segment]]:
         yield held
 
 
-def _paragraph(segments: list[Segment], lost: list[Lost]) -> str:
+def _paragraph(segments: list[Segment], lost: list[LostInterval]) -> str:
     """The time in the margin, and the words.
 
     Word times are one attribute, `start end start end ...` in milliseconds. Intervals in
@@ -278,7 +278,7 @@ def _word(word: Word) -> str:
     return f"<span{shade}>{escape(clean(word.text), quote=False)}</span>"
 
 
-def _gap(interval: Lost) -> str:
+def _gap(interval: LostInterval) -> str:
     reason = escape(clean(interval.reason))
     return f'<mark class="missing" title="{reason}">{interval.seconds:.1f} s lost</mark>'
 
@@ -303,7 +303,7 @@ def _foot(transcript: Transcript) -> str:
     )
 
 
-def _span(interval: Lost) -> str:
+def _span(interval: LostInterval) -> str:
     return f"{_tenths(interval.start)}–{_tenths(interval.end)}"
 
 

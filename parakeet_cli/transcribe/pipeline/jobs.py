@@ -24,7 +24,7 @@ from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.interrupts import Held, held_interrupts
-from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
+from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Source, Status, Transcript
 
 _A_MOMENT = 0.02  # seconds between two looks at whether there is more to do
 
@@ -135,7 +135,7 @@ class _InHand:
     waiting: deque[tuple[Chunk, Future[ChunkResult]]] = field(default_factory=deque)
     assembler: Assembler = field(default_factory=Assembler)
     heard: int = 0
-    unheard: list[Lost] = field(default_factory=list)
+    unheard: list[LostInterval] = field(default_factory=list)
     failure: EngineError | None = None
     source: Source | None = None
     accounting: Accounting = field(default_factory=Accounting)
@@ -232,7 +232,7 @@ class _Work:
             try:
                 heard = future.result()
             except EngineError as error:
-                hand.unheard.append(Lost(chunk.start, chunk.end, str(error)))
+                hand.unheard.append(LostInterval(chunk.start, chunk.end, str(error)))
                 hand.failure = error
             except ParakeetError:
                 raise

@@ -14,7 +14,7 @@ import pytest
 from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.html.sound import sound_of
 from parakeet_cli.formats.html.waveform import Waveform
-from parakeet_cli.transcript import Lost
+from parakeet_cli.transcript import LostInterval
 from tests.integration.formats.browser import CHROMEDRIVER, CHROMIUM, Browser
 from tests.unit.formats.spoken import SENSE, make, speak
 
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 SECONDS = 60
-LOST = Lost(30.0, 33.0, "12 damaged packets")
+LOST = LostInterval(30.0, 33.0, "12 damaged packets")
 TRANSCRIPT = make(
     speak(SENSE, start=0.5),
     speak(SENSE, start=34.0, confidence=0.4),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from parakeet_cli.transcript import Accounting, EngineInfo, Lost, Segment, Source, Transcript, Word
+from parakeet_cli.transcript import (
+    Accounting,
+    EngineInfo,
+    LostInterval,
+    Segment,
+    Source,
+    Transcript,
+    Word,
+)
 
 BREATHS = {".": 0.6, "?": 0.6, "!": 0.6, ",": 0.25, ";": 0.35}
 
@@ -28,7 +36,7 @@ def make(
     *segments: Segment,
     language: str | None = "en",
     path: str = "clip.wav",
-    lost: tuple[Lost, ...] = (),
+    lost: tuple[LostInterval, ...] = (),
     duration: float | None = None,
 ) -> Transcript:
     """A transcript of the given segments, half a second longer than they are."""

@@ -8,7 +8,7 @@ import pytest
 
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FORMATS, FormatOptions, encode, expand_formats
-from parakeet_cli.transcript import Lost, Segment, Transcript, Word
+from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
 from tests.unit.formats.spoken import SENSE, make, speak
 
 
@@ -41,7 +41,7 @@ def test_tsv_is_in_milliseconds_and_its_text_holds_no_tab() -> None:
 
 def test_json_says_everything_in_the_order_of_its_schema() -> None:
     segment = speak("Good day.", confidence=0.87654)
-    lost = (Lost(2.0, 2.5, "3 damaged packets"),)
+    lost = (LostInterval(2.0, 2.5, "3 damaged packets"),)
     assert list(loaded(make(segment, lost=lost, duration=4.0)).items()) == [
         ("schema", "parakeet.transcript/1"),
         ("source", {"path": "clip.wav", "duration": 4.0, "sample_rate": 16000, "channels": 1}),

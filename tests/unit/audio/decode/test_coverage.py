@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parakeet_cli.audio.decode.coverage import DAMAGED, ENDS_EARLY, Coverage, DeclaredDuration
-from parakeet_cli.transcript import Lost
+from parakeet_cli.transcript import LostInterval
 
 
 def test_a_gap_between_two_intervals_is_lost_with_its_reason() -> None:
@@ -15,7 +15,7 @@ def test_a_gap_between_two_intervals_is_lost_with_its_reason() -> None:
     coverage.add(0, 10)
     coverage.add(12, 20, "why")
     accounting = coverage.account(DeclaredDuration(20.0, "exact"), 1, 0.0, None)
-    assert accounting.lost == (Lost(10, 12, "why"),)
+    assert accounting.lost == (LostInterval(10, 12, "why"),)
     assert accounting.decoded_seconds == 18
     assert accounting.expected_seconds == 20
     assert accounting.damaged_packets == 1
@@ -32,7 +32,7 @@ def test_losses_outside_the_requested_part_do_not_count() -> None:
     coverage.add(0, 10)
     coverage.add(12, 20)
     accounting = coverage.account(DeclaredDuration(20.0, "exact"), 0, 11.0, 15.0)
-    assert accounting.lost == (Lost(11, 12, DAMAGED),)
+    assert accounting.lost == (LostInterval(11, 12, DAMAGED),)
     assert accounting.decoded_seconds == 3
     assert accounting.expected_seconds == 4
 

@@ -18,7 +18,7 @@ from parakeet_cli.transcript import (
     Accounting,
     EngineInfo,
     FileResult,
-    Lost,
+    LostInterval,
     Source,
     Status,
     Transcript,
@@ -73,7 +73,7 @@ def test_the_bar_has_file_seconds_speed_and_time_left(
 
 
 def test_the_table_has_every_file_with_its_result(screen: Console) -> None:
-    lost = Accounting(59.0, "exact", 50.0, (Lost(50.0, 59.0, "cut off"),), 0)
+    lost = Accounting(59.0, "exact", 50.0, (LostInterval(50.0, 59.0, "cut off"),), 0)
     heard = Transcript(Source(NAME, 59.0), lost, EngineInfo("e", "m", "cpu", "1"), "en", ())
     results = [
         FileResult(NAME, Status.PARTIAL, heard, reason="9.00 s could not be heard"),

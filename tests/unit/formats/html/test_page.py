@@ -17,7 +17,7 @@ from parakeet_cli.errors import InputError
 from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.html.sound import EMBED_AT_MOST, Envelope, Sound, sound_of
 from parakeet_cli.formats.html.waveform import BARS_AT_MOST, Waveform
-from parakeet_cli.transcript import Lost, Segment, Transcript, Word
+from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
 from tests.unit.formats.spoken import SENSE, make, speak
 
 VOID = {"meta", "input"}
@@ -165,7 +165,10 @@ def test_a_recording_that_is_gone_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_lost_stretches_are_red_on_the_waveform_and_named_in_the_text() -> None:
-    lost = (Lost(2.0, 4.0, "5 damaged <packets>"), Lost(28.0, 30.0, "the file ends early"))
+    lost = (
+        LostInterval(2.0, 4.0, "5 damaged <packets>"),
+        LostInterval(28.0, 30.0, "the file ends early"),
+    )
     parsed = Page(page(make(speak(SENSE), lost=lost, duration=40.0), Sound(ENVELOPE)))
     rectangles = [attrs for attrs in parsed.all("rect") if attrs.get("id") != "played"]
     assert [(float(r["x"] or 0), float(r["width"] or 0)) for r in rectangles] == [
