@@ -1,4 +1,4 @@
-"""Child processes: started with our own modules, their exit status in words, ended as a group."""
+"""Starts child processes with our own modules, says how they ended, and handles signals."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 _ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package
 
@@ -52,3 +55,19 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()
     process.wait()
+
+
+@contextmanager
+def handle_signals(
+    handler: Callable[[int, FrameType | None], object] | signal.Handlers, *numbers: int
+) -> Iterator[None]:
+    """Handle these signals while the block runs; does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)

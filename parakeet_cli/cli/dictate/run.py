@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import FrameType
 
 from parakeet_cli import console
@@ -16,6 +16,7 @@ from parakeet_cli.dictate.session.request import DictationRequest, check_request
 from parakeet_cli.dictate.session.resources import SessionResources
 from parakeet_cli.dictate.session.sources import SoundSource, make_source
 from parakeet_cli.errors import ExitCode
+from parakeet_cli.system.processes import handle_signals
 
 
 def run_dictate(request: DictationRequest) -> int:
@@ -43,11 +44,8 @@ def _dictate(resources: SessionResources, source: SoundSource, *, as_json: bool)
 def _print_end(summary: Summary) -> int:
     if summary.overflows:
         console.note(f"The machine was too slow {summary.overflows} times, and sound was lost.")
-    if summary.recording:
-        console.note(
-            f"Not all text was delivered; the recording is kept in {summary.recording}.\n"
-            "  `parakeet dictate --recover` delivers it, `parakeet dictate history` shows it."
-        )
+    if (error := summary.error) is not None:
+        console.note(f"{error}\n  {error.hint}")
         return ExitCode.FAILED
     return ExitCode.OK
 
@@ -64,8 +62,7 @@ def _recover(resources: SessionResources, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-@contextmanager
-def _stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+def _stop_on_signals(stop: Callable[[], None]) -> AbstractContextManager[None]:
     """The first Ctrl-C stops normally, the second at once; the recording is kept either way."""
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -73,9 +70,4 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(again, signal.default_int_handler)
         stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return handle_signals(handle, signal.SIGINT, signal.SIGTERM)

@@ -17,9 +17,12 @@ from parakeet_cli.dictate.daemon.paths import DaemonPaths
 from parakeet_cli.dictate.daemon.peer_user import peer_user
 from parakeet_cli.dictate.daemon.protocol import Answer, decode_request, read_line
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.system.processes import handle_signals
 
 _CLIENT_TIMEOUT = 10.0  # seconds that a client may take for its line
 _TICK = 0.25  # seconds between two checks of the idle model and of the request to end
+
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 VERBS = frozenset(
     {
@@ -63,7 +66,7 @@ class Server:
         `ready` is called once requests are answered; the lock is released at the end.
         """
         try:
-            with self._listening() as listener, _end_on_signals(self._ending):
+            with self._listening() as listener, handle_signals(self._end, *_END_SIGNALS):
                 ready()
                 while not self._ending.is_set():
                     self._unload_if_idle()
@@ -79,6 +82,9 @@ class Server:
             finally:
                 self._controllable.quit()
                 self._lock.release()
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._ending.set()
 
     def handle(self, verb: str) -> Answer:
         """Carry out a request from the socket, or from a key that is pressed here."""
@@ -162,21 +168,3 @@ class Server:
                 yield listener
             finally:
                 path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _end_on_signals(ending: threading.Event) -> Iterator[None]:
-    """Set `ending` on SIGTERM and Ctrl-C; does nothing outside the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        ending.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

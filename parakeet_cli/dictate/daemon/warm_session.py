@@ -15,7 +15,7 @@ from parakeet_cli.dictate.session.events import DictationView, Event
 from parakeet_cli.dictate.session.request import DictationRequest
 from parakeet_cli.dictate.session.resources import SessionResources
 from parakeet_cli.dictate.session.sources import make_source
-from parakeet_cli.errors import OutputError, UsageError
+from parakeet_cli.errors import UsageError
 
 
 class WarmSession:
@@ -117,12 +117,8 @@ class _RunningDictation:
         self._thread.join()
         if self._error is not None:
             raise self._error
-        if self._summary is not None and self._summary.recording:
-            raise OutputError(
-                f"Not all text was delivered; the recording is kept in {self._summary.recording}.",
-                hint="`parakeet dictate --recover` delivers it, `parakeet dictate history` "
-                "shows it.",
-            )
+        if self._summary is not None and (error := self._summary.error) is not None:
+            raise error
 
     def _run(self) -> None:
         try:

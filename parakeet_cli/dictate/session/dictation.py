@@ -43,6 +43,7 @@ from parakeet_cli.dictate.session.parts import DictationParts
 from parakeet_cli.dictate.session.sources import SoundSource
 from parakeet_cli.dictate.session.text_writer import MAX_WAITING, Silence, TextWriter, Utterance
 from parakeet_cli.engines.base import ChunkResult
+from parakeet_cli.errors import OutputError
 
 _LONG_SILENCE = 30 * SAMPLE_RATE  # samples of silence that are settled at once
 _MAX_WAITING = 64  # messages, where the source can be kept waiting
@@ -57,6 +58,16 @@ class Summary:
     utterances: int
     overflows: int
     recording: str | None = None
+
+    @property
+    def error(self) -> OutputError | None:
+        """What is missing and how to get it; None if all text was delivered."""
+        if self.recording is None:
+            return None
+        return OutputError(
+            f"Not all text was delivered; the recording is kept in {self.recording}.",
+            hint="`parakeet dictate --recover` delivers it, `parakeet dictate history` shows it.",
+        )
 
 
 class Dictation:

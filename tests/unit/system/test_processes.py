@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -75,3 +76,24 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_signal_is_handled_while_the_block_runs() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    received: list[int] = []
+    with processes.handle_signals(lambda number, frame: received.append(number), signal.SIGUSR1):
+        signal.raise_signal(signal.SIGUSR1)
+    assert received == [signal.SIGUSR1]
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_a_thread_other_than_the_main_one_handles_no_signals() -> None:
+    def run() -> None:
+        with processes.handle_signals(signal.SIG_IGN, signal.SIGUSR1):
+            handlers.append(signal.getsignal(signal.SIGUSR1))
+
+    handlers: list[object] = []
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.getsignal(signal.SIGUSR1)]
