@@ -129,9 +129,9 @@ def nemo_version(facts: Facts, stack: Stack) -> Finding:
 def lightning_pair(facts: Facts, stack: Stack) -> Finding:
     """Two Lightning distributions, one release: or a Trainer of one is none of the other."""
     check = "lightning-pair"
-    if not stack.equal:
+    if not stack.same_release:
         return Finding(check, CheckStatus.SKIP, f"stack {stack.name} needs one Lightning only")
-    versions = {name: facts.installed(name) for name in stack.equal}
+    versions = {name: facts.installed(name) for name in stack.same_release}
     lacking = [name for name, dist in versions.items() if dist is None]
     if lacking:
         return Finding(
@@ -141,7 +141,7 @@ def lightning_pair(facts: Facts, stack: Stack) -> Finding:
     if None in there.values():
         raise FactUnavailable("the version of one of them can't be read")
     said = " beside ".join(f"{name} {version}" for name, version in there.items())
-    pins = [pin for pin in map(stack.pin, stack.equal) if pin is not None]
+    pins = [pin for pin in map(stack.pin, stack.same_release) if pin is not None]
     why = (
         "NeMo imports both, and hands a Trainer of one to code of the other: it fails with "
         "'trainer argument must be pytorch_lightning.Trainer'."
@@ -187,7 +187,7 @@ def setuptools(facts: Facts, stack: Stack) -> Finding:
 def pyarrow_numpy(facts: Facts, stack: Stack) -> Finding:
     """A pyarrow that refuses the NumPy that is there, which no metadata says."""
     check = "pyarrow-numpy"
-    pin = stack.pin("pyarrow") or stack.elsewhere.get("pyarrow")
+    pin = stack.pin("pyarrow") or stack.other_pins.get("pyarrow")
     arrow, numpy = facts.installed("pyarrow"), facts.installed("numpy")
     if pin is None or arrow is None:
         return Finding(check, CheckStatus.SKIP, "pyarrow is not installed")

@@ -1,7 +1,7 @@
-"""Who requires what: edges between installed distributions, extras included.
+"""The graph of which installed distribution requires which, extras included.
 
-`pip check` evaluates markers with no extra at all and so sees 3 of 26 problems of a
-broken stack; here an extra counts as soon as something asks for it.
+`pip check` evaluates markers without extras and so finds 3 of the 26 problems of a broken
+stack. Here an extra counts as soon as a distribution requires it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEMO_EXTRA = "asr"
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One active requirement: `requirer` wants `requirement` because of `extra`, if any."""
+    """One active requirement of `requirer`. `extra` is the extra that activates it, or ""."""
 
     requirer: str
     requirer_version: str | None
@@ -47,7 +47,7 @@ class Edge:
 
 
 class RequirementGraph:
-    """All active edges of an environment, by what they ask for."""
+    """All active requirements of an environment."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -62,12 +62,12 @@ class RequirementGraph:
                 self._to.setdefault(edge.requirement.name, []).append(edge)
 
     def requirers_of(self, name: str) -> tuple[Edge, ...]:
-        """Everything that asks for the distribution, the most demanding first."""
+        """The edges that require the distribution, those with version bounds first."""
         edges = self._to.get(name, [])
         return tuple(sorted(edges, key=lambda edge: (not edge.requirement.spec, edge.requirer)))
 
     def requirements_of(self, name: str) -> tuple[Edge, ...]:
-        """Everything that the distribution asks for."""
+        """The edges for everything that the distribution requires."""
         return tuple(self._from.get(name, ()))
 
     def version(self, name: str) -> str | None:
@@ -75,7 +75,7 @@ class RequirementGraph:
         return dist.version if dist else None
 
     def needed(self, stack: Stack) -> frozenset[str]:
-        """NeMo, what it needs, what the stack pins, and whatever those need in turn."""
+        """NeMo, what it needs, the stack's pins, and everything these require in turn."""
         reached = {NEMO} | {pin.name for pin in stack.pins}
         waiting = list(reached)
         while waiting:
@@ -89,19 +89,19 @@ class RequirementGraph:
         return frozenset(reached)
 
     def _edges(self) -> dict[str, tuple[Edge, ...]]:
-        """Goes round until no edge asks for a further extra."""
-        asked: dict[str, set[str]] = {NEMO: {NEMO_EXTRA}}
+        """All active edges. A distribution is visited again when an edge requests a new extra."""
+        extras: dict[str, set[str]] = {NEMO: {NEMO_EXTRA}}
         result: dict[str, tuple[Edge, ...]] = {}
         waiting = set(self._dists)
         while waiting:
             name = waiting.pop()
-            edges = tuple(self._active(self._dists[name], frozenset(asked.get(name, ()))))
+            edges = tuple(self._active(self._dists[name], frozenset(extras.get(name, ()))))
             result[name] = edges
             for edge in edges:
                 target = edge.requirement.name
-                new = edge.requirement.extras - asked.get(target, set())
+                new = edge.requirement.extras - extras.get(target, set())
                 if new and target in self._dists:
-                    asked.setdefault(target, set()).update(new)
+                    extras.setdefault(target, set()).update(new)
                     waiting.add(target)
         return result
 
@@ -111,38 +111,38 @@ class RequirementGraph:
             requirement = parse_requirement(text)
             if requirement is None or requirement.text in seen:
                 continue
-            extra = self._markers.allow(requirement.marker, extras)
+            extra = self._markers.activating_extra(requirement.marker, extras)
             if extra is not None:
                 seen.add(requirement.text)
                 yield Edge(dist.name, dist.version, requirement, extra)
 
 
 class _Markers:
-    """Environment markers as the target interpreter would evaluate them."""
+    """Evaluates environment markers for the target interpreter."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._version = interpreter.version
         self._cache: dict[tuple[str, str], bool] = {}
         self._environment: dict[str, str] | None = None
 
-    def allow(self, marker: str, extras: frozenset[str]) -> str | None:
-        """The extra that lets the marker through, "" for none needed, None if nothing does."""
+    def activating_extra(self, marker: str, extras: frozenset[str]) -> str | None:
+        """The extra that makes the marker true; "" if it needs none, None if it stays false."""
         if not marker:
             return ""
-        alone = ONLY_EXTRA.match(marker)
-        if alone:  # nine of ten markers: no need to wake packaging's parser
-            only = str(alone[1])
+        simple = ONLY_EXTRA.match(marker)
+        if simple:  # nine of ten markers; packaging's parser is slower
+            only = str(simple[1])
             return only if only in extras else None
         named = set(EXTRA.findall(marker))
         if not named:
-            return "" if self._true(marker, "") else None
+            return "" if self._is_true(marker, "") else None
         candidates: list[str] = ["", *sorted(named & extras)]
         for extra in candidates:
-            if self._true(marker, extra):
+            if self._is_true(marker, extra):
                 return extra
         return None
 
-    def _true(self, marker: str, extra: str) -> bool:
+    def _is_true(self, marker: str, extra: str) -> bool:
         key = (marker, extra)
         if key not in self._cache:
             self._cache[key] = self._evaluate(marker, extra)
@@ -161,14 +161,14 @@ class _Markers:
         try:
             return bool(Marker(marker).evaluate({**self._environment, "extra": extra}))
         except InvalidMarker:
-            return False  # what can't be read is asked of nobody
+            return False  # a requirement with an invalid marker doesn't count
 
 
-# Intersections
+# Conflicts between bounds
 
 
 def satisfiable(specs: Iterable[str]) -> bool:
-    """Whether any version at all keeps within every one of the bounds."""
+    """Whether some version is within all of the bounds."""
     return _satisfiable(tuple(sorted({spec for spec in specs if spec})))
 
 
@@ -191,10 +191,10 @@ def _satisfiable(specs: tuple[str, ...]) -> bool:
 
 
 def _around(text: str) -> Iterator[Version]:
-    """A bound, a release just above it and one just below: enough to meet any interval.
+    """A bound, a release just above it and one just below it.
 
-    Bounds are the only places where a set of versions begins or ends, so if some version
-    keeps within all bounds, then one of these does.
+    A set of versions begins and ends only at bounds, so if some version is within all
+    bounds, then one of these is.
     """
     try:
         version = Version(text.removesuffix(".*"))
@@ -210,12 +210,12 @@ def _around(text: str) -> Iterator[Version]:
 
 
 def smallest_conflict(edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The smallest set of (who, bounds) that no version meets; empty if one meets them all."""
-    kept = [(who, spec) for who, spec in edges if spec]
-    if satisfiable(spec for _, spec in kept):
+    """A minimal set of (who, bounds) that no version meets; empty if a version meets all."""
+    conflict = [(who, spec) for who, spec in edges if spec]
+    if satisfiable(spec for _, spec in conflict):
         return ()
-    for edge in list(kept):
-        rest = [other for other in kept if other is not edge]
+    for edge in list(conflict):
+        rest = [other for other in conflict if other is not edge]
         if not satisfiable(spec for _, spec in rest):
-            kept = rest
-    return tuple(kept)
+            conflict = rest
+    return tuple(conflict)

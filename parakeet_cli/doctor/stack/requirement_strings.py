@@ -1,7 +1,7 @@
-"""Requirement strings taken apart quickly: name, extras, versions, marker.
+"""Parses requirement strings quickly into name, extras, version bounds and marker.
 
-A stack declares some 1,500 requirements and the doctor looks at a few dozen, so they
-are split by one regular expression and only those looked at are given to `packaging`.
+A stack declares some 1,500 requirements, and the doctor examines a few dozen of them. So
+one regular expression splits them all, and `packaging` parses only the examined ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REQUIREMENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One requirement, taken apart. `text` is as it was written, without its marker."""
+    """One parsed requirement. `text` is the requirement as written, without its marker."""
 
     name: str
     extras: frozenset[str]
@@ -36,7 +36,7 @@ class Requirement:
 
 @lru_cache(maxsize=8192)
 def parse_requirement(requirement: str) -> Requirement | None:
-    """The parts of a requirement string, or None where it is not one."""
+    """The parts of a requirement string, or None if it isn't one."""
     match = REQUIREMENT.match(requirement)
     if match is None:
         return None
@@ -54,7 +54,7 @@ def parse_requirement(requirement: str) -> Requirement | None:
 
 @lru_cache(maxsize=2048)
 def specifiers(spec: str) -> SpecifierSet | None:
-    """The version bounds, or None where they mean nothing to PEP 440."""
+    """The version bounds, or None if they are invalid by PEP 440."""
     try:
         return SpecifierSet(spec, prereleases=True)
     except InvalidSpecifier:
@@ -62,11 +62,11 @@ def specifiers(spec: str) -> SpecifierSet | None:
 
 
 def allows(spec: str, version: str | None) -> bool:
-    """Whether the version keeps within the bounds; an unreadable one of either does not."""
+    """Whether the version is within the bounds. False if either is invalid."""
     bounds = specifiers(spec)
     if bounds is None or not version:
         return False
     try:
         return bounds.contains(version, prereleases=True)
-    except ValueError:  # InvalidVersion: a version that is no version is within nothing
+    except ValueError:  # InvalidVersion
         return False

@@ -1,8 +1,8 @@
-"""The policy: what each stack wants, read from the requirements files and policy.toml.
+"""Reads what each stack requires from the requirements files and policy.toml.
 
-The requirements files hold every version and the order (`# stage N: title`); the table
-beside this module holds what they can't: flags, reasons, links, what is needed of NeMo's
-own list. Nothing here knows a version.
+The requirements files contain every version and the order (`# stage N: title`). The table
+beside this module contains what they can't: flags, reasons, links, and which of NeMo's own
+requirements are needed. This module contains no version.
 """
 
 from __future__ import annotations
@@ -17,25 +17,29 @@ from typing import Any
 
 from parakeet_cli.doctor.stack.requirement_strings import Requirement, allows, parse_requirement
 from parakeet_cli.errors import ParakeetError, UsageError
-from parakeet_cli.system.ml_versions import normalized_name
+from parakeet_cli.system.ml_versions import (
+    normalized_name,
+    read_requirements,
+    requirements_file,
+)
 
-STAGE_LINE = re.compile(r"#\s*stage\s+(\d+)\s*:\s*(.*)", re.IGNORECASE)
 NEMO = "nemo-toolkit"
+_INDEX_LINE = re.compile(r"^--index-url[ =]+(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Why a distribution is held where it is, what that costs, where it says so."""
+    """Why a distribution is pinned, what that costs, and a link that shows it."""
 
     why: str = ""
     impact: str = ""
     link: str = ""
-    id: str = ""  # the check that reports it; "" is nemo-requirements
+    id: str = ""  # the check that reports it; "" means nemo-requirements
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One line of a requirements file, in its stage."""
+    """One line of a requirements file and the stage it belongs to."""
 
     requirement: Requirement
     stage: int
@@ -56,7 +60,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the documented order. `flags` are pip's, for this step."""
+    """One step of the documented order. `flags` are pip's options for this step."""
 
     number: int
     title: str
@@ -66,7 +70,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """A published weakness of a range of versions, and what protects from it."""
+    """A published vulnerability of a range of versions, and what protects from it."""
 
     package: str
     affected: str
@@ -78,7 +82,7 @@ class Advisory:
 
 @dataclass(frozen=True, slots=True)
 class Drivers:
-    """The oldest driver series that serves a CUDA major, or knows a capability."""
+    """The oldest driver series for each CUDA major version and each compute capability."""
 
     cuda: Mapping[str, str] = field(default_factory=dict)
     capability: Mapping[str, str] = field(default_factory=dict)
@@ -87,164 +91,168 @@ class Drivers:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One stack: its stages in order, and what the checks need to judge by it."""
+    """One stack: its stages in order, and the rules that the checks apply."""
 
     name: str
     title: str
     stages: tuple[Stage, ...]
     python: str = ""
     python_why: str = ""
-    equal: tuple[str, ...] = ()  # distributions that must be one release
-    pkg_resources: bool = False  # the stack imports that module
-    unneeded: Mapping[str, str] = field(default_factory=dict)
+    same_release: tuple[str, ...] = ()  # distributions that must have the same version
+    pkg_resources: bool = False  # whether the stack imports that module
+    unneeded: Mapping[str, str] = field(default_factory=dict)  # by NeMo: name -> reason
     advisories: tuple[Advisory, ...] = ()
     drivers: Drivers = Drivers()
-    document: str = ""
     files: tuple[Path, ...] = ()
-    elsewhere: Mapping[str, Pin] = field(default_factory=dict)  # pins only other stacks have
+    other_pins: Mapping[str, Pin] = field(default_factory=dict)  # pins of other stacks only
 
     @property
     def pins(self) -> tuple[Pin, ...]:
         return tuple(pin for stage in self.stages for pin in stage.pins)
 
     def pin(self, name: str) -> Pin | None:
-        """The requirement of a distribution by its normalised name."""
+        """The pin of the distribution with this normalized name."""
         return next((pin for pin in self.pins if pin.name == name), None)
 
     @property
     def nemo(self) -> Pin:
         pin = self.pin(NEMO)
         if pin is None:
-            raise ParakeetError(f"Stack {self.name} names no {NEMO}.")
+            raise ParakeetError(f"Stack {self.name} doesn't contain {NEMO}.")
         return pin
 
     @property
     def torch_index(self) -> str:
-        """The index of torch's builds for CUDA, as the requirements files name it."""
+        """The index of torch's CUDA builds, from the requirements files."""
         for file in self.files:
             if match := _INDEX_LINE.search(file.read_text("utf-8")):
                 return match[1]
-        raise ParakeetError("requirements-torch.txt names no index.")
+        raise ParakeetError("requirements-torch.txt contains no --index-url.")
 
     def torch_index_of(self, build: str) -> str:
-        """The same index for another build, such as cu130, cpu or nightly/cu128."""
+        """The index of another build, such as cu130, cpu or nightly/cu128."""
         return f"{self.torch_index.rpartition('/')[0]}/{build}"
 
 
 def stack_names() -> tuple[str, ...]:
-    """Every stack there is, the default first."""
-    table = _table()
+    """The names of all stacks, the default first."""
+    table = _policy()
     default = table["default_stack"]
     return (default, *(name for name in table["stacks"] if name != default))
 
 
-_INDEX_LINE = re.compile(r"^--index-url[ =]+(\S+)", re.MULTILINE)
-
-
 @cache
 def load_stack(name: str) -> Stack:
-    """The stack of that name. Raises UsageError where there is none."""
+    """The stack of that name. Raises UsageError if there is none."""
     if name not in stack_names():
         raise UsageError(
-            f"There is no stack {name}.", hint=f"Take one of: {', '.join(stack_names())}."
+            f"There is no stack {name}.", hint=f"Use one of: {', '.join(stack_names())}."
         )
-    own = _bare(name)
-    others = (pin for other in stack_names() if other != name for pin in _bare(other).pins)
-    elsewhere: dict[str, Pin] = {}
-    for pin in others:
-        if own.pin(pin.name) is None:
-            elsewhere.setdefault(pin.name, pin)
-    return replace(own, elsewhere=elsewhere)
+    own = _read_stack(name)
+    other_pins: dict[str, Pin] = {}
+    for other in stack_names():
+        for pin in _read_stack(other).pins:
+            if own.pin(pin.name) is None:
+                other_pins.setdefault(pin.name, pin)
+    return replace(own, other_pins=other_pins)
 
 
-def choose_stack(nemo_version: str | None, asked: str | None) -> Stack:
-    """The stack whose NeMo the environment holds, else the asked one, else the default."""
+def choose_stack(nemo_version: str | None, requested: str | None) -> Stack:
+    """The stack of the installed NeMo, else the requested one, else the default."""
     if nemo_version:
         for name in stack_names():
-            if _bare(name).nemo.allows(nemo_version):
+            if _read_stack(name).nemo.allows(nemo_version):
                 return load_stack(name)
-    return load_stack(asked or stack_names()[0])
+    return load_stack(requested or stack_names()[0])
 
 
 # Reading
 
 
 @cache
-def _table() -> dict[str, Any]:
+def _policy() -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / "policy.toml").read_text("utf-8"))
 
 
-def data_file(name: str) -> Path:
-    """A file of versions: in the wheel beside the package, in a checkout at its root."""
-    package = Path(__file__).resolve().parents[2]
-    places = (package / "data" / name, package.parent / name)
-    for place in places:
-        if place.is_file():
-            return place
-    raise ParakeetError(
-        f"{name} is missing: it holds the versions of the ML stack.",
-        hint="Reinstall parakeet-cli; in a checkout, restore the file with git.",
-    )
+def _requirements_file(name: str) -> Path:
+    try:
+        return requirements_file(name)
+    except FileNotFoundError:
+        raise ParakeetError(
+            f"{name} is missing. It contains the versions of the ML stack.",
+            hint="Reinstall parakeet-cli; in a checkout, restore the file with git.",
+        ) from None
 
 
 @cache
-def _bare(name: str) -> Stack:
-    table = _table()
-    entry = table["stacks"][name]
-    files = tuple(data_file(file) for file in entry["files"])
-    advice = {normalized_name(key): dict(value) for key, value in table["advice"].items()}
-    for key, value in entry.get("advice", {}).items():
-        advice.setdefault(normalized_name(key), {}).update(value)
-    titles: dict[int, str] = {}
-    pins: dict[int, list[Pin]] = {}
-    for file in files:
-        for stage, title, requirement in _lines(file):
-            # The stage's own file names it; where two do, the first (torch's) is it.
-            titles.setdefault(stage, title)
-            slot = pins.setdefault(stage, [])
-            if requirement is not None:
-                reason = Advice(**advice.get(requirement.name, {}))
-                slot.append(Pin(requirement, stage, file.name, reason))
-    flagged = set(entry.get("no_deps_stages", ()))
+def _read_stack(name: str) -> Stack:
+    """The stack of that name, without the pins of other stacks."""
+    policy = _policy()
+    entry = policy["stacks"][name]
+    files = tuple(_requirements_file(file) for file in entry["files"])
     return Stack(
         name=name,
         title=entry["title"],
-        stages=tuple(
-            Stage(number, titles[number], tuple(held), ("--no-deps",) if number in flagged else ())
-            for number, held in sorted(pins.items())
+        stages=_read_stages(
+            files, _read_advice(policy, entry), frozenset(entry.get("no_deps_stages", ()))
         ),
         python=entry["python"],
         python_why=entry["python_why"],
-        equal=tuple(entry["equal"]),
+        same_release=tuple(entry["same_release"]),
         pkg_resources=entry["pkg_resources"],
         unneeded={normalized_name(key): why for key, why in entry.get("unneeded", {}).items()},
         advisories=tuple(
-            Advisory(**{**row, "ids": tuple(row["ids"])}) for row in table["advisories"]
+            Advisory(**{**row, "ids": tuple(row["ids"])}) for row in policy["advisories"]
         ),
-        drivers=Drivers(**table["drivers"]),
-        document=table["document"],
+        drivers=Drivers(**policy["drivers"]),
         files=files,
     )
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str, Requirement | None]]:
-    """(stage, title, requirement) for each stage line (None) and each requirement line."""
-    stage, title = 0, ""
-    for number, raw in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        heading = STAGE_LINE.match(raw.strip())
-        if heading:
-            stage = int(heading[1])
-            title = re.sub(r"\s*\(requirements-[\w.-]+\)$", "", heading[2].strip())
-            yield stage, title, None
+def _read_advice(policy: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Advice]:
+    """The advice by distribution; what the stack's own entry contains replaces the general."""
+    fields = {normalized_name(key): dict(value) for key, value in policy["advice"].items()}
+    for key, value in entry.get("advice", {}).items():
+        fields.setdefault(normalized_name(key), {}).update(value)
+    return {name: Advice(**values) for name, values in fields.items()}
+
+
+def _read_stages(
+    files: tuple[Path, ...], advice: Mapping[str, Advice], no_deps: frozenset[int]
+) -> tuple[Stage, ...]:
+    titles: dict[int, str] = {}
+    pins: dict[int, list[Pin]] = {}
+    for file in files:
+        for stage, title, requirement in _read_pins(file):
+            # Two files may have the heading of a stage: the first one (torch's) counts.
+            titles.setdefault(stage, title)
+            stage_pins = pins.setdefault(stage, [])
+            if requirement is not None:
+                reason = advice.get(requirement.name, Advice())
+                stage_pins.append(Pin(requirement, stage, file.name, reason))
+    return tuple(
+        Stage(number, titles[number], tuple(held), ("--no-deps",) if number in no_deps else ())
+        for number, held in sorted(pins.items())
+    )
+
+
+def _read_pins(file: Path) -> Iterator[tuple[int, str, Requirement | None]]:
+    """(stage, title, requirement) for each requirement, and for each heading with None.
+
+    Raises ParakeetError for a line that isn't a requirement or comes before the first heading.
+    """
+    for line in read_requirements(file):
+        if not line.requirement:
+            yield line.stage, line.title, None
             continue
-        line = re.sub(r"(^|\s)#.*$", "", raw).strip()
-        if not line or line.startswith("-"):
-            continue  # a blank, a comment, or one of pip's own options
-        requirement = parse_requirement(line)
+        requirement = parse_requirement(line.requirement)
         if requirement is None:
-            raise ParakeetError(f"{file}, line {number}: {line!r} is no requirement.")
-        if stage == 0:
             raise ParakeetError(
-                f"{file}, line {number}: {line!r} stands before the first '# stage N: title'."
+                f"{file}, line {line.number}: {line.requirement!r} isn't a requirement."
             )
-        yield stage, title, requirement
+        if line.stage == 0:
+            raise ParakeetError(
+                f"{file}, line {line.number}: {line.requirement!r} comes before the first "
+                "'# stage N: title'."
+            )
+        yield line.stage, line.title, requirement

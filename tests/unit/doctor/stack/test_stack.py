@@ -1,4 +1,4 @@
-"""The policy: the document's, read from the requirements files, written nowhere else."""
+"""The stacks are those of the guide, and their versions are in the requirements files only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DOCUMENTED = {
 STAGE_6 = ("hydra-core", "omegaconf", "sentencepiece", "sacremoses", "inflect", "editdistance")
 
 
-def test_the_default_stack_is_the_documents_in_its_order() -> None:
+def test_the_default_stack_is_the_one_of_the_guide_in_its_order() -> None:
     stack = load_stack(stack_names()[0])
     assert stack.name == "2.4"
     assert [stage.number for stage in stack.stages] == [1, 2, 3, 4, 5, 6]
@@ -53,13 +53,13 @@ def test_every_documented_pin_has_its_reason_impact_and_link() -> None:
 
 
 def test_each_bound_of_any_stack_has_a_reason() -> None:
-    silent = [
+    without_reason = [
         (name, pin.name)
         for name in stack_names()
         for pin in load_stack(name).pins
         if pin.spec.count("<") + pin.spec.count("==") and not pin.advice.why
     ]
-    assert silent == [("3.0", "sentencepiece")] or silent == []
+    assert without_reason == [("3.0", "sentencepiece")] or without_reason == []
 
 
 def test_reasons_differ_where_the_stacks_do() -> None:
@@ -71,7 +71,7 @@ def test_reasons_differ_where_the_stacks_do() -> None:
 
 
 def test_the_versions_of_the_stack_are_written_in_the_requirements_files_alone() -> None:
-    """No pin of a requirements file stands in the program's code or data."""
+    """No pin of a requirements file is repeated in the program's code or data."""
     pins = {
         pin.requirement.text.replace(" ", "")
         for name in stack_names()
@@ -84,13 +84,13 @@ def test_the_versions_of_the_stack_are_written_in_the_requirements_files_alone()
             assert [pin for pin in pins if pin in text] == [], file
 
 
-def test_every_name_in_the_table_is_one_that_a_stack_or_nemo_knows() -> None:
+def test_every_name_in_the_policy_is_pinned_by_a_stack() -> None:
     table = tomllib.loads((ROOT / "parakeet_cli/doctor/stack/policy.toml").read_text("utf-8"))
     pinned = {pin.name for name in stack_names() for pin in load_stack(name).pins}
     assert {normalized_name(name) for name in table["advice"]} <= pinned
 
 
-def test_an_environment_is_judged_by_the_stack_whose_nemo_it_holds() -> None:
+def test_an_environment_is_judged_by_the_stack_of_its_nemo() -> None:
     assert choose_stack("3.0.0", None).name == "3.0"
     assert choose_stack("2.4.0", "3.0").name == "2.4"
     assert choose_stack(None, "3.0").name == "3.0"
@@ -98,7 +98,7 @@ def test_an_environment_is_judged_by_the_stack_whose_nemo_it_holds() -> None:
     assert choose_stack("1.23.0", None).name == "2.4"
 
 
-def test_a_stack_that_is_none_is_a_usage_error() -> None:
+def test_an_unknown_stack_is_a_usage_error() -> None:
     with pytest.raises(UsageError) as error:
         load_stack("2.5")
     assert "2.4, 3.0" in str(error.value.hint)
@@ -107,27 +107,27 @@ def test_a_stack_that_is_none_is_a_usage_error() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("# stage 1: A\nnumpy >=1, but not 2\n", "is no requirement"),
-        ("numpy>=1\n", "stands before the first"),
+        ("# stage 1: A\nnumpy >=1, but not 2\n", "isn't a requirement"),
+        ("numpy>=1\n", "comes before the first"),
     ],
 )
-def test_a_file_that_means_nothing_is_told_by_line(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_line_is_reported_with_its_number(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text(text)
     with pytest.raises(ParakeetError, match=words):
-        list(policy._lines(file))
+        list(policy._read_pins(file))
 
 
-def test_options_comments_and_blanks_are_no_requirements(tmp_path: Path) -> None:
+def test_options_comments_and_blank_lines_are_skipped(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text(
         "# about\n# stage 2: torch (requirements-torch.txt)\n--index-url file:///x/y#z\n\n"
         "torch>=2.7  # why\n"
     )
-    found = [(stage, title, r.text if r else None) for stage, title, r in policy._lines(file)]
+    found = [(stage, title, r.text if r else None) for stage, title, r in policy._read_pins(file)]
     assert found == [(2, "torch", None), (2, "torch", "torch>=2.7")]
 
 
-def test_a_file_of_versions_that_is_gone_is_told() -> None:
+def test_a_missing_requirements_file_is_reported() -> None:
     with pytest.raises(ParakeetError, match="is missing"):
-        policy.data_file("requirements-none.txt")
+        policy._requirements_file("requirements-none.txt")

@@ -17,9 +17,9 @@ from parakeet_cli.doctor.stack.stack import load_stack, stack_names
 ROOT = Path(__file__).parents[4]
 GUIDE = ROOT / "docs" / "ml-dependencies.md"
 POLICY_FILES = {"requirements-torch.txt", "requirements-ml.txt", "requirements-ml-nemo3.txt"}
-# The tool's own dependencies are its own matter, tests and lock files repeat on purpose.
-APART = {"pyproject.toml", "poetry.lock", "uv.lock", "pdm.lock"}
-FOLDERS_APART = {"tests", "samples", "build", "dist", "bench-data"}
+# The tool has its own dependencies; tests and lock files repeat versions on purpose.
+EXEMPT = {"pyproject.toml", "poetry.lock", "uv.lock", "pdm.lock"}
+EXEMPT_FOLDERS = {"tests", "samples", "build", "dist", "bench-data"}
 TEXT = {".py", ".toml", ".yml", ".yaml", ".sh", ".md", ".txt", ".cfg", ".json", ""}
 GENERATED = re.compile(r"<!-- table: [\w.-]+ -->.*?<!-- end -->", re.DOTALL)
 
@@ -37,24 +37,24 @@ def texts() -> Iterator[tuple[Path, str]]:
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts
         hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-        if hidden or parts[0] in FOLDERS_APART or path.name in APART | POLICY_FILES:
+        if hidden or parts[0] in EXEMPT_FOLDERS or path.name in EXEMPT | POLICY_FILES:
             continue
         if path.is_file() and path.suffix in TEXT and path.stat().st_size < 2**20:
             text = path.read_text("utf-8", errors="replace")
             yield path, GENERATED.sub("", text)
 
 
-def test_no_other_file_holds_a_version_of_the_stack() -> None:
-    wanted = pattern()
+def test_no_other_file_contains_a_version_of_the_stack() -> None:
+    versions = pattern()
     found = [
         f"{path.relative_to(ROOT)}: {hit[0]}"
         for path, text in texts()
-        for hit in wanted.finditer(text)
+        for hit in versions.finditer(text)
     ]
     assert found == []
 
 
-def test_the_pattern_sees_a_version() -> None:
+def test_the_pattern_finds_a_version() -> None:
     for text in ("numpy<2.0", "pip install nemo-toolkit[asr]==2.4.0", "pytorch_lightning >=2.0"):
         assert pattern().search(text)
     assert not pattern().search("numpy 1.26 and setuptools 81, torch-projectors==1")
@@ -66,7 +66,7 @@ def test_no_package_is_pinned_twice_in_one_stack() -> None:
         assert len(names) == len(set(names))
 
 
-def test_the_stages_are_the_documents_in_its_order() -> None:
+def test_the_stages_are_those_of_the_guide_in_its_order() -> None:
     titles = {stage.number: stage.title for stage in load_stack("2.4").stages}
     assert list(titles) == [1, 2, 3, 4, 5, 6]
     assert titles[1] == "Core scientific stack"
@@ -84,12 +84,12 @@ def test_the_stages_are_the_documents_in_its_order() -> None:
         (6, ["hydra-core", "omegaconf", "sentencepiece", "sacremoses", "inflect", "editdistance"]),
     ],
 )
-def test_a_stage_begins_with_what_the_document_has_in_it(stage: int, names: list[str]) -> None:
+def test_a_stage_begins_with_the_packages_of_the_guide(stage: int, names: list[str]) -> None:
     pins = [pin.name for pin in load_stack("2.4").stages[stage - 1].pins]
     assert pins[: len(names)] == names
 
 
-def test_nemo_alone_goes_without_dependencies() -> None:
+def test_only_nemo_is_installed_without_dependencies() -> None:
     flags = {stage.number: stage.flags for stage in load_stack("2.4").stages}
     assert flags == {1: (), 2: (), 3: (), 4: (), 5: ("--no-deps",), 6: ()}
 
@@ -108,7 +108,7 @@ def test_conda_brings_python_and_system_binaries_only() -> None:
     assert "pip:" not in text
 
 
-def test_the_guides_tables_are_those_of_the_policy() -> None:
+def test_the_tables_of_the_guide_are_current() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "ml_guide.py"), "--check"],
         capture_output=True,
@@ -118,17 +118,17 @@ def test_the_guides_tables_are_those_of_the_policy() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_guides_file_reference_names_every_file_of_the_policy_and_each_is_there() -> None:
+def test_the_guides_file_reference_names_every_file_of_the_policy_and_each_exists() -> None:
     reference = GUIDE.read_text().partition("## File reference")[2]
     named = set(re.findall(r"^\| `([\w./-]+)`", reference, re.MULTILINE))
     policy = {file.name for name in stack_names() for file in load_stack(name).files}
     assert policy == POLICY_FILES
     assert named >= POLICY_FILES | {"pyproject.toml", "environment.yml"}
-    scripts = {"fix_ml_dependencies.sh", "clean_install_ml.sh"}  # they come with the repair
+    scripts = {"fix_ml_dependencies.sh", "clean_install_ml.sh"}  # scripts of the repair
     assert {name for name in named if not (ROOT / name).exists()} <= scripts
 
 
-def test_the_wheel_brings_the_versions_along() -> None:
+def test_the_wheel_contains_the_requirements_files() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     policy = {name: f"parakeet_cli/data/{name}" for name in POLICY_FILES}
@@ -136,7 +136,7 @@ def test_the_wheel_brings_the_versions_along() -> None:
 
 
 @pytest.mark.slow
-def test_a_built_wheel_holds_the_policy_and_the_catalogue(tmp_path: Path) -> None:
+def test_a_built_wheel_contains_the_policy_and_the_catalogue(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
