@@ -1,4 +1,4 @@
-"""The use case: an interpreter in, a Diagnosis out."""
+"""Diagnoses an interpreter: gathers the facts, runs the checks, returns a Diagnosis."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ NO_SAMPLE = Unavailable("none was named")
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisRequest:
-    """What is asked of the doctor: which Python, judged by what, which checks, how deep."""
+    """What to diagnose: which Python, by which stack, with which checks, and how deep."""
 
     python: str
     stack: str | None = None
     only: Collection[str] = ()
     skip: Collection[str] = ()
     deep: bool = False
-    sample: Sample | Unavailable = NO_SAMPLE  # what is transcribed, if deep
+    sample: Sample | Unavailable = NO_SAMPLE  # transcribed if `deep`
     mock: str | None = None
-    options: tuple[str, ...] = ()  # to be repeated in what people are told to type
+    options: tuple[str, ...] = ()  # to repeat in the commands that are shown
     environment: Mapping[str, str] | None = None
     cache_folder: Path | None = None
 
 
 def select_checks(only: Collection[str], skip: Collection[str]) -> tuple[str, ...]:
-    """The ids to run, in the table's order. Raises UsageError for one that is none."""
+    """The ids to run, in the table's order. Raises UsageError for an unknown id."""
     for named in (*only, *skip):
         if named not in CHECKS:
             raise UsageError(
-                f"There is no check {named}.", hint="See them all: parakeet doctor --list"
+                f"There is no check {named}.", hint="List them all: parakeet doctor --list"
             )
     ids = tuple(id_ for id_ in CHECKS if (not only or id_ in only) and id_ not in skip)
     if not ids:
@@ -46,7 +46,7 @@ def select_checks(only: Collection[str], skip: Collection[str]) -> tuple[str, ..
 
 
 def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
-    """The facts and the stack they are judged by."""
+    """The facts, and the stack to check them against."""
     facts = gather_facts(
         request.python,
         environment=request.environment,
@@ -59,19 +59,19 @@ def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
 
 
 def diagnose(request: DiagnosisRequest) -> Diagnosis:
-    """Every finding about the interpreter. Raises UsageError for a request that means nothing."""
+    """Run the checks. Raises UsageError for an unknown check, stack or interpreter."""
     ids = select_checks(request.only, request.skip)
     facts, stack = examine(request)
     if request.deep and not request.mock:
         from parakeet_cli.doctor.probes.runner import run_probes
 
         facts = replace(facts, probes=run_probes(facts, stack, ids, request.sample))
-    found = conclude(facts, stack, run_checks(facts, stack, ids))
-    return replace(found, stages=()) if request.only else found
+    diagnosis = make_diagnosis(facts, stack, run_checks(facts, stack, ids))
+    return replace(diagnosis, stages=()) if request.only else diagnosis
 
 
-def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagnosis:
-    """Findings with the table of what was wanted and what is there."""
+def make_diagnosis(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagnosis:
+    """The findings with the table of what is required and what is installed."""
     notes = []
     if not isinstance(facts.binaries, Unavailable) and facts.binaries.cache_problem:
         notes.append(facts.binaries.cache_problem)
@@ -81,7 +81,7 @@ def conclude(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> Diagn
         findings=findings,
         stages=() if facts.mock else tuple(_rows(facts, stack, findings)),
         notes=tuple(notes),
-        deeper=facts.doctor_command("--deep"),
+        deep_command=facts.doctor_command("--deep"),
     )
 
 
@@ -94,10 +94,10 @@ def _rows(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) -> list[Sta
 
 
 def _row(facts: Facts, pin: Pin, by_id: Mapping[str, CheckStatus]) -> RequirementRow:
-    """The mark is the finding's where the requirement has a check of its own."""
+    """The status is that of the requirement's own check, if it has one."""
     dist = facts.installed(pin.name)
     version = dist.version if dist else None
     suits = CheckStatus.OK if dist and pin.allows(version) else CheckStatus.FAIL
     status = by_id.get(pin.advice.id, suits) if suits is CheckStatus.OK else suits
-    there = version or ("unreadable" if dist else "")
-    return RequirementRow(pin.stage, pin.name, pin.spec or "any", there, status)
+    installed = version or ("unreadable" if dist else "")
+    return RequirementRow(pin.stage, pin.name, pin.spec or "any", installed, status)

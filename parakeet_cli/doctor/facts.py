@@ -1,8 +1,8 @@
-"""What is known of an interpreter and its machine, as frozen values.
+"""Facts about an interpreter and its machine, as frozen values.
 
-Nothing here reads anything: `gather` fills the tree, `checks` judges it. A fact that
-could not be read is a `Unavailable` with its reason in the fact's place, and the check
-that asks for it ends as `unknown`, never as a pass.
+Nothing is read here: `gather_facts` makes the facts, the checks judge them. A fact that
+can't be read is replaced by an `Unavailable` with the reason, and a check that requires it
+ends as `unknown`, never as a pass.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Stands where a fact should: why it could not be read."""
+    """The reason why a fact is missing, in the place of the fact."""
 
     reason: str
 
 
 class FactUnavailable(Exception):
-    """Raised by `known` inside a check: the check ends as `unknown`, with this reason."""
+    """A check needs a fact that is missing: the check ends as `unknown`, with this reason."""
 
 
 def require(fact: T | Unavailable) -> T:
-    """The fact itself, or `FactUnavailable` with the reason it could not be read."""
+    """The fact. Raises FactUnavailable with the reason if it is missing."""
     if isinstance(fact, Unavailable):
         raise FactUnavailable(fact.reason)
     return fact
@@ -37,25 +37,25 @@ def require(fact: T | Unavailable) -> T:
 
 @dataclass(frozen=True, slots=True)
 class PthFile:
-    """A `.pth` file: the folders it adds, and what was not followed."""
+    """A `.pth` file. The folders that it adds and that exist are in `Interpreter.paths`."""
 
     path: str
-    dangling: tuple[str, ...] = ()  # folders that are not there
-    problem: str = ""  # why it could not be read
+    dangling: tuple[str, ...] = ()  # folders that don't exist
+    problem: str = ""  # why it can't be read
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """One Python, as its files tell: `paths` are its site folders in import order."""
+    """One Python, as its files describe it. `paths` are its site folders in import order."""
 
-    executable: str  # as named, absolute, links kept: the link is what makes a venv
-    version: str  # "3.11.9"; the patch is missing where nothing says it
+    executable: str  # absolute, links not resolved: the link makes a venv
+    version: str  # "3.11.9"; "3.11" if the patch is not known
     prefix: str
     base_prefix: str
     kind: EnvironmentKind
     paths: tuple[str, ...]
-    site_packages: str  # where pip installs to
-    user_site: str | None = None  # None where the interpreter ignores it
+    site_packages: str  # where pip installs
+    user_site: str | None = None  # None if the interpreter ignores it
     pth_files: tuple[PthFile, ...] = ()
     python_path: tuple[str, ...] = ()  # PYTHONPATH entries that exist
     problem: str = ""  # why it can't start
@@ -69,20 +69,20 @@ class Interpreter:
 class Distribution:
     """One installed distribution, from its dist-info folder (or egg-info)."""
 
-    name: str  # normalised
+    name: str  # normalized
     version: str | None
-    location: str  # the site folder it lies in
+    location: str  # its site folder
     info: str  # its metadata folder
     requires: tuple[str, ...] = ()  # Requires-Dist, as written
     has_record: bool = True
-    missing: tuple[str, ...] = ()  # files its RECORD lists that are gone
+    missing: tuple[str, ...] = ()  # recorded files that don't exist
     problem: str = ""  # unreadable or truncated metadata, in words
     conda: bool = False  # INSTALLER says conda
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A `~ame` folder: what an interrupted pip left behind."""
+    """A `~ame` folder that an interrupted pip left behind."""
 
     path: str
 
@@ -98,16 +98,16 @@ class CondaRecord:
 
 @dataclass(frozen=True, slots=True)
 class NumpyAbi:
-    """What one compiled file says of the NumPy it was built against."""
+    """The NumPy that one compiled file was built against."""
 
     path: str
-    package: str  # the distribution that owns it
-    minimum: str | None  # oldest NumPy it runs on; None: built against NumPy 1 headers
+    package: str  # the distribution it belongs to
+    minimum: str | None  # oldest NumPy it runs on; None if built with NumPy 1 headers
 
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """The GPU code in one distribution's libraries: numbers are 10 x capability."""
+    """The GPU code in one library. The numbers are 10 times the compute capability."""
 
     package: str
     path: str
@@ -117,36 +117,36 @@ class Kernels:
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """What the compiled files of the site folders say."""
+    """What the scan of the compiled files in the site folders found."""
 
     numpy: tuple[NumpyAbi, ...] = ()
     kernels: tuple[Kernels, ...] = ()
     unreadable: tuple[str, ...] = ()
-    seen: int = 0  # compiled files in the site folders
-    cache_problem: str = ""
+    total: int = 0  # compiled files in the site folders
+    cache_problem: str = ""  # why the scan is not cached
 
 
 @dataclass(frozen=True, slots=True)
 class TorchBuild:
-    """torch as its files tell. `cuda` is None for a CPU build."""
+    """torch, as its files describe it. `cuda` is None for a CPU build."""
 
     version: str
     cuda: str | None
     arch_list: tuple[str, ...]  # "sm_90", "compute_120"
-    where: str  # the torch folder
+    folder: str  # .../torch
     hip: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """What nvidia-smi says. `devices` is empty and `nvidia_smi` None without a GPU."""
+    """What nvidia-smi reports. `nvidia_smi` is None if it is not on PATH: no GPU."""
 
-    nvidia_smi: str | None = None
+    nvidia_smi: str | None = None  # its path
     devices: tuple[Gpu, ...] = ()
-    cuda: str | None = None  # the newest CUDA the driver serves
+    cuda: str | None = None  # the newest CUDA that the driver supports
     problem: str = ""  # nvidia-smi's own error
     kernel_module: str | None = None  # the first line of /proc/driver/nvidia/version
-    libcuda: tuple[str, ...] = ()  # every libcuda.so.1 the loader could find, in order
+    libcuda: tuple[str, ...] = ()  # every libcuda.so.1 that the loader finds, in its order
     wsl: bool = False
 
     @property
@@ -156,18 +156,18 @@ class Gpus:
 
 @dataclass(frozen=True, slots=True)
 class SharedLibraries:
-    """System libraries: name -> path, None where the loader has none."""
+    """System libraries. `found` is name -> path, None if the loader finds none."""
 
     found: dict[str, str | None] = field(default_factory=dict)
-    libstdcxx_system: str | None = None  # newest GLIBCXX of the library that loads first
-    libstdcxx_needed: str | None = None  # newest GLIBCXX that a site library asks for
+    libstdcxx_system: str | None = None  # newest GLIBCXX of the libstdc++ that is loaded
+    libstdcxx_needed: str | None = None  # newest GLIBCXX that a compiled file needs
     libstdcxx_needed_by: str = ""
-    bundled_sndfile: bool | None = None  # None where soundfile is not installed
+    bundled_sndfile: bool | None = None  # None if soundfile is not installed
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """Free bytes of one place pip writes to."""
+    """Free bytes in one folder that pip writes to."""
 
     role: str
     path: str
@@ -176,43 +176,43 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class ModelCache:
-    """The Hugging Face cache as it lies on disk."""
+    """The Hugging Face cache on disk."""
 
     path: str
-    offline: str | None = None  # the variable that forbids the network, if one does
-    models: tuple[str, ...] = ()  # hub ids with a whole snapshot
-    damaged: tuple[str, ...] = ()  # hub ids whose snapshot misses files
+    offline: str | None = None  # the variable that forbids the network, if any
+    models: tuple[str, ...] = ()  # hub ids with a complete snapshot
+    damaged: tuple[str, ...] = ()  # hub ids with missing files
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """How one probe script ended in the ML interpreter."""
+    """The result of one step of a probe script in the ML interpreter."""
 
     name: str  # what was tried: "numpy", "nemo.collections.asr", "matrix product"
     ok: bool
-    cause: str = ""  # the innermost cause, in a line
+    cause: str = ""  # the innermost cause, in one line
     detail: str = ""
     seconds: float = 0.0
-    said: str = ""  # the text that was heard, where something was transcribed
+    text: str = ""  # the transcript, if something was transcribed
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What `--deep` transcribes: paths, and the words that are in the clip.
 
-    `certain` says whether the model must know those words, and not only may.
+    `certain` is true if the model must know those words, false if it may not.
     """
 
-    model: str  # a .nemo that was looked at: it can't run code
+    model: str  # a .nemo file that was scanned: it can't run code
     clip: str  # WAV, 16 kHz, mono, 16 bit
     text: str
-    worker: str  # the file that makes a package of the engine's worker, which transcribes
+    worker: str  # the `__main__.py` of the engine's worker, which transcribes
     certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Transcribed:
-    """The sample and what became of it."""
+class SampleResult:
+    """A sample and the result of transcribing it."""
 
     sample: Sample
     result: ProbeResult
@@ -227,18 +227,18 @@ class Probes:
 
     imports: tuple[ProbeResult, ...] = ()
     gpu: tuple[ProbeResult, ...] = ()
-    transcript: Transcribed | Unavailable = NOT_TRIED  # the reason where nothing was transcribed
+    sample: SampleResult | Unavailable = NOT_TRIED
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything a check may ask for. A section that can't be read is `Unavailable`."""
+    """Everything that checks use. A section that can't be read is `Unavailable`."""
 
     interpreter: Interpreter
     distributions: tuple[Distribution, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
-    unlisted: tuple[str, ...] = ()  # site folders that can't be listed
-    pkg_resources: bool = False  # the module is there to import
+    unlisted: tuple[str, ...] = ()  # why a site folder can't be listed
+    pkg_resources: bool = False  # whether the module can be imported
     torch: TorchBuild | Unavailable | None = None
     binaries: Binaries | Unavailable = Binaries()
     gpus: Gpus | Unavailable = Gpus()
@@ -246,19 +246,20 @@ class Facts:
     libraries: SharedLibraries | Unavailable = SharedLibraries()
     disks: tuple[Disk, ...] | Unavailable = ()
     model_cache: ModelCache | Unavailable = ModelCache(path="")
-    environment: dict[str, str] = field(default_factory=dict)
-    lib_folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)  # of the environment
+    # Folder of LD_LIBRARY_PATH -> the libraries in it that hide torch's own.
+    shadowing_libraries: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: Probes | None = None  # None unless --deep
-    mock: str | None = None  # why mock speech recognition is selected
-    options: tuple[str, ...] = ()  # of this run, to be repeated: --python PATH
+    mock: str | None = None  # why no ML package is used, if so
+    options: tuple[str, ...] = ()  # of this run, to repeat in commands: --python PATH
 
     def doctor_command(self, *options: str) -> str:
-        """What to type to have the doctor look at this very interpreter."""
+        """The command that has the doctor examine this interpreter, with these options."""
         return shlex.join(["parakeet", "doctor", *options, *self.options])
 
     @property
     def repair_command(self) -> str:
-        """What to type to repair it. A base Python is never changed: it makes one of its own."""
+        """The command that repairs it. For a base Python, which is never changed, a new venv."""
         target = self.interpreter
         if target.kind not in ("base", "conda-base") or target.problem:
             return self.doctor_command("--fix")
@@ -267,5 +268,5 @@ class Facts:
         return f"{fresh} && parakeet doctor --fix --python {new}/bin/python"
 
     def installed(self, name: str) -> Distribution | None:
-        """The distribution that an import of it would find: the first on the path."""
+        """The distribution that an import would find: the first one on the path."""
         return next((dist for dist in self.distributions if dist.name == name), None)

@@ -1,4 +1,4 @@
-"""What the doctor says: findings, and the diagnosis they make together."""
+"""The doctor's results: findings, and the diagnosis that contains them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SCHEMA = "parakeet.doctor/1"
 
 
 class CheckStatus(StrEnum):
-    """How one check ended. `unknown` is never a pass; `skip` carries its reason."""
+    """The result of a check. `unknown` is never a pass; a skipped check has its reason."""
 
     OK = "ok"
     WARN = "warn"
@@ -21,11 +21,11 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found, in three parts: what is wrong, why it matters, what to type.
+    """What one check found: what is wrong, why it matters, and what to type.
 
-    `summary` is the what, in one line; `detail` the evidence, a line a fact; `source`
-    where the rule comes from. `stages` are the steps of the documented order that mend
-    it, none where no step can (a driver, a variable).
+    `summary` says what is wrong in one line. `detail` is the evidence, one fact a line, and
+    `source` a link to where the rule comes from. `stages` are the steps of the documented
+    order that repair it, empty if none can (a driver, a variable).
     """
 
     id: str
@@ -50,18 +50,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RequirementRow:
-    """One requirement of the stack as the table shows it: wanted, there, mark."""
+    """A row of the table: a requirement of the stack and what is installed."""
 
     stage: int
     package: str
-    wanted: str
-    there: str  # "" where it is missing
+    requirement: str
+    installed: str  # "" if it is missing
     status: CheckStatus
 
 
 @dataclass(frozen=True, slots=True)
 class StageRows:
-    """One step of the documented order with its requirements."""
+    """One step of the documented order, with the rows of its requirements."""
 
     number: int
     title: str
@@ -70,18 +70,18 @@ class StageRows:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All findings about one interpreter, judged by one stack."""
+    """All findings about one interpreter, checked against one stack."""
 
     python: str
     stack: str
     findings: tuple[Finding, ...]
     stages: tuple[StageRows, ...] = ()
-    deeper: str = "parakeet doctor --deep"
-    notes: tuple[str, ...] = ()  # what went wrong beside the diagnosis: an unwritable cache
+    deep_command: str = "parakeet doctor --deep"
+    notes: tuple[str, ...] = ()  # other problems, such as an unwritable cache
 
     @property
     def healthy(self) -> bool:
-        """No `fail` and no `unknown`; and no findings at all is never a pass."""
+        """At least one finding, and none of them `fail` or `unknown`."""
         return bool(self.findings) and all(finding.healthy for finding in self.findings)
 
     @property
@@ -89,7 +89,7 @@ class Diagnosis:
         return tuple(finding for finding in self.findings if not finding.healthy)
 
     def as_json(self) -> dict[str, object]:
-        """The report of `parakeet.doctor/1`; `plan` is the repair's to fill."""
+        """The report of `parakeet.doctor/1`. A repair fills in `plan`."""
         return {
             "schema": SCHEMA,
             "python": self.python,
@@ -101,5 +101,5 @@ class Diagnosis:
 
 
 def join_lines(parts: Iterable[str]) -> str:
-    """Evidence as one text, a line a fact."""
+    """The parts that aren't empty, one a line."""
     return "\n".join(part for part in parts if part)

@@ -11,9 +11,9 @@ from parakeet_cli import __version__, console
 from parakeet_cli.doctor.checks import CHECKS, run_checks
 from parakeet_cli.doctor.diagnose import (
     DiagnosisRequest,
-    conclude,
     diagnose,
     examine,
+    make_diagnosis,
     select_checks,
 )
 from parakeet_cli.doctor.stack.stack import load_stack
@@ -129,7 +129,7 @@ def show_report(request: DiagnosisRequest, *, as_json: bool) -> None:
 
     ids = select_checks(request.only, request.skip)
     facts, stack = examine(request)
-    diagnosis = conclude(facts, stack, run_checks(facts, stack, ids))
+    diagnosis = make_diagnosis(facts, stack, run_checks(facts, stack, ids))
     text = redact(markdown(diagnosis, facts, stack, __version__))
     if as_json:
         print_json({"schema": "parakeet.doctor.report/1", "markdown": text})

@@ -1,6 +1,7 @@
-"""The table of checks: id -> what it asks for and the function that judges it.
+"""The table of checks: id -> what the check requires and the function that checks it.
 
-A check is a pure function of (Facts, Stack). To add one, write the function and a row.
+A check is a pure function of the facts and the stack. To add one, write the function and a
+row, and name its id in a row of explain/catalogue.toml.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parakeet_cli.doctor.checks import driver, environment, gpu, integrity, nemo, pins, probes
-from parakeet_cli.doctor.checks.combinations import joined
-from parakeet_cli.doctor.checks.common import Judge
+from parakeet_cli.doctor.checks.combinations import add_combinations
+from parakeet_cli.doctor.checks.common import CheckContext, CheckFunction
 from parakeet_cli.doctor.checks.pins import pin_check
 from parakeet_cli.doctor.facts import Facts, FactUnavailable
 from parakeet_cli.doctor.findings import CheckStatus, Finding
@@ -19,13 +20,13 @@ from parakeet_cli.doctor.stack.stack import Stack
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row: what the check asks for, in a line, and how it is judged.
+    """One row: what the check requires, in one line, and its function.
 
-    `ml` is false for what matters even where no ML package is used.
+    `ml` is false for a check that matters even if no ML package is used.
     """
 
     title: str
-    judge: Judge
+    run: CheckFunction
     ml: bool = True
 
 
@@ -33,38 +34,38 @@ CHECKS: dict[str, Check] = {
     "python-version": Check("Python starts and suits the stack", environment.python_version),
     "numpy-pin": Check("NumPy is within the stack's bounds", pin_check("numpy-pin")),
     "scipy-pin": Check("SciPy is within the stack's bounds", pin_check("scipy-pin")),
-    "torch-installed": Check("torch is there, whole, within bounds", pins.torch_installed),
+    "torch-installed": Check("torch is complete and within its bounds", pins.torch_installed),
     "torch-arch": Check("torch has kernels for every GPU", gpu.torch_arch),
     "torch-family": Check("torchvision and torchaudio suit torch", gpu.torch_family),
-    "cuda-driver": Check("the driver serves the GPU and torch's CUDA", driver.cuda_driver),
+    "cuda-driver": Check("the driver supports the GPU and torch's CUDA", driver.cuda_driver),
     "cuda-toolkit": Check("conda's CUDA toolkit suits torch", driver.cuda_toolkit),
     "fsspec-pin": Check("fsspec is within the stack's bounds", pin_check("fsspec-pin")),
     "numba-pin": Check("Numba is within the stack's bounds", pin_check("numba-pin")),
     "librosa-pin": Check("librosa is within the stack's bounds", pin_check("librosa-pin")),
     "lightning-pin": Check("Lightning is within the stack's bounds", pin_check("lightning-pin")),
-    "lightning-pair": Check("both Lightnings are one release", pins.lightning_pair),
+    "lightning-pair": Check("both Lightning packages are one release", pins.lightning_pair),
     "torchmetrics-pin": Check(
         "torchmetrics is within the stack's bounds", pin_check("torchmetrics-pin")
     ),
-    "nemo-version": Check("NeMo is there and is the stack's", pins.nemo_version),
+    "nemo-version": Check("NeMo is installed in the stack's version", pins.nemo_version),
     "nemo-requirements": Check(
-        "what NeMo needs is there, within its bounds", nemo.nemo_requirements
+        "what NeMo needs is installed, within its bounds", nemo.nemo_requirements
     ),
-    "setuptools-pkg-resources": Check("pkg_resources is there for Lightning", pins.setuptools),
+    "setuptools-pkg-resources": Check("Lightning can import pkg_resources", pins.setuptools),
     "pyarrow-numpy": Check("pyarrow accepts this NumPy", pins.pyarrow_numpy),
     "numpy-abi": Check("compiled files were built for this NumPy", integrity.numpy_abi),
     "duplicate-dists": Check("nothing is installed twice", integrity.duplicate_dists),
-    "broken-dists": Check("what is installed is whole", integrity.broken_dists),
+    "broken-dists": Check("every installed package is complete", integrity.broken_dists),
     "user-site": Check("the user site hides nothing", integrity.user_site),
     "environment-variables": Check(
-        "no variable gets in the way", environment.environment_variables
+        "no variable affects the stack", environment.environment_variables
     ),
     "system-libraries": Check(
-        "the system's libraries are there", environment.system_libraries, ml=False
+        "the system's libraries can be found", environment.system_libraries, ml=False
     ),
-    "disk-space": Check("there is room to install", environment.disk_space),
-    "model-cache": Check("models in the cache are whole", environment.model_cache),
-    "advisories": Check("no published weakness is known", environment.advisories),
+    "disk-space": Check("there is enough disk space to install", environment.disk_space),
+    "model-cache": Check("models in the cache are complete", environment.model_cache),
+    "advisories": Check("no known vulnerability applies", environment.advisories),
     "import-probe": Check(
         "every stage can be imported, and transcribes (--deep)", probes.import_probe
     ),
@@ -74,22 +75,23 @@ CHECKS: dict[str, Check] = {
 
 def run_checks(facts: Facts, stack: Stack, ids: Iterable[str] = CHECKS) -> tuple[Finding, ...]:
     """One finding for each id, in the table's order."""
-    wanted = set(ids)
-    return tuple(_one(id_, facts, stack) for id_ in CHECKS if id_ in wanted)
+    requested = set(ids)
+    context = CheckContext(facts, stack)
+    return tuple(_run(id_, context) for id_ in CHECKS if id_ in requested)
 
 
-def _one(id_: str, facts: Facts, stack: Stack) -> Finding:
-    check = CHECKS[id_]
+def _run(id_: str, context: CheckContext) -> Finding:
+    check, facts = CHECKS[id_], context.facts
     if facts.mock and check.ml:
         return Finding(id_, CheckStatus.SKIP, f"no ML package is used: {facts.mock}")
     try:
-        return joined(check.judge(facts, stack), facts)
-    except FactUnavailable as unknown:
+        return add_combinations(check.run(context), facts)
+    except FactUnavailable as unavailable:
         return Finding(
             id_,
             CheckStatus.UNKNOWN,
-            str(unknown),
-            why="What can't be read can't pass.",
+            str(unavailable),
+            why="A check can't pass without what it reads.",
             remedy=facts.doctor_command("--verbose", "--only", id_),
         )
     except Exception as error:
@@ -97,6 +99,6 @@ def _one(id_: str, facts: Facts, stack: Stack) -> Finding:
             id_,
             CheckStatus.UNKNOWN,
             f"this check itself crashed: {type(error).__name__}: {error}",
-            why="It says nothing about the environment.",
-            remedy="parakeet doctor report, and file what it prints as a bug.",
+            why="The crash says nothing about the environment.",
+            remedy="parakeet doctor report, and file its output as a bug.",
         )

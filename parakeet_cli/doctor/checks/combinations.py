@@ -1,7 +1,8 @@
-"""Releases that fail together although every declared requirement is met.
+"""Checks for releases that fail together although every declared requirement is met.
 
-The table is `combinations.toml`. What it finds joins the finding of the check that
-reports it: a pass becomes a warning or a failure, a failure gets one more line of evidence.
+The table is `combinations.toml`. A combination that applies changes the finding of the
+check that reports it: a pass becomes a warning or a failure, a failure gets one more line
+of evidence.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from importlib.resources import files
 
 from packaging.version import InvalidVersion, Version
 
-from parakeet_cli.doctor.checks.common import pip
+from parakeet_cli.doctor.checks.common import pip_command
 from parakeet_cli.doctor.facts import Facts, Gpus, TorchBuild
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 
 NIGHTLY = re.compile(r"\.dev(20\d{6})")
-RANK = {
+SEVERITY = {
     CheckStatus.SKIP: 0,
     CheckStatus.OK: 0,
     CheckStatus.WARN: 1,
@@ -32,23 +33,23 @@ RANK = {
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """One row of the table; its file says what the fields mean."""
+    """One row of the table. Its file explains the fields."""
 
     row: int
     check: str
     status: CheckStatus
-    says: str
+    summary: str
     why: str
     remedy: str
     link: str
     when: Mapping[str, str] = field(default_factory=dict)
     newer: tuple[str, ...] = ()
 
-    def holds(self, versions: Mapping[str, str]) -> bool:
-        """Whether all that it speaks of is there, in the versions that are affected."""
+    def applies(self, versions: Mapping[str, str]) -> bool:
+        """Whether everything it names is installed in an affected version."""
         if not all(allows(bound, versions.get(name)) for name, bound in self.when.items()):
             return False
-        return not self.newer or _newer(*(versions.get(name, "") for name in self.newer))
+        return not self.newer or _is_newer(*(versions.get(name, "") for name in self.newer))
 
 
 @cache
@@ -62,35 +63,35 @@ def combinations() -> tuple[Combination, ...]:
     )
 
 
-def joined(finding: Finding, facts: Facts) -> Finding:
-    """The finding, and what the table says of this check beside it."""
+def add_combinations(finding: Finding, facts: Facts) -> Finding:
+    """The finding, changed by the combinations of its check that apply."""
     rows = [row for row in combinations() if row.check == finding.id]
     if not rows or facts.mock:
         return finding
     versions = _versions(facts)
     for row in rows:
-        if row.holds(versions):
-            finding = _join(finding, row, versions, facts)
+        if row.applies(versions):
+            finding = _add(finding, row, versions, facts)
     return finding
 
 
-def _join(finding: Finding, row: Combination, versions: Mapping[str, str], facts: Facts) -> Finding:
-    said = _filled(row.says, versions)
-    if RANK[finding.status] >= RANK[row.status]:
-        return replace(finding, detail=join_lines([finding.detail, said]))
-    words = {**versions, "repair": facts.repair_command, "pip": pip(facts)}
+def _add(finding: Finding, row: Combination, versions: Mapping[str, str], facts: Facts) -> Finding:
+    summary = _fill(row.summary, versions)
+    if SEVERITY[finding.status] >= SEVERITY[row.status]:
+        return replace(finding, detail=join_lines([finding.detail, summary]))
+    commands = {"repair": facts.repair_command, "pip": pip_command(facts)}
     return replace(
         finding,
         status=row.status,
-        summary=said,
+        summary=summary,
         why=row.why,
-        remedy=_filled(row.remedy, words),
+        remedy=_fill(row.remedy, {**versions, **commands}),
         source=row.link,
     )
 
 
 def _versions(facts: Facts) -> dict[str, str]:
-    """Every version that the table may ask for; what is not known is left out."""
+    """Every version that the table may name; unknown ones are left out."""
     versions = {dist.name: dist.version for dist in reversed(facts.distributions) if dist.version}
     torch, gpus = facts.torch, facts.gpus
     if isinstance(torch, TorchBuild):
@@ -104,13 +105,13 @@ def _versions(facts: Facts) -> dict[str, str]:
     return versions
 
 
-def _newer(one: str, other: str) -> bool:
+def _is_newer(one: str, other: str) -> bool:
     try:
         return Version(one).release[:2] > Version(other).release[:2]
-    except InvalidVersion:  # one of the two is not there
+    except InvalidVersion:  # one of the two is not installed
         return False
 
 
-def _filled(text: str, versions: Mapping[str, str]) -> str:
-    """`{torch cuda}` and the like; a name may hold spaces, so str.format is no help."""
-    return re.sub(r"\{([^{}]+)\}", lambda name: versions.get(name[1], name[0]), text)
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """Replace `{torch cuda}` and the like. str.format can't: the names contain spaces."""
+    return re.sub(r"\{([^{}]+)\}", lambda name: values.get(name[1], name[0]), text)

@@ -1,45 +1,60 @@
-"""What the checks share: the requirement graph, remedies, and how evidence is listed."""
+"""What the checks share: their context, the commands of remedies, and lists in words."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
 from parakeet_cli.doctor.stack.stack import Pin, Stack
 
-Judge = Callable[[Facts, Stack], Finding]
 
-_last: tuple[Facts, RequirementGraph] | None = None
+@dataclass(frozen=True)  # without slots, because cached_property needs the instance's __dict__
+class CheckContext:
+    """The input of every check. The graph is made once for all checks of a run."""
+
+    facts: Facts
+    stack: Stack
+
+    @cached_property
+    def graph(self) -> RequirementGraph:
+        return RequirementGraph(self.facts)
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The distributions that the stack needs, directly or not."""
+        return self.graph.needed(self.stack)
 
 
-def graph_of(facts: Facts) -> RequirementGraph:
-    """The graph of these facts, made once however many checks ask for it."""
-    global _last
-    if _last is None or _last[0] is not facts:
-        _last = (facts, RequirementGraph(facts))
-    return _last[1]
+CheckFunction = Callable[[CheckContext], Finding]
 
 
-def pip(facts: Facts, *arguments: str) -> str:
-    """The pip command for this interpreter, quoted for a shell."""
+def pip_command(facts: Facts, *arguments: str) -> str:
+    """The pip command for the examined interpreter, quoted for a shell."""
     return shlex.join([facts.interpreter.executable, "-m", "pip", *arguments])
 
 
-def repair(facts: Facts, *by_hand: str) -> str:
-    """What to type: the doctor's own repair first, then the same by hand."""
+def install_command(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
+    """The pip command that installs these pins."""
+    return pip_command(facts, "install", *flags, *(pin.requirement.text for pin in pins))
+
+
+def repair_remedy(facts: Facts, *by_hand: str) -> str:
+    """The doctor's repair first, then the commands to do the same by hand."""
     return "\n".join([facts.repair_command, *(f"by hand: {command}" for command in by_hand)])
 
 
-def install(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
-    """The by-hand command that installs these requirements."""
-    return pip(facts, "install", *flags, *(pin.requirement.text for pin in pins))
+def requirement_texts(names: Iterable[str], stack: Stack) -> list[str]:
+    """Each distribution as pip installs it: the stack's pin, or the name if it isn't pinned."""
+    return [pin.requirement.text if (pin := stack.pin(name)) else name for name in names]
 
 
-def listed(items: Sequence[str], most: int = 6) -> str:
-    """ "a, b and c", or the first few and how many more."""
+def join_names(items: Sequence[str], most: int = 6) -> str:
+    """ "a, b and c", or the first few and the number of others."""
     if len(items) > most:
         return f"{', '.join(items[:most])} and {len(items) - most} more"
     if len(items) > 1:
@@ -48,31 +63,33 @@ def listed(items: Sequence[str], most: int = 6) -> str:
 
 
 def count(number: int, word: str, plural: str = "") -> str:
+    """The number and the word in its form, "1 file" or "2 files"."""
     return f"{number} {word if number == 1 else plural or word + 's'}"
 
 
-def bounds(pin: Pin) -> str:
-    """The name with its bounds, or the name alone where any version will do."""
+def bounded_name(pin: Pin) -> str:
+    """The name with its bounds, or the name alone if every version is allowed."""
     return f"{pin.name}{pin.spec}"
 
 
-def edge_lines(edges: Iterable[Edge], version: str | None) -> list[str]:
-    """Who requires what, a line an edge, and whether what is there meets it."""
+def requirer_lines(edges: Iterable[Edge], version: str | None) -> list[str]:
+    """A line for each edge: who requires what, and whether the installed version meets it."""
     lines = []
     for edge in edges:
-        via = f" [{edge.extra}]" if edge.extra else ""
+        extra = f" [{edge.extra}]" if edge.extra else ""
         met = "met" if edge.met_by(version) else "NOT met"
-        lines.append(f"{edge.who}{via} wants {edge.requirement.name}{edge.requirement.spec}: {met}")
+        requirement = f"{edge.requirement.name}{edge.requirement.spec}"
+        lines.append(f"{edge.who}{extra} requires {requirement}: {met}")
     return lines
 
 
-def intersection(name: str, pin: Pin | None, edges: Iterable[Edge]) -> str:
-    """Whether one version could meet all of it, and if none, who stands against whom."""
-    sides = [(edge.who, edge.requirement.spec) for edge in edges]
+def conflict_line(name: str, pin: Pin | None, edges: Iterable[Edge]) -> str:
+    """Which bounds contradict each other; empty if one version can meet them all."""
+    bounds = [(edge.who, edge.requirement.spec) for edge in edges]
     if pin is not None:
-        sides.insert(0, ("the stack", pin.spec))
-    empty = smallest_conflict(sides)
-    if not empty:
+        bounds.insert(0, ("the stack", pin.spec))
+    conflict = smallest_conflict(bounds)
+    if not conflict:
         return ""
-    against = " against ".join(f"{name}{spec} ({who})" for who, spec in empty)
-    return f"no version of {name} meets all of it: {against}"
+    sides = " against ".join(f"{name}{spec} ({who})" for who, spec in conflict)
+    return f"no version of {name} meets all requirements: {sides}"

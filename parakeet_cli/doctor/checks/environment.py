@@ -1,48 +1,60 @@
-"""What surrounds the stack: Python itself, variables, system libraries, disk, models."""
+"""Checks Python, the environment's variables, system libraries, disks, models and versions."""
 
 from __future__ import annotations
 
-from parakeet_cli.doctor.checks.common import count, graph_of, listed, pip
-from parakeet_cli.doctor.facts import Facts, FactUnavailable, require
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from parakeet_cli.doctor.checks.common import CheckContext, count, join_names, pip_command
+from parakeet_cli.doctor.facts import Facts, FactUnavailable, SharedLibraries, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
-from parakeet_cli.doctor.stack.stack import Stack
 
 GIB = 2**30
-# A stage downloads and unpacks torch: 0.2 GB for CPU, 3 GB with CUDA, twice while it does.
+# A stage downloads and unpacks torch: 0.2 GB for CPU, 3 GB with CUDA, and twice that meanwhile.
 DISK_LOW = 5 * GIB
-DISK_OUT = GIB // 2
+DISK_FULL = GIB // 2
+KINDS = {
+    "venv": "a virtual environment",
+    "conda": "a conda environment",
+    "conda-base": "conda's base, which a repair refuses to change",
+    "base": "a base Python, which a repair refuses to change",
+}
+# Settings of pip that install somewhere else; "0", "no" and the like turn them off.
+PIP_TARGETS = ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT")
+PIP_EFFECTS = {
+    "PIP_INDEX_URL": "pip uses another index",
+    "PIP_EXTRA_INDEX_URL": "pip may take another build from a second index",
+    "PIP_NO_INDEX": "pip uses no index at all",
+    "PIP_CONSTRAINT": "pip gets additional constraints",
+    "PIP_NO_DEPS": "pip installs no dependencies",
+    "PIP_PRE": "pip installs pre-releases",
+}
 
 
-def python_version(facts: Facts, stack: Stack) -> Finding:
-    """The interpreter starts, and is one that the stack has wheels for."""
+def python_version(context: CheckContext) -> Finding:
+    """The interpreter starts, and the stack has wheels for its version."""
     check = "python-version"
-    target = facts.interpreter
+    target, stack = context.facts.interpreter, context.stack
     if target.problem:
         return Finding(
             check,
             CheckStatus.FAIL,
             f"this Python can't start: {target.problem}",
-            "Nothing of the stack can run; its packages may all be whole.",
+            "Nothing of the stack can run, although its packages may all be intact.",
             f"{target.executable}\nbase: {target.base_prefix or 'not known'}",
-            "Make the environment anew, then: " + facts.repair_command,
+            "Create the environment again, then: " + context.facts.repair_command,
         )
     if not target.version:
-        raise FactUnavailable(f"nothing says which version {target.executable} is")
-    kinds = {
-        "venv": "a virtual environment",
-        "conda": "a conda environment",
-        "conda-base": "conda's base, which a repair refuses to change",
-        "base": "a base Python, which a repair refuses to change",
-    }
+        raise FactUnavailable(f"the version of {target.executable} can't be found")
     evidence = join_lines(
-        [f"{target.executable}: {kinds[target.kind]}", f"packages: {target.site_packages}"]
+        [f"{target.executable}: {KINDS[target.kind]}", f"packages: {target.site_packages}"]
     )
     if not allows(stack.python, target.version):
         return Finding(
             check,
             CheckStatus.FAIL,
-            f"Python {target.version} is outside {stack.python}, what stack {stack.name} runs on",
+            f"Python {target.version} is outside {stack.python}, which stack {stack.name} needs",
             stack.python_why,
             evidence,
             "conda create -n parakeet python=3.11, or: python3.11 -m venv parakeet",
@@ -50,176 +62,202 @@ def python_version(facts: Facts, stack: Stack) -> Finding:
     return Finding(
         check,
         CheckStatus.OK,
-        f"Python {target.version}, {kinds[target.kind].split(',')[0]}",
+        f"Python {target.version}, {KINDS[target.kind].split(',')[0]}",
         stack.python_why,
         evidence,
     )
 
 
-def environment_variables(facts: Facts, stack: Stack) -> Finding:
+class _Variable(NamedTuple):
+    """A variable that affects the stack. `unset` is false if it may well be intended."""
+
+    name: str
+    effect: str
+    serious: bool
+    unset: bool = True
+
+
+def environment_variables(context: CheckContext) -> Finding:
     """No variable puts other code, other libraries or another pip in the stack's place."""
     check = "environment-variables"
-    env = facts.environment
-    serious: list[str] = []
-    slight: list[str] = []
-    unset: list[str] = []
-    if env.get("PYTHONHOME"):
-        serious.append(f"PYTHONHOME={env['PYTHONHOME']}: Python takes its library from there")
-        unset.append("PYTHONHOME")
-    _python_path(facts, stack, serious, slight, unset)
-    brings_cuda = facts.installed("torch") is not None
-    for folder, libraries in facts.lib_folders.items():
-        text = f"LD_LIBRARY_PATH has {folder}"
-        if libraries and brings_cuda:
-            serious.append(
-                f"{text}: its {listed(list(libraries), 3)} come before the ones torch brings"
-            )
-        else:
-            slight.append(f"{text}: its libraries come before all others")
-        unset.append("LD_LIBRARY_PATH")
-    if env.get("LD_PRELOAD"):
-        slight.append(f"LD_PRELOAD={env['LD_PRELOAD']}: loaded into every process")
-        unset.append("LD_PRELOAD")
-    for key in ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT"):
-        if env.get(key, "").lower() not in ("", "0", "no", "false", "off"):
-            serious.append(f"{key}={env[key]}: pip installs somewhere else than here")
-            unset.append(key)
-    changes = {
-        "PIP_INDEX_URL": "pip asks another index",
-        "PIP_EXTRA_INDEX_URL": "pip may take another build from a second index",
-        "PIP_NO_INDEX": "pip asks no index at all",
-        "PIP_CONSTRAINT": "pip is held to further bounds",
-        "PIP_NO_DEPS": "pip installs no dependencies",
-        "PIP_PRE": "pip takes pre-releases",
-        "PIP_REQUIRE_VIRTUALENV": "",
-    }
-    for key, effect in changes.items():
-        if effect and env.get(key):
-            slight.append(f"{key}={env[key]}: {effect}")
-    visible = env.get("CUDA_VISIBLE_DEVICES")
-    if visible in ("", "-1"):
-        slight.append(f"CUDA_VISIBLE_DEVICES={visible!r}: every GPU is hidden from torch")
+    found = [
+        *_python_variables(context),
+        *_library_variables(context.facts),
+        *_pip_variables(context.facts.variables),
+        *_gpu_variables(context.facts.variables),
+    ]
     why = (
-        "They reach into every process: a library of another release in front of torch's own "
-        "ends in errors such as '__nvJitLinkComplete_12_4' or 'cuDNN version incompatibility'."
+        "They affect every process: a library of another release in front of torch's own "
+        "causes errors such as '__nvJitLinkComplete_12_4' or 'cuDNN version incompatibility'."
     )
-    source = "https://github.com/pytorch/pytorch/issues/134929"
-    if not serious and not slight:
-        return Finding(check, CheckStatus.OK, "no variable gets in the stack's way", why)
-    named = list(dict.fromkeys(unset))
+    if not found:
+        return Finding(check, CheckStatus.OK, "no variable affects the stack", why)
+    unset = list(dict.fromkeys(variable.name for variable in found if variable.unset))
+    found.sort(key=lambda variable: not variable.serious)
+    return Finding(
+        check,
+        CheckStatus.FAIL if found[0].serious else CheckStatus.WARN,
+        found[0].effect + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""),
+        why,
+        join_lines(variable.effect for variable in found),
+        f"unset {' '.join(unset)}" if unset else "Nothing has to be done if this is intended.",
+        "https://github.com/pytorch/pytorch/issues/134929",
+    )
+
+
+def _python_variables(context: CheckContext) -> Iterator[_Variable]:
+    facts = context.facts
+    if home := facts.variables.get("PYTHONHOME"):
+        effect = f"PYTHONHOME={home}: Python takes its standard library from there"
+        yield _Variable("PYTHONHOME", effect, serious=True)
+    for folder in facts.interpreter.python_path:
+        hiding = [
+            f"{dist.name} {dist.version}"
+            for dist in facts.distributions
+            if dist.location == folder and dist.name in context.needed
+        ]
+        effect = (
+            f"its {join_names(hiding, 3)} hide the environment's"
+            if hiding
+            else "its modules come before all others"
+        )
+        yield _Variable("PYTHONPATH", f"PYTHONPATH has {folder}: {effect}", serious=bool(hiding))
+
+
+def _library_variables(facts: Facts) -> Iterator[_Variable]:
+    brings_cuda = facts.installed("torch") is not None
+    for folder, libraries in facts.shadowing_libraries.items():
+        serious = bool(libraries) and brings_cuda
+        effect = (
+            f"its {join_names(list(libraries), 3)} come before the ones torch brings"
+            if serious
+            else "its libraries come before all others"
+        )
+        yield _Variable("LD_LIBRARY_PATH", f"LD_LIBRARY_PATH has {folder}: {effect}", serious)
+    if preload := facts.variables.get("LD_PRELOAD"):
+        effect = f"LD_PRELOAD={preload}: loaded into every process"
+        yield _Variable("LD_PRELOAD", effect, serious=False)
+
+
+def _pip_variables(variables: dict[str, str]) -> Iterator[_Variable]:
+    for name in PIP_TARGETS:
+        value = variables.get(name, "")
+        if value.lower() not in ("", "0", "no", "false", "off"):
+            effect = f"{name}={value}: pip installs into another folder"
+            yield _Variable(name, effect, serious=True)
+    for name, effect in PIP_EFFECTS.items():
+        if value := variables.get(name, ""):
+            yield _Variable(name, f"{name}={value}: {effect}", serious=False, unset=False)
+
+
+def _gpu_variables(variables: dict[str, str]) -> Iterator[_Variable]:
+    visible = variables.get("CUDA_VISIBLE_DEVICES")
+    if visible in ("", "-1"):
+        effect = f"CUDA_VISIBLE_DEVICES={visible!r}: every GPU is hidden from torch"
+        yield _Variable("CUDA_VISIBLE_DEVICES", effect, serious=False, unset=False)
+
+
+class _MissingLibrary(NamedTuple):
+    summary: str
+    remedy: str
+    serious: bool
+
+
+def system_libraries(context: CheckContext) -> Finding:
+    """PortAudio for the microphone, libsndfile for files, and a recent enough libstdc++."""
+    check = "system-libraries"
+    libraries = require(context.facts.libraries)
+    missing = list(_missing_libraries(context.facts, libraries))
+    why = "pip brings Python code; these libraries come from the system or from conda."
+    paths = join_lines(f"{name}: {path or 'not found'}" for name, path in libraries.found.items())
+    if not missing:
+        return Finding(
+            check, CheckStatus.OK, "PortAudio, libsndfile and libstdc++ were found", why, paths
+        )
+    serious = any(library.serious for library in missing)
     return Finding(
         check,
         CheckStatus.FAIL if serious else CheckStatus.WARN,
-        (serious or slight)[0]
-        + (f" (and {len(serious + slight) - 1} more)" if len(serious + slight) > 1 else ""),
+        missing[0].summary,
         why,
-        join_lines(serious + slight),
-        f"unset {' '.join(named)}" if named else "Nothing has to be done, if it is meant.",
-        source,
+        join_lines([*(library.summary for library in missing[1:]), paths]),
+        join_lines(library.remedy for library in missing),
+        "https://github.com/spatialaudio/python-sounddevice/issues/126",
     )
 
 
-def _python_path(
-    facts: Facts, stack: Stack, serious: list[str], slight: list[str], unset: list[str]
-) -> None:
-    needed = graph_of(facts).needed(stack)
-    for folder in facts.interpreter.python_path:
-        inside = [dist for dist in facts.distributions if dist.location == folder]
-        ours = [f"{dist.name} {dist.version}" for dist in inside if dist.name in needed]
-        if ours:
-            serious.append(f"PYTHONPATH has {folder}: its {listed(ours, 3)} hide the environment's")
-        else:
-            slight.append(f"PYTHONPATH has {folder}: its modules come before all others")
-        unset.append("PYTHONPATH")
-
-
-def system_libraries(facts: Facts, stack: Stack) -> Finding:
-    """PortAudio for the microphone, libsndfile for files, a C++ library new enough."""
-    check = "system-libraries"
-    libraries = require(facts.libraries)
-    serious: list[str] = []
-    slight: list[str] = []
-    type_this: list[str] = []
+def _missing_libraries(facts: Facts, libraries: SharedLibraries) -> Iterator[_MissingLibrary]:
+    """The serious ones first. Without ML packages only PortAudio matters."""
     system, needed = libraries.libstdcxx_system, libraries.libstdcxx_needed
     if not facts.mock and system and needed and _number(system) < _number(needed):
-        serious.append(
+        yield _MissingLibrary(
             f"libstdc++ has GLIBCXX up to {system}, but {libraries.libstdcxx_needed_by} "
-            f"needs {needed}: 'GLIBCXX_{needed} not found'"
+            f"needs {needed}: 'GLIBCXX_{needed} not found'",
+            "conda install -c conda-forge libstdcxx-ng, or a newer system",
+            serious=True,
         )
-        type_this.append("conda install -c conda-forge libstdcxx-ng, or a newer system")
-    if (
-        not facts.mock
-        and libraries.bundled_sndfile is False
-        and libraries.found.get("libsndfile.so.1") is None
-    ):
-        serious.append("libsndfile is missing, and soundfile was installed without its own")
-        type_this.append(
-            pip(facts, "install", "--force-reinstall", "--no-deps", "soundfile")
-            + ", or: sudo apt install libsndfile1"
+    no_sndfile = libraries.found.get("libsndfile.so.1") is None
+    if not facts.mock and libraries.bundled_sndfile is False and no_sndfile:
+        reinstall = pip_command(facts, "install", "--force-reinstall", "--no-deps", "soundfile")
+        yield _MissingLibrary(
+            "libsndfile is missing, and soundfile was installed without its own",
+            f"{reinstall}, or: sudo apt install libsndfile1",
+            serious=True,
         )
     if libraries.found.get("libportaudio.so.2") is None:
-        slight.append("PortAudio is missing: `parakeet dictate` can't open the microphone")
-        type_this.append("sudo apt install libportaudio2, or: conda install portaudio")
-    why = "pip brings Python code; these libraries come from the system or from conda."
-    source = "https://github.com/spatialaudio/python-sounddevice/issues/126"
-    there = join_lines(f"{name}: {path or 'not found'}" for name, path in libraries.found.items())
-    if not serious and not slight:
-        return Finding(
-            check, CheckStatus.OK, "PortAudio, libsndfile and libstdc++ are there", why, there
+        yield _MissingLibrary(
+            "PortAudio is missing: `parakeet dictate` can't open the microphone",
+            "sudo apt install libportaudio2, or: conda install portaudio",
+            serious=False,
         )
-    return Finding(
-        check,
-        CheckStatus.FAIL if serious else CheckStatus.WARN,
-        (serious or slight)[0],
-        why,
-        join_lines([*(serious + slight)[1:], there]),
-        join_lines(type_this),
-        source,
-    )
 
 
 def _number(version: str) -> int:
     return int(version.rsplit(".", 1)[1])
 
 
-def disk_space(facts: Facts, stack: Stack) -> Finding:
-    """Room where pip writes: a full one ends an install in the middle."""
+def disk_space(context: CheckContext) -> Finding:
+    """There is space where pip writes. A full disk interrupts an installation."""
     check = "disk-space"
-    disks = require(facts.disks)
-    said = [f"{disk.role}: {disk.free / GIB:.1f} GiB free ({disk.path})" for disk in disks]
-    least = min(disks, key=lambda disk: disk.free, default=None)
-    if least is None:
+    disks = require(context.facts.disks)
+    smallest = min(disks, key=lambda disk: disk.free, default=None)
+    if smallest is None:
         raise FactUnavailable("no folder to look at")
-    why = "pip unpacks wheels of gigabytes: 'No space left on device' (Errno 28) in the middle."
+    why = "pip unpacks gigabytes of wheels: a full disk ends it with 'No space left on device'."
     source = "https://github.com/pypa/pip/issues/7745"
-    if least.free >= DISK_LOW:
-        summary = f"{least.free / GIB:.0f} GiB free in {least.role}"
-        return Finding(check, CheckStatus.OK, summary, why, join_lines(said), source=source)
+    detail = join_lines(
+        f"{disk.role}: {disk.free / GIB:.1f} GiB free ({disk.path})" for disk in disks
+    )
+    if smallest.free >= DISK_LOW:
+        summary = f"{smallest.free / GIB:.0f} GiB free in {smallest.role}"
+        return Finding(check, CheckStatus.OK, summary, why, detail, source=source)
+    purge = pip_command(context.facts, "cache", "purge")
+    remedies = {
+        "the temporary folder": "Free some space there, or: export TMPDIR=/a/folder/with/room",
+        "pip's cache": f"Free some space there: {purge}",
+    }
     return Finding(
         check,
-        CheckStatus.FAIL if least.free < DISK_OUT else CheckStatus.WARN,
-        f"{least.role} has {least.free / GIB:.1f} GiB left ({least.path})",
+        CheckStatus.FAIL if smallest.free < DISK_FULL else CheckStatus.WARN,
+        f"{smallest.role} has {smallest.free / GIB:.1f} GiB left ({smallest.path})",
         why,
-        join_lines(said),
-        "Free some space there, or: export TMPDIR=/a/folder/with/room"
-        if least.role == "the temporary folder"
-        else "Free some space there"
-        + (": " + pip(facts, "cache", "purge") if least.role == "pip's cache" else "."),
+        detail,
+        remedies.get(smallest.role, "Free some space there."),
         source,
     )
 
 
-def model_cache(facts: Facts, stack: Stack) -> Finding:
-    """Models at hand are whole, and there is one where the network is forbidden."""
+def model_cache(context: CheckContext) -> Finding:
+    """Cached models are complete, and there is one if the network must not be used."""
     check = "model-cache"
-    cache = require(facts.model_cache)
-    why = "A model that is not in the cache is downloaded at its first use; offline it can't be."
+    cache = require(context.facts.model_cache)
+    why = "A model that isn't cached is downloaded on first use, which fails offline."
     source = "https://huggingface.co/docs/huggingface_hub/guides/manage-cache"
-    here = join_lines(
+    detail = join_lines(
         [
             cache.path,
-            *(f"whole: {m}" for m in cache.models),
-            *(f"with gaps: {m}" for m in cache.damaged),
+            *(f"complete: {model}" for model in cache.models),
+            *(f"incomplete: {model}" for model in cache.damaged),
         ]
     )
     if cache.offline and not cache.models:
@@ -228,7 +266,7 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
             CheckStatus.WARN,
             f"{cache.offline} is set and no model is in the cache: none can be loaded by name",
             why,
-            here,
+            detail,
             f"unset {cache.offline}, or give a file: parakeet transcribe --model model.nemo",
             source,
         )
@@ -236,45 +274,44 @@ def model_cache(facts: Facts, stack: Stack) -> Finding:
         return Finding(
             check,
             CheckStatus.WARN,
-            f"{count(len(cache.damaged), 'model')} in the cache with gaps: "
-            f"{listed(list(cache.damaged))}",
+            f"{count(len(cache.damaged), 'incomplete model')} in the cache: "
+            f"{join_names(list(cache.damaged))}",
             why,
-            here,
-            f"Remove its folder in {cache.path}; it is downloaded anew at its next use.",
+            detail,
+            f"Remove its folder in {cache.path}; it is downloaded again at its next use.",
             source,
         )
     summary = (
         f"{count(len(cache.models), 'model')} in the cache"
         if cache.models
-        else ("no model in the cache: the first use downloads one")
+        else "no model in the cache: the first use downloads one"
     )
-    return Finding(check, CheckStatus.OK, summary, why, here, source=source)
+    return Finding(check, CheckStatus.OK, summary, why, detail, source=source)
 
 
-def advisories(facts: Facts, stack: Stack) -> Finding:
-    """Published weaknesses of the versions that are there, and what protects from them."""
+def advisories(context: CheckContext) -> Finding:
+    """Published vulnerabilities of the installed versions, and what protects from them."""
     check = "advisories"
+    facts, stack = context.facts, context.stack
+    hits = []
     for advisory in stack.advisories:
         dist = facts.installed(advisory.package)
         if dist is not None and dist.version is None:
             raise FactUnavailable(f"the version of {dist.name} can't be read: {dist.problem}")
-    hits = [
-        (advisory, dist)
-        for advisory in stack.advisories
-        if (dist := facts.installed(advisory.package)) and allows(advisory.affected, dist.version)
-    ]
+        if dist is not None and allows(advisory.affected, dist.version):
+            hits.append((advisory, dist))
     if not hits:
-        return Finding(
-            check, CheckStatus.OK, "no published weakness of what is installed is known here"
-        )
-    first, found = hits[0]
+        return Finding(check, CheckStatus.OK, "no known vulnerability affects what is installed")
+    first, dist = hits[0]
     return Finding(
         check,
         CheckStatus.WARN,
-        f"{found.name} {found.version} {first.title} ({listed(list(first.ids))})",
-        "A model file is a program to these versions: loading one from a stranger runs it.",
+        f"{dist.name} {dist.version} {first.title} ({join_names(list(first.ids))})",
+        "To these versions a model file is a program: loading a stranger's file runs it.",
         join_lines(
-            f"{d.name} {d.version}, affected: {a.affected}: {listed(list(a.ids))}" for a, d in hits
+            f"{dist.name} {dist.version}, affected: {advisory.affected}: "
+            f"{join_names(list(advisory.ids))}"
+            for advisory, dist in hits
         ),
         join_lines(advisory.protects for advisory, _ in hits),
         first.link,

@@ -1,162 +1,194 @@
-"""torch against the GPUs: its architectures, other packages' kernels, its own family."""
+"""Checks torch's architectures, other packages' kernels and torch's family against the GPUs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from parakeet_cli.doctor.checks.common import graph_of, install, listed, pip, repair
-from parakeet_cli.doctor.facts import Facts, FactUnavailable, Gpus, TorchBuild, require
+from parakeet_cli.doctor.checks.common import (
+    CheckContext,
+    install_command,
+    join_names,
+    pip_command,
+    repair_remedy,
+)
+from parakeet_cli.doctor.facts import Distribution, FactUnavailable, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
-from parakeet_cli.doctor.stack.stack import Stack
+from parakeet_cli.doctor.stack.stack import Pin
 from parakeet_cli.system.hardware import Gpu
 
 ARCH = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)$")
 GUIDE = "https://docs.nvidia.com/cuda/blackwell-compatibility-guide/"
 NO_GPU = "no GPU: nvidia-smi is not on PATH"
 FAMILY = ("torchvision", "torchaudio")
+ARCH_CHECK, FAMILY_CHECK = "torch-arch", "torch-family"
+ARCH_WHY = (
+    "GPU code is compiled for an architecture. It runs on the same major version with the "
+    "same or a higher minor version; only PTX also runs on newer GPUs."
+)
 
 
-def runs_on(device: Gpu, archs: Iterable[str]) -> str | None:
-    """Which of the architectures the device can run, or None.
+def runs_on(gpu: Gpu, archs: Iterable[str]) -> str | None:
+    """Which of the architectures the GPU can run, or None.
 
     A cubin (sm_XY) runs on its own major version at the same or a higher minor one, one
-    for sm_XYa on exactly that; PTX (compute_XY) is compiled for any newer device.
+    for sm_XYa on exactly that; PTX (compute_XY) is compiled for any newer GPU.
     """
-    major, _, minor = device.capability.partition(".")
-    wanted = (int(major), int(minor))
+    major, _, minor = gpu.capability.partition(".")
+    capability = (int(major), int(minor))
     by_ptx: str | None = None
     for arch in archs:
         match = ARCH.match(arch)
-        if match is None:
+        if match is None or not _fits(match, capability):
             continue
-        has = (int(match[2]), int(match[3]))
-        if match[4] == "a":
-            fits = has == wanted
-        elif match[1] == "sm" or match[4] == "f":
-            fits = has[0] == wanted[0] and has[1] <= wanted[1]
-        else:
-            fits = has <= wanted
-        if fits and match[1] == "sm":
+        if match[1] == "sm":
             return arch
-        if fits:
-            by_ptx = arch
+        by_ptx = arch
     return by_ptx
 
 
-def span(archs: Iterable[str]) -> str:
-    """ "sm_50 to sm_90": the architectures in a few words."""
+def _fits(arch: re.Match[str], capability: tuple[int, int]) -> bool:
+    kind, suffix = arch[1], arch[4]
+    built_for = (int(arch[2]), int(arch[3]))
+    if suffix == "a":
+        return built_for == capability
+    if kind == "sm" or suffix == "f":
+        return built_for[0] == capability[0] and built_for[1] <= capability[1]
+    return built_for <= capability
+
+
+def arch_range(archs: Iterable[str]) -> str:
+    """The architectures in a few words: "sm_50 to sm_90"."""
     cubins = sorted(
-        {a for a in archs if a.startswith("sm_")},
-        key=lambda a: int("".join(c for c in a if c.isdigit())),
+        {arch for arch in archs if arch.startswith("sm_")},
+        key=lambda arch: int("".join(char for char in arch if char.isdigit())),
     )
-    ptx = sorted({a for a in archs if a.startswith("compute_")})
+    ptx = sorted({arch for arch in archs if arch.startswith("compute_")})
     parts = []
     if cubins:
         parts.append(cubins[0] if len(cubins) == 1 else f"{cubins[0]} to {cubins[-1]}")
     if ptx:
-        parts.append(f"PTX for {listed(ptx)}")
+        parts.append(f"PTX for {join_names(ptx)}")
     return " and ".join(parts) or "no GPU code"
 
 
-def short(device: Gpu) -> str:
-    return device.name.removeprefix("NVIDIA ").removeprefix("GeForce ")
+def short_name(gpu: Gpu) -> str:
+    return gpu.name.removeprefix("NVIDIA ").removeprefix("GeForce ")
 
 
-def torch_arch(facts: Facts, stack: Stack) -> Finding:
-    """Every GPU has kernels in torch, and in whatever else brings its own."""
-    check = "torch-arch"
-    gpus = require(facts.gpus)
+def gpu_names(gpus: Gpus) -> str:
+    return join_names(list(dict.fromkeys(short_name(gpu) for gpu in gpus.devices)))
+
+
+def torch_arch(context: CheckContext) -> Finding:
+    """Every GPU has kernels in torch and in the other packages that bring their own."""
+    gpus = require(context.facts.gpus)
     if gpus.nvidia_smi is None:
-        return Finding(check, CheckStatus.SKIP, NO_GPU)
+        return Finding(ARCH_CHECK, CheckStatus.SKIP, NO_GPU)
     if not gpus.present:
-        return Finding(check, CheckStatus.SKIP, "no GPU could be read: see cuda-driver")
-    build = require(facts.torch)
+        return Finding(ARCH_CHECK, CheckStatus.SKIP, "no GPU could be read: see cuda-driver")
+    build = require(context.facts.torch)
     if build is None:
-        return Finding(check, CheckStatus.SKIP, "torch is not installed")
-    pin = stack.pin("torch")
-    stages = (pin.stage,) if pin else ()
-    why = (
-        "GPU code is compiled for an architecture: it runs on the same major version at the "
-        "same or a higher minor one; only PTX is carried over to newer GPUs."
-    )
-    remedy = repair(facts, pip(facts, "install", "--force-reinstall", "-r", str(stack.files[0])))
+        return Finding(ARCH_CHECK, CheckStatus.SKIP, "torch is not installed")
     if build.cuda is None and build.hip is None:
-        return Finding(
-            check,
-            CheckStatus.FAIL,
-            f"torch {build.version} is a CPU build: {names(gpus)} will not be used",
-            "torch.cuda.is_available() is False with it, whatever the driver.",
-            f"{build.where}/version.py names no CUDA",
-            remedy,
-            GUIDE,
-            stages,
-        )
+        return _cpu_build(context, gpus, build)
     if not build.arch_list:
-        raise FactUnavailable(f"no list of architectures was found in {build.where}/lib")
-    without = [device for device in gpus.devices if runs_on(device, build.arch_list) is None]
-    evidence = [
-        f"{device.name}: compute capability {device.capability} ({device.sm}), "
-        f"driver {device.driver}"
-        for device in gpus.devices
-    ]
-    evidence.append(f"torch {build.version}: {' '.join(build.arch_list)}")
-    others = _others_without(facts, gpus)
-    evidence += [line for _, line in others]
-    if without:
-        device = without[0]
+        raise FactUnavailable(f"no list of architectures was found in {build.folder}/lib")
+    packages = _packages_without_kernels(context, gpus)
+    evidence = join_lines(
+        [
+            *(
+                f"{gpu.name}: compute capability {gpu.capability} ({gpu.sm}), driver {gpu.driver}"
+                for gpu in gpus.devices
+            ),
+            f"torch {build.version}: {' '.join(build.arch_list)}",
+            *packages.values(),
+        ]
+    )
+    for gpu in gpus.devices:
+        if runs_on(gpu, build.arch_list) is None:
+            return _torch_without_kernels(context, gpu, build, evidence)
+    if packages:
+        serious = (context.needed | set(FAMILY)) & packages.keys()
         return Finding(
-            check,
-            CheckStatus.FAIL,
-            f"{short(device)} is {device.sm}; torch {_build_name(build)} has "
-            f"{span(build.arch_list)}; the first kernel will fail with 'no kernel image'",
-            why,
-            join_lines(evidence),
-            remedy,
-            GUIDE,
-            stages,
-        )
-    if others:
-        needed = graph_of(facts).needed(stack) | set(FAMILY)
-        packages = list(dict.fromkeys(package for package, _ in others))
-        return Finding(
-            check,
-            CheckStatus.FAIL if needed & set(packages) else CheckStatus.WARN,
-            f"torch has kernels for {names(gpus)}, but {listed(packages)} has none: its "
-            "first kernel will fail with 'no kernel image'",
-            why,
-            join_lines(evidence),
-            pip(facts, "install", "--upgrade", *packages),
+            ARCH_CHECK,
+            CheckStatus.FAIL if serious else CheckStatus.WARN,
+            f"torch has kernels for {gpu_names(gpus)}, but {join_names(list(packages))} has none: "
+            "its first kernel will fail with 'no kernel image'",
+            ARCH_WHY,
+            evidence,
+            pip_command(context.facts, "install", "--upgrade", *packages),
             GUIDE,
         )
-    usable = {short(d): runs_on(d, build.arch_list) for d in gpus.devices}
+    usable = {short_name(gpu): runs_on(gpu, build.arch_list) for gpu in gpus.devices}
     return Finding(
-        check,
+        ARCH_CHECK,
         CheckStatus.OK,
         f"torch {_build_name(build)} has kernels for "
-        + listed([f"{name} ({arch})" for name, arch in usable.items()]),
-        why,
-        join_lines(evidence),
+        + join_names([f"{name} ({arch})" for name, arch in usable.items()]),
+        ARCH_WHY,
+        evidence,
         source=GUIDE,
     )
 
 
-def _others_without(facts: Facts, gpus: Gpus) -> list[tuple[str, str]]:
-    """(package, evidence) for packages whose own GPU code runs on none of the GPUs.
+def _torch_remedy(context: CheckContext) -> str:
+    facts = context.facts
+    torch_file = str(context.stack.files[0])
+    return repair_remedy(
+        facts, pip_command(facts, "install", "--force-reinstall", "-r", torch_file)
+    )
 
-    Taken over a whole package: single files of one may hold special kernels only. torch
-    is judged by its own list, NVIDIA's libraries choose their kernels themselves.
+
+def _torch_stages(pin: Pin | None) -> tuple[int, ...]:
+    return (pin.stage,) if pin else ()
+
+
+def _cpu_build(context: CheckContext, gpus: Gpus, build: TorchBuild) -> Finding:
+    return Finding(
+        ARCH_CHECK,
+        CheckStatus.FAIL,
+        f"torch {build.version} is a CPU build: {gpu_names(gpus)} will not be used",
+        "With it, torch.cuda.is_available() is False whatever the driver is.",
+        f"{build.folder}/version.py contains no CUDA version",
+        _torch_remedy(context),
+        GUIDE,
+        _torch_stages(context.stack.pin("torch")),
+    )
+
+
+def _torch_without_kernels(
+    context: CheckContext, gpu: Gpu, build: TorchBuild, evidence: str
+) -> Finding:
+    return Finding(
+        ARCH_CHECK,
+        CheckStatus.FAIL,
+        f"{short_name(gpu)} is {gpu.sm}; torch {_build_name(build)} has "
+        f"{arch_range(build.arch_list)}; the first kernel will fail with 'no kernel image'",
+        ARCH_WHY,
+        evidence,
+        _torch_remedy(context),
+        GUIDE,
+        _torch_stages(context.stack.pin("torch")),
+    )
+
+
+def _packages_without_kernels(context: CheckContext, gpus: Gpus) -> dict[str, str]:
+    """Package -> evidence for packages whose own GPU code doesn't run on one of the GPUs.
+
+    All files of a package count together, because single files may contain special kernels
+    only. torch is judged by its own list; NVIDIA's libraries choose their kernels themselves.
     """
     by_package: dict[str, set[str]] = {}
-    for kernels in require(facts.binaries).kernels:
+    for kernels in require(context.facts.binaries).kernels:
         by_package.setdefault(kernels.package, set()).update(kernels.cubins + kernels.ptx)
-    found = []
+    found: dict[str, str] = {}
     for package, archs in sorted(by_package.items()):
         if package == "torch" or package.startswith("nvidia-"):
             continue
-        for device in gpus.devices:
-            if runs_on(device, archs) is None:
-                found.append((package, f"{package}: {span(archs)}, none runs on {device.sm}"))
+        for gpu in gpus.devices:
+            if runs_on(gpu, archs) is None:
+                found[package] = f"{package}: {arch_range(archs)}, none runs on {gpu.sm}"
                 break
     return found
 
@@ -167,59 +199,57 @@ def _build_name(build: TorchBuild) -> str:
     return f"{build.version}+cu{build.cuda.replace('.', '')}"
 
 
-def names(gpus: Gpus) -> str:
-    return listed(list(dict.fromkeys(short(device) for device in gpus.devices)))
-
-
-def torch_family(facts: Facts, stack: Stack) -> Finding:
-    """torchvision and torchaudio were made for this very torch and this CUDA."""
-    check = "torch-family"
+def torch_family(context: CheckContext) -> Finding:
+    """torchvision and torchaudio were built for the installed torch and its CUDA."""
+    facts, stack = context.facts, context.stack
     build = require(facts.torch)
-    there = [dist for dist in map(facts.installed, FAMILY) if dist is not None]
-    if not there:
-        return Finding(check, CheckStatus.SKIP, "neither torchvision nor torchaudio is installed")
+    installed = [dist for dist in map(facts.installed, FAMILY) if dist is not None]
+    if not installed:
+        return Finding(
+            FAMILY_CHECK, CheckStatus.SKIP, "neither torchvision nor torchaudio is installed"
+        )
     if build is None:
-        return Finding(check, CheckStatus.SKIP, "torch is not installed")
-    public, _, tag = build.version.partition("+")
-    problems = []
-    for dist in there:
-        edges = [
-            edge
-            for edge in graph_of(facts).requirements_of(dist.name)
-            if edge.requirement.name == "torch"
-        ]
-        problems += [
-            f"{edge.who} wants torch{edge.requirement.spec}, there is {public}"
-            for edge in edges
-            if not edge.met_by(build.version)
-        ]
-        own = (dist.version or "").partition("+")[2]
-        if own and tag and own != tag:
-            problems.append(f"{dist.name} {dist.version} is of build {own}, torch of {tag}")
-    said = listed([f"{dist.name} {dist.version}" for dist in there])
+        return Finding(FAMILY_CHECK, CheckStatus.SKIP, "torch is not installed")
+    problems = [problem for dist in installed for problem in _family_problems(context, dist, build)]
     why = (
-        "They are compiled against one torch: beside another they fail with 'operator "
+        "They are compiled for one torch release. With another they fail with 'operator "
         "torchvision::nms does not exist' or 'different CUDA versions'."
     )
     source = "https://github.com/pytorch/pytorch/issues/157648"
     if not problems:
+        versions = join_names([f"{dist.name} {dist.version}" for dist in installed])
         return Finding(
-            check, CheckStatus.OK, f"{said} with torch {build.version}", why, source=source
+            FAMILY_CHECK,
+            CheckStatus.OK,
+            f"{versions} with torch {build.version}",
+            why,
+            source=source,
         )
     pin = stack.pin("torch")
+    tag = build.version.partition("+")[2]
+    index = stack.torch_index_of(tag) if tag else stack.torch_index
+    names = " ".join(dist.name for dist in installed)
+    command = f"{install_command(facts, [pin] if pin else [])} {names} --index-url {index}"
     return Finding(
-        check,
+        FAMILY_CHECK,
         CheckStatus.FAIL,
         problems[0],
         why,
         join_lines(problems),
-        repair(
-            facts,
-            install(facts, [pin] if pin else [])
-            + "".join(f" {d.name}" for d in there)
-            + " --index-url "
-            + (stack.torch_index_of(tag) if tag else stack.torch_index),
-        ),
+        repair_remedy(facts, command),
         source,
-        (pin.stage,) if pin else (),
+        _torch_stages(pin),
     )
+
+
+def _family_problems(context: CheckContext, dist: Distribution, build: TorchBuild) -> list[str]:
+    public, _, tag = build.version.partition("+")
+    problems = [
+        f"{edge.who} requires torch{edge.requirement.spec}, but {public} is installed"
+        for edge in context.graph.requirements_of(dist.name)
+        if edge.requirement.name == "torch" and not edge.met_by(build.version)
+    ]
+    own_tag = (dist.version or "").partition("+")[2]
+    if own_tag and tag and own_tag != tag:
+        problems.append(f"{dist.name} {dist.version} is of build {own_tag}, torch of {tag}")
+    return problems

@@ -1,13 +1,23 @@
-"""Is what is installed whole, and is it what an import finds?"""
+"""Checks that what is installed is complete and is what an import finds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
+from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
-from parakeet_cli.doctor.checks.common import count, graph_of, install, listed, pip, repair
+from parakeet_cli.doctor.checks.common import (
+    CheckContext,
+    count,
+    install_command,
+    join_names,
+    pip_command,
+    repair_remedy,
+    requirement_texts,
+)
 from parakeet_cli.doctor.facts import Distribution, Facts, FactUnavailable, NumpyAbi, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
@@ -16,43 +26,43 @@ from parakeet_cli.system.ml_versions import normalized_name
 CODE = (".py", ".so", ".pyd")
 
 
-def numpy_abi(facts: Facts, stack: Stack) -> Finding:
-    """No compiled file was built against a NumPy that can't serve it."""
+class _Problem(NamedTuple):
+    """What is wrong with one distribution or leftover folder: its name and the evidence."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+def numpy_abi(context: CheckContext) -> Finding:
+    """No compiled file was built for a NumPy that is incompatible with the installed one."""
     check = "numpy-abi"
-    numpy = facts.installed("numpy")
+    numpy = context.facts.installed("numpy")
     if numpy is None:
         return Finding(check, CheckStatus.SKIP, "numpy is not installed")
     try:
         version = Version(numpy.version or "")
     except InvalidVersion:
         raise FactUnavailable(f"the version of NumPy can't be read: {numpy.problem}") from None
-    scanned = require(facts.binaries)
-    broken = [abi for abi in scanned.numpy if not _serves(version, abi)]
+    scanned = require(context.facts.binaries)
+    broken = [abi for abi in scanned.numpy if not _is_compatible(version, abi)]
     why = (
-        "A compiled file meets another layout of NumPy's types than it was built for: "
+        "The compiled file expects another memory layout of NumPy's types: "
         "'numpy.dtype size changed', 'compiled using NumPy 1.x', or a crash."
     )
     source = "https://numpy.org/doc/stable/dev/depending_on_numpy.html"
     if broken:
         packages = list(dict.fromkeys(abi.package for abi in broken))
-        pin = stack.pin("numpy")
-        ours = pin is not None and not pin.allows(numpy.version)
-        mend = [pin] if ours and pin is not None else []
+        remedy, stages = _abi_remedy(context, numpy, packages)
         return Finding(
             check,
             CheckStatus.FAIL,
-            f"{count(len(broken), 'compiled file')} of {listed(packages)} can't work with "
+            f"{count(len(broken), 'compiled file')} of {join_names(packages)} can't work with "
             f"NumPy {numpy.version}",
             why,
-            join_lines(_abi_lines(broken, numpy.version or "")),
-            repair(
-                facts,
-                install(facts, mend)
-                if mend
-                else pip(facts, "install", "--force-reinstall", "--no-deps", *packages),
-            ),
+            join_lines(_abi_lines(broken)),
+            remedy,
             source,
-            (pin.stage,) if pin is not None and ours else _stages(packages, stack),
+            stages,
         )
     if scanned.unreadable:
         raise FactUnavailable(
@@ -62,21 +72,33 @@ def numpy_abi(facts: Facts, stack: Stack) -> Finding:
     return Finding(
         check,
         CheckStatus.OK,
-        f"{len(scanned.numpy)} of {count(scanned.seen, 'compiled file')} use NumPy, all can "
+        f"{len(scanned.numpy)} of {count(scanned.total, 'compiled file')} use NumPy, all can "
         f"work with {numpy.version}",
         why,
         source=source,
     )
 
 
-def _serves(version: Version, abi: NumpyAbi) -> bool:
-    """NumPy 1 headers: any NumPy 1. NumPy 2 headers: the named version and all after."""
+def _is_compatible(version: Version, abi: NumpyAbi) -> bool:
+    """Built with NumPy 1 headers: any NumPy 1. With NumPy 2 headers: the minimum or newer."""
     if abi.minimum is None:
         return version.major < 2
     return version >= Version(abi.minimum)
 
 
-def _abi_lines(broken: Iterable[NumpyAbi], numpy: str) -> Iterable[str]:
+def _abi_remedy(
+    context: CheckContext, numpy: Distribution, packages: list[str]
+) -> tuple[str, tuple[int, ...]]:
+    """Remedy and stages: NumPy itself if it is outside its pin, else the packages."""
+    facts, stack = context.facts, context.stack
+    pin = stack.pin("numpy")
+    if pin is not None and not pin.allows(numpy.version):
+        return repair_remedy(facts, install_command(facts, [pin])), (pin.stage,)
+    command = pip_command(facts, "install", "--force-reinstall", "--no-deps", *packages)
+    return repair_remedy(facts, command), _stages(packages, stack)
+
+
+def _abi_lines(broken: Iterable[NumpyAbi]) -> Iterator[str]:
     by_package: dict[str, list[NumpyAbi]] = {}
     for abi in broken:
         by_package.setdefault(abi.package, []).append(abi)
@@ -93,129 +115,119 @@ def _stages(packages: Iterable[str], stack: Stack) -> tuple[int, ...]:
     return tuple(sorted({pin.stage for pin in pins if pin is not None}))
 
 
-def duplicate_dists(facts: Facts, stack: Stack) -> Finding:
-    """Each distribution is there once: in its folder, and between conda and pip."""
+def duplicate_dists(context: CheckContext) -> Finding:
+    """Each distribution is installed once in its folder, and conda and pip agree on it."""
     check = "duplicate-dists"
-    _listed_all(facts)
-    problems: list[str] = []
-    names: list[str] = []
-    groups: dict[tuple[str, str], list[Distribution]] = {}
-    for dist in facts.distributions:
-        groups.setdefault((dist.name, dist.location), []).append(dist)
-    for key, dists in groups.items():
-        # Debian leaves an egg-info of the same version beside a dist-info: one distribution.
-        whole = {dist.version for dist in dists if dist.info.endswith(".dist-info")}
-        groups[key] = [
-            dist for dist in dists if dist.info.endswith(".dist-info") or dist.version not in whole
-        ]
-    for (name, _), dists in groups.items():
-        if len(dists) > 1:
-            names.append(name)
-            versions = listed([str(dist.version) for dist in dists])
-            problems.append(f"{name} is there {len(dists)} times: {versions}")
-            problems += [f"  {dist.info}" for dist in dists]
-    for record in require(facts.conda):
-        other = facts.installed(normalized_name(record.name))
-        if other and other.version and not _same(other.version, record.version):
-            names.append(other.name)
-            problems.append(
-                f"{other.name}: conda's record says {record.version}, pip's {other.version} "
-                f"({other.info})"
-            )
+    facts, stack = context.facts, context.stack
+    _require_listings(facts)
     leftovers = [leftover.path for leftover in facts.leftovers]
-    problems += [f"left behind by an interrupted pip: {path}" for path in leftovers]
-    names += [f"{PurePath(path).name}" for path in leftovers]
+    problems = [*_installed_twice(facts), *_conda_against_pip(facts), *_left_behind(leftovers)]
     why = (
-        "pip removes one of two and leaves the other's files: what is imported is then a "
-        "mixture, and a later install does not put it right."
+        "pip removes one copy and leaves the files of the other: what is imported is then a "
+        "mixture, and a later install doesn't repair it."
     )
     source = "https://github.com/pypa/pip/issues/9129"
     if not problems:
         total = len(facts.distributions)
         return Finding(
-            check, CheckStatus.OK, f"{count(total, 'distribution')}, each there once", why
+            check, CheckStatus.OK, f"{count(total, 'distribution')}, each installed once", why
         )
-    packages = list(dict.fromkeys(name for name in names if not name.startswith("~")))
+    names = list(dict.fromkeys(problem.name for problem in problems))
+    packages = [name for name in names if not name.startswith("~")]
     return Finding(
         check,
         CheckStatus.FAIL,
-        f"installed twice, or half removed: {listed(list(dict.fromkeys(names)))}",
+        f"installed twice, or half removed: {join_names(names)}",
         why,
-        join_lines(problems),
-        repair(facts, *_clean(facts, packages, leftovers, stack)),
+        join_lines(line for problem in problems for line in problem.lines),
+        repair_remedy(facts, *_cleaning_commands(facts, packages, leftovers, stack)),
         source,
         _stages(packages, stack) or (stack.stages[0].number,),
     )
 
 
-def _clean(facts: Facts, packages: list[str], leftovers: list[str], stack: Stack) -> Iterable[str]:
-    if leftovers:
-        import shlex
+def _installed_twice(facts: Facts) -> Iterator[_Problem]:
+    groups: dict[tuple[str, str], list[Distribution]] = {}
+    for dist in facts.distributions:
+        groups.setdefault((dist.name, dist.location), []).append(dist)
+    for (name, _), dists in groups.items():
+        # Debian has an egg-info of the same version beside a dist-info: one distribution.
+        has_dist_info = {dist.version for dist in dists if _is_dist_info(dist)}
+        copies = [
+            dist for dist in dists if _is_dist_info(dist) or dist.version not in has_dist_info
+        ]
+        if len(copies) > 1:
+            versions = join_names([str(dist.version) for dist in copies])
+            summary = f"{name} is installed {len(copies)} times: {versions}"
+            yield _Problem(name, (summary, *(f"  {dist.info}" for dist in copies)))
 
+
+def _is_dist_info(dist: Distribution) -> bool:
+    return dist.info.endswith(".dist-info")
+
+
+def _conda_against_pip(facts: Facts) -> Iterator[_Problem]:
+    for record in require(facts.conda):
+        dist = facts.installed(normalized_name(record.name))
+        if dist and dist.version and not _is_same_version(dist.version, record.version):
+            line = (
+                f"{dist.name}: conda's record says {record.version}, pip's {dist.version} "
+                f"({dist.info})"
+            )
+            yield _Problem(dist.name, (line,))
+
+
+def _left_behind(leftovers: Iterable[str]) -> Iterator[_Problem]:
+    for path in leftovers:
+        yield _Problem(PurePath(path).name, (f"left behind by an interrupted pip: {path}",))
+
+
+def _cleaning_commands(
+    facts: Facts, packages: list[str], leftovers: list[str], stack: Stack
+) -> Iterator[str]:
+    if leftovers:
         yield shlex.join(["rm", "-r", *leftovers])
     if packages:
-        # Twice, because pip removes one at a time.
-        remove = pip(facts, "uninstall", "--yes", *packages)
-        pins = [pin.requirement.text if (pin := stack.pin(name)) else name for name in packages]
-        yield f"{remove} && {remove} && {pip(facts, 'install', *pins)}"
+        # Twice, because pip removes one copy at a time.
+        uninstall = pip_command(facts, "uninstall", "--yes", *packages)
+        install = pip_command(facts, "install", *requirement_texts(packages, stack))
+        yield f"{uninstall} && {uninstall} && {install}"
 
 
-def _listed_all(facts: Facts) -> None:
-    """What is in a folder that can't be listed is not known to be well."""
+def _require_listings(facts: Facts) -> None:
+    """Raises FactUnavailable if a site folder can't be listed: what is in it isn't known."""
     if facts.unlisted:
         raise FactUnavailable(f"a site folder can't be listed: {facts.unlisted[0]}")
 
 
-def _found(facts: Facts, name: str) -> str:
-    dist = facts.installed(name)
-    return dist.location if dist else ""
-
-
-def _same(one: str, other: str) -> bool:
+def _is_same_version(one: str, other: str) -> bool:
     try:
         return Version(one).public == Version(other).public
     except InvalidVersion:
         return one == other
 
 
-def broken_dists(facts: Facts, stack: Stack) -> Finding:
-    """Metadata can be read, listed files are there, `.pth` files point somewhere."""
+def broken_dists(context: CheckContext) -> Finding:
+    """Metadata can be read, recorded files exist, and `.pth` files name existing folders."""
     check = "broken-dists"
-    _listed_all(facts)
-    serious: list[str] = []
-    names: list[str] = []
-    slight: list[str] = []
-    for dist in facts.distributions:
-        if dist.problem:
-            names.append(dist.name)
-            serious.append(f"{dist.name}: {dist.problem} ({dist.info})")
-        gone = [path for path in dist.missing if path.endswith(CODE) or ".so." in path]
-        if gone:
-            names.append(dist.name)
-            serious.append(
-                f"{dist.name} {dist.version}: {count(len(gone), 'file')} of its RECORD gone: "
-                f"{listed(gone, 3)}"
-            )
-        elif dist.missing:
-            slight.append(f"{dist.name}: without {listed(list(dist.missing), 2)}, no code")
-        if not dist.has_record and dist.info.endswith(".dist-info") and not dist.conda:
-            slight.append(f"{dist.name}: no RECORD, so pip can't remove it ({dist.info})")
-    for pth in facts.interpreter.pth_files:
-        if pth.problem:
-            slight.append(f"{pth.path} can't be read: {pth.problem}")
-        slight += [f"{pth.path} names {folder}, which is not there" for folder in pth.dangling]
-    why = "What is half there fails at the import of the missing half, not at the install."
+    facts, stack = context.facts, context.stack
+    _require_listings(facts)
+    serious = [problem for dist in facts.distributions for problem in _serious_problems(dist)]
+    slight = [line for dist in facts.distributions for line in _slight_problems(dist)]
+    slight += _pth_problems(facts)
+    why = "A half-installed package fails when the missing half is imported, not at installation."
     source = "https://packaging.python.org/en/latest/specifications/recording-installed-packages/"
     if serious:
-        names = list(dict.fromkeys(names))
-        wanted = [pin.requirement.text if (pin := stack.pin(name)) else name for name in names]
+        names = list(dict.fromkeys(problem.name for problem in serious))
+        texts = requirement_texts(names, stack)
+        command = pip_command(facts, "install", "--force-reinstall", "--no-deps", *texts)
         return Finding(
             check,
             CheckStatus.FAIL,
-            f"not whole: {listed(names)}",
+            f"not complete: {join_names(names)}",
             why,
-            join_lines([*serious, *slight]),
-            repair(facts, pip(facts, "install", "--force-reinstall", "--no-deps", *wanted)),
+            join_lines([*(line for problem in serious for line in problem.lines), *slight]),
+            repair_remedy(facts, command),
             source,
             _stages(names, stack) or (stack.stages[-1].number,),
         )
@@ -230,56 +242,92 @@ def broken_dists(facts: Facts, stack: Stack) -> Finding:
             source,
         )
     total = len(facts.distributions)
-    return Finding(check, CheckStatus.OK, f"{count(total, 'distribution')}, all whole", why)
+    return Finding(check, CheckStatus.OK, f"{count(total, 'distribution')}, all complete", why)
 
 
-def user_site(facts: Facts, stack: Stack) -> Finding:
-    """Nothing in the user's own site folder comes before the environment's."""
+def _missing_code(dist: Distribution) -> list[str]:
+    return [path for path in dist.missing if path.endswith(CODE) or ".so." in path]
+
+
+def _serious_problems(dist: Distribution) -> Iterator[_Problem]:
+    if dist.problem:
+        yield _Problem(dist.name, (f"{dist.name}: {dist.problem} ({dist.info})",))
+    if missing := _missing_code(dist):
+        line = (
+            f"{dist.name} {dist.version}: {count(len(missing), 'file')} of its RECORD missing: "
+            f"{join_names(missing, 3)}"
+        )
+        yield _Problem(dist.name, (line,))
+
+
+def _slight_problems(dist: Distribution) -> Iterator[str]:
+    if dist.missing and not _missing_code(dist):
+        yield f"{dist.name}: {join_names(list(dist.missing), 2)} missing, not code"
+    if not dist.has_record and _is_dist_info(dist) and not dist.conda:
+        yield f"{dist.name}: no RECORD, so pip can't remove it ({dist.info})"
+
+
+def _pth_problems(facts: Facts) -> Iterator[str]:
+    for pth in facts.interpreter.pth_files:
+        if pth.problem:
+            yield f"{pth.path} can't be read: {pth.problem}"
+        for folder in pth.dangling:
+            yield f"{pth.path} names {folder}, which doesn't exist"
+
+
+def user_site(context: CheckContext) -> Finding:
+    """No package in the user's own site folder hides one of the environment."""
     check = "user-site"
+    facts, stack = context.facts, context.stack
     folder = facts.interpreter.user_site
     if folder is None:
-        return Finding(check, CheckStatus.OK, "this interpreter takes nothing from a user site")
-    _listed_all(facts)
+        return Finding(check, CheckStatus.OK, "this interpreter uses no user site")
+    _require_listings(facts)
     inside = {dist.name: dist for dist in facts.distributions if dist.location == folder}
-    paths = facts.interpreter.paths
-    behind = paths[paths.index(folder) + 1 :] if folder in paths else ()
-    shadowed = [
-        (inside[dist.name], dist)
-        for dist in facts.distributions
-        if dist.location in behind and dist.name in inside
-    ]
     why = "The user site comes first on the path: its packages hide the environment's own."
     source = "https://github.com/conda-forge/python-feedstock/issues/171"
     remedy = join_lines(
         [
             "export PYTHONNOUSERSITE=1",
-            "or remove them: " + pip(facts, "uninstall", *sorted(inside)) if inside else "",
+            "or remove them: " + pip_command(facts, "uninstall", *sorted(inside)) if inside else "",
         ]
     )
-    if shadowed:
-        needed = graph_of(facts).needed(stack)
-        serious = any(dist.name in needed for dist, _ in shadowed)
+    hidden = _hidden_by(folder, inside, facts)
+    if hidden:
+        serious = any(dist.name in context.needed for dist in hidden)
         return Finding(
             check,
             CheckStatus.FAIL if serious else CheckStatus.WARN,
-            f"the user site hides {listed([dist.name for dist, _ in shadowed])} of the environment",
+            f"the user site hides {join_names([dist.name for dist in hidden])} of the environment",
             why,
             join_lines(
-                f"{mine.name} {mine.version} in {folder} hides {other.version} in {other.location}"
-                for mine, other in shadowed
+                f"{dist.name} {inside[dist.name].version} in {folder} "
+                f"hides {dist.version} in {dist.location}"
+                for dist in hidden
             ),
             remedy,
             source,
         )
-    pinned = sorted(name for name in inside if stack.pin(name) and _found(facts, name) == folder)
+    pinned = sorted(
+        name
+        for name in inside
+        if stack.pin(name) and (first := facts.installed(name)) and first.location == folder
+    )
     if pinned:
         return Finding(
             check,
             CheckStatus.WARN,
-            f"{listed(pinned)} come from the user site, not from the environment",
+            f"{join_names(pinned)} come from the user site, not from the environment",
             why,
             join_lines(f"{name} {inside[name].version} in {folder}" for name in pinned),
             remedy,
             source,
         )
     return Finding(check, CheckStatus.OK, "the user site hides nothing", why, source=source)
+
+
+def _hidden_by(folder: str, inside: dict[str, Distribution], facts: Facts) -> list[Distribution]:
+    """The distributions behind the folder on the path that are also inside it."""
+    paths = facts.interpreter.paths
+    behind = paths[paths.index(folder) + 1 :] if folder in paths else ()
+    return [dist for dist in facts.distributions if dist.location in behind and dist.name in inside]

@@ -1,249 +1,271 @@
-"""The stack's own bounds: one check a pinned distribution, all of one making."""
+"""Checks the stack's own bounds: one check for each pinned distribution."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from parakeet_cli.doctor.checks.common import (
-    Judge,
-    bounds,
+    CheckContext,
+    CheckFunction,
+    bounded_name,
+    conflict_line,
     count,
-    edge_lines,
-    graph_of,
-    install,
-    intersection,
-    listed,
-    pip,
-    repair,
+    install_command,
+    join_names,
+    pip_command,
+    repair_remedy,
+    requirer_lines,
 )
-from parakeet_cli.doctor.facts import Facts, FactUnavailable, require
+from parakeet_cli.doctor.facts import Distribution, FactUnavailable, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
-from parakeet_cli.doctor.stack.stack import NEMO, Pin, Stack
+from parakeet_cli.doctor.stack.requirement_graph import Edge
+from parakeet_cli.doctor.stack.stack import NEMO, Pin
 
 
-def pin_check(check: str) -> Judge:
-    """The check of the distribution that the policy gives this id."""
+def pin_check(check: str) -> CheckFunction:
+    """The check of the distribution that has this id in the policy."""
 
-    def judge(facts: Facts, stack: Stack) -> Finding:
-        pin = next((pin for pin in stack.pins if pin.advice.id == check), None)
+    def run(context: CheckContext) -> Finding:
+        pin = next((pin for pin in context.stack.pins if pin.advice.id == check), None)
         if pin is None:
-            return Finding(check, CheckStatus.OK, f"stack {stack.name} holds nothing here")
-        return judge_pin(check, pin, facts, stack)
+            return _no_pin(check, context)
+        return check_pin(check, pin, context)
 
-    return judge
+    return run
 
 
-def judge_pin(check: str, pin: Pin, facts: Facts, stack: Stack) -> Finding:
-    """Present, within the stack's bounds, and within everyone else's."""
-    name = pin.name
-    dist = facts.installed(name)
-    graph = graph_of(facts)
-    edges = graph.requirers_of(name)
-    why = " ".join(part for part in (pin.advice.why, pin.advice.impact) if part)
-    wanted = f"stack {stack.name} wants {bounds(pin)} ({pin.file}, stage {pin.stage})"
-    stages = (pin.stage,)
-    if dist is None:
-        return Finding(
-            check,
-            CheckStatus.FAIL,
-            f"{name} is not installed; wanted: {bounds(pin)}",
-            why,
-            join_lines([wanted, *edge_lines(edges, None)]),
-            repair(facts, install(facts, [pin], *_flags(pin, stack))),
-            pin.advice.link,
-            stages,
+def _no_pin(check: str, context: CheckContext) -> Finding:
+    return Finding(check, CheckStatus.OK, f"stack {context.stack.name} has no bounds for it")
+
+
+def check_pin(check: str, pin: Pin, context: CheckContext) -> Finding:
+    """Installed, within the stack's bounds, and within those of all other distributions."""
+    dist = context.facts.installed(pin.name)
+    if dist is not None and dist.version is None:
+        raise FactUnavailable(
+            f"{pin.name} is installed, but its version can't be read: {dist.problem}"
         )
-    if dist.version is None:
-        raise FactUnavailable(f"{name} is there, but its version can't be read: {dist.problem}")
-    version = dist.version
-    violated = [edge for edge in edges if not edge.met_by(version)]
-    evidence = join_lines([wanted, *edge_lines(edges, version), intersection(name, pin, edges)])
-    if not pin.allows(version):
-        return Finding(
-            check,
-            CheckStatus.FAIL,
-            f"{name} {version} is outside {bounds(pin)}",
-            why,
-            evidence,
-            repair(facts, install(facts, [pin], *_flags(pin, stack))),
-            pin.advice.link,
-            stages,
-        )
+    edges = context.graph.requirers_of(pin.name)
+    if dist is None or not pin.allows(dist.version):
+        return _missing_or_outside(check, pin, dist, edges, context)
+    violated = [edge for edge in edges if not edge.met_by(dist.version)]
     if violated:
-        needed = graph.needed(stack)
-        serious = [edge for edge in violated if edge.requirer in needed]
-        named = listed(
-            [f"{edge.who} ({edge.requirement.name}{edge.requirement.spec})" for edge in violated]
-        )
-        others = [edge.requirer for edge in violated]
-        held = [other for other in map(stack.pin, others) if other is not None]
-        return Finding(
-            check,
-            CheckStatus.FAIL if serious else CheckStatus.WARN,
-            f"{name} {version} suits the stack, but not {named}",
-            why,
-            evidence,
-            repair(
-                facts,
-                pip(
-                    facts,
-                    "install",
-                    "--upgrade-strategy",
-                    "only-if-needed",
-                    pin.requirement.text,
-                    *others,
-                ),
-            ),
-            pin.advice.link,
-            tuple(sorted({pin.stage, *(other.stage for other in held)})),
-        )
+        return _violates_others(check, pin, dist, edges, violated, context)
+    requirers = f"{count(len(edges), 'requirement')} of it, all met" if edges else ""
     return Finding(
         check,
         CheckStatus.OK,
-        f"{name} {version}, wanted {pin.spec or 'any version'}",
-        why,
-        join_lines([wanted, f"{count(len(edges), 'requirement')} of it, all met" if edges else ""]),
+        f"{pin.name} {dist.version}, required: {pin.spec or 'any version'}",
+        _why(pin),
+        join_lines([_stack_line(pin, context), requirers]),
         source=pin.advice.link,
     )
 
 
-def _flags(pin: Pin, stack: Stack) -> tuple[str, ...]:
-    return next((stage.flags for stage in stack.stages if stage.number == pin.stage), ())
-
-
-def nemo_version(facts: Facts, stack: Stack) -> Finding:
-    """NeMo is there, and is the one the stack is made around."""
-    finding = judge_pin("nemo-version", stack.nemo, facts, stack)
-    if facts.installed(NEMO) is None:
-        return Finding(
-            finding.id,
-            finding.status,
-            f"NeMo is not installed (No module named 'nemo'); wanted: {bounds(stack.nemo)}",
-            finding.why,
-            finding.detail,
-            finding.remedy,
-            finding.source,
-            finding.stages,
-        )
-    return finding
-
-
-def lightning_pair(facts: Facts, stack: Stack) -> Finding:
-    """Two Lightning distributions, one release: or a Trainer of one is none of the other."""
-    check = "lightning-pair"
-    if not stack.same_release:
-        return Finding(check, CheckStatus.SKIP, f"stack {stack.name} needs one Lightning only")
-    versions = {name: facts.installed(name) for name in stack.same_release}
-    lacking = [name for name, dist in versions.items() if dist is None]
-    if lacking:
-        return Finding(
-            check, CheckStatus.SKIP, f"{listed(lacking)} not installed: no pair to compare"
-        )
-    there = {name: dist.version for name, dist in versions.items() if dist is not None}
-    if None in there.values():
-        raise FactUnavailable("the version of one of them can't be read")
-    said = " beside ".join(f"{name} {version}" for name, version in there.items())
-    pins = [pin for pin in map(stack.pin, stack.same_release) if pin is not None]
-    why = (
-        "NeMo imports both, and hands a Trainer of one to code of the other: it fails with "
-        "'trainer argument must be pytorch_lightning.Trainer'."
-    )
-    source = next((pin.advice.link for pin in pins if pin.name == "pytorch-lightning"), "")
-    if len(set(there.values())) == 1:
-        return Finding(check, CheckStatus.OK, f"{said}: one release", why, source=source)
+def _missing_or_outside(
+    check: str,
+    pin: Pin,
+    dist: Distribution | None,
+    edges: tuple[Edge, ...],
+    context: CheckContext,
+) -> Finding:
+    if dist is None:
+        summary = f"{pin.name} is not installed; required: {bounded_name(pin)}"
+        evidence = requirer_lines(edges, None)
+    else:
+        summary = f"{pin.name} {dist.version} is outside {bounded_name(pin)}"
+        evidence = _evidence(pin, dist, edges)
+    stages = context.stack.stages
+    flags = next((stage.flags for stage in stages if stage.number == pin.stage), ())
     return Finding(
         check,
         CheckStatus.FAIL,
-        f"{said}: they must be one release",
+        summary,
+        _why(pin),
+        join_lines([_stack_line(pin, context), *evidence]),
+        repair_remedy(context.facts, install_command(context.facts, [pin], *flags)),
+        pin.advice.link,
+        (pin.stage,),
+    )
+
+
+def _violates_others(
+    check: str,
+    pin: Pin,
+    dist: Distribution,
+    edges: tuple[Edge, ...],
+    violated: list[Edge],
+    context: CheckContext,
+) -> Finding:
+    """Within the stack's bounds, but not within those of other distributions."""
+    others = [edge.requirer for edge in violated]
+    serious = context.needed.intersection(others)
+    texts = [f"{edge.who} ({pin.name}{edge.requirement.spec})" for edge in violated]
+    other_pins = [other for other in map(context.stack.pin, others) if other is not None]
+    command = pip_command(
+        context.facts,
+        "install",
+        "--upgrade-strategy",
+        "only-if-needed",
+        pin.requirement.text,
+        *others,
+    )
+    return Finding(
+        check,
+        CheckStatus.FAIL if serious else CheckStatus.WARN,
+        f"{pin.name} {dist.version} suits the stack, but not {join_names(texts)}",
+        _why(pin),
+        join_lines([_stack_line(pin, context), *_evidence(pin, dist, edges)]),
+        repair_remedy(context.facts, command),
+        pin.advice.link,
+        tuple(sorted({pin.stage, *(other.stage for other in other_pins)})),
+    )
+
+
+def _why(pin: Pin) -> str:
+    return " ".join(part for part in (pin.advice.why, pin.advice.impact) if part)
+
+
+def _stack_line(pin: Pin, context: CheckContext) -> str:
+    where = f"({pin.file}, stage {pin.stage})"
+    return f"stack {context.stack.name} requires {bounded_name(pin)} {where}"
+
+
+def _evidence(pin: Pin, dist: Distribution, edges: tuple[Edge, ...]) -> list[str]:
+    return [*requirer_lines(edges, dist.version), conflict_line(pin.name, pin, edges)]
+
+
+def nemo_version(context: CheckContext) -> Finding:
+    """NeMo is installed in the stack's version."""
+    pin = context.stack.nemo
+    finding = check_pin("nemo-version", pin, context)
+    if context.facts.installed(NEMO) is None:
+        summary = f"NeMo is not installed (No module named 'nemo'); required: {bounded_name(pin)}"
+        return replace(finding, summary=summary)
+    return finding
+
+
+def lightning_pair(context: CheckContext) -> Finding:
+    """`lightning` and `pytorch-lightning` are of the same release.
+
+    Otherwise their Trainer classes are incompatible.
+    """
+    check = "lightning-pair"
+    facts, stack = context.facts, context.stack
+    if not stack.same_release:
+        return Finding(check, CheckStatus.SKIP, f"stack {stack.name} needs only one Lightning")
+    dists = {name: facts.installed(name) for name in stack.same_release}
+    lacking = [name for name, dist in dists.items() if dist is None]
+    if lacking:
+        return Finding(
+            check, CheckStatus.SKIP, f"{join_names(lacking)} not installed: nothing to compare"
+        )
+    versions = {name: dist.version for name, dist in dists.items() if dist is not None}
+    if None in versions.values():
+        raise FactUnavailable("the version of one of them can't be read")
+    pair = " beside ".join(f"{name} {version}" for name, version in versions.items())
+    pins = [pin for pin in map(stack.pin, stack.same_release) if pin is not None]
+    why = (
+        "NeMo imports both and passes a Trainer of one to code of the other, which then fails "
+        "with 'trainer argument must be pytorch_lightning.Trainer'."
+    )
+    source = next((pin.advice.link for pin in pins if pin.name == "pytorch-lightning"), "")
+    if len(set(versions.values())) == 1:
+        return Finding(check, CheckStatus.OK, f"{pair}: one release", why, source=source)
+    return Finding(
+        check,
+        CheckStatus.FAIL,
+        f"{pair}: they must be one release",
         why,
-        join_lines(f"{pin.name} wants {bounds(pin)} in stack {stack.name}" for pin in pins),
-        repair(facts, install(facts, pins)),
+        join_lines(_stack_line(pin, context) for pin in pins),
+        repair_remedy(facts, install_command(facts, pins)),
         source,
         tuple(sorted({pin.stage for pin in pins})),
     )
 
 
-def setuptools(facts: Facts, stack: Stack) -> Finding:
-    """setuptools within its bounds, and pkg_resources there where Lightning imports it."""
+def setuptools(context: CheckContext) -> Finding:
+    """setuptools is within its bounds and has pkg_resources if the stack imports it."""
     check = "setuptools-pkg-resources"
+    facts, stack = context.facts, context.stack
     pin = stack.pin("setuptools")
     if pin is None:
-        return Finding(check, CheckStatus.OK, f"stack {stack.name} holds nothing here")
-    finding = judge_pin(check, pin, facts, stack)
+        return _no_pin(check, context)
+    finding = check_pin(check, pin, context)
     if not stack.pkg_resources or facts.pkg_resources:
         return finding
     dist = facts.installed("setuptools")
-    there = f"setuptools {dist.version} has none" if dist else "setuptools is not installed"
+    cause = f"setuptools {dist.version} lacks it" if dist else "setuptools is not installed"
     return Finding(
         check,
         CheckStatus.FAIL,
-        f"pkg_resources is missing: {there}; wanted: {bounds(pin)}",
+        f"pkg_resources is missing: {cause}; required: {bounded_name(pin)}",
         finding.why,
         finding.detail,
-        repair(facts, install(facts, [pin], "--force-reinstall")),
+        repair_remedy(facts, install_command(facts, [pin], "--force-reinstall")),
         finding.source,
         (pin.stage,),
     )
 
 
-def pyarrow_numpy(facts: Facts, stack: Stack) -> Finding:
-    """A pyarrow that refuses the NumPy that is there, which no metadata says."""
+def pyarrow_numpy(context: CheckContext) -> Finding:
+    """pyarrow accepts the installed NumPy, which its metadata doesn't say."""
     check = "pyarrow-numpy"
+    facts, stack = context.facts, context.stack
     pin = stack.pin("pyarrow") or stack.other_pins.get("pyarrow")
-    arrow, numpy = facts.installed("pyarrow"), facts.installed("numpy")
-    if pin is None or arrow is None:
+    pyarrow, numpy = facts.installed("pyarrow"), facts.installed("numpy")
+    if pin is None or pyarrow is None:
         return Finding(check, CheckStatus.SKIP, "pyarrow is not installed")
-    if numpy is None or numpy.version is None or arrow.version is None:
+    if numpy is None or numpy.version is None or pyarrow.version is None:
         raise FactUnavailable("the version of NumPy or of pyarrow is not known")
-    said = f"pyarrow {arrow.version} with NumPy {numpy.version}"
+    pair = f"pyarrow {pyarrow.version} with NumPy {numpy.version}"
     why = " ".join((pin.advice.why, pin.advice.impact))
-    if numpy.version.split(".")[0] != "1" or pin.allows(arrow.version):
-        return Finding(check, CheckStatus.OK, said, why, source=pin.advice.link)
+    if numpy.version.split(".")[0] != "1" or pin.allows(pyarrow.version):
+        return Finding(check, CheckStatus.OK, pair, why, source=pin.advice.link)
+    edges = context.graph.requirers_of("pyarrow")
+    where = f"({pin.file}, stage {pin.stage})"
     return Finding(
         check,
         CheckStatus.FAIL,
-        f"{said}: it will say 'pyarrow requires NumPy 2.0' and stop; wanted: {bounds(pin)}",
+        f"{pair}: its import fails with 'pyarrow requires NumPy 2.0'; "
+        f"required: {bounded_name(pin)}",
         why,
         join_lines(
             [
-                f"{bounds(pin)} keeps with NumPy 1 ({pin.file}, stage {pin.stage})",
-                *edge_lines(graph_of(facts).requirers_of("pyarrow"), arrow.version),
+                f"{bounded_name(pin)} works with NumPy 1 {where}",
+                *requirer_lines(edges, pyarrow.version),
             ]
         ),
-        repair(facts, install(facts, [pin])),
+        repair_remedy(facts, install_command(facts, [pin])),
         pin.advice.link,
         (pin.stage,) if stack.pin("pyarrow") else (),
     )
 
 
-def torch_installed(facts: Facts, stack: Stack) -> Finding:
-    """torch within the stack's bounds, its files and its metadata of one release."""
+def torch_installed(context: CheckContext) -> Finding:
+    """torch is within the stack's bounds, and its files and metadata are of one release."""
     check = "torch-installed"
+    facts, stack = context.facts, context.stack
     pin = stack.pin("torch")
     if pin is None:
-        raise FactUnavailable(f"stack {stack.name} names no torch")
+        raise FactUnavailable(f"stack {stack.name} doesn't contain torch")
     build = require(facts.torch)
-    finding = judge_pin(check, pin, facts, stack)
+    finding = check_pin(check, pin, context)
     if build is None or finding.status is CheckStatus.FAIL:
         return finding
     dist = facts.installed("torch")
-    kind = f"for CUDA {build.cuda}" if build.cuda else "for ROCm" if build.hip else "for CPU"
     if dist and dist.version and dist.version.split("+")[0] != build.version.split("+")[0]:
         return Finding(
             check,
             CheckStatus.FAIL,
             f"torch's files are {build.version}, its metadata says {dist.version}",
-            "Two installations lie over each other: what is imported is not what pip manages.",
-            f"{build.where}/version.py against {dist.info}/METADATA",
-            repair(facts, install(facts, [pin], "--force-reinstall")),
+            "Two installations overlap: what is imported is not what pip manages.",
+            f"{build.folder}/version.py against {dist.info}/METADATA",
+            repair_remedy(facts, install_command(facts, [pin], "--force-reinstall")),
             finding.source,
             (pin.stage,),
         )
     if finding.status is not CheckStatus.OK:
         return finding
-    return Finding(
-        check,
-        CheckStatus.OK,
-        f"torch {build.version} {kind}, wanted {pin.spec}",
-        finding.why,
-        finding.detail,
-        source=finding.source,
-    )
+    kind = f"for CUDA {build.cuda}" if build.cuda else "for ROCm" if build.hip else "for CPU"
+    return replace(finding, summary=f"torch {build.version} {kind}, required: {pin.spec}")

@@ -1,4 +1,4 @@
-"""What the probes of `--deep` saw in the ML interpreter itself."""
+"""Checks what the probes of `--deep` found in the ML interpreter itself."""
 
 from __future__ import annotations
 
@@ -7,139 +7,157 @@ import shlex
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from parakeet_cli.doctor.checks.common import count, repair
-from parakeet_cli.doctor.facts import Facts, ProbeResult, Transcribed, Unavailable, require
+from parakeet_cli.doctor.checks.common import CheckContext, count, repair_remedy
+from parakeet_cli.doctor.facts import Facts, ProbeResult, SampleResult, Unavailable, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
-from parakeet_cli.doctor.stack.stack import Stack
 
-NOT_ASKED = "not tried without --deep"
-# Of the words. A model may well hear one of a few differently; one whose arithmetic is
-# wrong hears nothing, or the same piece over and over.
-ENOUGH = 0.5
-NO_MEMORY = ("SIGKILL", "MemoryError", "not enough memory", "can't allocate memory")
+NOT_REQUESTED = "not tried without --deep"
+# The share of the words. A working model may get one of a few words wrong; one whose
+# arithmetic is wrong returns nothing, or the same token over and over.
+ENOUGH_AGREEMENT = 0.5
+OUT_OF_MEMORY = ("SIGKILL", "MemoryError", "not enough memory", "can't allocate memory")
 
 
-def import_probe(facts: Facts, stack: Stack) -> Finding:
-    """What transcribes was imported in a new process, and has transcribed a sample."""
-    check = "import-probe"
-    if facts.probes is None:
-        return Finding(check, CheckStatus.SKIP, NOT_ASKED)
-    finding = _judge(
-        check,
-        facts,
-        stack,
-        facts.probes.imports,
-        "Reading can't prove that a stack works; importing what transcribes comes close.",
-        "imports work, nemo.collections.asr among them",
+def import_probe(context: CheckContext) -> Finding:
+    """What transcribes can be imported in a new process, and has transcribed a sample."""
+    probes = context.facts.probes
+    if probes is None:
+        return Finding("import-probe", CheckStatus.SKIP, NOT_REQUESTED)
+    finding = _check_results(
+        context,
+        Finding(
+            "import-probe",
+            CheckStatus.OK,
+            "imports work, nemo.collections.asr among them",
+            "Reading files can't prove that a stack works; importing what transcribes almost does.",
+            stages=tuple(stage.number for stage in context.stack.stages),
+        ),
+        probes.imports,
     )
     if finding.status is not CheckStatus.OK:
         return finding
-    transcript = facts.probes.transcript
-    if isinstance(transcript, Unavailable):
-        detail = join_lines([finding.detail, f"No sample was transcribed: {transcript.reason}"])
+    sample = probes.sample
+    if isinstance(sample, Unavailable):
+        detail = join_lines([finding.detail, f"No sample was transcribed: {sample.reason}"])
         return replace(finding, detail=detail)
-    return _judge_transcript(finding, transcript, facts)
+    if not sample.result.ok:
+        return _failed_sample(finding, sample, context.facts)
+    return _check_transcript(finding, sample, context.facts)
 
 
-def _judge_transcript(finding: Finding, transcript: Transcribed, facts: Facts) -> Finding:
-    """The finding of the imports, and what a model made of a clip with known words."""
-    sample, result = transcript.sample, transcript.result
-    retry = facts.doctor_command("--deep", "--sample", "WAV")
-    again = f"another clip with its words beside it: {retry}"
-    if not result.ok:
-        memory = any(words in result.cause for words in NO_MEMORY)
+def _failed_sample(finding: Finding, transcribed: SampleResult, facts: Facts) -> Finding:
+    """The imports work, but transcribing the sample failed."""
+    sample, result = transcribed.sample, transcribed.result
+    finding = replace(
+        finding,
+        summary=f"the imports work, but {result.name} failed: {result.cause}",
+        detail=join_lines([result.detail, f"model: {sample.model}", finding.detail]),
+    )
+    if any(words in result.cause for words in OUT_OF_MEMORY):
+        smaller = facts.doctor_command("--deep", "--model", "MODEL")
         return replace(
             finding,
-            status=CheckStatus.WARN if memory else CheckStatus.FAIL,
-            summary=f"the imports work, but {result.name} failed: {result.cause}",
-            why="A stack that can't transcribe is of no use, whatever can be imported."
-            if not memory
-            else "Whether the stack transcribes is not known: this machine's memory is short.",
-            detail=join_lines([result.detail, f"model: {sample.model}", finding.detail]),
-            remedy="Close what takes memory, or try a smaller model: "
-            + facts.doctor_command("--deep", "--model", "MODEL")
-            if memory
-            else f"the model's files: {shlex.join(['parakeet', 'models', 'scan', sample.model])}\n"
-            f"the stack anew: {facts.doctor_command('--reinstall')}",
+            status=CheckStatus.WARN,
+            why="Whether the stack transcribes is not known: this machine ran out of memory.",
+            remedy=f"Close programs that use much memory, or try a smaller model: {smaller}",
         )
-    said = join_lines(
+    scan = shlex.join(["parakeet", "models", "scan", sample.model])
+    return replace(
+        finding,
+        status=CheckStatus.FAIL,
+        why="A stack that can't transcribe is of no use, whatever can be imported.",
+        remedy=f"check the model's files: {scan}\n{_reinstall(facts)}",
+    )
+
+
+def _reinstall(facts: Facts) -> str:
+    return f"reinstall the stack: {facts.doctor_command('--reinstall')}"
+
+
+def _check_transcript(finding: Finding, transcribed: SampleResult, facts: Facts) -> Finding:
+    """Compare what the model transcribed with the words that are in the clip."""
+    sample, result = transcribed.sample, transcribed.result
+    detail = join_lines(
         [
             f"{result.name}: works ({result.seconds:.1f} s, {sample.model})",
-            f"  said:  {sample.text}",
-            f"  heard: {result.said}",
+            f"  expected:    {sample.text}",
+            f"  transcribed: {result.text}",
             finding.detail,
         ]
     )
-    if agreement(sample.text, result.said) >= ENOUGH:
+    if agreement(sample.text, result.text) >= ENOUGH_AGREEMENT:
         summary = f"{finding.summary}; a sample is transcribed"
-        return replace(finding, summary=summary, detail=said)
+        return replace(finding, summary=summary, detail=detail)
+    finding = replace(
+        finding,
+        summary=f"the imports work, but a sample is transcribed wrongly: '{result.text}' for "
+        f"'{sample.text}'",
+        detail=detail,
+    )
+    if sample.certain:
+        return replace(
+            finding,
+            status=CheckStatus.FAIL,
+            why="A stack that computes wrongly transcribes wrongly.",
+            remedy=_reinstall(facts),
+        )
+    retry = facts.doctor_command("--deep", "--sample", "WAV")
     return replace(
         finding,
-        status=CheckStatus.FAIL if sample.certain else CheckStatus.WARN,
-        summary=f"the imports work, but a sample is heard wrongly: '{result.said}' for "
-        f"'{sample.text}'",
-        why="A stack that computes wrongly transcribes wrongly."
-        if sample.certain
-        else "Whether this model knows these words is not known.",
-        detail=said,
-        remedy=f"the stack anew: {facts.doctor_command('--reinstall')}"
-        if sample.certain
-        else again,
+        status=CheckStatus.WARN,
+        why="It is not known whether this model knows these words.",
+        remedy=f"try another clip with its text beside it: {retry}",
     )
 
 
-def agreement(said: str, heard: str) -> float:
-    """The share of words that both have in the same order, 0 to 1; case and marks don't count."""
-    left, right = (re.findall(r"[\w']+", text.casefold()) for text in (said, heard))
+def agreement(expected: str, transcribed: str) -> float:
+    """The share of words that both have in the same order, 0 to 1, ignoring case and marks."""
+    left, right = (re.findall(r"[\w']+", text.casefold()) for text in (expected, transcribed))
     matcher = SequenceMatcher(a=left, b=right, autojunk=False)
     same = sum(block.size for block in matcher.get_matching_blocks())
     return same / max(len(left), len(right), 1)
 
 
-def gpu_probe(facts: Facts, stack: Stack) -> Finding:
+def gpu_probe(context: CheckContext) -> Finding:
     """A matrix was multiplied on the GPU and the product was right."""
-    check = "gpu-probe"
-    if facts.probes is None:
-        return Finding(check, CheckStatus.SKIP, NOT_ASKED)
-    if not require(facts.gpus).present:
-        return Finding(check, CheckStatus.SKIP, "no GPU: nvidia-smi is not on PATH or lists none")
-    return _judge(
-        check,
-        facts,
-        stack,
-        facts.probes.gpu,
-        "Only a kernel that ran proves driver, CUDA and torch's kernels together.",
+    probes = context.facts.probes
+    if probes is None:
+        return Finding("gpu-probe", CheckStatus.SKIP, NOT_REQUESTED)
+    if not require(context.facts.gpus).present:
+        return Finding(
+            "gpu-probe", CheckStatus.SKIP, "no GPU: nvidia-smi is not on PATH or lists none"
+        )
+    passed = Finding(
+        "gpu-probe",
+        CheckStatus.OK,
         "a matrix product on the GPU is right",
+        "Only a kernel that ran proves that driver, CUDA and torch's kernels work together.",
     )
+    return _check_results(context, passed, probes.gpu)
 
 
-def _judge(
-    check: str,
-    facts: Facts,
-    stack: Stack,
-    results: tuple[ProbeResult, ...],
-    why: str,
-    good: str,
+def _check_results(
+    context: CheckContext, passed: Finding, results: tuple[ProbeResult, ...]
 ) -> Finding:
-    said = join_lines(
-        f"{result.name}: {'works' if result.ok else result.cause} ({result.seconds:.1f} s)"
-        + (f"\n{result.detail}" if result.detail and not result.ok else "")
-        for result in sorted(results, key=lambda result: result.ok)
-    )
-    failed = [result for result in results if not result.ok]
+    """`passed` with the number of probes; or the first failure, which `passed.stages` repair."""
     if not results:
-        return Finding(check, CheckStatus.UNKNOWN, "no probe ran", why)
+        return Finding(passed.id, CheckStatus.UNKNOWN, "no probe ran", passed.why)
+    failed_first = sorted(results, key=lambda result: result.ok)
+    detail = join_lines(line for result in failed_first for line in _result_lines(result))
+    failed = [result for result in results if not result.ok]
     if not failed:
-        return Finding(check, CheckStatus.OK, f"{count(len(results), 'probe')}: {good}", why, said)
-    first = failed[0]
-    return Finding(
-        check,
-        CheckStatus.FAIL,
-        f"{first.name}: {first.cause}"
-        + (f" (and {len(failed) - 1} more that fail)" if len(failed) > 1 else ""),
-        why,
-        said,
-        repair(facts),
-        "",
-        tuple(stage.number for stage in stack.stages) if check == "import-probe" else (),
+        summary = f"{count(len(results), 'probe')}: {passed.summary}"
+        return replace(passed, summary=summary, detail=detail, stages=())
+    more = f" (and {len(failed) - 1} more that fail)" if len(failed) > 1 else ""
+    return replace(
+        passed,
+        status=CheckStatus.FAIL,
+        summary=f"{failed[0].name}: {failed[0].cause}{more}",
+        detail=detail,
+        remedy=repair_remedy(context.facts),
     )
+
+
+def _result_lines(result: ProbeResult) -> list[str]:
+    line = f"{result.name}: {'works' if result.ok else result.cause} ({result.seconds:.1f} s)"
+    return [line, "" if result.ok else result.detail]

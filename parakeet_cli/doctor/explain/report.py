@@ -65,11 +65,11 @@ def _lines(diagnosis: Diagnosis, facts: Facts, stack: Stack, version: str) -> It
             yield f"#### {finding.id}: {finding.status.value}"
             yield ""
             yield from _block(finding.detail)
-    if facts.environment:
+    if facts.variables:
         yield ""
         yield "#### Variables"
         yield ""
-        yield from _block("\n".join(f"{k}={v}" for k, v in facts.environment.items()))
+        yield from _block("\n".join(f"{k}={v}" for k, v in facts.variables.items()))
     yield ""
     yield f"<details><summary>{len(facts.distributions)} distributions</summary>"
     yield ""

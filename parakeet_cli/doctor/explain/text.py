@@ -100,8 +100,8 @@ def _stage(stage: StageRows, style: Style) -> Iterator[str]:
 
 
 def _row(row: RequirementRow, style: Style, name_width: int, wanted_width: int) -> str:
-    there = row.there or "missing"
-    left = f"{row.package:{name_width}} {row.wanted:{wanted_width}} "
+    there = row.installed or "missing"
+    left = f"{row.package:{name_width}} {row.requirement:{wanted_width}} "
     return f"   {style.mark(row.status)} {left}{_clean(there)}".rstrip()
 
 
@@ -200,7 +200,7 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
         deep = any(
             f.id == "import-probe" and f.status is CheckStatus.OK for f in diagnosis.findings
         )
-        command = "parakeet transcribe FILE" if deep else diagnosis.deeper
+        command = "parakeet transcribe FILE" if deep else diagnosis.deep_command
     if command:
         yield f"Next: {style.paint(command, '1')}"
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parakeet_cli.doctor.checks.common import graph_of
 from parakeet_cli.doctor.facts import Facts
-from parakeet_cli.doctor.stack.requirement_graph import Edge, smallest_conflict
+from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
 from parakeet_cli.doctor.stack.stack import Pin, Stack
 from parakeet_cli.system.ml_versions import normalized_name
 
@@ -82,7 +81,7 @@ def explain(package: str, facts: Facts, stack: Stack) -> Why:
     name = normalized_name(package)
     dist = facts.installed(name)
     pin = stack.pin(name)
-    edges = graph_of(facts).requirers_of(name)
+    edges = RequirementGraph(facts).requirers_of(name)
     sides = [(edge.who, edge.requirement.spec) for edge in edges]
     if pin is not None:
         sides.insert(0, (f"stack {stack.name}", pin.spec))

@@ -56,7 +56,7 @@ def scan_all(compiled: list[Compiled], cache: ScanCache) -> Binaries:
         numpy=tuple(numpy),
         kernels=tuple(kernels),
         unreadable=tuple(unreadable),
-        seen=len(compiled),
+        total=len(compiled),
         cache_problem=cache.problem,
     )
 

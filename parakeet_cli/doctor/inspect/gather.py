@@ -61,8 +61,8 @@ def gather_facts(
         ),
         disks=_try_read(lambda: host.read_disks(target, env)),
         model_cache=_try_read(lambda: host.read_model_cache(env)),
-        environment=host.read_variables(env),
-        lib_folders=shadowing_libraries(env),
+        variables=host.read_variables(env),
+        shadowing_libraries=shadowing_libraries(env),
         mock=mock,
         options=options,
     )

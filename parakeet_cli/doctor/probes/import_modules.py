@@ -1,8 +1,8 @@
-"""Sent on stdin to the ML interpreter: imports each module named, says how it went.
+"""Probe script: imports each named module and writes the results as JSON lines.
 
-Standard library only, and nothing of ours. One JSON object a line on the stream that was
-stdout when it began; what the modules print goes to stderr. It ends at the first failure:
-after one, further imports in the same process say nothing about the environment.
+It is sent on stdin to the ML interpreter and uses the standard library only. It writes to
+the original stdout; what the modules print goes to stderr. It ends at the first failure,
+because later imports in the same process prove nothing about the environment.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from typing import TextIO
 def main() -> None:
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    faulthandler.enable()  # a crash leaves the line it happened on, on stderr
+    faulthandler.enable()  # after a crash, stderr has the line that crashed
     for name in sys.argv[1:]:
-        _say(events, event="begin", name=name)
+        _write(events, event="begin", name=name)
         began = time.monotonic()
         try:
             importlib.import_module(name)
-        except BaseException as error:  # SystemExit at import is a failure as well
-            _say(
+        except BaseException as error:  # SystemExit at import is a failure too
+            _write(
                 events,
                 event="failed",
                 name=name,
                 seconds=time.monotonic() - began,
-                **_told(error),
+                **_describe(error),
             )
             break
-        _say(events, event="ok", name=name, seconds=time.monotonic() - began)
-    # Threads and exit handlers of a half-working stack may hang or crash: no part of this.
+        _write(events, event="ok", name=name, seconds=time.monotonic() - began)
+    # Skip threads and exit handlers: those of a half-working stack may hang or crash.
     os._exit(0)
 
 
-def _say(events: TextIO, **fields: object) -> None:
+def _write(events: TextIO, **fields: object) -> None:
     events.write(json.dumps(fields) + "\n")
     events.flush()
 
 
-def _told(error: BaseException) -> dict[str, object]:
+def _describe(error: BaseException) -> dict[str, object]:
     """The innermost cause and the chain of imports that led to it."""
     cause = _innermost(error)
     frames = [
@@ -67,8 +67,10 @@ def _told(error: BaseException) -> dict[str, object]:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Down the chain of causes. A module that isn't there is a cause of its own: what was
-    being handled then was an optional import that this one stands in for.
+    """The last one in the chain of causes.
+
+    For a missing module the chain ends there: the exception that was being handled belongs
+    to an optional import, and this import is its fallback.
     """
     seen: set[int] = set()
     while id(error) not in seen:

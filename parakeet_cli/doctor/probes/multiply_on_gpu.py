@@ -1,6 +1,6 @@
-"""Sent on stdin to the ML interpreter: multiplies two matrices on each GPU.
+"""Probe script: multiplies two matrices on each GPU and compares with the CPU's result.
 
-Standard library and torch only. Speaks as import_modules.py does.
+It uses the standard library and torch only, and reports as import_modules.py does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from typing import TextIO
 
 SIZE = 512
-TOLERANCE = 1e-2  # of sums over 512 products in float32, TF32 included
+TOLERANCE = 1e-2  # of sums of 512 products in float32 or TF32
 
 
 def main() -> None:
@@ -22,17 +22,17 @@ def main() -> None:
     faulthandler.enable()
     name = "torch.cuda"
     began = time.monotonic()
-    _say(events, event="begin", name=name)
+    _write(events, event="begin", name=name)
     try:
         torch = importlib.import_module("torch")
         if not torch.cuda.is_available():
-            torch.zeros(1).cuda()  # says why
+            torch.zeros(1).cuda()  # raises the reason
             raise RuntimeError("torch.cuda.is_available() is False")
-        _say(events, event="ok", name=name, seconds=time.monotonic() - began)
+        _write(events, event="ok", name=name, seconds=time.monotonic() - began)
         for index in range(torch.cuda.device_count()):
             name = f"matrix product on cuda:{index}"
             began = time.monotonic()
-            _say(events, event="begin", name=name)
+            _write(events, event="begin", name=name)
             torch.manual_seed(0)
             left, right = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
             device = torch.device("cuda", index)
@@ -40,9 +40,9 @@ def main() -> None:
             error = ((product - left @ right).abs().max() / SIZE**0.5).item()
             if not error < TOLERANCE:
                 raise ArithmeticError(f"the product is wrong by {error:.3g}")
-            _say(events, event="ok", name=name, seconds=time.monotonic() - began)
+            _write(events, event="ok", name=name, seconds=time.monotonic() - began)
     except BaseException as error:
-        _say(
+        _write(
             events,
             event="failed",
             name=name,
@@ -52,7 +52,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _say(events: TextIO, **fields: object) -> None:
+def _write(events: TextIO, **fields: object) -> None:
     events.write(json.dumps(fields) + "\n")
     events.flush()
 

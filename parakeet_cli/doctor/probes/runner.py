@@ -1,7 +1,8 @@
-"""Probes: short scripts that the ML interpreter runs from stdin, each in a new process.
+"""Runs probe scripts in the ML interpreter, each in a new process that reads it from stdin.
 
-Timed out, watched for signals, and leaving nothing behind: no bytecode (`-B`), caches of
-Numba and Matplotlib in a folder that is removed.
+A script is ended after its time limit, and one that ends by a signal is a result. It leaves
+nothing behind: no bytecode (`-B`), and the caches of Numba and Matplotlib go to a folder
+that is removed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import subprocess
 import tempfile
 import threading
@@ -24,18 +24,19 @@ from parakeet_cli.doctor.facts import (
     ProbeResult,
     Probes,
     Sample,
-    Transcribed,
+    SampleResult,
     Unavailable,
 )
 from parakeet_cli.doctor.stack.stack import NEMO, Stack
+from parakeet_cli.system.processes import exit_in_words, kill_group, signal_name
 
 # nemo.collections.asr takes 11 s warm on two cores; from a cold disk several times that.
 IMPORT_SECONDS = 300.0
 GPU_SECONDS = 180.0
-# The import once more, and 2.5 GB of weights from a cold disk.
+# The imports again, and 2.5 GB of weights from a cold disk.
 TRANSCRIBE_SECONDS = 900.0
-IMPORTED_STAGES = 5  # the last stage's packages are what nemo.collections.asr imports
-TRANSCRIBES = "nemo.collections.asr"
+IMPORTED_STAGES = 5  # nemo.collections.asr imports the packages of the last stage
+TRANSCRIBING_MODULE = "nemo.collections.asr"
 MODULES = {NEMO: "nemo"}
 
 SIGNALS = {
@@ -44,14 +45,16 @@ SIGNALS = {
     "SIGBUS": "a bus error",
     "SIGILL": "an instruction this processor doesn't have",
     "SIGFPE": "an arithmetic fault",
-    "SIGKILL": "killed from outside, by the system when memory runs out",
+    "SIGKILL": "the system kills a process when memory runs out",
 }
+
+Event = dict[str, object]
 
 
 def run_probes(
     facts: Facts, stack: Stack, ids: Collection[str], sample: Sample | Unavailable
 ) -> Probes:
-    """Runs what the selected checks judge. A sample is transcribed if the imports work."""
+    """Run the probes of the selected checks. The sample is transcribed if all imports work."""
     python = facts.interpreter.executable
     imports: tuple[ProbeResult, ...] = ()
     gpu: tuple[ProbeResult, ...] = ()
@@ -59,39 +62,39 @@ def run_probes(
         gpu = tuple(run_script("multiply_on_gpu", python, (), GPU_SECONDS))
     if "import-probe" in ids:
         imports = tuple(import_modules(python, modules_of(stack)))
-    transcript: Transcribed | Unavailable = NOT_TRIED
-    if imports and all(result.ok for result in imports):
-        # A GPU that fails is the other probe's matter: this one is about the stack.
-        device = "auto" if all(result.ok for result in gpu) else "cpu"
-        transcript = (
+    result: SampleResult | Unavailable = NOT_TRIED
+    if imports and all(tried.ok for tried in imports):
+        # A failing GPU is reported by the other probe; this one is about the stack.
+        device = "auto" if all(tried.ok for tried in gpu) else "cpu"
+        result = (
             sample if isinstance(sample, Unavailable) else transcribe_sample(python, sample, device)
         )
-    return Probes(imports, gpu, transcript)
+    return Probes(imports, gpu, result)
 
 
 def transcribe_sample(
     python: str, sample: Sample, device: str = "auto", seconds: float = TRANSCRIBE_SECONDS
-) -> Transcribed:
-    """The sample through the engine's own worker, up to the first thing that fails."""
+) -> SampleResult:
+    """Transcribe the sample with the engine's own worker modules."""
     arguments = (sample.worker, sample.model, sample.clip, device)
     *_, last = run_script("transcribe_sample", python, arguments, seconds)
-    return Transcribed(sample, last)
+    return SampleResult(sample, last)
 
 
 def modules_of(stack: Stack) -> tuple[str, ...]:
-    """What to import for each stage in order, ending with what transcribes."""
+    """The modules to import, in the order of the stages; the last one transcribes."""
     names = [
         MODULES.get(pin.name, pin.name.replace("-", "_"))
         for pin in stack.pins
         if pin.stage <= IMPORTED_STAGES
     ]
-    return (*names, TRANSCRIBES)
+    return (*names, TRANSCRIBING_MODULE)
 
 
 def import_modules(
     python: str, modules: Sequence[str], seconds: float = IMPORT_SECONDS
 ) -> Iterator[ProbeResult]:
-    """Each module's import. After a failure the rest begin in a new process."""
+    """Import each module. After a failure a new process continues with the next one."""
     waiting = list(modules)
     while waiting:
         results = list(run_script("import_modules", python, waiting, seconds))
@@ -102,7 +105,7 @@ def import_modules(
 def run_script(
     script: str, python: str, arguments: Sequence[str], seconds: float
 ) -> Iterator[ProbeResult]:
-    """One process of one script: a result for each thing it tried. `seconds` is for each."""
+    """Run one script in one process: a result for each step, which may take `seconds` each."""
     source = (Path(__file__).parent / f"{script}.py").read_bytes()
     with tempfile.TemporaryDirectory(prefix="parakeet-probe-") as folder:
         environment = {
@@ -111,7 +114,7 @@ def run_script(
             "MPLCONFIGDIR": f"{folder}/matplotlib",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        # stderr goes to a file: a pipe nobody reads would block a module that talks a lot.
+        # stderr goes to a file: a module that prints much would block on an unread pipe.
         with Path(folder, "stderr").open("w+b") as stderr:
             try:
                 process = subprocess.Popen(
@@ -128,59 +131,52 @@ def run_script(
                 yield ProbeResult(first, False, f"{python} can't be started: {error.strerror}")
                 return
             try:
-                yield from _watch(process, source, Path(stderr.name), seconds, script)
+                yield from _results(process, source, Path(stderr.name), seconds, script)
             finally:
                 _end(process)
 
 
-def _watch(
+def _results(
     process: subprocess.Popen[bytes], source: bytes, stderr: Path, seconds: float, script: str
 ) -> Iterator[ProbeResult]:
+    """A result for each step that ended, and one for a step that hung or ended the process."""
+    events = _start_reader(process)
     assert process.stdin is not None
-    events: queue.Queue[dict[str, object] | None] = queue.Queue()
-    reader = threading.Thread(target=_read, args=(process, events), daemon=True)
-    reader.start()
-    with suppress(BrokenPipeError):  # it ended before it read: its exit says why
+    with suppress(BrokenPipeError):  # it ended before it read: its exit status says why
         process.stdin.write(source)
         process.stdin.close()
-    trying, began = "", time.monotonic()
+    step, began = "", time.monotonic()
+
+    def failed(cause: str) -> ProbeResult:
+        return ProbeResult(step or script, False, cause, _tail(stderr), time.monotonic() - began)
+
     while True:
         try:
             event = events.get(timeout=seconds)
         except queue.Empty:
             _end(process)
-            yield ProbeResult(
-                trying or script,
-                False,
-                f"did not end within {seconds:.0f} seconds",
-                _tail(stderr),
-                time.monotonic() - began,
-            )
+            yield failed(f"did not end within {seconds:.0f} seconds")
             return
         if event is None:
             break
-        name = str(event.get("name", ""))
         if event.get("event") == "begin":
-            trying, began = name, time.monotonic()
-            continue
-        trying = ""
-        ok = event.get("event") == "ok"
-        told = event.get("seconds", 0.0)
-        took = float(told) if isinstance(told, (int, float)) else 0.0
-        said = str(event.get("said", ""))
-        yield ProbeResult(name, ok, str(event.get("cause", "")), _where(event), took, said)
+            step, began = str(event.get("name", "")), time.monotonic()
+        else:
+            step = ""
+            yield _result(event)
     process.wait()
-    if trying or process.returncode != 0:
-        yield ProbeResult(
-            trying or script,
-            False,
-            _exit(process.returncode),
-            _tail(stderr),
-            time.monotonic() - began,
-        )
+    if step or process.returncode != 0:
+        yield failed(_exit_cause(process.returncode))
 
 
-def _read(process: subprocess.Popen[bytes], events: queue.Queue[dict[str, object] | None]) -> None:
+def _start_reader(process: subprocess.Popen[bytes]) -> queue.Queue[Event | None]:
+    """A queue of the script's events, read in a thread; None is the end."""
+    events: queue.Queue[Event | None] = queue.Queue()
+    threading.Thread(target=_read, args=(process, events), daemon=True).start()
+    return events
+
+
+def _read(process: subprocess.Popen[bytes], events: queue.Queue[Event | None]) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         try:
@@ -192,7 +188,19 @@ def _read(process: subprocess.Popen[bytes], events: queue.Queue[dict[str, object
     events.put(None)
 
 
-def _where(event: dict[str, object]) -> str:
+def _result(event: Event) -> ProbeResult:
+    seconds = event.get("seconds", 0.0)
+    return ProbeResult(
+        name=str(event.get("name", "")),
+        ok=event.get("event") == "ok",
+        cause=str(event.get("cause", "")),
+        detail=_where(event),
+        seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
+        text=str(event.get("text", "")),
+    )
+
+
+def _where(event: Event) -> str:
     chain = event.get("chain")
     parts = [f"at {event['where']}"] if event.get("where") else []
     if event.get("last"):
@@ -202,31 +210,22 @@ def _where(event: dict[str, object]) -> str:
     return "\n".join(parts)
 
 
-def _exit(code: int) -> str:
-    """An exit status in words: negative is a signal."""
-    if code >= 0:
-        return f"the process ended by itself with status {code} while it was tried"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        return f"ended by signal {-code}"
-    return f"ended by {name}: {SIGNALS.get(name, 'a signal')}"
+def _exit_cause(code: int) -> str:
+    """How the process ended, with the meaning of a signal."""
+    meaning = SIGNALS.get(signal_name(-code)) if code < 0 else None
+    return f"{exit_in_words(code)} ({meaning})" if meaning else exit_in_words(code)
 
 
 def _tail(stderr: Path) -> str:
-    """Where it stood: the innermost frames that faulthandler wrote, else the last lines."""
-    text = stderr.read_bytes().decode("utf-8", errors="replace")
-    said = text.splitlines()
-    frames = [line.strip() for line in said if line.lstrip().startswith("File ")]
-    return "\n".join(frames[:3] or [line.strip() for line in said[-3:]])
+    """The innermost frames if faulthandler wrote some, else the last lines of stderr."""
+    lines = stderr.read_bytes().decode("utf-8", errors="replace").splitlines()
+    frames = [line.strip() for line in lines if line.lstrip().startswith("File ")]
+    return "\n".join(frames[:3] or [line.strip() for line in lines[-3:]])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The process and what it started, gone."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):  # it ended in the meantime
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """End the process and everything it started."""
+    kill_group(process)
     if process.stdin is not None:
         with suppress(BrokenPipeError):
             process.stdin.close()

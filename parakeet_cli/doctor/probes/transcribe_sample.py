@@ -1,9 +1,9 @@
-"""Sent on stdin to the ML interpreter: one clip through one model, as the engine hears it.
+"""Probe script: transcribes one clip with one model, as the engine does.
 
     - WORKER MODEL.nemo CLIP.wav DEVICE
 
-Standard library, and what the engine's worker imports, whose `__main__.py` WORKER is. Speaks as
-import_modules.py does; the last event has the text that was heard.
+WORKER is the `__main__.py` of the engine's worker, whose modules it uses beside the standard
+library. It reports as import_modules.py does; the last event has the transcript as `text`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def main() -> None:
     worker, model_path, clip, device = sys.argv[1:]
     name = "transcribing a sample"
     began = time.monotonic()
-    _say(events, event="begin", name=name)
+    _write(events, event="begin", name=name)
     try:
         runpy.run_path(worker, run_name="parakeet_nemo_worker_folder")["load_package"]()
-        said = _heard(model_path, clip, device)
+        text = _transcribe(model_path, clip, device)
     except BaseException as error:
-        _say(
+        _write(
             events,
             event="failed",
             name=name,
@@ -41,11 +41,11 @@ def main() -> None:
             cause=f"{type(error).__name__}: {' '.join(str(error).split())}",
         )
     else:
-        _say(events, event="ok", name=name, seconds=time.monotonic() - began, said=said)
+        _write(events, event="ok", name=name, seconds=time.monotonic() - began, text=text)
     os._exit(0)
 
 
-def _heard(model_path: str, clip: str, device: str) -> str:
+def _transcribe(model_path: str, clip: str, device: str) -> str:
     np: Any = importlib.import_module("numpy")
     torch: Any = importlib.import_module("torch")
     loading, encoding, decoding = (
@@ -53,12 +53,12 @@ def _heard(model_path: str, clip: str, device: str) -> str:
     )
     with wave.open(clip) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    sound = samples.astype(np.float32) / 32768
+    audio = samples.astype(np.float32) / 32768
     model = loading.restore(loading.LoadRequest(model_path, device))
     decoder: Any = decoding.make_decoder(model)
     encoder: Any = encoding.Encoder(model, _to_stderr)
     with torch.inference_mode():
-        encoded, lengths, _ = encoder.encode([sound])
+        encoded, lengths, _ = encoder.encode([audio])
         (tokens,) = decoder.decode(encoded, lengths)
     return str(decoding.joined(tokens.pieces))
 
@@ -67,7 +67,7 @@ def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _say(events: TextIO, **fields: object) -> None:
+def _write(events: TextIO, **fields: object) -> None:
     events.write(json.dumps(fields) + "\n")
     events.flush()
 

@@ -69,7 +69,7 @@ class _Planned:
             facts.interpreter.executable,
             self.before.stack.name,
             self.before.findings if findings is None else findings,
-            deeper=facts.doctor_command("--deep"),
+            deep_command=facts.doctor_command("--deep"),
         )
         return RepairOutcome(diagnosis, self.plan, summary)
 

@@ -63,9 +63,9 @@ def test_what_works_works_and_nothing_is_left_behind(env: OnDisk) -> None:
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        ("crash", "ended by SIGSEGV: a segmentation fault"),
-        ("abort", "ended by SIGABRT"),
-        ("leave", "with status 7"),
+        ("crash", "was ended by SIGSEGV (a segmentation fault)"),
+        ("abort", "was ended by SIGABRT"),
+        ("leave", "ended with exit code 7"),
         ("quit", "SystemExit: no licence"),
         ("inner", "ModuleNotFoundError: No module named 'missing_module_x'"),
         ("outer", "ModuleNotFoundError: No module named 'missing_module_x'"),
@@ -110,7 +110,7 @@ def test_one_that_is_no_python_is_a_result(tmp_path: Path) -> None:
     fake.write_text("#!/bin/sh\necho nonsense\nexit 1\n")
     fake.chmod(0o755)
     (result,) = runner.import_modules(str(fake), ["numpy"], SECONDS)
-    assert "status 1" in result.cause
+    assert "exit code 1" in result.cause
 
 
 TORCH = """
@@ -223,17 +223,17 @@ def heard_by(env: OnDisk, sample: Sample, happens: str, seconds: float = SECONDS
 def test_a_sample_goes_through_the_worker_s_own_modules(env: OnDisk, sample: Sample) -> None:
     before = snapshot(env.prefix)
     result = heard_by(env, sample, "assert wanted == ('m.nemo', 'cpu')")
-    assert (result.ok, result.said) == (True, "100 samples, 0.50"), result
+    assert (result.ok, result.text) == (True, "100 samples, 0.50"), result
     assert snapshot(env.prefix) == before
 
 
 @pytest.mark.parametrize(
     ("happens", "cause"),
     [
-        ("import crash", "ended by SIGSEGV"),
+        ("import crash", "was ended by SIGSEGV"),
         ("raise ValueError('bad weights')", "ValueError: bad weights"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("import os; os._exit(5)", "with status 5"),
+        ("import os; os._exit(5)", "ended with exit code 5"),
     ],
 )
 def test_a_worker_that_fails_is_a_result(
@@ -256,4 +256,4 @@ def test_nothing_is_transcribed_where_an_import_fails(env: OnDisk, sample: Sampl
     facts = Facts(Interpreter(str(env.python), "3.11", "", "", "venv", (), ""))
     found = runner.run_probes(facts, load_stack("2.4"), ["import-probe"], sample)
     assert not all(result.ok for result in found.imports)
-    assert isinstance(found.transcript, Unavailable)
+    assert isinstance(found.sample, Unavailable)

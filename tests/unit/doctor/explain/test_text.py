@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from parakeet_cli.doctor.checks import run_checks
-from parakeet_cli.doctor.diagnose import conclude
+from parakeet_cli.doctor.diagnose import make_diagnosis
 from parakeet_cli.doctor.explain.report import markdown, redact
 from parakeet_cli.doctor.explain.text import Style, next_command, render, style_of
 from parakeet_cli.doctor.explain.why import explain, lines
@@ -24,7 +24,7 @@ ILL = having(lacking(WELL, "lightning", "wrapt", "einops"), dist("numpy", "2.4.6
 
 
 def diagnosis_of(facts: Facts) -> Diagnosis:
-    return conclude(facts, STACK, run_checks(facts, STACK))
+    return make_diagnosis(facts, STACK, run_checks(facts, STACK))
 
 
 def shown(facts: Facts, style: Style | None = None, **options: bool) -> str:
@@ -48,7 +48,7 @@ def test_the_last_line_is_the_one_command_to_type_next() -> None:
 
 def test_what_no_step_can_mend_has_its_own_command() -> None:
     old = replace(WELL, gpus=gpu("12.0", "GeForce RTX 5090", "565.57.01", "12.7"))
-    diagnosis = conclude(old, STACK, run_checks(old, STACK, ["cuda-driver"]))
+    diagnosis = make_diagnosis(old, STACK, run_checks(old, STACK, ["cuda-driver"]))
     assert "570" in next_command(diagnosis)
 
 
@@ -178,7 +178,7 @@ def test_a_name_that_is_nobodys_is_left() -> None:
 
 
 def test_the_report_is_markdown_with_findings_and_versions() -> None:
-    facts = replace(ILL, gpus=RTX_5090, environment={"LD_LIBRARY_PATH": "/opt/cuda"})
+    facts = replace(ILL, gpus=RTX_5090, variables={"LD_LIBRARY_PATH": "/opt/cuda"})
     text = markdown(diagnosis_of(facts), facts, STACK, "0.1.0")
     assert "### parakeet doctor: not healthy" in text
     assert "| numpy-pin | fail | numpy 2.4.6 is outside" in text
