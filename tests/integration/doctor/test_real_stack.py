@@ -107,14 +107,14 @@ def test_numpy_2_over_it(verified: Patient) -> None:
     said = failing(verified)
     assert set(said) == {"numpy-pin", "nemo-requirements"}  # NeMo's own bound is the second
     assert "numpy 2.4.6 is outside" in said["numpy-pin"]
-    assert "nemo-toolkit 2.4.0 [asr] wants numpy<2.0.0: NOT met" in said["numpy-pin"]
+    assert "nemo-toolkit 2.4.0 [asr] requires numpy<2.0.0: NOT met" in said["numpy-pin"]
 
 
 def test_fsspec_2026_over_it(verified: Patient) -> None:
     over(verified, "fsspec>=2026")
     said = failing(verified)
     assert set(said) == {"fsspec-pin", "nemo-requirements"}
-    assert "nemo-toolkit 2.4.0 wants fsspec==2024.12.0: NOT met" in said["fsspec-pin"]
+    assert "nemo-toolkit 2.4.0 requires fsspec==2024.12.0: NOT met" in said["fsspec-pin"]
     assert "datasets" in said["fsspec-pin"]
 
 
@@ -162,7 +162,7 @@ def test_two_metadata_folders_of_one_package(verified: Patient) -> None:
     metadata = site / "fsspec-2026.10.0.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 2024.12.0", "Version: 2026.10.0"))
     said = failing(verified)
-    assert "fsspec is there 2 times" in said["duplicate-dists"]
+    assert "fsspec is installed 2 times" in said["duplicate-dists"]
 
 
 def test_a_user_site_that_shadows_a_conda_environment(verified: Patient) -> None:

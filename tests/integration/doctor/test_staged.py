@@ -177,11 +177,11 @@ CASES = (
     )),
     Case(36, "user-site", "fail", ("numpy 2.4.6", "hides 1.26.4"), (conda_with_user_site,)),
     Case(37, "duplicate-dists", "fail", ("~umpy", "interrupted pip"), (leftover,)),
-    Case(37, "duplicate-dists", "fail", ("numpy is there 2 times", "2.4.6"), (second_metadata,)),
+    Case(37, "duplicate-dists", "fail", ("numpy is installed 2 times", "2.4.6"), (second_metadata,)),
     Case(39, "model-cache", "warn", ("HF_HUB_OFFLINE", "no model"), (
         with_variable("HF_HUB_OFFLINE", "1"),
     )),
-    Case(39, "model-cache", "warn", ("gaps", "nvidia/parakeet-tdt-0.6b-v2"), (half_a_model,)),
+    Case(39, "model-cache", "warn", ("incomplete", "nvidia/parakeet-tdt-0.6b-v2"), (half_a_model,)),
     Case(41, "nemo-version", "fail", ("No module named 'nemo'",), (without("nemo-toolkit"),)),
     Case(42, "nemo-requirements", "fail", ("einops", "missing"), (without("einops"),)),
     Case(43, "torch-arch", "fail", ("CPU build", "RTX 5090"), (
