@@ -177,7 +177,9 @@ CASES = (
     )),
     Case(36, "user-site", "fail", ("numpy 2.4.6", "hides 1.26.4"), (conda_with_user_site,)),
     Case(37, "duplicate-dists", "fail", ("~umpy", "interrupted pip"), (leftover,)),
-    Case(37, "duplicate-dists", "fail", ("numpy is installed 2 times", "2.4.6"), (second_metadata,)),
+    Case(37, "duplicate-dists", "fail", ("numpy is installed 2 times", "2.4.6"), (
+        second_metadata,
+    )),
     Case(39, "model-cache", "warn", ("HF_HUB_OFFLINE", "no model"), (
         with_variable("HF_HUB_OFFLINE", "1"),
     )),
