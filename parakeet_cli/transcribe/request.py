@@ -10,7 +10,7 @@ from pathlib import Path
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
-from parakeet_cli.transcribe.inputs.storage import key, place
+from parakeet_cli.transcribe.inputs.storage import canonical, to_place
 from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
 from parakeet_cli.transcribe.run.schedule import Shard
 
@@ -104,7 +104,7 @@ class TranscribeRequest:
         link_audio = layout.pop("link_audio")
         deciding = {
             "formats": [form.name for form in self.written],
-            "folder": key(place(self.folder or ".")),
+            "folder": canonical(to_place(self.folder or ".")),
             "template": self.template,
             "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
             "sound": [self.options.audio_stream, self.options.channel, self.options.vad],

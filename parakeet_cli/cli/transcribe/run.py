@@ -16,7 +16,7 @@ from parakeet_cli.config import Settings
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.transcribe.inputs.find import find_jobs
-from parakeet_cli.transcribe.inputs.storage import look_again, place
+from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, check_apart, folders, plan_outputs
 from parakeet_cli.transcribe.request import TranscribeRequest
@@ -90,9 +90,9 @@ def _all_is_kept() -> Iterator[None]:
 
 def _plan(request: TranscribeRequest, today: str | None) -> list[PlannedFile]:
     """Every input of this shard with its outputs; refused where two would be one."""
-    look_again()
+    forget_listings()
     jobs = find_jobs(request.inputs)
-    folder = place(request.folder or ".")
+    folder = to_place(request.folder or ".")
     planned = plan_outputs(jobs, request.written, folder, request.template, today=today)
     if request.record_to is not None:
         check_apart(request.record_to, request.inputs, planned)

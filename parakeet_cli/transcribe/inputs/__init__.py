@@ -1,1 +1,1 @@
-"""What was named on the command line becomes jobs."""
+"""Turns what was named on the command line into jobs."""

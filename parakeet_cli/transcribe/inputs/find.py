@@ -1,4 +1,4 @@
-"""What the user named, to jobs: one a recording."""
+"""Turns the command's inputs into jobs, one for each recording."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -21,19 +20,19 @@ from parakeet_cli.formats.manifest import read_manifest
 from parakeet_cli.transcribe.inputs.storage import (
     Place,
     Url,
-    fetched,
+    canonical,
+    downloaded,
     is_url,
-    key,
+    list_objects,
     name_of,
-    objects,
-    place,
     split_suffix,
+    to_place,
 )
 
 STDIN = "-"
 STDIN_NAME = "stdin"
 
-# What a directory is searched for. A file named outright is tried whatever its suffix.
+# The suffixes searched for in a folder. A file named outright is tried whatever its suffix.
 _SOUND = (
     "3ga aac ac3 aif aifc aiff alac amr ape au awb caf dts eac3 flac gsm m4a m4b mka mp1 mp2 mp3 "
     "mpga oga ogg opus ra rf64 snd spx tak tta w64 wav wma wv"
@@ -42,45 +41,45 @@ _VIDEO = "3g2 3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogm ogv rm ts vo
 MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_SOUND} {_VIDEO}".split())
 MANIFEST_SUFFIX = ".jsonl"
 
-_PIPE_PATIENCE = 10.0  # seconds until a pipe that nobody writes to is given up
+_PIPE_SECONDS = 10.0  # to wait for a pipe's writer
 
 
-class Top(NamedTuple):
-    """A folder that was asked for. What lies below it knows its own names by it."""
+class SearchRoot(NamedTuple):
+    """A folder among the inputs. The jobs found below it make their names from it."""
 
-    where: str  # its whole path and a slash
-    length: int  # of what every path below it begins with
+    path: str  # absolute, with a slash at the end
+    prefix_length: int  # of what every path below it begins with
 
 
 class Job(NamedTuple):
-    """One recording, or the reason why what was named is none.
+    """One recording, or an input that isn't one and the error that says why.
 
-    No dataclass, as it takes a third of the time to make: there may be a hundred thousand.
+    Not a dataclass, since there may be a hundred thousand and this is made three times as fast.
     """
 
-    name: str  # as the user wrote it; what results and outputs call it
+    name: str  # as the user wrote it; results and manifests use it
     path: Place
     folder: str = ""  # of the outputs, below the output folder
     offset: float = 0.0  # seconds into the recording: manifests name parts of files
-    duration: float | None = None  # seconds of it; None is to its end
+    duration: float | None = None  # seconds from there; None means to the end
     error: InputError | None = None
-    relative: str = ""  # as `shared_name`, where there is no top
-    top: Top | None = None
+    relative: str = ""  # the `shared_name`, for a job without a root
+    root: SearchRoot | None = None
 
     @property
     def shared_name(self) -> str:
-        """Its name below what was asked for: the same on every machine."""
-        return self.relative if self.top is None else str(self.path)[self.top.length :]
+        """Its name below the input it was found in: the same on every machine."""
+        return self.relative if self.root is None else str(self.path)[self.root.prefix_length :]
 
     @property
     def key(self) -> str:
-        """Its one name from wherever it is looked at: the whole path, and which part of it."""
-        if self.top is not None:
-            return self.top.where + self.path[self.top.length :]  # type: ignore[index]
+        """Its one name, whatever the working folder: the absolute path, and the part of it."""
+        if self.root is not None:
+            return self.root.path + self.path[self.root.prefix_length :]  # type: ignore[index]
         if self.path == STDIN:
             return STDIN
         part = self.offset or self.duration is not None
-        return key(self.path) + (f"#{self.offset:g}+{self.duration}" if part else "")
+        return canonical(self.path) + (f"#{self.offset:g}+{self.duration}" if part else "")
 
     @property
     def stem(self) -> str:
@@ -88,7 +87,7 @@ class Job(NamedTuple):
 
 
 def find_jobs(inputs: Iterable[str]) -> list[Job]:
-    """Files, directories, globs, `-` and manifests to jobs, each recording once."""
+    """The jobs for files, folders, globs, URLs, manifests and `-`, each recording once."""
     found: dict[str, Job] = {}
     for given in inputs:
         for job in _jobs(given):
@@ -100,21 +99,21 @@ def _jobs(given: str) -> Iterator[Job]:
     if given == STDIN:
         yield Job(STDIN_NAME, STDIN)
     elif is_url(given):
-        yield from _elsewhere(given)
+        yield from _from_url(given)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _glob(given)
     else:
         yield from _named(given)
 
 
-def _elsewhere(given: str) -> Iterator[Job]:
-    """A URL: one object, all media below a prefix, or what a pattern matches."""
-    where = place(given)
+def _from_url(given: str) -> Iterator[Job]:
+    """One object, all media below a prefix, or every match of a pattern."""
+    where = to_place(given)
     if isinstance(where, str):  # file://
         yield from _named(where)
         return
     try:
-        found = objects(given)
+        found = list_objects(given)
     except InputError as error:
         yield Job(given, where, error=error)
         return
@@ -123,27 +122,27 @@ def _elsewhere(given: str) -> Iterator[Job]:
         return
     media = [url for url in found if _is_media(name_of(url))]
     if not media:
-        yield Job(given, where, error=InputError("Nothing there looks like a recording."))
-    top = given[: re.search(r"[*?\[]|$", given).start()].rpartition("/")[0]  # type: ignore[union-attr]
-    top = where.text if top + "/" == given or not glob.has_magic(given) else top
+        yield Job(given, where, error=InputError("No object there has the suffix of a media file."))
+    root = given[: re.search(r"[*?\[]|$", given).start()].rpartition("/")[0]  # type: ignore[union-attr]
+    root = where.text if root + "/" == given or not glob.has_magic(given) else root
     for url in media:
-        relative = url.text.removeprefix(top).lstrip("/")
+        relative = url.text.removeprefix(root).lstrip("/")
         below = relative.rpartition("/")[0] if not glob.has_magic(given) else ""
         yield Job(url.text, url, folder=below, relative=relative)
 
 
 def _named(given: str) -> Iterator[Job]:
-    kind = _kind(given)
-    if stat.S_ISDIR(kind):
+    mode = _mode(given)
+    if stat.S_ISDIR(mode):
         yield from _directory(given)
-    elif split_suffix(given)[1].lower() == MANIFEST_SUFFIX and stat.S_ISREG(kind):
+    elif split_suffix(given)[1].lower() == MANIFEST_SUFFIX and stat.S_ISREG(mode):
         yield from _manifest(given, Path(given))
     else:
         yield Job(given, given, relative=os.path.normpath(given))
 
 
-def _kind(path: str) -> int:
-    """The mode that says what it is; 0 where that can't be seen, and opening it says why."""
+def _mode(path: str) -> int:
+    """The file's mode; 0 if it can't be read, and opening the file will say why."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116
     except (OSError, ValueError):
@@ -151,8 +150,8 @@ def _kind(path: str) -> int:
 
 
 def is_regular(path: Place) -> bool:
-    """Whether it is a plain file: a pipe must be opened once only, its writer would notice."""
-    return isinstance(path, str) and stat.S_ISREG(_kind(path))
+    """Whether it is a regular file, which may be opened twice. A pipe must be opened only once."""
+    return isinstance(path, str) and stat.S_ISREG(_mode(path))
 
 
 def _failed(given: str, message: str, hint: str | None = None) -> Job:
@@ -162,58 +161,56 @@ def _failed(given: str, message: str, hint: str | None = None) -> Job:
 def _directory(given: str) -> Iterator[Job]:
     top = str(Path(given))
     base = "" if top == "." else f"{top.rstrip('/')}/"
-    below = Top(f"{key(top).rstrip('/')}/", len(base))
+    root = SearchRoot(f"{canonical(top).rstrip('/')}/", len(base))
     unreadable: list[OSError] = []
     found = False
-    waiting = [""]  # folders below it, the next one last
-    while waiting:
-        folder = waiting.pop()
+    pending = [""]  # folders below it, the next one last
+    while pending:
+        folder = pending.pop()
         prefix = f"{folder}/" if folder else ""
         try:
-            media, folders = _listed(base + folder or ".")
+            media, folders = _list_folder(base + folder or ".")
         except OSError as error:
             unreadable.append(error)
             continue
         for name in media:
             found = True
             path = f"{base}{prefix}{name}"
-            yield Job(path, path, folder=folder, top=below)
-        waiting += [prefix + name for name in reversed(folders)]
-    for refused in unreadable:
-        yield _failed(
-            str(refused.filename or given), f"The folder can't be read: {refused.strerror}."
-        )
+            yield Job(path, path, folder=folder, root=root)
+        pending += [prefix + name for name in reversed(folders)]
+    for cause in unreadable:
+        yield _failed(str(cause.filename or given), f"The folder can't be read: {cause.strerror}.")
     if not found and not unreadable:
         yield _failed(
             given,
             "The folder holds no media files.",
-            "Name the files outright if they have unusual suffixes.",
+            "Name the files themselves if they have unusual suffixes.",
         )
 
 
-def _listed(folder: str) -> tuple[list[str], list[str]]:
-    """The names of its recordings and of its folders, both sorted. Raises OSError."""
+def _list_folder(folder: str) -> tuple[list[str], list[str]]:
+    """The names of its media files and of its folders, both sorted. Raises OSError."""
     media, folders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):  # a link may lead back to where it is
                 folders.append(entry.name)
-            elif _is_media(entry.name) and _may_be_sound(entry):
+            elif _is_media(entry.name) and _may_hold_audio(entry):
                 media.append(entry.name)
     return sorted(media), sorted(folders)
 
 
 def _is_media(name: str) -> bool:
-    # `._clip.wav` is what macOS keeps beside a clip.wav on foreign disks, no sound.
+    # macOS puts a `._clip.wav` without audio beside each clip.wav on foreign disks.
     return split_suffix(name)[1].lower() in MEDIA_SUFFIXES and not name.startswith("._")
 
 
-def _may_be_sound(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a plain file, or a link that leads to one or to nothing."""
+def _may_hold_audio(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a regular file, or a link to one or to nothing."""
     if entry.is_file(follow_symlinks=False):
         return True
-    kind = _kind(entry.path)
-    return not kind or stat.S_ISREG(kind)
+    mode = _mode(entry.path)
+    return not mode or stat.S_ISREG(mode)
 
 
 def _glob(given: str) -> Iterator[Job]:
@@ -229,7 +226,7 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
     row = None
     try:
         for row in read_manifest(path):
-            sound = place(row.written) if is_url(row.written) else str(row.path)
+            sound = to_place(row.written) if is_url(row.written) else str(row.path)
             yield Job(
                 str(sound),
                 f"./{STDIN}" if sound == STDIN else sound,
@@ -245,59 +242,56 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
 
 
 @contextmanager
-def as_file(path: Place, *, patience: float = _PIPE_PATIENCE) -> Iterator[Path]:
-    """A file that can be sought in: stdin and pipes are written to a temporary one first.
+def as_file(path: Place, *, writer_seconds: float = _PIPE_SECONDS) -> Iterator[Path]:
+    """A seekable file: stdin, pipes and objects are copied to a temporary file first.
 
-    Containers keep their index at the end as often as at the start, and a promise can
-    only be held against a length that is known.
+    Containers have their index at the end as often as at the start, and a declared duration
+    can only be checked against a known length. Raises InputError, also for a pipe that no
+    writer opens within `writer_seconds`.
     """
     if isinstance(path, Url):
-        with fetched(path) as here:
-            yield here
+        with downloaded(path) as local:
+            yield local
     elif path == STDIN:
         if sys.stdin is None:
             raise InputError("stdin is closed.")
-        with _spooled(sys.stdin.fileno(), "stdin", lambda: None) as spooled:
-            yield spooled
-    elif stat.S_ISFIFO(_kind(path)):
+        with _copied(sys.stdin.fileno(), "stdin") as copy:
+            yield copy
+    elif stat.S_ISFIFO(_mode(path)):
         try:
-            # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+            # Without O_NONBLOCK, opening a pipe without a writer would block forever.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
             raise InputError(f"This pipe can't be read: {error.strerror}.") from error
         try:
-            wait = _writer_awaited(descriptor, patience)
-            with _spooled(descriptor, "the pipe", wait) as spooled:
-                yield spooled
+            _wait_for_writer(descriptor, writer_seconds)
+            with _copied(descriptor, "the pipe") as copy:
+                yield copy
         finally:
             os.close(descriptor)
     else:
         yield Path(path)
 
 
-def _writer_awaited(descriptor: int, patience: float) -> Callable[[], None]:
-    def wait() -> None:
-        until = time.monotonic() + patience
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        # A pipe that had no writer yet reports nothing; one whose writer left, POLLHUP.
-        if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
-            raise InputError(f"Nothing was written to this pipe for {patience:.0f} seconds.")
-        os.set_blocking(descriptor, True)
-
-    return wait
+def _wait_for_writer(descriptor: int, seconds: float) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    # A pipe that had no writer yet reports nothing; one whose writer left, POLLHUP.
+    if not poll.poll(max(0.0, seconds) * 1000):
+        raise InputError(f"Nothing was written to this pipe for {seconds:.0f} seconds.")
+    os.set_blocking(descriptor, True)
 
 
 @contextmanager
-def _spooled(descriptor: int, what: str, wait: Callable[[], None]) -> Iterator[Path]:
-    wait()
+def _copied(descriptor: int, name: str) -> Iterator[Path]:
+    """A temporary file with everything that can be read there. Raises InputError."""
     with tempfile.NamedTemporaryFile(prefix="parakeet-") as file:
         try:
             with open(descriptor, "rb", closefd=False) as stream:
                 shutil.copyfileobj(stream, file)
             file.flush()
         except OSError as error:
-            raise InputError(f"Reading {what} failed: {error.strerror}.") from error
+            raise InputError(f"Reading {name} failed: {error.strerror}.") from error
         if file.tell() == 0:
-            raise InputError(f"Nothing came from {what}.")
+            raise InputError(f"Nothing came from {name}.")
         yield Path(file.name)

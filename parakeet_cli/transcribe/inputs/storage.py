@@ -1,8 +1,8 @@
-"""Where inputs and outputs are: files of this machine, or objects of a storage, by fsspec.
+"""Reads and writes inputs and outputs: local files, or objects of a storage, by fsspec.
 
-A file is its path as text: a hundred thousand of them are cheap like that. An object appears
-whole or not at all; nothing here is written in place. Credentials and endpoints are for the
-storage's own variables and files (AWS_ENDPOINT_URL and so on).
+A local file is its path as text, which is cheap for a hundred thousand of them. An object
+appears whole or not at all; nothing is written in place. Credentials and endpoints come from
+the storage's own variables and files (AWS_ENDPOINT_URL and so on).
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from urllib.parse import unquote
 from parakeet_cli.errors import InputError, OutputError, UsageError
 from parakeet_cli.formats import encode
 
-# Where an upload appears at its end, whole; elsewhere it is renamed into place.
-_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
+# Storages in which an upload appears only when it is complete; in others it is renamed
+# into place.
+_ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
-State = tuple[int, int | str]  # size in bytes; nanoseconds of the last change, or an ETag
+# Size in bytes; nanoseconds of the last change, or an ETag.
+FileState = tuple[int, int | str]
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """One object; `root` is what was asked for, and may be listed as a whole."""
+    """One object. `root` is the input or output folder it is below: what one listing covers."""
 
     text: str
     root: str
-    state: State | None = field(default=None, compare=False)
+    state: FileState | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.text
 
     def below(self, relative: str) -> Url:
-        """What lies there below this one."""
+        """The object with that name below this one."""
         return Url(f"{self.text.rstrip('/')}/{relative}", self.root)
 
 
@@ -52,8 +54,8 @@ def is_url(text: str) -> bool:
     return _SCHEME.match(text) is not None
 
 
-def place(text: str) -> Place:
-    """A folder or a file, here or elsewhere; `file://` is here."""
+def to_place(text: str) -> Place:
+    """The file, folder or object that a text names; `file://` means a local path."""
     scheme = _SCHEME.match(text)
     if scheme is None:
         return str(Path(text).expanduser())
@@ -62,11 +64,11 @@ def place(text: str) -> Place:
     return Url(text.rstrip("/"), text.rstrip("/"))
 
 
-def key(where: Place, here: str | None = None) -> str:
-    """The one name it has, from wherever it is looked at.
+def canonical(where: Place, here: str | None = None) -> str:
+    """Its one name, whatever the working folder: an absolute path, or the URL.
 
-    Who asks for a hundred thousand says where `here` is, and hands over paths in which
-    nothing but `..` is left to be resolved, as a plan has them.
+    For a hundred thousand paths, pass the working folder as `here`. Nothing but `..` may be
+    left to resolve in them then, as in a plan's.
     """
     if isinstance(where, Url):
         return where.text
@@ -80,7 +82,7 @@ def name_of(where: Place) -> str:
 
 
 def parent_name(where: Place) -> str:
-    return name_of(key(where).rstrip("/").rpartition("/")[0])
+    return name_of(canonical(where).rstrip("/").rpartition("/")[0])
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -89,8 +91,8 @@ def split_suffix(name: str) -> tuple[str, str]:
     return (stem, dot + suffix) if stem and suffix else (name, "")
 
 
-def state_of(where: Place) -> State | None:
-    """What changes when its content does; None where there is nothing to see."""
+def state_of(where: Place) -> FileState | None:
+    """The size and the time or mark of the last change; None if it doesn't exist."""
     if isinstance(where, Url):
         return where.state or _listed(where.root).get(where.text)
     try:
@@ -101,19 +103,19 @@ def state_of(where: Place) -> State | None:
 
 
 def exists(where: Place) -> bool:
-    """Whether something stands there; elsewhere, as of the beginning of the run."""
+    """Whether it exists; for an object, when its root was first listed."""
     if isinstance(where, Url):
         return where.text in _listed(where.root)
     return os.path.lexists(where)
 
 
-def look_again() -> None:
-    """Forget what was listed: a new run sees what is there now."""
+def forget_listings() -> None:
+    """Drop all cached listings, so that a new run lists the storage again."""
     _listed.cache_clear()
 
 
-def objects(url: str) -> list[Url]:
-    """The object itself, all below a prefix, or what a pattern matches. Raises InputError."""
+def list_objects(url: str) -> list[Url]:
+    """The object itself, all below a prefix, or all matches of a pattern. Raises InputError."""
     root = url.rstrip("/")
     fs, path = _system(url)
     scheme = url[: url.index("://")]
@@ -122,8 +124,8 @@ def objects(url: str) -> list[Url]:
             found = fs.glob(path, detail=True)
         else:
             found = fs.find(path, detail=True)
-    except Exception as error:  # every storage has its own
-        raise InputError(f"{url} can't be listed: {_said(error)}.") from error
+    except Exception as error:  # each storage has its own types
+        raise InputError(f"{url} can't be listed: {_message(error)}.") from error
     return [
         Url(f"{scheme}://{name.lstrip('/')}", root, _state(info))
         for name, info in sorted(found.items())
@@ -132,8 +134,8 @@ def objects(url: str) -> list[Url]:
 
 
 @lru_cache(maxsize=8)
-def _listed(root: str) -> dict[str, State]:
-    """All below a root, by one listing: asking for each would be a request each."""
+def _listed(root: str) -> dict[str, FileState]:
+    """All objects below a root, by one request instead of one for each object."""
     fs, path = _system(root)
     scheme = root[: root.index("://")]
     try:
@@ -141,19 +143,19 @@ def _listed(root: str) -> dict[str, State]:
     except FileNotFoundError:
         return {}
     except Exception as error:
-        raise OutputError(f"{root} can't be listed: {_said(error)}.") from error
+        raise OutputError(f"{root} can't be listed: {_message(error)}.") from error
     return {f"{scheme}://{name.lstrip('/')}": _state(info) for name, info in found.items()}
 
 
-def _state(info: dict[str, Any]) -> State:
+def _state(info: dict[str, Any]) -> FileState:
     names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")
     mark = next((str(info[name]) for name in names if info.get(name)), "")
     return int(info.get("size") or 0), mark
 
 
 @contextmanager
-def fetched(url: Url) -> Iterator[Path]:
-    """The object as a file of this machine, for as long as it is needed."""
+def downloaded(url: Url) -> Iterator[Path]:
+    """A temporary local copy of the object. Raises InputError."""
     fs, path = _system(url.text)
     with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
         local = Path(folder, f"object{split_suffix(name_of(url))[1]}")
@@ -162,12 +164,12 @@ def fetched(url: Url) -> Iterator[Path]:
         except FileNotFoundError as error:
             raise InputError(f"{url} can't be opened: there is no such object.") from error
         except Exception as error:
-            raise InputError(f"{url} can't be fetched: {_said(error)}.") from error
+            raise InputError(f"{url} can't be fetched: {_message(error)}.") from error
         yield local
 
 
-def put(url: Url, pieces: Iterable[str]) -> str:
-    """The text as an object, whole or not at all, and its SHA-256; raises OutputError."""
+def upload(url: Url, pieces: Iterable[str]) -> str:
+    """Write the text as an object, and return its SHA-256. Raises OutputError."""
     fs, path = _system(url.text)
     sha256 = hashlib.sha256()
     with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
@@ -178,7 +180,7 @@ def put(url: Url, pieces: Iterable[str]) -> str:
                 sha256.update(data)
                 file.write(data)
         try:
-            if url.text[: url.text.index("://")] in _WHOLE:
+            if url.text[: url.text.index("://")] in _ATOMIC:
                 fs.put_file(str(local), path)
             else:
                 fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
@@ -191,23 +193,23 @@ def put(url: Url, pieces: Iterable[str]) -> str:
                         fs.rm(part)
                     raise
         except Exception as error:
-            raise OutputError(f"{url} can't be written: {_said(error)}.") from error
+            raise OutputError(f"{url} can't be written: {_message(error)}.") from error
     return sha256.hexdigest()
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return (str(error) or type(error).__name__).rstrip(".").replace("\n", " ")
 
 
 def _system(url: str) -> tuple[Any, str]:
-    """fsspec's file system for a URL, and what it calls the object."""
+    """fsspec's file system for a URL, and its name for the object. Raises UsageError."""
     try:
         from fsspec.core import url_to_fs
 
         fs, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise UsageError(
-            f"{url}: {_said(error)}.",
+            f"{url}: {_message(error)}.",
             hint="The extra `ray` brings what S3 needs: pip install 'parakeet-cli[ray]'. "
             "Other storages have packages of their own (gcsfs for gs://).",
         ) from error

@@ -1,1 +1,1 @@
-"""Where results go, written beside their target and renamed into place."""
+"""Plans the outputs' paths, and writes each output whole or not at all."""

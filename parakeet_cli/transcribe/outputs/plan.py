@@ -15,24 +15,24 @@ from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.storage import (
     Place,
     Url,
+    canonical,
     exists,
-    key,
     name_of,
     parent_name,
-    place,
+    to_place,
 )
 
 TEMPLATE_FIELDS = ("filename", "parent", "index", "date")
 
 
 class PlannedFile(NamedTuple):
-    """The outputs of one job: a path for each format."""
+    """One job with a path for each output."""
 
     job: Job
     paths: tuple[tuple[Format, Place], ...]
-    number: int = 0  # its place among the inputs
-    seconds: float | None = None  # of sound, where that is known before it is heard
-    replaces: bool = False  # what stands at its paths is this run's own
+    number: int = 0  # its position among the inputs, from 0
+    seconds: float | None = None  # of audio, if known before it is decoded
+    replaces: bool = False  # whether files at its paths are this run's own
 
     @property
     def existing(self) -> tuple[Place, ...]:
@@ -49,16 +49,16 @@ def plan_outputs(
 ) -> list[PlannedFile]:
     """A path for every job and format, all different and none of them an input.
 
-    Raises UsageError where two jobs would write one path, before anything is started.
+    Raises UsageError if two jobs would write to one path, before anything starts.
     """
     check_template(template)
-    # What is done a hundred thousand times is not done for nothing.
+    # The usual template costs nothing: there may be a hundred thousand jobs.
     plain, asks_parent = template == "{filename}", "{parent" in template
     today = today or date.today().isoformat()
     planned = []
     owners: dict[str, Job] = {}
     suffixes = tuple(form.suffix for form in formats)
-    inputs = {key(job.path) for job in jobs if str(job.path).endswith(suffixes)}
+    inputs = {canonical(job.path) for job in jobs if str(job.path).endswith(suffixes)}
     for index, job in enumerate(jobs, start=1):
         name = job.stem
         if not plain:
@@ -73,7 +73,7 @@ def plan_outputs(
                     hint="Give them different names with --output-template, e.g. "
                     "'{parent}-{filename}' or '{filename}-{index}', or run them one by one.",
                 )
-            if inputs and key(path) in inputs:
+            if inputs and canonical(path) in inputs:
                 raise UsageError(f"{path} is an input, and would be overwritten by an output.")
         planned.append(PlannedFile(job, paths, number=index - 1))
     return planned
@@ -88,13 +88,13 @@ def _below(folder: Place, name: str) -> Place:
 
 
 def folders(items: Iterable[PlannedFile]) -> set[Path]:
-    """Where outputs are written on this machine."""
+    """The local folders that outputs are written to."""
     paths = (path for item in items for _, path in item.paths)
     return {Path(path).parent for path in paths if isinstance(path, str)}
 
 
 def check_template(template: str) -> None:
-    """Raise UsageError for a template with a field that is none, or that leaves the folder."""
+    """Raise UsageError for a template with an unknown field, or that leaves the folder."""
     try:
         fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
         unknown = [name for name in fields if name not in TEMPLATE_FIELDS]
@@ -103,7 +103,7 @@ def check_template(template: str) -> None:
         unknown = [template]
     if unknown:
         raise UsageError(
-            f"--output-template: '{unknown[0]}' means nothing here.",
+            f"--output-template: '{unknown[0]}' is not a field.",
             hint="Fields: " + ", ".join("{" + name + "}" for name in TEMPLATE_FIELDS) + ".",
         )
     parts = Path(template).parts
@@ -115,15 +115,15 @@ def check_template(template: str) -> None:
 
 
 def check_apart(path: Path, inputs: Iterable[str], planned: Sequence[PlannedFile]) -> None:
-    """Raise UsageError where a file beside the outputs would replace one of this run's own."""
-    mine = key(str(path))
+    """Raise UsageError if `path`, a manifest for instance, is an input or an output, too."""
+    name = canonical(str(path))
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file to write to.")
 
     def among(places: Iterable[Place]) -> bool:
-        return any(name_of(one) == path.name and key(one) == mine for one in places)
+        return any(name_of(one) == path.name and canonical(one) == name for one in places)
 
-    if among(map(place, inputs)) or among(item.job.path for item in planned):
+    if among(map(to_place, inputs)) or among(item.job.path for item in planned):
         raise UsageError(f"{path} is an input, and would be overwritten by an output.")
     if among(output for item in planned for _, output in item.paths):
         raise UsageError(f"{path} would be written twice.")

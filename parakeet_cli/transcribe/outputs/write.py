@@ -11,7 +11,7 @@ from typing import IO
 
 from parakeet_cli.errors import OutputError
 from parakeet_cli.system import files
-from parakeet_cli.transcribe.inputs.storage import Place, Url, put
+from parakeet_cli.transcribe.inputs.storage import Place, Url, upload
 
 _ENCODING = "utf-8"
 # A file name may hold bytes that aren't text. Escaped like this they stay valid JSON,
@@ -40,7 +40,9 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
 
 def write_output(where: Place, pieces: Iterable[str]) -> str:
     """Write the text to a file or an object, and return its SHA-256. Raises OutputError."""
-    return put(where, pieces) if isinstance(where, Url) else write_atomically(Path(where), pieces)
+    return (
+        upload(where, pieces) if isinstance(where, Url) else write_atomically(Path(where), pieces)
+    )
 
 
 def write_atomically(path: Path, pieces: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from types import FrameType
 
 
 @dataclass(slots=True)
-class Held:
+class DeferredInterrupt:
     """Whether Ctrl-C was pressed; whoever held it raises KeyboardInterrupt when all is safe."""
 
     pressed: bool = False
@@ -22,9 +22,9 @@ class Held:
 
 
 @contextmanager
-def held_interrupts() -> Iterator[Held]:
+def defer_interrupts() -> Iterator[DeferredInterrupt]:
     """A Ctrl-C inside the block is only noted; where it is ignored, it still is."""
-    held = Held()
+    held = DeferredInterrupt()
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored or threading.current_thread() is not threading.main_thread():
         yield held

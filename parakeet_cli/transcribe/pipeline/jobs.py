@@ -23,8 +23,8 @@ from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
-from parakeet_cli.transcribe.pipeline.interrupts import Held, held_interrupts
-from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Source, Status, Transcript
+from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
+from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
 
 _A_MOMENT = 0.02  # seconds between two looks at whether there is more to do
 
@@ -167,7 +167,7 @@ class _Work:
         self._view = view
         self._whole = whole
         self._detector: Detector | None = None
-        self._held = Held()
+        self._held = DeferredInterrupt()
 
     def feed(self, hand: _InHand) -> Iterator[None]:
         """Decode a job and hand its chunks to the lanes; yields after each."""
@@ -213,7 +213,7 @@ class _Work:
             from parakeet_cli.audio.segment.vad import SpeechDetector
 
             # Its libraries, interrupted while they are imported, raise what looks like a bug.
-            with held_interrupts() as held:
+            with defer_interrupts() as held:
                 self._detector = SpeechDetector()
             held.release()
         self._detector.reset()
@@ -254,7 +254,7 @@ class _Work:
         hand = self.hands.popleft()
         self._lanes.ready()
         self._collect(hand, wait=True)
-        with self._whole, held_interrupts() as self._held:
+        with self._whole, defer_interrupts() as self._held:
             try:
                 result = hand.result or self._result(hand)
             except Exception as error:

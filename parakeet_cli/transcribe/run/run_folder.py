@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parakeet_cli.errors import OutputError, UsageError
-from parakeet_cli.transcribe.inputs.storage import Place, State, Url, key, place, state_of
+from parakeet_cli.transcribe.inputs.storage import (
+    FileState,
+    Place,
+    Url,
+    canonical,
+    state_of,
+    to_place,
+)
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.run.journal import (
@@ -73,7 +80,7 @@ class RunFolder:
         self._journal = journal
         self._options = options
         self._identities: dict[int, Identity | None] = {}
-        self._here = key(".")
+        self._here = canonical(".")
 
     def split(
         self, planned: Sequence[PlannedFile], *, retry_failed: bool
@@ -120,7 +127,7 @@ class RunFolder:
         if len(written) != len(item.paths):
             return False
         for (_, path), output in zip(item.paths, written, strict=True):
-            if output[0] != key(path, self._here) or not _unchanged(path, output):
+            if output[0] != canonical(path, self._here) or not _unchanged(path, output):
                 return False
         return True
 
@@ -129,7 +136,7 @@ class RunFolder:
         name = item.job.key
         options, written = found.ended.get(name, (None, ()))
         own = self._options in (options, found.begun.get(name))
-        own = own or {key(path) for path in item.existing} <= set(written)
+        own = own or {canonical(path) for path in item.existing} <= set(written)
         return item._replace(replaces=True) if own else item
 
     def plan(self, count: int, seconds: float) -> None:
@@ -150,7 +157,7 @@ class RunFolder:
                 options=self._options,
                 seconds=round(transcript.accounting.decoded_seconds, 3) if transcript else 0.0,
                 outputs=tuple(
-                    _output(place(path), sha256)
+                    _output(to_place(path), sha256)
                     for path, sha256 in zip(result.outputs, result.sums, strict=True)
                 ),
                 reason=result.reason,
@@ -222,7 +229,7 @@ def is_running(folder: Path) -> bool:
 
 def _output(where: Place, sha256: str) -> Output:
     size, changed = (0, "") if isinstance(where, Url) else state_of(where) or (0, 0)
-    return key(where), sha256, size, changed
+    return canonical(where), sha256, size, changed
 
 
 def _unchanged(where: Place, output: Output) -> bool:
@@ -245,7 +252,7 @@ def _unchanged(where: Place, output: Output) -> bool:
         return False
 
 
-def _same(identity: list[int | str] | None, state: State | None) -> bool:
+def _same(identity: list[int | str] | None, state: FileState | None) -> bool:
     return identity == (None if state is None else list(state))
 
 

@@ -16,7 +16,7 @@ from parakeet_cli import console
 from parakeet_cli.audio.decode.media import probe_duration
 from parakeet_cli.errors import ParakeetError, UsageError
 from parakeet_cli.transcribe.inputs.find import Job, is_regular
-from parakeet_cli.transcribe.inputs.storage import Place, Url, fetched
+from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, refusal
 from parakeet_cli.transcript import FileResult, Status
@@ -77,7 +77,7 @@ def was_partial(item: PlannedFile) -> bool:
 
 def _content(where: Place) -> bytes:
     if isinstance(where, Url):
-        with fetched(where) as copy:
+        with downloaded(where) as copy:
             return copy.read_bytes()
     return Path(where).read_bytes()
 

@@ -18,7 +18,7 @@ from typing import Protocol
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, folders
-from parakeet_cli.transcribe.pipeline.interrupts import Held, held_interrupts
+from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
 from parakeet_cli.transcribe.pipeline.jobs import ProgressView
 from parakeet_cli.transcribe.workers.worker import Dropped, Ended, Event, Reached, Ready, Unusable
 from parakeet_cli.transcript import FileResult, Status
@@ -105,7 +105,7 @@ class _Dispatch:
         self._unready = 0
 
     def run(self) -> Iterator[tuple[PlannedFile, FileResult]]:
-        with held_interrupts() as held:  # until whoever takes a result has noted it, too
+        with defer_interrupts() as held:  # until whoever takes a result has noted it, too
             while self._unfinished() and not held.pressed:
                 for hand, event in self._crew.events():
                     yield from self._happened(hand, event)
@@ -115,7 +115,7 @@ class _Dispatch:
                 yield from self._stopped(held)
             held.release()
 
-    def _stopped(self, held: Held) -> Iterator[tuple[PlannedFile, FileResult]]:
+    def _stopped(self, held: DeferredInterrupt) -> Iterator[tuple[PlannedFile, FileResult]]:
         """What ends while the stations stop; a second Ctrl-C waits for no more."""
         self._crew.stop()
         held.pressed = False

@@ -256,7 +256,7 @@ def _absolute(item: PlannedFile) -> PlannedFile:
     paths = tuple(
         (form, os.path.abspath(one) if isinstance(one, str) else one) for form, one in item.paths
     )
-    return item._replace(job=job._replace(path=path, top=None), paths=paths)
+    return item._replace(job=job._replace(path=path, root=None), paths=paths)
 
 
 def node_resources(ray: Any) -> list[dict[str, float]]:

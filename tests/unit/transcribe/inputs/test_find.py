@@ -146,9 +146,9 @@ def test_a_pipe_becomes_a_file_with_all_that_was_written() -> None:
 
 def test_a_pipe_without_a_writer_and_one_that_is_left_at_once_are_failures() -> None:
     os.mkfifo("pipe")
-    with pytest.raises(InputError, match="Nothing was written"), as_file("pipe", patience=0):
+    with pytest.raises(InputError, match="Nothing was written"), as_file("pipe", writer_seconds=0):
         pass
     writer = threading.Thread(target=lambda: Path("pipe").open("wb").close(), daemon=True)
     writer.start()
-    with pytest.raises(InputError, match="Nothing"), as_file("pipe", patience=2):
+    with pytest.raises(InputError, match="Nothing"), as_file("pipe", writer_seconds=2):
         pass

@@ -13,7 +13,7 @@ import pytest
 from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import Job, as_file, find_jobs
-from parakeet_cli.transcribe.inputs.storage import Url, look_again, place, put, state_of
+from parakeet_cli.transcribe.inputs.storage import Url, forget_listings, state_of, to_place, upload
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, transcribe_jobs
 from parakeet_cli.transcribe.run.schedule import Shard, settle
@@ -37,7 +37,7 @@ class Unseen:
 @pytest.fixture
 def memory() -> Iterator[Any]:
     """The file system, with two recordings and something else below `memory://in`."""
-    look_again()
+    forget_listings()
     fs = fsspec.filesystem("memory")
     sound = io.BytesIO()
     with wave.open(sound, "wb") as file:
@@ -52,7 +52,7 @@ def memory() -> Iterator[Any]:
 
 def plan(given: str) -> list[PlannedFile]:
     jobs = find_jobs([given])
-    return plan_outputs(jobs, expand_formats(["txt"]), place("memory://out/put"), "{filename}")
+    return plan_outputs(jobs, expand_formats(["txt"]), to_place("memory://out/put"), "{filename}")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_recordings_are_fetched_and_texts_put(memory: Any) -> None:
     results = list(transcribe_jobs(batch.todo, Scripted(), PipelineOptions(), Unseen()))
     assert [result.status for result in results] == [Status.OK, Status.OK]
     assert memory.cat_file("/out/put/deep/b.txt") == b"0.0\n"
-    look_again()
+    forget_listings()
     refused = settle(plan("memory://in"), PipelineOptions())
     assert [result.status for _, result in refused.settled] == [Status.FAILED] * 2
     assert "memory://out/put/a.txt is already there" in (refused.settled[0][1].reason or "")
@@ -88,7 +88,7 @@ def test_recordings_are_fetched_and_texts_put(memory: Any) -> None:
 def test_a_manifest_names_objects(memory: Any, tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"audio_filepath": "memory://in/a.wav"}\n')
     (job,) = find_jobs([str(tmp_path / "m.jsonl")])
-    assert job.path == place("memory://in/a.wav")
+    assert job.path == to_place("memory://in/a.wav")
     with as_file(job.path) as here:
         assert here.suffix == ".wav"
         assert here.stat().st_size == memory.size("/in/a.wav")
@@ -103,7 +103,7 @@ def test_what_is_not_there_says_so(memory: Any) -> None:
     ):
         pass
     with pytest.raises(UsageError, match="nosuch"):
-        put(Url("nosuch://x/y", "nosuch://x"), ["text"])
+        upload(Url("nosuch://x/y", "nosuch://x"), ["text"])
 
 
 def test_an_object_that_changes_is_another(memory: Any) -> None:
@@ -114,8 +114,8 @@ def test_an_object_that_changes_is_another(memory: Any) -> None:
 
 
 def test_a_file_url_is_a_file(tmp_path: Path) -> None:
-    assert place(f"file://{tmp_path}/a%20b.wav") == f"{tmp_path}/a b.wav"
-    assert place("plain//./a.wav") == "plain/a.wav"
+    assert to_place(f"file://{tmp_path}/a%20b.wav") == f"{tmp_path}/a b.wav"
+    assert to_place("plain//./a.wav") == "plain/a.wav"
 
 
 def test_shards_go_by_the_name_below_what_was_asked_for(memory: Any) -> None:

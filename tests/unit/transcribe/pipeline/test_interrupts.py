@@ -5,12 +5,12 @@ import threading
 
 import pytest
 
-from parakeet_cli.transcribe.pipeline.interrupts import held_interrupts
+from parakeet_cli.transcribe.pipeline.interrupts import defer_interrupts
 
 
 def test_ctrl_c_waits_until_it_is_let_go() -> None:
     done = []
-    with held_interrupts() as held:
+    with defer_interrupts() as held:
         signal.raise_signal(signal.SIGINT)
         done.append("the write")
     done.append("the record")
@@ -21,7 +21,7 @@ def test_ctrl_c_waits_until_it_is_let_go() -> None:
 
 def test_without_ctrl_c_nothing_is_raised_and_the_handler_is_back() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with held_interrupts() as held:
+    with defer_interrupts() as held:
         assert signal.getsignal(signal.SIGINT) is not before
     held.release()
     assert signal.getsignal(signal.SIGINT) is before
@@ -29,7 +29,7 @@ def test_without_ctrl_c_nothing_is_raised_and_the_handler_is_back() -> None:
 
 def test_the_handler_is_back_after_a_fault() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyError), held_interrupts():
+    with pytest.raises(KeyError), defer_interrupts():
         raise KeyError
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -37,7 +37,7 @@ def test_the_handler_is_back_after_a_fault() -> None:
 def test_where_ctrl_c_is_ignored_it_still_is() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with held_interrupts() as held:
+        with defer_interrupts() as held:
             signal.raise_signal(signal.SIGINT)
         held.release()
     finally:
@@ -48,7 +48,7 @@ def test_another_thread_may_use_it_too() -> None:
     ended = []
 
     def work() -> None:
-        with held_interrupts() as held:
+        with defer_interrupts() as held:
             pass
         held.release()
         ended.append(True)
