@@ -25,7 +25,7 @@ from pathlib import Path
 
 from measure import LOOK, machine, mebibytes, write_table
 
-from parakeet_cli.transcribe.run.journal import NAME, read
+from parakeet_cli.transcribe.run.journal import JOURNAL, read_journal
 from tools.finished_run import make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -131,7 +131,7 @@ def _once(folder: Path, engine: str, way: tuple[str, ...]) -> Took:
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     # The first result is left out with the start before it, and its work with it.
-    ended = sorted(entry.at for entry in read(run / NAME).entries.values())
+    ended = sorted(entry.at for entry in read_journal(run / JOURNAL).entries.values())
     share = len(ended) / (len(ended) - 1)
     return Took((ended[-1] - ended[0]) * share, whole)
 
@@ -163,7 +163,7 @@ def _resumed(count: int, rounds: int) -> list[str]:
     for _ in range(rounds):
         for output in outputs:  # what is missing is heard again
             output.unlink(missing_ok=True)
-        first, whole, peak = _gone_on(command, folder / "run" / NAME)
+        first, whole, peak = _gone_on(command, folder / "run" / JOURNAL)
         print(f"  resumed: {first:.2f} s, {whole:.2f} s, {peak:.0f} MiB", file=sys.stderr)
         firsts.append(first)
         wholes.append(whole)

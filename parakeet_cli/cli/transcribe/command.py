@@ -213,7 +213,7 @@ def transcribe(
     from parakeet_cli.cli.transcribe.run import transcribe_request
     from parakeet_cli.config import load_settings
     from parakeet_cli.formats import FormatOptions
-    from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
+    from parakeet_cli.transcribe.pipeline.options import PipelineOptions
     from parakeet_cli.transcribe.request import TranscribeRequest
 
     console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))

@@ -1,39 +1,37 @@
-"""`parakeet transcribe --dry-run`: what would be done, and nothing is."""
+"""Shows what `parakeet transcribe --dry-run` would do."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from parakeet_cli import console
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.run.batch import DryRun
 from parakeet_cli.transcript import FileResult, Status
 
 
-def show_plan(
-    todo: Sequence[PlannedFile], settled: Sequence[tuple[PlannedFile, FileResult]]
-) -> ExitCode:
-    """A line an input, in the inputs' order; 1 where one is sure to fail."""
-    lines = {item.number: _will(item) for item in todo}
-    lines |= {item.number: _wont(item, result) for item, result in settled}
+def show_dry_run(plan: DryRun) -> ExitCode:
+    """Print a line for each input, in their order; FAILED if one of them is certain to fail."""
+    lines = {item.number: _planned_line(item) for item in plan.todo}
+    lines |= {item.number: _settled_line(item, result) for item, result in plan.settled}
     for number in sorted(lines):
         console.out(f"{lines[number]}\n")
-    unknown = sum(item.seconds is None for item in todo)
-    seconds = sum(item.seconds or 0.0 for item in todo)
+    unknown = sum(item.seconds is None for item in plan.todo)
+    seconds = sum(item.seconds or 0.0 for item in plan.todo)
     console.info(
-        f"{len(todo)} of {len(lines)} files would be heard, {console.clock(seconds)} of audio"
+        f"{len(plan.todo)} of {len(lines)} files would be transcribed, "
+        f"{console.clock(seconds)} of audio"
         + (f" and {unknown} of unknown length" if unknown else "")
         + ". Nothing was done."
     )
-    failing = any(result.status is Status.FAILED for _, result in settled)
+    failing = any(result.status is Status.FAILED for _, result in plan.settled)
     return ExitCode.FAILED if failing else ExitCode.OK
 
 
-def _will(item: PlannedFile) -> str:
+def _planned_line(item: PlannedFile) -> str:
     outputs = ", ".join(console.shown_name(str(path)) for _, path in item.paths) or "stdout"
     return f"{console.shown_name(item.job.name)}  {console.clock(item.seconds)}  -> {outputs}"
 
 
-def _wont(item: PlannedFile, result: FileResult) -> str:
+def _settled_line(item: PlannedFile, result: FileResult) -> str:
     reason = console.shown_name(result.reason or "")
     return f"{console.shown_name(item.job.name)}  {result.status}: {reason}"

@@ -1,64 +1,48 @@
-"""A progress bar on stderr, on a terminal only."""
+"""Shows a batch's progress: a bar on a terminal, else a line a file with --verbose."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from parakeet_cli import console
 from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.pipeline.jobs import ProgressView
+from parakeet_cli.transcribe.progress import BatchView
 from parakeet_cli.transcript import FileResult
 
+log = logging.getLogger(__name__)
 
-class Screen(ProgressView, Protocol):
-    """A view that can also print what was asked for, between its own lines."""
-
-    def print(self, text: str, *, first: bool) -> None: ...
-
-    def measuring(self, count: int, total: int) -> None:
-        """So many headers of all are read."""
-        ...
-
-    def planned(self, seconds: float) -> None:
-        """All of them together are that long; from now on it is the whole that is shown."""
-        ...
-
-
-_NARROW = 60  # columns: below, the bar itself gives way to the figures
-_FIGURES = 34  # columns of `59.9 s of 59.9 s 99.9× 59.9 s left`, but one digit
+_NARROW = 60  # columns: below, there is no bar beside the figures
+_FIGURES = 34  # columns of `59.9 s of 59.9 s 99.9× 59.9 s left`, less one digit
 
 
 @contextmanager
-def make_view(total: int) -> Iterator[Screen]:
-    """A bar where there is a terminal and nobody asked for none; else silence."""
+def make_view(total: int) -> Iterator[BatchView]:
+    """A bar on a terminal, unless an option forbids it; else a `LogView`."""
     if not console.shows_progress():
-        yield Plain()
+        yield LogView()
         return
-    bar = Bar(total)
-    with bar:
+    with BarView(total) as bar:
         yield bar
 
 
-class Plain:
-    """For pipes and logs; with --verbose a line a file."""
+class LogView:
+    """For pipes and logs: a line a file with --verbose."""
 
     def started(self, job: Job, duration: float | None) -> None:
-        if console.verbosity().verbose:
-            length = "unknown length" if duration is None else console.clock(duration)
-            console.note(f"{console.shown_name(job.name)}: {length}")
+        length = "unknown length" if duration is None else console.clock(duration)
+        log.info("%s: %s", console.shown_name(job.name), length)
 
     def advanced(self, job: Job, seconds: float) -> None:
         pass
 
     def ended(self, job: Job, result: FileResult) -> None:
-        if console.verbosity().verbose:
-            console.note(f"{console.shown_name(job.name)}: {result.status}")
+        log.info("%s: %s", console.shown_name(job.name), result.status)
 
-    def print(self, text: str, *, first: bool) -> None:
-        console.out(text if first else f"\n{text}")
+    def show_text(self, text: str) -> None:
+        console.out(text)
 
     def measuring(self, count: int, total: int) -> None:
         pass
@@ -67,8 +51,8 @@ class Plain:
         pass
 
 
-class Bar:
-    """One line: the file, seconds done of total, speed (× real time), time left."""
+class BarView:
+    """One line: the file, seconds done and in all, speed (× real time), time left."""
 
     def __init__(self, total: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
@@ -88,15 +72,15 @@ class Bar:
         self._total = total
         self._ended = 0
         self._durations: dict[int, float | None] = {}
-        self._reached: dict[int, float] = {}  # seconds into each file that is in hand
-        self._all: float | None = None  # seconds of the whole batch
+        self._reached: dict[int, float] = {}  # seconds into each file in work
+        self._batch_seconds: float | None = None  # of audio, once it is known
         self._began = time.monotonic()
-        self._heard = 0.0  # seconds of all files that are done
+        self._done_seconds = 0.0  # of all files that are done
         self._task = self._progress.add_task(
             self._label(""), total=None, done="", speed="", left="loading the model"
         )
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> BarView:
         self._progress.start()
         return self
 
@@ -128,7 +112,7 @@ class Bar:
     def ended(self, job: Job, result: FileResult) -> None:
         self._ended += 1
         known = result.transcript.source.duration if result.transcript else None
-        self._heard += known or 0.0
+        self._done_seconds += known or 0.0
         self._durations.pop(id(job), None)
         self._reached.pop(id(job), None)
 
@@ -138,17 +122,17 @@ class Bar:
         )
 
     def planned(self, seconds: float) -> None:
-        self._all = seconds or None
+        self._batch_seconds = seconds or None
         self._began = time.monotonic()
 
     def _show(self, job: Job, seconds: float) -> None:
         self._reached[id(job)] = seconds
         total = self._durations.get(id(job))
-        heard = self._heard + sum(self._reached.values())
-        if self._all is not None:
-            total, seconds = self._all, heard
+        processed = self._done_seconds + sum(self._reached.values())
+        if self._batch_seconds is not None:
+            total, seconds = self._batch_seconds, processed
         elapsed = time.monotonic() - self._began
-        speed = heard / elapsed if elapsed > 0 else 0.0
+        speed = processed / elapsed if elapsed > 0 else 0.0
         left = max(0.0, total - seconds) / speed if total and speed else None
         done = console.clock(seconds) + (f" of {console.clock(total)}" if total else "")
         self._progress.update(
@@ -161,8 +145,8 @@ class Bar:
             left=f"{console.clock(left)} left" if left is not None else "",
         )
 
-    def print(self, text: str, *, first: bool) -> None:
-        # Above the bar, which is drawn again below: both may be on one terminal.
+    def show_text(self, text: str) -> None:
+        # The bar is drawn again below the text: both may be on one terminal.
         self._progress.stop()
-        console.out(text if first else f"\n{text}")
+        console.out(text)
         self._progress.start()

@@ -1,11 +1,12 @@
-"""How several files ended, as a table; what failed, last and with its reason."""
+"""Shows at the end of a batch how its files ended, and why some failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from parakeet_cli import console
-from parakeet_cli.transcribe.run.stats import TABLE_AT_MOST, BatchStats
+from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.run.stats import MAX_LISTED, BatchStats
 from parakeet_cli.transcript import FileResult, Status
 
 _STYLES = {
@@ -15,17 +16,17 @@ _STYLES = {
     Status.FAILED: "red",
 }
 _NARROW = 60  # columns
-_FIGURES, _FIGURES_NARROW = 33, 22  # columns of all that stands beside a file's name
+_FIGURES, _FIGURES_NARROW = 33, 22  # columns of everything beside a file's name
 
 
-def show_summary(tally: BatchStats) -> None:
-    """Nothing for one file that ended well."""
-    results = tally.results
-    if tally.total > 1:
+def show_summary(stats: BatchStats) -> None:
+    """Show the table, the counts and the failures; nothing for one file that ended well."""
+    results = stats.listed
+    if stats.total > 1:
         shown = console.is_terminal() and not console.verbosity().quiet
-        if shown and tally.total <= TABLE_AT_MOST:
+        if shown and stats.total <= MAX_LISTED:
             _show_table(results)
-        for line in tally.said():
+        for line in stats.summary():
             console.info(line)
     for result in results:
         if result.status is Status.PARTIAL:
@@ -35,11 +36,20 @@ def show_summary(tally: BatchStats) -> None:
             _show_reason("Failed", result)
 
 
+def show_how_to_resume(stats: BatchStats, request: TranscribeRequest) -> None:
+    """Show after Ctrl-C how much is done, and which command continues."""
+    console.note(f"Interrupted: {stats.done} of {stats.total} files are done; their outputs stay.")
+    if request.run:
+        console.note("  The same command goes on from here.")
+    elif request.file_formats:
+        console.note("  The same command with --skip-existing, and not --overwrite, goes on.")
+
+
 def _show_reason(word: str, result: FileResult) -> None:
     style = _STYLES[result.status]
     name, reason = console.shown_name(result.source), console.shown_name(result.reason or "")
-    said = reason if name in reason else f"{name}: {reason}"
-    console.note(f"{word}: {said}", style=style)
+    text = reason if name in reason else f"{name}: {reason}"
+    console.note(f"{word}: {text}", style=style)
     if result.hint:
         console.note(f"  {result.hint}")
 
@@ -50,7 +60,7 @@ def _show_table(results: Sequence[FileResult]) -> None:
 
     rich = console.rich_console()
     table = Table(box=box.SIMPLE_HEAD, safe_box=True, pad_edge=False)
-    # Where there is no room for all, the losses stand in the lines below as well.
+    # On a narrow terminal the losses are only in the lines below the table.
     losses = rich.width >= _NARROW
     room = max(8, rich.width - (_FIGURES if losses else _FIGURES_NARROW))
     table.add_column("File", overflow="ellipsis", no_wrap=True, max_width=room)

@@ -1,1 +1,1 @@
-"""Jobs to chunks, chunks through the engine, results to transcripts."""
+"""Turns jobs into chunks, runs the chunks through the engine, and writes the transcripts."""

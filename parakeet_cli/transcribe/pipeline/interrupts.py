@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for what must not be torn in two."""
+"""Defers Ctrl-C while something is done that must not be torn in two."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from types import FrameType
 
 @dataclass(slots=True)
 class DeferredInterrupt:
-    """Whether Ctrl-C was pressed; whoever held it raises KeyboardInterrupt when all is safe."""
+    """Whether Ctrl-C was pressed during `defer_interrupts`."""
 
     pressed: bool = False
 
-    def release(self) -> None:
+    def raise_if_pressed(self) -> None:
+        """Raise the KeyboardInterrupt that was deferred. Call it once everything is safe."""
         if self.pressed:
             raise KeyboardInterrupt
 
 
 @contextmanager
 def defer_interrupts() -> Iterator[DeferredInterrupt]:
-    """A Ctrl-C inside the block is only noted; where it is ignored, it still is."""
-    held = DeferredInterrupt()
+    """Only record a Ctrl-C inside the block; if the process ignores Ctrl-C, it still does."""
+    deferred = DeferredInterrupt()
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored or threading.current_thread() is not threading.main_thread():
-        yield held
+        yield deferred
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
-        held.pressed = True
+    def record(number: int, frame: FrameType | None) -> None:
+        deferred.pressed = True
 
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.signal(signal.SIGINT, record)
     try:
-        yield held
+        yield deferred
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""Jobs to results: decode, cut, hear, put together, write."""
+"""Transcribes jobs: decodes, cuts, runs the engine, joins its results and writes the outputs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
-from parakeet_cli import console
 from parakeet_cli.audio.decode.media import Block, Media, open_media
 from parakeet_cli.audio.segment.chunker import Chunk, cut_fixed, cut_in_silence
 from parakeet_cli.audio.segment.vad import Detector
 from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
-from parakeet_cli.formats import Collector, FormatOptions
+from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, Job, as_file
 from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -24,32 +22,12 @@ from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
-from parakeet_cli.transcript import Accounting, FileResult, Lost, Source, Status, Transcript
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.pipeline.results import failed, failed_unexpectedly, refusal
+from parakeet_cli.transcribe.progress import ProgressView
+from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Source, Transcript
 
-_A_MOMENT = 0.02  # seconds between two looks at whether there is more to do
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineOptions:
-    """How recordings are read and outputs written; the engine has its own."""
-
-    audio_stream: int | None = None
-    channel: int | None = None
-    vad: bool = True
-    skip_existing: bool = False
-    overwrite: bool = False
-    accept_partial: bool = False  # a recording that was heard in part only is a done one
-    format_options: FormatOptions = field(default_factory=FormatOptions)
-
-
-class ProgressView(Protocol):
-    """Who wants to know how far it is. Seconds are on the source's clock."""
-
-    def started(self, job: Job, duration: float | None) -> None: ...
-
-    def advanced(self, job: Job, seconds: float) -> None: ...
-
-    def ended(self, job: Job, result: FileResult) -> None: ...
+_POLL_SECONDS = 0.02  # between two requests for another job, while none is known
 
 
 def transcribe_jobs(
@@ -58,141 +36,131 @@ def transcribe_jobs(
     options: PipelineOptions,
     view: ProgressView,
     *,
-    whole: AbstractContextManager[object] | None = None,
+    while_writing: AbstractContextManager[object] | None = None,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
-    While one job's last chunks are heard the next one is decoded. None among the jobs
-    says that the next is not known yet, and to ask again in a moment. An input that fails
-    is a result; only an engine that can't be used at all raises (EngineUnavailable).
-    `whole` is held while a job's outputs are written and the view is told of its end.
+    The next job is decoded while the engine works on one job's last chunks. None among the
+    jobs means that the next one isn't known yet: it is asked for again soon. An input that
+    fails is a result; only an engine that can't be used at all raises (EngineUnavailable).
+    `while_writing` is entered while a job's outputs are written and the view gets its result.
     """
     with ExitStack() as stack:
-        work: _Work | None = None
+        pipeline: _Pipeline | None = None
         for item in planned:
             if item is None:
-                if work is not None and work.hands:
-                    work.hands[0].wait(_A_MOMENT)
-                    yield from work.finished()
+                if pipeline is not None:
+                    yield from pipeline.wait(_POLL_SECONDS)
                 continue
             result = refusal(item, options)
-            if work is None and result is not None:  # no engine is needed for that
+            if pipeline is None and result is not None:  # no engine is needed for that
                 view.ended(item.job, result)
                 yield result
                 continue
-            if work is None:
-                lanes = stack.enter_context(EngineThreads(engine))
-                work = _Work(lanes, engine, options, view, whole or nullcontext())
-            hand = _InHand(item, result)
-            work.hands.append(hand)
-            if result is None:
-                for _ in work.feed(hand):
-                    yield from work.finished()
-            hand.complete = True
-            yield from work.finished()
-        while work is not None and work.hands:
-            yield work.finish_first()
-            work.go_on()
-
-
-def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
-    """The result of a job that is not even begun; None for one that is."""
-    job = item.job
-    if job.error is not None:
-        return _failed(job, job.error)
-    if item.replaces or options.overwrite or not item.existing:
-        return None
-    if options.skip_existing:
-        if len(item.existing) < len(item.paths):
-            return None
-        return FileResult(job.name, Status.SKIPPED, reason="its outputs are already there")
-    return FileResult(
-        job.name,
-        Status.FAILED,
-        reason=f"{item.existing[0]} is already there.",
-        hint="--skip-existing leaves it alone, --overwrite replaces it.",
-    )
-
-
-def _failed(job: Job, error: ParakeetError) -> FileResult:
-    return FileResult(job.name, Status.FAILED, reason=str(error), hint=error.hint)
-
-
-def _unexpected(job: Job, error: Exception) -> FileResult:
-    console.trace(error)
-    reason = f"An unexpected {type(error).__name__}: {error}"
-    return FileResult(
-        job.name, Status.FAILED, reason=reason, hint="--debug shows where it happened."
-    )
+            if pipeline is None:
+                threads = stack.enter_context(EngineThreads(engine))
+                pipeline = _Pipeline(threads, engine, options, view, while_writing or nullcontext())
+            yield from pipeline.transcribe(item, result)
+        if pipeline is not None:
+            yield from pipeline.finish()
 
 
 @dataclass(slots=True)
-class _InHand:
-    """A job between its first chunk and its result."""
+class _FileInWork:
+    """A job from its first chunk to its result."""
 
     item: PlannedFile
     result: FileResult | None = None
-    waiting: deque[tuple[Chunk, Future[ChunkResult]]] = field(default_factory=deque)
+    pending: deque[tuple[Chunk, Future[ChunkResult]]] = field(default_factory=deque)
     assembler: Assembler = field(default_factory=Assembler)
-    heard: int = 0
-    unheard: list[LostInterval] = field(default_factory=list)
-    failure: EngineError | None = None
+    transcribed_chunks: int = 0
+    lost: list[LostInterval] = field(default_factory=list)  # chunks on which the engine failed
+    failure: EngineError | None = None  # the last of the engine's failures
     source: Source | None = None
     accounting: Accounting = field(default_factory=Accounting)
     collectors: dict[str, Collector] = field(default_factory=dict)  # by their output
-    complete: bool = False  # no more chunks will come
+    fully_submitted: bool = False
 
     def wait(self, seconds: float) -> None:
-        """Until all of it is heard, but no longer than that."""
-        wait([future for _, future in self.waiting], seconds)
+        """Wait until all its chunks are transcribed, but no longer than `seconds`."""
+        wait([future for _, future in self.pending], seconds)
 
     @property
     def done(self) -> bool:
-        return self.complete and all(future.done() for _, future in self.waiting)
+        return self.fully_submitted and all(future.done() for _, future in self.pending)
 
 
-class _Work:
+class _Pipeline:
     def __init__(
         self,
-        lanes: EngineThreads,
+        threads: EngineThreads,
         engine: Engine,
         options: PipelineOptions,
         view: ProgressView,
-        whole: AbstractContextManager[object],
+        while_writing: AbstractContextManager[object],
     ) -> None:
-        self.hands: deque[_InHand] = deque()
-        self._lanes = lanes
+        self._files: deque[_FileInWork] = deque()
+        self._threads = threads
         self._engine = engine
         self._options = options
         self._view = view
-        self._whole = whole
+        self._while_writing = while_writing
         self._detector: Detector | None = None
-        self._held = DeferredInterrupt()
+        self._interrupt = DeferredInterrupt()
 
-    def feed(self, hand: _InHand) -> Iterator[None]:
-        """Decode a job and hand its chunks to the lanes; yields after each."""
-        job = hand.item.job
+    def transcribe(self, item: PlannedFile, result: FileResult | None) -> Iterator[FileResult]:
+        """Submit one job's chunks, unless it has a result already; yield what is done meanwhile."""
+        file = _FileInWork(item, result)
+        self._files.append(file)
+        if result is None:
+            for _ in self._submit_chunks(file):
+                yield from self._finished()
+        file.fully_submitted = True
+        yield from self._finished()
+
+    def wait(self, seconds: float) -> Iterator[FileResult]:
+        """Wait for the first job, but no longer than `seconds`; yield what is done then."""
+        if self._files:
+            self._files[0].wait(seconds)
+            yield from self._finished()
+
+    def finish(self) -> Iterator[FileResult]:
+        """The results of all jobs that are left."""
+        while self._files:
+            yield self._finish_first()
+            self._interrupt.raise_if_pressed()
+
+    def _finished(self) -> Iterator[FileResult]:
+        """The results that are known, as far as the jobs' order allows."""
+        while self._files and self._files[0].done:
+            yield self._finish_first()
+            # Ctrl-C during the write is raised now that the result was handed over.
+            self._interrupt.raise_if_pressed()
+
+    def _submit_chunks(self, file: _FileInWork) -> Iterator[None]:
+        """Decode a job and give its chunks to the engine; yields after each."""
+        job = file.item.job
         try:
             with ExitStack() as stack:
                 media = stack.enter_context(self._open(stack, job))
                 self._view.started(job, job.duration or media.source.duration)
-                hand.collectors = self._collectors(hand.item)
-                blocks = _collected(media, tuple(hand.collectors.values()))
+                file.collectors = self._collectors(file.item)
+                blocks = _collected(media, tuple(file.collectors.values()))
                 for chunk in self._chunks(blocks, job):
-                    hand.waiting.append((chunk.without_samples(), self._lanes.submit(chunk)))
-                    self._collect(hand)
+                    file.pending.append((chunk.without_samples(), self._threads.submit(chunk)))
+                    self._collect_results(file)
                     yield
-                hand.source, hand.accounting = media.source, media.accounting
+                file.source, file.accounting = media.source, media.accounting
                 if job.offset and not media.accounting.decoded_seconds:
                     raise InputError(
                         f"{job.name} ends before second {job.offset:g}, where the part begins."
                     )
         except InputError as error:
-            hand.result = _failed(job, error)
-        except ParakeetError:  # the engine can't be used, and no other file will fare better
+            file.result = failed(job, error)
+        except ParakeetError:  # the engine can't be used, for the other files neither
             raise
-        except Exception as error:  # a bug of ours must not cost the other files
-            hand.result = _unexpected(job, error)
+        except Exception as error:
+            file.result = failed_unexpectedly(job, error)
 
     def _open(self, stack: ExitStack, job: Job) -> AbstractContextManager[Media]:
         path = stack.enter_context(as_file(job.path))
@@ -206,105 +174,95 @@ class _Work:
         )
 
     def _chunks(self, blocks: Iterable[Block], job: Job) -> Iterator[Chunk]:
-        window, source = self._engine.max_chunk_seconds, str(job.path)
+        max_seconds, source = self._engine.max_chunk_seconds, str(job.path)
         if self._engine.needs_all_audio:
-            return cut_fixed(blocks, max_seconds=window, source=source)
+            return cut_fixed(blocks, max_seconds=max_seconds, source=source)
         if self._detector is None:
             from parakeet_cli.audio.segment.vad import SpeechDetector
 
-            # Its libraries, interrupted while they are imported, raise what looks like a bug.
-            with defer_interrupts() as held:
+            # Interrupted while they are imported, its libraries raise what looks like a bug.
+            with defer_interrupts() as interrupt:
                 self._detector = SpeechDetector()
-            held.release()
+            interrupt.raise_if_pressed()
         self._detector.reset()
         return cut_in_silence(
             blocks,
             self._detector,
-            max_seconds=window,
+            max_seconds=max_seconds,
             source=source,
             keep_silence=not self._options.vad,
         )
 
-    def _collect(self, hand: _InHand, *, wait: bool = False) -> None:
-        """Take over what the lanes have finished, in order."""
-        while hand.waiting and (wait or hand.waiting[0][1].done()):
-            chunk, future = hand.waiting[0]
+    def _collect_results(self, file: _FileInWork, *, wait: bool = False) -> None:
+        """Take the engine's results in order; `wait` for all of them, or take what is ready."""
+        while file.pending and (wait or file.pending[0][1].done()):
+            chunk, future = file.pending[0]
             try:
-                heard = future.result()
+                result = future.result()
             except EngineError as error:
-                hand.unheard.append(LostInterval(chunk.start, chunk.end, str(error)))
-                hand.failure = error
+                file.lost.append(LostInterval(chunk.start, chunk.end, str(error)))
+                file.failure = error
             except ParakeetError:
                 raise
             except Exception as error:
-                hand.result = hand.result or _unexpected(hand.item.job, error)
+                file.result = file.result or failed_unexpectedly(file.item.job, error)
             else:
-                hand.heard += 1
-                hand.assembler.add(chunk, heard)
-            hand.waiting.popleft()
-            self._view.advanced(hand.item.job, chunk.end)
+                file.transcribed_chunks += 1
+                file.assembler.add(chunk, result)
+            file.pending.popleft()
+            self._view.advanced(file.item.job, chunk.end)
 
-    def finished(self) -> Iterator[FileResult]:
-        """The results that are there, as far as the jobs' order allows."""
-        while self.hands and self.hands[0].done:
-            yield self.finish_first()
-            self.go_on()
-
-    def finish_first(self) -> FileResult:
-        hand = self.hands.popleft()
-        self._lanes.ready()
-        self._collect(hand, wait=True)
-        with self._whole, defer_interrupts() as self._held:
+    def _finish_first(self) -> FileResult:
+        file = self._files.popleft()
+        self._threads.wait_until_loaded()
+        self._collect_results(file, wait=True)
+        with self._while_writing, defer_interrupts() as self._interrupt:
             try:
-                result = hand.result or self._result(hand)
+                result = file.result or self._write_transcript(file)
             except Exception as error:
-                result = _unexpected(hand.item.job, error)
-            self._view.ended(hand.item.job, result)
+                result = failed_unexpectedly(file.item.job, error)
+            self._view.ended(file.item.job, result)
         return result
 
-    def go_on(self) -> None:
-        """Raise the Ctrl-C that came while a result was written, now that it is handed over."""
-        self._held.release()
-
-    def _result(self, hand: _InHand) -> FileResult:
-        if hand.failure is not None and not hand.heard:
-            return _failed(hand.item.job, hand.failure)
-        assert hand.source is not None
-        lost = sorted((*hand.accounting.lost, *hand.unheard), key=lambda stretch: stretch.start)
+    def _write_transcript(self, file: _FileInWork) -> FileResult:
+        if file.failure is not None and not file.transcribed_chunks:
+            return failed(file.item.job, file.failure)
+        assert file.source is not None
+        lost = sorted((*file.accounting.lost, *file.lost), key=lambda interval: interval.start)
         transcript = Transcript(
-            source=hand.source,
-            accounting=replace(hand.accounting, lost=tuple(lost)),
+            source=file.source,
+            accounting=replace(file.accounting, lost=tuple(lost)),
             engine=self._engine.info,
-            language=hand.assembler.language,
-            segments=hand.assembler.finish(),
+            language=file.assembler.language,
+            segments=file.assembler.finish(),
         )
         try:
-            written = self._write(hand, transcript)
+            written = self._write_outputs(file, transcript)
         except ParakeetError as error:
-            return replace(_failed(hand.item.job, error), transcript=transcript)
+            return replace(failed(file.item.job, error), transcript=transcript)
         return FileResult(
-            hand.item.job.name,
+            file.item.job.name,
             transcript.status,
             transcript,
-            reason=_what_is_lost(transcript.accounting),
+            reason=_loss_in_words(transcript.accounting),
             outputs=tuple(written),
             sums=tuple(written.values()),
         )
 
-    def _write(self, hand: _InHand, transcript: Transcript) -> dict[str, str]:
-        """What was written, with the SHA-256 of each."""
+    def _write_outputs(self, file: _FileInWork, transcript: Transcript) -> dict[str, str]:
+        """The outputs that were written, each with its SHA-256."""
         written = {}
-        for form, path in hand.item.paths:
-            if not hand.item.replaces and self._options.skip_existing and exists(path):
+        for form, path in file.item.paths:
+            if not file.item.replaces and self._options.skip_existing and exists(path):
                 continue
-            collector = hand.collectors.get(str(path))
+            collector = file.collectors.get(str(path))
             collected = collector.finish() if collector else None
             pieces = form.pieces(transcript, self._options.format_options, collected)
             written[str(path)] = write_output(path, pieces)
         return written
 
     def _collectors(self, item: PlannedFile) -> dict[str, Collector]:
-        """The collectors of the formats that want the recording's audio, by output."""
+        """The collectors of the formats that need the recording's audio, by output."""
         job = item.job
         recording = Path(job.path) if isinstance(job.path, str) and job.name != STDIN_NAME else None
         collectors = {}
@@ -324,12 +282,12 @@ def _collected(blocks: Iterable[Block], collectors: Sequence[Collector]) -> Iter
         yield block
 
 
-def _what_is_lost(accounting: Accounting) -> str | None:
+def _loss_in_words(accounting: Accounting) -> str | None:
     if not accounting.lost:
         return None
     first, *more = accounting.lost
-    said = (
-        f"{accounting.lost_seconds:.2f} s could not be heard: "
+    text = (
+        f"{accounting.lost_seconds:.2f} s could not be transcribed: "
         f"{first.start:.2f} to {first.end:.2f} s, {first.reason}"
     )
-    return said + (f", and {len(more)} more" if more else "")
+    return text + (f", and {len(more)} more" if more else "")

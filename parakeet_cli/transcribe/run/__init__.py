@@ -1,1 +1,1 @@
-"""A batch from plan to end: its order, its journal, its statistics."""
+"""Runs a batch: what to do and in which order, the journal it resumes from, and its results."""

@@ -1,4 +1,4 @@
-"""What a batch leaves behind beside its outputs: text on stdout, a manifest of the results."""
+"""Writes a batch's results beside its outputs: the manifest, and the texts for stdout."""
 
 from __future__ import annotations
 
@@ -13,58 +13,62 @@ from parakeet_cli.transcribe.run.run_folder import EarlierResult
 from parakeet_cli.transcript import FileResult, Status
 
 
-class Manifest:
-    """A line for each input, in the inputs' order whatever order they end in.
+class ManifestWriter:
+    """Collects a line for each input, and writes them in the inputs' order.
 
-    A skipped file keeps the line that an earlier run wrote, and the text in it.
+    A skipped file gets the line that an earlier run wrote, and the text in it. Without a
+    path, the lines are only stored.
     """
 
-    def __init__(self, path: Path | None, spool: LineStore) -> None:
+    def __init__(self, path: Path | None, lines: LineStore) -> None:
         self._path = path
-        self._spool = spool
+        self._lines = lines
         self._earlier = earlier_lines(path) if path else {}
-        self._places: dict[int, int] = {}
+        self._offsets: dict[int, int] = {}
 
     def add(self, item: PlannedFile, result: FileResult) -> int:
-        """Keep its line; where it begins in the spool."""
-        known = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
+        """Store the item's line, and return its offset among the stored lines."""
+        earlier = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
         job = item.job
-        place = self._spool.add(
-            known or manifest_line(result, offset=job.offset, duration=job.duration)
-        )
+        line = earlier or manifest_line(result, offset=job.offset, duration=job.duration)
+        offset = self._lines.add(line)
         if self._path is not None:
-            self._places[item.number] = place
-        return place
+            self._offsets[item.number] = offset
+        return offset
 
-    def add_earlier(self, one: EarlierResult) -> None:
-        """An earlier session's line is in the spool already, unless a kill came in between."""
-        if one.line is None:
-            self.add(one.item, one.result)
+    def add_earlier(self, earlier: EarlierResult) -> None:
+        """Use the line of an earlier session; a kill may have prevented that it was stored."""
+        if earlier.line is None:
+            self.add(earlier.item, earlier.result)
         elif self._path is not None:
-            self._places[one.item.number] = one.line
+            self._offsets[earlier.item.number] = earlier.line
 
     def write(self) -> None:
-        """All that ended so far, where a manifest was asked for. Raises OutputError."""
+        """Write the lines of all files that have ended. Raises OutputError."""
         if self._path is None:
             return
-        places = (self._places[number] for number in sorted(self._places))
+        offsets = (self._offsets[number] for number in sorted(self._offsets))
         with atomic_writer(self._path) as stream:
-            stream.writelines(self._spool.lines(places))
+            stream.writelines(self._lines.lines(offsets))
 
 
-class InOrder:
-    """Texts to stdout in the inputs' order: who ends early waits for those before."""
+class OrderedTexts:
+    """Shows texts in the inputs' order: a file that ends early waits for those before it.
 
-    def __init__(self, items: Iterable[PlannedFile], show: Callable[[str, bool], None]) -> None:
+    An empty line separates two texts.
+    """
+
+    def __init__(self, items: Iterable[PlannedFile], show: Callable[[str], object]) -> None:
         self._numbers = sorted((item.number for item in items), reverse=True)
         self._show = show
         self._waiting: dict[int, str | None] = {}
-        self._first = True
+        self._separator = ""
 
     def add(self, number: int, text: str | None) -> None:
+        """Add the text of input `number`; None if it has none."""
         self._waiting[number] = text
         while self._numbers and self._numbers[-1] in self._waiting:
-            said = self._waiting.pop(self._numbers.pop())
-            if said is not None:
-                self._show(said, self._first)
-                self._first = False
+            next_text = self._waiting.pop(self._numbers.pop())
+            if next_text is not None:
+                self._show(self._separator + next_text)
+                self._separator = "\n"

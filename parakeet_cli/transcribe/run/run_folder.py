@@ -1,18 +1,16 @@
-"""A run's folder: what was done, with what, and whether that still stands.
+"""The folder of a run: what was done, with which options, and what of it is still valid.
 
 DIR/journal.jsonl   how each input ended (`journal`)
 DIR/results.jsonl   each result's manifest line
-DIR/lock            held while a process works on the run
+DIR/lock            locked while a process works on the run
 DIR/shard-1-of-3/   the same for one shard
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parakeet_cli.errors import OutputError, UsageError
+from parakeet_cli.system.files import clear_leftovers
+from parakeet_cli.system.locks import LockHeld, is_locked, lock_file, read_holder, write_holder
 from parakeet_cli.transcribe.inputs.storage import (
     FileState,
     Place,
@@ -31,22 +31,22 @@ from parakeet_cli.transcribe.inputs.storage import (
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.run.journal import (
-    NAME,
-    Entry,
+    JOURNAL,
     Identity,
     Output,
     Row,
+    RunEntry,
     RunJournal,
-    rows,
-    understood,
+    invalid_rows_reported,
+    read_rows,
 )
 from parakeet_cli.transcript import FileResult, Status
 
 LOCK = "lock"
 RESULTS = "results.jsonl"
 _STATUSES = {str(status): status for status in Status}
-_SLACK = 1000  # lines that a journal may hold beyond two an input before it is compacted
-_PATIENCE = 1.0  # seconds: whoever asks for the status holds the lock for a moment
+_SPARE_ROWS = 1000  # that a journal may have beyond two an input before it is compacted
+_LOCK_SECONDS = 1.0  # to wait: a process that asks for the status holds the lock for a moment
 
 
 class EarlierResult(NamedTuple):
@@ -54,7 +54,7 @@ class EarlierResult(NamedTuple):
 
     item: PlannedFile
     status: Status
-    line: int | None  # of the spool
+    line: int | None  # the offset of its manifest line among the results
     reason: str | None = None
     hint: str | None = None
 
@@ -64,94 +64,98 @@ class EarlierResult(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Found:
-    """What the journal has of the inputs that don't stand, by their keys."""
+class _Invalid:
+    """What the journal has of the inputs that must be done again, by their keys."""
 
-    begun: dict[str, str] = field(default_factory=dict)  # and not ended since; with what options
-    ended: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # and what it wrote
+    begun: dict[str, str] = field(default_factory=dict)  # the options; not ended since
+    ended: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # and the outputs
 
 
 class RunFolder:
-    """A run that goes on where it was stopped. `options` is the fingerprint of how."""
+    """A run that resumes where it was stopped. `options` is the fingerprint of its options."""
 
-    def __init__(self, journal: RunJournal, spool: LineStore, options: str) -> None:
-        self.spool = spool
-        self.date = journal.date()
+    def __init__(self, journal: RunJournal, results: LineStore, options: str) -> None:
+        self.results = results
+        self.date = journal.first_date()
         self._journal = journal
         self._options = options
         self._identities: dict[int, Identity | None] = {}
-        self._here = canonical(".")
+        self._working_folder = canonical(".")
 
     def split(
         self, planned: Sequence[PlannedFile], *, retry_failed: bool
     ) -> tuple[list[EarlierResult], list[PlannedFile]]:
-        """What is done and still stands, and what is left.
+        """The inputs that are done and still valid, and those that are left.
 
         An input that has changed, other options, an output that is missing or was changed:
-        each of them is heard again. The journal is held against the plan as it is read, and
-        only what does not stand is kept of it.
+        each of them means that the input is done again. The journal is compared with the plan
+        while it is read, and only what isn't valid stays in memory.
         """
         items = {item.job.key: item for item in planned}
-        stand: dict[str, EarlierResult] = {}
-        found = _Found()
+        valid: dict[str, EarlierResult] = {}
+        invalid = _Invalid()
         count = 0
-        with understood(self._journal.path):
-            for count, row in enumerate(rows(self._journal.path), 1):  # noqa: B007
+        with invalid_rows_reported(self._journal.path):
+            for count, row in enumerate(read_rows(self._journal.path), 1):  # noqa: B007
                 if (name := row.get("ended")) is not None:
                     item = items.get(name)
-                    stand.pop(name, None)
-                    found.begun.pop(name, None)
-                    found.ended.pop(name, None)
-                    if item is not None and self._stands(item, row, retry_failed):
-                        stand[item.job.key] = _earlier(item, row)
+                    valid.pop(name, None)
+                    invalid.begun.pop(name, None)
+                    invalid.ended.pop(name, None)
+                    if item is not None and self._is_valid(item, row, retry_failed):
+                        valid[item.job.key] = _earlier_result(item, row)
                     else:
                         written = tuple(output[0] for output in row["outputs"])
-                        found.ended[name] = (row["options"], written)
+                        invalid.ended[name] = (row["options"], written)
                 elif (name := row.get("begun")) is not None:
-                    found.begun[name] = row["options"]
-        if count > 2 * (len(stand) + len(found.ended)) + _SLACK:
+                    invalid.begun[name] = row["options"]
+        if count > 2 * (len(valid) + len(invalid.ended)) + _SPARE_ROWS:
             self._journal.compact()
-        left = [self._own(item, found) for name, item in items.items() if name not in stand]
-        return list(stand.values()), left
+        left = [
+            self._mark_own_outputs(item, invalid)
+            for name, item in items.items()
+            if name not in valid
+        ]
+        return list(valid.values()), left
 
-    def _stands(self, item: PlannedFile, row: Row, retry_failed: bool) -> bool:
+    def _is_valid(self, item: PlannedFile, row: Row, retry_failed: bool) -> bool:
+        """Whether a row's result is still the one that this session would come to."""
         status = row["status"]
         if row["options"] != self._options or not _same(row["id"], state_of(item.job.path)):
             return False
-        if status != Status.OK:
-            if status == Status.FAILED:
-                return not retry_failed
-            if status == Status.SKIPPED or retry_failed:
-                return False
-        written = row["outputs"]
-        if len(written) != len(item.paths):
+        if status == Status.FAILED:
+            return not retry_failed
+        if status == Status.SKIPPED or (status == Status.PARTIAL and retry_failed):
             return False
-        for (_, path), output in zip(item.paths, written, strict=True):
-            if output[0] != canonical(path, self._here) or not _unchanged(path, output):
-                return False
-        return True
+        written = row["outputs"]
+        return len(written) == len(item.paths) and all(
+            output[0] == canonical(path, self._working_folder) and _unchanged(path, output)
+            for (_, path), output in zip(item.paths, written, strict=True)
+        )
 
-    def _own(self, item: PlannedFile, found: _Found) -> PlannedFile:
-        """Whether what stands at the item's paths was written by this run."""
+    def _mark_own_outputs(self, item: PlannedFile, invalid: _Invalid) -> PlannedFile:
+        """The item, with `replaces` set if the files at its paths were written by this run."""
         name = item.job.key
-        options, written = found.ended.get(name, (None, ()))
-        own = self._options in (options, found.begun.get(name))
+        options, written = invalid.ended.get(name, (None, ()))
+        own = self._options in (options, invalid.begun.get(name))
         own = own or {canonical(path) for path in item.existing} <= set(written)
         return item._replace(replaces=True) if own else item
 
     def plan(self, count: int, seconds: float) -> None:
+        """Record that a session begins: `count` inputs in all, `seconds` of audio to do."""
         self._journal.plan(count, seconds, self.date)
 
     def begun(self, item: PlannedFile) -> None:
-        """It is in hand: its outputs are this run's from now on."""
+        """Record that an input is started: its outputs are this run's own from now on."""
         self._identities[item.number] = state_of(item.job.path)
         self._journal.begun(item.job.key, self._options)
 
     def ended(self, item: PlannedFile, result: FileResult, line: int) -> None:
+        """Record how an input ended; `line` is the offset of its manifest line."""
         transcript = result.transcript
         self._journal.ended(
             item.job.key,
-            Entry(
+            RunEntry(
                 status=result.status,
                 identity=self._identities.pop(item.number, None),
                 options=self._options,
@@ -168,63 +172,40 @@ class RunFolder:
 
 
 @contextmanager
-def run_folder(folder: Path, options: str) -> Iterator[RunFolder]:
-    """Open it, alone. Raises UsageError where another process works on it."""
+def open_run_folder(folder: Path, options: str) -> Iterator[RunFolder]:
+    """Open the folder for this process alone. Raises UsageError if another one works on it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The run folder {folder} can't be made: {error.strerror}.") from error
-    with (
-        _locked(folder),
-        RunJournal(folder / NAME) as journal,
-        LineStore(folder / RESULTS) as spool,
-    ):
-        yield RunFolder(journal, spool, options)
+    with _locked(folder):
+        clear_leftovers([folder])
+        with RunJournal(folder / JOURNAL) as journal, LineStore(folder / RESULTS) as results:
+            yield RunFolder(journal, results, options)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     try:
-        file = path.open("a+", encoding="utf-8")
+        descriptor = lock_file(path, seconds=_LOCK_SECONDS)
+    except LockHeld as error:
+        raise UsageError(
+            f"{folder} is in use by another run ({read_holder(path) or 'unknown process'}).",
+            hint=f"`parakeet transcribe --status {folder}` shows its progress.",
+        ) from error
     except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}.") from error
-    with file:
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() > until:
-                    raise UsageError(
-                        f"{folder} is in use by another run ({_holder(path)}).",
-                        hint=f"`parakeet transcribe --status {folder}` says how far it is.",
-                    ) from error
-                time.sleep(0.05)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
-
-
-def _holder(path: Path) -> str:
+        raise OutputError(f"{path} can't be locked: {error.strerror}.") from error
     try:
-        return path.read_text(encoding="utf-8", errors="replace") or "its process is not known"
-    except OSError:
-        return "its process is not known"
+        write_holder(descriptor, f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_running(folder: Path) -> bool:
     """Whether a process works on the run now."""
-    try:
-        with (folder / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_locked(folder / LOCK)
 
 
 def _output(where: Place, sha256: str) -> Output:
@@ -233,9 +214,9 @@ def _output(where: Place, sha256: str) -> Output:
 
 
 def _unchanged(where: Place, output: Output) -> bool:
-    """By size and time of change; where only the time differs, by content.
+    """Compare size and time of change, and the content if only the time differs.
 
-    An object elsewhere can only be written whole, and is not fetched to be looked at.
+    An object can only be replaced as a whole, and isn't downloaded for this: it need only exist.
     """
     _, sha256, size, changed = output
     found = state_of(where)
@@ -256,6 +237,6 @@ def _same(identity: list[int | str] | None, state: FileState | None) -> bool:
     return identity == (None if state is None else list(state))
 
 
-def _earlier(item: PlannedFile, row: Row) -> EarlierResult:
+def _earlier_result(item: PlannedFile, row: Row) -> EarlierResult:
     status = _STATUSES[row["status"]]
     return EarlierResult(item, status, row["line"], row.get("reason"), row.get("hint"))

@@ -1,4 +1,4 @@
-"""What there is to do, how long each recording is, and in which order to take them."""
+"""Decides which files of a batch are transcribed, and in which order."""
 
 from __future__ import annotations
 
@@ -18,32 +18,28 @@ from parakeet_cli.errors import ParakeetError, UsageError
 from parakeet_cli.transcribe.inputs.find import Job, is_regular
 from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, refusal
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.pipeline.results import refusal
 from parakeet_cli.transcript import FileResult, Status
 
-_PROBES_AT_MOST = 16  # processes that read headers: disks and network shares wait on each
+_MAX_PROBES = 16  # processes that read headers: disks and network shares wait on each
 _PROBES_WAITING = 1000  # headers asked for at once: each that waits takes a kilobyte
-_PROBES_EACH = 50  # headers for which one more process is worth starting
+_HEADERS_EACH = 50  # for which one more process is worth starting
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Every input in its order: either what is to be heard, or its result already."""
+class Schedule:
+    """Every input in its order: either to be transcribed, or with its result already."""
 
     todo: tuple[PlannedFile, ...]
     settled: tuple[tuple[PlannedFile, FileResult], ...] = ()
 
-    @property
-    def seconds(self) -> float:
-        """Of all that is to be heard and whose length is known."""
-        return sum(item.seconds or 0.0 for item in self.todo)
 
+def make_schedule(planned: Iterable[PlannedFile], options: PipelineOptions) -> Schedule:
+    """Refuse and skip what is certain before anything starts; the rest is to be transcribed.
 
-def settle(planned: Iterable[PlannedFile], options: PipelineOptions) -> Batch:
-    """Who is refused or skipped now, before anything starts, and what the others write.
-
-    From here on whatever stands at an item's paths is the run's own: a try that was cut
-    off by a dying worker may have left it, and the next one replaces it.
+    From here on, whatever exists at the paths of an item to do is the run's own: a worker
+    that died may have left it, and the next attempt replaces it.
     """
     todo, settled = [], []
     for item in planned:
@@ -56,16 +52,16 @@ def settle(planned: Iterable[PlannedFile], options: PipelineOptions) -> Batch:
             continue
         missing = item.paths
         if options.skip_existing and not item.replaces:
-            there = set(item.existing)
-            missing = tuple(pair for pair in item.paths if pair[1] not in there)
+            existing = set(item.existing)
+            missing = tuple(pair for pair in item.paths if pair[1] not in existing)
         todo.append(item._replace(paths=missing, replaces=True))
-    return Batch(tuple(todo), tuple(settled))
+    return Schedule(tuple(todo), tuple(settled))
 
 
 def was_partial(item: PlannedFile) -> bool:
-    """Whether an earlier run could hear the recording in part only, as its JSON says.
+    """Whether an earlier run transcribed only a part of the recording, according to its JSON.
 
-    The other formats have no place for that; what is no transcript of ours says nothing.
+    The other formats don't record that, and a JSON file that isn't ours doesn't count.
     """
     for form, path in item.paths:
         if form.name == "json":
@@ -82,24 +78,27 @@ def _content(where: Place) -> bytes:
     return Path(where).read_bytes()
 
 
-def measured(
-    items: Sequence[PlannedFile], *, cores: int, told: Callable[[int], object] = lambda _: None
+def with_durations(
+    items: Sequence[PlannedFile],
+    *,
+    cores: int,
+    on_progress: Callable[[int], object] = lambda _: None,
 ) -> Iterator[PlannedFile]:
-    """The items with their lengths, from the headers alone; `told` hears how many are read.
+    """The items with their durations, from the headers alone; unknown ones stay None.
 
-    A header that says nothing leaves the length unknown.
+    `on_progress` gets the number of headers read so far.
     """
-    threads = max(1, min(cores, _PROBES_AT_MOST, len(items) // _PROBES_EACH))
+    threads = max(1, min(cores, _MAX_PROBES, len(items) // _HEADERS_EACH))
     with ThreadPoolExecutor(threads, thread_name_prefix="probe") as pool:
         for begin in range(0, len(items), _PROBES_WAITING):
             some = items[begin : begin + _PROBES_WAITING]
-            found = zip(some, pool.map(_seconds, some), strict=True)
+            found = zip(some, pool.map(_duration, some), strict=True)
             for count, (item, seconds) in enumerate(found, begin + 1):
-                told(count)
+                on_progress(count)
                 yield item._replace(seconds=seconds)
 
 
-def _seconds(item: PlannedFile) -> float | None:
+def _duration(item: PlannedFile) -> float | None:
     job = item.job
     if job.duration is not None:
         return job.duration
@@ -110,22 +109,22 @@ def _seconds(item: PlannedFile) -> float | None:
 
 
 def longest_first(items: Iterable[PlannedFile]) -> list[PlannedFile]:
-    """The order that leaves no worker alone with a long recording at the end.
+    """The order in which no worker is left alone with a long recording at the end.
 
-    Unknown lengths come first: any of them may be the longest.
+    Items of unknown duration come first: any of them may be the longest.
     """
     return sorted(items, key=lambda item: (item.seconds is not None, -(item.seconds or 0.0)))
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of `count` parts of the inputs, counted from 1, by the name of each alone."""
+    """One of `count` parts of the inputs, numbered from 1; an input's name decides its part."""
 
     number: int
     count: int
 
     @classmethod
-    def parsed(cls, text: str) -> Shard:
+    def parse(cls, text: str) -> Shard:
         """From `I/N`. Raises UsageError."""
         match = re.fullmatch(r"(\d+)/(\d+)", text)
         if match and 1 <= int(match[1]) <= int(match[2]):
@@ -139,15 +138,8 @@ class Shard:
     def folder(self) -> str:
         return f"shard-{self.number}-of-{self.count}"
 
-    def has(self, job: Job) -> bool:
-        """Whether it belongs here: the same everywhere, wherever the folder is mounted."""
+    def contains(self, job: Job) -> bool:
+        """Whether the job is in this shard: the same wherever its folder is mounted."""
         name = f"{job.shared_name}#{job.offset:g}" if job.offset else job.shared_name
         digest = hashlib.sha256(os.fsencode(name)).digest()
         return int.from_bytes(digest[:8]) % self.count == self.number - 1
-
-
-def usable_cores() -> int:
-    """The cores this process was given."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

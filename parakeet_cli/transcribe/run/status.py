@@ -1,4 +1,4 @@
-"""How far a run is, from its journal: at any time, also while it is running."""
+"""The progress of a run, read from its journal at any time, also while it is running."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.transcribe.run.journal import NAME, Known, read
+from parakeet_cli.transcribe.run.journal import JOURNAL, JournalContent, read_journal
 from parakeet_cli.transcribe.run.run_folder import is_running
 from parakeet_cli.transcript import Status
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """One run, or all shards of one. Seconds are of sound, but `elapsed`."""
+    """The progress of a run, or of all shards of one. All seconds but `elapsed` are of audio."""
 
     folder: str
     running: bool
     inputs: int
     counts: dict[Status, int]
-    in_hand: tuple[str, ...]
-    seconds: float  # heard in all
-    session_seconds: float  # heard since the latest session began
-    session_planned: float  # that it had to hear
+    in_work: tuple[str, ...]  # inputs that have begun and not ended
+    seconds: float  # done in all
+    session_seconds: float  # done since the latest session began
+    session_planned: float  # that it had to do
     elapsed: float  # that it has taken so far
     failures: tuple[tuple[str, str, str], ...]  # input, status, reason
 
@@ -40,7 +40,7 @@ class RunStatus:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the end, as fast as it went; None where nobody can tell."""
+        """Wall-clock seconds until the end at the speed so far; None if that isn't journal."""
         ahead = self.session_planned - self.session_seconds
         return ahead / self.speed if self.running and self.speed and ahead > 0 else None
 
@@ -55,7 +55,7 @@ class RunStatus:
             "failed": self.counts[Status.FAILED],
             "skipped": self.counts[Status.SKIPPED],
             "left": self.left,
-            "in_hand": list(self.in_hand),
+            "in_hand": list(self.in_work),
             "audio_seconds": round(self.seconds, 3),
             "rtfx": None if self.speed is None else round(self.speed, 2),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
@@ -66,35 +66,39 @@ class RunStatus:
         }
 
 
-def status_of(folder: Path) -> RunStatus:
-    """All that its journals say. Raises UsageError where there is none."""
-    folders = [one for one in (folder, *sorted(folder.glob("shard-*"))) if (one / NAME).exists()]
+def read_status(folder: Path) -> RunStatus:
+    """The status of the run in a folder. Raises UsageError if there is none."""
+    folders = [one for one in (folder, *sorted(folder.glob("shard-*"))) if (one / JOURNAL).exists()]
     if not folders:
         raise UsageError(
             f"There is no run in {folder}.",
-            hint="`parakeet transcribe ... --run DIR` begins one.",
+            hint="`parakeet transcribe ... --run DIR` starts one.",
         )
-    return _status(folder, folders, [read(one / NAME) for one in folders])
+    return _status(folder, folders, [read_journal(one / JOURNAL) for one in folders])
 
 
-def _status(folder: Path, folders: Iterable[Path], journals: list[Known]) -> RunStatus:
-    entries = [pair for known in journals for pair in known.entries.items()]
+def _status(folder: Path, folders: Iterable[Path], journals: list[JournalContent]) -> RunStatus:
+    entries = [pair for journal in journals for pair in journal.entries.items()]
     counts = Counter(entry.status for _, entry in entries)
     latest = [
-        (known, [entry for entry in known.entries.values() if entry.at >= known.since])
-        for known in journals
+        (journal, [entry for entry in journal.entries.values() if entry.at >= journal.since])
+        for journal in journals
     ]
     return RunStatus(
         folder=str(folder),
         running=any(map(is_running, folders)),
-        inputs=sum(known.planned for known in journals),
+        inputs=sum(journal.planned for journal in journals),
         counts={status: counts[status] for status in Status},
-        in_hand=tuple(sorted(key for known in journals for key in known.begun)),
+        in_work=tuple(sorted(key for journal in journals for key in journal.begun)),
         seconds=sum(entry.seconds for _, entry in entries),
         session_seconds=sum(entry.seconds for _, ended in latest for entry in ended),
-        session_planned=sum(known.seconds for known in journals),
+        session_planned=sum(journal.seconds for journal in journals),
         elapsed=max(
-            (max(entry.at for entry in ended) - known.since for known, ended in latest if ended),
+            (
+                max(entry.at for entry in ended) - journal.since
+                for journal, ended in latest
+                if ended
+            ),
             default=0.0,
         ),
         failures=tuple(

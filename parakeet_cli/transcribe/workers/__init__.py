@@ -1,1 +1,1 @@
-"""Where a batch is transcribed: in this process, in workers, or on Ray."""
+"""Runs a batch's items: in this process, in worker processes, or in Ray actors."""

@@ -1,147 +1,177 @@
-"""Who hears a batch: this process's engine, or several in processes of their own."""
+"""Chooses where a batch runs: in this process, in worker processes, or on Ray."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import probe_duration
-from parakeet_cli.config import Settings
-from parakeet_cli.engine_setup import choose_engine, engine_options, print_engine
+from parakeet_cli.engine_setup import print_engine
 from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.engines.registry import ENGINES, EngineChoice, make_engine
 from parakeet_cli.errors import UsageError
+from parakeet_cli.system.hardware import visible_gpus
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, is_regular
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
-from parakeet_cli.transcribe.pipeline.jobs import ProgressView, transcribe_jobs
-from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.progress import ProgressView
 from parakeet_cli.transcribe.workers.dispatcher import WorkerPool, dispatch
-from parakeet_cli.transcribe.workers.local import Workers, automatic, visible_gpus
-from parakeet_cli.transcribe.workers.worker import Ready, Setup
+from parakeet_cli.transcribe.workers.local import LocalWorkerPool, automatic_count
+from parakeet_cli.transcribe.workers.worker import WorkerReady, WorkerSetup
 from parakeet_cli.transcript import FileResult
 
-Ended = Iterator[tuple[PlannedFile, FileResult]]
-_LANES_AT_MOST = 64  # threads: more only wait for the one that decodes
-_TRIES = 2  # of a file that takes its engine's process along
+ItemResults = Iterator[tuple[PlannedFile, FileResult]]
+_MAX_CONCURRENCY = 64  # chunks: more would only wait for the one decoder
+_ATTEMPTS = 2  # at a file that crashes its engine's process
+_ONE_CHUNK_SECONDS = 30.0  # a recording up to that long is a single chunk
 
 
 class BatchRunner(Protocol):
-    """Items to results, in any order."""
+    """Transcribes items, and yields each with its result, in any order."""
 
-    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> Ended: ...
+    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> ItemResults: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a batch shall run.
+
+    `workers` None means as many as fit. A `resumable` batch has a journal that even a crash
+    must reach. With `full_transcripts` the results have all words, not only the text.
+    """
+
+    workers: int | None = 1
+    ray: bool = False
+    ray_address: str | None = None
+    resumable: bool = False
+    full_transcripts: bool = False
 
 
 @contextmanager
-def hearing(
-    request: TranscribeRequest, settings: Settings, todo: Sequence[PlannedFile]
+def open_runner(
+    items: Sequence[PlannedFile],
+    choice: EngineChoice,
+    engine_options: EngineOptions,
+    options: PipelineOptions,
+    placement: Placement,
 ) -> Iterator[BatchRunner]:
-    """The engine, found and named on stderr; what takes time to start is being started.
+    """A runner for these items; its engines begin to load, and stderr shows which they are.
 
     Raises EngineUnavailable, UsageError.
     """
-    choice = choose_engine(settings)
-    options = engine_options(settings, trust_model=request.trust_model)
-    whole = request.shown is not None
-    setup = Setup(choice.name, options, request.options, whole, console.verbosity())
-    count = request.worker_count
-    if request.ray and todo:
-        with _on_ray(setup, choice, request, count, len(todo)) as ray:
-            yield ray
+    setup = WorkerSetup(
+        choice.name, engine_options, options, placement.full_transcripts, console.verbosity()
+    )
+    if placement.ray and items:
+        with _open_ray_runner(items, choice, setup, placement) as runner:
+            yield runner
         return
-    gpus = visible_gpus() if count != 1 else ()
-    count = automatic(options, gpus, len(todo)) if count is None else count
-    count = max(1, min(count, len(todo)))
-    if count > 1 and _has_stdin(todo):
-        raise UsageError("stdin can't be heard by a worker: leave out --workers, or -.")
-    engine = make_engine(choice.name, options, concurrency=_lanes(options, todo))
+    gpus = visible_gpus() if placement.workers != 1 else ()
+    count = placement.workers or automatic_count(engine_options, gpus, len(items))
+    count = max(1, min(count, len(items)))
+    if count > 1 and _has_stdin(items):
+        raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
+    engine = make_engine(
+        choice.name, engine_options, concurrency=_concurrency(engine_options, items)
+    )
     print_engine(choice, engine.info, f", {count} workers" if count > 1 else "")
-    if count == 1 and not _must_survive(choice, request, todo):
-        yield partial(_here, engine, request)
+    if count == 1 and not _needs_process(choice, items, resumable=placement.resumable):
+        yield partial(_run_here, engine, options)
         return
-    with Workers(setup, count, gpus) as crew:
-        yield _Side(crew, count)
+    with LocalWorkerPool(setup, count, gpus) as pool:
+        yield _PoolRunner(pool, count)
 
 
-def _must_survive(
-    choice: EngineChoice, request: TranscribeRequest, todo: Sequence[PlannedFile]
-) -> bool:
-    """Whether the command must outlive a crash of its one engine.
+def _needs_process(choice: EngineChoice, items: Sequence[PlannedFile], *, resumable: bool) -> bool:
+    """Whether the only engine must run in a worker process.
 
-    A native library can die of a file, which must cost that file alone. A single one is
-    heard in this process, which starts sooner; a run has a journal to keep of it, too.
+    A file can crash a native library and must not take other files with it, so batches and
+    runs use a worker process. A single file is done in this process because that starts faster.
     """
-    if ENGINES[choice.name].own_process or _has_stdin(todo) or sys.platform == "win32":
+    if ENGINES[choice.name].own_process or _has_stdin(items) or sys.platform == "win32":
         return False
-    return len(todo) > 1 or (bool(todo) and request.run is not None)
+    return len(items) > 1 or (bool(items) and resumable)
 
 
-def _has_stdin(todo: Iterable[PlannedFile]) -> bool:
-    return any(item.job.name == STDIN_NAME for item in todo)
+def _has_stdin(items: Iterable[PlannedFile]) -> bool:
+    return any(item.job.name == STDIN_NAME for item in items)
 
 
 @contextmanager
-def _on_ray(
-    setup: Setup, choice: EngineChoice, request: TranscribeRequest, count: int | None, items: int
+def _open_ray_runner(
+    items: Sequence[PlannedFile], choice: EngineChoice, setup: WorkerSetup, placement: Placement
 ) -> Iterator[BatchRunner]:
-    from parakeet_cli.transcribe.workers.ray import Layout, RayWorkerPool, connect, node_resources
+    from parakeet_cli.transcribe.workers.ray import (
+        ActorLayout,
+        RayWorkerPool,
+        connect,
+        node_resources,
+    )
 
     options = setup.engine_options
-    ray = connect(request.ray_address, options.cores)
+    ray = connect(placement.ray_address, options.cores)
     gpu = choice.name != "mock" and options.device != "cpu"
-    layout = Layout.of(node_resources(ray), count, options, gpu=gpu)
-    count = max(1, min(layout.count, items))
-    said = f", Ray with {count} actors"
+    layout = ActorLayout.of(node_resources(ray), placement.workers, options, gpu=gpu)
+    count = max(1, min(layout.count, len(items)))
+    printed = False
 
-    def ready(event: Ready) -> None:
-        nonlocal said
-        if said:  # the first one speaks for all
-            print_engine(choice, event.info, said)
-            said = ""
+    def print_once(ready: WorkerReady) -> None:
+        nonlocal printed
+        if not printed:  # all actors have the same engine
+            print_engine(choice, ready.info, f", Ray with {count} actors")
+            printed = True
 
-    with RayWorkerPool(ray, setup, layout) as crew:
-        yield _Side(crew, count, ready)
+    with RayWorkerPool(ray, setup, layout) as pool:
+        yield _PoolRunner(pool, count, print_once)
 
 
-def _here(
-    engine: Engine, request: TranscribeRequest, items: Iterable[PlannedFile], view: ProgressView
-) -> Ended:
-    """By this process's own engine: results come in the order of the items."""
+def _run_here(
+    engine: Engine, options: PipelineOptions, items: Iterable[PlannedFile], view: ProgressView
+) -> ItemResults:
+    """Use this process's own engine: results come in the order of the items."""
     taken: list[PlannedFile] = []
 
-    def noted() -> Iterator[PlannedFile]:
+    def remember_taken() -> Iterator[PlannedFile]:
         for item in items:
             taken.append(item)
             yield item
 
-    for result in transcribe_jobs(noted(), engine, request.options, view):
+    for result in transcribe_jobs(remember_taken(), engine, options, view):
         yield taken.pop(0), result
 
 
-class _Side:
-    """Engines side by side, in processes of their own, which are starting from now on."""
+class _PoolRunner:
+    """Runs items in a pool's workers, which start when this is made."""
 
     def __init__(
-        self, crew: WorkerPool, count: int, ready: Callable[[Ready], object] = lambda _: None
+        self,
+        pool: WorkerPool,
+        count: int,
+        on_ready: Callable[[WorkerReady], object] = lambda _: None,
     ) -> None:
-        self._crew = crew
-        self._hands = [crew.start() for _ in range(count)]
-        self._ready = ready
+        self._pool = pool
+        self._handles = [pool.start() for _ in range(count)]
+        self._on_ready = on_ready
 
-    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> Ended:
-        return dispatch(items, self._crew, self._hands, view, tries=_TRIES, ready=self._ready)
+    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> ItemResults:
+        return dispatch(
+            items, self._pool, self._handles, view, attempts=_ATTEMPTS, on_ready=self._on_ready
+        )
 
 
-def _lanes(options: EngineOptions, todo: Sequence[PlannedFile]) -> int:
-    """One lane with every core where there is only one chunk to hear, else one a core."""
-    if len(todo) == 1 and todo[0].job.name != STDIN_NAME:
-        path = todo[0].job.path
-        known = isinstance(path, str) and is_regular(path)
-        duration = probe_duration(Path(str(path))) if known else None
-        if duration is not None and duration <= 30.0:
+def _concurrency(options: EngineOptions, items: Sequence[PlannedFile]) -> int:
+    """1, with every core, if there is only one chunk to transcribe; else one a core."""
+    if len(items) == 1 and items[0].job.name != STDIN_NAME:
+        path = items[0].job.path
+        regular = isinstance(path, str) and is_regular(path)
+        duration = probe_duration(Path(str(path))) if regular else None
+        if duration is not None and duration <= _ONE_CHUNK_SECONDS:
             return 1
-    return min(options.cores, _LANES_AT_MOST)
+    return min(options.cores, _MAX_CONCURRENCY)

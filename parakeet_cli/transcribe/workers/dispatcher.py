@@ -1,10 +1,11 @@
-"""Items to stations and their results back, whatever happens to the stations.
+"""Gives items to workers and yields their results, whatever happens to the workers.
 
-A station that dies is replaced, and what it had in hand is tried again, each item alone:
-then whose fault it is, is known. An item that takes its station along `tries` times fails
-by its name, and the others go on.
+A worker that dies is replaced, and the items it had are tried again, each alone: that shows
+which one is to blame. An item whose worker dies in each of its attempts fails by its name,
+and the others go on.
 
-At Ctrl-C the stations stop where nothing is half written, and what ended meanwhile is told.
+At Ctrl-C the workers stop at a point where no output is half written, and what they finished
+until then is still yielded.
 """
 
 from __future__ import annotations
@@ -19,188 +20,198 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, folders
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
-from parakeet_cli.transcribe.pipeline.jobs import ProgressView
-from parakeet_cli.transcribe.workers.worker import Dropped, Ended, Event, Reached, Ready, Unusable
+from parakeet_cli.transcribe.progress import ProgressView
+from parakeet_cli.transcribe.workers.worker import (
+    Dropped,
+    Finished,
+    Progressed,
+    Unusable,
+    WorkerEvent,
+    WorkerReady,
+)
 from parakeet_cli.transcript import FileResult, Status
 
-A_MOMENT = 0.2  # seconds after which a crew's `events` returns, so that Ctrl-C is noticed
-_PATIENCE = 10.0  # seconds for an output that is being written at Ctrl-C
-_DEATHS_UNREADY = 3  # in a row, without one that became ready: the engine is to blame
+POLL_SECONDS = 0.2  # after which a pool's `events` returns, so that Ctrl-C is noticed
+_STOP_SECONDS = 10.0  # to wait at Ctrl-C for outputs that are being written
+_MAX_EARLY_DEATHS = 3  # in a row, with no worker that became ready: then the engine is to blame
 
 
 @dataclass(frozen=True, slots=True)
-class Died:
-    """A station's process is gone; `how` says why, in plain words."""
+class WorkerDied:
+    """A worker's process has ended; `cause` says how, in words."""
 
-    how: str
+    cause: str
 
 
 class WorkerHandle(Protocol):
-    """A station, from where the driver sits."""
+    """The dispatcher's side of one worker."""
 
     def give(self, item: PlannedFile) -> None:
-        """Send the worker an item; `Died` follows if it is gone."""
+        """Send the worker an item. If it has died, `WorkerDied` follows later."""
         ...
 
 
 class WorkerPool(Protocol):
-    """Where stations come from."""
+    """Starts workers and delivers their events."""
 
     def start(self) -> WorkerHandle:
-        """One station more, not ready yet."""
+        """Start one more worker, which isn't ready yet."""
         ...
 
-    def events(self) -> Iterator[tuple[WorkerHandle, Event | Died]]:
-        """What happened; waits for it, but no longer than a moment."""
+    def events(self) -> Iterator[tuple[WorkerHandle, WorkerEvent | WorkerDied]]:
+        """Wait for events for at most POLL_SECONDS, and yield those that came."""
         ...
 
     def stop(self) -> None:
-        """Tell all stations to give up what they have in hand, and to leave no output torn."""
+        """Make all workers drop their items, once no output is half written."""
         ...
 
 
 @dataclass(slots=True)
 class Slot:
-    """What the driver knows of one station."""
+    """What the dispatcher knows of one worker."""
 
-    room: int = 0  # none until it is ready
-    items: dict[int, PlannedFile] = field(default_factory=dict)
+    capacity: int = 0  # items that keep it busy; 0 until it is ready
+    items: dict[int, PlannedFile] = field(default_factory=dict)  # those it has, by number
 
 
 def dispatch(
     todo: Iterable[PlannedFile],
-    crew: WorkerPool,
-    hands: Iterable[WorkerHandle],
+    pool: WorkerPool,
+    workers: Iterable[WorkerHandle],
     view: ProgressView,
     *,
-    tries: int,
-    ready: Callable[[Ready], object] = lambda _: None,
+    attempts: int,
+    on_ready: Callable[[WorkerReady], object] = lambda _: None,
 ) -> Iterator[tuple[PlannedFile, FileResult]]:
     """Each item with its result, as they come. Raises EngineUnavailable.
 
-    `hands` are the crew's that work; others take the places of those that die.
+    `workers` are those of the pool that were started; others replace those that die.
     """
-    return _Dispatch(todo, crew, hands, view, tries, ready).run()
+    return _Dispatcher(todo, pool, workers, view, attempts, on_ready).run()
 
 
-class _Dispatch:
+class _Dispatcher:
     def __init__(
         self,
         todo: Iterable[PlannedFile],
-        crew: WorkerPool,
-        hands: Iterable[WorkerHandle],
+        pool: WorkerPool,
+        workers: Iterable[WorkerHandle],
         view: ProgressView,
-        tries: int,
-        ready: Callable[[Ready], object],
+        attempts: int,
+        on_ready: Callable[[WorkerReady], object],
     ) -> None:
         self._todo = iter(todo)
-        self._more = True
-        self._crew = crew
+        self._more_todo = True
+        self._pool = pool
         self._view = view
-        self._most = tries
-        self._ready = ready
-        self._posts = {hand: Slot() for hand in hands}
-        self._suspects: deque[PlannedFile] = deque()
-        self._deaths: Counter[int] = Counter()
-        self._unready = 0
+        self._attempts = attempts
+        self._on_ready = on_ready
+        self._slots = {worker: Slot() for worker in workers}
+        self._suspects: deque[PlannedFile] = deque()  # their worker died; to be tried alone
+        self._deaths: Counter[int] = Counter()  # of workers, by the items they had
+        self._early_deaths = 0
 
     def run(self) -> Iterator[tuple[PlannedFile, FileResult]]:
-        with defer_interrupts() as held:  # until whoever takes a result has noted it, too
-            while self._unfinished() and not held.pressed:
-                for hand, event in self._crew.events():
-                    yield from self._happened(hand, event)
-                for hand, post in self._posts.items():
-                    self._fill(hand, post)
-            if held.pressed:
-                yield from self._stopped(held)
-            held.release()
+        # Ctrl-C must also wait until the caller has recorded the result it was given.
+        with defer_interrupts() as interrupt:
+            while self._unfinished() and not interrupt.pressed:
+                for worker, event in self._pool.events():
+                    yield from self._handle(worker, event)
+                for worker, slot in self._slots.items():
+                    self._fill(worker, slot)
+            if interrupt.pressed:
+                yield from self._stop(interrupt)
+            interrupt.raise_if_pressed()
 
-    def _stopped(self, held: DeferredInterrupt) -> Iterator[tuple[PlannedFile, FileResult]]:
-        """What ends while the stations stop; a second Ctrl-C waits for no more."""
-        self._crew.stop()
-        held.pressed = False
-        until = time.monotonic() + _PATIENCE
-        while self._in_hand() and not held.pressed and time.monotonic() < until:
-            for hand, event in self._crew.events():
-                if isinstance(event, Died):
-                    self._posts.pop(hand, None)
+    def _stop(self, interrupt: DeferredInterrupt) -> Iterator[tuple[PlannedFile, FileResult]]:
+        """The results that come while the workers stop; a second Ctrl-C ends the wait."""
+        self._pool.stop()
+        interrupt.pressed = False
+        until = time.monotonic() + _STOP_SECONDS
+        while self._items_in_work() and not interrupt.pressed and time.monotonic() < until:
+            for worker, event in self._pool.events():
+                if isinstance(event, WorkerDied):
+                    self._slots.pop(worker, None)
                 elif not isinstance(event, Unusable):
-                    yield from self._happened(hand, event)
-        held.pressed = True
+                    yield from self._handle(worker, event)
+        interrupt.pressed = True
 
     def _unfinished(self) -> bool:
-        return self._more or bool(self._suspects) or self._in_hand()
+        return self._more_todo or bool(self._suspects) or self._items_in_work()
 
-    def _in_hand(self) -> bool:
-        return any(post.items for post in self._posts.values())
+    def _items_in_work(self) -> bool:
+        return any(slot.items for slot in self._slots.values())
 
-    def _happened(
-        self, hand: WorkerHandle, event: Event | Died
+    def _handle(
+        self, worker: WorkerHandle, event: WorkerEvent | WorkerDied
     ) -> Iterator[tuple[PlannedFile, FileResult]]:
-        post = self._posts.get(hand)
-        if post is None:
+        slot = self._slots.get(worker)
+        if slot is None:
             return
-        if isinstance(event, Ready):
-            post.room = event.room
-            self._unready = 0
-            self._ready(event)
-        elif isinstance(event, Reached):
-            if event.number in post.items:
-                self._view.advanced(post.items[event.number].job, event.seconds)
-        elif isinstance(event, Ended):
-            item = post.items.pop(event.number)
-            self._view.ended(item.job, event.result)
-            yield item, event.result
-        elif isinstance(event, Dropped):
-            del post.items[event.number]
-        elif isinstance(event, Unusable):
-            raise event.error
-        else:
-            yield from self._died(hand, post, event.how)
+        match event:
+            case WorkerReady():
+                slot.capacity = event.capacity
+                self._early_deaths = 0
+                self._on_ready(event)
+            case Progressed():
+                if event.number in slot.items:
+                    self._view.advanced(slot.items[event.number].job, event.seconds)
+            case Finished():
+                item = slot.items.pop(event.number)
+                self._view.ended(item.job, event.result)
+                yield item, event.result
+            case Dropped():
+                del slot.items[event.number]
+            case Unusable():
+                raise event.error
+            case WorkerDied():
+                yield from self._replace(worker, slot, event.cause)
 
-    def _died(
-        self, hand: WorkerHandle, post: Slot, how: str
+    def _replace(
+        self, worker: WorkerHandle, slot: Slot, cause: str
     ) -> Iterator[tuple[PlannedFile, FileResult]]:
-        del self._posts[hand]
-        if not post.room:
-            self._unready += 1
-            if self._unready >= _DEATHS_UNREADY:
+        """Start a worker in place of one that died; yield the items it died of too often."""
+        del self._slots[worker]
+        if not slot.capacity:
+            self._early_deaths += 1
+            if self._early_deaths >= _MAX_EARLY_DEATHS:
                 raise EngineUnavailable(
-                    f"The engine's process ended before it was ready: {how}.",
+                    f"The engine's process ended before it was ready: {cause}.",
                     hint="`parakeet doctor` shows the state of the ML stack.",
                 )
-        clear_leftovers(folders(post.items.values()))
-        for number, item in post.items.items():
+        clear_leftovers(folders(slot.items.values()))
+        for number, item in slot.items.items():
             self._deaths[number] += 1
-            if self._deaths[number] < self._most or len(post.items) > 1:
+            if self._deaths[number] < self._attempts or len(slot.items) > 1:
                 self._suspects.append(item)
                 continue
             result = FileResult(
                 item.job.name,
                 Status.FAILED,
-                reason=f"{item.job.name} ended the engine's process each time: {how}.",
+                reason=f"{item.job.name} ended the engine's process each time: {cause}.",
                 hint="`parakeet doctor --deep` tries the engine by itself.",
             )
             self._view.ended(item.job, result)
             yield item, result
-        self._posts[self._crew.start()] = Slot()
+        self._slots[self._pool.start()] = Slot()
 
-    def _fill(self, hand: WorkerHandle, post: Slot) -> None:
-        """As much as it has room for; a suspect is alone in its station."""
-        if any(self._deaths[number] for number in post.items):
+    def _fill(self, worker: WorkerHandle, slot: Slot) -> None:
+        """Give a worker as many items as it has room for, but a suspect alone."""
+        if any(self._deaths[number] for number in slot.items):
             return
-        while len(post.items) < post.room:
+        while len(slot.items) < slot.capacity:
             if self._suspects:
-                if not post.items:
-                    self._give(hand, post, self._suspects.popleft())
+                if not slot.items:
+                    self._give(worker, slot, self._suspects.popleft())
                 return
             item = next(self._todo, None)
             if item is None:
-                self._more = False
+                self._more_todo = False
                 return
-            self._give(hand, post, item)
+            self._give(worker, slot, item)
 
-    def _give(self, hand: WorkerHandle, post: Slot, item: PlannedFile) -> None:
-        post.items[item.number] = item
+    def _give(self, worker: WorkerHandle, slot: Slot, item: PlannedFile) -> None:
+        slot.items[item.number] = item
         self._view.started(item.job, item.seconds)
-        hand.give(item)
+        worker.give(item)

@@ -1,10 +1,11 @@
-"""One engine that hears items as they come, in a process of its own or in a Ray actor.
+"""A worker: one engine that transcribes the items it is sent, in a process or a Ray actor.
 
     python -c '...; from parakeet_cli.transcribe.workers.worker import main; main()' FD
 
-`main` serves one driver over the connection FD: a `Setup` first, then `PlannedFile` items,
-answered by `Ready`, `Reached` and `Ended`. At None, and where the driver is gone, it ends
-as soon as no output is half written.
+`main` works for the dispatcher at the other end of the connection FD. It gets a
+`WorkerSetup` first, then `PlannedFile` items, and answers with `WorkerReady`, `Progressed`
+and `Finished`. It ends at None, and when the dispatcher is gone, as soon as no output is
+half written.
 """
 
 from __future__ import annotations
@@ -25,40 +26,46 @@ from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, transcribe_jobs
+from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcript import EngineInfo, FileResult, Segment
+
+CORES_EACH = 4  # that one process keeps busy, before its own interpreter lock limits it
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """What a station is made from. `whole`: transcripts go back with all their words."""
+class WorkerSetup:
+    """What a worker is made from.
+
+    With `full_transcripts` its results have all words and times, else the text alone.
+    """
 
     engine: str
     engine_options: EngineOptions
     options: PipelineOptions
-    whole: bool
+    full_transcripts: bool
     verbosity: console.Verbosity
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """The engine is there; `room` items keep it busy."""
+class WorkerReady:
+    """The engine can be used; `capacity` items keep it busy."""
 
     info: EngineInfo
-    room: int
+    capacity: int
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """Item `number` was heard until so many seconds on its clock."""
+class Progressed:
+    """Item `number` is transcribed up to `seconds` on its source's clock."""
 
     number: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Item `number` ended so."""
+class Finished:
+    """Item `number` has its result."""
 
     number: int
     result: FileResult
@@ -66,102 +73,105 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Item `number` is given up, with nothing written of it: the station was told to stop."""
+    """Item `number` is given up without any output, because the worker had to stop."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """What stops everything: the engine can't be used, or a fault of the program."""
+    """An error that stops the whole batch: the engine can't be used, or a bug."""
 
     error: ParakeetError
 
 
-Event = Ready | Reached | Ended | Dropped | Unusable
+WorkerEvent = WorkerReady | Progressed | Finished | Dropped | Unusable
 
 
 class Worker:
-    """Hears what is put into its inbox, and tells how it goes."""
+    """Transcribes the items put into its inbox, and sends events."""
 
-    def __init__(self, setup: Setup, tell: Callable[[Event], object]) -> None:
+    def __init__(self, setup: WorkerSetup, send: Callable[[WorkerEvent], object]) -> None:
         options = setup.engine_options
         self._setup = setup
-        self._tell = tell
+        self._send = send
         self._engine: Engine = make_engine(setup.engine, options, concurrency=options.cores)
         self._inbox: SimpleQueue[PlannedFile] = SimpleQueue()
-        self._in_hand: dict[int, PlannedFile] = {}  # by the job's identity
+        self._in_work: dict[int, PlannedFile] = {}  # by the job's identity
         self._writing = Lock()
 
     @property
-    def ready(self) -> Ready:
-        # One item more than lanes: it is decoded while the others are heard.
-        return Ready(self._engine.info, self._engine.concurrency + 1)
+    def ready(self) -> WorkerReady:
+        # One item more than the engine takes: it is decoded while the others are transcribed.
+        return WorkerReady(self._engine.info, self._engine.concurrency + 1)
 
     def put(self, item: PlannedFile) -> None:
-        """One item more."""
+        """Add an item to the inbox."""
         self._inbox.put(item)
 
     def work(self) -> None:
-        """For ever. Raises EngineUnavailable, and what telling raises."""
-        options = self._setup.options
-        for _ in transcribe_jobs(self._items(), self._engine, options, self, whole=self._writing):
-            pass  # `ended` has told of it
+        """Transcribe for ever. Raises EngineUnavailable, and what `send` raises."""
+        results = transcribe_jobs(
+            self._items(), self._engine, self._setup.options, self, while_writing=self._writing
+        )
+        for _ in results:
+            pass  # `ended` has sent it
 
     def stop(self) -> None:
-        """Returns once nothing is half written, or written and not told of; so it stays."""
+        """Wait until no output is half-written or unreported, and keep it that way."""
         self._writing.acquire()
 
     def _items(self) -> Iterator[PlannedFile | None]:
         while True:
-            if self._in_hand and self._inbox.empty():
-                yield None  # finish what is in hand; nobody knows when more will come
+            if self._in_work and self._inbox.empty():
+                yield None  # finish these first: nobody knows when another item comes
                 continue
             item = self._inbox.get()
-            self._in_hand[id(item.job)] = item
+            self._in_work[id(item.job)] = item
             yield item
 
     def started(self, job: Job, duration: float | None) -> None:
         pass
 
     def advanced(self, job: Job, seconds: float) -> None:
-        self._tell(Reached(self._in_hand[id(job)].number, seconds))
+        self._send(Progressed(self._in_work[id(job)].number, seconds))
 
     def ended(self, job: Job, result: FileResult) -> None:
-        item = self._in_hand.pop(id(job))
-        self._tell(Ended(item.number, result if self._setup.whole else without_words(result)))
+        item = self._in_work.pop(id(job))
+        full = self._setup.full_transcripts
+        self._send(Finished(item.number, result if full else without_words(result)))
 
 
 def without_words(result: FileResult) -> FileResult:
-    """The text alone: words and their times are in the outputs already."""
-    heard = result.transcript
-    if heard is None:
+    """The result with its text alone: words and their times are in the outputs already."""
+    transcript = result.transcript
+    if transcript is None:
         return result
-    text = Segment(0.0, 0.0, heard.text)
-    return replace(result, transcript=replace(heard, segments=(text,) if text.text else ()))
+    text = Segment(0.0, 0.0, transcript.text)
+    return replace(result, transcript=replace(transcript, segments=(text,) if text.text else ()))
 
 
 def main() -> None:
-    """Serve the driver at the other end of the connection, until it goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to deal with
-    driver = Connection(int(sys.argv[1]))
-    setup: Setup = driver.recv()
+    """Work for the dispatcher at the other end of the connection, until it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the dispatcher deals with Ctrl-C
+    dispatcher = Connection(int(sys.argv[1]))
+    setup: WorkerSetup = dispatcher.recv()
     console.set_verbosity(setup.verbosity)
     try:
-        station = Worker(setup, driver.send)
-        driver.send(station.ready)
-        Thread(target=_receive, args=(driver, station), daemon=True).start()
-        station.work()
+        worker = Worker(setup, dispatcher.send)
+        dispatcher.send(worker.ready)
+        Thread(target=_receive, args=(dispatcher, worker), daemon=True).start()
+        worker.work()
     except BrokenPipeError:
-        pass  # nobody is left to tell
+        pass  # the dispatcher is gone
     except ParakeetError as error:
-        driver.send(Unusable(error))
-    os._exit(0)  # chunks still in work wait for nobody
+        dispatcher.send(Unusable(error))
+    os._exit(0)  # without waiting for the chunks in work
 
 
-def _receive(driver: Connection, station: Worker) -> None:
-    with suppress(EOFError, OSError):  # the driver is gone, and with it whoever wanted this
-        while (item := driver.recv()) is not None:
-            station.put(item)
-    station.stop()
+def _receive(dispatcher: Connection, worker: Worker) -> None:
+    with suppress(EOFError, OSError):  # the dispatcher is gone, and with it the need for results
+        while (item := dispatcher.recv()) is not None:
+            worker.put(item)
+    worker.stop()
     os._exit(0)

@@ -13,7 +13,7 @@ from parakeet_cli.engines.mock import Mock
 from parakeet_cli.engines.whisper.engine import Whisper
 from parakeet_cli.transcribe.workers import worker
 from parakeet_cli.transcribe.workers.ray import Actor
-from parakeet_cli.transcribe.workers.worker import Setup
+from parakeet_cli.transcribe.workers.worker import WorkerSetup
 
 heard = Mock.transcribe
 heard_by_whisper = Whisper.transcribe
@@ -44,7 +44,7 @@ def _killed(mock: Mock, chunk: Chunk) -> ChunkResult:
 class DyingActor(Actor):
     """A Ray actor with the same accidents."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: WorkerSetup) -> None:
         Mock.transcribe = _killed  # type: ignore[method-assign,assignment]
         super().__init__(setup)
 

@@ -140,8 +140,8 @@ def test_lanes_keep_each_chunk_s_words_to_itself(contender: Contender, engine: E
     sound = contender.sound(12)
     pieces = [chunk(sound[at * 48_000 : (at + 1) * 48_000], start=at * 3.0) for at in range(4)]
     alone = [engine.transcribe(piece) for piece in pieces]
-    with EngineThreads(_Loaded(engine)) as lanes:
-        together = [future.result() for future in [lanes.submit(piece) for piece in pieces]]
+    with EngineThreads(_Loaded(engine)) as threads:
+        together = [future.result() for future in [threads.submit(piece) for piece in pieces]]
     # In a batch the last digits of a probability are others.
     assert [without_confidence(heard) for heard in together] == [
         without_confidence(heard) for heard in alone

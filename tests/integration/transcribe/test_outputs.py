@@ -45,7 +45,7 @@ def test_files_go_where_they_were_asked_for(
         (("x/a.wav", "-f", "docx"), "no format 'docx'"),
         (("x/a.wav", "-o", "-", "-f", "txt,srt"), "several were asked for"),
         (("x/a.wav", "--skip-existing", "--overwrite"), "contradict"),
-        (("x/a.wav", "-f", "txt", "--output-template", "{name}"), "means nothing here"),
+        (("x/a.wav", "-f", "txt", "--output-template", "{name}"), "is not a field"),
         (("x/a.wav", "--manifest-out", "x/a.wav"), "is an input"),
         (("list.jsonl", "--manifest-out", "list.jsonl"), "is an input"),
         (("x/a.wav", "--manifest-out", "x"), "is a folder"),
@@ -89,7 +89,7 @@ def test_existing_outputs_are_refused_skipped_or_replaced_as_asked(tmp_path: Pat
 
     neither = transcribe(tmp_path, *asked)
     assert neither.code == 1
-    assert "a.srt is already there" in neither.err
+    assert "a.srt already exists" in neither.err
     assert "--skip-existing" in neither.err
     assert files(tmp_path) == {"a.wav", "a.srt", "b.wav", "b.txt", "b.srt"}
 

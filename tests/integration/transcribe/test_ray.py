@@ -16,12 +16,12 @@ from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
-from parakeet_cli.transcribe.run.schedule import settle
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.run.schedule import make_schedule
 from parakeet_cli.transcribe.workers import ray as ray_workers
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
-from parakeet_cli.transcribe.workers.ray import Layout, RayWorkerPool, connect, node_resources
-from parakeet_cli.transcribe.workers.worker import Setup
+from parakeet_cli.transcribe.workers.ray import ActorLayout, RayWorkerPool, connect, node_resources
+from parakeet_cli.transcribe.workers.worker import WorkerSetup
 from parakeet_cli.transcript import Status
 from tests.integration.doctor.madeup import Environment, Wheel, verified
 from tests.integration.transcribe.command import SAID, clip, run, transcribe
@@ -99,16 +99,16 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
         find_jobs([str(tmp_path)]), expand_formats(["txt"]), f"{tmp_path}/out", "{filename}"
     )
     options = EngineOptions(threads=2)
-    setup = Setup("mock", options, PipelineOptions(), False, console.Verbosity())
+    setup = WorkerSetup("mock", options, PipelineOptions(), False, console.Verbosity())
     ray = connect(cluster.address)
-    layout = Layout.of(node_resources(ray), 2, options, gpu=False)
-    assert layout == Layout(2, 1, 0.0)
-    with RayWorkerPool(ray, setup, layout) as crew:
-        todo = settle(planned, PipelineOptions()).todo
+    layout = ActorLayout.of(node_resources(ray), 2, options, gpu=False)
+    assert layout == ActorLayout(2, 1, 0.0)
+    with RayWorkerPool(ray, setup, layout) as pool:
+        todo = make_schedule(planned, PipelineOptions()).todo
         found = {
             name_of(item.job.path): result
             for item, result in dispatch(
-                todo, crew, [crew.start(), crew.start()], Unseen(), tries=2
+                todo, pool, [pool.start(), pool.start()], Unseen(), attempts=2
             )
         }
     poisoned = found.pop("poison.wav")

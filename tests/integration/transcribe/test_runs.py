@@ -111,7 +111,7 @@ def test_a_file_that_is_not_the_run_s_own_is_not_replaced(tmp_path: Path) -> Non
     (tmp_path / "out/0/clip00.txt").write_text("Somebody wrote this by hand.")
     done = transcribe(tmp_path, *RUN)
     assert done.code == 1
-    assert "clip00.txt is already there" in done.err
+    assert "clip00.txt already exists" in done.err
     assert (tmp_path / "out/0/clip00.txt").read_text() == "Somebody wrote this by hand."
     assert transcribe(tmp_path, *RUN, "--overwrite").code == 0
 
@@ -119,9 +119,9 @@ def test_a_file_that_is_not_the_run_s_own_is_not_replaced(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("in", "--run", "run"), "--run goes on with files"),
+        (("in", "--run", "run"), "--run needs output files"),
         (("in", "-f", "txt", "--retry-failed"), "--retry-failed needs --run"),
-        (("-", "-f", "txt", "--run", "run"), "stdin can't be part of a run"),
+        (("-", "-f", "txt", "--run", "run"), "stdin can't be part of a --run"),
         (("in", "-f", "txt", "--shard", "4/3"), "it must be I/N"),
         ((), "Name what to transcribe"),
     ],
@@ -145,7 +145,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> N
         f"in/{n}/clip0{n}.wav  3.0 s  -> out/{n}/clip0{n}.txt, out/{n}/clip0{n}.json"
         for n in range(2)
     ]
-    assert "2 of 2 files would be heard, 6.0 s of audio. Nothing was done." in done.err
+    assert "2 of 2 files would be transcribed, 6.0 s of audio. Nothing was done." in done.err
     assert files(tmp_path) == before
 
 

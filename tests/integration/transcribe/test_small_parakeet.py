@@ -57,14 +57,14 @@ def wrong(said: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:
     return errors(said, heard), len(said)
 
 
-def share(counts: Sequence[tuple[int, int]]) -> float:
+def share_of(counts: Sequence[tuple[int, int]]) -> float:
     return sum(bad for bad, _ in counts) / sum(of for _, of in counts)
 
 
 def test_held_out_voices_are_understood(onnx: Engine) -> None:
     counts = [wrong(clip.words, texts(hear(onnx, clip.samples))) for clip in held_out()]
     assert len(counts) >= 30
-    assert share(counts) < WER
+    assert share_of(counts) < WER
 
 
 def test_the_command_hears_what_the_engine_hears(onnx: Engine, tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_a_long_recording_is_heard_as_its_clips_are(
     found = json.loads(done.out)
     words = [word for segment in found["segments"] for word in segment["words"]]
     alone = {clip.name: hear(onnx, clip.samples) for clip in held_out()}
-    by_clip = share([wrong(clip.words, texts(alone[clip.name])) for clip in said])
-    whole = share([wrong([w for clip in said for w in clip.words], [w["word"] for w in words])])
+    by_clip = share_of([wrong(clip.words, texts(alone[clip.name])) for clip in said])
+    whole = share_of([wrong([w for clip in said for w in clip.words], [w["word"] for w in words])])
     assert whole <= by_clip + 0.005
     off = np.array(list(differences(said, alone, words)))
     assert len(off) > 0.9 * len(words)

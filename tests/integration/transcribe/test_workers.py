@@ -24,12 +24,12 @@ from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import Job, find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
-from parakeet_cli.transcribe.run.schedule import settle
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.run.schedule import make_schedule
 from parakeet_cli.transcribe.workers import local
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
-from parakeet_cli.transcribe.workers.local import Workers, automatic, share
-from parakeet_cli.transcribe.workers.worker import Setup
+from parakeet_cli.transcribe.workers.local import LocalWorkerPool, automatic_count, share_of
+from parakeet_cli.transcribe.workers.worker import WorkerSetup
 from parakeet_cli.transcript import FileResult, Status
 from tests.integration.transcribe.command import (
     MOCK,
@@ -67,10 +67,12 @@ def heard_by_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
     planned = plan_outputs(
         find_jobs([str(folder)]), expand_formats(["txt"]), f"{folder}/out", "{filename}"
     )
-    setup = Setup(engine, EngineOptions(threads=2), PipelineOptions(), False, console.Verbosity())
-    with Workers(setup, 2) as crew:
-        todo = settle(planned, PipelineOptions()).todo
-        found = dispatch(todo, crew, [crew.start(), crew.start()], Unseen(), tries=2)
+    setup = WorkerSetup(
+        engine, EngineOptions(threads=2), PipelineOptions(), False, console.Verbosity()
+    )
+    with LocalWorkerPool(setup, 2) as pool:
+        todo = make_schedule(planned, PipelineOptions()).todo
+        found = dispatch(todo, pool, [pool.start(), pool.start()], Unseen(), attempts=2)
         return {name_of(item.job.path): result for item, result in found}
 
 
@@ -157,7 +159,7 @@ def test_stdin_is_heard_by_one_worker_alone(tmp_path: Path) -> None:
     assert (done.code, done.out) == (0, SAID), done.err
     refused = transcribe(tmp_path, "-", "a.wav", "--workers", "2", stdin=sound)
     assert refused.code == 2
-    assert "stdin can't be heard by a worker" in refused.err
+    assert "A worker process can't read stdin" in refused.err
 
 
 def test_an_engine_whose_process_never_gets_ready_is_unusable(
@@ -190,7 +192,7 @@ def test_a_poison_file_that_kills_its_decoder_fails_alone(
     assert {results[name].status for name in ("a.wav", "z.wav")} == {Status.OK}
 
 
-def stations_of(driver: int) -> list[int]:
+def workers_of(driver: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -198,7 +200,7 @@ def stations_of(driver: int) -> list[int]:
             command = (folder / "cmdline").read_bytes()
         except (OSError, ValueError):
             continue
-        if parent == driver and b"transcribe.station" in command:
+        if parent == driver and b"transcribe.workers.worker" in command:
             found.append(int(folder.name))
     return found
 
@@ -230,12 +232,12 @@ def killed_in_mid_run(
 
 @pytest.mark.slow
 def test_workers_killed_in_mid_run_cost_only_time(tmp_path: Path) -> None:
-    assert killed_in_mid_run(tmp_path, 30, 5, 1, TWO, stations_of) >= 3
+    assert killed_in_mid_run(tmp_path, 30, 5, 1, TWO, workers_of) >= 3
 
 
 @pytest.mark.soak
 def test_workers_killed_thirty_times_in_a_run_cost_only_time(tmp_path: Path) -> None:
-    assert killed_in_mid_run(tmp_path, 240, 7, 5, TWO, stations_of) >= 30
+    assert killed_in_mid_run(tmp_path, 240, 7, 5, TWO, workers_of) >= 30
 
 
 @pytest.mark.slow
@@ -256,7 +258,7 @@ def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
     while not journal(tmp_path, "ended"):
         assert time.monotonic() < until
         time.sleep(0.01)
-    left = stations_of(process.pid)
+    left = workers_of(process.pid)
     assert len(left) == 2
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -308,15 +310,15 @@ def test_ctrl_c_at_any_moment_leaves_whole_files_and_a_line_of_each(
 
 def test_workers_share_the_cores_and_the_gpus() -> None:
     options = EngineOptions(threads=7)
-    assert [share(options, place, 3).threads for place in range(3)] == [3, 2, 2]
-    assert share(EngineOptions(threads=1), 1, 4).threads == 1
+    assert [share_of(options, place, 3).threads for place in range(3)] == [3, 2, 2]
+    assert share_of(EngineOptions(threads=1), 1, 4).threads == 1
     gpus = ("cuda:0", "cuda:1")
-    assert [share(options, place, 4, gpus).device for place in range(4)] == [*gpus, *gpus]
-    assert share(EngineOptions(device="cpu"), 0, 2, gpus).device == "cpu"
-    assert automatic(options, gpus, 100) == 2
-    assert automatic(EngineOptions(device="cuda:1"), gpus, 100) == 1
-    assert automatic(EngineOptions(threads=1), (), 100) == 1
-    assert automatic(EngineOptions(threads=64), (), 1) == 1
+    assert [share_of(options, place, 4, gpus).device for place in range(4)] == [*gpus, *gpus]
+    assert share_of(EngineOptions(device="cpu"), 0, 2, gpus).device == "cpu"
+    assert automatic_count(options, gpus, 100) == 2
+    assert automatic_count(EngineOptions(device="cuda:1"), gpus, 100) == 1
+    assert automatic_count(EngineOptions(threads=1), (), 100) == 1
+    assert automatic_count(EngineOptions(threads=64), (), 1) == 1
 
 
 @pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])

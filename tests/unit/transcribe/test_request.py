@@ -9,7 +9,7 @@ import pytest
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FormatOptions
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.request import TranscribeRequest
 
 SETTINGS = Settings(engine="mock", model="m", language="en", beam_size=3)

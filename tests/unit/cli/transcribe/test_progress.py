@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from parakeet_cli import console
-from parakeet_cli.cli.transcribe.progress import Bar
+from parakeet_cli.cli.transcribe.progress import BarView
 from parakeet_cli.cli.transcribe.summary import show_summary
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.run.stats import BatchStats
@@ -59,10 +59,10 @@ def test_the_bar_has_file_seconds_speed_and_time_left(
 ) -> None:
     monkeypatch.setattr("time.monotonic", iter(range(1000)).__next__)
     job = Job(NAME, NAME)
-    with Bar(3) as bar:
+    with BarView(3) as bar:
         bar.started(job, 59.0)
         bar.advanced(job, 30.0)
-        bar.print("", first=True)
+        bar.show_text("")
     line = shown(screen)[-1]
     assert ".wav" in line
     assert "30.0 s of 59.0 s" in line

@@ -15,8 +15,9 @@ from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import Job, as_file, find_jobs
 from parakeet_cli.transcribe.inputs.storage import Url, forget_listings, state_of, to_place, upload
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, transcribe_jobs
-from parakeet_cli.transcribe.run.schedule import Shard, settle
+from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.run.schedule import Shard, make_schedule
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.transcribe.scripted import Scripted
 
@@ -75,14 +76,14 @@ def test_a_prefix_an_object_and_a_pattern(
 
 
 def test_recordings_are_fetched_and_texts_put(memory: Any) -> None:
-    batch = settle(plan("memory://in"), PipelineOptions())
+    batch = make_schedule(plan("memory://in"), PipelineOptions())
     results = list(transcribe_jobs(batch.todo, Scripted(), PipelineOptions(), Unseen()))
     assert [result.status for result in results] == [Status.OK, Status.OK]
     assert memory.cat_file("/out/put/deep/b.txt") == b"0.0\n"
     forget_listings()
-    refused = settle(plan("memory://in"), PipelineOptions())
+    refused = make_schedule(plan("memory://in"), PipelineOptions())
     assert [result.status for _, result in refused.settled] == [Status.FAILED] * 2
-    assert "memory://out/put/a.txt is already there" in (refused.settled[0][1].reason or "")
+    assert "memory://out/put/a.txt already exists" in (refused.settled[0][1].reason or "")
 
 
 def test_a_manifest_names_objects(memory: Any, tmp_path: Path) -> None:
@@ -122,9 +123,11 @@ def test_shards_go_by_the_name_below_what_was_asked_for(memory: Any) -> None:
     shards = [Shard(number, 3) for number in (1, 2, 3)]
     for job in find_jobs(["memory://in"]):
         elsewhere = Job("x", f"/mnt/else/{job.relative}", relative=job.relative)
-        assert [shard.has(job) for shard in shards] == [shard.has(elsewhere) for shard in shards]
-        assert sum(shard.has(job) for shard in shards) == 1
+        assert [shard.contains(job) for shard in shards] == [
+            shard.contains(elsewhere) for shard in shards
+        ]
+        assert sum(shard.contains(job) for shard in shards) == 1
     names = [Job("", "", relative=f"{n}.wav") for n in range(3000)]
-    counts = [sum(shard.has(job) for job in names) for shard in shards]
+    counts = [sum(shard.contains(job) for job in names) for shard in shards]
     assert sum(counts) == 3000
     assert min(counts) > 900

@@ -17,17 +17,17 @@ def chunk(start: float) -> Chunk:
 
 def test_each_future_has_its_own_chunk_s_text() -> None:
     engine = Scripted(concurrency=3)
-    with EngineThreads(engine) as lanes:
-        futures = [lanes.submit(chunk(at)) for at in range(20)]
-        lanes.ready()
+    with EngineThreads(engine) as threads:
+        futures = [threads.submit(chunk(at)) for at in range(20)]
+        threads.wait_until_loaded()
         assert [text_of(future.result()) for future in futures] == [f"{at}.0" for at in range(20)]
     assert (engine.loads, engine.closes) == (1, 1)
 
 
 def test_as_many_chunks_as_lanes_are_heard_at_once() -> None:
     meeting = threading.Barrier(2, timeout=10)
-    with EngineThreads(Scripted(concurrency=2, during=lambda _: meeting.wait())) as lanes:
-        for future in [lanes.submit(chunk(at)) for at in range(4)]:
+    with EngineThreads(Scripted(concurrency=2, during=lambda _: meeting.wait())) as threads:
+        for future in [threads.submit(chunk(at)) for at in range(4)]:
             future.result(timeout=10)
 
 
@@ -36,8 +36,8 @@ def test_one_that_fails_does_not_hold_the_next_one_up() -> None:
         if piece.start == 1.0:
             raise EngineError("It choked.")
 
-    with EngineThreads(Scripted(during=fail)) as lanes:
-        first, second, third = (lanes.submit(chunk(at)) for at in range(3))
+    with EngineThreads(Scripted(during=fail)) as threads:
+        first, second, third = (threads.submit(chunk(at)) for at in range(3))
         assert text_of(first.result()) == "0.0"
         with pytest.raises(EngineError):
             second.result()
@@ -45,10 +45,10 @@ def test_one_that_fails_does_not_hold_the_next_one_up() -> None:
 
 
 def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_nobody() -> None:
-    with EngineThreads(Scripted(unavailable=True)) as lanes:
-        futures = [lanes.submit(chunk(at)) for at in range(10)]
+    with EngineThreads(Scripted(unavailable=True)) as threads:
+        futures = [threads.submit(chunk(at)) for at in range(10)]
         with pytest.raises(EngineUnavailable):
-            lanes.ready()
+            threads.wait_until_loaded()
         for future in futures:
             with pytest.raises(EngineUnavailable):
                 future.result(timeout=10)
@@ -59,13 +59,13 @@ def test_no_more_sound_is_in_flight_than_the_engine_wants() -> None:
     handed: list[float] = []
     with EngineThreads(
         Scripted(concurrency=8, max_inflight_seconds=0.25, during=lambda _: gate.wait(10))
-    ) as lanes:
+    ) as threads:
 
         def feed() -> None:
             for at in range(6):
-                lanes.submit(chunk(at))  # 0.1 s
+                threads.submit(chunk(at))  # 0.1 s
                 handed.append(at)
-            lanes.submit(Chunk(np.zeros(16_000, np.float32), (Piece(0.0, 9.0),), "a.wav"))
+            threads.submit(Chunk(np.zeros(16_000, np.float32), (Piece(0.0, 9.0),), "a.wav"))
             handed.append(9)
 
         feeder = threading.Thread(target=feed)
@@ -81,11 +81,11 @@ def test_no_more_chunks_wait_than_there_is_room_for() -> None:
     """What bounds memory: whoever decodes is held back."""
     gate = threading.Event()
     handed: list[float] = []
-    with EngineThreads(Scripted(during=lambda _: gate.wait(10))) as lanes:
+    with EngineThreads(Scripted(during=lambda _: gate.wait(10))) as threads:
 
         def feed() -> None:
             for at in range(20):
-                lanes.submit(chunk(at))
+                threads.submit(chunk(at))
                 handed.append(at)
 
         feeder = threading.Thread(target=feed)

@@ -14,7 +14,8 @@ from parakeet_cli.transcribe.inputs.find import Job, find_jobs
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline import jobs
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions, transcribe_jobs
+from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.transcribe.scripted import Scripted
 
@@ -115,7 +116,7 @@ def test_a_chunk_that_could_not_be_heard_is_a_lost_stretch_of_a_partial_file() -
     (lost,) = result.transcript.accounting.lost
     assert (lost.start, lost.end, lost.reason) == (1.0, 2.0, "It choked.")
     assert result.transcript.text == "0.0 2.0"
-    assert "1.00 s could not be heard" in (result.reason or "")
+    assert "1.00 s could not be transcribed" in (result.reason or "")
     assert written() == {"a.txt"}
 
 

@@ -9,15 +9,15 @@ import pytest
 from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
-from parakeet_cli.transcribe.run.journal import Entry, RunJournal, read
-from parakeet_cli.transcribe.run.run_folder import run_folder
-from parakeet_cli.transcribe.run.status import status_of
+from parakeet_cli.transcribe.run.journal import RunEntry, RunJournal, read_journal
+from parakeet_cli.transcribe.run.run_folder import open_run_folder
+from parakeet_cli.transcribe.run.status import read_status
 from parakeet_cli.transcript import Status
 
 
-def entry(status: Status = Status.OK, reason: str | None = None) -> Entry:
+def entry(status: Status = Status.OK, reason: str | None = None) -> RunEntry:
     outputs = (("/out/a.txt", "ab" * 32, 12, 99),)
-    return Entry(status, (10, 20), "options", 3.25, outputs, reason=reason, line=7)
+    return RunEntry(status, (10, 20), "options", 3.25, outputs, reason=reason, line=7)
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
             journal.begun(key, "options")
         journal.ended("a", entry())
         journal.ended("b", entry(Status.FAILED, "It is empty."))
-    known = read(tmp_path / "journal.jsonl")
+    known = read_journal(tmp_path / "journal.jsonl")
     assert {key: found.status for key, found in known.entries.items()} == {
         "a": Status.OK,
         "b": Status.FAILED,
@@ -47,9 +47,9 @@ def test_a_line_torn_anywhere_costs_only_itself(tmp_path: Path, torn: int) -> No
     whole = path.read_bytes()
     path.write_bytes(whole[:-torn])
     with RunJournal(path) as journal:
-        assert set(read(path).entries) == ({"a", "b"} if torn == 1 else {"a"})
+        assert set(read_journal(path).entries) == ({"a", "b"} if torn == 1 else {"a"})
         journal.ended("c", entry())
-    assert set(read(path).entries) >= {"a", "c"}
+    assert set(read_journal(path).entries) >= {"a", "c"}
 
 
 def test_a_long_history_is_compacted_and_says_the_same(tmp_path: Path) -> None:
@@ -60,12 +60,12 @@ def test_a_long_history_is_compacted_and_says_the_same(tmp_path: Path) -> None:
             journal.begun("a", "options")
             journal.ended("a", entry())
         journal.begun("b", "options")
-    before = read(path)
-    with run_folder(tmp_path, "options") as folder:
+    before = read_journal(path)
+    with open_run_folder(tmp_path, "options") as folder:
         assert folder.split([], retry_failed=False) == ([], [])
-        assert read(path).lines == 3 < before.lines
+        assert read_journal(path).lines == 3 < before.lines
         folder.begun(plan_outputs([Job("c", "/c")], (), ".", "{filename}")[0])
-    after = read(path)
+    after = read_journal(path)
     assert after.begun.pop("/c") == "options"
     assert (after.entries, after.begun, after.planned) == (
         before.entries,
@@ -75,20 +75,23 @@ def test_a_long_history_is_compacted_and_says_the_same(tmp_path: Path) -> None:
 
 
 def test_a_run_folder_is_one_process_s(tmp_path: Path) -> None:
-    with run_folder(tmp_path, "options") as folder:
+    with open_run_folder(tmp_path, "options") as folder:
         folder.plan(1, 1.0)
-        assert status_of(tmp_path).running
-        with pytest.raises(UsageError, match="in use by another run"), run_folder(tmp_path, "x"):
+        assert read_status(tmp_path).running
+        with (
+            pytest.raises(UsageError, match="in use by another run"),
+            open_run_folder(tmp_path, "x"),
+        ):
             pass
-    assert not status_of(tmp_path).running
+    assert not read_status(tmp_path).running
 
 
 def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_text('{"ended": "a", "status": "fine"}\n')
-    with pytest.raises(OutputError, match="no journal of parakeet's"):
-        read(tmp_path / "journal.jsonl")
+    with pytest.raises(OutputError, match="isn't a journal"):
+        read_journal(tmp_path / "journal.jsonl")
     with pytest.raises(UsageError, match="no run"):
-        status_of(tmp_path / "none")
+        read_status(tmp_path / "none")
 
 
 @pytest.mark.slow
@@ -100,12 +103,12 @@ def test_a_hundred_thousand_entries_are_read_in_200_mb(tmp_path: Path) -> None:
             outputs = ((f"/data/out/{number % 100}/clip{number}.txt", "ab" * 32, 12, number),)
             journal.ended(
                 f"/data/in/{number % 100}/clip{number}.wav",
-                Entry(Status.OK, (95_724, number), "options", 3.0, outputs, line=number),
+                RunEntry(Status.OK, (95_724, number), "options", 3.0, outputs, line=number),
             )
     code = (
         "import sys; from pathlib import Path; "
-        "from parakeet_cli.transcribe.run.journal import read; "
-        "assert len(read(Path(sys.argv[1])).entries) == 100_000; "
+        "from parakeet_cli.transcribe.run.journal import read_journal; "
+        "assert len(read_journal(Path(sys.argv[1])).entries) == 100_000; "
         # ru_maxrss would count what the process that started this one held.
         "status = Path('/proc/self/status').read_text(); "
         "print(status.partition('VmHWM:')[2].split()[0])"

@@ -10,8 +10,8 @@ from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
-from parakeet_cli.transcribe.pipeline.jobs import PipelineOptions
-from parakeet_cli.transcribe.run.schedule import longest_first, measured, settle
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.run.schedule import longest_first, make_schedule, with_durations
 from parakeet_cli.transcript import Status
 
 
@@ -36,9 +36,9 @@ def test_lengths_come_from_the_headers_and_the_longest_is_taken_first() -> None:
         sound(f"{number:03}.wav", 0.1 + (number * 7 % 120) / 100)
     Path("broken.wav").write_bytes(b"no sound at all")
     items = plan(*(f"{number:03}.wav" for number in range(120)), "broken.wav")
-    told: list[int] = []
-    ordered = longest_first(measured(items, cores=2, told=told.append))
-    assert told == list(range(1, 122))
+    counts: list[int] = []
+    ordered = longest_first(with_durations(items, cores=2, on_progress=counts.append))
+    assert counts == list(range(1, 122))
     assert ordered[0].job.name == "broken.wav"
     lengths = [item.seconds for item in ordered[1:]]
     assert lengths == sorted((length for length in lengths if length), reverse=True)
@@ -53,7 +53,7 @@ def test_a_part_of_a_recording_is_as_long_as_the_part() -> None:
         '{"audio_filepath": "a.wav", "offset": 4.0}\n'
     )
     items = plan_outputs(find_jobs(["m.jsonl"]), (), ".", "{filename}")
-    assert [item.seconds for item in measured(items, cores=1)] == [2.0, 1.0]
+    assert [item.seconds for item in with_durations(items, cores=1)] == [2.0, 1.0]
 
 
 def test_what_is_refused_is_known_before_anything_starts() -> None:
@@ -61,10 +61,10 @@ def test_what_is_refused_is_known_before_anything_starts() -> None:
     Path("out").mkdir()
     for there in ("b.txt", "c.txt", "c.srt"):
         Path("out", there).touch()
-    refusing = settle(items, PipelineOptions())
+    refusing = make_schedule(items, PipelineOptions())
     assert [item.job.name for item in refusing.todo] == ["a.wav"]
     assert [result.status for _, result in refusing.settled] == [Status.FAILED] * 3
-    skipping = settle(items, PipelineOptions(skip_existing=True))
+    skipping = make_schedule(items, PipelineOptions(skip_existing=True))
     assert [[name_of(path) for _, path in item.paths] for item in skipping.todo] == [
         ["a.txt", "a.srt"],
         ["b.srt"],

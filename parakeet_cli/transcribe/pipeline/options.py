@@ -1,0 +1,20 @@
+"""The options of the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from parakeet_cli.formats import FormatOptions
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How recordings are decoded and outputs written; the engine has its own options."""
+
+    audio_stream: int | None = None  # from 0; None is the first
+    channel: int | None = None  # from 0; None is all, averaged
+    vad: bool = True
+    skip_existing: bool = False
+    overwrite: bool = False
+    accept_partial: bool = False  # whether a partial transcript counts as done
+    format_options: FormatOptions = field(default_factory=FormatOptions)

@@ -1,0 +1,41 @@
+"""The results of jobs that aren't transcribed: refused, skipped or failed."""
+
+from __future__ import annotations
+
+from parakeet_cli import console
+from parakeet_cli.errors import ParakeetError
+from parakeet_cli.transcribe.inputs.find import Job
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcript import FileResult, Status
+
+
+def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
+    """The result of a job that isn't started, or None for a job that is."""
+    job = item.job
+    if job.error is not None:
+        return failed(job, job.error)
+    if item.replaces or options.overwrite or not item.existing:
+        return None
+    if options.skip_existing:
+        if len(item.existing) < len(item.paths):
+            return None
+        return FileResult(job.name, Status.SKIPPED, reason="its outputs already exist")
+    return FileResult(
+        job.name,
+        Status.FAILED,
+        reason=f"{item.existing[0]} already exists.",
+        hint="--skip-existing leaves it alone, --overwrite replaces it.",
+    )
+
+
+def failed(job: Job, error: ParakeetError) -> FileResult:
+    return FileResult(job.name, Status.FAILED, reason=str(error), hint=error.hint)
+
+
+def failed_unexpectedly(job: Job, error: Exception) -> FileResult:
+    """The result after a bug of ours, which must not cost the other files."""
+    console.trace(error)
+    reason = f"An unexpected {type(error).__name__}: {error}"
+    hint = "--debug shows where it happened."
+    return FileResult(job.name, Status.FAILED, reason=reason, hint=hint)

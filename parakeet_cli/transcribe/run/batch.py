@@ -1,0 +1,234 @@
+"""Runs a batch from the request to its outputs, manifest, journal and statistics.
+
+with open_batch(request, settings) as batch:
+    result = batch.run(view)
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from parakeet_cli.audio.decode.media import warm_up
+from parakeet_cli.config import Settings
+from parakeet_cli.engine_setup import choose_engine, engine_options
+from parakeet_cli.errors import ExitCode
+from parakeet_cli.system.files import clear_leftovers
+from parakeet_cli.system.hardware import usable_cores
+from parakeet_cli.transcribe.inputs.find import find_jobs
+from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
+from parakeet_cli.transcribe.outputs.line_store import LineStore
+from parakeet_cli.transcribe.outputs.plan import PlannedFile, check_apart, folders, plan_outputs
+from parakeet_cli.transcribe.progress import BatchView, SilentView
+from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
+from parakeet_cli.transcribe.run.run_folder import EarlierResult, RunFolder, open_run_folder
+from parakeet_cli.transcribe.run.schedule import (
+    Schedule,
+    Shard,
+    longest_first,
+    make_schedule,
+    with_durations,
+)
+from parakeet_cli.transcribe.run.stats import BatchStats
+from parakeet_cli.transcribe.workers.choose import BatchRunner, Placement, open_runner
+from parakeet_cli.transcript import FileResult, Status
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How a batch ended: `exit_code` is the command's."""
+
+    stats: BatchStats
+    exit_code: ExitCode
+
+    @property
+    def interrupted(self) -> bool:
+        return self.exit_code is ExitCode.INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a batch would do: `todo` has durations where headers tell them."""
+
+    todo: tuple[PlannedFile, ...]
+    settled: tuple[tuple[PlannedFile, FileResult], ...]  # skipped, failed or done earlier
+
+
+def dry_run(request: TranscribeRequest, settings: Settings) -> DryRun:
+    """Plan the batch and read the headers, and do nothing. Raises ParakeetError."""
+    with _open_plan(request, settings, create_run=False) as plan:
+        todo = tuple(with_durations(plan.schedule.todo, cores=usable_cores()))
+        earlier = ((one.item, _skipped_as_earlier(one)) for one in plan.earlier)
+        return DryRun(todo, (*plan.schedule.settled, *earlier))
+
+
+@contextmanager
+def open_batch(request: TranscribeRequest, settings: Settings) -> Iterator[Batch]:
+    """Plan the batch and start its engines. Raises ParakeetError for what stops everything.
+
+    The engine that was chosen is printed on stderr.
+    """
+    with ExitStack() as stack:
+        plan = stack.enter_context(_open_plan(request, settings, create_run=True))
+        todo = plan.schedule.todo
+        if todo:
+            warm_up()  # the decoder starts while the engine is being imported
+            clear_leftovers(folders(todo))
+        choice = choose_engine(settings)
+        options = engine_options(settings, trust_model=request.trust_model)
+        placement = Placement(
+            workers=request.worker_count,
+            ray=request.ray,
+            ray_address=request.ray_address,
+            resumable=request.run is not None,
+            full_transcripts=request.stdout_format is not None,
+        )
+        runner = stack.enter_context(open_runner(todo, choice, options, request.options, placement))
+        lines = plan.folder.results if plan.folder else stack.enter_context(LineStore())
+        yield Batch(request, plan, runner, ManifestWriter(request.manifest_path, lines))
+
+
+class Batch:
+    """A planned batch whose engines are starting."""
+
+    def __init__(
+        self,
+        request: TranscribeRequest,
+        plan: _Plan,
+        runner: BatchRunner,
+        manifest: ManifestWriter,
+    ) -> None:
+        self.total = plan.total
+        self._request = request
+        self._plan = plan
+        self._runner = runner
+        self._manifest = manifest
+        self._stats = BatchStats(plan.total)
+
+    def run(self, view: BatchView | None = None) -> BatchResult:
+        """Transcribe everything, and write the manifest also after Ctrl-C. For one call.
+
+        Raises ParakeetError for what stops everything.
+        """
+        interrupted = False
+        try:
+            self._run(view or SilentView())
+        except KeyboardInterrupt:
+            interrupted = True
+        self._manifest.write()
+        if interrupted:
+            return BatchResult(self._stats, ExitCode.INTERRUPTED)
+        allow_partial = self._request.allow_partial
+        return BatchResult(self._stats, self._stats.exit_code(allow_partial=allow_partial))
+
+    def _run(self, view: BatchView) -> None:
+        self._record_settled(view)
+        todo: Sequence[PlannedFile] = self._plan.schedule.todo
+        stdout_format = self._request.stdout_format
+        if stdout_format is None and len(todo) > 1:
+            todo = _longest_first(todo, view)
+        folder = self._plan.folder
+        if folder is not None:
+            folder.plan(self.total, sum(item.seconds or 0.0 for item in todo))
+        texts = OrderedTexts(todo, view.show_text)
+        for item, result in self._runner(self._journal_starts(todo), view):
+            if stdout_format is not None:
+                layout, transcript = self._request.options.format_options, result.transcript
+                text = stdout_format.render(transcript, layout) if transcript else None
+                texts.add(item.number, text)
+            line = self._manifest.add(item, result)
+            if folder is not None:
+                folder.ended(item, result, line)
+            self._stats.add(item.number, result)
+
+    def _record_settled(self, view: BatchView) -> None:
+        """Count the files that earlier sessions did, and those that were skipped or refused."""
+        for earlier in self._plan.earlier:
+            self._manifest.add_earlier(earlier)
+            self._stats.add_earlier(earlier)
+        for item, result in self._plan.schedule.settled:
+            view.ended(item.job, result)
+            self._manifest.add(item, result)
+            self._stats.add(item.number, result)
+
+    def _journal_starts(self, todo: Iterable[PlannedFile]) -> Iterator[PlannedFile]:
+        """The items, each recorded in the journal before it is started."""
+        for item in todo:
+            if self._plan.folder is not None:
+                self._plan.folder.begun(item)
+            yield item
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Every input of the batch, and what is to be done with it."""
+
+    folder: RunFolder | None
+    total: int
+    earlier: Sequence[EarlierResult]
+    schedule: Schedule
+
+
+@contextmanager
+def _open_plan(
+    request: TranscribeRequest, settings: Settings, *, create_run: bool
+) -> Iterator[_Plan]:
+    """The plan, with the run's folder locked if there is one. Raises ParakeetError."""
+    request.check()
+    path = request.run_folder
+    with ExitStack() as stack:
+        folder = None
+        if path is not None and (create_run or path.exists()):
+            folder = stack.enter_context(open_run_folder(path, request.fingerprint(settings)))
+            warm_up()  # a long plan takes a second, and the decoder starts meanwhile
+        with _without_garbage_collection():
+            planned = _plan_files(request, folder.date if folder else None)
+            earlier: list[EarlierResult] = []
+            left = planned
+            if folder is not None:
+                earlier, left = folder.split(planned, retry_failed=request.retry_failed)
+            schedule = make_schedule(left, request.options)
+        yield _Plan(folder, len(planned), earlier, schedule)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Disable the collector in the block, then freeze what was made so that it skips it later."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFile]:
+    """Every input of this shard with its outputs. Raises UsageError if outputs collide."""
+    forget_listings()
+    jobs = find_jobs(request.inputs)
+    folder = to_place(request.folder or ".")
+    planned = plan_outputs(jobs, request.file_formats, folder, request.template, today=today)
+    if request.manifest_path is not None:
+        check_apart(request.manifest_path, request.inputs, planned)
+    if request.shard is None:
+        return planned
+    shard = Shard.parse(request.shard)
+    return [item for item in planned if shard.contains(item.job)]
+
+
+def _skipped_as_earlier(earlier: EarlierResult) -> FileResult:
+    reason = f"{earlier.result.status} in an earlier session"
+    return replace(earlier.result, status=Status.SKIPPED, reason=reason)
+
+
+def _longest_first(todo: Sequence[PlannedFile], view: BatchView) -> list[PlannedFile]:
+    total = len(todo)
+    durations = with_durations(
+        todo, cores=usable_cores(), on_progress=lambda count: view.measuring(count, total)
+    )
+    items = longest_first(durations)
+    view.planned(sum(item.seconds or 0.0 for item in items))
+    return items

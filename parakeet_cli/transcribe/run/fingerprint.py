@@ -1,0 +1,43 @@
+"""The fingerprint by which a run notices that its options have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from parakeet_cli.transcribe.inputs.storage import canonical, to_place
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+
+if TYPE_CHECKING:
+    from parakeet_cli.config import Settings
+    from parakeet_cli.formats import Format
+
+
+def fingerprint(
+    settings: Settings,
+    *,
+    formats: Iterable[Format],
+    folder: str,
+    template: str,
+    options: PipelineOptions,
+) -> str:
+    """A hash, 16 hexadecimal digits, of everything that decides the outputs.
+
+    Where it is computed, and with how many threads and workers, decides nothing of them.
+    """
+    layout = asdict(options.format_options)
+    link_audio = layout.pop("link_audio")
+    deciding = {
+        "formats": [form.name for form in formats],
+        "folder": canonical(to_place(folder)),
+        "template": template,
+        "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
+        "sound": [options.audio_stream, options.channel, options.vad],
+        # These keys are those of older versions, whose runs must go on.
+        "shape": {**layout, "sound": None},
+        "html_link_audio": link_audio,
+    }
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
