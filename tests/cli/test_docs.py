@@ -1,14 +1,17 @@
-"""What the documents quote exists: commands, options, scripts, targets, files."""
+"""Checks that what the documents quote exists: commands, options, scripts, targets, files."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from parakeet_cli.engines.registry import engine_names
+from parakeet_cli.formats import FORMATS
 from tests.cli.running import ROOT, commands, parakeet
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -64,6 +67,15 @@ def test_each_quoted_help_is_what_help_says(document: Path) -> None:
         words = _words(first, "parakeet")
         if words and words[-1] == "--help" and shown.strip():
             assert _trimmed(shown) == _trimmed(parakeet(*words).stdout), first
+
+
+@pytest.mark.parametrize(("column", "names"), [("format", FORMATS), ("engine", engine_names())])
+def test_the_readme_s_table_lists_each_format_and_engine(column: str, names: Iterable[str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(rf"^\| {column} \|.*\n\|-.*\n((?:\|.*\n)+)", readme, flags=re.MULTILINE)
+    assert table is not None, f"README.md has no table of {column}s"
+    first_cells = [row.split("|")[1] for row in table[1].splitlines()]
+    assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) == set(names)
 
 
 @every_document

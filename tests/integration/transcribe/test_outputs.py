@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.formats import FORMATS
 from tests.integration.transcribe.command import CLIP_SECONDS, SAID, clip, files, transcribe
 
-ALL = {"txt", "srt", "vtt", "tsv", "json", "html"}
+ALL = {form.suffix for form in FORMATS.values()}
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ ALL = {"txt", "srt", "vtt", "tsv", "json", "html"}
         (("-f", "srt,vtt", "-f", "TXT", "-f", ".json", "-o", "out"), {
             "out/a.srt", "out/a.vtt", "out/a.txt", "out/a.json",
         }),
-        (("-f", "all", "-o", "new/deep"), {f"new/deep/a.{name}" for name in ALL}),
+        (("-f", "all", "-o", "new/deep"), {f"new/deep/a{suffix}" for suffix in ALL}),
         (("--output_format", "srt", "--output_dir=o_u_t", "--max_line_width", "20"), {
             "o_u_t/a.srt",
         }),
@@ -203,4 +204,4 @@ def test_partial_files_are_written_and_exit_1_unless_accepted(tmp_path: Path) ->
 def test_no_temporary_file_is_left_behind(tmp_path: Path) -> None:
     clip(tmp_path / "in/a.wav")
     transcribe(tmp_path, "in", "-f", "all", "-o", "out", "--manifest-out", "m.jsonl")
-    assert files(tmp_path / "out") == {f"a.{name}" for name in ALL}
+    assert files(tmp_path / "out") == {f"a{suffix}" for suffix in ALL}
