@@ -1,10 +1,10 @@
-"""Writes the tables of docs/ml-dependencies.md from the policy they describe.
+"""Writes the tables of docs/ml-dependencies.md from the files that the doctor reads.
 
-    python scripts/ml_guide.py           write them
-    python scripts/ml_guide.py --check   exit 1 where the document is not current
+    python scripts/ml_guide.py           write the tables
+    python scripts/ml_guide.py --check   exit 1 if the document is not current
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`. Versions stand in the
-requirements files alone; the document shows them through these tables.
+A table is between `<!-- table: NAME -->` and `<!-- end -->`. The versions are written in the
+requirements files only; the document shows them in these tables.
 """
 
 from __future__ import annotations
@@ -37,20 +37,24 @@ def code(text: str) -> str:
 
 
 def steps(stack: Stack) -> str:
-    """The manual installation: a command a stage, in the documented order."""
-    held = stack.files[-1].name
+    """The manual installation: one command for each stage, in the documented order."""
+    constraints_file = stack.files[-1].name
     lines = ["```bash"]
     for stage in stack.stages:
         lines.append(f"# {stage.number}. {stage.title}")
-        lines += torch_commands(stage) if stage.number == TORCH_STAGE else [command(stage, held)]
+        lines += (
+            torch_commands(stage)
+            if stage.number == TORCH_STAGE
+            else [command(stage, constraints_file)]
+        )
         lines.append("")
     return "\n".join([*lines[:-1], "```\n"])
 
 
-def command(stage: Stage, held: str) -> str:
-    """pip's command for a stage: names only, the versions come from the constraints."""
+def command(stage: Stage, constraints_file: str) -> str:
+    """pip's command for a stage. It has names only: the versions come from the constraints."""
     names = [pin.requirement.text.removesuffix(pin.spec).strip() for pin in stage.pins]
-    words = ["pip", "install", "-c", held, *stage.flags, *names]
+    words = ["pip", "install", "-c", constraints_file, *stage.flags, *names]
     wrapped, line = [], ""
     for word in words:
         if line and len(line) + len(word) > 86:
@@ -83,8 +87,8 @@ def linked(pin: Pin) -> str:
     return f"[{pin.name}]({pin.advice.link})" if pin.advice.link else pin.name
 
 
-def free(stack: Stack) -> str:
-    """What is wanted in any version."""
+def unbounded(stack: Stack) -> str:
+    """The pins without a version."""
     return table(
         ["Stage", "Packages in any version"],
         (
@@ -97,18 +101,20 @@ def free(stack: Stack) -> str:
 
 def unneeded(stack: Stack) -> str:
     return table(
-        ["NeMo declares", "Why transcribing does without"],
+        ["NeMo declares", "Why transcribing doesn't need it"],
         ([name, why] for name, why in stack.unneeded.items()),
     )
 
 
 def checks(_: Stack) -> str:
-    return table(["Check", "What is well"], ([code(id_), c.title] for id_, c in CHECKS.items()))
+    return table(
+        ["Check", "What it requires"], ([code(id_), check.title] for id_, check in CHECKS.items())
+    )
 
 
 def failures(_: Stack) -> str:
     return table(
-        ["#", "What is seen", "Cause", "Remedy", "Check"],
+        ["#", "What happens", "Cause", "Remedy", "Check"],
         (
             [str(row.number), row.title, row.cause, row.remedy, code(row.check)]
             for row in (*catalogue(), *guide())
@@ -119,15 +125,15 @@ def failures(_: Stack) -> str:
 TABLES: dict[str, Callable[[Stack], str]] = {
     "steps": steps,
     "constraints": constraints,
-    "free": free,
+    "free": unbounded,
     "unneeded": unneeded,
     "checks": checks,
     "failures": failures,
 }
 
 
-def written(text: str) -> str:
-    """The document with every table as the policy has it now."""
+def with_tables(text: str) -> str:
+    """The document with all tables written again."""
 
     def fill(block: re.Match[str]) -> str:
         name, _, stack = block[2].partition("-")
@@ -138,7 +144,7 @@ def written(text: str) -> str:
 
 def main() -> int:
     before = DOCUMENT.read_text("utf-8")
-    after = written(before)
+    after = with_tables(before)
     if "--check" in sys.argv[1:]:
         if after != before:
             print(f"{DOCUMENT.name} is not current: run python scripts/ml_guide.py")
