@@ -1,4 +1,4 @@
-"""Facts of a healthy stack as values, and small environments as files, for the doctor's tests."""
+"""Facts of a healthy stack, and small environments as files, for the doctor's tests."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from parakeet_cli.system.hardware import Gpu
 
 SITE = "/env/lib/python3.11/site-packages"
 CU126 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")
-# As read from libtorch_python.so of the real wheels of torch 2.6.0+cu124 and 2.8.0+cu128.
+# From libtorch_python.so of the real wheels of torch 2.6.0+cu124 and 2.8.0+cu128.
 CU124 = CU126
 CU128 = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
 CU130 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
 
-# One version for each pin of the two stacks, as in the environments that were verified.
+# One version for each pin of the two stacks, from the verified environments.
 VERSIONS = {
     "2.4": {
         "numpy": "1.26.4",
@@ -92,7 +92,7 @@ def dist(name: str, version: str | None, *requires: str, location: str = SITE) -
 
 
 def healthy(stack: str = "2.4") -> Facts:
-    """What a stack looks like when nothing is wrong with it, without a GPU."""
+    """The facts of a stack without any problem, on a machine without a GPU."""
     versions = VERSIONS[stack]
     dists = [dist(pin.name, versions.get(pin.name, "1.0")) for pin in load_stack(stack).pins]
     requires = NEMO_REQUIRES if stack == "2.4" else ("fsspec>=2024.12.0", "numpy>=1.22")
@@ -126,15 +126,16 @@ def healthy(stack: str = "2.4") -> Facts:
 
 
 def having(facts: Facts, *dists: Distribution) -> Facts:
-    """The facts with these distributions in the place of those of the same name."""
+    """The facts with these distributions instead of those of the same name."""
     names = {new.name for new in dists}
-    kept = [old for old in facts.distributions if old.name not in names]
-    return replace(facts, distributions=(*kept, *dists))
+    others = [old for old in facts.distributions if old.name not in names]
+    return replace(facts, distributions=(*others, *dists))
 
 
 def lacking(facts: Facts, *names: str) -> Facts:
-    kept = tuple(old for old in facts.distributions if old.name not in names)
-    return replace(facts, distributions=kept)
+    """The facts without these distributions."""
+    others = tuple(old for old in facts.distributions if old.name not in names)
+    return replace(facts, distributions=others)
 
 
 def gpu(capability: str, name: str, driver: str = "580.65.06", cuda: str = "13.0") -> Gpus:
@@ -151,7 +152,7 @@ def built(version: str, cuda: str | None, archs: Sequence[str] = ()) -> TorchBui
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """A virtual environment as files, without pip and without a single import."""
+    """A virtual environment as files, without pip or a module that could be imported."""
 
     prefix: Path
 
@@ -182,7 +183,7 @@ class OnDisk:
         *requires: str,
         files: Mapping[str, str | bytes] | None = None,
     ) -> Path:
-        """Writes a distribution with its RECORD; returns its dist-info folder."""
+        """Write a distribution with its RECORD; its dist-info folder."""
         info = self.site / f"{name.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True, exist_ok=True)
         head = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"]

@@ -1,13 +1,13 @@
 """The real ML stack for tests: environments of some GB, built once, copied by hard links.
 
-Set PARAKEET_TEST_STACKS to a folder: the environments are taken from there, and built
-there where they are missing (2 GB each, some minutes and a network). CI builds them in a
-temporary folder; elsewhere, without it, what asks for one is skipped.
+Set PARAKEET_TEST_STACKS to a folder. The environments are taken from there, and built
+there if they are missing (2 GB each; it takes some minutes and a network). CI builds them
+in a temporary folder. Otherwise, tests that need one are skipped.
 
-    verified    what `parakeet doctor --fix` makes of an empty environment
+    verified    the result of `parakeet doctor --fix` on an empty environment
     verified-3  the same with --stack 3.0
-    documented  what the document's steps once made, as written: it can't transcribe
-    by-hand     what the guide's commands make, typed one after the other
+    documented  the result of the steps that the guide once contained: it can't transcribe
+    by-hand     the result of the guide's commands, run one after the other
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.madeup import Environment
+from tests.integration.doctor.fake_stack import Environment
 
 Stacks = Callable[[str], Environment]
 
 ROOT = Path(__file__).parents[1]
-# The CPU build where the ordinary index has one; the range of requirements-torch.txt.
+# Within the range of requirements-torch.txt, from the ordinary index.
 TORCH = ["torch==2.13.0"]
-# The document's steps 1 to 6, as written, with this torch in the place of its nightly.
+# The steps 1 to 6 of the old guide, with this torch instead of its nightly.
 DOCUMENTED: tuple[list[str], ...] = (
     ["numpy>=1.26.0,<2.0"],
     ["scipy>=1.11.0"],
@@ -46,9 +46,9 @@ DOCUMENTED: tuple[list[str], ...] = (
 
 @pytest.fixture(scope="session")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> Stacks:
-    """Gives an environment by its name, building it where it isn't there yet.
+    """Gives an environment by its name, and builds it if it doesn't exist yet.
 
-    It is everybody's: look at it, run its Python with -B, change a `linked` copy of it.
+    All tests share it: run its Python with -B, and change only a `linked` copy of it.
     """
     named = os.environ.get("PARAKEET_TEST_STACKS")
     if named is None and os.environ.get("CI") != "true":
@@ -58,30 +58,30 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Stacks:
     def get(name: str) -> Environment:
         prefix = folder / name
         if not prefix.exists():
-            half = folder / f"{name}.part"  # a build that was broken off is not taken for one
-            shutil.rmtree(half, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", str(half)], check=True)
-            BUILDERS[name](half)
-            half.rename(prefix)
+            partial = folder / f"{name}.part"  # an interrupted build keeps this name
+            shutil.rmtree(partial, ignore_errors=True)
+            subprocess.run([sys.executable, "-m", "venv", str(partial)], check=True)
+            BUILDERS[name](partial)
+            partial.rename(prefix)
         return Environment(prefix)
 
     return get
 
 
 def run(command: Sequence[str]) -> None:
-    """Runs it in the checkout, and says what it said where it fails."""
+    """Run the command in the checkout; a failure shows its output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    said = f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
-    assert done.returncode == 0, f"{shlex.join(command)}\n{said}"
+    output = f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == 0, f"{shlex.join(command)}\n{output}"
 
 
 def pip(python: Path, *arguments: str) -> None:
-    """That interpreter's own pip."""
+    """Run that interpreter's own pip."""
     run([str(python), "-m", "pip", "--disable-pip-version-check", *arguments])
 
 
 def build_verified(prefix: Path, *options: str) -> None:
-    """The doctor's work: the journal that it keeps tells how it went about it."""
+    """Have the doctor build it. Its journal records the steps."""
     python = prefix / "bin" / "python"
     doctor = [sys.executable, "-m", "parakeet_cli", "doctor", "--python", str(python)]
     run([*doctor, "--fix", "--yes", "--torch-index", "default", *options])
@@ -93,19 +93,19 @@ def build_verified_3(prefix: Path) -> None:
 
 def build_documented(prefix: Path) -> None:
     for step in DOCUMENTED:
-        # Hardly any of it is imported here; compiling it all would take a minute.
+        # Without bytecode: hardly any of it is imported, and compiling takes a minute.
         pip(prefix / "bin" / "python", "install", "-q", "--no-compile", *step)
 
 
 def build_by_hand(prefix: Path) -> None:
-    """The guide's own commands for installing by hand, as they stand there."""
+    """Run the guide's commands for installing by hand."""
     for words in guide_commands():
         assert words[:2] == ["pip", "install"]
         pip(prefix / "bin" / "python", "install", "-q", *words[2:])
 
 
 def guide_commands() -> list[list[str]]:
-    """The guide's commands; for torch the one that it gives for a machine without a GPU."""
+    """The guide's commands; for torch, the one for a machine without a GPU."""
     text = (ROOT / "docs" / "ml-dependencies.md").read_text()
     block = text.partition("<!-- table: steps -->")[2].partition("<!-- end -->")[0]
     lines = block.replace("\\\n", " ").splitlines()

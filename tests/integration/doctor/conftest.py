@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.doctor.madeup import Environment, verified
+from tests.integration.doctor.fake_stack import Environment, verified
 from tests.integration.doctor.repairing import Surgery, good_wheels, upgrades
 from tests.stacks import Stacks
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
 from parakeet_cli.doctor.stack.stack import load_stack
-from tests.integration.doctor.madeup import CANARY, Environment, Wheel, module, verified
+from tests.integration.doctor.fake_stack import CANARY, Environment, Wheel, module, verified
 
 HARMLESS = "VALUE = 1\n"
 

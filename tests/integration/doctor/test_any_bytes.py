@@ -1,4 +1,4 @@
-"""Whatever bytes lie in an environment's files, there is a diagnosis, and no check crashes."""
+"""Any bytes in an environment's files end in a diagnosis, and no check crashes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FILES = (
     "odd.pth",
     "../../../pyvenv.cfg",
 )
-# Bytes of any kind, and texts that are nearly right.
-NEARLY = st.sampled_from(
+# Texts that are nearly valid.
+NEARLY_VALID = st.sampled_from(
     [
         b"Name: numpy\nVersion: not a version\n",
         b"Name: nemo-toolkit\nVersion: 2.4.0\nRequires-Dist: numpy>=\nRequires-Dist: [x]\n",
@@ -46,7 +46,7 @@ NEARLY = st.sampled_from(
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.dictionaries(st.sampled_from(FILES), st.one_of(st.binary(max_size=300), NEARLY)))
+@given(st.dictionaries(st.sampled_from(FILES), st.one_of(st.binary(max_size=300), NEARLY_VALID)))
 def test_any_bytes_end_in_a_diagnosis(contents: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         env = OnDisk.new(Path(folder) / "env")

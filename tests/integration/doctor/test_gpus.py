@@ -1,7 +1,7 @@
-"""Four cards, several drivers, recorded torch builds: each gets its verdict.
+"""The findings for four cards with several drivers and recorded torch builds.
 
-nvidia-smi is a script on PATH that prints what the real one prints; the builds' arch lists
-are those that their own libraries hold.
+nvidia-smi is a script on PATH with the output of the real one; the arch lists of the builds
+are those in their own libraries.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.doctor.conftest import Patient
-from tests.integration.doctor.madeup import (
+from tests.integration.doctor.fake_stack import (
     CU126,
     CU128_27,
     CU128_28,
@@ -37,14 +37,14 @@ def builds(
 ) -> dict[str, Environment]:
     """The healthy environment with each recorded torch build."""
     folder = tmp_path_factory.mktemp("builds")
-    made = {}
+    environments = {}
     for name, build in BUILDS.items():
-        made[name] = healthy.copy(folder / name)
-        made[name].install([torch(*build)], folder / "wheels")
-    return made
+        environments[name] = healthy.copy(folder / name)
+        environments[name].install([torch(*build)], folder / "wheels")
+    return environments
 
 
-VERDICTS = (
+EXPECTED = (
     # card, driver, its CUDA, build, torch-arch, cuda-driver
     ("RTX 5090", "570.86.10", "12.8", "2.6.0+cu126", "fail", "ok"),
     ("RTX 5090", "570.86.10", "12.8", "2.7.1+cu128", "ok", "ok"),
@@ -67,17 +67,17 @@ VERDICTS = (
 )
 
 
-@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda v: f"{v[0]}-{v[1]}-{v[3]}")
-def test_each_gpu_with_each_driver_and_build_gets_its_verdict(
-    verdict: tuple[str, ...], builds: dict[str, Environment], tmp_path: Path
+@pytest.mark.parametrize("case", EXPECTED, ids=lambda v: f"{v[0]}-{v[1]}-{v[3]}")
+def test_a_gpu_is_checked_against_its_driver_and_torch_build(
+    case: tuple[str, ...], builds: dict[str, Environment], tmp_path: Path
 ) -> None:
-    gpu, driver, cuda, build, arch, serves = verdict
+    gpu, driver, cuda, build, arch, supported = case
     (tmp_path / "home").mkdir()
     nvidia_smi(tmp_path / "bin", gpu_line(gpu, driver), cuda)
     report: dict[str, Any] = Patient(builds[build], tmp_path).examine()
     found = {finding["id"]: finding for finding in report["findings"]}
     assert found["torch-arch"]["status"] == arch, found["torch-arch"]
-    assert found["cuda-driver"]["status"] == serves, found["cuda-driver"]
+    assert found["cuda-driver"]["status"] == supported, found["cuda-driver"]
     assert gpu in found["torch-arch"]["summary"]
-    if serves == "fail":
+    if supported == "fail":
         assert driver in found["cuda-driver"]["summary"]

@@ -1,4 +1,4 @@
-"""The default report runs and changes nothing in what it looks at, however ill that is."""
+"""The default report runs and changes nothing in the environment, however broken it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEGFAULT = "import ctypes\nctypes.string_at(0)\n"
 
 @pytest.fixture
 def trapped(tmp_path: Path) -> OnDisk:
-    """An environment where whatever is imported or run leaves a mark, or dies."""
+    """An environment where every file that is imported or run writes to `canary`, or crashes."""
     env = OnDisk.new(tmp_path / "env")
     mark = f"open({str(tmp_path / 'canary')!r}, 'a').write(__file__ + chr(10))\n"
     env.install("numpy", "2.4.6", files={"numpy/__init__.py": mark + "raise ImportError('no')\n"})
@@ -59,7 +59,7 @@ def doctor(env: OnDisk, tmp_path: Path, *before: str) -> subprocess.CompletedPro
     )
 
 
-def test_an_ill_environment_is_diagnosed_without_a_single_import(
+def test_a_broken_environment_is_diagnosed_without_an_import(
     trapped: OnDisk, tmp_path: Path
 ) -> None:
     before = snapshot(trapped.prefix)
@@ -78,7 +78,7 @@ def test_an_ill_environment_is_diagnosed_without_a_single_import(
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_the_kernel_saw_no_process_of_the_target_and_no_write_to_it(
+def test_strace_shows_no_process_of_the_target_and_no_write_to_it(
     trapped: OnDisk, tmp_path: Path
 ) -> None:
     trace = tmp_path / "trace"
@@ -88,7 +88,7 @@ def test_the_kernel_saw_no_process_of_the_target_and_no_write_to_it(
         pytest.skip("strace may not trace here")
     calls = trace.read_text(errors="replace").splitlines()
     inside = [call for call in calls if f'"{trapped.prefix}' in call]
-    assert [call for call in inside if "METADATA" in call]  # it did look
+    assert [call for call in inside if "METADATA" in call]  # it was read
     assert [call for call in inside if "execve" in call] == []
     writes = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC")
     assert [call for call in inside if any(flag in call for flag in writes)] == []

@@ -1,4 +1,4 @@
-"""Probes run in the ML interpreter: timed out, signals read, the innermost cause named."""
+"""Probes in the ML interpreter: time limits, signals, and the innermost cause."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def env(tmp_path: Path) -> OnDisk:
     return env
 
 
-def tried(env: OnDisk, *modules: str, seconds: float = SECONDS) -> list[ProbeResult]:
+def try_modules(env: OnDisk, *modules: str, seconds: float = SECONDS) -> list[ProbeResult]:
     return list(runner.import_modules(str(env.python), modules, seconds))
 
 
-def test_what_works_works_and_nothing_is_left_behind(env: OnDisk) -> None:
+def test_working_modules_pass_and_nothing_is_left_behind(env: OnDisk) -> None:
     before = snapshot(env.prefix)
-    results = tried(env, "good", "loud", "forks", "json")
+    results = try_modules(env, "good", "loud", "forks", "json")
     assert [(r.name, r.ok) for r in results] == [
         ("good", True),
         ("loud", True),
@@ -73,28 +73,28 @@ def test_what_works_works_and_nothing_is_left_behind(env: OnDisk) -> None:
         ("fallback", "ModuleNotFoundError: No module named 'needed_y'"),
     ],
 )
-def test_a_failure_is_told_by_its_innermost_cause(env: OnDisk, module: str, words: str) -> None:
-    (result,) = tried(env, module)
+def test_a_failure_has_its_innermost_cause(env: OnDisk, module: str, words: str) -> None:
+    (result,) = try_modules(env, module)
     assert not result.ok
     assert words in result.cause
 
 
 def test_the_line_that_crashed_is_in_the_evidence(env: OnDisk) -> None:
-    (result,) = tried(env, "crash")
+    (result,) = try_modules(env, "crash")
     assert "ctypes" in result.detail
-    (result,) = tried(env, "outer")
+    (result,) = try_modules(env, "outer")
     assert f"at {env.site / 'inner.py'}:1" in result.detail
     assert "RuntimeError: outer failed" in result.detail
 
 
-def test_after_a_failure_the_rest_is_tried_in_a_new_process(env: OnDisk) -> None:
-    results = tried(env, "good", "crash", "inner", "good", "leave", "good")
+def test_after_a_failure_a_new_process_tries_the_rest(env: OnDisk) -> None:
+    results = try_modules(env, "good", "crash", "inner", "good", "leave", "good")
     assert [r.ok for r in results] == [True, False, False, True, False, True]
     assert [r.name for r in results] == ["good", "crash", "inner", "good", "leave", "good"]
 
 
-def test_what_hangs_is_ended(env: OnDisk) -> None:
-    results = tried(env, "hang", "good", seconds=2.0)
+def test_a_hanging_import_is_ended(env: OnDisk) -> None:
+    results = try_modules(env, "hang", "good", seconds=2.0)
     assert [r.ok for r in results] == [False, True]
     assert "did not end within 2 seconds" in results[0].cause
 
@@ -105,7 +105,7 @@ def test_an_interpreter_that_cant_start_is_a_result(tmp_path: Path) -> None:
     assert "can't be started" in results[0].cause
 
 
-def test_one_that_is_no_python_is_a_result(tmp_path: Path) -> None:
+def test_a_program_that_is_not_a_python_is_a_result(tmp_path: Path) -> None:
     fake = tmp_path / "python"
     fake.write_text("#!/bin/sh\necho nonsense\nexit 1\n")
     fake.chmod(0o755)
@@ -147,7 +147,7 @@ def device(kind, index): return kind
 def test_the_gpu_probe_multiplies_and_compares(
     env: OnDisk, available: bool, wrong: float, name: str, cause: str
 ) -> None:
-    """A torch of our own stands in for a GPU; on a real one the same script runs."""
+    """A fake torch replaces the GPU; the same script runs on a real one."""
     code = TORCH.replace("AVAILABLE", str(available)).replace("WRONG", str(wrong))
     (env.site / "torch.py").write_text(code)
     results = list(runner.run_script("multiply_on_gpu", str(env.python), (), SECONDS))
@@ -204,25 +204,29 @@ INFERENCE = "import contextlib\ninference_mode = contextlib.nullcontext\n"
 
 @pytest.fixture
 def sample(env: OnDisk, tmp_path: Path) -> Sample:
-    """A clip of 100 samples, and a worker and packages of our own in the place of the real."""
+    """A clip of 100 samples, and a fake worker and packages in the place of the real ones."""
     (env.site / "numpy.py").write_text(ARRAYS)
     (env.site / "torch.py").write_text(INFERENCE)
     with wave.open(str(tmp_path / "clip.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(b"\x00\x40" * 100)
-    return Sample("m.nemo", str(tmp_path / "clip.wav"), "said", str(tmp_path / "worker.py"))
+    return Sample("m.nemo", str(tmp_path / "clip.wav"), "text", str(tmp_path / "worker.py"))
 
 
-def heard_by(env: OnDisk, sample: Sample, happens: str, seconds: float = SECONDS) -> ProbeResult:
+def transcribe_with(
+    env: OnDisk, sample: Sample, happens: str, seconds: float = SECONDS
+) -> ProbeResult:
     Path(sample.worker).write_text(WORKER.replace("HAPPENS", happens))
     found = runner.transcribe_sample(str(env.python), sample, "cpu", seconds)
     assert found.sample is sample
     return found.result
 
 
-def test_a_sample_goes_through_the_worker_s_own_modules(env: OnDisk, sample: Sample) -> None:
+def test_a_sample_is_transcribed_with_the_modules_of_the_worker(
+    env: OnDisk, sample: Sample
+) -> None:
     before = snapshot(env.prefix)
-    result = heard_by(env, sample, "assert wanted == ('m.nemo', 'cpu')")
+    result = transcribe_with(env, sample, "assert wanted == ('m.nemo', 'cpu')")
     assert (result.ok, result.text) == (True, "100 samples, 0.50"), result
     assert snapshot(env.prefix) == before
 
@@ -239,19 +243,19 @@ def test_a_sample_goes_through_the_worker_s_own_modules(env: OnDisk, sample: Sam
 def test_a_worker_that_fails_is_a_result(
     env: OnDisk, sample: Sample, happens: str, cause: str
 ) -> None:
-    result = heard_by(env, sample, happens)
+    result = transcribe_with(env, sample, happens)
     assert not result.ok
     assert result.name == "transcribing a sample"
     assert cause in result.cause
 
 
-def test_a_worker_that_hangs_is_ended(env: OnDisk, sample: Sample) -> None:
-    result = heard_by(env, sample, "import hang", seconds=2.0)
+def test_a_hanging_worker_is_ended(env: OnDisk, sample: Sample) -> None:
+    result = transcribe_with(env, sample, "import hang", seconds=2.0)
     assert not result.ok
     assert "did not end" in result.cause
 
 
-def test_nothing_is_transcribed_where_an_import_fails(env: OnDisk, sample: Sample) -> None:
+def test_nothing_is_transcribed_if_an_import_fails(env: OnDisk, sample: Sample) -> None:
     Path(sample.worker).write_text("raise SystemExit('never run')")
     facts = Facts(Interpreter(str(env.python), "3.11", "", "", "venv", (), ""))
     found = runner.run_probes(facts, load_stack("2.4"), ["import-probe"], sample)

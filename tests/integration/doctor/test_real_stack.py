@@ -1,6 +1,6 @@
-"""The doctor on the real stack, one copy of it by hard links for each case.
+"""The doctor on the real stack. Each case has its own copy by hard links.
 
-Where the environments come from, and when these are skipped: tests/stacks.py.
+tests/stacks.py says where the environments come from and when these tests are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from parakeet_cli.doctor.stack.stack import load_stack
 from tests.held_out import held_out, small_parakeet
 from tests.integration.doctor.conftest import Patient
-from tests.integration.doctor.madeup import Environment
+from tests.integration.doctor.fake_stack import Environment
 from tests.model_files import checkpoint, nemo, running
 from tests.stacks import Stacks, pip
 
@@ -37,13 +37,13 @@ def imports_nemo(environment: Environment) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def over(patient: Patient, *requirements: str) -> None:
-    """Someone installs these into the environment, and nothing else moves."""
+def install_over(patient: Patient, *requirements: str) -> None:
+    """Install these into the environment without changing anything else."""
     pip(patient.environment.python, "install", "-q", "--no-deps", *requirements)
 
 
 def failing(patient: Patient) -> dict[str, str]:
-    """Each id that fails, with what it says."""
+    """Each id that fails, with its summary and detail."""
     report = patient.examine()
     unhealthy = [f for f in report["findings"] if f["status"] in ("fail", "unknown")]
     assert report["healthy"] is (not unhealthy)
@@ -51,7 +51,7 @@ def failing(patient: Patient) -> dict[str, str]:
     return {f["id"]: f"{f['summary']}\n{f['detail']}" for f in unhealthy}
 
 
-def test_the_doctor_built_it_of_nothing_in_the_documented_order_and_it_imports(
+def test_the_doctor_built_it_from_nothing_in_the_documented_order_and_it_imports(
     stacks: Stacks,
 ) -> None:
     environment = stacks("verified")
@@ -63,7 +63,7 @@ def test_the_doctor_built_it_of_nothing_in_the_documented_order_and_it_imports(
     assert named[-1] == ("stands", None)
     titles = [event["title"] for event in events if event["event"] == "step"]
     assert titles == [stage.title for stage in load_stack("2.4").stages]
-    # What it was before: pip alone, in an environment just made.
+    # Before, the new environment contained only pip.
     before = (journal.parent / "before").read_text().splitlines()
     infos = {name for line in before if (name := json.loads(line)[0]).endswith(".dist-info")}
     assert {name.rpartition("/")[2].partition("-")[0] for name in infos} <= {"pip", "setuptools"}
@@ -71,7 +71,7 @@ def test_the_doctor_built_it_of_nothing_in_the_documented_order_and_it_imports(
 
 
 @pytest.mark.soak
-def test_the_guides_own_commands_build_it_too(stacks: Stacks) -> None:
+def test_the_commands_of_the_guide_build_it_too(stacks: Stacks) -> None:
     imports_nemo(stacks("by-hand"))
 
 
@@ -79,7 +79,7 @@ def test_the_verified_environment_is_healthy(verified: Patient) -> None:
     assert failing(verified) == {}
 
 
-def test_the_documented_end_state_is_not_healthy_and_what_is_missing_is_named(
+def test_the_old_documented_steps_are_not_enough_and_the_missing_packages_are_named(
     on: Callable[[str], Patient],
 ) -> None:
     patient = on("documented")
@@ -89,71 +89,72 @@ def test_the_documented_end_state_is_not_healthy_and_what_is_missing_is_named(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == "All imports successful", done.stderr
-    said = failing(patient)
-    assert set(said) == {"nemo-requirements", "setuptools-pkg-resources"}
-    missing = set(re.findall(r"^missing: ([\w.-]+)", said["nemo-requirements"], re.MULTILINE))
+    findings = failing(patient)
+    assert set(findings) == {"nemo-requirements", "setuptools-pkg-resources"}
+    missing = set(re.findall(r"^missing: ([\w.-]+)", findings["nemo-requirements"], re.MULTILINE))
     assert len(missing) >= 20
     assert missing >= {
         "lightning", "wrapt", "huggingface_hub", "python-dateutil", "wget", "onnx", "lhotse",
         "einops", "transformers", "pandas", "jiwer", "text-unidecode", "webdataset", "protobuf",
         "ruamel.yaml", "tensorboard", "pyannote.core", "pyannote.metrics", "datasets", "ipython",
     }  # fmt: skip
-    assert "hydra-core" in said["nemo-requirements"]  # unpinned, a newer one came
-    assert "pkg_resources" in said["setuptools-pkg-resources"]
+    assert "hydra-core" in findings["nemo-requirements"]  # without a pin, pip installed a newer one
+    assert "pkg_resources" in findings["setuptools-pkg-resources"]
 
 
 def test_numpy_2_over_it(verified: Patient) -> None:
-    over(verified, "numpy==2.4.6")
-    said = failing(verified)
-    assert set(said) == {"numpy-pin", "nemo-requirements"}  # NeMo's own bound is the second
-    assert "numpy 2.4.6 is outside" in said["numpy-pin"]
-    assert "nemo-toolkit 2.4.0 [asr] requires numpy<2.0.0: NOT met" in said["numpy-pin"]
+    install_over(verified, "numpy==2.4.6")
+    findings = failing(verified)
+    assert set(findings) == {"numpy-pin", "nemo-requirements"}  # NeMo's own bound is the second one
+    assert "numpy 2.4.6 is outside" in findings["numpy-pin"]
+    assert "nemo-toolkit 2.4.0 [asr] requires numpy<2.0.0: NOT met" in findings["numpy-pin"]
 
 
 def test_fsspec_2026_over_it(verified: Patient) -> None:
-    over(verified, "fsspec>=2026")
-    said = failing(verified)
-    assert set(said) == {"fsspec-pin", "nemo-requirements"}
-    assert "nemo-toolkit 2.4.0 requires fsspec==2024.12.0: NOT met" in said["fsspec-pin"]
-    assert "datasets" in said["fsspec-pin"]
+    install_over(verified, "fsspec>=2026")
+    findings = failing(verified)
+    assert set(findings) == {"fsspec-pin", "nemo-requirements"}
+    assert "nemo-toolkit 2.4.0 requires fsspec==2024.12.0: NOT met" in findings["fsspec-pin"]
+    assert "datasets" in findings["fsspec-pin"]
 
 
 def test_pytorch_lightning_2_6_beside_lightning_2_2(verified: Patient) -> None:
-    over(verified, "pytorch-lightning==2.6.*")
-    said = failing(verified)
-    assert set(said) == {"lightning-pin", "lightning-pair"}
-    assert "they must be one release" in said["lightning-pair"]
-    assert "lightning 2.2.5" in said["lightning-pair"]
+    install_over(verified, "pytorch-lightning==2.6.*")
+    findings = failing(verified)
+    assert set(findings) == {"lightning-pin", "lightning-pair"}
+    assert "they must be one release" in findings["lightning-pair"]
+    assert "lightning 2.2.5" in findings["lightning-pair"]
 
 
 def test_pyarrow_26_over_it(verified: Patient) -> None:
-    over(verified, "pyarrow==26.*")
-    said = failing(verified)
-    assert set(said) == {"pyarrow-numpy", "numpy-abi"}
-    assert "pyarrow requires NumPy 2.0" in said["pyarrow-numpy"]
-    assert "pyarrow/libarrow_python" in said["numpy-abi"]  # its file says it, its metadata doesn't
+    install_over(verified, "pyarrow==26.*")
+    findings = failing(verified)
+    assert set(findings) == {"pyarrow-numpy", "numpy-abi"}
+    assert "pyarrow requires NumPy 2.0" in findings["pyarrow-numpy"]
+    # Its file shows it, its metadata doesn't.
+    assert "pyarrow/libarrow_python" in findings["numpy-abi"]
 
 
 def test_setuptools_84_over_it(verified: Patient) -> None:
-    over(verified, "setuptools>=84")
-    said = failing(verified)
-    assert set(said) == {"setuptools-pkg-resources"}
-    assert "pkg_resources is missing" in said["setuptools-pkg-resources"]
+    install_over(verified, "setuptools>=84")
+    findings = failing(verified)
+    assert set(findings) == {"setuptools-pkg-resources"}
+    assert "pkg_resources is missing" in findings["setuptools-pkg-resources"]
 
 
 def test_a_deleted_module(verified: Patient) -> None:
     (verified.environment.site / "lightning" / "pytorch" / "trainer" / "trainer.py").unlink()
-    said = failing(verified)
-    assert set(said) == {"broken-dists"}
-    assert "lightning/pytorch/trainer/trainer.py" in said["broken-dists"]
+    findings = failing(verified)
+    assert set(findings) == {"broken-dists"}
+    assert "lightning/pytorch/trainer/trainer.py" in findings["broken-dists"]
 
 
-def test_what_an_interrupted_pip_left_behind(verified: Patient) -> None:
+def test_leftovers_of_an_interrupted_pip(verified: Patient) -> None:
     site = verified.environment.site
     (site / "numpy").rename(site / "~umpy")
-    said = failing(verified)
-    assert "~umpy" in said["duplicate-dists"]
-    assert "numpy" in said["broken-dists"]
+    findings = failing(verified)
+    assert "~umpy" in findings["duplicate-dists"]
+    assert "numpy" in findings["broken-dists"]
 
 
 def test_two_metadata_folders_of_one_package(verified: Patient) -> None:
@@ -161,8 +162,8 @@ def test_two_metadata_folders_of_one_package(verified: Patient) -> None:
     shutil.copytree(site / "fsspec-2024.12.0.dist-info", site / "fsspec-2026.10.0.dist-info")
     metadata = site / "fsspec-2026.10.0.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 2024.12.0", "Version: 2026.10.0"))
-    said = failing(verified)
-    assert "fsspec is installed 2 times" in said["duplicate-dists"]
+    findings = failing(verified)
+    assert "fsspec is installed 2 times" in findings["duplicate-dists"]
 
 
 def test_a_user_site_that_shadows_a_conda_environment(verified: Patient) -> None:
@@ -173,19 +174,19 @@ def test_a_user_site_that_shadows_a_conda_environment(verified: Patient) -> None
     user = verified.tmp / "home" / ".local" / "lib" / "python3.11" / "site-packages"
     user.mkdir(parents=True)
     pip(Path(sys.executable), "install", "-q", "--no-deps", "--target", str(user), "numpy==2.4.6")
-    said = failing(verified)
-    assert "numpy 2.4.6" in said["user-site"]
-    assert "hides 1.26.4" in said["user-site"]
+    findings = failing(verified)
+    assert "numpy 2.4.6" in findings["user-site"]
+    assert "hides 1.26.4" in findings["user-site"]
 
 
-def test_the_probes_import_what_transcribes(verified: Patient) -> None:
+def test_the_probes_import_the_module_that_transcribes(verified: Patient) -> None:
     finding = verified.finding("import-probe", "--deep", "--only", "import-probe")
     assert finding["status"] == "ok", finding
     assert "nemo.collections.asr" in finding["detail"]
 
 
 def test_the_probes_name_the_innermost_cause(verified: Patient) -> None:
-    over(verified, "pyarrow==26.*")
+    install_over(verified, "pyarrow==26.*")
     finding = verified.finding("import-probe", "--deep", "--only", "import-probe")
     assert finding["status"] == "fail"
     assert "pyarrow requires NumPy 2.0" in finding["summary"]
@@ -193,7 +194,7 @@ def test_the_probes_name_the_innermost_cause(verified: Patient) -> None:
 
 @pytest.fixture
 def small(verified: Patient, tmp_path: Path) -> tuple[str, ...]:
-    """The small Parakeet, and a clip of the few words that it knows."""
+    """The small Parakeet model and a clip with the few words that it knows."""
     clip = next(one for one in held_out() if one.name == "clip-13.flac")
     wav = tmp_path / "clip.wav"
     with wave.open(str(wav), "wb") as file:
@@ -222,11 +223,11 @@ def test_with_a_model_the_probes_transcribe_and_compare(
 def test_a_stack_that_imports_and_cannot_transcribe_fails(
     verified: Patient, small: tuple[str, ...]
 ) -> None:
-    """Whatever can be imported: the encoder crashes when it is used."""
+    """Everything can be imported, but the encoder crashes when it is used."""
     site = verified.environment.site
     encoder = site / "nemo" / "collections" / "asr" / "modules" / "conformer_encoder.py"
     text = encoder.read_text()
-    encoder.unlink()  # the original's other name stays as it is
+    encoder.unlink()  # a hard link: the original must stay unchanged
     encoder.write_text(
         text + "\nimport os\nConformerEncoder.forward = lambda *a, **k: os.kill(os.getpid(), 11)\n"
     )
@@ -235,7 +236,7 @@ def test_a_stack_that_imports_and_cannot_transcribe_fails(
     assert "SIGSEGV" in finding["summary"]
 
 
-def test_a_model_that_could_run_code_is_not_what_proves_a_stack(
+def test_a_model_that_could_run_code_is_not_transcribed_with(
     verified: Patient, tmp_path: Path
 ) -> None:
     canary = tmp_path / "canary"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.madeup import (
+from tests.integration.doctor.fake_stack import (
     Environment,
     Wheel,
 )

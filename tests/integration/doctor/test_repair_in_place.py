@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.madeup import Environment
+from tests.integration.doctor.fake_stack import Environment
 from tests.integration.doctor.repairing import Surgery, good_wheels
 from tests.integration.doctor.test_repair import recover, start, wait_for
 
@@ -79,7 +79,7 @@ def in_place(tmp_path: Path) -> Surgery:
     environment = Environment.new(tmp_path / "env")
     environment.install(wheels.values(), house)
     paths = [str(path) for path in house.glob("*.whl") if not _made_up(path, wheels)]
-    from tests.integration.doctor.madeup import pip
+    from tests.integration.doctor.fake_stack import pip
 
     pip(environment, "install", "--no-deps", "--no-index", "--no-compile", *paths)
     (environment.site / "checkout.pth").write_text(f"{ROOT}\n")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.madeup import Environment
+from tests.integration.doctor.fake_stack import Environment
 from tests.integration.doctor.repairing import Surgery, index, of, pinned_wheels, upgrades
 from tests.integration.doctor.terminal import Terminal, render
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.madeup import Environment
+from tests.integration.doctor.fake_stack import Environment
 from tests.integration.doctor.repairing import Surgery, pinned_wheels, upgrades
 from tests.integration.doctor.test_repair import phases, recover, start, wait_for
 

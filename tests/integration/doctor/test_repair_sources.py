@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.madeup import CU128_28, Environment, gpu_line, nvidia_smi, torch
+from tests.integration.doctor.fake_stack import CU128_28, Environment, gpu_line, nvidia_smi, torch
 from tests.integration.doctor.repairing import Surgery, index, inert
 
 pytestmark = pytest.mark.slow

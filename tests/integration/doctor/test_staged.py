@@ -1,6 +1,6 @@
-"""The catalogue's rows as real files on disk, found without an import.
+"""The rows of the failure catalogue as real files on disk, found without an import.
 
-Each case makes a copy of a healthy environment ill, and says what the doctor must find.
+Each case applies faults to a copy of a healthy environment and says what the doctor must find.
 """
 
 from __future__ import annotations
@@ -17,21 +17,7 @@ from parakeet_cli.doctor.explain.catalogue import catalogue, guide
 from parakeet_cli.doctor.inspect.gather import gather_facts
 from parakeet_cli.doctor.stack.stack import load_stack
 from tests.integration.doctor.conftest import Patient, snapshot
-from tests.integration.doctor.illnesses import (
-    Illness,
-    conda_with_user_site,
-    half_a_model,
-    leftover,
-    release,
-    second_metadata,
-    with_driver_saying,
-    with_gpu,
-    with_library,
-    with_variable,
-    with_wheels,
-    without,
-)
-from tests.integration.doctor.madeup import (
+from tests.integration.doctor.fake_stack import (
     CANARY,
     CU126,
     CU128_27,
@@ -45,17 +31,31 @@ from tests.integration.doctor.madeup import (
     torch,
     verified,
 )
+from tests.integration.doctor.faults import (
+    Fault,
+    conda_with_user_site,
+    incomplete_model,
+    leftover,
+    release,
+    second_metadata,
+    with_driver_message,
+    with_gpu,
+    with_library,
+    with_variable,
+    with_wheels,
+    without,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A row of the catalogue made real: how, and what the doctor must say of it."""
+    """A row of the catalogue, the faults that produce it, and what the doctor must find."""
 
     row: int
     check: str
     status: str
-    words: tuple[str, ...]  # of the finding, in its summary or detail
-    made: tuple[Illness, ...]
+    words: tuple[str, ...]  # in the finding's summary or detail
+    faults: tuple[Fault, ...]
 
 
 OLD_SCIPY = Wheel("oldsignal", "1.0", ("numpy",), {"oldsignal/core" + SO: numpy1_extension()})
@@ -93,10 +93,10 @@ CASES = (
         with_wheels(torch("2.13.0+cu130", "13.0", CU130)),
     )),
     Case(6, "cuda-driver", "fail", ("sees no device", "open kernel modules"), (
-        with_driver_saying("No devices were found", 6),
+        with_driver_message("No devices were found", 6),
     )),
     Case(7, "cuda-driver", "fail", ("old kernel module stayed loaded",), (
-        with_driver_saying("Failed to initialize NVML: Driver/library version mismatch", 18),
+        with_driver_message("Failed to initialize NVML: Driver/library version mismatch", 18),
     )),
     Case(8, "cuda-driver", "fail", ("compatibility folder", "804"), (
         with_gpu("RTX 4090", "535.161.08", "12.2"),
@@ -183,7 +183,9 @@ CASES = (
     Case(39, "model-cache", "warn", ("HF_HUB_OFFLINE", "no model"), (
         with_variable("HF_HUB_OFFLINE", "1"),
     )),
-    Case(39, "model-cache", "warn", ("incomplete", "nvidia/parakeet-tdt-0.6b-v2"), (half_a_model,)),
+    Case(39, "model-cache", "warn", ("incomplete", "nvidia/parakeet-tdt-0.6b-v2"), (
+        incomplete_model,
+    )),
     Case(41, "nemo-version", "fail", ("No module named 'nemo'",), (without("nemo-toolkit"),)),
     Case(42, "nemo-requirements", "fail", ("einops", "missing"), (without("einops"),)),
     Case(43, "torch-arch", "fail", ("CPU build", "RTX 5090"), (
@@ -191,11 +193,11 @@ CASES = (
     )),
 )  # fmt: skip
 
-# Rows that take another way to be staged, below.
-APART = {9, 34, 35, 38, 40}
+# Rows that are staged in another way, below.
+STAGED_BELOW = {9, 34, 35, 38, 40}
 
 
-def test_the_environment_before_it_is_made_ill_is_healthy(patient: Patient) -> None:
+def test_the_environment_without_faults_is_healthy(patient: Patient) -> None:
     report = patient.examine()
     failing = [f for f in report["findings"] if f["status"] not in ("ok", "skip", "warn")]
     assert failing == []
@@ -204,32 +206,32 @@ def test_the_environment_before_it_is_made_ill_is_healthy(patient: Patient) -> N
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}-{case.check}")
-def test_a_row_made_of_real_files_is_found_without_an_import(case: Case, patient: Patient) -> None:
-    for make in case.made:
-        make(patient)
+def test_a_staged_row_is_found_without_an_import(case: Case, patient: Patient) -> None:
+    for apply in case.faults:
+        apply(patient)
     before = snapshot(patient.environment.prefix)
     finding = patient.finding(case.check)
-    assert_says(finding, case.status, case.words)
-    assert patient.code == (0 if case.status == "warn" and not ill(patient) else 1)
+    assert_finding(finding, case.status, case.words)
+    assert patient.code == (0 if case.status == "warn" and not is_broken(patient) else 1)
     assert patient.environment.imported() == []
     assert snapshot(patient.environment.prefix) == before
 
 
-def ill(patient: Patient) -> bool:
-    """Whether another check fails as well: a torch of another release, for instance."""
+def is_broken(patient: Patient) -> bool:
+    """Whether another check fails too, for example because of a torch of another release."""
     return not patient.examine()["healthy"]
 
 
-def assert_says(finding: dict[str, str], status: str, words: tuple[str, ...]) -> None:
+def assert_finding(finding: dict[str, str], status: str, words: tuple[str, ...]) -> None:
     assert finding["status"] == status, finding
-    said = finding["summary"] + "\n" + finding["detail"]
+    text = finding["summary"] + "\n" + finding["detail"]
     for word in words:
-        assert word in said, f"{word!r} is not in: {said}"
+        assert word in text, f"{word!r} is not in: {text}"
     assert finding["remedy"], finding
 
 
 def test_every_row_marked_staged_is_staged_here() -> None:
-    staged = {case.row for case in CASES} | APART
+    staged = {case.row for case in CASES} | STAGED_BELOW
     assert staged == {row.number for row in (*catalogue(), *guide()) if row.kind == "staged"}
     assert len(staged & {row.number for row in catalogue()}) >= 25
 
@@ -243,15 +245,16 @@ def test_a_staged_row_is_reported_by_the_check_it_names() -> None:
 def test_the_staged_rows_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     checks = Counter(case.check for case in CASES)
     with capsys.disabled():
-        print(f"\nstaged as files: {len({case.row for case in CASES} | APART)} rows by {checks}")
+        rows = {case.row for case in CASES} | STAGED_BELOW
+        print(f"\nstaged as files: {len(rows)} rows by {checks}")
     assert len(checks) > 10
 
 
-# Staged in a machine of their own: another root folder, a small disk, a crash
+# Staged in another way: another root folder, a small disk, a crash
 
 
-def looked_at(patient: Patient, root: Path, check: str) -> dict[str, str]:
-    """The finding where / is another folder: /proc, /etc/ld.so.cache and the libraries."""
+def finding_with_root(patient: Patient, root: Path, check: str) -> dict[str, str]:
+    """The finding if / is another folder, with its own /proc, ld.so.cache and libraries."""
     facts = gather_facts(
         str(patient.environment.python),
         environment=patient.all_variables(),
@@ -262,7 +265,7 @@ def looked_at(patient: Patient, root: Path, check: str) -> dict[str, str]:
     return finding.as_json()
 
 
-def test_9_a_linux_driver_inside_wsl_hides_that_of_windows(patient: Patient) -> None:
+def test_9_a_linux_driver_inside_wsl_hides_the_one_of_windows(patient: Patient) -> None:
     with_gpu("RTX 4090", "572.16", "12.8")(patient)
     root = patient.tmp / "root"
     for path, text in {
@@ -272,19 +275,19 @@ def test_9_a_linux_driver_inside_wsl_hides_that_of_windows(patient: Patient) -> 
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    finding = looked_at(patient, root, "cuda-driver")
-    assert_says(finding, "fail", ("Linux driver's libcuda", "WSL"))
+    finding = finding_with_root(patient, root, "cuda-driver")
+    assert_finding(finding, "fail", ("Linux driver's libcuda", "WSL"))
 
 
 def test_34_a_system_without_portaudio(patient: Patient) -> None:
-    finding = looked_at(patient, patient.tmp / "root", "system-libraries")
-    assert_says(finding, "warn", ("PortAudio is missing",))
+    finding = finding_with_root(patient, patient.tmp / "root", "system-libraries")
+    assert_finding(finding, "warn", ("PortAudio is missing",))
 
 
 def test_35_a_soundfile_without_its_library_on_a_system_without_one(patient: Patient) -> None:
     with_wheels(replace(verified()["soundfile"], files={"soundfile.py": CANARY}))(patient)
-    finding = looked_at(patient, patient.tmp / "root", "system-libraries")
-    assert_says(finding, "fail", ("libsndfile is missing",))
+    finding = finding_with_root(patient, patient.tmp / "root", "system-libraries")
+    assert_finding(finding, "fail", ("libsndfile is missing",))
 
 
 def can_mount() -> bool:
@@ -303,12 +306,12 @@ def test_38_a_full_temporary_folder(patient: Patient) -> None:
     mount = f'/bin/mount -t tmpfs -o size=64k none {small} && exec "$@"'
     report = patient.examine(before=("/usr/bin/unshare", "-m", "/bin/sh", "-c", mount, "sh"))
     finding = next(found for found in report["findings"] if found["id"] == "disk-space")
-    assert_says(finding, "fail", ("temporary folder", str(small)))
+    assert_finding(finding, "fail", ("temporary folder", str(small)))
 
 
 def test_40_an_import_that_crashes_the_interpreter(patient: Patient) -> None:
     crash = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
     (patient.environment.site / "numpy" / "__init__.py").write_text(crash)
     finding = patient.finding("import-probe", "--deep")
-    assert_says(finding, "fail", ("numpy",))
+    assert_finding(finding, "fail", ("numpy",))
     assert "SIGSEGV" in finding["summary"] + finding["detail"]

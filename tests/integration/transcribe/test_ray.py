@@ -23,7 +23,7 @@ from parakeet_cli.transcribe.workers.dispatcher import dispatch
 from parakeet_cli.transcribe.workers.ray import ActorLayout, RayWorkerPool, connect, node_resources
 from parakeet_cli.transcribe.workers.worker import WorkerSetup
 from parakeet_cli.transcript import Status
-from tests.integration.doctor.madeup import Environment, Wheel, verified
+from tests.integration.doctor.fake_stack import Environment, Wheel, verified
 from tests.integration.transcribe.command import SAID, clip, run, transcribe
 from tests.integration.transcribe.dying import DyingActor
 from tests.integration.transcribe.test_runs import batch, content, killed

@@ -1,5 +1,6 @@
-"""How an environment is made ill, the way people's become ill: pip puts a wheel over it,
-a folder is left behind, a variable points elsewhere.
+"""Faults that damage an environment as it happens to people.
+
+pip installs a wheel over it, a folder is left behind, a variable points to another folder.
 """
 
 from __future__ import annotations
@@ -9,62 +10,62 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.integration.doctor.conftest import Patient
-from tests.integration.doctor.madeup import Wheel, gpu_line, nvidia_smi, verified
+from tests.integration.doctor.fake_stack import Wheel, gpu_line, nvidia_smi, verified
 
-Illness = Callable[[Patient], None]
+Fault = Callable[[Patient], None]
 
 
-def with_wheels(*wheels: Wheel) -> Illness:
-    """Someone pip-installed these, without constraints."""
+def with_wheels(*wheels: Wheel) -> Fault:
+    """These wheels were installed by pip without constraints."""
 
-    def make(patient: Patient) -> None:
+    def apply(patient: Patient) -> None:
         patient.environment.install(wheels, patient.tmp / "wheels")
 
-    return make
+    return apply
 
 
-def without(*names: str) -> Illness:
-    def make(patient: Patient) -> None:
+def without(*names: str) -> Fault:
+    def apply(patient: Patient) -> None:
         patient.environment.uninstall(*names)
 
-    return make
+    return apply
 
 
-def with_gpu(gpu: str, driver: str, cuda: str) -> Illness:
-    def make(patient: Patient) -> None:
+def with_gpu(gpu: str, driver: str, cuda: str) -> Fault:
+    def apply(patient: Patient) -> None:
         nvidia_smi(patient.tmp / "bin", gpu_line(gpu, driver), cuda)
 
-    return make
+    return apply
 
 
-def with_driver_saying(words: str, status: int) -> Illness:
-    def make(patient: Patient) -> None:
+def with_driver_message(words: str, status: int) -> Fault:
+    def apply(patient: Patient) -> None:
         nvidia_smi(patient.tmp / "bin", words, status=status)
 
-    return make
+    return apply
 
 
-def with_library(folder: str, name: str, content: bytes = b"\x7fELF") -> Illness:
+def with_library(folder: str, name: str, content: bytes = b"\x7fELF") -> Fault:
     """LD_LIBRARY_PATH has a folder with this library."""
 
-    def make(patient: Patient) -> None:
-        place = patient.tmp / folder
-        place.mkdir(parents=True)
-        (place / name).write_bytes(content)
-        patient.variables["LD_LIBRARY_PATH"] = str(place)
+    def apply(patient: Patient) -> None:
+        path = patient.tmp / folder
+        path.mkdir(parents=True)
+        (path / name).write_bytes(content)
+        patient.variables["LD_LIBRARY_PATH"] = str(path)
 
-    return make
+    return apply
 
 
-def with_variable(name: str, value: str) -> Illness:
-    def make(patient: Patient) -> None:
+def with_variable(name: str, value: str) -> Fault:
+    def apply(patient: Patient) -> None:
         patient.variables[name] = value
 
-    return make
+    return apply
 
 
 def release(name: str, version: str) -> Wheel:
-    """The verified distribution at another version."""
+    """The verified distribution in another version."""
     return replace(verified()[name], version=version)
 
 
@@ -82,7 +83,7 @@ def second_metadata(patient: Patient) -> None:
 
 
 def conda_with_user_site(patient: Patient) -> None:
-    """A named conda environment, and `pip install --user` from before it."""
+    """A named conda environment, and packages of an earlier `pip install --user`."""
     environment = patient.environment
     (environment.prefix / "pyvenv.cfg").unlink()
     (environment.prefix / "conda-meta").mkdir()
@@ -93,8 +94,8 @@ def conda_with_user_site(patient: Patient) -> None:
     shutil.unpack_archive(wheel, user, "zip")
 
 
-def half_a_model(patient: Patient) -> None:
-    """A download that was broken off: the snapshot's link leads nowhere."""
+def incomplete_model(patient: Patient) -> None:
+    """An interrupted download: the snapshot's link dangles."""
     model = patient.tmp / "home/.cache/huggingface/hub/models--nvidia--parakeet-tdt-0.6b-v2"
     snapshot = model / "snapshots" / "abc"
     snapshot.mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""Made-up wheels and environments: real files, installed by pip, in milliseconds.
+"""Fake wheels, environments and nvidia-smi scripts: real files, made in milliseconds.
 
-A wheel here has the metadata of the real distribution and a few files that hold what the
-doctor reads: a version file, a library with the real strings, a section of GPU code.
+A wheel here has the metadata of the real distribution and a few files with what the doctor
+reads: a version file, a library with the real strings, a section of GPU code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SO = ".cpython-311-x86_64-linux-gnu.so"
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One distribution to be: its metadata, and its files (none: an empty package)."""
+    """The metadata and files of one distribution; without files, an empty package."""
 
     name: str
     version: str
@@ -37,7 +37,7 @@ class Wheel:
     extras: tuple[str, ...] = ()
 
     def build(self, folder: Path) -> Path:
-        """Writes the wheel into the folder and gives its path."""
+        """Write the wheel into the folder; its path."""
         stem = f"{self.name.replace('-', '_').replace('.', '_')}-{self.version}"
         info = f"{stem}.dist-info"
         contents = dict(self.files) or {f"{module(self.name)}/__init__.py": CANARY}
@@ -53,7 +53,7 @@ class Wheel:
             ]
         )
         contents[f"{info}/WHEEL"] = (
-            "Wheel-Version: 1.0\nGenerator: madeup\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            "Wheel-Version: 1.0\nGenerator: fake_stack\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         record = "".join(
             f"{path},sha256={digest(data)},{len(as_bytes(data))}\n"
@@ -67,7 +67,7 @@ class Wheel:
         return path
 
 
-# Every package's own code: an import of it leaves a mark.
+# The code of every package: importing it creates a file.
 CANARY = "import pathlib\npathlib.Path(__file__).with_name('IMPORTED').touch()\n"
 
 
@@ -84,11 +84,11 @@ def digest(data: bytes | str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(as_bytes(data)).digest()).rstrip(b"=").decode()
 
 
-# What compiled files hold
+# Compiled files
 
 
 def numpy2_extension(oldest: str = "1.23") -> bytes:
-    """A module built against NumPy 2 headers: it names the oldest NumPy it runs on."""
+    """A module built with NumPy 2 headers: it names the oldest NumPy it runs on."""
     return (
         b"\x7fELF"
         + bytes(60)
@@ -102,7 +102,7 @@ def numpy2_extension(oldest: str = "1.23") -> bytes:
 
 
 def numpy1_extension() -> bytes:
-    """A module built against NumPy 1 headers: it breaks on NumPy 2."""
+    """A module built with NumPy 1 headers: it fails on NumPy 2."""
     return (
         b"\x7fELF"
         + bytes(60)
@@ -114,7 +114,7 @@ def numpy1_extension() -> bytes:
 
 
 def gpu_library(*archs: int) -> bytes:
-    """An ELF file whose .nv_fatbin holds a cubin for each architecture (86, 120)."""
+    """An ELF file with a cubin for each architecture (86, 120) in its .nv_fatbin."""
     entries = b"".join(
         struct.pack("<HHIQ", 2, 0x101, 64, 0) + bytes(12) + struct.pack("<I", arch) + bytes(32)
         for arch in archs
@@ -139,7 +139,7 @@ def gpu_library(*archs: int) -> bytes:
 
 
 def torch(version: str, cuda: str | None, archs: str = "") -> Wheel:
-    """A torch build by its version, CUDA and arch list ("sm_75 sm_80 ...")."""
+    """A torch build with this version, CUDA and arch list ("sm_75 sm_80 ...")."""
     body = f"cuda: 'str | None' = {cuda!r}\nhip: 'str | None' = None\n"
     library = b"\x7fELF" + bytes(60) + b"torch::cuda\0" + archs.encode() + b"\0PyInit__C\0"
     return Wheel(
@@ -161,7 +161,7 @@ CU128_27 = "sm_75 sm_80 sm_86 sm_90 sm_100 sm_120 compute_120"
 CU128_28 = "sm_70 sm_75 sm_80 sm_86 sm_90 sm_100 sm_120"
 CU130 = "sm_75 sm_80 sm_86 sm_90 sm_100 sm_120"
 
-# Files of real packages that the doctor looks at.
+# The files of real packages that the doctor reads.
 FILES: dict[str, dict[str, bytes | str]] = {
     "numpy": {
         "numpy/__init__.py": CANARY,
@@ -183,7 +183,7 @@ FILES: dict[str, dict[str, bytes | str]] = {
 
 
 def verified() -> dict[str, Wheel]:
-    """The verified environment: every distribution of the real one, by its metadata."""
+    """Every distribution of the verified environment, with its real metadata."""
     recorded = json.loads((RECORDED / "verified.json").read_text())
     wheels: dict[str, Wheel] = {
         canonicalize_name(name): Wheel(
@@ -204,7 +204,7 @@ def verified() -> dict[str, Wheel]:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A virtual environment on disk, made for one case."""
+    """A virtual environment on disk."""
 
     prefix: Path
 
@@ -222,28 +222,28 @@ class Environment:
         return cls(prefix)
 
     def copy(self, prefix: Path) -> Environment:
-        """The same environment elsewhere; nothing in it names its own place."""
+        """A copy in another folder; no file contains the folder's path."""
         shutil.copytree(self.prefix, prefix, symlinks=True)
         return Environment(prefix)
 
     def linked(self, prefix: Path) -> Environment:
-        """A copy by hard links, without the repairs that it remembers.
+        """A copy by hard links, without the snapshots of its repairs.
 
-        pip replaces files and never writes into one, so the original stays as it is.
+        pip replaces files and never writes into one, so the original stays unchanged.
         """
         leave = shutil.ignore_patterns(".parakeet")
         shutil.copytree(self.prefix, prefix, symlinks=True, copy_function=os.link, ignore=leave)
         return Environment(prefix)
 
     def install(self, wheels: Iterable[Wheel], folder: Path) -> None:
-        """pip installs the wheels from a local folder, over what is there."""
+        """Have pip install the wheels from a local folder, over what is installed."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = [str(wheel.build(folder)) for wheel in wheels]
         flags = ("--no-deps", "--no-index", "--no-compile", "--force-reinstall")
         pip(self, "install", *flags, *paths)
 
     def imported(self) -> list[str]:
-        """The packages whose code has run."""
+        """The packages whose code was executed."""
         return [str(mark.parent.relative_to(self.site)) for mark in self.site.rglob("IMPORTED")]
 
     def uninstall(self, *names: str) -> None:
@@ -251,7 +251,7 @@ class Environment:
 
 
 def pip(environment: Environment, *arguments: str) -> None:
-    """The pip of this test run, at work in that environment: what `pip --python` comes to."""
+    """Run this test run's pip in that environment, as `pip --python` does."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     variables |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     runner = Path(import_module("pip").__path__[0]) / "__pip-runner__.py"
@@ -264,9 +264,9 @@ def pip(environment: Environment, *arguments: str) -> None:
 
 
 def nvidia_smi(folder: Path, listing: str, cuda: str = "", status: int = 0) -> Path:
-    """A nvidia-smi in a folder of its own, for PATH. `listing`: what the query prints.
+    """Write an nvidia-smi into the folder, for PATH. `listing` is the output of the query.
 
-    It uses the shell's own words alone: nothing else has to be on PATH.
+    It uses only shell built-ins, so nothing else has to be on PATH.
     """
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / "nvidia-smi"
@@ -288,6 +288,6 @@ GPUS = {
 
 
 def gpu_line(gpu: str, driver: str) -> str:
-    """What the doctor's query prints for a card with a driver."""
+    """The output of the doctor's query for a card with a driver."""
     name, capability, memory = GPUS[gpu]
     return f"{name}, {capability}, {driver}, {memory}"
