@@ -17,7 +17,7 @@ from pathlib import Path
 from parakeet_cli.dictate.recording.journal import Intent, Target
 from parakeet_cli.dictate.sinks.lines import as_lines
 
-EVENTS = "events"  # of --json, by which the text leaves where there is no sink
+EVENTS = "events"  # of --json, which carry the text if there is no sink
 
 
 class DeliveryState(StrEnum):

@@ -47,7 +47,7 @@ class Intent:
     """A text that is about to be inserted into the sinks.
 
     It takes the place of the insertions `replaced`, the oldest first; where they can't be
-    taken back, `instead` is inserted behind them. `lacking` are the files, and the names of
+    taken back, `instead` is inserted after them. `lacking` are the files, and the names of
     the other sinks, to which it is known not to have been delivered.
     """
 

@@ -7,7 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
-from parakeet_cli.audio.microphone.microphone import CapturedAudio, DeviceFound, DeviceLost
+from parakeet_cli.audio.microphone.microphone import (
+    CapturedAudio,
+    CaptureEvent,
+    DeviceFound,
+    DeviceLost,
+)
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm
 from parakeet_cli.dictate.recording.recording import Recording
 from parakeet_cli.dictate.session.sources import SoundSource
@@ -62,6 +67,7 @@ class Capture:
         self._send = send
         self._duration = duration
         self._position = (0.0, time.monotonic())  # seconds of the stream, and when it was there
+        self._skipped = 0  # samples, while paused
         self._stopping = False
         self.began = 0.0  # when the first sound was captured, seconds since 1970
         self.overflows = 0  # how often sound was lost because the machine was too slow
@@ -92,22 +98,9 @@ class Capture:
             self._source.close()
 
     def _run(self) -> None:
-        skipped = 0  # samples, while paused
         try:
             for item in self._source:
-                if isinstance(item, DeviceFound):
-                    self._skip(item.seconds, "device lost")
-                elif isinstance(item, DeviceLost):
-                    self._send(Interruption(item.reason))
-                elif self.paused:
-                    if not skipped:
-                        self._send(Interruption())
-                    skipped += len(item.pcm)
-                else:
-                    if skipped:
-                        self._skip(skipped / SAMPLE_RATE, "paused")
-                        skipped = 0
-                    self._record(item)
+                self._handle(item)
                 if self._stopping or self._is_over():
                     break
         except BaseException as error:  # raised by `Dictation.run`
@@ -116,6 +109,21 @@ class Capture:
             self._send(CaptureEnded())
         finally:
             self._source.close()
+
+    def _handle(self, item: CaptureEvent) -> None:
+        if isinstance(item, DeviceFound):
+            self._skip(item.seconds, "device lost")
+        elif isinstance(item, DeviceLost):
+            self._send(Interruption(item.reason))
+        elif self.paused:
+            if not self._skipped:
+                self._send(Interruption())
+            self._skipped += len(item.pcm)
+        else:
+            if self._skipped:
+                self._skip(self._skipped / SAMPLE_RATE, "paused")
+                self._skipped = 0
+            self._record(item)
 
     def _is_over(self) -> bool:
         return self._duration is not None and self.recorded_seconds >= self._duration
