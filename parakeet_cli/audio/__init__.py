@@ -1,1 +1,1 @@
-"""Media files to blocks of 16 kHz mono float32; speech detection; chunks."""
+"""Records and decodes audio to 16 kHz mono samples, and finds the speech in it."""

@@ -1,1 +1,1 @@
-"""From a microphone to 16 kHz mono samples."""
+"""Records a microphone as 16 kHz mono samples."""

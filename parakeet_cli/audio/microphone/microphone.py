@@ -6,7 +6,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ import soxr
 from parakeet_cli.audio.microphone.capture_process import PACKET
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_pcm
 from parakeet_cli.errors import InputError, UsageError
+from parakeet_cli.system import processes
 
+_ENTRY = "from parakeet_cli.audio.microphone.capture_process import main; main(sys.argv[1:])"
 _PACKET_TIMEOUT = 1.5  # seconds without a packet until the device counts as lost
 _OPEN_TIMEOUT = 10.0  # seconds that a device may take to open; Bluetooth takes some
 _RETRY_INTERVAL = 0.5  # seconds between two attempts to reopen a lost device
@@ -285,7 +286,7 @@ class Microphone:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "parakeet_cli.audio.microphone.capture_process", *arguments]
+    return processes.python_command(_ENTRY, *arguments, isolated=True)
 
 
 def _environment() -> dict[str, str]:

@@ -143,7 +143,7 @@ def repair(path: Path) -> PatchedFile | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Mp4Layout:
     """Positions in a file whose `mdat` box lacks `missing` bytes of audio."""
 
     audio: Box
@@ -152,18 +152,18 @@ class Layout:
     size: int
 
 
-def find_layout(file: BinaryIO) -> Layout | None:
+def find_layout(file: BinaryIO) -> Mp4Layout | None:
     """Layout of a file whose audio data is shorter than its `mdat` box declares, else None."""
     size = file.seek(0, io.SEEK_END)
     audio, index = _audio_and_index(file, size)
     if audio is None:
         return None
     if index is not None and index.end <= size:  # the index comes first, and is intact
-        return Layout(audio, index.start, audio.end - size, size) if audio.end > size else None
+        return Mp4Layout(audio, index.start, audio.end - size, size) if audio.end > size else None
     found = _find_index(file, audio, size)
     if found is None or found >= audio.end:
         return None
-    return Layout(audio, found, audio.end - found, size)
+    return Mp4Layout(audio, found, audio.end - found, size)
 
 
 def _audio_and_index(file: BinaryIO, size: int) -> tuple[Box | None, Box | None]:
@@ -193,13 +193,13 @@ def _find_index(file: BinaryIO, audio: Box, size: int) -> int | None:
     return None
 
 
-def _fill(file: BinaryIO, position: int, layout: Layout) -> PatchedFile:
+def _fill(file: BinaryIO, position: int, layout: Mp4Layout) -> PatchedFile:
     """The file with zeros for the missing bytes at `position`."""
     zeros = bytes(layout.missing)
     return PatchedFile(file, [(0, position), zeros, (position, layout.size)])
 
 
-def _find_hole(file: BinaryIO, layout: Layout, last: int) -> int | None:
+def _find_hole(file: BinaryIO, layout: Mp4Layout, last: int) -> int | None:
     """The byte from which on packets lie earlier than the index says."""
     filled = _fill(file, last, layout)
     try:
