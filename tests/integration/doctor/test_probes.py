@@ -156,13 +156,6 @@ def test_the_gpu_probe_multiplies_and_compares(
     assert cause in last.cause
 
 
-def test_the_last_module_is_the_one_that_transcribes() -> None:
-    modules = runner.modules_of(load_stack("2.4"))
-    assert modules[0] == "numpy"
-    assert modules[-1] == "nemo.collections.asr"
-    assert "pytorch_lightning" in modules
-
-
 def test_this_interpreter_passes_its_own_probe() -> None:
     (result,) = runner.import_modules(sys.executable, ["json"], SECONDS)
     assert result.ok

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from parakeet_cli.doctor.facts import Binaries, CondaRecord, Leftover, NumpyAbi
+from parakeet_cli.doctor.findings import CheckStatus
+from tests.doctor_facts import SITE, dist, having
+from tests.unit.doctor.checks.cases import HEALTHY, check_one
+
+
+def test_a_leftover_of_an_interrupted_pip_is_reported_with_the_command_that_removes_it() -> None:
+    finding = check_one("duplicate-dists", replace(HEALTHY, leftovers=(Leftover(f"{SITE}/~umpy"),)))
+    assert finding.status is CheckStatus.FAIL
+    assert "~umpy" in finding.summary
+    assert f"rm -r '{SITE}/~umpy'" in finding.remedy
+
+
+def test_different_records_of_conda_and_pip_are_found() -> None:
+    facts = replace(HEALTHY, conda=(CondaRecord("numpy", "2.1.0"), CondaRecord("scipy", "1.17.1")))
+    finding = check_one("duplicate-dists", facts)
+    assert "conda's record says 2.1.0" in finding.detail
+    assert "scipy" not in finding.summary
+
+
+def test_a_file_built_for_numpy_1_is_reported_with_its_package() -> None:
+    abi = NumpyAbi(f"{SITE}/editdistance/_d.so", "editdistance", None)
+    facts = having(replace(HEALTHY, binaries=Binaries((abi,), total=1)), dist("numpy", "2.4.6"))
+    finding = check_one("numpy-abi", facts)
+    assert finding.status is CheckStatus.FAIL
+    assert "editdistance" in finding.summary
+    assert abi.path in finding.detail
+    assert (
+        check_one("numpy-abi", replace(facts, distributions=HEALTHY.distributions)).status == "ok"
+    )
