@@ -1,1 +1,1 @@
-"""Findings for people: as text, as a report, by package, by error message."""
+"""Explains findings to people: as text, as a report, by package, by error message."""

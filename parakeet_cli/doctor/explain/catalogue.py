@@ -1,8 +1,8 @@
-"""The failures that are known of this stack, as data: 40 rows, and the document's own.
+"""Reads the catalogue of known failures of this stack: 40 rows, and the guide's own.
 
-The rows stand in `catalogue.toml`, which says what each of its fields means. Each row
-names the check that reports it and carries a mark, how it is tested: `staged` (made of
-real files on disk), `facts only`, or `impossible here: why`.
+The rows are in `catalogue.toml`, which defines the fields. Each row names the check that
+reports it, and its mark shows how it is tested: `staged` (made of real files on disk),
+`facts only`, or `impossible here: why`.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One known failure: what it prints, why it happens, how it is found and mended."""
+    """One known failure: what it prints, why it happens, how it is detected and repaired."""
 
     number: int
     title: str
-    messages: tuple[str, ...]  # patterns of what is printed; spaces in them mean nothing
+    messages: tuple[str, ...]  # patterns of what is printed; spaces in them don't count
     cause: str
-    detect: str
+    detect: str  # how the doctor sees it, for the guide
     remedy: str
     check: str  # the id that reports it
     mark: str
     sources: tuple[str, ...]
-    beside: str = ""  # a pattern that must stand in the same text
+    beside: str = ""  # a pattern that must match in the same text
     frames: str = ""  # a pattern that one frame of the traceback must match, if it has any
-    outranks: tuple[int, ...] = ()  # rows that say the same less exactly
-    weak: bool = False  # comes after every other row
+    outranks: tuple[int, ...] = ()  # less exact rows for the same failure
+    weak: bool = False  # listed after every other row
 
     @property
     def kind(self) -> str:
@@ -42,24 +42,24 @@ class Failure:
 
 @cache
 def catalogue() -> tuple[Failure, ...]:
-    """The 40 rows, in their order."""
+    """The 40 rows in order."""
     return _failures("row")
 
 
 @cache
 def guide() -> tuple[Failure, ...]:
-    """The document's own troubles that no row of the forty says: numbers above 40."""
+    """Common troubles from the guide that no row of the forty covers: numbers above 40."""
     return _failures("guide")
 
 
 @cache
 def modules() -> Mapping[str, str]:
-    """Distribution -> pattern of its module, where the two differ; "" where a row says it."""
+    """Distribution -> pattern of its module, if the two differ; "" if a row reports it."""
     return dict(_data()["modules"])
 
 
 def missing_module_pattern(distributions: Iterable[str]) -> str:
-    """An alternation of the modules of these distributions that no row of its own has."""
+    """An alternation of the modules of these distributions, but for those with their own row."""
     names = modules()
     patterns = {names.get(name, re.escape(name.replace("-", "_"))) for name in distributions}
     return "|".join(sorted(patterns - {""}))

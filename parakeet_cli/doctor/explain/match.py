@@ -1,13 +1,13 @@
-"""A pasted error, and what is behind it: traceback -> known failures, best first.
+"""Finds the known failures in a pasted traceback, the likeliest cause first.
 
-What people paste went through terminals, CI logs, chat and issue forms: colours, line
-ends of other systems, timestamps before each line, lines broken at 80 columns. So a
-pattern is sought in the text without its spaces, once line by line and, where it was
-broken, once over all of it.
+What people paste went through terminals, CI logs, chat and issue forms: it has colours, line
+ends of other systems, timestamps before each line, lines broken at 80 columns. So a pattern
+is searched for in the text without its spaces, first line by line and then over all of it, in
+case a line was broken.
 
-The order of the answers follows the traceback: Python prints the exception that came
-first before those that followed from it, so the first of a chain is the cause and the
-last line often is not.
+The order of the results follows the traceback: Python prints the exception that came first
+before those that followed from it, so the first of a chain is the cause, and the last line
+often isn't.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from parakeet_cli.doctor.stack.stack import load_stack, stack_names
 
 EVIDENCE_LENGTH = 200  # characters of the line that is shown
 
-# Colours and other terminal sequences, and what is left of them where a log lost the escape.
+# Colours and other terminal sequences, and what is left of them if a log lost the escape.
 TERMINAL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|\[\d{1,3}(?:;\d{1,3})*m"
 )
-# What loggers, containers, CI and mail put before a line. Taken off again and again.
+# What loggers, containers, CI and mail put before a line, possibly several of them.
 PREFIX = re.compile(
     r"""\s*(?:
         \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d:\d\d[.,\d]*(?:Z|[+-]\d\d:?\d\d)?\]?(?:\s*[-|:])?
@@ -60,8 +60,8 @@ EXCEPTION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """One known failure that a text speaks of, and the line that says so."""
+class FailureMatch:
+    """One known failure that a text shows, and the line that shows it."""
 
     row: int
     title: str
@@ -72,28 +72,28 @@ class Match:
     source: str
 
 
-class Place(IntEnum):
-    """Where a message stands, the more telling first."""
+class LineKind(IntEnum):
+    """What a line of a pasted text is, the most informative first."""
 
-    EXCEPTION = 0  # what a traceback ends in
+    EXCEPTION = 0  # the end of a traceback
     TEXT = 1
-    FRAME = 2  # a traceback's way, not its end
+    FRAME = 2  # within a traceback
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A pattern found: the lines it stands on, and what it found without the spaces."""
+class PatternHit:
+    """Where a pattern matched: the lines, and the matched text without spaces."""
 
     first: int
     last: int
     text: str
 
 
-class Pasted:
+class PastedText:
     """A text as people paste it, cleaned, with and without its line ends."""
 
     def __init__(self, text: str) -> None:
-        text = text.lstrip("\ufeff").replace("\0", "")  # UTF-16 that was read as another
+        text = text.lstrip("\ufeff").replace("\0", "")  # UTF-16 that was read as UTF-8
         plain = TERMINAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
         self.lines = [cleaned(line) for line in plain.split("\n")]
         self.by_line = "\n".join("".join(line.split()) for line in self.lines)
@@ -103,31 +103,31 @@ class Pasted:
         for line in self.by_line.split("\n"):
             self._line_starts.append(self._line_starts[-1] + len(line) + 1)
             self._joined_starts.append(self._joined_starts[-1] + len(line))
-        self.places = tuple(self._places())
+        self.kinds = tuple(self._line_kinds())
 
-    def find(self, pattern: re.Pattern[str]) -> Hit | None:
-        """Where the pattern stands first: on one line, else over a broken one."""
-        best: Hit | None = None
+    def find(self, pattern: re.Pattern[str]) -> PatternHit | None:
+        """The pattern's best match: on one line, else over a broken one."""
+        best: PatternHit | None = None
         for found in pattern.finditer(self.by_line):
             hit = self._hit(found, self._line_starts)
-            if best is None or self.places[hit.first] < self.places[best.first]:
+            if best is None or self.kinds[hit.first] < self.kinds[best.first]:
                 best = hit
-            if self.places[best.first] is Place.EXCEPTION:
+            if self.kinds[best.first] is LineKind.EXCEPTION:
                 break
         if best is not None:
             return best
         broken = pattern.search(self.joined)
         return None if broken is None else self._hit(broken, self._joined_starts)
 
-    def holds(self, pattern: re.Pattern[str]) -> bool:
+    def contains(self, pattern: re.Pattern[str]) -> bool:
         return pattern.search(self.by_line) is not None or pattern.search(self.joined) is not None
 
     def frames(self) -> list[str]:
-        """The files a traceback went through, broken lines put together again."""
+        """The files in a traceback, with broken lines joined."""
         return FRAME_FILE.findall(self.joined)
 
-    def evidence(self, hit: Hit) -> str:
-        """The line that says it, broken ones put together again, cut around what was found."""
+    def evidence(self, hit: PatternHit) -> str:
+        """The line that matched, with broken ones joined, cut around the match."""
         lines = [line.strip() for line in self.lines[hit.first : hit.last + 1]]
         text = " ".join(line for line in lines if line)
         if len(text) <= EVIDENCE_LENGTH:
@@ -139,57 +139,57 @@ class Pasted:
         return f"{'…' if start else ''}{part}{'…' if start + len(part) < len(text) else ''}"
 
     @staticmethod
-    def _hit(found: re.Match[str], starts: list[int]) -> Hit:
+    def _hit(found: re.Match[str], starts: list[int]) -> PatternHit:
         last = max(found.start(), found.end() - 1)
-        return Hit(
+        return PatternHit(
             bisect_right(starts, found.start()) - 1, bisect_right(starts, last) - 1, found.group()
         )
 
-    def _places(self) -> Iterator[Place]:
-        """For each line whether it is a frame, what a traceback ends in, or neither."""
+    def _line_kinds(self) -> Iterator[LineKind]:
+        """What each line is."""
         inside = False  # between a traceback's head and its end
         ending = False  # on the exception's own lines
         for line in self.lines:
             if TRACEBACK.search(line) or CHAINED.search(line):
                 inside, ending = bool(TRACEBACK.search(line)), False
-                yield Place.TEXT
+                yield LineKind.TEXT
             elif inside and not ending and (FRAME.match(line) or not is_exception(line)):
-                yield Place.FRAME
+                yield LineKind.FRAME
             elif inside or ending:
                 inside, ending = False, bool(line.strip())
-                yield Place.EXCEPTION if ending else Place.TEXT
+                yield LineKind.EXCEPTION if ending else LineKind.TEXT
             elif FRAME.match(line):
-                yield Place.FRAME
+                yield LineKind.FRAME
             else:
-                # An exception's name is enough where the traceback's head was left out.
-                yield Place.EXCEPTION if is_exception(line) else Place.TEXT
+                # An exception's name is enough if the traceback's head was left out.
+                yield LineKind.EXCEPTION if is_exception(line) else LineKind.TEXT
 
 
 def is_exception(line: str) -> bool:
-    """Whether the line is the end of a traceback: an exception's name at its start."""
+    """Whether the line can end a traceback: it starts with an exception's name."""
     return EXCEPTION.match(line.strip()) is not None and not line.startswith((" ", "\t"))
 
 
 def cleaned(line: str) -> str:
-    """A line without what loggers, containers and boxes put around it."""
+    """The line without what loggers, containers and boxes put around it."""
     while (prefix := PREFIX.match(line)) and prefix.end() and prefix.end() < len(line):
         line = line[prefix.end() :]
     return SUFFIX.sub("", line)
 
 
-def match(text: str) -> list[Match]:
-    """The known failures that this text speaks of, the likeliest cause first."""
-    pasted = Pasted(text)
+def match(text: str) -> list[FailureMatch]:
+    """The known failures that this text shows, the likeliest cause first."""
+    pasted = PastedText(text)
     frames = pasted.frames()
-    found: list[tuple[tuple[bool, Place, int], Failure, Hit]] = []
+    found: list[tuple[tuple[bool, LineKind, int], Failure, PatternHit]] = []
     for failure in (*catalogue(), *guide()):
         hit = _first_hit(pasted, failure, frames)
         if hit is not None:
-            found.append(((failure.weak, pasted.places[hit.first], hit.first), failure, hit))
+            found.append(((failure.weak, pasted.kinds[hit.first], hit.first), failure, hit))
     found.sort(key=lambda item: (item[0], item[1].number))
-    ordered = _outranked([(failure, hit) for _, failure, hit in found])
+    ordered = _ordered_by_rank([(failure, hit) for _, failure, hit in found])
     return [
-        Match(
+        FailureMatch(
             row=failure.number,
             title=failure.title,
             cause=failure.cause,
@@ -202,20 +202,20 @@ def match(text: str) -> list[Match]:
     ]
 
 
-def _first_hit(pasted: Pasted, failure: Failure, frames: list[str]) -> Hit | None:
-    if failure.beside and not pasted.holds(squeezed(failure.beside)):
+def _first_hit(pasted: PastedText, failure: Failure, frames: list[str]) -> PatternHit | None:
+    if failure.beside and not pasted.contains(_pattern(failure.beside)):
         return None
     if failure.frames and frames:
-        wanted = squeezed(failure.frames)
+        wanted = _pattern(failure.frames)
         if not any(wanted.search(frame) for frame in frames):
             return None
-    hits = [hit for message in failure.messages if (hit := pasted.find(squeezed(message)))]
-    return min(hits, key=lambda hit: (pasted.places[hit.first], hit.first), default=None)
+    hits = [hit for message in failure.messages if (hit := pasted.find(_pattern(message)))]
+    return min(hits, key=lambda hit: (pasted.kinds[hit.first], hit.first), default=None)
 
 
-def _outranked(found: list[tuple[Failure, Hit]]) -> list[tuple[Failure, Hit]]:
-    """The same, with each failure before those that say the same less exactly."""
-    ordered: list[tuple[Failure, Hit]] = []
+def _ordered_by_rank(found: list[tuple[Failure, PatternHit]]) -> list[tuple[Failure, PatternHit]]:
+    """The same, with each failure before the less exact ones."""
+    ordered: list[tuple[Failure, PatternHit]] = []
     for failure, hit in found:
         at = next(
             (i for i, (other, _) in enumerate(ordered) if other.number in failure.outranks),
@@ -226,8 +226,8 @@ def _outranked(found: list[tuple[Failure, Hit]]) -> list[tuple[Failure, Hit]]:
 
 
 @cache
-def squeezed(message: str) -> re.Pattern[str]:
-    """A message's pattern for a text without spaces."""
+def _pattern(message: str) -> re.Pattern[str]:
+    """The pattern of a message for a text without spaces."""
     if "{modules}" in message:
         names = {pin.name for stack in stack_names() for pin in load_stack(stack).pins}
         message = message.replace("{modules}", missing_module_pattern(names))

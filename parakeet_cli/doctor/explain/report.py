@@ -1,4 +1,4 @@
-"""`report`: Markdown for a bug report, without the home folder or the user's name."""
+"""Writes Markdown for a bug report, without the home folder or the user's name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from parakeet_cli.doctor.facts import Facts, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus, Diagnosis
 from parakeet_cli.doctor.stack.stack import Stack
 
-# Names that belong to a machine or a container, not to a person.
-NOBODY = {"", "root", "home", "user", "runner", "ubuntu", "app"}
+# Users of machines and containers, which name no person.
+IMPERSONAL = {"", "root", "home", "user", "runner", "ubuntu", "app"}
 
 
 def markdown(diagnosis: Diagnosis, facts: Facts, stack: Stack, version: str) -> str:
@@ -31,7 +31,7 @@ def redact(text: str, environment: Mapping[str, str] | None = None) -> str:
         text = re.sub(re.escape(home) + r"(?![A-Za-z0-9._-])", "~", text)
     names = {env.get(key, "") for key in ("LOGNAME", "USER", "USERNAME", "SUDO_USER")}
     names |= {Path(home).name for home in homes} | {_account()}
-    for name in sorted(names - NOBODY, key=len, reverse=True):
+    for name in sorted(names - IMPERSONAL, key=len, reverse=True):
         text = re.sub(
             rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", "<user>", text, flags=re.I
         )

@@ -1,6 +1,6 @@
-"""A Diagnosis as people read it: the stages, the findings, the one command to type next.
+"""Writes a diagnosis as plain text: the stages, the findings, the command to type next.
 
-Plain text, made for 80 columns, a pipe, a terminal without colour or without Unicode.
+It suits 80 columns, a pipe, and a terminal without colour or without Unicode.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INDENT = "    "
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the stream can show. `width` in columns."""
+    """What a stream can show; `width` in columns."""
 
     width: int = 80
     colour: bool = False
@@ -40,7 +40,7 @@ class Style:
 
 
 def style_of(stream: TextIO, environment: Mapping[str, str] | None = None) -> Style:
-    """The style a stream can take: colour on a terminal only, NO_COLOR kept."""
+    """What the stream can show: colour only on a terminal and without NO_COLOR."""
     env = os.environ if environment is None else environment
     dumb = env.get("TERM") == "dumb"
     colour = stream.isatty() and not dumb and "NO_COLOR" not in env
@@ -65,8 +65,8 @@ def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Ite
     for stage in diagnosis.stages:
         yield ""
         yield from _stage(stage, style)
-    told = {*_SHOWN, CheckStatus.OK} if verbose else _SHOWN
-    shown = [f for f in diagnosis.findings if f.status in told]
+    shown_statuses = {*_SHOWN, CheckStatus.OK} if verbose else _SHOWN
+    shown = [f for f in diagnosis.findings if f.status in shown_statuses]
     shown.sort(key=lambda finding: _ORDER[finding.status])
     for finding in shown:
         yield ""
@@ -85,7 +85,7 @@ _ORDER = {
         (CheckStatus.SKIP, CheckStatus.OK, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.FAIL)
     )
 }
-# The gravest come last, nearest to where the eye is when the report has run through.
+# The gravest come last, nearest to where one reads when the report has been printed.
 
 
 def _stage(stage: StageRows, style: Style) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _row(row: RequirementRow, style: Style, name_width: int, wanted_width: int) 
 
 
 def _printable(finding: Finding) -> Finding:
-    """The finding with control characters taken out: names come from other people's files."""
+    """The finding with control characters escaped: names come from other people's files."""
     return replace(
         finding,
         summary=_clean(finding.summary),
@@ -142,14 +142,14 @@ def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
     details = finding.detail.splitlines()
     most = len(details) if verbose else DETAIL_LINES
     if not verbose and len(details) == DETAIL_LINES + 1:
-        most += 1  # the line saying that one line is left out would be no shorter
+        most += 1  # a line about the one that is left out would be no shorter
     for line in details[:most]:
         yield from (style.paint(part, "2") for part in wrapped(f"{INDENT}      {line}", style, 12))
     if len(details) > most:
         yield style.paint(f"{INDENT}      and {len(details) - most} more lines: --verbose", "2")
     for number, line in enumerate(finding.remedy.splitlines()):
         typed = f"{INDENT}{'Type  ' if number == 0 else '      '}{line}"
-        # A command is never broken: it is to be copied. Sentences begin with a capital.
+        # A command is never broken, so that it can be copied. Sentences begin with a capital.
         yield from wrapped(typed, style, 10) if line[:1].isupper() else [typed]
     if verbose and finding.source:
         yield f"{INDENT}See   {finding.source}"
@@ -166,11 +166,11 @@ def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
 
 
 def next_command(diagnosis: Diagnosis) -> str:
-    """The one thing to type next: the repair where a step can mend something."""
-    # A Python that doesn't start or suit comes first: nothing can be installed into it.
+    """The command to type next: the repair, if a step can fix something."""
+    # A Python that doesn't start or isn't suitable comes first: nothing can be installed there.
     first = [finding for finding in diagnosis.unhealthy if finding.id == "python-version"]
-    mendable = [finding for finding in diagnosis.unhealthy if finding.stages]
-    for finding in (*first, *mendable, *diagnosis.unhealthy):
+    fixable = [finding for finding in diagnosis.unhealthy if finding.stages]
+    for finding in (*first, *fixable, *diagnosis.unhealthy):
         if finding.remedy:
             return finding.remedy.splitlines()[0]
     return ""
@@ -206,7 +206,7 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
 
 
 def wrapped(text: str, style: Style, hang: int) -> list[str]:
-    """Wrapped at the width, continuation lines indented; a path is never broken."""
+    """The lines of a text, wrapped at the width and indented by `hang`; no path is broken."""
     indent = " " * (len(text) - len(text.lstrip()))
     return textwrap.wrap(
         text.strip(),

@@ -1,4 +1,4 @@
-"""`why PACKAGE`: everyone who asks for it, what the stack says, whether all can be had."""
+"""Explains one package: who requires it, what the stack says, whether all can be met."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SCHEMA = "parakeet.doctor.why/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
-    """All that bears on one distribution. `core` is who can't be satisfied together."""
+class PackageReport:
+    """All that is known of one distribution. `conflict` can't be met by one version."""
 
     package: str
     installed: str | None
@@ -24,17 +24,17 @@ class Why:
     stack: str
     unneeded: str
     edges: tuple[Edge, ...]
-    core: tuple[tuple[str, str], ...]
+    conflict: tuple[tuple[str, str], ...]  # (who, bounds)
 
     @property
     def known(self) -> bool:
-        """Whether anything installs it, wants it or names it."""
+        """Whether it is installed, required or part of the stack."""
         return bool(self.location or self.pin or self.edges)
 
     @property
     def satisfied(self) -> bool:
-        """It is there, or nothing but what is unneeded asks for it, and every bound is kept."""
-        if self.core:
+        """Whether it is installed within every bound, or missing and not needed."""
+        if self.conflict:
             return False
         if self.installed is None:
             return self.pin is None and (bool(self.unneeded) or not self.edges)
@@ -70,14 +70,14 @@ class Why:
                 }
                 for edge in self.edges
             ],
-            "satisfiable": not self.core,
-            "conflict": [{"who": who, "bounds": spec} for who, spec in self.core],
+            "satisfiable": not self.conflict,
+            "conflict": [{"who": who, "bounds": spec} for who, spec in self.conflict],
             "satisfied": self.satisfied,
         }
 
 
-def explain(package: str, facts: Facts, stack: Stack) -> Why:
-    """Everything that bears on the distribution of that name, however it is spelled."""
+def explain(package: str, facts: Facts, stack: Stack) -> PackageReport:
+    """All that is known of the distribution of that name, however it is spelled."""
     name = normalized_name(package)
     dist = facts.installed(name)
     pin = stack.pin(name)
@@ -85,7 +85,7 @@ def explain(package: str, facts: Facts, stack: Stack) -> Why:
     sides = [(edge.who, edge.requirement.spec) for edge in edges]
     if pin is not None:
         sides.insert(0, (f"stack {stack.name}", pin.spec))
-    return Why(
+    return PackageReport(
         package=name,
         installed=dist.version if dist else None,
         location=dist.location if dist else "",
@@ -93,45 +93,50 @@ def explain(package: str, facts: Facts, stack: Stack) -> Why:
         stack=stack.name,
         unneeded=stack.unneeded.get(name, ""),
         edges=edges,
-        core=smallest_conflict(sides),
+        conflict=smallest_conflict(sides),
     )
 
 
-def lines(why: Why) -> Iterator[str]:
-    """The answer as people read it."""
-    there = f"{why.installed} in {why.location}" if why.location else "not installed"
-    yield f"{why.package}: {there}"
+def lines(report: PackageReport) -> Iterator[str]:
+    """The report as people read it."""
+    there = f"{report.installed} in {report.location}" if report.location else "not installed"
+    yield f"{report.package}: {there}"
     yield ""
-    if why.pin is not None:
-        yield f"Stack {why.stack} wants {why.pin.name}{why.pin.spec}"
-        yield f"  {why.pin.file}, stage {why.pin.stage}: {_mark(why.pin.allows(why.installed))}"
-        if why.pin.advice.why:
-            yield f"  Why: {why.pin.advice.why}"
-        if why.pin.advice.impact:
-            yield f"  Impact: {why.pin.advice.impact}"
-        if why.pin.advice.link:
-            yield f"  See: {why.pin.advice.link}"
-    else:
-        yield f"Stack {why.stack} sets no bounds of its own."
-    if why.unneeded:
-        yield f"  NeMo declares it, but doesn't need it to transcribe: {why.unneeded}"
+    yield from _stack_lines(report)
     yield ""
-    if why.edges:
-        yield f"Required by {len(why.edges)}:"
-        who_width = max(len(edge.who) for edge in why.edges)
-        for edge in why.edges:
-            extra = f"  [{edge.extra}]" if edge.extra else ""
-            bounds = edge.requirement.spec or "any version"
-            met = _mark(edge.met_by(why.installed))
-            yield f"  {edge.who:{who_width}}  {bounds}{extra}: {met}"
-    else:
-        yield "Nothing that is installed requires it."
+    yield from _requirer_lines(report)
     yield ""
-    if why.core:
-        yield "No version meets all of it. These can't be had together:"
-        yield from (f"  {who} wants {why.package}{spec}" for who, spec in why.core)
-    elif why.edges or why.pin:
+    if report.conflict:
+        yield "No version meets all of it. These can't be met together:"
+        yield from (f"  {who} requires {report.package}{spec}" for who, spec in report.conflict)
+    elif report.edges or report.pin:
         yield "All of it can be met by one version."
+
+
+def _stack_lines(report: PackageReport) -> Iterator[str]:
+    pin = report.pin
+    if pin is None:
+        yield f"Stack {report.stack} sets no bounds of its own."
+    else:
+        yield f"Stack {report.stack} requires {pin.name}{pin.spec}"
+        yield f"  {pin.file}, stage {pin.stage}: {_mark(pin.allows(report.installed))}"
+        labels = {"Why": pin.advice.why, "Impact": pin.advice.impact, "See": pin.advice.link}
+        yield from (f"  {label}: {text}" for label, text in labels.items() if text)
+    if report.unneeded:
+        yield f"  NeMo declares it, but doesn't need it to transcribe: {report.unneeded}"
+
+
+def _requirer_lines(report: PackageReport) -> Iterator[str]:
+    if not report.edges:
+        yield "Nothing that is installed requires it."
+        return
+    yield f"Required by {len(report.edges)}:"
+    who_width = max(len(edge.who) for edge in report.edges)
+    for edge in report.edges:
+        extra = f"  [{edge.extra}]" if edge.extra else ""
+        bounds = edge.requirement.spec or "any version"
+        met = _mark(edge.met_by(report.installed))
+        yield f"  {edge.who:{who_width}}  {bounds}{extra}: {met}"
 
 
 def _mark(met: bool) -> str:
