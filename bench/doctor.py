@@ -1,13 +1,12 @@
-"""The doctor's default report against `pip check`, on one environment, in turn.
+"""Compares the doctor's default report with `pip check`, on one environment, in turn.
 
     python bench/doctor.py PYTHON [--rounds N]
 
-PYTHON is the interpreter of a healthy environment to look at: the stack itself. The pip is
-the one beside the tool, started as `pip --python` starts it but once, not twice: old ones,
-as a virtual environment brings them, take several times as long. Both are warm, the first
-rounds are not counted. nvidia-smi is left out, by a PATH without it. The
-first look ever at an environment, with nothing in the cache of scanned files, is timed
-apart.
+PYTHON is the interpreter of a healthy environment to examine: the stack itself. The pip is
+the one beside the tool, started as `pip --python` starts it but once, not twice: an old one,
+as in a new virtual environment, takes several times as long. Both are warm: the first rounds
+aren't counted. nvidia-smi is left out, by a PATH without it. The first report ever on an
+environment, with nothing in the cache of scanned files, is timed separately.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from pathlib import Path
 
 from measure import in_turn, machine, spread
 
-FIRST_LOOKS = 3
+FIRST_REPORTS = 3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("python", help="the interpreter of the environment to look at")
+    parser.add_argument("python", help="the interpreter of the environment to examine")
     parser.add_argument("--rounds", type=int, default=15, help="counted rounds (default 15)")
     options = parser.parse_args()
     os.environ["PATH"] = str(Path(sys.executable).parent)
@@ -39,31 +38,31 @@ def main() -> None:
     runner = Path(import_module("pip").__path__[0]) / "__pip-runner__.py"
     check = [options.python, str(runner), "check"]
     runs = in_turn({"parakeet doctor": doctor, "pip check": check}, options.rounds, warmup=2)
-    shares = runs["parakeet doctor"].against(runs["pip check"])
+    ratios = runs["parakeet doctor"].against(runs["pip check"])
     print(machine())
     print(f"{_distributions(options.python)} distributions in {options.python}")
     print("| | seconds: median (least to most) |\n| --- | --- |")
     for name, run in runs.items():
         print(f"| {name} | {spread(run.seconds)} |")
-    print(f"| doctor by pip check, pair by pair | {spread(shares)} |")
+    print(f"| doctor by pip check, pair by pair | {spread(ratios)} |")
     print(
-        f"| first look, nothing cached | {spread([_first(doctor) for _ in range(FIRST_LOOKS)])} |"
+        f"| first report, nothing cached | {spread([_first_report(doctor) for _ in range(FIRST_REPORTS)])} |"
     )
-    if statistics.median(shares) > 1:
+    if statistics.median(ratios) > 1:
         sys.exit("The report took longer than pip check.")
 
 
-def _first(doctor: list[str]) -> float:
-    """One report with a cache folder of its own, which is empty."""
+def _first_report(doctor: list[str]) -> float:
+    """Seconds for one report with an empty cache folder."""
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         subprocess.run(
             doctor,
             env={**os.environ, "XDG_CACHE_HOME": folder},
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
 
 def _distributions(python: str) -> int:

@@ -1,11 +1,22 @@
 # shellcheck shell=bash
-# Read by fix_ml_dependencies.sh and clean_install_ml.sh, which define usage:
-# finds the tool, or makes it a small environment of its own. It is never installed into
-# the environment to be repaired: that would put NumPy 2 there first.
+# Sourced by fix_ml_dependencies.sh and clean_install_ml.sh: finds the tool, or makes it a
+# small environment of its own, and runs the doctor. The tool is never installed into the
+# environment that is repaired: that would install NumPy 2 there first.
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The interpreter of the active environment, "" where none is active.
+usage() { # DESCRIPTION
+    local script
+    script=./$(basename -- "$0")
+    printf 'Usage: %s [OPTIONS OF parakeet doctor]\n\n%s\n\n' "$script" "$1"
+    printf '  %-44s %s\n' \
+        "$script --dry-run" 'show the plan, change nothing' \
+        "$script --torch-index cpu" 'install torch from another index' \
+        "$script --python PATH" "use another environment's interpreter"
+    printf '\nTo see what is broken and why, without a repair: parakeet doctor\n'
+}
+
+# The interpreter of the active environment, or nothing if none is active.
 active_python() {
     local prefix
     for prefix in "${VIRTUAL_ENV:-}" "${CONDA_PREFIX:-}"; do
@@ -16,7 +27,7 @@ active_python() {
     done
 }
 
-# A Python 3.11 or newer to make the tool's own environment with.
+# A Python 3.11 or newer, to make the tool's own environment with.
 base_python() {
     local name
     for name in python3.13 python3.12 python3.11 python3 python; do
@@ -30,7 +41,7 @@ base_python() {
     exit 6
 }
 
-# The tool: where it is already, in the environment or beside it, else made anew.
+# The interpreter that runs the tool: one that has it already, else a new environment's.
 tool() {
     local python=$1 own
     own=${PARAKEET_TOOL:-${XDG_DATA_HOME:-$HOME/.local/share}/parakeet/tool}
@@ -39,19 +50,20 @@ tool() {
         return
     fi
     if ! [ -x "$own/bin/python" ] || ! "$own/bin/python" -I -c 'import parakeet_cli.cli.app' 2>/dev/null; then
-        echo "Making the doctor an environment of its own in $own." >&2
+        echo "Making an environment for the doctor itself in $own." >&2
         "$(base_python)" -m venv "$own" >&2
         "$own/bin/python" -m pip install --quiet --disable-pip-version-check "$root" >&2
     fi
     printf '%s\n' "$own/bin/python"
 }
 
-run_doctor() {
-    local argument python named='' runner
+run_doctor() { # MODE DESCRIPTION OPTIONS...
+    local mode=$1 description=$2 argument python named='' runner
+    shift 2
     for argument in "$@"; do
         case $argument in
         -h | --help)
-            usage
+            usage "$description"
             exit 0
             ;;
         --python | --python=*) named=1 ;;
@@ -59,13 +71,13 @@ run_doctor() {
     done
     python=$(active_python)
     if [ -z "$python" ] && [ -z "$named" ]; then
-        echo "Error: no conda or virtual environment is active. Nothing was touched." >&2
+        echo "Error: no conda or virtual environment is active. Nothing was changed." >&2
         echo "  conda activate personalparakeet, or: . .venv/bin/activate" >&2
         exit 6
     fi
     runner=$(tool "$python")
     if [ -z "$named" ]; then
-        exec "$runner" -m parakeet_cli doctor "$@" --python "$python"
+        exec "$runner" -m parakeet_cli doctor "$mode" "$@" --python "$python"
     fi
-    exec "$runner" -m parakeet_cli doctor "$@"
+    exec "$runner" -m parakeet_cli doctor "$mode" "$@"
 }

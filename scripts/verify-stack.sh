@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds both stacks in new environments with the doctor, moves one to the other and back,
-# each ending in a transcript that must be right. What a maintainer runs after touching a pin.
+# Builds both stacks in new environments with the doctor, migrates one to the other and back,
+# and checks a transcript each time. A maintainer runs this after changing a pin.
 set -euo pipefail
 
 usage() {
@@ -45,37 +45,37 @@ mkdir -p "$folder"
 clean() { [ -n "$keep" ] || rm -rf "$folder"; }
 trap clean EXIT
 
-say() { printf '\n== %s\n' "$*"; }
+heading() { printf '\n== %s\n' "$*"; }
 doctor() { "$tool" -m parakeet_cli doctor --python "$folder/$1/bin/python" "${@:2}"; }
 model=$root/tests/fixtures/models/small-parakeet-tdt.nemo
-clip='clip-13.flac' # of the held-out ones: the small Parakeet never heard its voice
+clip='clip-13.flac' # held out: its voice was not in the small Parakeet's training data
 transcribes() {
-    local want heard
-    want=$(awk -F '\t' -v clip="$clip" '$1 == clip { print $3 }' "$root/tests/fixtures/held_out/transcripts.tsv")
-    heard=$("$tool" -m parakeet_cli transcribe --engine nemo --device cpu --model "$model" \
+    local expected text
+    expected=$(awk -F '\t' -v clip="$clip" '$1 == clip { print $3 }' "$root/tests/fixtures/held_out/transcripts.tsv")
+    text=$("$tool" -m parakeet_cli transcribe --engine nemo --device cpu --model "$model" \
         --python "$folder/$1/bin/python" "$root/tests/fixtures/held_out/$clip")
-    echo "$clip: $heard"
-    if [ -z "$want" ] || [ "$heard" != "$want" ]; then
-        echo "It should be: $want" >&2
+    echo "$clip: $text"
+    if [ -z "$expected" ] || [ "$text" != "$expected" ]; then
+        echo "It should be: $expected" >&2
         exit 1
     fi
 }
 
-say "Stack 2.4 from an empty environment"
+heading "Stack 2.4 from an empty environment"
 "$tool" -m venv "$folder/stack"
 doctor stack --fix --yes --torch-index "$index"
 transcribes stack
 
-say "Stack 3.0 from an empty environment"
+heading "Stack 3.0 from an empty environment"
 "$tool" -m venv "$folder/second"
 doctor second --fix --yes --stack 3.0 --torch-index "$index"
 transcribes second
 
-say "From 2.4 to 3.0, and back"
+heading "From 2.4 to 3.0, and back"
 doctor stack --fix --yes --stack 3.0 --torch-index "$index"
 transcribes stack
 doctor stack rollback
 doctor stack --deep
 transcribes stack
 
-say "Both stacks stand."
+heading "Both stacks are complete."

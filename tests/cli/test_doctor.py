@@ -274,7 +274,7 @@ def test_a_report_loads_no_rich_and_no_numpy(env: OnDisk) -> None:
     ("asked", "code", "said"),
     [
         (("--model", "v3"), 2, "Add --deep"),
-        (("--deep", "--model", "none.nemo"), 3, "none.nemo is no .nemo file"),
+        (("--deep", "--model", "none.nemo"), 3, "none.nemo isn't a .nemo file"),
         (("--deep", "--model", "v3"), 3, "parakeet models pull v3"),
         (("--deep", "--model", "tiny.en"), 3, "no model called 'tiny.en' for the engine nemo"),
         (("--deep", "--sample", "none.wav"), 2, "--sample none.wav can't be used"),

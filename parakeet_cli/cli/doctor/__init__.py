@@ -1,1 +1,1 @@
-"""`parakeet doctor`: its options, its verbs, and what they show."""
+"""The command `parakeet doctor`: its options, its verbs, and what they print."""

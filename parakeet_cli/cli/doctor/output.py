@@ -1,4 +1,4 @@
-"""What the doctor's commands print; each returns the exit code."""
+"""Prints what the doctor's commands show; each function returns the exit code."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from parakeet_cli.errors import ExitCode, UsageError
 
 
 def print_json(value: object) -> None:
+    """Print it to stdout, in ASCII."""
     console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
 def _print_wrapped(line: str, *, hang: int) -> None:
-    """A line within the width of the screen, with nothing in it that steers a terminal."""
+    """Print a line within the width of the screen, without control characters."""
     from parakeet_cli.doctor.explain.text import style_of, wrapped
 
     style = style_of(sys.stdout)
@@ -33,7 +34,7 @@ def _print_wrapped(line: str, *, hang: int) -> None:
 
 
 def show_checks(*, as_json: bool) -> None:
-    """Every id with what it asks for."""
+    """Every check's id and title."""
     if as_json:
         print_json([{"id": id_, "title": check.title} for id_, check in CHECKS.items()])
         return
@@ -42,7 +43,7 @@ def show_checks(*, as_json: bool) -> None:
 
 
 def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -> ExitCode:
-    """The report; not healthy is exit 1."""
+    """The report; exit 1 if it isn't healthy."""
     from parakeet_cli.doctor.explain import text
 
     diagnosis = diagnose(request)
@@ -58,25 +59,25 @@ def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -
 
 
 def show_why(package: str, request: DiagnosisRequest, *, as_json: bool) -> ExitCode:
-    """Who requires it; exit 1 where something about it is not met."""
+    """Who requires a package; exit 1 if something about it isn't met."""
     from parakeet_cli.doctor.explain.why import explain, lines
 
-    why = explain(package, *examine(request))
+    report = explain(package, *examine(request))
     if as_json:
-        print_json(why.as_json())
-    elif not why.known:
+        print_json(report.as_json())
+    elif not report.known:
         console.out(
-            f"{why.package}: not installed, not required by anything installed, "
-            f"and no part of stack {why.stack}.\n"
+            f"{report.package}: not installed, not required by anything installed, "
+            f"and no part of stack {report.stack}.\n"
         )
     else:
-        for line in lines(why):
+        for line in lines(report):
             _print_wrapped(line, hang=len(line) - len(line.lstrip()) + 2)
-    return ExitCode.OK if why.satisfied else ExitCode.FAILED
+    return ExitCode.OK if report.satisfied else ExitCode.FAILED
 
 
 def show_matches(text: str, *, as_json: bool) -> ExitCode:
-    """The causes behind a pasted text; exit 1 where none is known."""
+    """The known failures in a pasted text; exit 1 if there are none."""
     from parakeet_cli.doctor.explain.match import match
 
     found = match(_pasted(text))
@@ -89,7 +90,7 @@ def show_matches(text: str, *, as_json: bool) -> ExitCode:
             }
         )
     elif not found:
-        console.out("No known failure is in this text. What can be read: parakeet doctor\n")
+        console.out("This text shows no known failure. To examine the stack: parakeet doctor\n")
     for hit in () if as_json else found:
         for label, text in (
             ("", hit.title),
@@ -105,7 +106,7 @@ def show_matches(text: str, *, as_json: bool) -> ExitCode:
 
 
 def _pasted(text: str) -> str:
-    """The traceback itself: from stdin, a file, or as the argument is."""
+    """The traceback: from stdin, from a file, or the argument itself."""
     if text == "-":
         if sys.stdin.isatty():
             console.note("Paste the traceback, then press Ctrl-D.")
@@ -124,7 +125,7 @@ def _pasted(text: str) -> str:
 
 
 def show_report(request: DiagnosisRequest, *, as_json: bool) -> None:
-    """Markdown on stdout, with nothing in it that names the person."""
+    """Markdown on stdout, without the user's name."""
     from parakeet_cli.doctor.explain.report import markdown, redact
 
     ids = select_checks(request.only, request.skip)

@@ -1,4 +1,4 @@
-"""`parakeet doctor --ray`: the doctor on every node of a cluster, in one table."""
+"""Runs the doctor on every node of a Ray cluster and prints one table: `doctor --ray`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = 300.0  # for one node's diagnosis
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What one node's doctor said; `error` where it could not say anything."""
+    """One node's report, or the error that prevented one."""
 
     name: str
     address: str
@@ -29,11 +29,12 @@ class Node:
 
     @property
     def problems(self) -> list[str]:
-        """What is not well, the worst first."""
+        """What is wrong on it, in the order of the checks."""
         if self.report is None:
-            return [self.error or "it said nothing"]
-        bad = [one for one in self.report["findings"] if one["status"] in ("fail", "unknown")]
-        return [f"{one['id']}: {one['summary']}" for one in bad]
+            return [self.error or "no answer"]
+        findings = self.report["findings"]
+        bad = [row for row in findings if row["status"] in ("fail", "unknown")]
+        return [f"{row['id']}: {row['summary']}" for row in bad]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -45,12 +46,12 @@ class Node:
         }
 
 
-def show_nodes(address: str | None, asked: tuple[str, ...], *, as_json: bool) -> ExitCode:
-    """The diagnosis of every node that is alive; 1 where one of them is not healthy.
+def show_nodes(address: str | None, arguments: tuple[str, ...], *, as_json: bool) -> ExitCode:
+    """The diagnosis of every node that is alive; exit 1 if one of them isn't healthy.
 
-    `asked` are the doctor's own options. Raises UsageError where Ray can't be used.
+    `arguments` are the doctor's own options. Raises UsageError if Ray can't be used.
     """
-    nodes = _examine(address, asked)
+    nodes = _examine(address, arguments)
     if as_json:
         found = {
             "schema": "parakeet.doctor.nodes/1",
@@ -63,46 +64,47 @@ def show_nodes(address: str | None, asked: tuple[str, ...], *, as_json: bool) ->
     return ExitCode.OK if all(node.healthy for node in nodes) else ExitCode.FAILED
 
 
-def _examine(address: str | None, asked: tuple[str, ...]) -> list[Node]:
+def _examine(address: str | None, arguments: tuple[str, ...]) -> list[Node]:
     from parakeet_cli.transcribe.workers.ray import connect
 
     ray = connect(address)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    ask = ray.remote(_diagnosis)
+    diagnose = ray.remote(_diagnosis)
     nodes = sorted(
         (node for node in ray.nodes() if node["Alive"]),
         key=lambda node: (node["NodeManagerHostname"], node["NodeManagerPort"]),
     )
-    asked_of = [
+    pending = [
         (
             node,
-            ask.options(
+            diagnose.options(
                 num_cpus=0,
                 max_retries=0,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
-            ).remote(asked),
+            ).remote(arguments),
         )
         for node in nodes
     ]
-    found = []
-    for node, ref in asked_of:
+    examined = []
+    for node, ref in pending:
         name, where = node["NodeManagerHostname"], node["NodeManagerAddress"]
         try:
             out, err = ray.get(ref, timeout=_SECONDS)
-            found.append(Node(name, where, json.loads(out)))
+            examined.append(Node(name, where, json.loads(out)))
         except ValueError:
-            found.append(Node(name, where, None, (err.strip().splitlines() or ["no answer"])[-1]))
+            error_line = (err.strip().splitlines() or ["no answer"])[-1]
+            examined.append(Node(name, where, None, error_line))
         except ray.exceptions.RayError as error:
-            said = [line.strip() for line in str(error).splitlines() if line.strip()]
-            found.append(Node(name, where, None, (said or [type(error).__name__])[-1]))
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            examined.append(Node(name, where, None, (lines or [type(error).__name__])[-1]))
     ray.shutdown()
-    return found
+    return examined
 
 
-def _diagnosis(asked: tuple[str, ...]) -> tuple[str, str]:
-    """On a node: its own doctor's JSON, and what it said beside that."""
-    command = [sys.executable, "-m", "parakeet_cli", "doctor", "--json", *asked]
+def _diagnosis(arguments: tuple[str, ...]) -> tuple[str, str]:
+    """On a node: its own doctor's JSON, and what that wrote to stderr."""
+    command = [sys.executable, "-m", "parakeet_cli", "doctor", "--json", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,6 +1,6 @@
-"""What `parakeet doctor --deep` transcribes: a model at hand, and a clip with known words.
+"""Finds what `parakeet doctor --deep` transcribes: a cached model, and a clip with its text.
 
-The doctor imports nothing of the models and engines: it is handed paths.
+The doctor doesn't import models and engines, so it is given their paths.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from parakeet_cli.config import Settings
 from parakeet_cli.doctor.facts import Sample, Unavailable
 from parakeet_cli.errors import EngineUnavailable, UsageError
+from parakeet_cli.system.files import data_file
 
 CLIP = "sense_0880.wav"  # of samples/, from a LibriVox recording: public domain
 TEXT = "he was not an ill disposed young man"
@@ -19,10 +20,13 @@ TEXT = "he was not an ill disposed young man"
 def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
     """The sample, or why there is none.
 
-    Raises UsageError for a clip that was named and can't be used, and for a model named by
-    an option EngineUnavailable; one that only a setting names is no reason to stop.
+    Raises UsageError if a named clip can't be used, and EngineUnavailable if a model named by
+    an option can't be; one that only a setting names doesn't stop the diagnosis.
     """
-    sound, text = _clip(clip)
+    try:
+        sound, text = _clip(clip)
+    except FileNotFoundError:
+        return Unavailable(f"{CLIP} is missing: reinstall parakeet-cli")
     try:
         model, known = _model(settings.model)
     except EngineUnavailable as error:
@@ -30,8 +34,8 @@ def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
         if origin == "--model":
             raise
         return Unavailable(f"{error} {error.hint or ''}" + (f" ({origin})" if origin else ""))
-    except ImportError as error:  # the tool lies in what is to be repaired
-        return Unavailable(f"models can't be looked at here: {error}")
+    except ImportError as error:  # the tool is in the environment that is to be repaired
+        return Unavailable(f"models can't be examined here: {error}")
     from parakeet_cli.engines.nemo import worker
 
     script = Path(worker.__file__).with_name("__main__.py")
@@ -40,7 +44,7 @@ def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
 
 
 def _model(name: str | None) -> tuple[Path, bool]:
-    """A model for NeMo that is here and can be trusted, and whether English is sure.
+    """A cached model for NeMo that is safe to load, and whether it surely knows English.
 
     Raises EngineUnavailable, with what to type.
     """
@@ -54,7 +58,7 @@ def _model(name: str | None) -> tuple[Path, bool]:
     path = Path(asked).expanduser()
     if path.suffix == ".nemo" or path.exists():
         if not path.is_file():
-            raise EngineUnavailable(f"{path} is no .nemo file.", hint="Name one, or v3.")
+            raise EngineUnavailable(f"{path} isn't a .nemo file.", hint="Name one, or v3.")
     else:
         found = find_cached(resolve_name(asked, NEMO))
         if found is None:
@@ -67,11 +71,12 @@ def _model(name: str | None) -> tuple[Path, bool]:
 
 
 def _clip(named: str | None) -> tuple[Path, str]:
-    """A WAV and its words: in the text file beside it, or the sample that comes with us."""
+    """A WAV and its text, from the file beside it; without a name the sample that ships.
+
+    Raises UsageError for a named clip, FileNotFoundError if the one that ships is missing.
+    """
     if named is None:
-        package = Path(__file__).resolve().parents[2]
-        places = (package / "data" / CLIP, package.parent / "samples" / CLIP)
-        return next((place for place in places if place.is_file()), places[0]), TEXT
+        return data_file(CLIP, folder="samples"), TEXT
     path = Path(named).expanduser().absolute()
     try:
         with wave.open(str(path)) as file:
@@ -80,7 +85,7 @@ def _clip(named: str | None) -> tuple[Path, str]:
     except (OSError, EOFError, wave.Error, UnicodeDecodeError) as error:
         raise UsageError(
             f"--sample {named} can't be used: {error}.",
-            hint="It is a WAV file, and its words are in a text file of the same name beside it.",
+            hint="It must be a WAV file with its text in a .txt file of the same name beside it.",
         ) from error
     if form != (16_000, 1, 2):
         raise UsageError(

@@ -190,18 +190,20 @@ def restore(prefix: str, manifest: Manifest, folder: Path, roots: Iterable[str])
         before = manifest.get(name)
         if before is None or before.kind != now[name].kind:
             _attempt(failed, name, _remove, os.path.join(prefix, name))
-    for name, entry in manifest.items():
-        if entry.kind == "dir":
-            _attempt(failed, name, _make_folder, os.path.join(prefix, name))
+    folders = {name: entry for name, entry in manifest.items() if entry.kind == "dir"}
+    for name in folders:
+        _attempt(failed, name, _make_folder, os.path.join(prefix, name))
     scratch = f"{folder}.tmp"
     for name, entry in manifest.items():
-        if entry.kind != "dir" and not entry.is_same_file(now.get(name)):
+        if name not in folders and not entry.is_same_file(now.get(name)):
             _attempt(failed, name, _replace, prefix, name, entry, folder, scratch)
     _remove(scratch)
-    for name in sorted(manifest, key=len, reverse=True):
-        if manifest[name].kind == "dir":
-            _attempt(failed, name, _reset_folder, os.path.join(prefix, name), manifest[name])
-    after = scan(prefix, roots)
+    for name in sorted(folders, key=len, reverse=True):
+        _attempt(failed, name, _reset_folder, os.path.join(prefix, name), folders[name])
+    return _not_restored(manifest, scan(prefix, roots))
+
+
+def _not_restored(manifest: Manifest, after: Manifest) -> list[str]:
     return sorted(
         name
         for name in {*after, *manifest}

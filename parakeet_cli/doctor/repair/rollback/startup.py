@@ -36,28 +36,31 @@ def finish_interrupted_repairs(arguments: list[str]) -> None:
     environment can't be restored.
     """
     rolling_back = asks_rollback(arguments)
-    restored = False
-    for prefix in registry.registered():
-        try:
-            found = recover(prefix, wait=_seconds_to_wait(prefix), notify=_print)
-        except LockHeld:
-            continue  # a doctor is at work there and reports for itself
-        except RestoreIncomplete as error:
-            _print(f"Error: {error}")
-            _print("  The snapshot is in " + os.path.join(prefix, FOLDER))
-            if rolling_back or prefix == sys.prefix:
-                raise SystemExit(NOT_PUT_BACK) from None
-            continue
-        except OSError as error:
-            _print(f"A repair of {prefix} was interrupted, and its journal can't be read: {error}")
-            continue
-        if found:
-            restored = True
-            _print("Everything was put back.")
-        else:
-            _unregister_if_idle(prefix)
-    if restored and rolling_back:
+    restored = [_recover(prefix, rolling_back=rolling_back) for prefix in registry.registered()]
+    if any(restored) and rolling_back:
         raise SystemExit(0)
+
+
+def _recover(prefix: str, *, rolling_back: bool) -> bool:
+    """Restore one environment; whether there was anything to restore."""
+    try:
+        restored = bool(recover(prefix, wait=_seconds_to_wait(prefix), notify=_print))
+    except LockHeld:
+        return False  # a doctor is at work there and reports for itself
+    except RestoreIncomplete as error:
+        _print(f"Error: {error}")
+        _print("  The snapshot is in " + os.path.join(prefix, FOLDER))
+        if rolling_back or prefix == sys.prefix:
+            raise SystemExit(NOT_PUT_BACK) from None
+        return False
+    except OSError as error:
+        _print(f"A repair of {prefix} was interrupted, and its journal can't be read: {error}")
+        return False
+    if restored:
+        _print("Everything was put back.")
+    else:
+        _unregister_if_idle(prefix)
+    return restored
 
 
 def asks_rollback(arguments: list[str]) -> bool:
