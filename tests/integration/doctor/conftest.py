@@ -1,4 +1,4 @@
-"""Made-up environments, one for all cases to be copied from, and the doctor at work on them."""
+"""Made-up environments, copied for each test from one, and the doctor's reports on them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from tests.integration.doctor.fake_stack import Environment, verified
-from tests.integration.doctor.repairing import Surgery, good_wheels, upgrades
+from tests.integration.doctor.repairing import RepairCase, good_wheels, upgrades
 from tests.stacks import Stacks
 
 
 @dataclass(slots=True)
 class Patient:
-    """An environment, the variables it is looked at with, and the doctor's report of it."""
+    """An environment, the variables to examine it with, and the doctor's report of it."""
 
     environment: Environment
     tmp: Path
@@ -40,7 +40,7 @@ class Patient:
         return report
 
     def all_variables(self) -> dict[str, str]:
-        """Nothing of the machine: no GPU, no models, no settings of the one who tests."""
+        """Nothing of this machine: no GPU, no models, no settings of the person who tests."""
         return {
             "PATH": str(self.tmp / "bin"),
             "HOME": str(self.tmp / "home"),
@@ -65,7 +65,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture
 def patient(healthy: Environment, tmp_path: Path) -> Patient:
-    """A copy of the healthy environment, to be made ill."""
+    """A copy of the healthy environment, to be broken."""
     (tmp_path / "home").mkdir()
     (tmp_path / "bin").mkdir()
     return Patient(healthy.copy(tmp_path / "env"), tmp_path)
@@ -84,7 +84,7 @@ def on(stacks: Stacks, tmp_path: Path) -> Callable[[str], Patient]:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file's size and time: what a doctor that only looks leaves alone."""
+    """Every file's size and time, which an examination must not change."""
     return {
         os.path.relpath(path, folder): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -92,12 +92,12 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-# Ill, with all that a repair needs
+# Broken, with all that a repair needs
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Environment, Path]:
-    """An environment with five upgrades too many, and the wheels that mend it."""
+    """An environment with five upgrades that break it, and the wheels that repair it."""
     folder = tmp_path_factory.mktemp("repair")
     environment = Environment.new(folder / "upgraded")
     wheels = good_wheels()
@@ -107,6 +107,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Environment, Path]:
 
 
 @pytest.fixture
-def surgery(made: tuple[Environment, Path], tmp_path: Path) -> Surgery:
+def case(made: tuple[Environment, Path], tmp_path: Path) -> RepairCase:
     environment, good = made
-    return Surgery(environment.copy(tmp_path / "env"), tmp_path, good)
+    return RepairCase(environment.copy(tmp_path / "env"), tmp_path, good)

@@ -1,4 +1,4 @@
-"""A made-up stack that can be repaired: inert wheels, an environment, the doctor at work."""
+"""Made-up stacks that can be repaired: inert wheels, an environment, and the doctor's commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HARMLESS = "VALUE = 1\n"
 
 
 def inert(wheel: Wheel) -> Wheel:
-    """The same distribution; an import of it leaves no mark. It has a script, too."""
+    """The same distribution, but its import has no side effect."""
     files = dict(wheel.files) or {f"{module(wheel.name)}/__init__.py": CANARY}
     files = {name: HARMLESS if data == CANARY else data for name, data in files.items()}
     return replace(wheel, files=files)
@@ -32,7 +32,7 @@ def good_wheels() -> dict[str, Wheel]:
 
 
 def pinned_wheels() -> dict[str, Wheel]:
-    """The stack's own pins and nothing that only they require: a repair in half the time."""
+    """Only the stack's own pins, without what they require: a repair takes half the time."""
     names = {pin.name for pin in load_stack("2.4").pins}
 
     def among(text: str) -> bool:
@@ -47,12 +47,12 @@ def pinned_wheels() -> dict[str, Wheel]:
 
 
 def of(wheels: Mapping[str, Wheel], name: str, version: str, **changes: Any) -> Wheel:
-    """Another version of one of them."""
+    """Another version of one of the wheels."""
     return replace(wheels[name], version=version, **changes)
 
 
 def upgrades(wheels: Mapping[str, Wheel]) -> list[Wheel]:
-    """Five upgrades that each break the documented stack."""
+    """Five upgrades, each of which breaks the documented stack."""
     bare = {"setuptools/__init__.py": HARMLESS}
     return [
         of(wheels, "numpy", "2.4.6"),
@@ -64,15 +64,15 @@ def upgrades(wheels: Mapping[str, Wheel]) -> list[Wheel]:
 
 
 @dataclass(slots=True)
-class Surgery:
-    """An environment under repair, with a home of its own and a folder of good wheels."""
+class RepairCase:
+    """An environment to repair, with a home folder of its own and a folder of good wheels."""
 
     environment: Environment
     tmp: Path
     wheelhouse: Path
     doctor: Path = Path(sys.executable)
     variables: dict[str, str] = field(default_factory=dict)
-    before: tuple[str, ...] = ()  # what the doctor is started by
+    before: tuple[str, ...] = ()  # words before the doctor's command, such as `unshare`
     inherits: bool = False  # this machine's own variables: indexes, certificates
 
     def environ(self) -> dict[str, str]:
@@ -120,7 +120,7 @@ class Surgery:
         return plan
 
     def versions(self) -> dict[str, str]:
-        """Distribution to version, as their folders are named."""
+        """Distribution -> version, by the names of the metadata folders."""
         stems = [
             path.name.removesuffix(".dist-info")
             for path in self.environment.site.glob("*.dist-info")
@@ -135,7 +135,7 @@ class Surgery:
 
 
 def tree(prefix: Path) -> dict[str, tuple[object, ...]]:
-    """Every file, folder and link: mode, size, time, and what is in it."""
+    """Every file, folder and link: its mode, time and content."""
     found: dict[str, tuple[object, ...]] = {}
     for here, folders, files in os.walk(prefix):
         for name in [*folders, *files]:
@@ -154,7 +154,7 @@ def tree(prefix: Path) -> dict[str, tuple[object, ...]]:
 
 
 def index(folder: Path, *wheels: Wheel) -> str:
-    """A package index of these wheels, as a folder; pip reads it as it reads a server."""
+    """The URL of a package index of these wheels, in a folder that pip reads like a server."""
     for wheel in wheels:
         place = folder / wheel.name
         place.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A real terminal of so many columns: a pty, and what a person sees on it."""
+"""Runs a command on a real terminal (a pty) and renders what a person sees there."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import time
 from collections.abc import Mapping, Sequence
 
 ROWS = 50
-PATIENCE = 300.0
-STEERING = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
+TIMEOUT = 300.0
+CONTROL = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
 
 
 class Terminal:
-    """A command on a terminal of its own: what it wrote, keys for it, and its exit code."""
+    """A command on a terminal of its own: what it wrote, the keys to press, its exit code."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], columns: int) -> None:
         self.columns = columns
@@ -51,20 +51,20 @@ class Terminal:
         return bool(data)
 
     def wait_for(self, text: str) -> None:
-        """Until that was written since the last key."""
-        end = time.monotonic() + PATIENCE
+        """Wait until this was written after the last key."""
+        end = time.monotonic() + TIMEOUT
         while text not in self.written[self._pressed :]:
             assert self._read(0.1), f"it ended before {text!r}:\n{self.written}"
             assert time.monotonic() < end, f"no {text!r} in:\n{self.written}"
 
     def press(self, keys: str) -> None:
-        """`\\x03` is Ctrl-C, as the terminal itself takes it."""
+        """Press keys; `\\x03` is Ctrl-C, which the terminal itself handles."""
         self._pressed = len(self.written)
         os.write(self._keyboard, keys.encode())
 
     def end(self) -> int:
-        """Reads to the end; the exit code."""
-        end = time.monotonic() + PATIENCE
+        """Read to the end; the exit code."""
+        end = time.monotonic() + TIMEOUT
         while self._read(0.1):
             if time.monotonic() > end:
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -73,22 +73,22 @@ class Terminal:
         return self.process.wait()
 
     def lines(self) -> list[str]:
-        """The screen as it is now, and all that has scrolled away above it."""
+        """The screen as it is now, and all lines that have scrolled away."""
         return render(self.written, self.columns)
 
 
 def render(written: str, columns: int) -> list[str]:
-    """What a terminal of so many columns makes of it: returns, erasures, long lines."""
+    """What a terminal of that width shows: with carriage returns, erasures and long lines."""
     rows: list[list[str]] = [[]]
     column = 0
     position = 0
     while position < len(written):
-        if found := STEERING.match(written, position):
+        if found := CONTROL.match(written, position):
             position = found.end()
             if found[2] == "K" and found[1] in ("", "0"):
                 del rows[-1][column:]
             else:
-                assert found[2] == "m", f"a steering that is not known: {found[0]!r}"
+                assert found[2] == "m", f"an unknown control sequence: {found[0]!r}"
             continue
         char = written[position]
         position += 1

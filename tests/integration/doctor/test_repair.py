@@ -1,4 +1,4 @@
-"""The repair at work on made-up stacks: real environments, real pip, no network."""
+"""Repairs of made-up stacks: real environments, real pip, no network."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ from tests.integration.doctor.fake_stack import (
     Environment,
     Wheel,
 )
-from tests.integration.doctor.repairing import Surgery, good_wheels, of
+from tests.integration.doctor.repairing import RepairCase, good_wheels, of
 
 pytestmark = pytest.mark.slow
 
 STAGES = {"numpy": 1, "fsspec": 3, "pytorch-lightning": 4, "pyarrow": 6}
 
 
-def spoiled(surgery: Surgery, *wheels: Wheel) -> None:
-    """The wheelhouse with these wheels in the place of the good ones."""
-    folder = surgery.tmp / "spoiled"
+def spoiled(case: RepairCase, *wheels: Wheel) -> None:
+    """Put these wheels in the place of the good ones in the wheelhouse."""
+    folder = case.tmp / "spoiled"
     folder.mkdir()
     names = {wheel.name.replace("-", "_") for wheel in wheels}
-    for path in surgery.wheelhouse.iterdir():
+    for path in case.wheelhouse.iterdir():
         if path.name.split("-")[0] not in names:
             os.link(path, folder / path.name)
     for wheel in wheels:
         wheel.build(folder)
-    surgery.wheelhouse = folder
+    case.wheelhouse = folder
 
 
-def journals(surgery: Surgery) -> list[list[dict[str, object]]]:
-    found = sorted((surgery.environment.prefix / ".parakeet").glob("*/journal"))
+def journals(case: RepairCase) -> list[list[dict[str, object]]]:
+    found = sorted((case.environment.prefix / ".parakeet").glob("*/journal"))
     return [[json.loads(line) for line in path.read_text().splitlines()] for path in found]
 
 
 def test_five_upgrades_are_repaired_in_order_no_other_pin_moves_and_rollback_undoes_it(
-    surgery: Surgery,
+    case: RepairCase,
 ) -> None:
-    before, tree_before = surgery.versions(), surgery.tree()
-    done = surgery.fix()
+    before, tree_before = case.versions(), case.tree()
+    done = case.fix()
     assert done.returncode == 0, done.stderr
-    after = surgery.versions()
+    after = case.versions()
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     assert changed == {"numpy", "fsspec", "pytorch-lightning", "pyarrow", "setuptools"}
-    [journal] = journals(surgery)
+    [journal] = journals(case)
     assert [event["stage"] for event in journal if event["event"] == "step"] == [1, 3, 4, 6]
     assert "numpy 2.4.6 → 1.26.4" in done.stdout
     assert "parakeet doctor rollback" in done.stdout
-    assert surgery.run().returncode == 0
+    assert case.run().returncode == 0
 
-    listed = json.loads(surgery.run("rollback", "--list", "--json").stdout)
+    listed = json.loads(case.run("rollback", "--list", "--json").stdout)
     assert len(listed["states"]) == 1
-    back = surgery.run("rollback")
+    back = case.run("rollback")
     assert back.returncode == 0, back.stderr
-    assert surgery.tree() == tree_before
-    assert surgery.run("rollback").returncode == 6  # there is nothing more to go back on
+    assert case.tree() == tree_before
+    assert case.run("rollback").returncode == 6  # nothing is left to roll back
 
 
-def test_a_dry_run_shows_the_plan_and_changes_nothing(surgery: Surgery) -> None:
-    before = surgery.tree()
-    plan = surgery.plan()
-    assert surgery.tree() == before
+def test_a_dry_run_shows_the_plan_and_changes_nothing(case: RepairCase) -> None:
+    before = case.tree()
+    plan = case.plan()
+    assert case.tree() == before
     assert [step["stage"] for step in plan] == [1, 3, 4, 6]
     assert plan[0]["changes"] == [{"name": "numpy", "from": "2.4.6", "to": "1.26.4"}]
     for step in plan:
@@ -76,106 +76,106 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(surgery: Surgery) -> None:
         assert all(" -c " in command for command in step["commands"])
 
 
-def test_without_a_terminal_and_without_yes_nothing_is_touched(surgery: Surgery) -> None:
-    before = surgery.tree()
-    done = surgery.run("--fix", "--wheelhouse", str(surgery.wheelhouse))
+def test_without_a_terminal_and_without_yes_nothing_is_changed(case: RepairCase) -> None:
+    before = case.tree()
+    done = case.run("--fix", "--wheelhouse", str(case.wheelhouse))
     assert done.returncode == 6
     assert "--yes" in done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_step_that_fails_puts_everything_back(surgery: Surgery, name: str) -> None:
+def test_a_step_that_fails_puts_everything_back(case: RepairCase, name: str) -> None:
     good = good_wheels()[name]
     # pip unpacks the wheel, and only then finds that its script can't be made.
     info = f"{good.name.replace('-', '_')}-{good.version}.dist-info"
     script = {f"{info}/entry_points.txt": "[console_scripts]\nbroken = nowhere\n"}
-    spoiled(surgery, of(good_wheels(), name, good.version, files={**good.files, **script}))
-    before = surgery.tree()
-    done = surgery.fix()
+    spoiled(case, of(good_wheels(), name, good.version, files={**good.files, **script}))
+    before = case.tree()
+    done = case.fix()
     assert done.returncode == 4, done.stderr
     assert "Everything was put back" in done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_a_repair_that_is_not_proven_is_put_back(surgery: Surgery) -> None:
+def test_a_repair_that_is_not_proved_is_put_back(case: RepairCase) -> None:
     files = {"fsspec/__init__.py": "raise ImportError('not this one')\n"}
-    spoiled(surgery, of(good_wheels(), "fsspec", "2024.12.0", files=files))
-    before = surgery.tree()
-    done = surgery.fix()
+    spoiled(case, of(good_wheels(), "fsspec", "2024.12.0", files=files))
+    before = case.tree()
+    done = case.fix()
     assert done.returncode == 4, done.stderr
     assert "import-probe" in done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_a_wheelhouse_that_lacks_something_is_refused(surgery: Surgery) -> None:
-    spoiled(surgery)
-    next(surgery.wheelhouse.glob("numpy-*")).unlink()
-    before = surgery.tree()
-    done = surgery.fix()
+def test_a_wheelhouse_that_lacks_something_is_refused(case: RepairCase) -> None:
+    spoiled(case)
+    next(case.wheelhouse.glob("numpy-*")).unlink()
+    before = case.tree()
+    done = case.fix()
     assert done.returncode == 6, done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_going_back_is_refused_where_the_environment_was_changed_since(surgery: Surgery) -> None:
-    assert surgery.fix().returncode == 0
-    (surgery.environment.site / "mine.py").write_text("x = 1\n")
-    before = surgery.tree()
-    done = surgery.run("rollback")
+def test_a_rollback_is_refused_if_the_environment_was_changed_since(case: RepairCase) -> None:
+    assert case.fix().returncode == 0
+    (case.environment.site / "mine.py").write_text("x = 1\n")
+    before = case.tree()
+    done = case.run("rollback")
     assert done.returncode == 6
     assert "mine.py" in done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_a_deleted_module_a_second_dist_info_and_a_leftover_are_mended(surgery: Surgery) -> None:
-    site = surgery.environment.site
+def test_a_deleted_module_a_second_dist_info_and_a_leftover_are_repaired(case: RepairCase) -> None:
+    site = case.environment.site
     (site / "jiwer" / "__init__.py").unlink()
     (site / "~umpy").mkdir()
-    surgery.environment.install([of(good_wheels(), "tqdm", "4.1.0")], surgery.tmp / "old")
+    case.environment.install([of(good_wheels(), "tqdm", "4.1.0")], case.tmp / "old")
     held = site / "tqdm-4.1.0.dist-info"
-    kept = {path.name: path.read_bytes() for path in held.iterdir()}
-    surgery.environment.install([good_wheels()["tqdm"]], surgery.tmp / "new")
+    stored = {path.name: path.read_bytes() for path in held.iterdir()}
+    case.environment.install([good_wheels()["tqdm"]], case.tmp / "new")
     held.mkdir()
-    for name, data in kept.items():
+    for name, data in stored.items():
         (held / name).write_bytes(data)
-    done = surgery.fix()
+    done = case.fix()
     assert done.returncode == 0, done.stderr
     assert (site / "jiwer" / "__init__.py").exists()
     assert not (site / "~umpy").exists()
     assert len(list(site.glob("tqdm-*.dist-info"))) == 1
-    assert surgery.versions()["jiwer"] == good_wheels()["jiwer"].version
+    assert case.versions()["jiwer"] == good_wheels()["jiwer"].version
 
 
-def test_a_clean_install_and_the_way_back(surgery: Surgery) -> None:
-    before = surgery.tree()
-    done = surgery.run("--reinstall", "--yes", "--wheelhouse", str(surgery.wheelhouse))
+def test_a_clean_install_and_its_rollback(case: RepairCase) -> None:
+    before = case.tree()
+    done = case.run("--reinstall", "--yes", "--wheelhouse", str(case.wheelhouse))
     assert done.returncode == 0, done.stderr
-    [journal] = journals(surgery)
+    [journal] = journals(case)
     stages = [event["stage"] for event in journal if event["event"] == "step"]
     assert stages == [0, 1, 2, 3, 4, 5, 6]
-    assert surgery.versions()["numpy"] == "1.26.4"
-    assert surgery.run("rollback").returncode == 0
-    assert surgery.tree() == before
+    assert case.versions()["numpy"] == "1.26.4"
+    assert case.run("rollback").returncode == 0
+    assert case.tree() == before
 
 
 def test_an_empty_environment_is_filled_in_the_documented_order(
     made: tuple[Environment, Path], tmp_path: Path
 ) -> None:
-    surgery = Surgery(Environment.new(tmp_path / "empty"), tmp_path, made[1])
-    before = surgery.tree()
-    done = surgery.fix()
+    case = RepairCase(Environment.new(tmp_path / "empty"), tmp_path, made[1])
+    before = case.tree()
+    done = case.fix()
     assert done.returncode == 0, done.stderr
-    [journal] = journals(surgery)
+    [journal] = journals(case)
     stages = [event["stage"] for event in journal if event["event"] == "step"]
     assert stages == [1, 2, 3, 4, 5, 6]
-    assert surgery.run("rollback").returncode == 0
-    assert surgery.tree() == before
+    assert case.run("rollback").returncode == 0
+    assert case.tree() == before
 
 
 # Refusals
 
 
-def test_a_base_python_is_refused_and_left_as_it_is(surgery: Surgery) -> None:
+def test_a_base_python_is_refused_and_left_as_it_is(case: RepairCase) -> None:
     base = Path(os.path.realpath(sys.executable))
     site = next((base.parent.parent / "lib").glob("python3*/site-packages"))
     before = {path: path.stat().st_mtime_ns for path in site.iterdir()}
@@ -184,7 +184,7 @@ def test_a_base_python_is_refused_and_left_as_it_is(surgery: Surgery) -> None:
         [*command, "--python", str(base)],
         capture_output=True,
         text=True,
-        env=surgery.environ(),
+        env=case.environ(),
         check=False,
     )
     assert done.returncode == 6, done.stderr
@@ -192,22 +192,22 @@ def test_a_base_python_is_refused_and_left_as_it_is(surgery: Surgery) -> None:
     assert {path: path.stat().st_mtime_ns for path in site.iterdir()} == before
 
 
-def test_the_base_of_conda_is_refused_and_left_as_it_is(surgery: Surgery) -> None:
-    prefix = surgery.environment.prefix
+def test_the_base_of_conda_is_refused_and_left_as_it_is(case: RepairCase) -> None:
+    prefix = case.environment.prefix
     (prefix / "pyvenv.cfg").unlink()
     (prefix / "conda-meta").mkdir()
     (prefix / "condabin").mkdir()
-    before = surgery.tree()
-    done = surgery.fix()
+    before = case.tree()
+    done = case.fix()
     assert done.returncode == 6
     assert "conda" in done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_of_two_doctors_one_works_and_one_says_so(surgery: Surgery) -> None:
-    first = start(surgery)
-    wait_for(surgery, "begin", first)
-    second = surgery.fix()
+def test_of_two_doctors_one_repairs_and_one_refuses(case: RepairCase) -> None:
+    first = start(case)
+    wait_for(case, "begin", first)
+    second = case.fix()
     assert second.returncode == 6, second.stderr
     assert "Another repair" in second.stderr
     assert first.wait() == 0
@@ -216,10 +216,10 @@ def test_of_two_doctors_one_works_and_one_says_so(surgery: Surgery) -> None:
 # Killed
 
 
-def start(surgery: Surgery, command: list[str] | None = None) -> subprocess.Popen[bytes]:
+def start(case: RepairCase, command: list[str] | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command or surgery.fix_command(),
-        env=surgery.environ(),
+        command or case.fix_command(),
+        env=case.environ(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -227,9 +227,9 @@ def start(surgery: Surgery, command: list[str] | None = None) -> subprocess.Pope
     )
 
 
-def phases(surgery: Surgery) -> list[str]:
+def phases(case: RepairCase) -> list[str]:
     """The journal's events so far."""
-    found = sorted((surgery.environment.prefix / ".parakeet").glob("*/journal"))
+    found = sorted((case.environment.prefix / ".parakeet").glob("*/journal"))
     try:
         lines = found[-1].read_bytes().splitlines() if found else []
         events = [json.loads(line) for line in lines]
@@ -241,19 +241,19 @@ def phases(surgery: Surgery) -> list[str]:
     ]
 
 
-def wait_for(surgery: Surgery, wanted: str, process: subprocess.Popen[bytes]) -> None:
-    while wanted not in phases(surgery):
+def wait_for(case: RepairCase, wanted: str, process: subprocess.Popen[bytes]) -> None:
+    while wanted not in phases(case):
         assert process.poll() is None, f"ended before {wanted}"
         time.sleep(0.002)
 
 
-def recover(surgery: Surgery) -> None:
-    """Any command does it: this one has nothing to do with the doctor."""
+def recover(case: RepairCase) -> None:
+    """Run a command that has nothing to do with the doctor: any command restores."""
     done = subprocess.run(
-        [str(surgery.doctor), "-m", "parakeet_cli", "config", "path"],
+        [str(case.doctor), "-m", "parakeet_cli", "config", "path"],
         capture_output=True,
         text=True,
-        env=surgery.environ(),
+        env=case.environ(),
         check=False,
         cwd="/",
     )
@@ -262,31 +262,31 @@ def recover(surgery: Surgery) -> None:
 
 @pytest.mark.parametrize("wanted", ["fetching", "keeping", "step 1", "step 4", "step 6", "proving"])
 def test_killed_in_any_phase_the_next_command_of_any_kind_puts_back(
-    surgery: Surgery, wanted: str
+    case: RepairCase, wanted: str
 ) -> None:
-    before = surgery.tree()
-    process = start(surgery)
-    wait_for(surgery, wanted, process)
+    before = case.tree()
+    process = start(case)
+    wait_for(case, wanted, process)
     time.sleep(0.05)
     process.kill()
     process.wait()
-    recover(surgery)
-    assert surgery.tree() == before
+    recover(case)
+    assert case.tree() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_puts_back_at_once(surgery: Surgery, number: signal.Signals) -> None:
-    before = surgery.tree()
-    process = start(surgery)
-    wait_for(surgery, "step 4", process)
+def test_interrupted_it_puts_back_at_once(case: RepairCase, number: signal.Signals) -> None:
+    before = case.tree()
+    process = start(case)
+    wait_for(case, "step 4", process)
     process.send_signal(number)
     assert process.wait() == 4
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """A filesystem of so many bytes; only root may mount one."""
+    """Mounts a file system of a given size in bytes; only root may do that."""
     mounted: list[Path] = []
 
     def mount(size: int) -> Path:
@@ -308,7 +308,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 
 def fill(filler: Path) -> None:
-    """Not a byte is left."""
+    """Fill the disk to the last byte."""
     for size in (2**20, 4096, 1):
         try:
             with filler.open("ab", buffering=0) as out:
@@ -318,23 +318,23 @@ def fill(filler: Path) -> None:
             continue
 
 
-def test_a_disk_that_fills_up_at_any_moment_costs_nothing(
+def test_after_a_disk_filled_up_at_any_moment_the_environment_is_as_it_was(
     made: tuple[Environment, Path],
     tmp_path: Path,
     small_disk: Callable[[int], Path],
 ) -> None:
     disk = small_disk(64 * 2**20)
-    surgery = Surgery(made[0].copy(disk / "env"), tmp_path, made[1])
-    before = surgery.tree()
+    case = RepairCase(made[0].copy(disk / "env"), tmp_path, made[1])
+    before = case.tree()
     filler = disk / "filler"
     codes = {}
     for wanted in ("", "fetching", "keeping", "step 1", "step 3", "step 4", "step 6"):
-        process = start(surgery)
+        process = start(case)
         if wanted:
-            wait_for(surgery, wanted, process)
+            wait_for(case, wanted, process)
         fill(filler)
         code = codes[wanted] = process.wait()
         filler.unlink(missing_ok=True)
         assert code in (4, 6), codes
-        assert surgery.tree() == before, wanted
+        assert case.tree() == before, wanted
     assert {4, 6} == set(codes.values()), codes

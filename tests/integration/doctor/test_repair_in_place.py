@@ -1,4 +1,4 @@
-"""The doctor inside the environment that it repairs, killed while its own legs are replaced."""
+"""The doctor inside the environment that it repairs, killed while its own packages change."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.fake_stack import Environment
-from tests.integration.doctor.repairing import Surgery, good_wheels
+from tests.integration.doctor.repairing import RepairCase, good_wheels
 from tests.integration.doctor.test_repair import recover, start, wait_for
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
-# What `parakeet doctor` itself imports, and a file of each that it can do without.
-LEGS = {"typer": "typer/__main__.py", "rich": "rich/abc.py", "packaging": "packaging/pylock.py"}
+# What `parakeet doctor` itself imports, and a file of each that it doesn't need.
+OWN_PACKAGES = {
+    "typer": "typer/__main__.py",
+    "rich": "rich/abc.py",
+    "packaging": "packaging/pylock.py",
+}
 ALSO = (
     "annotated-doc",
     "click",
@@ -37,13 +41,13 @@ ALSO = (
 )
 
 
-# Lightning 2.2 wants an older packaging than the tests run with; its code will do.
-CALLED = {"packaging": "24.2"}
+# Lightning 2.2 requires an older packaging than the tests run with; the code is good enough.
+PRETENDED = {"packaging": "24.2"}
 
 
 def real_wheel(dist: Distribution, folder: Path) -> None:
-    """The installed distribution as a wheel again: pip can replace it by itself."""
-    version = CALLED.get(dist.name, dist.version)
+    """Make a wheel of the installed distribution, so that pip can replace it by itself."""
+    version = PRETENDED.get(dist.name, dist.version)
     stem = f"{dist.name.replace('-', '_')}-{version}"
     with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as archive:
         for file in dist.files or ():
@@ -67,12 +71,12 @@ def real_wheel(dist: Distribution, folder: Path) -> None:
 
 
 @pytest.fixture
-def in_place(tmp_path: Path) -> Surgery:
+def in_place(tmp_path: Path) -> RepairCase:
     """A made-up stack with the real typer, rich and packaging, each without one file."""
     wheels = good_wheels()
     house = tmp_path / "house"
     house.mkdir()
-    real = [*LEGS, *(name for name in ALSO if _there(name))]
+    real = [*OWN_PACKAGES, *(name for name in ALSO if _there(name))]
     for name in real:
         wheels.pop(name, None)
         real_wheel(distribution(name), house)
@@ -83,11 +87,11 @@ def in_place(tmp_path: Path) -> Surgery:
 
     pip(environment, "install", "--no-deps", "--no-index", "--no-compile", *paths)
     (environment.site / "checkout.pth").write_text(f"{ROOT}\n")
-    for gone in LEGS.values():
+    for gone in OWN_PACKAGES.values():
         (environment.site / gone).unlink()
     # The tool runs from there, and would leave bytecode of its own.
     variables = {"PYTHONDONTWRITEBYTECODE": "1"}
-    return Surgery(environment, tmp_path, house, environment.python, variables)
+    return RepairCase(environment, tmp_path, house, environment.python, variables)
 
 
 def _there(name: str) -> bool:
@@ -115,31 +119,33 @@ def pip_of(process: subprocess.Popen[bytes]) -> int:
 
 
 def inode(folder: Path) -> int:
-    """0 while it is not there."""
+    """The folder's inode; 0 while it isn't there."""
     try:
         return folder.stat().st_ino
     except FileNotFoundError:
         return 0
 
 
-def test_a_repair_in_place_stands(in_place: Surgery) -> None:
+def test_a_repair_in_place_is_complete(in_place: RepairCase) -> None:
     done = in_place.fix()
     assert done.returncode == 0, done.stderr
-    for name, gone in LEGS.items():
+    for name, gone in OWN_PACKAGES.items():
         assert (in_place.environment.site / gone).exists(), name
 
 
-@pytest.mark.parametrize("leg", LEGS)
-def test_killed_while_its_own_legs_are_replaced_rollback_works(in_place: Surgery, leg: str) -> None:
+@pytest.mark.parametrize("name", OWN_PACKAGES)
+def test_killed_while_its_own_packages_are_replaced_rollback_works(
+    in_place: RepairCase, name: str
+) -> None:
     before = in_place.tree()
-    folder = in_place.environment.site / leg
+    folder = in_place.environment.site / name
     process = start(in_place)
     wait_for(in_place, "step 6", process)
     pip = pip_of(process)
     was = folder.stat().st_ino
     while inode(folder) == was:
         assert process.poll() is None, "it was never replaced"
-    os.kill(process.pid, signal.SIGSTOP)  # or it would see pip's end and put back itself
+    os.kill(process.pid, signal.SIGSTOP)  # or it would notice pip's end and restore by itself
     os.kill(pip, signal.SIGKILL)
     process.kill()
     process.wait()
@@ -151,7 +157,7 @@ def test_killed_while_its_own_legs_are_replaced_rollback_works(in_place: Surgery
     recover(in_place)
 
 
-def test_where_the_command_line_itself_is_broken_rollback_still_works(in_place: Surgery) -> None:
+def test_where_the_command_line_itself_is_broken_rollback_still_works(in_place: RepairCase) -> None:
     before = in_place.tree()
     assert in_place.fix().returncode == 0
     shutil.copy2(in_place.environment.site / "typer/core.py", in_place.tmp / "core.py")
@@ -159,7 +165,7 @@ def test_where_the_command_line_itself_is_broken_rollback_still_works(in_place: 
     (in_place.environment.site / "typer/core.py").unlink()
     command = [str(in_place.doctor), "-m", "parakeet_cli", "doctor", "rollback"]
     refused = in_place._run(command)
-    assert refused.returncode == 6, refused.stderr  # changed since: it says what
+    assert refused.returncode == 6, refused.stderr  # changed since: it names the file
     assert "typer/core.py" in refused.stderr
     shutil.copy2(in_place.tmp / "core.py", in_place.environment.site / "typer/core.py")
     os.utime(in_place.environment.site / "typer/core.py", ns=(stat.st_atime_ns, stat.st_mtime_ns))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.fake_stack import Environment
-from tests.integration.doctor.repairing import Surgery, index, of, pinned_wheels, upgrades
+from tests.integration.doctor.repairing import RepairCase, index, of, pinned_wheels, upgrades
 from tests.integration.doctor.terminal import Terminal, render
 
 pytestmark = pytest.mark.slow
@@ -40,22 +40,24 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture
-def surgery(upgraded: Environment, tmp_path: Path) -> Surgery:
+def case(upgraded: Environment, tmp_path: Path) -> RepairCase:
     house = upgraded.prefix.parent / "good"
-    return Surgery(upgraded.copy(tmp_path / "env"), tmp_path, house)
+    return RepairCase(upgraded.copy(tmp_path / "env"), tmp_path, house)
 
 
-def asked(surgery: Surgery, columns: int, *words: str) -> Terminal:
+def asked(case: RepairCase, columns: int, *words: str) -> Terminal:
     """The repair, up to its question."""
-    words = words or ("--wheelhouse", str(surgery.wheelhouse))
-    terminal = Terminal(surgery.command("--fix", *words), surgery.environ(), columns)
+    words = words or ("--wheelhouse", str(case.wheelhouse))
+    terminal = Terminal(case.command("--fix", *words), case.environ(), columns)
     terminal.wait_for("Go ahead? [y/N] ")
     return terminal
 
 
 @pytest.mark.parametrize("columns", [40, 80])
-def test_yes_repairs_with_a_line_a_step_and_the_way_back(surgery: Surgery, columns: int) -> None:
-    terminal = asked(surgery, columns)
+def test_yes_repairs_with_a_line_for_each_step_and_the_rollback_command(
+    case: RepairCase, columns: int
+) -> None:
+    terminal = asked(case, columns)
     plan = "".join(terminal.lines())
     assert "numpy 2.4.6 -> 1.26.4" in plan
     assert "5 packages to fetch" in plan
@@ -64,37 +66,37 @@ def test_yes_repairs_with_a_line_a_step_and_the_way_back(surgery: Surgery, colum
     lines = terminal.lines()
     after = lines[next(n for n, line in enumerate(lines) if line.startswith("Go ahead?")) :]
     assert [line for line in after if line in STEPS or line[:columns] in STEPS] == STEPS
-    assert "#" not in "".join(after)  # nothing of a bar is left
-    said = "".join(after)
-    assert "numpy 2.4.6 → 1.26.4" in said
-    assert re.search(r"Repaired in \d+ s", said)
-    assert "parakeet doctor rollback --python" in re.sub(r"\s+", " ", said)
+    assert "#" not in "".join(after)  # no part of a bar is left
+    text = "".join(after)
+    assert "numpy 2.4.6 → 1.26.4" in text
+    assert re.search(r"Repaired in \d+ s", text)
+    assert "parakeet doctor rollback --python" in re.sub(r"\s+", " ", text)
 
 
 @pytest.mark.parametrize("keys", ["n\n", "\n", "what?\n", CTRL_D, CTRL_C])
-def test_anything_but_yes_is_a_no(surgery: Surgery, keys: str) -> None:
-    before = surgery.tree()
-    terminal = asked(surgery, 80)
+def test_anything_but_yes_is_a_no(case: RepairCase, keys: str) -> None:
+    before = case.tree()
+    terminal = asked(case, 80)
     terminal.press(keys)
     assert terminal.end() == 6, terminal.written
     # Ctrl-C may come before the answer is waited for.
     assert re.fullmatch(r"Error: (Interrupted\. )?Nothing was changed\.", terminal.lines()[-2])
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_ctrl_c_before_the_question_is_a_no_too(surgery: Surgery) -> None:
-    before = surgery.tree()
-    terminal = Terminal(surgery.fix_command(), surgery.environ(), 80)
+def test_ctrl_c_before_the_question_is_a_no_too(case: RepairCase) -> None:
+    before = case.tree()
+    terminal = Terminal(case.fix_command(), case.environ(), 80)
     terminal.wait_for("Asking pip")
     terminal.press(CTRL_C)
     assert terminal.end() == 6, terminal.written
     assert "Error: Interrupted. Nothing was changed." in terminal.lines()
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_ctrl_c_while_installing_puts_everything_back_and_says_so(surgery: Surgery) -> None:
-    before = surgery.tree()
-    terminal = asked(surgery, 80)
+def test_ctrl_c_while_installing_puts_everything_back_and_says_so(case: RepairCase) -> None:
+    before = case.tree()
+    terminal = asked(case, 80)
     terminal.press("y\n")
     terminal.wait_for(STEPS[2])
     terminal.press(CTRL_C)
@@ -104,11 +106,11 @@ def test_ctrl_c_while_installing_puts_everything_back_and_says_so(surgery: Surge
         "Error: Interrupted (SIGINT). Everything was put back.",
         "",
     ]
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
 class Slowly(http.server.SimpleHTTPRequestHandler):
-    """A package index whose big wheel comes bit by bit, or stands still at the half."""
+    """A package index that sends its big wheel bit by bit, and stops halfway."""
 
     protocol_version = "HTTP/1.0"
     held = threading.Event()  # set: the second half comes
@@ -128,7 +130,7 @@ class Slowly(http.server.SimpleHTTPRequestHandler):
             if start > len(data) // 2:
                 type(self).held.wait()
             self.wfile.write(data[start : start + step])
-            time.sleep(0.1)  # pip tells its progress every quarter of a second, not oftener
+            time.sleep(0.1)  # pip reports its progress every quarter of a second, not more often
 
     def log_message(self, *args: object) -> None:
         pass
@@ -139,14 +141,14 @@ class Slowly(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def served(surgery: Surgery) -> Iterator[Surgery]:
-    """The good wheels on a server, numpy with 6 MB of ballast in it."""
-    folder = surgery.tmp / "index"
+def served(case: RepairCase) -> Iterator[RepairCase]:
+    """The good wheels on a server; numpy's has 6 MB of ballast."""
+    folder = case.tmp / "index"
     wheels = pinned_wheels()
     files = {**wheels["numpy"].files, "numpy/ballast": "x" * 6_000_000}
     wheels["numpy"] = of(wheels, "numpy", "1.26.4", files=files)
     index(folder, *wheels.values())
-    for wheel in folder.glob("*/*.whl"):  # what a wheel needs is asked without fetching it
+    for wheel in folder.glob("*/*.whl"):  # pip reads a wheel's requirements without it
         with zipfile.ZipFile(wheel) as archive:
             [name] = [name for name in archive.namelist() if name.endswith("/METADATA")]
             wheel.with_name(f"{wheel.name}.metadata").write_bytes(archive.read(name))
@@ -158,11 +160,11 @@ def served(surgery: Surgery) -> Iterator[Surgery]:
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    surgery.variables = {
+    case.variables = {
         "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/",
-        "PIP_TIMEOUT": "300",  # or it would give up while the server stands still
+        "PIP_TIMEOUT": "300",  # or it would give up while the server waits
     }
-    yield surgery
+    yield case
     Slowly.held.set()
     server.shutdown()
     server.server_close()
@@ -170,7 +172,7 @@ def served(surgery: Surgery) -> Iterator[Surgery]:
 
 
 @pytest.mark.parametrize("columns", [40, 80])
-def test_a_download_has_a_bar_that_fits_and_goes(served: Surgery, columns: int) -> None:
+def test_a_download_has_a_bar_that_fits_and_disappears(served: RepairCase, columns: int) -> None:
     terminal = asked(served, columns, "--torch-index", "default")
     terminal.press("y\n")
     terminal.wait_for(" of 6 MB")
@@ -183,7 +185,7 @@ def test_a_download_has_a_bar_that_fits_and_goes(served: Surgery, columns: int) 
     assert not [line for line in terminal.lines() if "of 6 MB" in line]
 
 
-def test_ctrl_c_while_fetching_touches_nothing(served: Surgery) -> None:
+def test_ctrl_c_while_fetching_changes_nothing(served: RepairCase) -> None:
     before = served.tree()
     terminal = asked(served, 80, "--torch-index", "default")
     terminal.press("y\n")

@@ -1,7 +1,7 @@
-"""Killed at random moments, again and again: identical to before, or healthy, always.
+"""Kills repairs at random moments: the environment is always as it was before, or healthy.
 
-A hundred kills in every run of the tests, a thousand in `make soak`. PARAKEET_SOAK_KILLS
-sets how many those are, PARAKEET_SOAK_SEED the seed.
+A hundred kills in every run of the tests, a thousand in `make soak`: PARAKEET_SOAK_KILLS sets
+another number, PARAKEET_SOAK_SEED the seed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.fake_stack import Environment
-from tests.integration.doctor.repairing import Surgery, pinned_wheels, upgrades
+from tests.integration.doctor.repairing import RepairCase, pinned_wheels, upgrades
 from tests.integration.doctor.test_repair import phases, recover, start, wait_for
 
 pytestmark = pytest.mark.slow
 
-# What may take a while; `before the journal` is hit by chance alone.
+# The phases that take a while; `before the journal` is hit only by chance.
 EVERY = {
     "begin",
     "fetching",
@@ -36,59 +36,59 @@ EVERY = {
     "proving",
 }
 # Environments under repair at once: a doctor and its pip keep one core busy.
-LANES = 2
+PARALLEL = 2
 
 
 @dataclass(slots=True)
 class Killer:
-    """One environment, ill, whose doctor is killed again and again."""
+    """One broken environment, whose doctor is killed again and again."""
 
-    surgery: Surgery
+    case: RepairCase
     hit: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     before: dict[str, tuple[object, ...]] = field(default_factory=dict)
     late: int = 0  # repairs that had ended before their moment came
-    whole: float = 0.0  # seconds that a repair takes that nobody disturbs
+    whole: float = 0.0  # seconds that an undisturbed repair takes
 
     def measure(self) -> None:
-        self.before = self.surgery.tree()
+        self.before = self.case.tree()
         for time_of in ("first", "second"):  # the first fills caches, and takes twice as long
             began = time.monotonic()
-            assert start(self.surgery).wait() == 0
+            assert start(self.case).wait() == 0
             self.whole = time.monotonic() - began
-            self.go_back(time_of)
+            self.roll_back(time_of)
 
     def kill(self, moment: float | str) -> None:
-        """Kills it after so many seconds, or in the phase of that name."""
-        process = start(self.surgery)
+        """Kill it after that many seconds, or in the phase of that name."""
+        process = start(self.case)
         if isinstance(moment, str):
-            wait_for(self.surgery, moment, process)
+            wait_for(self.case, moment, process)
         else:
             time.sleep(moment)
         if process.poll() is not None:  # too late: this one doesn't count
             assert process.returncode == 0, moment
             self.late += 1
-            self.go_back(moment)
+            self.roll_back(moment)
             return
         process.kill()
         process.wait()
-        events = phases(self.surgery)
+        events = phases(self.case)
         self.hit[events[-1] if events else "before the journal"] += 1
-        recover(self.surgery)
-        now = self.surgery.tree()
+        recover(self.case)
+        now = self.case.tree()
         if now == self.before:
             self.ended["as it was"] += 1
             return
         names = {name for name in {*now, *self.before} if now.get(name) != self.before.get(name)}
         assert events[-1:] in (["proving"], ["stands"]), (moment, events, sorted(names)[:20])
-        # Its last event was written: then it stands, proven.
-        assert self.surgery.run("--skip", "disk-space").returncode == 0, (moment, events)
+        # Its last event was written, so the repair is complete.
+        assert self.case.run("--skip", "disk-space").returncode == 0, (moment, events)
         self.ended["healthy"] += 1
-        self.go_back(moment)
+        self.roll_back(moment)
 
-    def go_back(self, moment: float | str) -> None:
-        assert self.surgery.run("rollback").returncode == 0, moment
-        assert self.surgery.tree() == self.before, moment
+    def roll_back(self, moment: float | str) -> None:
+        assert self.case.run("rollback").returncode == 0, moment
+        assert self.case.tree() == self.before, moment
 
 
 @pytest.fixture
@@ -97,15 +97,16 @@ def killers(tmp_path: Path) -> Iterator[list[Killer]]:
     environment = Environment.new(tmp_path / "upgraded")
     environment.install(wheels.values(), tmp_path / "good")
     environment.install(upgrades(wheels), tmp_path / "bad")
-    lanes = [tmp_path / f"lane{number}" for number in range(LANES)]
-    for lane in lanes:
-        lane.mkdir()
+    folders = [tmp_path / f"folder{number}" for number in range(PARALLEL)]
+    for folder in folders:
+        folder.mkdir()
     yield [
-        Killer(Surgery(environment.copy(lane / "env"), lane, tmp_path / "good")) for lane in lanes
+        Killer(RepairCase(environment.copy(folder / "env"), folder, tmp_path / "good"))
+        for folder in folders
     ]
 
 
-# The doctor, killed as it writes its journal's first word.
+# The doctor, killed as it writes the first event of its journal.
 KILLED_AT_ONCE = """
 import os, signal, sys
 from parakeet_cli.doctor.repair.rollback.journal import RepairJournal
@@ -115,17 +116,17 @@ main()
 """
 
 
-def test_killed_before_the_first_word_of_its_journal_its_folder_is_found(
+def test_killed_before_the_first_event_of_its_journal_its_folder_is_found(
     killers: list[Killer],
 ) -> None:
-    surgery = killers[0].surgery
-    before = surgery.tree()
-    command = surgery.fix_command()
+    case = killers[0].case
+    before = case.tree()
+    command = case.fix_command()
     command[1:3] = ["-c", KILLED_AT_ONCE]
-    assert start(surgery, command).wait() == -signal.SIGKILL
-    assert surgery.tree() != before
-    recover(surgery)
-    assert surgery.tree() == before
+    assert start(case, command).wait() == -signal.SIGKILL
+    assert case.tree() != before
+    recover(case)
+    assert case.tree() == before
 
 
 @pytest.mark.parametrize(
@@ -141,15 +142,15 @@ def test_killed_at_any_moment_the_environment_is_as_it_was_or_healthy(
         moments = random.Random(seed + number)
         killer = killers[number]
         killer.measure()
-        share = len(range(number, kills, LANES))
-        while killer.hit.total() < share:
+        own = len(range(number, kills, PARALLEL))
+        while killer.hit.total() < own:
             killer.kill(moments.uniform(0, killer.whole))
 
     began = time.monotonic()
-    with ThreadPoolExecutor(LANES) as lanes:
-        list(lanes.map(work, range(LANES)))
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(work, range(PARALLEL)))
     hit = sum((killer.hit for killer in killers), Counter[str]())
-    missed = sorted(EVERY - set(hit))  # too short for chance: waited for
+    missed = sorted(EVERY - set(hit))  # too short to be hit by chance: waited for
     for phase in missed:
         for _ in range(20):  # the shortest may be over before the signal comes
             if killers[0].hit[phase] == 0:

@@ -1,4 +1,4 @@
-"""Where a repair takes its packages from, with a network and without one."""
+"""Where a repair gets its packages from, with a network and without one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.fake_stack import CU128_28, Environment, gpu_line, nvidia_smi, torch
-from tests.integration.doctor.repairing import Surgery, index, inert
+from tests.integration.doctor.repairing import RepairCase, index, inert
 
 pytestmark = pytest.mark.slow
 
@@ -34,38 +34,38 @@ needs_namespaces = pytest.mark.skipif(
 )
 
 
-def test_no_network_and_no_wheelhouse_is_refused(surgery: Surgery) -> None:
-    surgery.variables = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
-    before = surgery.tree()
-    done = surgery.run("--fix", "--yes", "--torch-index", "default")
+def test_no_network_and_no_wheelhouse_is_refused(case: RepairCase) -> None:
+    case.variables = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+    before = case.tree()
+    done = case.run("--fix", "--yes", "--torch-index", "default")
     assert done.returncode == 6, done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
 def test_an_index_of_torchs_own_that_gives_nothing_is_named_with_the_way_around_it(
-    surgery: Surgery,
+    case: RepairCase,
 ) -> None:
     nowhere = "http://127.0.0.1:9/simple"
-    surgery.variables = {"PIP_INDEX_URL": index(surgery.tmp / "ordinary"), "PIP_RETRIES": "0"}
-    before = surgery.tree()
-    done = surgery.run("--reinstall", "--yes", "--torch-index", nowhere)
+    case.variables = {"PIP_INDEX_URL": index(case.tmp / "ordinary"), "PIP_RETRIES": "0"}
+    before = case.tree()
+    done = case.run("--reinstall", "--yes", "--torch-index", nowhere)
     assert done.returncode == 6, done.stderr
     assert f"torch was looked for on {nowhere}" in done.stderr
     assert "--torch-index default" in done.stderr
-    assert surgery.tree() == before
+    assert case.tree() == before
 
 
-def test_torch_comes_from_its_own_index_where_the_gpu_needs_another_build(
-    surgery: Surgery,
+def test_torch_comes_from_its_own_index_if_the_gpu_needs_another_build(
+    case: RepairCase,
 ) -> None:
     line = gpu_line("RTX 5090", "575.57.08")
-    nvidia_smi(surgery.tmp / "bin", line, "12.9")
-    surgery.variables = {
-        "PIP_INDEX_URL": index(surgery.tmp / "ordinary"),
-        "PIP_FIND_LINKS": str(surgery.wheelhouse),
+    nvidia_smi(case.tmp / "bin", line, "12.9")
+    case.variables = {
+        "PIP_INDEX_URL": index(case.tmp / "ordinary"),
+        "PIP_FIND_LINKS": str(case.wheelhouse),
     }
-    own = index(surgery.tmp / "cu128", inert(torch("2.11.0+cu128", "12.8", CU128_28)))
-    done = surgery.run("--dry-run", "--json", "--skip", "gpu-probe", "--torch-index", own)
+    own = index(case.tmp / "cu128", inert(torch("2.11.0+cu128", "12.8", CU128_28)))
+    done = case.run("--dry-run", "--json", "--skip", "gpu-probe", "--torch-index", own)
     plan = json.loads(done.stdout)["plan"]
     [stage] = [step for step in plan if step["stage"] == 2]
     assert {"name": "torch", "from": "2.13.0+cpu", "to": "2.11.0+cu128"} in stage["changes"]
@@ -73,116 +73,116 @@ def test_torch_comes_from_its_own_index_where_the_gpu_needs_another_build(
 
 
 def test_a_torch_that_suits_the_stack_stays_and_its_index_is_never_asked(
-    surgery: Surgery,
+    case: RepairCase,
 ) -> None:
     nowhere = "http://127.0.0.1:9/simple"
-    surgery.variables = {
-        "PIP_INDEX_URL": index(surgery.tmp / "ordinary"),
-        "PIP_FIND_LINKS": str(surgery.wheelhouse),
+    case.variables = {
+        "PIP_INDEX_URL": index(case.tmp / "ordinary"),
+        "PIP_FIND_LINKS": str(case.wheelhouse),
     }
-    done = surgery.run("--fix", "--yes", "--torch-index", nowhere)
+    done = case.run("--fix", "--yes", "--torch-index", nowhere)
     assert done.returncode == 0, done.stderr
-    assert surgery.versions()["torch"] == "2.13.0+cpu"
+    assert case.versions()["torch"] == "2.13.0+cpu"
 
 
-def test_a_wheelhouse_that_was_filled_mends_without_a_network(surgery: Surgery) -> None:
-    before = surgery.tree()
-    surgery.variables = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(surgery.wheelhouse)}
-    house = surgery.tmp / "filled"
+def test_a_wheelhouse_that_was_filled_repairs_without_a_network(case: RepairCase) -> None:
+    before = case.tree()
+    case.variables = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(case.wheelhouse)}
+    house = case.tmp / "filled"
     words = ("--dry-run", "--download", "--wheelhouse", str(house), "--torch-index", "default")
-    done = surgery.run(*words)
+    done = case.run(*words)
     assert done.returncode == 0, done.stderr
-    assert surgery.tree() == before
-    surgery.variables, surgery.wheelhouse = {}, house
-    done = surgery.fix()
+    assert case.tree() == before
+    case.variables, case.wheelhouse = {}, house
+    done = case.fix()
     assert done.returncode == 0, done.stderr
 
 
 @needs_namespaces
-def test_with_no_network_at_all_a_wheelhouse_mends_and_without_one_nothing_is_touched(
-    surgery: Surgery,
+def test_with_no_network_at_all_a_wheelhouse_repairs_and_without_one_nothing_is_changed(
+    case: RepairCase,
 ) -> None:
-    surgery.variables = {
-        "PIP_INDEX_URL": index(surgery.tmp / "ordinary"),
-        "PIP_FIND_LINKS": str(surgery.wheelhouse),
+    case.variables = {
+        "PIP_INDEX_URL": index(case.tmp / "ordinary"),
+        "PIP_FIND_LINKS": str(case.wheelhouse),
     }
-    house = surgery.tmp / "filled"
+    house = case.tmp / "filled"
     words = ("--dry-run", "--download", "--wheelhouse", str(house), "--torch-index", "default")
-    done = surgery.run(*words)
+    done = case.run(*words)
     assert done.returncode == 0, done.stderr
-    surgery.before = ALONE
-    before = surgery.tree()
-    for retries, said in {
+    case.before = ALONE
+    before = case.tree()
+    for retries, message in {
         "0": "pip finds no suitable file of numpy",
         "1": "can't be reached",
     }.items():
-        surgery.variables = {"PIP_RETRIES": retries}
-        done = surgery.run("--fix", "--yes", "--torch-index", "default")
+        case.variables = {"PIP_RETRIES": retries}
+        done = case.run("--fix", "--yes", "--torch-index", "default")
         assert done.returncode == 6, done.stderr
-        assert said in done.stderr
+        assert message in done.stderr
         assert "conflict" not in done.stderr
         assert "--wheelhouse DIR" in done.stderr
-        assert surgery.tree() == before
-    surgery.wheelhouse = house
-    done = surgery.fix()
+        assert case.tree() == before
+    case.wheelhouse = house
+    done = case.fix()
     assert done.returncode == 0, done.stderr
-    assert surgery.versions()["numpy"] == "1.26.4"
+    assert case.versions()["numpy"] == "1.26.4"
 
 
-# Whose pip does it
+# Which pip is used
 
 
-def without_pip(surgery: Surgery) -> Path:
-    """A doctor beside whom no pip is installed: its own environment has none."""
-    tool = Environment.new(surgery.tmp / "tool")
-    needed = surgery.tmp / "needed"
+def without_pip(case: RepairCase) -> Path:
+    """A doctor whose own environment has no pip."""
+    tool = Environment.new(case.tmp / "tool")
+    needed = case.tmp / "needed"
     needed.mkdir()
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         if path.name.split("-")[0] != "pip":
             (needed / path.name).symlink_to(path)
     (tool.site / "needed.pth").write_text(f"{needed}\n{ROOT}\n")
     found = [str(tool.python), "-c", "import importlib.util as u; print(u.find_spec('pip'))"]
-    said = subprocess.run(found, capture_output=True, text=True, check=True).stdout
-    assert said == "None\n"
+    output = subprocess.run(found, capture_output=True, text=True, check=True).stdout
+    assert output == "None\n"
     return tool.python
 
 
-def test_an_environment_without_pip_is_served_by_the_pip_beside_the_doctor(
-    surgery: Surgery,
+def test_an_environment_without_pip_is_repaired_by_the_pip_beside_the_doctor(
+    case: RepairCase,
 ) -> None:
-    assert "pip" not in surgery.versions()
-    [step, *_] = surgery.plan()
-    typed = f"{sys.executable} -m pip --python {surgery.environment.python} install"
+    assert "pip" not in case.versions()
+    [step, *_] = case.plan()
+    typed = f"{sys.executable} -m pip --python {case.environment.python} install"
     assert typed in step["commands"][0]
-    done = surgery.fix()
+    done = case.fix()
     assert done.returncode == 0, done.stderr
-    assert "pip" not in surgery.versions()
+    assert "pip" not in case.versions()
 
 
-def test_where_the_doctor_has_no_pip_either_the_one_that_python_brings_does_it(
-    surgery: Surgery,
+def test_if_the_doctor_has_no_pip_either_python_s_bundled_one_is_used(
+    case: RepairCase,
 ) -> None:
-    surgery.doctor = without_pip(surgery)
-    before = surgery.tree()
-    done = surgery.fix()
+    case.doctor = without_pip(case)
+    before = case.tree()
+    done = case.fix()
     assert done.returncode == 0, done.stderr
-    assert surgery.versions()["numpy"] == "1.26.4"
-    assert "pip" not in surgery.versions()
-    assert surgery.run("rollback").returncode == 0
-    assert surgery.tree() == before
+    assert case.versions()["numpy"] == "1.26.4"
+    assert "pip" not in case.versions()
+    assert case.run("rollback").returncode == 0
+    assert case.tree() == before
 
 
 @needs_namespaces
-def test_without_any_pip_it_is_refused_with_what_to_type(surgery: Surgery) -> None:
+def test_without_any_pip_it_is_refused_with_what_to_type(case: RepairCase) -> None:
     import ensurepip
 
-    surgery.doctor = without_pip(surgery)
+    case.doctor = without_pip(case)
     places = [Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")]
     hide = [f"mount -t tmpfs none {place} && " for place in places if place.is_dir()]
-    surgery.before = (*HIDDEN, "".join(hide) + 'exec "$@"', "sh")
-    before = surgery.tree()
-    done = surgery.fix()
+    case.before = (*HIDDEN, "".join(hide) + 'exec "$@"', "sh")
+    before = case.tree()
+    done = case.fix()
     assert done.returncode == 6, done.stderr
     assert "There is no pip" in done.stderr
-    assert f"{surgery.environment.python} -m ensurepip" in done.stderr
-    assert surgery.tree() == before
+    assert f"{case.environment.python} -m ensurepip" in done.stderr
+    assert case.tree() == before

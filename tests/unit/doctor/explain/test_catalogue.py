@@ -1,4 +1,4 @@
-"""The catalogue holds its forty rows, and each can be acted upon."""
+"""The catalogue has its forty rows, and each is complete."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_catalogue_has_forty_rows_in_order() -> None:
     assert [row.number for row in catalogue()] == list(range(1, 41))
 
 
-def test_the_documents_own_troubles_follow_the_forty() -> None:
+def test_the_guides_own_troubles_follow_the_forty() -> None:
     assert [row.number for row in guide()] == [41, 42, 43]
 
 
@@ -58,7 +58,7 @@ def test_each_row_names_the_check_that_reports_it(row: Failure) -> None:
 
 
 @pytest.mark.parametrize("row", ALL, ids=lambda row: str(row.number))
-def test_each_row_says_cause_detection_remedy_and_source(row: Failure) -> None:
+def test_each_row_has_cause_detection_remedy_and_source(row: Failure) -> None:
     assert row.title
     assert row.messages
     for sentence in (row.cause, row.detect):

@@ -1,4 +1,4 @@
-"""A pasted error is told from its neighbours, however it was pasted."""
+"""A pasted error is distinguished from similar ones, however it was pasted."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_each_known_error_is_matched_by_its_row_first(text: Path) -> None:
     assert rows(text.read_text())[:1] == [int(text.name[:2])]
 
 
-def test_every_row_has_a_text_that_it_was_tried_on() -> None:
-    tried = {int(path.name[:2]) for path in KNOWN}
-    assert tried == {failure.number for failure in (*catalogue(), *guide())}
+def test_every_row_has_a_text_to_test_it() -> None:
+    tested = {int(path.name[:2]) for path in KNOWN}
+    assert tested == {failure.number for failure in (*catalogue(), *guide())}
 
 
 @pytest.mark.parametrize("text", NONE, ids=lambda path: path.stem)
-def test_an_error_that_only_looks_alike_is_not_matched(text: Path) -> None:
+def test_an_error_that_is_only_similar_is_not_matched(text: Path) -> None:
     assert match(text.read_text()) == []
 
 
@@ -110,7 +110,7 @@ def test_how_it_was_pasted_changes_nothing(text: Path, way: Callable[[str], str]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: str(way.__name__))
-def test_no_way_of_pasting_makes_a_match_of_what_is_none(way: Callable[[str], str]) -> None:
+def test_no_way_of_pasting_makes_another_error_match(way: Callable[[str], str]) -> None:
     for text in NONE:
         assert match(way(text.read_text())) == [], text.name
 
@@ -136,16 +136,16 @@ def test_the_cause_comes_before_what_followed_from_it() -> None:
     assert rows(chained) == [17, 41]
 
 
-def test_the_exception_comes_before_a_warning_that_stands_above_it() -> None:
+def test_the_exception_comes_before_a_warning_above_it() -> None:
     text = (TEXTS / "29-no-cuda-python.txt").read_text() + (TEXTS / "30-failure-35.txt").read_text()
     assert rows(text) == [30, 29]
 
 
-def test_the_more_exact_of_two_rows_that_say_the_same_is_first() -> None:
+def test_the_more_exact_of_two_rows_for_one_failure_is_first() -> None:
     assert rows((TEXTS / "01-warning-and-failure.txt").read_text()) == [1, 2]
 
 
-def test_a_match_says_what_why_and_what_to_type() -> None:
+def test_a_match_has_evidence_cause_and_remedy() -> None:
     (found,) = match((TEXTS / "21-pkg-resources.txt").read_text())
     assert found.row == 21
     assert found.check == "setuptools-pkg-resources"
@@ -155,7 +155,7 @@ def test_a_match_says_what_why_and_what_to_type() -> None:
     assert found.source.startswith("https://github.com/")
 
 
-def test_the_evidence_of_a_broken_line_is_put_together_again() -> None:
+def test_the_evidence_of_a_broken_line_is_joined() -> None:
     broken = "ImportError: pyarrow requires NumPy 2.0\nor newer, found 1.26.4\n"
     (found,) = match("ImportError: pyarrow\nrequires NumPy 2.0 or newer, found 1.26.4\n")
     assert found.evidence == "ImportError: pyarrow requires NumPy 2.0 or newer, found 1.26.4"

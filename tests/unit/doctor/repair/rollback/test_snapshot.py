@@ -1,4 +1,4 @@
-"""Keeping an environment's files and putting them back."""
+"""Snapshots of an environment's files, and restoring them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def take(prefix: Path, folder: Path) -> Manifest:
     return manifest
 
 
-def test_what_was_removed_replaced_and_added_is_put_back(prefix: Path, tmp_path: Path) -> None:
+def test_what_was_removed_replaced_and_added_is_restored(prefix: Path, tmp_path: Path) -> None:
     before = take(prefix, tmp_path / "kept")
     package = prefix / "lib" / "package"
     (package / "a.py").unlink()
@@ -47,7 +47,7 @@ def test_what_was_removed_replaced_and_added_is_put_back(prefix: Path, tmp_path:
     assert (package / "a.py").read_text() == "a\n"
 
 
-def test_broken_off_and_begun_again_it_ends_the_same(prefix: Path, tmp_path: Path) -> None:
+def test_interrupted_and_run_again_it_ends_the_same(prefix: Path, tmp_path: Path) -> None:
     before = take(prefix, tmp_path / "kept")
     (prefix / "lib" / "package" / "a.py").unlink()
     (prefix / "lib" / "package" / "a.py").write_text("another")
@@ -57,16 +57,16 @@ def test_broken_off_and_begun_again_it_ends_the_same(prefix: Path, tmp_path: Pat
         assert (prefix / "lib" / "package" / "a.py").read_text() == "a\n"
 
 
-def test_a_file_that_was_written_where_it_lies_is_named_as_not_put_back(
+def test_a_file_that_was_written_in_place_is_named_as_not_restored(
     prefix: Path, tmp_path: Path
 ) -> None:
     before = take(prefix, tmp_path / "kept")
     with (prefix / "lib" / "package" / "a.py").open("a") as file:
-        file.write("more, and through the link into what was kept")
+        file.write("more, and through the link into the snapshot")
     assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == ["lib/package/a.py"]
 
 
-def test_a_path_file_is_kept_as_a_copy_for_some_tools_write_into_it(
+def test_a_path_file_is_copied_because_some_tools_write_into_it(
     prefix: Path, tmp_path: Path
 ) -> None:
     site = prefix / "lib" / "site-packages"
@@ -79,7 +79,7 @@ def test_a_path_file_is_kept_as_a_copy_for_some_tools_write_into_it(
     assert (site / "easy-install.pth").read_text() == "one\n"
 
 
-def test_what_never_changed_is_let_go_and_going_back_still_works(
+def test_what_never_changed_is_dropped_and_restoring_still_works(
     prefix: Path, tmp_path: Path
 ) -> None:
     before = take(prefix, tmp_path / "kept")

@@ -1,4 +1,4 @@
-"""What puts back must run where everything else lies in pieces."""
+"""Restoring must run where everything else may be broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guide's commands for installing by hand, held to the stack's own files."""
+"""The guide's commands for installing by hand match the stack's own files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_each_stage_is_one_command_that_names_all_its_packages_in_order() -> Non
         assert flags == list(stage.flags), stage.title
 
 
-def test_every_stage_but_torchs_is_held_to_the_whole_requirements_file() -> None:
+def test_every_stage_but_torchs_is_constrained_by_the_whole_requirements_file() -> None:
     for words in guide_commands():
         if any(word.startswith("torch>") for word in words):
             assert "-c" not in words  # its index has its own choice of some packages

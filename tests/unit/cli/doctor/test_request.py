@@ -1,0 +1,71 @@
+"""The options of `parakeet doctor`: merged across a verb, checked, and made into requests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.cli.doctor.request import DoctorRequest
+from parakeet_cli.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PARAKEET_ENGINE", "PARAKEET_ML_PYTHON", "PERSONALPARAKEET_USE_MOCK_STT"):
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "config.json"
+    config.write_text("{}")
+    monkeypatch.setenv("PARAKEET_CONFIG", str(config))
+
+
+def test_options_after_a_verb_take_precedence_and_others_stay() -> None:
+    before = DoctorRequest(python="/a/python", stack="2.4", json=True)
+    merged = before.merged(python="/b/python", stack=None, json=False, yes=True)
+    assert merged == DoctorRequest(python="/b/python", stack="2.4", json=True, yes=True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "on_nodes"),
+    [
+        (DoctorRequest(fix=True), True),
+        (DoctorRequest(torch_index="cpu"), False),
+        (DoctorRequest(wheelhouse="wheels"), False),
+        (DoctorRequest(model="v3"), False),
+        (DoctorRequest(sample="a.wav"), False),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    request_: DoctorRequest, on_nodes: bool
+) -> None:
+    with pytest.raises(UsageError):
+        request_.check_options(on_nodes=on_nodes)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [DoctorRequest(dry_run=True, torch_index="cpu"), DoctorRequest(deep=True, model="v3")],
+)
+def test_options_that_go_together_are_accepted(request_: DoctorRequest) -> None:
+    request_.check_options(on_nodes=False)
+
+
+def test_a_diagnosis_repeats_what_people_have_to_type_again() -> None:
+    asked = DoctorRequest(python="/a/python", stack="3.0", only=("numpy-pin",)).diagnosis()
+    assert asked.options == ("--python", "/a/python", "--stack", "3.0")
+    assert (asked.python, asked.stack, asked.only) == ("/a/python", "3.0", ("numpy-pin",))
+    assert not asked.deep
+
+
+def test_a_repair_runs_the_probes_whether_they_are_asked_for_or_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    asked = DoctorRequest(python="/a/python", fix=True, yes=True, torch_index="cpu").repair()
+    assert asked.diagnosis.deep
+    assert (asked.yes, asked.torch_index, asked.dry_run) == (True, "cpu", False)
+
+
+def test_the_options_of_a_diagnosis_are_passed_to_other_machines() -> None:
+    request_ = DoctorRequest(python="/a", only=("x", "y"), skip=("z",), deep=True, json=True)
+    assert request_.as_arguments() == ("--python=/a", "--only=x", "--only=y", "--skip=z", "--deep")
