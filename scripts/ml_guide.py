@@ -114,9 +114,9 @@ def checks(_: Stack) -> str:
 
 def failures(_: Stack) -> str:
     return table(
-        ["#", "What happens", "Cause", "Remedy", "Check"],
+        ["#", "What happens", "Cause", "How the doctor detects it", "Remedy", "Check"],
         (
-            [str(row.number), row.title, row.cause, row.remedy, code(row.check)]
+            [str(row.number), row.title, row.cause, row.detect, row.remedy, code(row.check)]
             for row in (*catalogue(), *guide())
         ),
     )
