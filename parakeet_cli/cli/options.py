@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parakeet_cli.engines.registry import AUTO, ENGINES
+from parakeet_cli.engines.registry import engine_help
 
 ENGINE_PANEL = "Engine"
 MESSAGES_PANEL = "Messages"
@@ -20,16 +20,11 @@ def with_rows(summary: str, rows: Mapping[str, str]) -> str:
     return f"{summary}\n\n\b\n{lines}"  # \b: Typer keeps the lines of this paragraph
 
 
-_ENGINES = {
-    AUTO: "picks nemo, onnx or whisper",
-    **{name: row.help for name, row in ENGINES.items()},
-}
-
 Engine = Annotated[
     str | None,
     typer.Option(
-        help=with_rows("What transcribes.", _ENGINES),
-        autocompletion=lambda: list(_ENGINES.items()),
+        help=with_rows("What transcribes.", engine_help()),
+        autocompletion=lambda: list(engine_help().items()),
         show_default="auto",
         rich_help_panel=ENGINE_PANEL,
     ),

@@ -1,1 +1,1 @@
-"""Speech to text behind one protocol; the only place that imports the models' packages."""
+"""Speech to text behind one protocol. Only this package imports the models' packages."""

@@ -1,14 +1,15 @@
-"""Which engine `auto` is: told by files, without importing anything of any engine.
+"""Chooses the engine for `auto`, from files alone: no engine's packages are imported.
 
-nemo where the ML interpreter has a whole stack, a GPU and a model at hand; else onnx where
-its packages and a model are at hand; else the embedded Whisper. A model that was asked for
-by name decides by itself: it is never replaced by another.
+nemo where the ML interpreter has a whole stack, a GPU and a cached model; else onnx where its
+packages are installed and a model is cached; else the embedded Whisper. A model asked for by
+name decides by itself: it is never replaced by another.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from typing import Protocol
 from parakeet_cli.engines.nemo.stack_check import missing_from_stack
 from parakeet_cli.engines.onnx.engine import default_model
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
+from parakeet_cli.engines.registry import EngineChoice
 from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.registry import DEFAULT, look_up
 from parakeet_cli.models.types import NEMO, ONNX, WHISPER
@@ -35,43 +37,48 @@ class EngineRequest(Protocol):
     def ml_python(self) -> str | None: ...
 
 
-def choose_automatically(request: EngineRequest) -> tuple[str, str]:
-    """The engine's name, and why it is that one, for people."""
+def choose_automatically(request: EngineRequest) -> EngineChoice:
+    """The first engine that can do what was asked for; whisper where none can."""
     if request.model is not None:
-        return _by_model(request.model, request)
-    reasons = []
-    for name, why_not in _WHY_NOT.items():
-        reason = "it can't be told a language" if request.language else why_not(request)
-        if reason is None:
-            model = _at_hand(name)
+        return _choose_by_model(request.model, request)
+    obstacles = []
+    for name, engine in _CANDIDATES.items():
+        obstacle = "it can't be told a language" if request.language else engine.obstacle(request)
+        if obstacle is None:
+            model = _cached_default(name)
             if model is not None:
-                return name, f"auto: {_TAKEN[name]} and the model {model} are at hand"
-            reason = "no model for it is on this machine"
-        reasons.append(f"{name}: {reason}")
-    return WHISPER, f"auto: {'; '.join(reasons)}"
+                return _automatic(name, f"{engine.needs} and the model {model} are available")
+            obstacle = "no model for it is on this machine"
+        obstacles.append(f"{name}: {obstacle}")
+    return _automatic(WHISPER, "; ".join(obstacles))
 
 
-def _by_model(model: str, request: EngineRequest) -> tuple[str, str]:
+def _choose_by_model(model: str, request: EngineRequest) -> EngineChoice:
     path = Path(model).expanduser()
     if path.suffix == ".nemo":
-        return NEMO, "auto: the model is a .nemo file"
+        return _automatic(NEMO, "the model is a .nemo file")
     if path.is_dir():
         if is_onnx_folder(path):
-            return ONNX, "auto: the model is a folder of ONNX files"
-        return WHISPER, "auto: the model is a folder"
-    kinds = [kind for kind in (NEMO, ONNX) if look_up(model, kind) is not None]
-    reasons = []
-    for name in kinds:
-        if (reason := _WHY_NOT[name](request)) is None:
-            return name, f"auto: {_TAKEN[name]} are at hand for {model}"
-        reasons.append(f"{name}: {reason}")
-    if not kinds:
-        return WHISPER, f"auto: {model} is none of the Parakeets' names"
-    # None of them can: the last one says what it needs.
-    return kinds[-1], f"auto: {model} is a Parakeet; {'; '.join(reasons)}"
+            return _automatic(ONNX, "the model is a folder of ONNX files")
+        return _automatic(WHISPER, "the model is a folder")
+    names = [name for name in _CANDIDATES if look_up(model, name) is not None]
+    if not names:
+        return _automatic(WHISPER, f"{model} isn't the name of a Parakeet")
+    obstacles = []
+    for name in names:
+        engine = _CANDIDATES[name]
+        if (obstacle := engine.obstacle(request)) is None:
+            return _automatic(name, f"{engine.needs} are available for {model}")
+        obstacles.append(f"{name}: {obstacle}")
+    # None of them works here: the error of the last one says what it needs.
+    return _automatic(names[-1], f"{model} is a Parakeet; {'; '.join(obstacles)}")
 
 
-def _why_not_nemo(request: EngineRequest) -> str | None:
+def _automatic(name: str, reason: str) -> EngineChoice:
+    return EngineChoice(name, f"auto: {reason}")
+
+
+def _nemo_obstacle(request: EngineRequest) -> str | None:
     if request.device == "cpu":
         return "--device is cpu"
     if missing := missing_from_stack(request.ml_python or sys.executable):
@@ -79,21 +86,28 @@ def _why_not_nemo(request: EngineRequest) -> str | None:
     return None if has_gpu() else "no CUDA device"
 
 
-def _why_not_onnx(request: EngineRequest) -> str | None:
+def _onnx_obstacle(request: EngineRequest) -> str | None:
     # find_spec finds a package without running its code.
     missing = [name for name in ("onnx_asr", "onnxruntime") if find_spec(name) is None]
     return f"{missing[0].replace('_', '-')} is not installed" if missing else None
 
 
-_WHY_NOT: dict[str, Callable[[EngineRequest], str | None]] = {
-    NEMO: _why_not_nemo,
-    ONNX: _why_not_onnx,
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An engine that `auto` prefers to whisper."""
+
+    needs: str  # besides a model, for people
+    obstacle: Callable[[EngineRequest], str | None]  # why it can't be used, in a few words
+
+
+_CANDIDATES = {
+    NEMO: _Candidate("a CUDA device, a whole NeMo stack", _nemo_obstacle),
+    ONNX: _Candidate("onnx-asr, ONNX Runtime", _onnx_obstacle),
 }
-_TAKEN = {NEMO: "a CUDA device, a whole NeMo stack", ONNX: "onnx-asr, ONNX Runtime"}
 
 
-def _at_hand(kind: str) -> str | None:
-    """The name of the model that the engine takes by itself, where it is cached whole."""
+def _cached_default(kind: str) -> str | None:
+    """The name of the engine's own choice of model if it is cached whole, else None."""
     name = default_model() if kind == ONNX else DEFAULT
     known = look_up(name, kind)
     return name if known is not None and find_cached(known) is not None else None

@@ -1,4 +1,4 @@
-"""What an engine is, for everyone who uses one or writes one."""
+"""The protocols that engines follow, and the values that go in and out of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parakeet_cli.transcript import EngineInfo, Segment
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What a user can ask of any engine; an engine refuses what it can't honour."""
+    """What a user can ask of any engine; an engine refuses what it can't do."""
 
     model: str | None = None  # an alias, a hub id or a path; None is the engine's own
     device: str = "auto"  # auto, cpu, cuda, cuda:N
@@ -25,7 +25,7 @@ class EngineOptions:
     offline: bool = False
     progress: bool = False  # whether a download may draw a bar on stderr
     ml_python: str | None = None  # the ML interpreter; None is the one that runs the tool
-    trust_model: bool = False  # whether a model may hold code, which is then run
+    trust_model: bool = False  # whether a model may contain code, which then runs
 
     @property
     def cores(self) -> int:
@@ -34,7 +34,7 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """What an engine made of one chunk: segments in order, on the source's clock."""
+    """The transcript of one chunk: segments in order, on the source's clock."""
 
     segments: tuple[Segment, ...]
     language: str | None = None
@@ -43,8 +43,8 @@ class ChunkResult:
 class Engine(Protocol):
     """Speech to text, one chunk at a time.
 
-    Making one is cheap and says whether it can work here at all (EngineUnavailable);
-    `load` does the heavy part. `transcribe`     are `concurrency`.
+    Making one is cheap and raises EngineUnavailable if it can't work here at all; `load` does
+    the heavy part. `transcribe` may be called from `concurrency` threads at once.
     """
 
     @property
@@ -52,30 +52,30 @@ class Engine(Protocol):
 
     @property
     def max_chunk_seconds(self) -> float:
-        """The longest chunk it takes, in seconds."""
+        """The longest chunk it takes."""
         ...
 
     @property
     def concurrency(self) -> int:
-        """How many chunks it works on at once."""
+        """How many chunks it transcribes at once."""
         ...
 
     @property
     def max_inflight_seconds(self) -> float:
-        """How much sound may be in work or wait for a lane, whatever number of chunks it is."""
+        """Seconds of audio that may be in work or queued, however many chunks that is."""
         ...
 
     @property
     def needs_all_audio(self) -> bool:
-        """Whether it wants all of the sound rather than the speech in it."""
+        """Whether it is given all of the audio, rather than the speech in it."""
         ...
 
     def load(self) -> None:
-        """Bring the model into memory; raises EngineUnavailable."""
+        """Bring the model into memory. Raises EngineUnavailable."""
         ...
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
-        """Text with words and times for one chunk; raises EngineError."""
+        """Text with words and times for one chunk. Raises EngineError."""
         ...
 
     def close(self) -> None:
@@ -84,23 +84,23 @@ class Engine(Protocol):
 
 
 class Stream(Protocol):
-    """One utterance as it is spoken."""
+    """One utterance, transcribed while it is spoken."""
 
     def accept(self, samples: NDArray[np.float32]) -> str:
-        """More sound (mono, 16 kHz, shape (n,)); the text of all of it so far.
+        """Take more audio (mono, 16 kHz, shape (n,)); the text of all of it so far.
 
         Later words may still change. Raises EngineError.
         """
         ...
 
     def close(self) -> None:
-        """Forget the utterance."""
+        """Free the utterance's state."""
         ...
 
 
 @runtime_checkable
 class StreamingEngine(Protocol):
-    """An engine that keeps its state between pieces of sound, beside being an Engine."""
+    """An Engine that also keeps its state between the parts of an utterance."""
 
     def open_stream(self) -> Stream:
         """Begin an utterance; the model is loaded."""
@@ -108,7 +108,7 @@ class StreamingEngine(Protocol):
 
 
 def on_source_clock(chunk: Chunk, segments: list[Segment]) -> tuple[Segment, ...]:
-    """Segments timed from the chunk's start, put on the source's clock."""
+    """Move segments timed from the chunk's start to the source's clock."""
     return tuple(_on_source_clock(chunk, segment) for segment in segments)
 
 

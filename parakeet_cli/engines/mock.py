@@ -1,4 +1,4 @@
-"""An engine that needs no model: for CI, for trying things out, for measuring the rest."""
+"""An engine without a model: for tests, for trying things out, for measuring the rest."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import math
 import os
 import time
 from bisect import bisect_left
+from dataclasses import replace
 from pathlib import Path
 
 from parakeet_cli import __version__
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions
 from parakeet_cli.errors import ConfigError
-from parakeet_cli.transcript import EngineInfo, Segment, Word
+from parakeet_cli.transcript import EngineInfo, Segment, Word, words_of
 
-_MAX_CHUNK_SECONDS = 30.0  # seconds, as the Whisper family's
+_MAX_CHUNK_SECONDS = 30.0  # as in the Whisper family
 
 
 class Mock:
-    """For `clip.wav` the text of `clip.txt` beside it, else a sentence with its length.
+    """Returns the text of `clip.txt` for `clip.wav` beside it, else a sentence with its length.
 
     The words are spread evenly over the source. `PARAKEET_MOCK_RTF` is the share of the
     audio's length that it takes: 0.1 makes a minute cost six seconds.
 
     With `clip.cues.tsv` beside it (lines of start, end and word, in seconds; else the file
-    that `PARAKEET_MOCK_CUES` names, for a microphone) it hears, in any stretch of the sound,
-    the words whose middle lies there: what an engine does that makes no mistakes.
+    that `PARAKEET_MOCK_CUES` names, for a microphone) each chunk's result is the words whose
+    middle is in it, as from an engine that makes no mistakes.
     """
 
     max_chunk_seconds = _MAX_CHUNK_SECONDS
@@ -36,42 +37,42 @@ class Mock:
         self.info = EngineInfo("mock", "mock", "cpu", __version__)
         self.concurrency = min(concurrency, options.cores)
         self._language = options.language
-        self._cost = _real_time_factor()
-        self._cued: tuple[str, tuple[Word, ...] | None] | None = None
+        self._real_time_factor = _real_time_factor()
+        self._read: tuple[str, tuple[Word, ...] | None] | None = None  # a source and its cues
 
     def load(self) -> None:
-        """There is nothing to load."""
+        """Nothing to load."""
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
-        if self._cost:
-            time.sleep(chunk.duration * self._cost)
+        if self._real_time_factor:
+            time.sleep(chunk.duration * self._real_time_factor)
         if (cues := self._cues(chunk.source)) is not None:
-            return ChunkResult(_within(cues, chunk.start, chunk.end), self._language)
+            return ChunkResult(_words_within(cues, chunk.start, chunk.end), self._language)
         if not chunk.last:
             return ChunkResult((), self._language)
         text = _text_beside(chunk.source)
         if text is None:
             text = f"This is a mock transcript of {chunk.end:.2f} seconds of audio."
-        return ChunkResult(_spread(text.split(), chunk.end), self._language)
+        return ChunkResult(_spread_evenly(text, chunk.end), self._language)
 
     def _cues(self, source: str) -> tuple[Word, ...] | None:
-        if self._cued is None or self._cued[0] != source:
-            self._cued = (source, _read_cues(source))
-        return self._cued[1]
+        if self._read is None or self._read[0] != source:
+            self._read = (source, _read_cues(source))
+        return self._read[1]
 
     def close(self) -> None:
-        """There is nothing to free."""
+        """Nothing to free."""
 
 
 def _real_time_factor() -> float:
-    given = os.environ.get("PARAKEET_MOCK_RTF", "0")
+    text = os.environ.get("PARAKEET_MOCK_RTF", "0")
     try:
-        factor = float(given)
+        factor = float(text)
     except ValueError:
         factor = -1.0
     if not 0 <= factor < 1e6:
         raise ConfigError(
-            f"PARAKEET_MOCK_RTF is '{given}', which is no share of the audio's length.",
+            f"PARAKEET_MOCK_RTF is '{text}', which isn't a share of the audio's length.",
             hint="Set it to a number such as 0.1, or unset it.",
         )
     return factor
@@ -81,12 +82,12 @@ def _text_beside(source: str) -> str | None:
     path = _beside(source, ".txt")
     try:
         return path.read_text(encoding="utf-8", errors="replace") if path else None
-    except OSError:  # there is none that can be read
+    except OSError:  # there is a file, but it can't be read
         return None
 
 
 def _beside(source: str, suffix: str) -> Path | None:
-    """The file of that suffix beside the source; None where there is none."""
+    """The file with that suffix beside the source, if there is one."""
     try:
         path = Path(source).with_suffix(suffix)
         return path if path.is_file() else None
@@ -95,9 +96,9 @@ def _beside(source: str, suffix: str) -> Path | None:
 
 
 def _read_cues(source: str) -> tuple[Word, ...] | None:
-    """The words of a source with their times, in order; None where nobody gives any."""
-    given = os.environ.get("PARAKEET_MOCK_CUES")
-    path = _beside(source, ".cues.tsv") or (Path(given) if given else None)
+    """The words of a source with their times, in order; None without a file of cues."""
+    named = os.environ.get("PARAKEET_MOCK_CUES")
+    path = _beside(source, ".cues.tsv") or (Path(named) if named else None)
     if path is None:
         return None
     words = []
@@ -108,12 +109,12 @@ def _read_cues(source: str) -> tuple[Word, ...] | None:
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"The cues {path} can't be read: {error}.",
-            hint="Each line is start, end and word, with tabs between them.",
+            hint="Each line must be a start, an end and a word, separated by tabs.",
         ) from error
     return tuple(words)
 
 
-def _within(cues: tuple[Word, ...], start: float, end: float) -> tuple[Segment, ...]:
+def _words_within(cues: tuple[Word, ...], start: float, end: float) -> tuple[Segment, ...]:
     first = bisect_left(cues, start, key=_middle)
     words = cues[first : bisect_left(cues, end, key=_middle)]
     if not words:
@@ -126,11 +127,9 @@ def _middle(word: Word) -> float:
     return (word.start + word.end) / 2
 
 
-def _spread(words: list[str], duration: float) -> tuple[Segment, ...]:
-    if not words:
+def _spread_evenly(text: str, duration: float) -> tuple[Segment, ...]:
+    texts = text.split()
+    if not texts:
         return ()
-    each = duration / len(words)
-    timed = tuple(
-        Word(at * each, (at + 1) * each, word, confidence=1.0) for at, word in enumerate(words)
-    )
-    return (Segment(0.0, duration, " ".join(words), timed, confidence=1.0),)
+    segment = Segment(0.0, duration, " ".join(texts), confidence=1.0)
+    return (replace(segment, words=words_of(segment, split=True)),)

@@ -1,9 +1,9 @@
-"""Puts together what two chunks heard of the sound that both hold.
+"""Merges the transcripts of two chunks that share some audio.
 
 Speech without a pause is cut with an overlap: the end of one chunk is the beginning of
-the next. A word near the cut may be whole in one and broken in the other, so the seam
-goes through a word that both heard alike, as near to the middle of the overlap as there
-is one; only without such a word does the clock decide.
+the next. A word near the cut may be whole in one chunk and broken in the other, so the two
+are joined at a word that is the same in both, the one nearest to the middle of the overlap.
+Without such a word they are joined at the middle itself.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from dataclasses import replace
 
 from parakeet_cli.transcript import Segment, Word, words_of
 
-_SAME_TIME = 0.8  # seconds: Whisper's word times move by up to half of it between windows
+_SAME_TIME = 0.8  # seconds: Whisper's word times move by up to half of that between windows
 _SLACK = 0.3  # seconds around the overlap in which a word may still belong to it
 
 
 def merge_overlap(
     before: Sequence[Segment], after: Sequence[Segment], start: float, end: float
 ) -> tuple[list[Segment], list[Segment]]:
-    """Both sides trimmed so that, one after the other, each word stands there once.
+    """Both sides, trimmed so that no word of the overlap is in both.
 
-    The overlap lies from `start` to `end` seconds on the source's clock.
+    The overlap is from `start` to `end` seconds on the source's clock.
     """
     left, right = _words(before), _words(after)
     left_from = next((at for at, word in enumerate(left) if word.end > start - _SLACK), len(left))
     right_to = next((at for at, word in enumerate(right) if word.start >= end + _SLACK), len(right))
     middle = (start + end) / 2
-    pairs = _alike(left[left_from:], right[:right_to])
+    pairs = _common_words(left[left_from:], right[:right_to])
     if pairs:
         a, b = min(pairs, key=lambda pair: abs(_middle(left[left_from + pair[0]]) - middle))
         keep_left, skip_right = left_from + a + 1, b + 1
@@ -47,27 +47,18 @@ def _middle(word: Word) -> float:
     return (word.start + word.end) / 2
 
 
-def _alike(left: list[Word], right: list[Word]) -> list[tuple[int, int]]:
-    """The longest common subsequence of words that sound at the same time, as index pairs."""
-    a = [_letters(word.text) for word in left]
-    b = [_letters(word.text) for word in right]
-    lengths = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
-
-    def same(i: int, j: int) -> bool:
-        near = abs(_middle(left[i]) - _middle(right[j])) < _SAME_TIME
-        return near and a[i] != "" and a[i] == b[j]
-
-    for i in reversed(range(len(a))):
-        for j in reversed(range(len(b))):
-            lengths[i][j] = (
-                lengths[i + 1][j + 1] + 1
-                if same(i, j)
-                else max(lengths[i + 1][j], lengths[i][j + 1])
-            )
+def _common_words(left: list[Word], right: list[Word]) -> list[tuple[int, int]]:
+    """The longest common subsequence of words at about the same time, as index pairs."""
+    same = _same_words(left, right)
+    lengths = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+    for i in reversed(range(len(left))):
+        for j in reversed(range(len(right))):
+            skipped = max(lengths[i + 1][j], lengths[i][j + 1])
+            lengths[i][j] = lengths[i + 1][j + 1] + 1 if (i, j) in same else skipped
     pairs = []
     i = j = 0
-    while i < len(a) and j < len(b):
-        if same(i, j):
+    while i < len(left) and j < len(right):
+        if (i, j) in same:
             pairs.append((i, j))
             i, j = i + 1, j + 1
         elif lengths[i + 1][j] >= lengths[i][j + 1]:
@@ -77,15 +68,26 @@ def _alike(left: list[Word], right: list[Word]) -> list[tuple[int, int]]:
     return pairs
 
 
+def _same_words(left: list[Word], right: list[Word]) -> set[tuple[int, int]]:
+    a = [_letters(word.text) for word in left]
+    b = [_letters(word.text) for word in right]
+    return {
+        (i, j)
+        for i in range(len(a))
+        for j in range(len(b))
+        if a[i] and a[i] == b[j] and abs(_middle(left[i]) - _middle(right[j])) < _SAME_TIME
+    }
+
+
 def _letters(text: str) -> str:
-    """The word without case and punctuation, which change with what stands around it."""
+    """The word without case and punctuation, which depend on the words around it."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(char for char in folded if char.isalnum())
 
 
 def _trim(segments: Sequence[Segment], first: int, last: int) -> list[Segment]:
     """The segments' words from number `first` up to `last`, counted over all of them."""
-    kept = []
+    trimmed = []
     at = 0
     for segment in segments:
         count = len(segment.words) or 1
@@ -94,8 +96,8 @@ def _trim(segments: Sequence[Segment], first: int, last: int) -> list[Segment]:
         if low >= high:
             continue
         whole = low == 0 and high == count
-        kept.append(segment if whole else _part(segment, low, high))
-    return kept
+        trimmed.append(segment if whole else _part(segment, low, high))
+    return trimmed
 
 
 def _part(segment: Segment, low: int, high: int) -> Segment:

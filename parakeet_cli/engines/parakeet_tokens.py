@@ -1,6 +1,6 @@
-"""Tokens to words, words to segments: what every Parakeet engine gives.
+"""Builds words from tokens and segments from words, for every Parakeet engine.
 
-A token is a piece of a word; `▁` at its front begins a new one (SentencePiece's mark).
+A token is a piece of a word; `▁` at its front begins a new word (SentencePiece's mark).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PAUSE = 1.5  # seconds without a word: a new segment, for models that write no 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of text with its time in seconds, and its probability where it is known."""
+    """A piece of text with its time in seconds, and its probability if it is known."""
 
     piece: str
     start: float
@@ -25,59 +25,57 @@ class Token:
     probability: float | None = None
 
 
-def words_of(tokens: Iterable[Token]) -> list[Word]:
-    """Words with times; a word is as sure as the least sure of its pieces."""
-    words: list[Word] = []
-    held: list[Token] = []
+def tokens_to_segments(tokens: Iterable[Token]) -> list[Segment]:
+    """Segments with words, a sentence each."""
+    return words_to_segments(tokens_to_words(tokens))
 
-    def close() -> None:
-        text = "".join(token.piece for token in held).replace(MARK, "")
-        if text.strip():
-            words.append(_word(text, [one for one in held if one.piece.strip(MARK)]))
-        held.clear()
 
+def tokens_to_words(tokens: Iterable[Token]) -> list[Word]:
+    """Words with times; a word's confidence is that of its least probable piece."""
+    words: list[list[Token]] = []
     for token in tokens:
-        if token.piece.startswith(MARK):
-            close()
-        held.append(token)
-    close()
-    return words
+        if token.piece.startswith(MARK) or not words:
+            words.append([])
+        words[-1].append(token)
+    return [word for pieces in words if (word := _word(pieces)) is not None]
 
 
-def _word(text: str, tokens: Sequence[Token]) -> Word:
-    sure = [token.probability for token in tokens]
-    known = [probability for probability in sure if probability is not None]
+def _word(tokens: Sequence[Token]) -> Word | None:
+    text = "".join(token.piece for token in tokens).replace(MARK, "").strip()
+    if not text:
+        return None
+    timed = [token for token in tokens if token.piece.strip(MARK)]
+    known = [token.probability for token in timed if token.probability is not None]
     return Word(
-        start=tokens[0].start,
-        end=max(token.end for token in tokens),
-        text=text.strip(),
-        confidence=round(min(known), 4) if len(known) == len(sure) else None,
+        start=timed[0].start,
+        end=max(token.end for token in timed),
+        text=text,
+        confidence=round(min(known), 4) if len(known) == len(timed) else None,
     )
 
 
-def segments_of(words: Sequence[Word]) -> list[Segment]:
-    """A segment a sentence; where nobody writes full stops, a segment up to each pause."""
-    segments: list[Segment] = []
-    held: list[Word] = []
+def words_to_segments(words: Sequence[Word]) -> list[Segment]:
+    """One segment for each sentence, which also ends at a long pause."""
+    sentences: list[list[Word]] = []
+    before: Word | None = None
     for word in words:
-        if held and word.start - held[-1].end > _PAUSE:
-            segments.append(_segment(held))
-            held = []
-        held.append(word)
-        if word.text.endswith(_SENTENCE_ENDS):
-            segments.append(_segment(held))
-            held = []
-    if held:
-        segments.append(_segment(held))
-    return segments
+        if (
+            before is None
+            or before.text.endswith(_SENTENCE_ENDS)
+            or word.start - before.end > _PAUSE
+        ):
+            sentences.append([])
+        sentences[-1].append(word)
+        before = word
+    return [_segment(sentence) for sentence in sentences]
 
 
 def _segment(words: Sequence[Word]) -> Segment:
-    sure = [word.confidence for word in words if word.confidence is not None]
+    known = [word.confidence for word in words if word.confidence is not None]
     return Segment(
         start=words[0].start,
         end=words[-1].end,
         text=" ".join(word.text for word in words),
         words=tuple(words),
-        confidence=round(sum(sure) / len(sure), 4) if len(sure) == len(words) else None,
+        confidence=round(sum(known) / len(known), 4) if len(known) == len(words) else None,
     )

@@ -1,7 +1,7 @@
-"""Speech to text, behind one protocol and one table; the only home of the models.
+"""The table of engines, and how one is chosen and made.
 
-Adding an engine is a module here with a class that follows `base.Engine`, and a row in
-ENGINES. Nothing of an engine is imported before it is chosen.
+To add an engine, write a module with a class that follows `base.Engine`, and a row in ENGINES.
+Nothing of an engine is imported before it is chosen.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class EngineRow:
-    """One engine: a line of help, where its class is, and whether a crash of it is survived."""
+    """One engine: a few words for `--help`, and where its class is."""
 
     help: str
     location: str
-    own_process: bool = False  # it works in a process of its own in any case
+    own_process: bool = False  # the model is in another process, so that a crash there is survived
 
 
 ENGINES: dict[str, EngineRow] = {
@@ -43,28 +43,36 @@ ENGINES: dict[str, EngineRow] = {
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """The engine that will be used, and why it is that one."""
+    """The engine that will be used, and the reason, in words for people."""
 
     name: str
     reason: str
 
 
 def engine_names() -> tuple[str, ...]:
-    """What `--engine` takes, `auto` first."""
+    """The values of `--engine`, `auto` first."""
     return (AUTO, *ENGINES)
 
 
-def choose(asked: str, origin: str, request: EngineRequest | None = None) -> EngineChoice:
-    """Settle `auto`; an engine asked for by name is never replaced by another.
+def engine_help() -> dict[str, str]:
+    """Each value of `--engine` with a few words about it, `auto` first."""
+    return {
+        AUTO: "picks nemo, onnx or whisper",
+        **{name: row.help for name, row in ENGINES.items()},
+    }
 
-    `origin` says where the name came from (an option, a variable, a file), `request` what
-    else was asked for: settings or engine options. Raises UsageError for a name that is none.
+
+def choose(asked: str, origin: str, request: EngineRequest | None = None) -> EngineChoice:
+    """Decide for `auto`; an engine asked for by name is never replaced by another.
+
+    `origin` says where the name came from (an option, a variable, a file), `request` what else
+    was asked for: settings or engine options. Raises UsageError for an unknown name.
     """
     if asked == AUTO:
         from parakeet_cli.engines.auto import choose_automatically
         from parakeet_cli.engines.base import EngineOptions
 
-        return EngineChoice(*choose_automatically(request or EngineOptions()))
+        return choose_automatically(request or EngineOptions())
     if asked not in ENGINES:
         raise UsageError(
             f"There is no engine called '{asked}' ({origin}).",
@@ -76,7 +84,7 @@ def choose(asked: str, origin: str, request: EngineRequest | None = None) -> Eng
 def make_engine(name: str, options: EngineOptions, *, concurrency: int) -> Engine:
     """The engine of that name, not yet loaded.
 
-    `concurrency` is how many chunks there can be to work on at once: an engine that shares
+    `concurrency` is how many chunks there will be to transcribe at once: an engine that divides
     its cores between chunks gives them all to one where there is only one.
     """
     module, _, attribute = ENGINES[name].location.partition(":")

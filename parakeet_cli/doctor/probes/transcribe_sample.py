@@ -60,7 +60,7 @@ def _transcribe(model_path: str, clip: str, device: str) -> str:
     with torch.inference_mode():
         encoded, lengths, _ = encoder.encode([audio])
         (tokens,) = decoder.decode(encoded, lengths)
-    return str(decoding.joined(tokens.pieces))
+    return str(decoding.join_pieces(tokens.pieces))
 
 
 def _to_stderr(line: str) -> None:

@@ -1,7 +1,7 @@
-"""Parakeet by NVIDIA NeMo, in a worker process of the ML interpreter.
+"""The engine nemo: Parakeet by NVIDIA NeMo, in a worker process of the ML interpreter.
 
-Nothing of NeMo or torch is imported here: a crash there is an error of the engine and
-never the tool's death, and the tool needs none of what they need.
+Nothing of NeMo or torch is imported here: a crash there is an engine error and never ends the
+tool, and the tool needs none of their dependencies.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_source_clock
-from parakeet_cli.engines.nemo.process import Worker, WorkerDiedError, default_python
-from parakeet_cli.engines.parakeet_tokens import Token, segments_of, words_of
+from parakeet_cli.engines.nemo.process import WorkerDiedError, WorkerProcess, default_python
+from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
-from parakeet_cli.models.registry import look_up
+from parakeet_cli.models.registry import ENGLISH, look_up
 from parakeet_cli.models.resolve import find_model
 from parakeet_cli.models.scan.model import refuse_hostile
 from parakeet_cli.models.types import NEMO
 from parakeet_cli.system.hardware import has_gpu
-from parakeet_cli.transcript import EngineInfo
+from parakeet_cli.transcript import EngineInfo, Segment
 
 _log = logging.getLogger(__name__)
 
-# Seconds. Long enough that what is said before and after is heard with every word, short
-# enough that full attention over it costs little: its share of the encoder's work grows
-# with the length, and is a sixth at two minutes.
+# Long enough that the context before and after a word keeps it right, short enough that full
+# attention costs little: its share of the encoder's work grows with the length, and is a sixth
+# at two minutes.
 _MAX_CHUNK_SECONDS = 120.0
-# Chunks in flight: while one batch is heard the next gathers, so that it holds half of them.
+# Chunks in flight: the next batch gathers while one is transcribed, so a batch has half of them.
 # A GPU wants the 128 of NeMo's own measurements, and a CPU no more than its two minutes.
 _CPU_CONCURRENCY = 16
 _GPU_CONCURRENCY = 256
 _CPU_SECONDS, _GPU_SECONDS = 960.0, 3840.0  # in flight: 61 and 246 MB of samples
-_TRIES = 2
+_MAX_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What tests and measurements set; it is not for users, and may change."""
+    """Settings for tests and measurements; they are not for users, and may change."""
 
     way: str | None = None  # PARAKEET_NEMO_WAY: whole, local, windows
-    max_chunk_seconds: float = _MAX_CHUNK_SECONDS  # PARAKEET_NEMO_WINDOW: seconds
+    max_chunk_seconds: float = _MAX_CHUNK_SECONDS  # PARAKEET_NEMO_WINDOW
 
     @classmethod
     def from_environment(cls) -> Tuning:
@@ -62,8 +62,8 @@ class Tuning:
 class Nemo:
     """A Parakeet, or any NeMo model with a transducer or CTC head.
 
-    The worker makes batches of the chunks in flight. A chunk that was in work
-    when the worker died is tried once more, alone, in a new one.
+    The worker makes batches of the chunks in flight. A chunk that was in work when the worker
+    died is tried once more, alone, in a new one.
     """
 
     needs_all_audio = False
@@ -71,39 +71,40 @@ class Nemo:
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         self._options = options
         self._tuning = Tuning.from_environment()
-        self._python = _interpreter(options.ml_python)
+        self._python = _ml_python(options.ml_python)
         self._model = find_model(
             options.model, kind=NEMO, offline=options.offline, progress=options.progress
         )
-        self._language = _language(self._model.name, options.language)
+        self._language = _checked_language(self._model.name, options.language)
         device = options.device
-        if device == "auto":  # what the worker finds is told once it is loaded
+        if device == "auto":  # a guess, until the loaded worker says which it uses
             device = "cuda" if has_gpu() else "cpu"
         self.max_chunk_seconds = self._tuning.max_chunk_seconds
-        many, self.max_inflight_seconds = (
+        in_flight, self.max_inflight_seconds = (
             (_CPU_CONCURRENCY, _CPU_SECONDS)
             if device == "cpu"
             else (_GPU_CONCURRENCY, _GPU_SECONDS)
         )
-        self.concurrency = 1 if concurrency == 1 else many
+        self.concurrency = 1 if concurrency == 1 else in_flight
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
         self._frame_seconds = 0.08
-        self._worker: Worker | None = None
-        self._lock = Lock()  # who starts the next worker
+        self._worker: WorkerProcess | None = None
+        self._lock = Lock()  # one thread starts the next worker
 
     def load(self) -> None:
         with self._lock:
-            self._worker = self._started()
+            self._worker = self._start_worker()
 
-    def _started(self) -> Worker:
-        worker = Worker(self._python)
+    def _start_worker(self) -> WorkerProcess:
+        worker = WorkerProcess(self._python)
         try:
-            # While the worker imports NeMo, which takes far longer, and before it has the file.
+            # Scanned while the worker imports NeMo, which takes far longer, and before it is
+            # given the file.
             if not self._options.trust_model:
                 refuse_hostile(self._model.path)
-            found = worker.ask(
+            loaded = worker.request(
                 "load",
-                wanted={
+                model={
                     "path": str(self._model.path.absolute()),
                     "device": self._options.device,
                     "threads": self._options.threads,
@@ -118,53 +119,53 @@ class Nemo:
         except BaseException:
             worker.kill()
             raise
-        self._frame_seconds = found["frame_seconds"]
-        self.info = EngineInfo("nemo", self._model.name, found["device"], f"NeMo {found['nemo']}")
-        _log.info("%s", _loaded(found))
+        self._frame_seconds = loaded["frame_seconds"]
+        self.info = EngineInfo("nemo", self._model.name, loaded["device"], f"NeMo {loaded['nemo']}")
+        _log.info("%s", _description(loaded))
         return worker
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         if not chunk.length:
             return ChunkResult((), self._language)
-        strikes = 0
+        crashes = 0
         while True:
-            worker = self._living()
+            worker = self._running_worker()
             try:
-                found = worker.ask("hear", chunk.samples, alone=strikes > 0, way=self._tuning.way)
-            except WorkerDiedError as death:
-                # Those that only waited in line when it died go to the next one as they are.
-                strikes += death.begun
-                if strikes == _TRIES:
-                    raise EngineError(
-                        f"NeMo's worker died over the sound from {chunk.start:.2f} to "
-                        f"{chunk.end:.2f} s, twice: {death}"
-                    ) from death
-                _log.info("NeMo's worker died: %s. A new one goes on.", death)
-            else:
-                return ChunkResult(
-                    on_source_clock(chunk, self._segments(chunk, found)), self._language
+                tokens = worker.request(
+                    "transcribe", chunk.samples, alone=crashes > 0, way=self._tuning.way
                 )
+            except WorkerDiedError as death:
+                # A chunk that was only queued then goes to the next worker as it is.
+                crashes += death.started
+                if crashes == _MAX_ATTEMPTS:
+                    raise EngineError(
+                        f"NeMo's worker died twice over the audio from {chunk.start:.2f} to "
+                        f"{chunk.end:.2f} s: {death}"
+                    ) from death
+                _log.info("NeMo's worker died: %s. A new one continues.", death)
+            else:
+                segments = self._segments(chunk, tokens)
+                return ChunkResult(on_source_clock(chunk, segments), self._language)
 
-    def _segments(self, chunk: Chunk, found: dict[str, Any]) -> list[Any]:
+    def _segments(self, chunk: Chunk, tokens: dict[str, Any]) -> list[Segment]:
         each, most = self._frame_seconds, chunk.duration
-        tokens = [
+        return tokens_to_segments(
             Token(piece, min(start * each, most), min(end * each, most), probability)
             for piece, (start, end), probability in zip(
-                found["pieces"], found["frames"], found["probabilities"], strict=True
+                tokens["pieces"], tokens["frames"], tokens["probabilities"], strict=True
             )
-        ]
-        return segments_of(words_of(tokens))
+        )
 
-    def _living(self) -> Worker:
-        """The worker, or a new one where it has died; raises EngineUnavailable."""
+    def _running_worker(self) -> WorkerProcess:
+        """The worker, or a new one where it has died. Raises EngineUnavailable."""
         with self._lock:
             assert self._worker is not None, "load() comes first"
             if self._worker.dead:
-                self._worker = self._started()
+                self._worker = self._start_worker()
             return self._worker
 
     def open_stream(self) -> Stream:
-        return _Utterance(self._living)
+        return _Utterance(self._running_worker)
 
     def close(self) -> None:
         with self._lock:
@@ -172,66 +173,66 @@ class Nemo:
                 self._worker.close()
 
 
-_UTTERANCES = count(1)
+_UTTERANCE_NUMBERS = count(1)
 
 
 class _Utterance:
-    """One utterance of live speech, in the worker that was alive when it began."""
+    """One utterance of live speech, in the worker that ran when it began."""
 
-    def __init__(self, living: Callable[[], Worker]) -> None:
-        self._number = next(_UTTERANCES)
-        self._worker = living()
-        self._ask("listen")
+    def __init__(self, running_worker: Callable[[], WorkerProcess]) -> None:
+        self._number = next(_UTTERANCE_NUMBERS)
+        self._worker = running_worker()
+        self._request("open_stream")
 
     def accept(self, samples: NDArray[np.float32]) -> str:
-        return str(self._ask("more", samples))
+        return str(self._request("accept", samples))
 
     def close(self) -> None:
         if not self._worker.dead:
-            self._ask("forget")
+            self._request("close_stream")
 
-    def _ask(self, op: str, sound: NDArray[np.float32] | None = None) -> Any:
+    def _request(self, operation: str, samples: NDArray[np.float32] | None = None) -> Any:
         try:
-            return self._worker.ask(op, sound, utterance=self._number)
+            return self._worker.request(operation, samples, utterance=self._number)
         except WorkerDiedError as death:
-            raise EngineError(f"NeMo's worker died while it listened: {death}.") from death
+            raise EngineError(f"NeMo's worker died during live speech: {death}.") from death
 
 
-def _interpreter(named: str | None) -> str:
-    """The ML interpreter. Raises EngineUnavailable where there is none."""
+def _ml_python(named: str | None) -> str:
+    """The ML interpreter. Raises EngineUnavailable where it can't be run."""
     if named is None:
         return default_python()
     path = Path(named).expanduser()
     if not os.access(path, os.X_OK) or path.is_dir():
         raise EngineUnavailable(
-            f"The ML interpreter {named} is no program that can be run.",
+            f"The ML interpreter {named} isn't a program that can be run.",
             hint='PARAKEET_ML_PYTHON or "ml_python" in config.json names it; '
-            "`parakeet doctor --python PATH` looks at one.",
+            "`parakeet doctor --python PATH` examines one.",
         )
-    # Not resolved: a virtual environment's python is a link, and is found by its own path.
+    # Not resolved: a virtual environment's python is a link, and only its own path leads to
+    # the environment.
     return str(path.absolute())
 
 
-def _language(model: str, asked: str | None) -> str | None:
-    """The language that the model hears, where it knows one only.
+def _checked_language(model: str, asked: str | None) -> str | None:
+    """The model's language if it has only one. Raises UsageError for any other request.
 
-    Raises UsageError for one that it can't be told: which language is spoken is heard.
+    A multilingual Parakeet detects the language and can't be told it.
     """
     known = look_up(model, NEMO)
-    only = "en" if known is not None and known.languages == "English" else None
+    only = "en" if known is not None and known.languages == ENGLISH else None
     if asked not in (None, only):
-        knows = "knows English only" if only else "can't be told a language"
+        limit = "knows English only" if only else "can't be told a language"
         raise UsageError(
-            f"The model {model} {knows}; --language {asked} was asked for.",
-            hint="Leave --language out"
-            + ("." if only else ": Parakeet hears which one is spoken."),
+            f"The model {model} {limit}; --language {asked} was asked for.",
+            hint="Leave --language out" + ("." if only else ": Parakeet detects the language."),
         )
     return only
 
 
-def _loaded(found: dict[str, Any]) -> str:
-    where = found["gpu"] or found["device"]
+def _description(loaded: dict[str, Any]) -> str:
+    where = loaded["gpu"] or loaded["device"]
     return (
-        f"NeMo {found['nemo']}, torch {found['torch']}: {found['class']} on {where} "
-        f"in {found['precision']}."
+        f"NeMo {loaded['nemo']}, torch {loaded['torch']}: {loaded['class']} on {where} "
+        f"in {loaded['precision']}."
     )

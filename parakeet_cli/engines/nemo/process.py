@@ -1,4 +1,7 @@
-"""The tool's end of a worker: one process, requests out, answers in as futures."""
+"""Starts NeMo's worker process, sends it requests, and returns its answers.
+
+Its notes, and everything that its libraries print to stderr, are logged at level INFO.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import weakref
 from collections import deque
 from concurrent.futures import Future
 from pathlib import Path
@@ -22,36 +24,37 @@ from numpy.typing import NDArray
 
 from parakeet_cli.engines.nemo.worker import messages
 from parakeet_cli.errors import EngineError, EngineUnavailable
+from parakeet_cli.system.processes import exit_in_words
 
-_log = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent / "worker"
-_SAID = 40  # lines of the worker's own that an error may quote from
-_PATIENCE = 2.0  # seconds for a worker to end when it is told that nobody asks any more
+_STDERR_LINES = 40  # that an error may quote from
+_EXIT_SECONDS = 2.0  # for a worker to exit by itself once its stdin is closed
+_log = logging.getLogger(__name__)
 
 
 class WorkerDiedError(Exception):
     """The process ended before it answered; the message says how, in plain words.
 
-    `begun` says whether it was at this request when it died, or nobody knows.
+    `started` says whether the request was being worked on, or that isn't known.
     """
 
-    def __init__(self, message: str, *, begun: bool) -> None:
+    def __init__(self, message: str, *, started: bool) -> None:
         super().__init__(message)
-        self.begun = begun
+        self.started = started
 
 
-class Worker:
+class WorkerProcess:
     """One process of the ML interpreter with one model. For use by many threads."""
 
     def __init__(self, python: str) -> None:
         self._pending: dict[int, Future[Any]] = {}
-        self._begun: set[int] = set()
+        self._started: set[int] = set()  # requests that the worker is working on
         self._numbers = itertools.count(1)
-        self._lock = Lock()  # the books
-        self._sending = Lock()  # the pipe
-        self._said: deque[str] = deque(maxlen=_SAID)
+        self._lock = Lock()  # for the fields above and `dead`
+        self._sending = Lock()  # for the pipe
+        self._stderr_lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self.dead = False
-        self._how = ""  # how it ended
+        self._cause_of_death = ""
         try:
             self._process = subprocess.Popen(
                 [python, "-B", str(FOLDER)],
@@ -65,132 +68,128 @@ class Worker:
                 f"The ML interpreter {python} can't be started: {error.strerror}.",
                 hint='--python, PARAKEET_ML_PYTHON or "ml_python" in config.json names it.',
             ) from error
-        _ALL.add(self)
-        self._listener = Thread(target=self._listen, name="nemo-stderr", daemon=True)
-        self._listener.start()
-        Thread(target=self._read, name="nemo-answers", daemon=True).start()
+        atexit.register(self.kill)  # an interrupted program leaves no worker behind
+        self._stderr_reader = Thread(target=self._read_stderr, name="nemo-stderr", daemon=True)
+        self._stderr_reader.start()
+        Thread(target=self._read_answers, name="nemo-answers", daemon=True).start()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, op: str, sound: NDArray[np.float32] | None = None, **more: Any) -> Any:
-        """The answer to one request.
+    def request(
+        self, operation: str, samples: NDArray[np.float32] | None = None, **more: Any
+    ) -> Any:
+        """Send one request and wait for its answer.
 
-        Raises EngineError for what failed, EngineUnavailable for what can't be used at
-        all, WorkerDiedError.
+        Raises EngineError for a failed request, EngineUnavailable for a model or a device that
+        can't be used at all, and WorkerDiedError.
         """
         number = next(self._numbers)
         future: Future[Any] = Future()
         with self._lock:
             if self.dead:
-                raise WorkerDiedError(f"it had ended before: {self._how}", begun=False)
+                raise WorkerDiedError(f"it had ended before: {self._cause_of_death}", started=False)
             self._pending[number] = future
-        head = {"op": op, "id": number, **more}
-        data = b"" if sound is None else _bytes(sound)
-        # A broken pipe is what a dead process leaves; the reading end says how it died.
+        head = {"operation": operation, "id": number, **more}
+        data = b"" if samples is None else _bytes(samples)
+        # A dead process leaves a broken pipe; the thread that reads finds out how it died.
         with self._sending, contextlib.suppress(OSError, ValueError):
             assert self._process.stdin is not None
             messages.send(self._process.stdin, head, data)
             self._process.stdin.flush()
         return future.result()
 
-    def _read(self) -> None:
+    def _read_answers(self) -> None:
         assert self._process.stdout is not None
-        broken = ""
+        protocol_error = ""
         try:
             while (message := messages.receive(self._process.stdout)) is not None:
-                self._take(message[0])
+                self._handle(message[0])
         except (messages.BrokenMessageError, OSError) as error:
-            broken = f"it sent what is no message ({error})"
+            protocol_error = f"it sent something that isn't a message ({error})"
             self._process.kill()
-        self._ended(broken)
+        self._fail_pending(protocol_error or self._describe_exit())
 
-    def _take(self, answer: dict[str, Any]) -> None:
+    def _handle(self, answer: dict[str, Any]) -> None:
         if "note" in answer:
             _log.info("%s", answer["note"])
-        elif "begun" in answer:
+        elif "started" in answer:
             with self._lock:
-                self._begun.update(answer["begun"])
+                self._started.update(answer["started"])
         else:
             with self._lock:
                 future = self._pending.pop(answer["id"])
-                self._begun.discard(answer["id"])
-            if "unusable" in answer:
-                error = EngineUnavailable(answer["unusable"], hint=answer["hint"])
-                future.set_exception(error)
-            elif "error" in answer:
-                future.set_exception(EngineError(f"NeMo failed: {answer['error']}"))
-            else:
-                future.set_result(answer["result"])
+                self._started.discard(answer["id"])
+            _resolve(future, answer)
 
-    def _ended(self, broken: str) -> None:
-        """Everyone who still waits is told how the process ended."""
-        how = broken or self._death()
+    def _fail_pending(self, cause: str) -> None:
+        """Mark the worker as dead, and raise WorkerDiedError in every waiting thread."""
+        atexit.unregister(self.kill)
         with self._lock:
-            self.dead, self._how = True, how
+            self.dead, self._cause_of_death = True, cause
             pending, self._pending = self._pending, {}
-            begun, self._begun = self._begun, set()
+            started, self._started = self._started, set()
         for number, future in pending.items():
-            guilty = number in begun or not begun
-            future.set_exception(WorkerDiedError(how, begun=guilty))
+            suspect = number in started or not started
+            future.set_exception(WorkerDiedError(cause, started=suspect))
 
-    def _death(self) -> str:
+    def _describe_exit(self) -> str:
         code = self._process.wait()
-        self._listener.join(_PATIENCE)  # its last words are still on the way
+        self._stderr_reader.join(_EXIT_SECONDS)  # its last lines may still be in the pipe
+        ended = f"it {exit_in_words(code)}"
+        if code == -signal.SIGKILL:
+            return f"{ended}; perhaps because memory ran out"
         if code < 0:
-            name = signal.Signals(-code).name if -code in list(signal.Signals) else str(-code)
-            said = "; perhaps for want of memory" if -code == signal.SIGKILL else ""
-            return f"it was ended by {name}{said}"
-        last = next((line for line in reversed(self._said) if line.strip()), "")
-        return f"it ended with exit code {code}" + (f": {last.strip()}" if last else "")
+            return ended
+        last = next((line for line in reversed(self._stderr_lines) if line.strip()), "")
+        return ended + (f": {last.strip()}" if last else "")
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             text = line.decode("utf-8", "replace").rstrip()
-            self._said.append(text)
+            self._stderr_lines.append(text)
             _log.info("%s", text)
 
     def close(self) -> None:
-        """Let it end by itself, or end it."""
-        _ALL.discard(self)
+        """Let it exit by itself, or kill it."""
+        atexit.unregister(self.kill)
         with self._sending, contextlib.suppress(OSError, ValueError):
             assert self._process.stdin is not None
             self._process.stdin.close()
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
-        """End it now."""
-        _ALL.discard(self)
+        """Kill it now, and wait for its end."""
+        atexit.unregister(self.kill)
         self._process.kill()
         self._process.wait()
 
 
-_ALL: weakref.WeakSet[Worker] = weakref.WeakSet()
+def _resolve(future: Future[Any], answer: dict[str, Any]) -> None:
+    if "unusable" in answer:
+        future.set_exception(EngineUnavailable(answer["unusable"], hint=answer["hint"]))
+    elif "error" in answer:
+        future.set_exception(EngineError(f"NeMo failed: {answer['error']}"))
+    else:
+        future.set_result(answer["result"])
 
 
-@atexit.register
-def _kill_all() -> None:
-    """An interrupted program leaves no worker behind."""
-    for worker in list(_ALL):
-        worker.kill()
-
-
-def _bytes(sound: NDArray[np.float32]) -> memoryview:
-    return np.ascontiguousarray(sound, np.float32).view(np.uint8).data
+def _bytes(samples: NDArray[np.float32]) -> memoryview:
+    return np.ascontiguousarray(samples, np.float32).view(np.uint8).data
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with what keeps libraries from asking a hub or talking to terminals."""
+    """This process's environment, with settings that keep libraries from asking a hub."""
     return {
         # Threads that wait by spinning take the cores from those they wait for: with two
         # busy neighbours on two cores, a chunk took three times as long.
         "OMP_WAIT_POLICY": "PASSIVE",
-        # oneDNN keeps what it made for the last 1024 shapes, and chunks have ever new lengths:
+        # oneDNN caches its code for the last 1024 shapes, and most chunks have a new length:
         # three hours took a third more memory than one. With 64 they take the same, as fast.
         "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
         **os.environ,

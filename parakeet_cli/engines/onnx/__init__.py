@@ -1,1 +1,1 @@
-"""Parakeet by ONNX Runtime."""
+"""The engine onnx: Parakeet by ONNX Runtime."""

@@ -1,4 +1,4 @@
-"""Parakeet by ONNX Runtime and onnx-asr: the same weights without torch and NeMo."""
+"""The engine onnx: Parakeet by ONNX Runtime and onnx-asr, without torch and NeMo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, on_source_clock
 from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
-from parakeet_cli.engines.parakeet_tokens import segments_of, words_of
+from parakeet_cli.engines.parakeet_tokens import tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.registry import DEFAULT, ENGLISH, KNOWN, look_up
@@ -23,17 +23,17 @@ from parakeet_cli.transcript import EngineInfo
 if TYPE_CHECKING:
     from parakeet_cli.engines.onnx.model import OnnxModel
 
-# Seconds. Exports fail past 400 s; a minute is context enough, and bounds what a lane's
-# encoder holds (its first convolution gives 20 MB for each second of a 0.6B).
+# Exports fail past 400 s. A minute is enough context, and bounds an encoder's memory (its first
+# convolution takes 20 MB for each second of a 0.6B).
 _MAX_CHUNK_SECONDS = 60.0
-_GPU_CONCURRENCY = 4  # while the tokens of one chunk are read, the next is encoded
+_GPU_CONCURRENCY = 4  # while one chunk is decoded, the next is encoded
 
 
 class Onnx:
     """A TDT, RNN-T or CTC Parakeet in a folder of ONNX files.
 
-    On the CPU `concurrency` chunks are heard at once with the cores shared between them: the
-    steps of a decoder are too small for more cores than one.
+    On the CPU the cores are divided between `concurrency` chunks: the steps of a decoder are too
+    small for more than one core.
     """
 
     max_chunk_seconds = _MAX_CHUNK_SECONDS
@@ -43,10 +43,10 @@ class Onnx:
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         _require("onnx_asr")
         self._folder = find_folder(options)
-        _refuse_language(self._folder.name, options.language)
+        _check_language(self._folder.name, options.language)
         self._language = options.language
-        self._wanted = options.device
-        self._gpu = _gpu(options.device)
+        self._device = options.device
+        self._gpu = _gpu_number(options.device)
         most = options.cores if self._gpu is None else _GPU_CONCURRENCY
         self.concurrency = max(1, min(concurrency, most))
         self._threads = max(1, options.cores // self.concurrency)
@@ -63,8 +63,8 @@ class Onnx:
 
         self._model = OnnxModel(self._folder, threads=self._threads, gpu=self._gpu)
         if self._gpu is not None and not self._model.on_gpu:
-            if self._wanted != "auto":
-                raise _no_gpu(self._wanted, "ONNX Runtime can't start on it")
+            if self._device != "auto":
+                raise _no_gpu(self._device, "ONNX Runtime can't start on it")
             self.info = self._info(on_gpu=False)
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
@@ -72,43 +72,43 @@ class Onnx:
         if not chunk.length:
             return ChunkResult((), self._language)
         try:
-            tokens = self._model.hear(chunk.samples)
+            tokens = self._model.transcribe(chunk.samples)
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise EngineError(f"ONNX Runtime failed: {error}") from error
-        return ChunkResult(on_source_clock(chunk, segments_of(words_of(tokens))), self._language)
+        return ChunkResult(on_source_clock(chunk, tokens_to_segments(tokens)), self._language)
 
     def close(self) -> None:
         self._model = None
 
 
 def default_model() -> str:
-    """The model where none is asked for: the first known one that is cached, else v3."""
+    """The model if none is asked for: the first known one that is cached, else v3."""
     rows = [row for row in KNOWN if row.kind == ONNX]
     return next((row.name for row in rows if find_cached(row) is not None), DEFAULT)
 
 
 def find_folder(options: EngineOptions) -> OnnxFolder:
-    """The model asked for, fetched where it is not here. Raises EngineUnavailable."""
-    found = find_model(
+    """The model asked for, downloaded if it isn't cached. Raises EngineUnavailable."""
+    model = find_model(
         options.model or default_model(),
         kind=ONNX,
         offline=options.offline,
         progress=options.progress,
     )
-    return open_folder(found.path, found.name, found.quantization)
+    return open_folder(model.path, model.name, model.quantization)
 
 
-def _refuse_language(model: str, language: str | None) -> None:
-    """Raise UsageError for a language that the model would not be told.
+def _check_language(model: str, language: str | None) -> None:
+    """Raise UsageError for a language that the model would ignore.
 
-    English is what a model that was trained on nothing else hears whatever it is told.
+    `en` is allowed for models that were trained on English alone.
     """
     known = look_up(model, ONNX)
     if language is None or (language == "en" and known is not None and known.languages == ENGLISH):
         return
     raise UsageError(
         f"The model {model} can't be told a language; --language {language} was asked for.",
-        hint="Leave --language out: Parakeet hears which one is spoken.",
+        hint="Leave --language out: Parakeet detects the language.",
     )
 
 
@@ -121,10 +121,10 @@ def _require(package: str) -> None:
         )
 
 
-def _gpu(asked: str) -> int | None:
-    """The number of the GPU, None for the CPU.
+def _gpu_number(asked: str) -> int | None:
+    """The number of the GPU to use, None for the CPU.
 
-    Raises EngineUnavailable where one was asked for and this ONNX Runtime can use none.
+    Raises EngineUnavailable if a GPU was asked for and this ONNX Runtime can't use any.
     """
     if asked == "cpu":
         return None
@@ -136,24 +136,18 @@ def _gpu(asked: str) -> int | None:
 
 
 def _has_cuda() -> bool:
-    """Whether the ONNX Runtime that is installed has its CUDA library, told by its file."""
+    """Whether the installed ONNX Runtime has its CUDA library, without importing it."""
     spec = find_spec("onnxruntime")
     if spec is None:
         return False
-    places = [Path(one) / "capi" for one in spec.submodule_search_locations or ()]
-    return any(
-        one.exists()
-        for place in places
-        for one in (
-            place / "libonnxruntime_providers_cuda.so",
-            place / "onnxruntime_providers_cuda.dll",
-        )
-    )
+    names = ("libonnxruntime_providers_cuda.so", "onnxruntime_providers_cuda.dll")
+    folders = [Path(package) / "capi" for package in spec.submodule_search_locations or ()]
+    return any((folder / name).exists() for folder in folders for name in names)
 
 
 def _no_gpu(asked: str, why: str) -> EngineUnavailable:
     return EngineUnavailable(
-        f"The device {asked} was asked for, and {why}.",
+        f"The device {asked} was asked for, but {why}.",
         hint="The package onnxruntime-gpu in the place of onnxruntime brings CUDA; "
-        "`parakeet doctor` looks at the driver; `--device cpu` works without one.",
+        "`parakeet doctor` checks the driver; `--device cpu` works without a GPU.",
     )

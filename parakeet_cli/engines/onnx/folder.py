@@ -1,4 +1,4 @@
-"""A folder with a Parakeet in ONNX: which files it needs, and whether they may be loaded."""
+"""Checks a folder with a Parakeet in ONNX: are its files complete, and may they be loaded?"""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from parakeet_cli.models.scan.onnx_graph import (
     weights_problem,
 )
 
-# onnx-asr's names for the heads, and the graphs that each is made of.
+# onnx-asr's names for the heads, and the graphs that each consists of.
 GRAPHS: dict[str, tuple[str, ...]] = {
     "nemo-conformer-tdt": ("encoder-model", "decoder_joint-model"),
     "nemo-conformer-rnnt": ("encoder-model", "decoder_joint-model"),
     "nemo-conformer-ctc": ("model",),
 }
-_PRECISIONS = ("", "int8")  # full precision where both are there
+_PRECISIONS = ("", "int8")  # full precision is preferred
 _MELS = (80, 128)
 _BLANK = "<blk>"
 _LARGEST_TEXT = 1 << 22  # bytes of config.json or vocab.txt
@@ -33,7 +33,7 @@ _HINT = (
 
 @dataclass(frozen=True, slots=True)
 class OnnxFolder:
-    """A model's files. `graphs` are by the names that onnx-asr has for them."""
+    """A model's files. The keys of `graphs` are onnx-asr's names for them."""
 
     name: str
     path: Path
@@ -46,11 +46,11 @@ class OnnxFolder:
         return {"config": self.path / "config.json", "vocab": self.path / "vocab.txt"}
 
     def check(self) -> None:
-        """Raise EngineUnavailable unless every file is whole and lies where it should.
+        """Raise EngineUnavailable unless every file is readable and in this folder.
 
-        Weights beside a graph are named by the graph: neither `..` nor a link may lead to
-        them from outside. A graph can bring no code: operators that ONNX Runtime doesn't
-        know are refused by it, and no library of others is ever registered.
+        A graph names the files with its weights: neither `..` nor a link may lead out of the
+        folder. A graph can't contain code: ONNX Runtime refuses operators that it doesn't know,
+        and no library with more of them is ever registered.
         """
         for path in (*self.texts.values(), *self.graphs.values()):
             if leads_outside(path, self.path):
@@ -60,44 +60,48 @@ class OnnxFolder:
                     hint="If you trust the file, copy it into the folder.",
                 )
         for path in self.graphs.values():
-            try:
-                wrong = [weights_problem(name, path) for name in sorted(external_files(path))]
-            except NotOnnxError as error:
-                raise EngineUnavailable(
-                    f"{path} can't be loaded: {error}.", hint="Fetch it again, or make it anew."
-                ) from None
-            except OSError as error:
-                raise _unreadable(path, error) from error
-            for problem in filter(None, wrong):
-                raise EngineUnavailable(
-                    f"{path} {problem}. It was not loaded.",
-                    hint="The weights of a large model lie beside its graph: fetch the whole "
-                    "folder. A graph that reaches for others is none to be used.",
-                )
+            _check_graph(path)
+
+
+def _check_graph(path: Path) -> None:
+    try:
+        problems = [weights_problem(name, path) for name in sorted(external_files(path))]
+    except NotOnnxError as error:
+        raise EngineUnavailable(
+            f"{path} can't be loaded: {error}.", hint="Download it again, or export it again."
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    for problem in filter(None, problems):
+        raise EngineUnavailable(
+            f"{path} {problem}. It was not loaded.",
+            hint="The weights of a large model are beside its graph: download the whole folder. "
+            "Don't use a graph that takes weights from elsewhere.",
+        )
 
 
 def open_folder(path: Path, name: str, precision: str | None = None) -> OnnxFolder:
-    """The model in that folder, of that precision where one is given.
+    """The model in that folder, of that precision if one is given.
 
-    Raises EngineUnavailable, naming what is missing.
+    Raises EngineUnavailable, which names the missing file.
     """
     config = _config(path)
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in GRAPHS:
         raise EngineUnavailable(
             f"{path / 'config.json'} says that the model is of the type {kind!r}, which the "
-            "engine onnx does not hear with.",
-            hint=f"It knows {', '.join(GRAPHS)}.",
+            "engine onnx doesn't support.",
+            hint=f"It supports {', '.join(GRAPHS)}.",
         )
-    mels = _whole(config, "features_size", 80, path)
+    mels = _integer(config, "features_size", 80, path)
     if mels not in _MELS:
         raise EngineUnavailable(
-            f"{path / 'config.json'} wants {mels} mel bands (features_size).",
-            hint=f"There are features of {' and of '.join(map(str, _MELS))}.",
+            f"{path / 'config.json'} asks for {mels} mel bands (features_size).",
+            hint=f"The engine onnx supports {' and '.join(map(str, _MELS))}.",
         )
     for number in ("subsampling_factor", "max_tokens_per_step"):
-        _whole(config, number, 8, path)
-    _vocabulary(path)
+        _integer(config, number, 8, path)
+    _check_vocabulary(path)
     keys = ("encoder", "decoder_joint") if len(GRAPHS[kind]) > 1 else ("model",)
     precisions = _PRECISIONS if precision is None else (precision,)
     graphs = {
@@ -107,9 +111,9 @@ def open_folder(path: Path, name: str, precision: str | None = None) -> OnnxFold
 
 
 def is_onnx_folder(path: Path) -> bool:
-    """Whether a folder looks like a model of this engine, whole or not."""
+    """Whether a folder looks like a model of this engine, complete or not."""
     stems = {stem for stems in GRAPHS.values() for stem in stems}
-    return any((path / _file(stem, one)).is_file() for stem in stems for one in _PRECISIONS)
+    return any((path / _graph_name(stem, one)).is_file() for stem in stems for one in _PRECISIONS)
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -121,11 +125,11 @@ def _config(path: Path) -> dict[str, Any]:
             f"{path / 'config.json'} is not JSON: {error}", hint=_HINT
         ) from None
     if not isinstance(config, dict):
-        raise EngineUnavailable(f"{path / 'config.json'} must hold one JSON object.", hint=_HINT)
+        raise EngineUnavailable(f"{path / 'config.json'} must contain one JSON object.", hint=_HINT)
     return config
 
 
-def _whole(config: dict[str, Any], key: str, default: int, path: Path) -> int:
+def _integer(config: dict[str, Any], key: str, default: int, path: Path) -> int:
     value = config.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1024:
         raise EngineUnavailable(
@@ -134,49 +138,51 @@ def _whole(config: dict[str, Any], key: str, default: int, path: Path) -> int:
     return value
 
 
-def _vocabulary(path: Path) -> None:
-    """Each line is a piece and its id; all ids from 0 on are there, and the blank."""
+def _check_vocabulary(path: Path) -> None:
+    """Raise EngineUnavailable unless each line is a piece and its id, with all ids and a blank."""
     pieces: dict[int, str] = {}
     for number, line in enumerate(_text(path, "vocab.txt").split("\n"), 1):
         if not line:
             continue
-        piece, space, given = line.partition(" ")
-        if not space or len(given) > 6 or not given.isascii() or not given.isdigit():
+        piece, space, digits = line.partition(" ")
+        if not space or len(digits) > 6 or not digits.isascii() or not digits.isdigit():
             raise EngineUnavailable(
-                f"{path / 'vocab.txt'}, line {number}: there must be a piece, a space and "
-                f"its number, not {line[:40]!r}."
+                f"{path / 'vocab.txt'}, line {number}: expected a piece, a space and its "
+                f"number, not {line[:40]!r}."
             )
-        pieces[int(given)] = piece
+        pieces[int(digits)] = piece
     if sorted(pieces) != list(range(len(pieces))) or _BLANK not in pieces.values():
         raise EngineUnavailable(
-            f"{path / 'vocab.txt'} is incomplete: its numbers must run from 0, "
-            f"and {_BLANK} be among them."
+            f"{path / 'vocab.txt'} is incomplete: its numbers must run from 0 without gaps, "
+            f"and one must be for {_BLANK}."
         )
 
 
-def _file(stem: str, precision: str) -> str:
+def _graph_name(stem: str, precision: str) -> str:
     return f"{stem}.{precision}.onnx" if precision else f"{stem}.onnx"
 
 
 def _graph(path: Path, stem: str, precisions: tuple[str, ...]) -> Path:
-    names = [_file(stem, precision) for precision in precisions]
+    names = [_graph_name(stem, precision) for precision in precisions]
     for name in names:
         if (path / name).is_file():
             return path / name
     raise EngineUnavailable(
-        f"The folder {path} is no whole model: it has no {' or '.join(names)}.", hint=_HINT
+        f"The folder {path} isn't a complete model: it has no {' or '.join(names)}.", hint=_HINT
     )
 
 
 def _text(path: Path, name: str) -> str:
     file = path / name
     if not file.is_file():
-        raise EngineUnavailable(f"The folder {path} holds no ONNX model: no {name}.", hint=_HINT)
+        raise EngineUnavailable(
+            f"The folder {path} isn't an ONNX model: it has no {name}.", hint=_HINT
+        )
     try:
         with file.open("rb") as stream:
             content = stream.read(_LARGEST_TEXT + 1)
         if len(content) > _LARGEST_TEXT:
-            raise EngineUnavailable(f"{file} is far larger than it can be.")
+            raise EngineUnavailable(f"{file} is too large: more than {_LARGEST_TEXT >> 20} MB.")
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise EngineUnavailable(f"{file} is not UTF-8: {error.reason}.") from None

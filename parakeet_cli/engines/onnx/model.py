@@ -1,7 +1,7 @@
-"""A Parakeet that onnx-asr loads: sound to tokens with their frames and probabilities.
+"""Runs a Parakeet that onnx-asr loads: audio to tokens with their times and probabilities.
 
-Features, graphs and the steps of a decoder are onnx-asr's. The loops over its steps are
-ours, because onnx-asr tells where a token begins and not how long it lasts, and adds up
+Features, graphs and the steps of a decoder are onnx-asr's. The loops over those steps are
+ours, because onnx-asr reports where a token begins but not how long it lasts, and it adds up
 the probabilities of a token's frames.
 """
 
@@ -30,7 +30,7 @@ _CLASSES = {
     "nemo-conformer-rnnt": NemoConformerRnnt,
     "nemo-conformer-ctc": NemoConformerCtc,
 }
-# What each graph must take and give, as onnx-asr asks for it.
+# The inputs and outputs that onnx-asr expects of each graph.
 _PORTS: dict[str, tuple[set[str], set[str]]] = {
     "encoder": ({"audio_signal", "length"}, {"outputs", "encoded_lengths"}),
     "decoder_joint": (
@@ -39,23 +39,23 @@ _PORTS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "model": ({"audio_signal", "length"}, {"logprobs"}),
 }
-_SHORTEST = 3200  # samples: features that are normalised over time need some frames
-_ERRORS_ONLY = 3  # ONNX Runtime's severity: its warnings are about graphs, for their authors
+_SHORTEST = 3200  # samples: normalising features over time needs some frames
+_ERRORS_ONLY = 3  # ONNX Runtime's severity: its warnings are for the authors of graphs
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 
 
 class OnnxModel:
-    """A model in memory. Raises EngineUnavailable where it can't be loaded."""
+    """A model in memory. Making one raises EngineUnavailable if it can't be loaded."""
 
     def __init__(self, folder: OnnxFolder, *, threads: int, gpu: int | None) -> None:
         options = rt.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
-        # It would keep a plan of the memory for every length of sound that it ever saw.
+        # Otherwise it caches a memory plan for every length of audio that it has seen.
         options.enable_mem_pattern = False
         try:
-            # Where the GPU fails, ONNX Runtime says so on stdout, which belongs to transcripts.
+            # If the GPU fails, ONNX Runtime prints to stdout, which is for transcripts.
             with redirect_stdout(sys.stderr) if gpu is not None else nullcontext():
                 self._asr: Any = _CLASSES[folder.kind](
                     {**folder.texts, **folder.graphs},
@@ -65,65 +65,55 @@ class OnnxModel:
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise EngineUnavailable(
                 f"The model in {folder.path} can't be loaded: {_first_line(error)}",
-                hint="Fetch it again, or make it anew; `parakeet doctor` looks at ONNX "
+                hint="Download it again, or export it again; `parakeet doctor` checks ONNX "
                 "Runtime's own libraries.",
             ) from error
         self._sessions = {name: getattr(self._asr, f"_{name}") for name in folder.graphs}
         for session in self._sessions.values():
-            session.disable_fallback()  # in mid-file, too: it is an error then
+            session.disable_fallback()  # a GPU that fails in mid-file is an error
         self._check_ports(folder)
-        self._frame = self._asr.window_step * self._asr._subsampling_factor  # seconds
+        self._frame_seconds = self._asr.window_step * self._asr._subsampling_factor
         self._pieces = {
             number: piece.replace(" ", MARK) for number, piece in self._asr._vocab.items()
         }
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the GPU is really used: ONNX Runtime goes back to the CPU by itself."""
+        """Whether the GPU is used: ONNX Runtime silently falls back to the CPU."""
         return all(one.get_providers()[0] == _CUDA for one in self._sessions.values())
 
     def _check_ports(self, folder: OnnxFolder) -> None:
         for name, session in self._sessions.items():
-            takes = {one.name: one for one in session.get_inputs()}
-            gives = {one.name: one for one in session.get_outputs()}
-            wanted, promised = _PORTS[name]
-            problem = ""
-            if missing := (wanted ^ takes.keys()) | (promised - gives.keys()):
-                problem = f"its inputs and outputs differ in {', '.join(sorted(missing))}"
-            elif any(gives[one].type == "tensor(float16)" for one in promised):
-                problem = "it computes in float16, which onnx-asr can't read"
-            elif name != "decoder_joint" and not _fits(takes["audio_signal"].shape, folder.mels):
-                problem = f"it doesn't take the {folder.mels} mel bands of config.json"
-            if problem:
+            if problem := _port_problem(name, session, folder.mels):
                 raise EngineUnavailable(
                     f"{folder.graphs[name]} is not the graph of a {folder.kind}: {problem}.",
                     hint="docs/models.md says which exports work.",
                 )
 
-    def hear(self, samples: Floats) -> list[Token]:
+    def transcribe(self, samples: Floats) -> list[Token]:
         """16 kHz mono float32 of shape (n,) to tokens timed in seconds from its start."""
         length = max(len(samples), _SHORTEST)
-        sound = np.zeros((1, length), np.float32)
-        sound[0, : len(samples)] = samples
-        features = self._asr._preprocessor(sound, np.array([length], np.int64))
+        padded = np.zeros((1, length), np.float32)
+        padded[0, : len(samples)] = samples
+        features = self._asr._preprocessor(padded, np.array([length], np.int64))
         encoded, lengths = self._asr._encode(*features)
         frames = encoded[0, : int(lengths[0])]
-        found = self._ctc(frames) if "model" in self._sessions else self._transducer(frames)
+        tokens = self._ctc(frames) if "model" in self._sessions else self._transducer(frames)
         most = len(samples) / SAMPLE_RATE
         return [
             Token(
                 self._pieces[number],
-                min(start * self._frame, most),
-                min(end * self._frame, most),
+                min(start * self._frame_seconds, most),
+                min(end * self._frame_seconds, most),
                 probability,
             )
-            for number, start, end, probability in found
+            for number, start, end, probability in tokens
         ]
 
     def _transducer(self, frames: Floats) -> list[tuple[int, int, int, float]]:
         """(id, first frame, frame after the last, probability) of each token, greedily.
 
-        A token lasts until the decoder looks at the next frame, and at least its own.
+        A token lasts until the next frame that the decoder visits, and at least for its own.
         """
         asr = self._asr
         found: list[tuple[int, int, int, float]] = []
@@ -149,7 +139,7 @@ class OnnxModel:
         return found
 
     def _ctc(self, logprobs: Floats) -> list[tuple[int, int, int, float]]:
-        """The same of a CTC head: each run of one id that is no blank is a token."""
+        """The same for a CTC head: each run of the same id, blanks excepted, is a token."""
         best = logprobs.argmax(axis=-1)
         edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
         return [
@@ -159,16 +149,30 @@ class OnnxModel:
         ]
 
 
+def _port_problem(name: str, session: Any, mels: int) -> str:
+    """Why onnx-asr can't use the graph; empty if it can."""
+    inputs = {one.name: one for one in session.get_inputs()}
+    outputs = {one.name: one for one in session.get_outputs()}
+    expected_inputs, expected_outputs = _PORTS[name]
+    if different := (expected_inputs ^ inputs.keys()) | (expected_outputs - outputs.keys()):
+        return f"its inputs and outputs differ in {', '.join(sorted(different))}"
+    if any(outputs[one].type == "tensor(float16)" for one in expected_outputs):
+        return "it computes in float16, which onnx-asr can't read"
+    if name != "decoder_joint" and not _fits(inputs["audio_signal"].shape, mels):
+        return f"it doesn't take the {mels} mel bands of config.json"
+    return ""
+
+
 def _probability(logits: Floats, number: int) -> float:
-    shares = np.exp(logits - logits.max(), dtype=np.float64)
-    return float(shares[number] / shares.sum())
+    exponentials = np.exp(logits - logits.max(), dtype=np.float64)
+    return float(exponentials[number] / exponentials.sum())
 
 
 def _providers(gpu: int | None) -> list[Any]:
     if gpu is None:
         return [_CPU]
-    # A search for the best convolution would begin anew for every length of sound, and
-    # memory that doubles whenever it is short is soon all of the GPU's.
+    # By default cuDNN searches for the best convolution again for every length of audio, and an
+    # arena that doubles whenever it is too small soon takes all of the GPU's memory.
     options = {
         "device_id": gpu,
         "cudnn_conv_algo_search": "HEURISTIC",

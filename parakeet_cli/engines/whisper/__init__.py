@@ -1,1 +1,1 @@
-"""Whisper by faster-whisper."""
+"""The engine whisper: Whisper by faster-whisper."""

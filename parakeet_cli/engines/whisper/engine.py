@@ -1,4 +1,4 @@
-"""Whisper by faster-whisper and CTranslate2; the model tiny.en is embedded."""
+"""The engine whisper: faster-whisper and CTranslate2; the model tiny.en is embedded."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from parakeet_cli.transcript import EngineInfo, Segment, Word
 if TYPE_CHECKING:
     from parakeet_cli.engines.whisper.encoder import ShortContextWhisper
 
-_MAX_CHUNK_SECONDS = 30.0  # seconds: what the encoder takes, whatever the sound's length
-# Seconds. The last word's end comes early by up to that much, and the detector's late; in
-# what is left of a chunk then, Whisper hears "Thank you." and "See you next time."
-_AT_ITS_END = 0.5
-_LANGUAGES_KEPT = 64  # sources in flight whose detected language is remembered
+_MAX_CHUNK_SECONDS = 30.0  # the encoder's window
+# Seconds. Whisper ends the last word early by up to that much, and the detector ends speech late.
+# In the silence after it, Whisper invents "Thank you." and "See you next time."
+_END_TOLERANCE = 0.5
+_MAX_LANGUAGES = 64  # sources whose detected language is remembered
 
 
 class Whisper:
     """Whisper on the CPU in int8, on a GPU in float16.
 
-    On the CPU `concurrency` chunks are decoded at once with the cores shared between them: a
-    beam search over one short chunk leaves a second core idle half of the time, two
-    chunks on one core each do not (1.9 × the throughput on 2 cores).
+    On the CPU the cores are divided between `concurrency` chunks: a beam search over one short
+    chunk leaves a second core idle half of the time, two chunks on one core each do not (1.9 ×
+    the throughput on 2 cores).
     """
 
     max_chunk_seconds = _MAX_CHUNK_SECONDS
@@ -57,13 +57,13 @@ class Whisper:
         self._lock = Lock()
 
     def load(self) -> None:
-        # The sums are taken while the libraries are imported: both take about as long,
-        # and hashing needs no interpreter.
-        with ThreadPoolExecutor(1) as beside:
-            checked = beside.submit(self._folder.check)
+        # The checksums are computed while the libraries are imported: both take about as long,
+        # and hashing releases the interpreter lock.
+        with ThreadPoolExecutor(1) as pool:
+            check = pool.submit(self._folder.check)
             from parakeet_cli.engines.whisper.encoder import ShortContextWhisper
 
-            checked.result()
+            check.result()
         try:
             self._model = ShortContextWhisper(
                 str(self._folder.path),
@@ -77,7 +77,7 @@ class Whisper:
         except (RuntimeError, ValueError, OSError) as error:
             raise EngineUnavailable(
                 f"The Whisper model in {self._folder.path} can't be loaded: {error}",
-                hint="Check that the folder holds a CTranslate2 model "
+                hint="Check that the folder is a CTranslate2 model "
                 "(model.bin, config.json, tokenizer.json, vocabulary).",
             ) from error
         self._refuse_language(self._model.supported_languages)
@@ -88,7 +88,7 @@ class Whisper:
             self._folder.refuse_language(language, english_only=True)
         elif language is not None and language not in supported:
             raise UsageError(
-                f"The model {self._folder.name} knows no language '{language}'.",
+                f"The model {self._folder.name} doesn't know the language '{language}'.",
                 hint=f"It knows {', '.join(sorted(supported))}.",
             )
 
@@ -96,7 +96,7 @@ class Whisper:
         assert self._model is not None, "load() comes first"
         try:
             language = self._language(chunk)
-            # The chunk before is no prompt: an error in it would go on into this one.
+            # The previous chunk is not used as a prompt: its errors would continue in this one.
             segments, _ = self._model.transcribe(
                 chunk.samples,
                 language=language,
@@ -105,37 +105,39 @@ class Whisper:
                 condition_on_previous_text=False,
                 vad_filter=False,
             )
-            found = []
+            transcribed = []
+            speech_end = math.inf if chunk.speech_end is None else chunk.speech_end
+            silence_start = speech_end - _END_TOLERANCE
             for segment in segments:
-                found.append(_segment(segment, chunk.duration))
-                if chunk.speech_end is not None and segment.end >= chunk.speech_end - _AT_ITS_END:
-                    break  # what is left is silence, which Whisper would fill with words
+                transcribed.append(_segment(segment, chunk.duration))
+                if segment.end >= silence_start:
+                    break  # only silence follows, which Whisper would fill with words
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"Whisper failed: {error}") from error
-        return ChunkResult(on_source_clock(chunk, found), language)
+        return ChunkResult(on_source_clock(chunk, transcribed), language)
 
     def _language(self, chunk: Chunk) -> str:
-        """The language asked for, else the one heard in the source's first chunk."""
+        """The language asked for, else the one detected in the source's first chunk."""
         assert self._model is not None
         if not self._model.model.is_multilingual:
             return "en"
         if self._options.language:
             return self._options.language
         with self._lock:
-            known = self._languages.get(chunk.source)
-            if known is None:
-                known, _, _ = self._model.detect_language(chunk.samples)
-                self._languages[chunk.source] = known
-                while len(self._languages) > _LANGUAGES_KEPT:
+            language = self._languages.get(chunk.source)
+            if language is None:
+                language, _, _ = self._model.detect_language(chunk.samples)
+                self._languages[chunk.source] = language
+                while len(self._languages) > _MAX_LANGUAGES:
                     self._languages.popitem(last=False)
-        return known
+        return language
 
     def close(self) -> None:
         self._model = None
 
 
 def _segment(segment: Any, duration: float) -> Segment:
-    """faster-whisper's segment as ours, inside the chunk: it rounds up to whole windows."""
+    """Convert faster-whisper's segment; its times may exceed the chunk, and are cut."""
     words = tuple(
         Word(
             start=min(float(word.start), duration),
@@ -156,7 +158,7 @@ def _segment(segment: Any, duration: float) -> Segment:
 
 
 def _device(asked: str) -> tuple[str, int]:
-    """CTranslate2's device and index; raises EngineUnavailable where there is no such GPU."""
+    """CTranslate2's device and index. Raises EngineUnavailable if there is no such GPU."""
     if asked == "cpu":
         return "cpu", 0
     import ctranslate2
@@ -167,8 +169,8 @@ def _device(asked: str) -> tuple[str, int]:
     index = int(asked.partition(":")[2] or 0)
     if index >= count:
         raise EngineUnavailable(
-            f"The device {asked} was asked for, and CTranslate2 sees {count} CUDA devices.",
-            hint="`parakeet doctor` says why; `--device cpu` works without one.",
+            f"The device {asked} was asked for, but CTranslate2 sees {count} CUDA devices.",
+            hint="`parakeet doctor` finds out why; `--device cpu` works without a GPU.",
         )
     return "cuda", index
 

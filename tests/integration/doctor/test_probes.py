@@ -180,7 +180,7 @@ def load_package():
     sys.modules["parakeet_nemo_worker"] = types.ModuleType("parakeet_nemo_worker")
     part("loading", restore=restore, LoadRequest=lambda path, device: (path, device))
     part("encoding", Encoder=Encoder)
-    part("decoding", make_decoder=lambda model: Decoder(), joined=lambda pieces: pieces[0])
+    part("decoding", make_decoder=lambda model: Decoder(), join_pieces=lambda pieces: pieces[0])
 """
 ARRAYS = """
 class float32: pass

@@ -53,6 +53,6 @@ def children(pid: int) -> list[int]:
             line = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if int(stat.rpartition(")")[2].split()[1]) == pid and b"nemo_worker" in line:
+        if int(stat.rpartition(")")[2].split()[1]) == pid and b"nemo/worker" in line:
             found.append(int(folder.name))
     return found

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from parakeet_cli.engines.nemo.engine import Nemo
-from parakeet_cli.engines.nemo.worker.decoding import joined as text_of
+from parakeet_cli.engines.nemo.worker.decoding import join_pieces as text_of
 from parakeet_cli.engines.nemo.worker.memory import WAYS
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Word
@@ -61,7 +61,7 @@ def test_two_minutes_are_heard_as_well_as_their_clips(engine: Nemo, way: str) ->
     apart = clip_by_clip(engine, chosen, order)
     engine._tuning = replace(engine._tuning, way=way)
     try:
-        assert engine._living().ask("hear", sound, way=way)["way"] == way
+        assert engine._running_worker().request("transcribe", sound, way=way)["way"] == way
         words = heard(engine, sound)
     finally:
         engine._tuning = replace(engine._tuning, way=None)
@@ -100,10 +100,10 @@ def cuts(frames: int) -> list[int]:
 
 def test_windows_that_meet_anywhere_lose_and_double_no_word(engine: Nemo) -> None:
     sound = twenty_seconds()
-    worker = engine._living()
-    whole = worker.ask("hear", sound, way="whole")["pieces"]
+    worker = engine._running_worker()
+    whole = worker.request("transcribe", sound, way="whole")["pieces"]
     for seam in cuts(len(sound) // FRAME):
-        cut = worker.ask("hear", sound, way="windows", seams=[seam])
+        cut = worker.request("transcribe", sound, way="windows", boundaries=[seam])
         assert cut["way"] == "windows"
         assert text_of(cut["pieces"]) == text_of(whole), f"cut at {seam * 0.08:.2f} s"
 

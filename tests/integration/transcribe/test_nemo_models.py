@@ -14,8 +14,8 @@ import pytest
 
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.engines.nemo.engine import Nemo
-from parakeet_cli.engines.nemo.process import Worker
-from parakeet_cli.engines.nemo.worker.decoding import joined as text_of
+from parakeet_cli.engines.nemo.process import WorkerProcess
+from parakeet_cli.engines.nemo.worker.decoding import join_pieces as text_of
 from parakeet_cli.errors import EngineUnavailable
 from tests.integration.transcribe.command import environment, transcribe
 from tests.integration.transcribe.held_out import (
@@ -48,11 +48,11 @@ def test_every_head_is_heard_as_nemo_itself_hears_it(python: str, tmp_path: Path
     expected = json.loads((tmp_path / "heard.json").read_text())
     sound = Clip(clip, ()).sound()
     assert set(expected) == {"rnnt", "ctc", "hybrid", "tdt-128"}
-    worker = Worker(python)
+    worker = WorkerProcess(python)
     try:
         for name, text in expected.items():
-            worker.ask("load", wanted={"path": str(tmp_path / f"{name}.nemo"), "device": "cpu"})
-            found = worker.ask("hear", sound)
+            worker.request("load", model={"path": str(tmp_path / f"{name}.nemo"), "device": "cpu"})
+            found = worker.request("transcribe", sound)
             assert text_of(found["pieces"]).split() == text.split(), name
             assert text.strip()
             assert len(found["frames"]) == len(found["probabilities"]) == len(found["pieces"])
@@ -117,12 +117,12 @@ def test_the_worker_itself_loads_weights_only(
 ) -> None:
     """What the scan would let through: NeMo 2.4 by itself runs it, 3.0 and ours do not."""
     model, canary = hostile
-    worker = Worker(python)
+    worker = WorkerProcess(python)
     try:
         wanted = {"path": str(model), "device": "cpu"}
         for trusted in (True, False):  # the first shows that the pickle is what it says
             with pytest.raises(EngineUnavailable):
-                worker.ask("load", wanted={**wanted, "trusted": trusted})
+                worker.request("load", model={**wanted, "trusted": trusted})
             assert canary.exists() is (trusted and stack == "verified")
             if canary.exists():
                 canary.rmdir()

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.engines.parakeet_tokens import Token, segments_of, words_of
+from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_words, words_to_segments
 from parakeet_cli.transcript import Word
 
 
 def test_pieces_become_words_at_their_mark() -> None:
-    words = words_of(
+    words = tokens_to_words(
         [
             Token("▁th", 0.0, 0.08, 0.9),
             Token("ree", 0.08, 0.24, 0.5),
@@ -19,18 +19,18 @@ def test_pieces_become_words_at_their_mark() -> None:
 
 
 def test_a_mark_of_its_own_begins_a_word_and_has_no_time_of_it() -> None:
-    (word,) = words_of([Token("▁", 0.0, 0.08, 0.1), Token("one", 0.8, 0.88, 0.9)])
+    (word,) = tokens_to_words([Token("▁", 0.0, 0.08, 0.1), Token("one", 0.8, 0.88, 0.9)])
     assert word == Word(0.8, 0.88, "one", 0.9)
-    assert words_of([Token("▁", 0.0, 0.08), Token("▁", 0.1, 0.2)]) == []
+    assert tokens_to_words([Token("▁", 0.0, 0.08), Token("▁", 0.1, 0.2)]) == []
 
 
 def test_a_word_without_all_probabilities_has_none() -> None:
-    (word,) = words_of([Token("▁a", 0.0, 0.1, 0.9), Token("b", 0.1, 0.2)])
+    (word,) = tokens_to_words([Token("▁a", 0.0, 0.1, 0.9), Token("b", 0.1, 0.2)])
     assert word.confidence is None
 
 
 def test_a_first_piece_without_a_mark_is_a_word_too() -> None:
-    assert [word.text for word in words_of([Token("ne", 0, 1), Token("▁two", 1, 2)])] == [
+    assert [word.text for word in tokens_to_words([Token("ne", 0, 1), Token("▁two", 1, 2)])] == [
         "ne",
         "two",
     ]
@@ -39,7 +39,7 @@ def test_a_first_piece_without_a_mark_is_a_word_too() -> None:
 def test_a_sentence_is_a_segment() -> None:
     texts = ["So", "it", "is.", "Is", "it?", "Yes"]
     words = [Word(at, at + 0.5, text, 0.5) for at, text in enumerate(texts)]
-    segments = segments_of(words)
+    segments = words_to_segments(words)
     assert [segment.text for segment in segments] == ["So it is.", "Is it?", "Yes"]
     assert (segments[1].start, segments[1].end) == (3, 4.5)
     assert segments[0].confidence == 0.5
@@ -48,10 +48,10 @@ def test_a_sentence_is_a_segment() -> None:
 
 def test_a_pause_ends_a_segment_where_nobody_writes_full_stops() -> None:
     words = [Word(0, 0.5, "one"), Word(0.6, 1, "two"), Word(4, 4.5, "three")]
-    assert [segment.text for segment in segments_of(words)] == ["one two", "three"]
-    assert segments_of(words)[0].confidence is None
+    assert [segment.text for segment in words_to_segments(words)] == ["one two", "three"]
+    assert words_to_segments(words)[0].confidence is None
 
 
 @pytest.mark.parametrize("words", [[], [Word(0, 1, "a")]])
 def test_nothing_and_one_word(words: list[Word]) -> None:
-    assert len(segments_of(words)) == len(words)
+    assert len(words_to_segments(words)) == len(words)

@@ -65,6 +65,24 @@ def test_cuda_visible_devices_decides_where_it_is_set(
     assert hardware.has_gpu() == bool(gpus)
 
 
+@pytest.mark.parametrize(
+    ("line", "listed"),
+    [
+        ("NVIDIA H200, 9.0, 570.86.15, 143771 MiB", True),
+        ("No devices were found", False),
+        ("NVIDIA-SMI has failed because it could not", False),
+    ],
+)
+def test_there_is_a_gpu_only_if_nvidia_smi_lists_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, listed: bool
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not hardware.has_gpu()
+    nvidia_smi(tmp_path, f"#!/bin/sh\necho '{line}'\n")
+    assert hardware.has_gpu() is listed
+
+
 def test_nvidia_smi_is_asked_once_for_whether_there_is_a_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""`PYTHON nemo_worker/`: the folder as a package of its own name, whatever is around it."""
+"""Runs the worker by its folder's path, as a package whose name doesn't depend on the folder."""
 
 import importlib.util
 import sys
@@ -8,10 +8,10 @@ NAME = "parakeet_nemo_worker"
 
 
 def load_package() -> None:
-    """Make the folder importable as NAME, and nothing in it by its bare name.
+    """Make the folder importable as NAME, and none of its modules by their bare names.
 
-    Python puts the folder itself on sys.path, where its modules would stand before those
-    of the same name that NeMo imports.
+    Python puts the folder itself on sys.path, where its modules would hide those of the same
+    name that NeMo imports.
     """
     folder = Path(__file__).absolute().parent
     sys.path[:] = [path for path in sys.path if Path(path).absolute() != folder]

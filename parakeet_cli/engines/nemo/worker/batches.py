@@ -1,50 +1,52 @@
-"""Which of the waiting chunks are worked on together."""
+"""Chooses which of the queued chunks are transcribed together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-# What is filled up with silence to the longest of a batch costs as much as sound does.
+# Silence that pads a chunk to the longest of its batch costs as much as speech does.
 _PADDING = 0.25  # of a batch's length, at most
 
 
-class Waiting(Protocol):
-    """A chunk that waits."""
+class Queued(Protocol):
+    """A chunk in the queue."""
 
     @property
     def seconds(self) -> float: ...
 
     @property
     def alone(self) -> bool:
-        """Whether it was there when a worker died, and must not share its fate again."""
+        """Whether it must have a batch of its own, because a worker died over it before."""
         ...
 
 
-W = TypeVar("W", bound=Waiting)
+Q = TypeVar("Q", bound=Queued)
 
 
-def next_batch(waiting: Sequence[W], budget: float, most: int) -> list[W]:
-    """The batch to work on now, longest first; never empty where something waits.
+def next_batch(queue: Sequence[Q], budget: float, max_chunks: int) -> list[Q]:
+    """The next batch, longest chunk first; empty only where the queue is.
 
-    It holds the one that has waited longest and those nearest to it in length, at most
-    `most` of them, that fit `budget` seconds with padding. Taking the oldest keeps a
-    recording's chunks coming back in order.
+    It has the oldest chunk and those nearest to it in length, at most `max_chunks`, that fit
+    `budget` seconds with padding. Taking the oldest keeps a recording's chunks coming back in
+    order.
     """
-    if not waiting:
+    if not queue:
         return []
-    oldest = waiting[0]
+    oldest = queue[0]
     if oldest.alone:
         return [oldest]
-    others = [one for one in waiting[1:] if not one.alone]
+    others = [one for one in queue[1:] if not one.alone]
     others.sort(key=lambda one: abs(one.seconds - oldest.seconds))
     batch = [oldest]
     for one in others:
-        grown = [*batch, one]
-        longest = max(each.seconds for each in grown)
-        padded = longest * len(grown)
-        sound = sum(each.seconds for each in grown)
-        if len(grown) > most or padded > budget or padded - sound > _PADDING * padded:
+        larger = [*batch, one]
+        if len(larger) > max_chunks or not _fits([each.seconds for each in larger], budget):
             break
-        batch = grown
+        batch = larger
     return sorted(batch, key=lambda one: one.seconds, reverse=True)
+
+
+def _fits(lengths: Sequence[float], budget: float) -> bool:
+    padded = max(lengths) * len(lengths)
+    return padded <= budget and padded - sum(lengths) <= _PADDING * padded

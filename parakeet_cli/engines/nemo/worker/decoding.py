@@ -1,30 +1,30 @@
-"""Encoder frames to tokens, each with its frames and its probability.
+"""Decodes encoder frames to tokens, each with its frames and its probability.
 
 Decoding is greedy, as published for these models, and set up once: NeMo's own
-`timestamps=True` would build the decoder anew for every call. Times and probabilities come
-from the frames that the decoder visits, not from NeMo's word arithmetic, whose counts
-don't always agree (NVIDIA-NeMo/Speech#15143), nor from its durations, which are another
-item's in a batch on the CPU (2.4.0, `GreedyBatchedTDTLabelLoopingComputer.torch_impl`).
+`timestamps=True` would build a new decoder for every call. Times and probabilities come from
+the frames that the decoder visits. NeMo's word times are not used, because their counts don't
+always agree (NVIDIA-NeMo/Speech#15143), and neither are its durations, which belong to another
+item of the batch on the CPU (2.4.0, `GreedyBatchedTDTLabelLoopingComputer.torch_impl`).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
 from .loading import UnusableError
 
-_MOST_SYMBOLS = 10  # a frame; the published configurations' own
+_MAX_SYMBOLS = 10  # for each frame, as in the published configurations
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What was heard in one chunk: pieces with `▁` before each word.
+    """The transcript of one chunk: pieces of words, with `▁` before each word.
 
-    `frames` are [start, end) of the encoder; a probability is None where it is unknown.
+    `frames` are [start, end) of the encoder; a probability is None if it is unknown.
     """
 
     pieces: list[str]
@@ -38,14 +38,14 @@ class Decoder(Protocol):
     def decode(self, encoded: Any, lengths: Any) -> list[Tokens]: ...
 
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
-        """Ids of one utterance's next frames, and the state after them; None begins."""
+        """The ids in an utterance's next frames, and the state after them; it begins with None."""
         ...
 
     def text(self, ids: Sequence[int]) -> str: ...
 
     @property
     def graphs(self) -> str | None:
-        """Why CUDA graphs are not used on a GPU; None where they are or there is none."""
+        """Why CUDA graphs are not used on a GPU; None if they are, and on a CPU."""
         ...
 
 
@@ -63,16 +63,20 @@ def make_decoder(model: Any) -> Decoder:
 
 
 def _pieces(model: Any) -> list[str]:
-    """Each id's piece, in SentencePiece's manner: `▁` begins a word."""
+    """Each id's piece, as SentencePiece writes it: `▁` begins a word."""
     tokenizer = getattr(model, "tokenizer", None)
-    if tokenizer is None:  # a model of letters
-        letters = [str(letter) for letter in model.cfg.labels]
-        return ["▁" if letter == " " else letter for letter in letters]
+    if tokenizer is None:  # a model whose tokens are letters
+        return ["▁" if letter == " " else str(letter) for letter in model.cfg.labels]
     count = int(tokenizer.vocab_size)
     pieces = [str(piece) for piece in tokenizer.ids_to_tokens(list(range(count)))]
-    if any(piece.startswith("##") for piece in pieces):  # WordPiece marks the other pieces
-        return [piece[2:] if piece.startswith("##") else f"▁{piece}" for piece in pieces]
+    if any(piece.startswith("##") for piece in pieces):
+        return [_from_word_piece(piece) for piece in pieces]
     return pieces
+
+
+def _from_word_piece(piece: str) -> str:
+    """WordPiece marks the pieces that continue a word, SentencePiece those that begin one."""
+    return piece[2:] if piece.startswith("##") else f"▁{piece}"
 
 
 class Transducer:
@@ -90,63 +94,65 @@ class Transducer:
             return None
         mode = getattr(self._computer, "cuda_graphs_mode", None)
         if mode is None:
-            return "NeMo has switched them off"
+            return "NeMo switched them off"
         if str(getattr(mode, "value", mode)) != "full_graph":
             return "this CUDA has no conditional nodes; the loops run in Python (cuda-python?)"
         return None
 
     def decode(self, encoded: Any, lengths: Any) -> list[Tokens]:
-        found, *visited, _ = self._computer(x=encoded, out_len=lengths, prev_batched_state=None)
-        if visited:  # 2.4: tokens in one place, every visit in another
-            frames, sure = _rows(visited[0], "timestamps"), _rows(visited[0], "frame_confidence")
-            ids, at = _rows(found, "transcript"), _rows(found, "timestamps")
-        else:  # 3.0: one list of visits, blanks among them
-            frames, sure = _rows(found, "timestamps"), _rows(found, "step_confidence")
-            labels = _rows(found, "transcript")
-            ids = [self._spoken(row) for row in labels]
+        result, *visits, _ = self._computer(x=encoded, out_len=lengths, prev_batched_state=None)
+        if visits:  # 2.4: the tokens and all visits are apart
+            frames = _rows(visits[0], "timestamps")
+            probabilities = _rows(visits[0], "frame_confidence")
+            ids, at = _rows(result, "transcript"), _rows(result, "timestamps")
+        else:  # 3.0: one list of visits, with blanks
+            frames = _rows(result, "timestamps")
+            probabilities = _rows(result, "step_confidence")
+            labels = _rows(result, "transcript")
+            ids = [self._without_blanks(row) for row in labels]
             at = [
                 [frame for frame, label in zip(*pair, strict=True) if label != self._blank]
                 for pair in zip(frames, labels, strict=True)
             ]
-        items = zip(ids, at, frames, sure, strict=True)
-        # CUDA graphs work on batches of the largest size so far.
+        items = zip(ids, at, frames, probabilities, strict=True)
+        # CUDA graphs fill every batch up to the largest size so far.
         return [self._tokens(*item) for item in islice(items, encoded.shape[0])]
 
     def _tokens(
-        self, ids: list[int], at: list[int], visited: list[int], sure: list[float]
+        self, ids: list[int], at: list[int], visited: list[int], probabilities: list[float]
     ) -> Tokens:
         found = spans(at, visited)
         return Tokens(
             [self._pieces[one] for one in ids],
             [(start, end) for start, end, _ in found],
-            [None if visit is None else _share(sure[visit]) for _, _, visit in found],
+            [None if visit is None else _clamp(probabilities[visit]) for _, _, visit in found],
         )
 
-    def _spoken(self, labels: list[int]) -> list[int]:
+    def _without_blanks(self, labels: list[int]) -> list[int]:
         return [label for label in labels if label != self._blank]
 
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
         import torch
 
         length = torch.tensor([encoded.shape[1]], device=encoded.device)
-        found, *_, state = self._computer(x=encoded, out_len=length, prev_batched_state=state)
-        return self._spoken(_rows(found, "transcript")[0]), state
+        result, *_, state = self._computer(x=encoded, out_len=length, prev_batched_state=state)
+        return self._without_blanks(_rows(result, "transcript")[0]), state
 
     def text(self, ids: Sequence[int]) -> str:
-        return joined(self._pieces[one] for one in ids)
+        return join_pieces(self._pieces[one] for one in ids)
 
 
-def _rows(found: Any, name: str) -> list[list[Any]]:
-    """Each item's part of one of NeMo's padded tensors."""
-    rows = getattr(found, name).tolist()
-    return [row[:length] for row, length in zip(rows, found.current_lengths.tolist(), strict=True)]
+def _rows(result: Any, name: str) -> list[list[Any]]:
+    """Each item's row of one of NeMo's padded tensors, without the padding."""
+    lengths = result.current_lengths.tolist()
+    return [row[:n] for row, n in zip(getattr(result, name).tolist(), lengths, strict=True)]
 
 
 def spans(at: Sequence[int], visited: Sequence[int]) -> list[tuple[int, int, int | None]]:
-    """Each token's first frame, the frame after its last, and which visit emitted it.
+    """Each token's first frame, the frame after its last, and the visit that emitted it.
 
     A frame is visited once for every token it emits and at most once more, for the blank
-    after them; a token lasts until the next visit, and at least its own frame.
+    after them. A token lasts until the next visit, and at least for its own frame.
     """
     found: list[tuple[int, int, int | None]] = []
     visit = 0
@@ -162,15 +168,15 @@ def spans(at: Sequence[int], visited: Sequence[int]) -> list[tuple[int, int, int
     return found
 
 
-def _share(value: float) -> float:
+def _clamp(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
 def _computer(model: Any) -> Any:
-    """NeMo's label-looping computer with the probability of every visit kept.
+    """NeMo's label-looping computer, set to return the probability of every visit.
 
-    Made here and not by a decoding configuration: there, TDT's frame confidence can only
-    be had with every frame's logits, 100 MB a chunk.
+    It is not made by a decoding configuration, because that gives TDT's frame confidence only
+    together with every frame's logits, 100 MB a chunk.
     """
     from omegaconf import OmegaConf, open_dict
 
@@ -188,12 +194,12 @@ def _computer(model: Any) -> Any:
     model.change_decoding_strategy(strategy)
     theirs = getattr(model.decoding.decoding, "decoding_computer", None)
     if theirs is None:
-        raise UnusableError(f"{type(model).__name__} can't be decoded in batches by this NeMo.")
+        raise UnusableError(f"This NeMo can't decode {type(model).__name__} in batches.")
     options: dict[str, Any] = {
         "decoder": model.decoder,
         "joint": model.joint,
         "blank_index": model.decoding.blank_id,
-        "max_symbols_per_step": theirs.max_symbols or _MOST_SYMBOLS,
+        "max_symbols_per_step": theirs.max_symbols or _MAX_SYMBOLS,
         "confidence_method_cfg": OmegaConf.create({"name": "max_prob", "alpha": 1.0}),
         "allow_cuda_graphs": next(model.joint.parameters()).device.type == "cuda",
     }
@@ -207,7 +213,7 @@ def _computer(model: Any) -> Any:
 
 
 class Ctc:
-    """CTC: the best id of each frame, repeats and blanks left out."""
+    """CTC: the best id of each frame, without repeats and blanks."""
 
     def __init__(self, model: Any, pieces: list[str]) -> None:
         self._pieces = pieces
@@ -217,27 +223,27 @@ class Ctc:
     graphs = None
 
     def decode(self, encoded: Any, lengths: Any) -> list[Tokens]:
-        best, sure = self._best(encoded)
+        best, probabilities = self._best(encoded)
         return [
-            self._tokens(best[item][:length], sure[item][:length])
+            self._tokens(best[item][:length], probabilities[item][:length])
             for item, length in enumerate(lengths.tolist())
         ]
 
     def _best(self, encoded: Any) -> tuple[list[list[int]], list[list[float]]]:
         logits = self._head(encoder_output=encoded.transpose(1, 2))
-        sure, best = logits.float().log_softmax(dim=-1).max(dim=-1)
-        return best.tolist(), sure.exp().tolist()
+        logarithms, best = logits.float().log_softmax(dim=-1).max(dim=-1)
+        return best.tolist(), logarithms.exp().tolist()
 
-    def _tokens(self, best: list[int], sure: list[float]) -> Tokens:
+    def _tokens(self, best: list[int], probabilities: list[float]) -> Tokens:
         found = runs(best, self._blank)
         return Tokens(
             [self._pieces[best[start]] for start, _ in found],
             found,
-            [_share(max(sure[start:end])) for start, end in found],
+            [_clamp(max(probabilities[start:end])) for start, end in found],
         )
 
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
-        """The state is the last frame's id: it may go on in the next frame."""
+        """The state is the last frame's id, which may continue in the next frame."""
         best = self._best(encoded)[0][0]
         ids = [best[start] for start, _ in runs(best, self._blank)]
         if best and best[0] == state and state != self._blank:
@@ -245,11 +251,11 @@ class Ctc:
         return ids, best[-1] if best else state
 
     def text(self, ids: Sequence[int]) -> str:
-        return joined(self._pieces[one] for one in ids)
+        return join_pieces(self._pieces[one] for one in ids)
 
 
 def runs(best: Sequence[int], blank: int) -> list[tuple[int, int]]:
-    """[start, end) of each run of one id that is no blank."""
+    """[start, end) of each run of the same id, without those of blanks."""
     found = []
     start = 0
     for at in range(1, len(best) + 1):
@@ -260,6 +266,6 @@ def runs(best: Sequence[int], blank: int) -> list[tuple[int, int]]:
     return found
 
 
-def joined(pieces: Any) -> str:
-    """Pieces as text."""
+def join_pieces(pieces: Iterable[str]) -> str:
+    """The text that pieces of words make up."""
     return " ".join("".join(pieces).replace("▁", " ").split())

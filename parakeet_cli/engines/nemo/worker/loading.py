@@ -1,4 +1,4 @@
-"""A .nemo file to a model that is ready: weights only, one device, one precision, eval."""
+"""Loads a .nemo file: weights only, on one device, in one precision, in evaluation mode."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What the tool asks for."""
+    """The model that the tool asks for, and how to load it."""
 
     path: str
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     threads: int | None = None
-    trusted: bool = False  # whether the weights may be a pickle of anything
+    trusted: bool = False  # whether the weights may be a pickle of any objects
 
 
-def restore(wanted: LoadRequest) -> Any:
+def restore(request: LoadRequest) -> Any:
     """The model on its device, in evaluation mode. Raises UnusableError."""
     import torch
 
-    if wanted.threads:
-        torch.set_num_threads(wanted.threads)
-    device = _device(wanted.device)
-    if not wanted.trusted:
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    device = _device(request.device)
+    if not request.trusted:
         _load_weights_only()
     _silence_nemo()
     from nemo.collections.asr.models import ASRModel
 
     try:
-        model = ASRModel.restore_from(wanted.path, map_location=torch.device("cpu"))
+        model = ASRModel.restore_from(request.path, map_location=torch.device("cpu"))
     except MemoryError:
         raise
-    except Exception as error:  # NeMo raises anything at all over a file that it can't read
+    except Exception as error:  # for a file that it can't read, NeMo raises any kind of error
         raise UnusableError(
-            f"{Path(wanted.path).name} can't be loaded by NeMo: {_first_line(error)}"
+            f"NeMo can't load {Path(request.path).name}: {_first_line(error)}"
         ) from error
     model.eval()
     for part in ("encoder", "preprocessor"):
@@ -52,9 +52,9 @@ def restore(wanted: LoadRequest) -> Any:
             raise UnusableError(f"{type(model).__name__} has no {part}, so it can't transcribe.")
     featurizer = getattr(model.preprocessor, "featurizer", None)
     if featurizer is not None:
-        featurizer.dither = 0.0  # noise that training adds
+        featurizer.dither = 0.0  # noise for training
         featurizer.pad_to = 0
-    # The features stay in float32: bfloat16 has too few digits for a spectrum.
+    # The features are computed in float32: bfloat16 has too few digits for a spectrum.
     model.preprocessor.to(device)
     for part in ("encoder", "decoder", "joint"):
         if hasattr(model, part):
@@ -73,15 +73,15 @@ def _device(asked: str) -> Any:
     index = int(asked.partition(":")[2] or 0)
     if index >= count:
         raise UnusableError(
-            f"The device {asked} was asked for, and torch {torch.__version__} sees {count} "
+            f"The device {asked} was asked for, but torch {torch.__version__} sees {count} "
             "CUDA devices.",
-            "`parakeet doctor` says why; `--device cpu` works without one.",
+            "`parakeet doctor` finds out why; `--device cpu` works without a GPU.",
         )
     return torch.device("cuda", index)
 
 
 def _precision(device: Any) -> Any:
-    """bfloat16 where the GPU computes in it (Ampere and newer), else float32."""
+    """bfloat16 if the GPU computes in it (Ampere and newer), else float32."""
     import torch
 
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
@@ -90,7 +90,7 @@ def _precision(device: Any) -> Any:
 
 
 def _load_weights_only() -> None:
-    """NeMo 2.4 reads weights with `weights_only=False`, which runs a pickle's code."""
+    """Make torch load weights only: NeMo 2.4 asks for `weights_only=False`, which runs code."""
     import torch
 
     load = torch.load

@@ -1,4 +1,4 @@
-"""How much memory a batch takes on each path, and how much there is."""
+"""Estimates the memory that a batch takes, and measures how much is free."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Literal
 Way = Literal["whole", "local", "windows"]
 WAYS: tuple[Way, ...] = ("whole", "local", "windows")
 
-SHARE = 0.6  # of what is free: others want some too, and the estimates are estimates
+SHARE = 0.6  # of the free memory: other processes need some too, and estimates can be wrong
 LOCAL_CONTEXT = 128  # frames of 80 ms on each side, as the Open ASR Leaderboard uses it
 
-# How often a tensor of its kind is alive at the same moment: estimates from the layers'
-# code. Where they are too low, what runs out of memory is halved.
+# How many tensors of each kind exist at the same time: estimates from the layers' code. If they
+# are too low, a batch runs out of memory and is halved.
 _SCORES = 8.0
 _LOCAL_SCORES = 9.0
 _HIDDEN = 24.0
@@ -23,18 +23,18 @@ _CONVOLVED = 2.6
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """What of an encoder decides its memory."""
+class EncoderShape:
+    """The sizes of an encoder that decide how much memory it takes."""
 
     mels: int
     width: int  # d_model
     heads: int
-    channels: int  # of the convolutions that subsample
+    channels: int  # of the subsampling convolutions
     subsampling: int
     bytes_each: int  # 4 for float32, 2 for bfloat16
 
     def peak(self, way: Way, seconds: float, count: int = 1) -> float:
-        """Bytes at the worst moment for `count` chunks of that length."""
+        """The most bytes in use at once for `count` chunks of that length."""
         mel_frames = seconds * 100
         frames = mel_frames / self.subsampling
         convolved = mel_frames / 2 * self.mels / 2 * self.channels * _CONVOLVED
@@ -49,9 +49,9 @@ class Shape:
 def free_on_cpu(
     read: Callable[[str], str] = lambda path: Path(path).read_text(encoding="ascii"),
 ) -> int:
-    """Bytes that this process may still take: the machine's, or less by its control group."""
-    found = [_available(read)]
-    for used_path, most_path in (
+    """Bytes that this process may still take, by the machine's memory and its control group."""
+    limits = [_available(read)]
+    for used_path, limit_path in (
         ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.max"),
         (
             "/sys/fs/cgroup/memory/memory.usage_in_bytes",
@@ -59,10 +59,10 @@ def free_on_cpu(
         ),
     ):
         try:
-            found.append(int(read(most_path)) - int(read(used_path)))
+            limits.append(int(read(limit_path)) - int(read(used_path)))
         except (OSError, ValueError):  # no such group, or "max": no limit
             continue
-    return max(0, min(found))
+    return max(0, min(limits))
 
 
 def _available(read: Callable[[str], str]) -> int:

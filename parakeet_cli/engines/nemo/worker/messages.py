@@ -1,7 +1,7 @@
-"""Messages between the tool and the worker, over pipes.
+"""Sends and receives the messages between the tool and the worker, over pipes.
 
-Each is two lengths (four bytes each, little-endian), so many bytes of JSON, and so many
-bytes of sound: mono float32 at 16 kHz as it lies in memory.
+Each is two lengths (four bytes each, little-endian), that many bytes of JSON, and that many
+bytes of samples: mono float32 at 16 kHz, in the machine's byte order.
 """
 
 from __future__ import annotations
@@ -12,40 +12,40 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 _LENGTHS = struct.Struct("<II")
-# More is no message but something else that was written to the pipe.
-MOST_JSON = 1 << 26
-MOST_SOUND = 1 << 30
+# Larger lengths mean that something else was written to the pipe.
+MAX_JSON_BYTES = 1 << 26
+MAX_SAMPLE_BYTES = 1 << 30
 
 
 class BrokenMessageError(Exception):
-    """What came over the pipe is no message."""
+    """The data from the pipe is not a message."""
 
 
-def send(stream: IO[bytes], head: Mapping[str, Any], sound: bytes | memoryview = b"") -> None:
-    """Write one message, whole."""
+def send(stream: IO[bytes], head: Mapping[str, Any], samples: bytes | memoryview = b"") -> None:
+    """Write one complete message."""
     text = json.dumps(head).encode()
-    _write(stream, _LENGTHS.pack(len(text), memoryview(sound).nbytes) + text)
-    if sound:
-        _write(stream, sound)
+    _write(stream, _LENGTHS.pack(len(text), memoryview(samples).nbytes) + text)
+    if samples:
+        _write(stream, samples)
 
 
 def _write(stream: IO[bytes], data: bytes | memoryview) -> None:
-    # An unbuffered stream may take only a part, as a pipe does.
+    # An unbuffered stream, such as a pipe, may take only a part.
     view = memoryview(data).cast("B")
     while view:
         view = view[stream.write(view) :]
 
 
 def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray] | None:
-    """The next message; None where the other end is gone. Raises BrokenMessageError."""
+    """The next message; None once the other end is closed. Raises BrokenMessageError."""
     lengths = _read(stream, _LENGTHS.size)
     if lengths is None:
         return None
-    text_length, sound_length = _LENGTHS.unpack(lengths)
-    if text_length > MOST_JSON or sound_length > MOST_SOUND:
-        raise BrokenMessageError(f"lengths of {text_length} and {sound_length} bytes")
-    text, sound = _read(stream, text_length), _read(stream, sound_length)
-    if text is None or sound is None:
+    text_length, samples_length = _LENGTHS.unpack(lengths)
+    if text_length > MAX_JSON_BYTES or samples_length > MAX_SAMPLE_BYTES:
+        raise BrokenMessageError(f"lengths of {text_length} and {samples_length} bytes")
+    text, samples = _read(stream, text_length), _read(stream, samples_length)
+    if text is None or samples is None:
         return None
     try:
         head = json.loads(text)
@@ -53,11 +53,11 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray] | None:
         raise BrokenMessageError(str(error)) from error
     if not isinstance(head, dict):
         raise BrokenMessageError("not an object")
-    return head, sound
+    return head, samples
 
 
 def _read(stream: IO[bytes], length: int) -> bytearray | None:
-    """That many bytes, or None where the stream ends before them."""
+    """That many bytes, or None if the stream ends before them."""
     data = bytearray(length)
     view = memoryview(data)
     while view:

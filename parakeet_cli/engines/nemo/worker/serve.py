@@ -1,9 +1,9 @@
-"""The worker's life: load, then batches of what waits, until nobody asks any more.
+"""Runs the worker: loads a model, then transcribes batches until the tool closes the pipe.
 
-Requests (`op`): `load` first; `hear` a chunk; `listen`, `more`, `forget` for live speech.
-Answers carry the request's `id` and `result` or `error`. `begun` names the chunks that are
-being worked on, so that whoever finds the worker dead knows which they were; `note` is a
-line for people who asked for more of them.
+Requests (`operation`): `load` first; `transcribe` for a chunk; `open_stream`, `accept` and
+`close_stream` for live speech. Answers carry the request's `id` and a `result` or an `error`.
+`started` names the chunks that are being worked on, so that the tool knows which they were if
+the worker dies; `note` is a line for --verbose.
 """
 
 from __future__ import annotations
@@ -26,95 +26,94 @@ from . import messages
 from .batches import next_batch
 from .loading import LoadRequest, UnusableError, restore
 
-_MOST_AT_ONCE = 128  # chunks in a batch
+_MAX_BATCH = 128  # chunks
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-Sound = NDArray[np.float32]
 
 
 def main() -> None:
     """Serve the pipes that the worker was started with."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the tool's to deal with
-    # What NeMo and torch print must not get between the messages.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the tool handles Ctrl-C
+    # What NeMo and torch print to stdout must not get between the messages.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    requests: SimpleQueue[Request] = SimpleQueue()
+    requests: SimpleQueue[WorkerRequest] = SimpleQueue()
     threading.Thread(target=_read, args=(os.fdopen(0, "rb"), requests), daemon=True).start()
     with contextlib.suppress(BrokenPipeError):
         Server(answers, requests).run()
-    # A GPU's libraries can take seconds to end, and have nothing left to save.
+    # A GPU's libraries can take seconds to shut down, and have nothing to save.
     os._exit(0)
 
 
 @dataclass(slots=True)
-class Request:
+class WorkerRequest:
     """One message from the tool."""
 
     head: dict[str, Any]
-    sound: Sound
+    samples: NDArray[np.float32]
 
     @property
     def seconds(self) -> float:
-        return len(self.sound) / 16_000
+        return len(self.samples) / 16_000
 
     @property
     def alone(self) -> bool:
-        return bool(self.head.get("alone") or self.head.get("seams"))
+        return bool(self.head.get("alone") or self.head.get("boundaries"))
 
 
-def _read(stream: BinaryIO, requests: SimpleQueue[Request]) -> None:
-    """Ends the process where the tool has gone, whatever the main thread is doing."""
+def _read(stream: BinaryIO, requests: SimpleQueue[WorkerRequest]) -> None:
+    """Queue the requests; end the process once the tool is gone, whatever the main thread does."""
     try:
         while (message := messages.receive(stream)) is not None:
-            head, sound = message
-            requests.put(Request(head, np.frombuffer(sound, np.float32)))
+            head, samples = message
+            requests.put(WorkerRequest(head, np.frombuffer(samples, np.float32)))
     except messages.BrokenMessageError as error:
-        print(f"The worker got what is no message: {error}", file=sys.stderr)
+        print(f"The worker received something that isn't a message: {error}", file=sys.stderr)
     os._exit(0)
 
 
 @dataclass(slots=True)
 class Server:
-    """Takes requests, gives answers."""
+    """Takes requests from a queue and writes answers to a pipe."""
 
     answers: BinaryIO
-    requests: SimpleQueue[Request]
-    waiting: list[Request] = field(default_factory=list)
+    requests: SimpleQueue[WorkerRequest]
+    queued_chunks: list[WorkerRequest] = field(default_factory=list)
     utterances: dict[int, Any] = field(default_factory=dict)
-    broken: Exception | None = None  # what importing NeMo ended in
+    import_error: Exception | None = None
     encoder: Any = None
     decoder: Any = None
 
     def run(self) -> None:
-        # Ten seconds, in which the tool finds the model, looks at it and decodes.
+        # It takes ten seconds, in which the tool finds and scans the model and decodes.
         try:
             import nemo.collections.asr.models  # noqa: F401
         except Exception as error:  # a broken stack raises anything: AttributeError, ValueError
             traceback.print_exception(error)
-            self.broken = error
+            self.import_error = error
         while True:
-            for request in self._arrived():
-                if request.head["op"] == "hear":
-                    self.waiting.append(request)
+            for request in self._received():
+                if request.head["operation"] == "transcribe":
+                    self.queued_chunks.append(request)
                 else:
                     self._answer(request)
-            if self.waiting:
-                self._hear_some()
+            if self.queued_chunks:
+                self._transcribe_next_batch()
 
-    def _arrived(self) -> Iterator[Request]:
-        """All there is; where nothing waits to be heard, the next that comes too."""
-        if not self.waiting:
+    def _received(self) -> Iterator[WorkerRequest]:
+        """All requests received so far; waits for one unless there are chunks to transcribe."""
+        if not self.queued_chunks:
             yield self.requests.get()
         with contextlib.suppress(Empty):
             while True:
                 yield self.requests.get_nowait()
 
-    def _say(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         messages.send(self.answers, {"note": text})
 
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: WorkerRequest) -> None:
         number = request.head["id"]
         try:
-            result = getattr(self, f"_do_{request.head['op']}")(request)
+            result = getattr(self, f"_do_{request.head['operation']}")(request)
         except UnusableError as error:
             messages.send(self.answers, {"id": number, "unusable": str(error), "hint": error.hint})
         except Exception as error:
@@ -126,24 +125,23 @@ class Server:
         traceback.print_exception(error)  # to the tool, which shows it with --verbose
         messages.send(self.answers, {"id": number, "error": f"{type(error).__name__}: {error}"})
 
-    def _do_load(self, request: Request) -> dict[str, Any]:
-        if self.broken is not None:
+    def _do_load(self, request: WorkerRequest) -> dict[str, Any]:
+        if self.import_error is not None:
             raise UnusableError(
-                f"The ML stack in {sys.prefix} can't be imported: {self.broken}",
+                f"The ML stack in {sys.prefix} can't be imported: {self.import_error}",
                 f"parakeet doctor --python {sys.executable}",
-            ) from self.broken
+            ) from self.import_error
         import torch
         from nemo import __version__ as nemo_version
 
         from .decoding import make_decoder
         from .encoding import Encoder
 
-        wanted = LoadRequest(**request.head["wanted"])
-        model = restore(wanted)
+        model = restore(LoadRequest(**request.head["model"]))
         self.decoder = make_decoder(model)
-        self.encoder = Encoder(model, self._say)
+        self.encoder = Encoder(model, self._note)
         if self.decoder.graphs:
-            self._say(f"CUDA graphs are not used: {self.decoder.graphs}.")
+            self._note(f"CUDA graphs are not used: {self.decoder.graphs}.")
         device = self.encoder.device
         return {
             "device": str(device),
@@ -156,56 +154,56 @@ class Server:
             "ways": self.encoder.ways(),
         }
 
-    def _hear_some(self) -> None:
-        oldest = self.waiting[0]
+    def _transcribe_next_batch(self) -> None:
+        oldest = self.queued_chunks[0]
         budget = self.encoder.budget(max(oldest.seconds, 1.0), oldest.head.get("way"))
-        batch = next_batch(self.waiting, budget, _MOST_AT_ONCE)
+        batch = next_batch(self.queued_chunks, budget, _MAX_BATCH)
         taken = {id(one) for one in batch}
-        self.waiting = [one for one in self.waiting if id(one) not in taken]
-        messages.send(self.answers, {"begun": [one.head["id"] for one in batch]})
-        self._hear(batch)
+        self.queued_chunks = [one for one in self.queued_chunks if id(one) not in taken]
+        messages.send(self.answers, {"started": [one.head["id"] for one in batch]})
+        self._transcribe(batch)
 
-    def _hear(self, batch: list[Request]) -> None:
-        """Answer every request of the batch, in halves where memory doesn't suffice."""
+    def _transcribe(self, batch: list[WorkerRequest]) -> None:
+        """Answer every request of the batch, in halves if it takes too much memory."""
         import torch
 
         try:
             with torch.inference_mode():
                 results = self._tokens(batch)
         except Exception as error:
-            # Its traceback holds every tensor of what failed: let go before anything is tried.
+            # The traceback refers to every tensor of the failed batch: free them before a retry.
             failure = error.with_traceback(None) if is_out_of_memory(error) else error
         else:
             for request, result in zip(batch, results, strict=True):
                 messages.send(self.answers, {"id": request.head["id"], "result": result})
             return
         if is_out_of_memory(failure):
-            self._hear_less(batch, failure)
-        elif len(batch) > 1:  # whose fault it is shows when each is alone
+            self._transcribe_in_halves(batch, failure)
+        elif len(batch) > 1:  # one by one, to find the chunk that causes it
             for one in batch:
-                self._hear([one])
+                self._transcribe([one])
         else:
             self._failed(batch[0].head["id"], failure)
 
-    def _hear_less(self, batch: list[Request], error: Exception) -> None:
+    def _transcribe_in_halves(self, batch: list[WorkerRequest], error: Exception) -> None:
         if self.encoder.device.type == "cuda":
             import torch
 
             torch.cuda.empty_cache()
-        if not self.encoder.too_much(max(one.seconds for one in batch), len(batch)):
+        if not self.encoder.reduce_limit(max(one.seconds for one in batch), len(batch)):
             self._failed(batch[0].head["id"], error)
             return
         for one in batch:
-            one.head["way"] = None  # the one asked for takes too much
+            one.head["way"] = None  # the one asked for takes too much memory
         middle = len(batch) // 2
-        for part in (batch[:middle], batch[middle:]):
-            if part:
-                self._hear(part)
+        for half in (batch[:middle], batch[middle:]):
+            if half:
+                self._transcribe(half)
 
-    def _tokens(self, batch: list[Request]) -> list[dict[str, Any]]:
-        asked = batch[0].head
+    def _tokens(self, batch: list[WorkerRequest]) -> list[dict[str, Any]]:
+        head = batch[0].head
         encoded, lengths, way = self.encoder.encode(
-            [one.sound for one in batch], asked.get("way"), asked.get("seams") or ()
+            [one.samples for one in batch], head.get("way"), head.get("boundaries") or ()
         )
         return [
             {
@@ -217,23 +215,23 @@ class Server:
             for tokens in self.decoder.decode(encoded, lengths)
         ]
 
-    def _do_listen(self, request: Request) -> None:
+    def _do_open_stream(self, request: WorkerRequest) -> None:
         from .live import Utterance
 
         self.utterances[request.head["utterance"]] = Utterance(self.encoder, self.decoder)
 
-    def _do_more(self, request: Request) -> str:
+    def _do_accept(self, request: WorkerRequest) -> str:
         import torch
 
         with torch.inference_mode():
-            return str(self.utterances[request.head["utterance"]].hear(request.sound))
+            return str(self.utterances[request.head["utterance"]].accept(request.samples))
 
-    def _do_forget(self, request: Request) -> None:
+    def _do_close_stream(self, request: WorkerRequest) -> None:
         self.utterances.pop(request.head["utterance"], None)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch, or Python, had too little memory for it."""
+    """Whether torch or Python ran out of memory."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
         and any(words in str(error).lower() for words in _OUT_OF_MEMORY)

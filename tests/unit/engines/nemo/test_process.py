@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.nemo.process import Worker, WorkerDiedError
+from parakeet_cli.engines.nemo.process import WorkerDiedError, WorkerProcess
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import EngineError, EngineUnavailable
 
@@ -22,8 +22,8 @@ LIMIT = 60.0  # seconds for a process to be gone
 
 
 @pytest.fixture
-def worker() -> Iterator[Worker]:
-    started = Worker(sys.executable)
+def worker() -> Iterator[WorkerProcess]:
+    started = WorkerProcess(sys.executable)
     yield started
     started.close()
 
@@ -43,29 +43,29 @@ def wait_for_end(pid: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_request_that_fails_is_an_error_and_the_worker_goes_on(worker: Worker) -> None:
+def test_a_request_that_fails_is_an_error_and_the_worker_goes_on(worker: WorkerProcess) -> None:
     for _ in range(2):
         with pytest.raises(EngineError, match="NeMo failed: AttributeError"):
-            worker.ask("nonsense")
+            worker.request("nonsense")
     assert not worker.dead
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
-def test_a_worker_s_death_says_by_what(worker: Worker, number: signal.Signals) -> None:
+def test_a_worker_s_death_says_by_what(worker: WorkerProcess, number: signal.Signals) -> None:
     with pytest.raises(EngineError):
-        worker.ask("nonsense")  # it has begun to listen
+        worker.request("nonsense")  # it has begun to listen
     os.kill(worker.pid, signal.SIGSTOP)
     os.kill(worker.pid, number)
     os.kill(worker.pid, signal.SIGCONT)
     with pytest.raises(WorkerDiedError, match=f"{number.name}|ended before") as died:
-        worker.ask("nonsense")
+        worker.request("nonsense")
     wait_for_end(worker.pid)
-    assert worker.dead or died.value.begun
+    assert worker.dead or died.value.started
     with pytest.raises(WorkerDiedError, match="ended before"):
-        worker.ask("nonsense")
+        worker.request("nonsense")
 
 
-def test_closing_ends_the_process(worker: Worker) -> None:
+def test_closing_ends_the_process(worker: WorkerProcess) -> None:
     assert is_running(worker.pid)
     worker.close()
     assert not is_running(worker.pid)
@@ -73,8 +73,8 @@ def test_closing_ends_the_process(worker: Worker) -> None:
 
 def test_a_worker_does_not_outlive_the_tool_however_that_dies() -> None:
     code = (
-        "import os, signal, sys; from parakeet_cli.engines.nemo.process import Worker; "
-        "print(Worker(sys.executable).pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, sys; from parakeet_cli.engines.nemo.process import WorkerProcess; "
+        "print(WorkerProcess(sys.executable).pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     wait_for_end(int(done.stdout))

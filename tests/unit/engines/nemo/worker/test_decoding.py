@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parakeet_cli.engines.nemo.worker.decoding import joined, runs, spans
+from parakeet_cli.engines.nemo.worker.decoding import join_pieces, runs, spans
 
 
 def test_a_token_lasts_until_the_next_frame_that_the_decoder_visits() -> None:
@@ -52,4 +52,4 @@ def test_runs_are_what_is_not_blank() -> None:
 
 
 def test_pieces_are_joined_to_text() -> None:
-    assert joined(["▁th", "ree", "▁", "one", "."]) == "three one."
+    assert join_pieces(["▁th", "ree", "▁", "one", "."]) == "three one."

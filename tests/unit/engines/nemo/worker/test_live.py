@@ -55,7 +55,7 @@ def test_every_frame_is_heard_once_whatever_the_pieces(step: int) -> None:
     encoder, decoder = Frames(), Numbers()
     utterance = Utterance(encoder, decoder)  # type: ignore[arg-type]
     for start in range(0, len(sound), step):
-        utterance.hear(sound[start : start + step])
+        utterance.accept(sound[start : start + step])
         until = min(start + step, len(sound))
         if until >= 0.3 * SAMPLE_RATE:
             assert decoder.heard == list(range(-(-until // FRAME)))
@@ -67,4 +67,4 @@ def test_every_frame_is_heard_once_whatever_the_pieces(step: int) -> None:
 
 def test_hardly_any_sound_says_nothing() -> None:
     utterance = Utterance(Frames(), Numbers())  # type: ignore[arg-type]
-    assert utterance.hear(np.zeros(100, np.float32)) == ""
+    assert utterance.accept(np.zeros(100, np.float32)) == ""

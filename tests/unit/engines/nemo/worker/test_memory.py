@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from parakeet_cli.engines.nemo.worker.memory import WAYS, Shape, free_on_cpu
+from parakeet_cli.engines.nemo.worker.memory import WAYS, EncoderShape, free_on_cpu
 
 # Parakeet 0.6B, in the precision of a CPU.
-LARGE = Shape(mels=128, width=1024, heads=8, channels=256, subsampling=8, bytes_each=4)
+LARGE = EncoderShape(mels=128, width=1024, heads=8, channels=256, subsampling=8, bytes_each=4)
 GIB = 2**30
 
 
@@ -24,7 +24,7 @@ def test_two_minutes_of_a_large_model_fit_a_small_machine_and_an_hour_does_not()
 
 @pytest.mark.parametrize("way", WAYS)
 def test_two_chunks_take_twice_as_much_as_one_and_half_the_precision_half(way: str) -> None:
-    half = Shape(mels=128, width=1024, heads=8, channels=256, subsampling=8, bytes_each=2)
+    half = EncoderShape(mels=128, width=1024, heads=8, channels=256, subsampling=8, bytes_each=2)
     one = LARGE.peak(way, 60)  # type: ignore[arg-type]
     assert LARGE.peak(way, 60, 2) == 2 * one  # type: ignore[arg-type]
     assert half.peak(way, 60) == one / 2  # type: ignore[arg-type]
