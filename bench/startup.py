@@ -1,4 +1,4 @@
-"""`parakeet --help` against a Typer program with two commands, in the same environment.
+"""Compares `parakeet --help` with a Typer program of two commands, in the same environment.
 
 python bench/startup.py [--rounds N] [--write docs/benchmarks.md]
 """
@@ -30,6 +30,8 @@ def two(text: str = "") -> None:
 app()
 """
 
+BASELINE = "a Typer program with two commands, `--help`"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -38,16 +40,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="counted rounds (default 15)")
     parser.add_argument("--write", type=Path, help="replace the table in this file")
     options = parser.parse_args()
-    ours = [str(Path(sys.executable).with_name("parakeet")), "--help"]
-    theirs = [sys.executable, "-c", TWO_COMMANDS, "--help"]
-    runs = in_turn({"parakeet": ours, "two commands": theirs}, options.rounds, warmup=2)
+    parakeet = str(Path(sys.executable).with_name("parakeet"))
+    commands = {
+        BASELINE: [sys.executable, "-c", TWO_COMMANDS, "--help"],
+        "parakeet --help": [parakeet, "--help"],
+        "parakeet --version": [parakeet, "--version"],
+        "parakeet transcribe --help": [parakeet, "transcribe", "--help"],
+    }
+    runs = in_turn(commands, options.rounds, warmup=2)
     table = (
         f"Machine: {machine()}. Medians of whole processes, in turn.\n\n"
-        "| `--help` of | seconds | parakeet ÷ this |\n|---|---|---|\n"
-        f"| parakeet | {runs['parakeet'].median:.3f} | |\n"
-        f"| a Typer program with two commands | {runs['two commands'].median:.3f} "
-        f"| {spread(runs['parakeet'].against(runs['two commands']))} |\n"
+        "| command | seconds | ÷ the first |\n|---|---|---|\n"
+        f"| {BASELINE} | {runs[BASELINE].median:.3f} | |\n"
     )
+    for name in list(commands)[1:]:
+        ratio = spread(runs[name].against(runs[BASELINE]))
+        table += f"| `{name}` | {runs[name].median:.3f} | {ratio} |\n"
     print(table)
     if options.write:
         write_table(options.write, "startup", table)
