@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -54,7 +55,9 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """A context of the command itself, which parses the arguments and is run by it."""
-        return self.load().make_context(*args, **options)
+        context = self.load().make_context(*args, **options)
+        gc.enable()  # which parakeet_cli.__main__ had switched off
+        return context
 
 
 def _nothing() -> None:

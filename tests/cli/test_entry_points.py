@@ -64,3 +64,14 @@ def test_the_other_shells_are_offered_the_same(shell: str) -> None:
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
     assert "transcribe" in parakeet(env=asked).stdout
+
+
+def test_the_garbage_collector_is_on_again_when_a_command_runs() -> None:
+    script = (
+        "import gc, sys\n"
+        "from parakeet_cli import __main__, console\n"
+        "console.out = lambda text: print(gc.isenabled())\n"
+        "sys.argv = ['parakeet', 'config', 'path']\n"
+        "__main__.main()\n"
+    )
+    assert run_python("-c", script).stdout == "True\n"
