@@ -1,4 +1,4 @@
-"""The bare engine: a faster-whisper loop over files, with nothing around it.
+"""Runs faster-whisper in a loop over files, without anything around it.
 
 python bench/bare.py MODEL_FOLDER THREADS FILE...
 """

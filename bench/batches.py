@@ -1,13 +1,13 @@
-"""A batch by one worker, by two, and by Ray with one actor and with two: what it costs.
+"""Measures a batch with one worker, with two, and on Ray with one actor and with two.
 
     python bench/batches.py [--files N] [--speech N] [--resume N] [--rounds N]
                             [--write docs/scaling.md]
 
-The mock engine sleeps for a known share of the audio (PARAKEET_MOCK_RTF), so what is left
-of the ideal is this program's own cost; each worker has one lane. Times are whole runs by
-the run's own journal: from the plan to the last result, so that the start of Ray and of
-Python are left out and stand in a column of their own. The last line is a run that goes on
-where all but a few inputs are done: the whole command, and the memory of its processes.
+The mock engine sleeps for a known share of the audio (PARAKEET_MOCK_RTF), so the rest of the
+time is this program's own; each worker transcribes one chunk at a time. The times of the work
+come from the run's own journal, without the start of Ray and of Python, which the whole
+command's times include. The last line is a run that resumes with all but a few inputs done:
+the whole command, and the memory of its processes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import LOOK, machine, mebibytes, write_table
+from measure import SAMPLE_SECONDS, machine, mebibytes, write_table
 
 from parakeet_cli.transcribe.run.journal import JOURNAL, read_journal
 from tools.finished_run import make
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data" / "batches"
 SECONDS = 3.0  # of each made-up recording
 COST = 0.02  # PARAKEET_MOCK_RTF: 60 ms a recording
-WAYS = {
+PLACEMENTS = {
     "1 worker": ("--workers", "1", "--threads", "1"),
     "2 workers": ("--workers", "2", "--threads", "2"),
     "Ray, 1 actor": ("--ray", "--workers", "1", "--threads", "1"),
@@ -41,7 +41,7 @@ WAYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class Timing:
     """Seconds from the first input begun to the last result, and of the whole command."""
 
     work: float
@@ -61,12 +61,14 @@ def main() -> None:
     shutil.rmtree(DATA, ignore_errors=True)
     rows = []
     if options.files:
-        made = _made_up(options.files)
-        rows += _rows(f"{options.files} × 3 s, mock", _in_turn(made, "mock", options.rounds))
-    if options.speech:
-        speech = _speech(options.speech)
+        made = _make_recordings(options.files)
         rows += _rows(
-            f"{options.speech} clips, whisper", _in_turn(speech, "whisper", options.rounds)
+            f"{options.files} × 3 s, mock", _measure_in_turn(made, "mock", options.rounds)
+        )
+    if options.speech:
+        speech = _copy_speech(options.speech)
+        rows += _rows(
+            f"{options.speech} clips, whisper", _measure_in_turn(speech, "whisper", options.rounds)
         )
     table = "\n".join(
         [
@@ -77,7 +79,7 @@ def main() -> None:
             "|---|---|---|---|---|---|",
             *rows,
             "",
-            *(_resumed(options.resume, max(5, options.rounds)) if options.resume else ()),
+            *(_measure_resume(options.resume, max(5, options.rounds)) if options.resume else ()),
         ]
     )
     print(table)
@@ -86,8 +88,8 @@ def main() -> None:
     shutil.rmtree(DATA, ignore_errors=True)
 
 
-def _made_up(count: int) -> Path:
-    """Recordings of three seconds with a text of their own beside each."""
+def _make_recordings(count: int) -> Path:
+    """Recordings of three seconds, each with its text beside it."""
     folder = DATA / "mock"
     for number in range(count):
         path = folder / f"{number // 100:03}" / f"clip{number:05}.wav"
@@ -99,7 +101,7 @@ def _made_up(count: int) -> Path:
     return folder
 
 
-def _speech(count: int) -> Path:
+def _copy_speech(count: int) -> Path:
     samples = sorted((ROOT / "samples").rglob("*.wav"))
     folder = DATA / "speech"
     folder.mkdir(parents=True)
@@ -108,41 +110,45 @@ def _speech(count: int) -> Path:
     return folder
 
 
-def _in_turn(folder: Path, engine: str, rounds: int) -> dict[str, list[Took]]:
-    found: dict[str, list[Took]] = {name: [] for name in WAYS}
+def _measure_in_turn(folder: Path, engine: str, rounds: int) -> dict[str, list[Timing]]:
+    found: dict[str, list[Timing]] = {name: [] for name in PLACEMENTS}
     for _ in range(rounds):
-        for name, way in WAYS.items():
-            took = _once(folder, engine, way)
-            found[name].append(took)
-            print(f"  {name}: {took.work:.2f} s of {took.whole:.2f} s", file=sys.stderr, flush=True)
+        for name, options in PLACEMENTS.items():
+            timing = _run_once(folder, engine, options)
+            found[name].append(timing)
+            print(
+                f"  {name}: {timing.work:.2f} s of {timing.whole:.2f} s",
+                file=sys.stderr,
+                flush=True,
+            )
     return found
 
 
-def _once(folder: Path, engine: str, way: tuple[str, ...]) -> Took:
+def _run_once(folder: Path, engine: str, options: tuple[str, ...]) -> Timing:
     run, out = DATA / "run", DATA / "out"
     for old in (run, out):
         shutil.rmtree(old, ignore_errors=True)
     command = [sys.executable, "-m", "parakeet_cli", "transcribe", str(folder), "--quiet"]
-    command += ["-f", "txt", "-o", str(out), "--run", str(run), "--engine", engine, *way]
+    command += ["-f", "txt", "-o", str(out), "--run", str(run), "--engine", engine, *options]
     begun = time.perf_counter()
     environment = {**os.environ, "PARAKEET_MOCK_RTF": str(COST)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     whole = time.perf_counter() - begun
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-    # The first result is left out with the start before it, and its work with it.
+    # The first result isn't counted, because the start of the engine is part of its time.
     ended = sorted(entry.at for entry in read_journal(run / JOURNAL).entries.values())
     share = len(ended) / (len(ended) - 1)
-    return Took((ended[-1] - ended[0]) * share, whole)
+    return Timing((ended[-1] - ended[0]) * share, whole)
 
 
-def _rows(what: str, found: dict[str, list[Took]]) -> list[str]:
-    alone = statistics.median(took.work for took in found["1 worker"])
+def _rows(what: str, found: dict[str, list[Timing]]) -> list[str]:
+    alone = statistics.median(timing.work for timing in found["1 worker"])
     rows = []
-    for name, took in found.items():
+    for name, timings in found.items():
         count = int(next(part for part in name.split() if part.isdigit()))
-        work = statistics.median(one.work for one in took)
-        whole = statistics.median(one.whole for one in took)
+        work = statistics.median(one.work for one in timings)
+        whole = statistics.median(one.whole for one in timings)
         rows.append(
             f"| {what} | {name} | {work:.2f} | {whole:.2f} | {alone / (count * work):.3f} "
             f"| {work / alone:.3f} |"
@@ -150,27 +156,27 @@ def _rows(what: str, found: dict[str, list[Took]]) -> list[str]:
     return rows
 
 
-LEFT = 5
+LEFT = 5  # inputs
 
 
-def _resumed(count: int, rounds: int) -> list[str]:
+def _measure_resume(count: int, rounds: int) -> list[str]:
     os.environ["PERSONALPARAKEET_USE_MOCK_STT"] = "true"
     folder = DATA / "resume"
     command = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet"]
     command += make(folder, count, LEFT)
-    outputs: list[Path] = []  # all but the last few are there
+    outputs: list[Path] = []  # of the last few files, to be removed before the next round
     firsts, wholes, peaks = [], [], []
     for _ in range(rounds):
-        for output in outputs:  # what is missing is heard again
+        for output in outputs:  # a file without its output is transcribed again
             output.unlink(missing_ok=True)
-        first, whole, peak = _gone_on(command, folder / "run" / JOURNAL)
+        first, whole, peak = _resume(command, folder / "run" / JOURNAL)
         print(f"  resumed: {first:.2f} s, {whole:.2f} s, {peak:.0f} MiB", file=sys.stderr)
         firsts.append(first)
         wholes.append(whole)
         peaks.append(peak)
         outputs = sorted((folder / "out").rglob("clip*"))[count - LEFT :]
     return [
-        f"A run of {count:,} inputs of which {LEFT} are left, mock: the first is begun after "
+        f"A run of {count:,} inputs of which {LEFT} are left, mock: the first is started after "
         f"{statistics.median(firsts):.2f} s,",
         f"all is done after {statistics.median(wholes):.2f} s, and the memory of all processes "
         f"is {max(peaks):.0f} MiB at the most.",
@@ -178,7 +184,7 @@ def _resumed(count: int, rounds: int) -> list[str]:
     ]
 
 
-def _gone_on(command: list[str], journal: Path) -> tuple[float, float, float]:
+def _resume(command: list[str], journal: Path) -> tuple[float, float, float]:
     """Seconds to the first input begun, seconds to the end, mebibytes at the peak."""
     first = peak = looked = 0.0
     with journal.open("rb") as file:
@@ -189,7 +195,7 @@ def _gone_on(command: list[str], journal: Path) -> tuple[float, float, float]:
             now = time.perf_counter()
             if not first and b'"begun"' in file.read():
                 first = now - begun
-            if now - looked > LOOK:
+            if now - looked > SAMPLE_SECONDS:
                 peak, looked = max(peak, mebibytes(process.pid)), now
             time.sleep(0.005)
     if process.returncode:

@@ -1,4 +1,4 @@
-"""Whole commands, run in turn, and what they took: wall seconds and peak memory."""
+"""Runs whole commands in turn, and measures their wall time and peak memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-LOOK = 0.1  # seconds between two looks at the memory, each of which holds the process up
+SAMPLE_SECONDS = 0.1  # between two readings of the memory, each of which stops the process
 
 
 @dataclass(slots=True)
@@ -29,18 +29,18 @@ class Runs:
         return statistics.median(self.seconds)
 
     def against(self, other: Runs) -> list[float]:
-        """This one's time by the other's, pair by pair: a drifting machine drifts in both."""
+        """This command's times divided by the other's, pair by pair, so that drift cancels out."""
         return [a / b for a, b in zip(self.seconds, other.seconds, strict=True)]
 
 
 def in_turn(
     commands: Mapping[str, Sequence[str]], rounds: int, *, warmup: int = 1
 ) -> dict[str, Runs]:
-    """Run each command once a round, in turn; rounds of warming up are not counted."""
+    """Run each command once a round, in turn; warm-up rounds aren't counted."""
     results = {name: Runs() for name in commands}
     for number in range(-warmup, rounds):
         for name, command in commands.items():
-            seconds, memory = _once(command)
+            seconds, memory = _run_once(command)
             if number >= 0:
                 results[name].seconds.append(seconds)
                 results[name].mebibytes.append(memory)
@@ -48,29 +48,29 @@ def in_turn(
     return results
 
 
-def _once(command: Sequence[str]) -> tuple[float, float]:
+def _run_once(command: Sequence[str]) -> tuple[float, float]:
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    looks = [0.0]
+    readings = [0.0]
     ended = Event()
 
-    def look() -> None:
-        while not ended.wait(LOOK):
-            looks.append(mebibytes(process.pid))
+    def sample() -> None:
+        while not ended.wait(SAMPLE_SECONDS):
+            readings.append(mebibytes(process.pid))
 
-    watcher = Thread(target=look, daemon=True)
+    watcher = Thread(target=sample, daemon=True)
     watcher.start()
     assert process.stderr is not None
-    said = process.stderr.read()
+    errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
     ended.set()
     watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        sys.exit(f"{' '.join(command)[:200]} ended with {process.returncode}:\n{said.decode()}")
-    # A short one may have had its peak between two looks: the system knows that of one process.
-    return seconds, max(*looks, usage.ru_maxrss / 1024)
+        sys.exit(f"{' '.join(command)[:200]} ended with {process.returncode}:\n{errors.decode()}")
+    # A short command can peak between two readings; the system knows the peak of one process.
+    return seconds, max(*readings, usage.ru_maxrss / 1024)
 
 
 def mebibytes(process: int) -> float:
@@ -96,7 +96,7 @@ def _share(process: int) -> float:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median with the least and the greatest."""
+    """The median, with the minimum and the maximum."""
     return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
@@ -111,7 +111,7 @@ def machine() -> str:
 
 
 def write_table(path: Path, name: str, table: str) -> None:
-    """Replace what stands between the marks `<!-- name -->` and `<!-- /name -->`."""
+    """Replace the text between the marks `<!-- name -->` and `<!-- /name -->`."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     before, _, rest = path.read_text(encoding="utf-8").partition(begin)
     _, found, after = rest.partition(end)

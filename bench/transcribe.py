@@ -1,8 +1,8 @@
-"""`parakeet transcribe` against the bare engine and a peer command, in turn, in one run.
+"""Compares `parakeet transcribe` with the bare engine and a peer command, in turn.
 
     python bench/transcribe.py [--rounds N] [--write docs/benchmarks.md]
 
-Same model folder, same beam, same cores. The peer, whisper-ctranslate2, is installed in
+All use the same model folder, beam and cores. The peer, whisper-ctranslate2, is installed in
 an environment of its own below bench-data/.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _make_clips(count: int) -> tuple[Path, list[Path]]:
-    """All samples joined, and that many short ones: the samples over and over."""
+    """All samples joined to one file, and `count` short clips: copies of the samples."""
     samples = sorted((ROOT / "samples").rglob("*.wav"))
     folder = DATA / "clips"
     shutil.rmtree(folder, ignore_errors=True)
@@ -69,7 +69,7 @@ def _make_clips(count: int) -> tuple[Path, list[Path]]:
 
 
 def _commands() -> dict[str, Callable[[list[Path]], list[str]]]:
-    """A command line for each contender, made from the files it shall transcribe."""
+    """For each program, a function from the files to transcribe to its command line."""
     model = str(find_model(None, offline=True).path)
     threads = str(EngineOptions().cores)
     peer = _peer()
@@ -113,7 +113,7 @@ def _peer() -> Path:
 def _table(one: dict[str, Runs], many: dict[str, Runs], clips: int) -> str:
     lines = [
         f"Machine: {machine()}. Medians of whole commands, model load included; the ratio is",
-        "parakeet's time by the other's, pair by pair (median, least and greatest).",
+        "parakeet's time divided by the other's, pair by pair (median, minimum and maximum).",
         "",
         "| what | command | seconds | peak memory, MiB | parakeet ÷ this |",
         "|---|---|---|---|---|",

@@ -53,30 +53,37 @@ def plan_outputs(
     """
     check_template(template)
     # The usual template costs nothing: there may be a hundred thousand jobs.
-    plain, asks_parent = template == "{filename}", "{parent" in template
+    plain = template == "{filename}"
     today = today or date.today().isoformat()
     planned = []
     owners: dict[str, Job] = {}
     suffixes = tuple(form.suffix for form in formats)
     inputs = {canonical(job.path) for job in jobs if str(job.path).endswith(suffixes)}
     for index, job in enumerate(jobs, start=1):
-        name = job.stem
-        if not plain:
-            parent = (parent_name(job.path) or "root") if asks_parent else ""
-            name = template.format(filename=name, parent=parent, index=index, date=today)
+        name = job.stem if plain else _fill_template(template, job, index, today)
         below = f"{job.folder}/{name}" if job.folder else name
         paths = tuple([(form, _below(folder, below + form.suffix)) for form in formats])
         for _, path in paths:
-            if (other := owners.setdefault(str(path), job)) is not job:
-                raise UsageError(
-                    f"{other.name} and {job.name} would both be written to {path}.",
-                    hint="Give them different names with --output-template, e.g. "
-                    "'{parent}-{filename}' or '{filename}-{index}', or run them one by one.",
-                )
-            if inputs and canonical(path) in inputs:
-                raise UsageError(f"{path} is an input, and would be overwritten by an output.")
+            _check_output(path, job, owners.setdefault(str(path), job), inputs)
         planned.append(PlannedFile(job, paths, number=index - 1))
     return planned
+
+
+def _fill_template(template: str, job: Job, index: int, today: str) -> str:
+    parent = (parent_name(job.path) or "root") if "{parent" in template else ""
+    return template.format(filename=job.stem, parent=parent, index=index, date=today)
+
+
+def _check_output(path: Place, job: Job, owner: Job, inputs: set[str]) -> None:
+    """Raise UsageError if the path belongs to another job, or is an input."""
+    if owner is not job:
+        raise UsageError(
+            f"{owner.name} and {job.name} would both be written to {path}.",
+            hint="Give them different names with --output-template, e.g. "
+            "'{parent}-{filename}' or '{filename}-{index}', or run them one by one.",
+        )
+    if inputs and canonical(path) in inputs:
+        raise UsageError(f"{path} is an input, and would be overwritten by an output.")
 
 
 def _below(folder: Place, name: str) -> Place:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,11 +64,19 @@ class EarlierResult(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Invalid:
-    """What the journal has of the inputs that must be done again, by their keys."""
+class _JournaledInputs:
+    """What the journal says of the inputs, by their keys."""
 
+    rows: int = 0
+    valid: dict[str, EarlierResult] = field(default_factory=dict)  # not to be done again
     begun: dict[str, str] = field(default_factory=dict)  # the options; not ended since
-    ended: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # and the outputs
+    # The options and the outputs of those that ended and must be done again.
+    ended: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    def forget(self, name: str) -> None:
+        self.valid.pop(name, None)
+        self.begun.pop(name, None)
+        self.ended.pop(name, None)
 
 
 class RunFolder:
@@ -92,31 +100,38 @@ class RunFolder:
         while it is read, and only what isn't valid stays in memory.
         """
         items = {item.job.key: item for item in planned}
-        valid: dict[str, EarlierResult] = {}
-        invalid = _Invalid()
-        count = 0
+        known = _JournaledInputs()
         with invalid_rows_reported(self._journal.path):
-            for count, row in enumerate(read_rows(self._journal.path), 1):  # noqa: B007
-                if (name := row.get("ended")) is not None:
-                    item = items.get(name)
-                    valid.pop(name, None)
-                    invalid.begun.pop(name, None)
-                    invalid.ended.pop(name, None)
-                    if item is not None and self._is_valid(item, row, retry_failed):
-                        valid[item.job.key] = _earlier_result(item, row)
-                    else:
-                        written = tuple(output[0] for output in row["outputs"])
-                        invalid.ended[name] = (row["options"], written)
-                elif (name := row.get("begun")) is not None:
-                    invalid.begun[name] = row["options"]
-        if count > 2 * (len(valid) + len(invalid.ended)) + _SPARE_ROWS:
+            for row in read_rows(self._journal.path):
+                known.rows += 1
+                self._sort(row, items, known, retry_failed)
+        if known.rows > 2 * (len(known.valid) + len(known.ended)) + _SPARE_ROWS:
             self._journal.compact()
         left = [
-            self._mark_own_outputs(item, invalid)
+            self._mark_own_outputs(item, known)
             for name, item in items.items()
-            if name not in valid
+            if name not in known.valid
         ]
-        return list(valid.values()), left
+        return list(known.valid.values()), left
+
+    def _sort(
+        self,
+        row: Row,
+        items: Mapping[str, PlannedFile],
+        known: _JournaledInputs,
+        retry_failed: bool,
+    ) -> None:
+        """Put an input into the right part of `known`; its newest row counts."""
+        if (name := row.get("ended")) is not None:
+            known.forget(name)
+            item = items.get(name)
+            if item is not None and self._is_valid(item, row, retry_failed):
+                known.valid[item.job.key] = _earlier_result(item, row)
+            else:
+                written = tuple(output[0] for output in row["outputs"])
+                known.ended[name] = (row["options"], written)
+        elif (name := row.get("begun")) is not None:
+            known.begun[name] = row["options"]
 
     def _is_valid(self, item: PlannedFile, row: Row, retry_failed: bool) -> bool:
         """Whether a row's result is still the one that this session would come to."""
@@ -133,11 +148,11 @@ class RunFolder:
             for (_, path), output in zip(item.paths, written, strict=True)
         )
 
-    def _mark_own_outputs(self, item: PlannedFile, invalid: _Invalid) -> PlannedFile:
+    def _mark_own_outputs(self, item: PlannedFile, known: _JournaledInputs) -> PlannedFile:
         """The item, with `replaces` set if the files at its paths were written by this run."""
         name = item.job.key
-        options, written = invalid.ended.get(name, (None, ()))
-        own = self._options in (options, invalid.begun.get(name))
+        options, written = known.ended.get(name, (None, ()))
+        own = self._options in (options, known.begun.get(name))
         own = own or {canonical(path) for path in item.existing} <= set(written)
         return item._replace(replaces=True) if own else item
 
