@@ -24,7 +24,7 @@ Argument = str | bytes | Path
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a run ended; both streams as they came, and stderr as text for messages."""
+    """How a run ended: stdout in bytes, and stderr as text."""
 
     code: int
     out: bytes
@@ -32,7 +32,7 @@ class Done:
 
 
 def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's variables without those that the command reads, and a home of its own."""
+    """This process's variables without those that the command reads, and another home."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -74,7 +74,7 @@ def run(
     limit: float = 60,
     **options: Any,
 ) -> Done:
-    """The same, to its end. `stdin` is what it can read there."""
+    """Run it to its end. `stdin` is what it can read there."""
     if stdin is not None:
         options["stdin"] = subprocess.PIPE
     process = start(folder, *arguments, **options)

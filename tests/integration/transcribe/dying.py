@@ -1,4 +1,4 @@
-"""A station's entry whose engine meets with an accident on files named for one."""
+"""A worker's entry point whose engine crashes on files named `poison`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from parakeet_cli.transcribe.workers import worker
 from parakeet_cli.transcribe.workers.ray import Actor
 from parakeet_cli.transcribe.workers.worker import WorkerSetup
 
-heard = Mock.transcribe
-heard_by_whisper = Whisper.transcribe
+mock_transcribe = Mock.transcribe
+whisper_transcribe = Whisper.transcribe
 
 
 def _accident(mock: Mock, chunk: Chunk) -> ChunkResult:
     _segfault_on_poison(chunk)
-    return heard(mock, chunk)
+    return mock_transcribe(mock, chunk)
 
 
 def _whisper_s_accident(whisper: Whisper, chunk: Chunk) -> ChunkResult:
     _segfault_on_poison(chunk)
-    return heard_by_whisper(whisper, chunk)
+    return whisper_transcribe(whisper, chunk)
 
 
 def _segfault_on_poison(chunk: Chunk) -> None:
@@ -38,7 +38,7 @@ def _killed(mock: Mock, chunk: Chunk) -> ChunkResult:
     # Ray's own handler would let a SIGSEGV that comes from outside pass.
     if "poison" in Path(chunk.source).name:
         os.kill(os.getpid(), signal.SIGKILL)
-    return heard(mock, chunk)
+    return mock_transcribe(mock, chunk)
 
 
 class DyingActor(Actor):
@@ -50,7 +50,7 @@ class DyingActor(Actor):
 
 
 def main() -> None:
-    """The station's own entry, accidents added."""
+    """The worker's own entry point, with crashes added."""
     Mock.transcribe = _accident  # type: ignore[method-assign,assignment]
     Whisper.transcribe = _whisper_s_accident  # type: ignore[method-assign,assignment]
     worker.main()

@@ -1,4 +1,4 @@
-"""The held-out clips of the small Parakeet: sound and what is said in it."""
+"""The held-out clips of the small Parakeet: audio and reference text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clip:
     """One clip of a voice that the model was not trained on."""
 
     path: Path
-    said: tuple[str, ...]
+    reference: tuple[str, ...]
 
     def sound(self) -> Floats:
         with open_media(self.path, name=self.path.name) as media:
@@ -40,11 +40,11 @@ def clips() -> list[Clip]:
 
 
 def joined(chosen: Sequence[Clip], seconds: float, seed: int = 0) -> tuple[Floats, list[str]]:
-    """Clips in a seeded order, over and over, until they last that long, and all they say."""
+    """Clips in a seeded order, over and over, until they last that long, and all their words."""
     sounds = [clip.sound() for clip in chosen]
     order = in_order([len(sound) for sound in sounds], seconds, seed)
-    said = [word for at in order for word in chosen[at].said]
-    return np.concatenate([sounds[at] for at in order]), said
+    reference = [word for at in order for word in chosen[at].reference]
+    return np.concatenate([sounds[at] for at in order]), reference
 
 
 def in_order(lengths: Sequence[int], seconds: float, seed: int = 0) -> list[int]:
@@ -62,5 +62,5 @@ def as_chunk(sound: Floats, *, start: float = 0.0, overlap: float = 0.0) -> Chun
     return Chunk(sound, (Piece(0.0, start),), "clip.wav", overlap=overlap, last=True)
 
 
-def error_rate(said: Sequence[str], words: Sequence[Word]) -> float:
-    return errors(said, [word.text for word in words]) / len(said)
+def error_rate(reference: Sequence[str], words: Sequence[Word]) -> float:
+    return errors(reference, [word.text for word in words]) / len(reference)

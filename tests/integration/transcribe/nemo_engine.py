@@ -23,7 +23,7 @@ def made(python: str, **more: Any) -> Nemo:
     return engine
 
 
-def heard(engine: Nemo, sound: Floats) -> list[Word]:
+def words_of(engine: Nemo, sound: Floats) -> list[Word]:
     found = engine.transcribe(as_chunk(sound))
     return [word for segment in found.segments for word in segment.words]
 

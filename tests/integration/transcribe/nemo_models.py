@@ -1,4 +1,4 @@
-"""Made by the ML stack's interpreter: models of every head, and what NeMo itself hears.
+"""Made by the ML stack's interpreter: models of every head, and NeMo's own transcripts.
 
     python nemo_models.py FOLDER CLIP.wav
 
@@ -115,7 +115,7 @@ def make(name: str, folder: Path) -> Any:
 
 
 def enliven(model: Any) -> None:
-    """Random weights say one thing for ever: make them say this and that, and be silent."""
+    """Random weights repeat one token: change them until they give several, and blanks."""
     with torch.no_grad():
         for parameter in model.encoder.parameters():
             if parameter.dim() > 1:

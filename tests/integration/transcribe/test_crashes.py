@@ -1,4 +1,4 @@
-"""kill -9, Ctrl-C, a full disk, a read-only folder: whole files or none, and a way on."""
+"""kill -9, Ctrl-C, a full disk, a read-only folder: whole files or none, and a way to resume."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SLOW = {**MOCK, "PARAKEET_MOCK_RTF": "0.02"}  # 60 ms a clip, two at a time
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty clips, and under `whole` what an undisturbed run makes of them."""
+    """Forty clips, and under `whole` the outputs of an undisturbed run."""
     folder = tmp_path_factory.mktemp("batch")
     for number in range(FILES):
         clip(folder / f"in/{number % 4}/clip{number:02}.wav")
@@ -47,7 +47,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    """What looks like an output, to a person or to a program that lists the folder."""
+    """Everything that looks like an output to a person or a program that lists the folder."""
     return {
         name: data
         for name, data in content(folder).items()
@@ -102,9 +102,9 @@ def test_a_partial_transcript_is_done_again_until_it_is_accepted(tmp_path: Path)
     assert again.code == 1
     assert "in/a.wav: its transcript is partial, so it is done again." in again.err
     assert content(tmp_path / "out") == before
-    whole.write_bytes(data)  # it was copied anew
-    mended = transcribe(tmp_path, *asked)
-    assert mended.code == 0, mended.err
+    whole.write_bytes(data)  # it was copied again
+    repaired = transcribe(tmp_path, *asked)
+    assert repaired.code == 0, repaired.err
     now = content(tmp_path / "out")
     assert now["a.json"] != before["a.json"]
     assert now["a.txt"] != before["a.txt"]
@@ -161,17 +161,17 @@ def interrupted(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> 
     return process.communicate(timeout=30)
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(batch: Path) -> None:
+def test_after_ctrl_c_finished_files_stay_and_a_message_says_how_to_resume(batch: Path) -> None:
     shutil.rmtree(batch / "out", ignore_errors=True)
     process = start(
         batch, *ASKED, "--manifest-out", "out/m.jsonl", engine=SLOW, start_new_session=True
     )
     _, err = interrupted(process, lambda: bool(list((batch / "out").glob("0/*.json"))))
     assert process.returncode == 130, err
-    said = err.decode()
-    assert "Traceback" not in said
-    assert f"of {FILES} files are done" in said
-    assert "--skip-existing" in said
+    output = err.decode()
+    assert "Traceback" not in output
+    assert f"of {FILES} files are done" in output
+    assert "--skip-existing" in output
     left = content(batch / "out")
     manifest = left.pop("m.jsonl").decode().splitlines()
     whole = content(batch / "whole")
@@ -245,11 +245,11 @@ def test_ctrl_c_on_a_terminal_does_the_same(batch: Path) -> None:
                 pressed = True
     os.close(terminal)
     _, status = os.waitpid(child, 0)
-    said = seen.decode("utf-8", "replace")
-    assert os.waitstatus_to_exitcode(status) == 130, said
-    assert f"1/{FILES} " in said  # the bar was there
-    assert f"of {FILES} files are done" in said
-    assert "Traceback" not in said
-    assert "\x1b[?25h" in said  # the cursor was given back
+    output = seen.decode("utf-8", "replace")
+    assert os.waitstatus_to_exitcode(status) == 130, output
+    assert f"1/{FILES} " in output  # the bar was there
+    assert f"of {FILES} files are done" in output
+    assert "Traceback" not in output
+    assert "\x1b[?25h" in output  # the cursor was given back
     left = content(batch / "out")
     assert left.items() <= content(batch / "whole").items()

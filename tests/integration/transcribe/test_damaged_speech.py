@@ -1,4 +1,4 @@
-"""A recording with a hole in it, through the embedded engine: what was said stays in place."""
+"""A recording with a hole in it, through the embedded engine: words stay in place."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_words_behind_a_hole_keep_their_place(tmp_path: Path, kind: str) -> None
     assert lost[0]["start"] == pytest.approx(SECONDS / 2, abs=3)
     assert sum(each["end"] - each["start"] for each in lost) < 3
 
-    def heard(transcript: dict[str, Any], until: float) -> list[tuple[str, float]]:
+    def words_until(transcript: dict[str, Any], until: float) -> list[tuple[str, float]]:
         words = (word for segment in transcript["segments"] for word in segment["words"])
         return [
             (word["word"].strip(" .,").lower(), word["start"])
@@ -49,7 +49,7 @@ def test_words_behind_a_hole_keep_their_place(tmp_path: Path, kind: str) -> None
         ]
 
     hole = lost[0]["start"]
-    true, found = heard(good, hole), heard(bad, hole)
+    true, found = words_until(good, hole), words_until(bad, hole)
     blocks = SequenceMatcher(
         None, [word for word, _ in true], [word for word, _ in found], autojunk=False
     ).get_matching_blocks()

@@ -121,7 +121,7 @@ def test_hardly_any_sound_is_no_error(engine: Engine, seconds: float) -> None:
     words_of(engine, chunk(np.zeros(int(seconds * 16_000), np.float32)))
 
 
-def test_a_whole_window_of_speech_is_heard_on_the_source_s_clock(
+def test_a_chunk_of_maximum_length_has_times_on_the_source_s_clock(
     contender: Contender, engine: Engine
 ) -> None:
     # What is given all of the sound, silence too, hears a source from its start.
@@ -136,7 +136,7 @@ def test_loud_and_odd_sound_is_no_error(engine: Engine) -> None:
         words_of(engine, chunk(samples))
 
 
-def test_lanes_keep_each_chunk_s_words_to_itself(contender: Contender, engine: Engine) -> None:
+def test_concurrent_chunks_have_their_own_words(contender: Contender, engine: Engine) -> None:
     sound = contender.sound(12)
     pieces = [chunk(sound[at * 48_000 : (at + 1) * 48_000], start=at * 3.0) for at in range(4)]
     alone = [engine.transcribe(piece) for piece in pieces]
@@ -153,7 +153,7 @@ def without_confidence(heard: ChunkResult) -> list[Word]:
 
 
 class _Loaded:
-    """An engine that others go on using: it is neither loaded nor closed again."""
+    """An engine that other tests use, too: it is neither loaded nor closed again."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -168,7 +168,9 @@ class _Loaded:
         pass
 
 
-def test_an_engine_says_who_it_is(contender: Contender, engine: Engine) -> None:
+def test_an_engine_has_a_name_model_device_and_version(
+    contender: Contender, engine: Engine
+) -> None:
     info = engine.info
     assert info.name == contender.engine
     assert info.model and info.device and info.version
@@ -192,7 +194,9 @@ def words_of_file(contender: Contender, path: Path) -> list[dict[str, Any]]:
     return [word for segment in found["segments"] for word in segment["words"]]
 
 
-def test_stereo_is_heard_as_its_channels_together(command: Contender, tmp_path: Path) -> None:
+def test_stereo_is_transcribed_as_the_mean_of_its_channels(
+    command: Contender, tmp_path: Path
+) -> None:
     sound = command.sound(6)
     silent = np.zeros_like(sound)
     wav = replace(RECIPES["wav"], rate=16_000)
@@ -206,7 +210,7 @@ def test_stereo_is_heard_as_its_channels_together(command: Contender, tmp_path: 
     assert [word["word"] for word in words_of_file(command, left)] == texts
 
 
-def test_several_windows_are_heard_to_their_end(command: Contender, tmp_path: Path) -> None:
+def test_several_chunks_are_transcribed_to_the_end(command: Contender, tmp_path: Path) -> None:
     seconds = command.make(concurrency=1).max_chunk_seconds * 1.5
     sound = command.sound(seconds)
     path = write_media(tmp_path / "a.wav", sound, replace(RECIPES["wav"], rate=16_000, channels=1))

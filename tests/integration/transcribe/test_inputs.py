@@ -111,7 +111,7 @@ def test_a_manifest_s_rows_are_jobs_and_offsets_are_parts_on_the_file_s_clock(
     assert (written[3]["pred_text"], written[3]["duration"]) == ("", None)
 
 
-def test_whatever_can_t_be_heard_fails_alone(tmp_path: Path) -> None:
+def test_a_file_that_can_t_be_transcribed_fails_alone(tmp_path: Path) -> None:
     """One run over all of it: every failure has its own sentence, the rest is written."""
     clip(tmp_path / "first.wav")
     (tmp_path / "folder.wav").mkdir()
@@ -189,7 +189,7 @@ AS_A_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, of util-linux")
 def test_what_may_not_be_read_fails_alone(tmp_path: Path) -> None:
-    """A file, a pipe, a folder, and folders that hide what is in them."""
+    """A file, a pipe, a folder, and folders with hidden content."""
     clip(tmp_path / "good.wav").chmod(0o644)
     clip(tmp_path / "secret.wav").chmod(0o000)
     os.mkfifo(tmp_path / "pipe.wav", 0o000)
@@ -229,7 +229,7 @@ def test_a_pipe_is_read_to_its_end_however_slowly_it_is_written(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_pipe_that_nobody_writes_to_does_not_hold_the_others_up(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_does_not_hold_the_others_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     clip(tmp_path / "a.wav")
     process = start(tmp_path, "transcribe", "pipe.wav", "a.wav")

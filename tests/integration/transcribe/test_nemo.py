@@ -1,4 +1,4 @@
-"""The engine nemo on the real stack: what it hears, in batches and live."""
+"""The engine nemo on the real stack: its transcripts, in batches and live."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.integration.transcribe.held_out import (
 )
 from tests.integration.transcribe.nemo_engine import (
     LIMIT,
-    heard,
     settings,
     texts,
+    words_of,
     write,
 )
 from tests.integration.transcribe.words import errors
@@ -32,31 +32,31 @@ from tests.stacks import Stacks, pip
 pytestmark = pytest.mark.slow
 
 
-def test_voices_that_the_model_never_heard_are_transcribed(engine: Nemo) -> None:
+def test_voices_that_the_model_was_not_trained_on_are_transcribed(engine: Nemo) -> None:
     held_out = clips()
-    with ThreadPoolExecutor(4) as lanes:  # as the pipeline does it: batches
-        words = list(lanes.map(lambda clip: heard(engine, clip.sound()), held_out))
+    with ThreadPoolExecutor(4) as threads:  # as the pipeline does it: batches
+        words = list(threads.map(lambda clip: words_of(engine, clip.sound()), held_out))
     wrong = sum(
-        errors(clip.said, texts(found)) for clip, found in zip(held_out, words, strict=True)
+        errors(clip.reference, texts(found)) for clip, found in zip(held_out, words, strict=True)
     )
-    assert wrong / sum(len(clip.said) for clip in held_out) < 0.03
+    assert wrong / sum(len(clip.reference) for clip in held_out) < 0.03
     for clip, found in zip(held_out, words, strict=True):
         length = len(clip.sound()) / 16_000
         assert all(0 <= word.start < word.end <= length for word in found)
         assert all(word.confidence is not None for word in found)
 
 
-def test_a_batch_hears_what_each_clip_alone_does(engine: Nemo) -> None:
+def test_a_batch_gives_what_each_clip_alone_does(engine: Nemo) -> None:
     sounds = [clip.sound() for clip in clips()[:8]]
-    alone = [heard(engine, sound) for sound in sounds]
+    alone = [words_of(engine, sound) for sound in sounds]
     begin = threading.Barrier(len(sounds))
 
     def at_once(sound: Floats) -> list[Word]:
         begin.wait()
-        return heard(engine, sound)
+        return words_of(engine, sound)
 
-    with ThreadPoolExecutor(len(sounds)) as lanes:
-        together = list(lanes.map(at_once, sounds))
+    with ThreadPoolExecutor(len(sounds)) as threads:
+        together = list(threads.map(at_once, sounds))
     for one, other in zip(alone, together, strict=True):
         assert texts(one) == texts(other)
         for a, b in zip(one, other, strict=True):
@@ -70,7 +70,7 @@ def test_live_speech_is_shown_as_it_is_spoken(engine: Nemo) -> None:
     listener = engine.open_stream()
     shown = [listener.accept(sound[at : at + 16_000]) for at in range(0, len(sound), 16_000)]
     listener.close()
-    final = texts(heard(engine, sound))
+    final = texts(words_of(engine, sound))
     assert errors(final, shown[-1].split()) <= 0.05 * len(final)
     grown = [len(text.split()) for text in shown]
     assert grown[len(grown) // 2] >= 0.35 * len(final)  # and not all of it at the end
@@ -84,15 +84,15 @@ def test_two_utterances_at_once_are_two(engine: Nemo) -> None:
         for which, sound in enumerate((first, second)):
             if len(sound[at : at + 8_000]):
                 shown[which] = listeners[which].accept(sound[at : at + 8_000])
-    assert shown[0].split() == texts(heard(engine, first))
-    assert shown[1].split() == texts(heard(engine, second))
+    assert shown[0].split() == texts(words_of(engine, first))
+    assert shown[1].split() == texts(words_of(engine, second))
 
 
 def test_nothing_of_nemo_s_own_is_seen(python: str, tmp_path: Path) -> None:
     write(tmp_path / "a.wav", clips()[0].sound())
     done = transcribe(tmp_path, "a.wav", engine=settings(python), limit=LIMIT)
     assert done.code == 0, done.err
-    assert done.out.decode().split() == list(clips()[0].said)
+    assert done.out.decode().split() == list(clips()[0].reference)
     assert [line.partition(":")[0] for line in done.err.splitlines()] == ["Engine"]
 
 
@@ -117,4 +117,4 @@ def test_the_tool_works_inside_the_stack_s_own_environment(
         cwd=tmp_path, capture_output=True, check=False, env=environment(tmp_path), timeout=LIMIT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout.decode().split() == list(clips()[0].said)
+    assert done.stdout.decode().split() == list(clips()[0].reference)

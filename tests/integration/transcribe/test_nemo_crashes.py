@@ -24,10 +24,10 @@ from tests.integration.transcribe.held_out import (
 from tests.integration.transcribe.nemo_engine import (
     LIMIT,
     children,
-    heard,
     made,
     settings,
     texts,
+    words_of,
     write,
 )
 from tests.integration.transcribe.words import errors
@@ -42,17 +42,17 @@ def test_too_little_memory_makes_less_at_once_and_not_errors(
     engine: Nemo, python: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sounds = [joined(clips(), 25, seed)[0][:400_000] for seed in range(8)]
-    expected = [texts(heard(engine, sound)) for sound in sounds]
+    expected = [texts(words_of(engine, sound)) for sound in sounds]
     caplog.set_level(logging.INFO, logger="parakeet_cli")
     narrow = made(python)
     try:
-        heard(narrow, sounds[0][:80_000])  # all is loaded, and hardly any memory is kept
+        words_of(narrow, sounds[0][:80_000])  # all is loaded, and hardly any memory is kept
         worker = narrow._running_worker()
         size = Path(f"/proc/{worker.pid}/statm").read_text(encoding="ascii").split()[0]
         most = int(size) * resource.getpagesize() + ENOUGH
         resource.prlimit(worker.pid, resource.RLIMIT_AS, (most, most))
-        with ThreadPoolExecutor(len(sounds)) as lanes:
-            found = list(lanes.map(lambda one: heard(narrow, one), sounds))
+        with ThreadPoolExecutor(len(sounds)) as threads:
+            found = list(threads.map(lambda one: words_of(narrow, one), sounds))
         assert "Out of memory" in caplog.text
         assert narrow._running_worker() is worker
         for words, before in zip(found, expected, strict=True):
@@ -77,16 +77,16 @@ def test_a_worker_that_crashes_at_a_chunk_costs_at_most_that_chunk(python: str, 
     engine = made(python)
     try:
         sound = joined(clips(), 100)[0]
-        expected = heard(engine, sound)
+        expected = words_of(engine, sound)
         killer = threading.Thread(target=killed_at_work, args=(engine, times), daemon=True)
         killer.start()
         if times == 1:
-            assert texts(heard(engine, sound)) == texts(expected)
+            assert texts(words_of(engine, sound)) == texts(expected)
         else:
             with pytest.raises(EngineError, match=r"SIGSEGV|died twice over the audio from"):
-                heard(engine, sound)
+                words_of(engine, sound)
         killer.join(LIMIT)
-        assert texts(heard(engine, sound)) == texts(expected)
+        assert texts(words_of(engine, sound)) == texts(expected)
     finally:
         engine.close()
 
@@ -95,7 +95,7 @@ def test_the_command_transcribes_ten_minutes_and_goes_on_after_a_crash(
     python: str, tmp_path: Path
 ) -> None:
     """Killed with SIGSEGV in mid-file: the batch goes on with a new worker, exit code true."""
-    sound, said = joined(clips(), 600)
+    sound, reference = joined(clips(), 600)
     write(tmp_path / "long.wav", sound)
     write(tmp_path / "short.wav", clips()[0].sound())
     process = start(
@@ -114,9 +114,9 @@ def test_the_command_transcribes_ten_minutes_and_goes_on_after_a_crash(
     assert found["status"] == "ok"
     assert found["engine"]["name"] == "nemo"
     words = [word["word"] for segment in found["segments"] for word in segment["words"]]
-    assert errors(said, words) <= 0.03 * len(said)
+    assert errors(reference, words) <= 0.03 * len(reference)
     short = json.loads((tmp_path / "short.json").read_bytes())
-    assert short["text"].split() == list(clips()[0].said)
+    assert short["text"].split() == list(clips()[0].reference)
 
 
 def test_an_interrupt_leaves_no_worker(python: str, tmp_path: Path) -> None:

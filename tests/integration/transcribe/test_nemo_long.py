@@ -27,9 +27,9 @@ from tests.integration.transcribe.held_out import (
     joined,
 )
 from tests.integration.transcribe.nemo_engine import (
-    heard,
     settings,
     texts,
+    words_of,
     write,
 )
 from tests.integration.transcribe.test_memory import course_of
@@ -43,7 +43,7 @@ FRAME = 1280  # samples: 80 ms
 def clip_by_clip(engine: Nemo, chosen: list[Clip], order: list[int]) -> list[Word]:
     """Each clip's words where the clip lies in the joined sound."""
     sounds = {at: chosen[at].sound() for at in set(order)}
-    known = {at: heard(engine, sound) for at, sound in sounds.items()}
+    known = {at: words_of(engine, sound) for at, sound in sounds.items()}
     words, clock = [], 0.0
     for at in order:
         words += [replace(w, start=w.start + clock, end=w.end + clock) for w in known[at]]
@@ -52,20 +52,20 @@ def clip_by_clip(engine: Nemo, chosen: list[Clip], order: list[int]) -> list[Wor
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_two_minutes_are_heard_as_well_as_their_clips(engine: Nemo, way: str) -> None:
+def test_two_minutes_are_transcribed_as_well_as_their_clips(engine: Nemo, way: str) -> None:
     chosen = clips()
     order = list(range(len(chosen)))
     random.Random(3).shuffle(order)
     sound = np.concatenate([chosen[at].sound() for at in order])
-    said = [word for at in order for word in chosen[at].said]
+    reference = [word for at in order for word in chosen[at].reference]
     apart = clip_by_clip(engine, chosen, order)
     engine._tuning = replace(engine._tuning, way=way)
     try:
         assert engine._running_worker().request("transcribe", sound, way=way)["way"] == way
-        words = heard(engine, sound)
+        words = words_of(engine, sound)
     finally:
         engine._tuning = replace(engine._tuning, way=None)
-    assert error_rate(said, words) <= error_rate(said, apart) + 0.005
+    assert error_rate(reference, words) <= error_rate(reference, apart) + 0.005
     moved = [abs(a.start - b.start) for a, b in in_common(words, apart)]
     assert len(moved) >= 0.97 * len(apart)
     assert np.quantile(moved, 0.99) <= 0.1
@@ -83,7 +83,7 @@ def in_common(left: list[Word], right: list[Word]) -> list[tuple[Word, Word]]:
 
 
 def twenty_seconds() -> Floats:
-    """As many whole clips: a word that is cut off at the end is heard now so, now so."""
+    """Only whole clips: a word that is cut off at the end is recognised differently each time."""
     sounds = [clip.sound() for clip in clips()]
     order = in_order([len(sound) for sound in sounds], 20)
     ends = np.cumsum([len(sounds[at]) for at in order])
@@ -111,7 +111,7 @@ def test_windows_that_meet_anywhere_lose_and_double_no_word(engine: Nemo) -> Non
 def test_chunks_that_overlap_anywhere_lose_and_double_no_word(engine: Nemo) -> None:
     """As the pipeline cuts speech without a pause: 3 s are in both chunks."""
     sound = twenty_seconds()
-    whole = texts(heard(engine, sound))
+    whole = texts(words_of(engine, sound))
     half = 24_000
     for seam in cuts(len(sound) // FRAME):
         middle = seam * FRAME
@@ -133,7 +133,7 @@ LONG = {"whole": 120.0, "local": 600.0, "windows": 600.0}
 
 @pytest.mark.soak
 @pytest.mark.parametrize("way", WAYS)
-def test_three_hours_are_heard_as_well_as_their_clips(
+def test_three_hours_are_transcribed_as_well_as_their_clips(
     engine: Nemo, python: str, tmp_path: Path, way: str
 ) -> None:
     chosen = clips()
@@ -141,7 +141,7 @@ def test_three_hours_are_heard_as_well_as_their_clips(
     env = {**settings(python), "PARAKEET_NEMO_WAY": way, "PARAKEET_NEMO_WINDOW": str(LONG[way])}
     env |= {"HOME": str(tmp_path)}
     order = in_order(lengths, 3 * 3600)
-    sound, said = joined(chosen, 3 * 3600)
+    sound, reference = joined(chosen, 3 * 3600)
     write(tmp_path / "long.wav", sound)
     command = [COMMAND, "transcribe", str(tmp_path / "long.wav"), "-f", "json", "-o", str(tmp_path)]
     course = course_of(command, **env)
@@ -155,7 +155,7 @@ def test_three_hours_are_heard_as_well_as_their_clips(
         for word in segment["words"]
     ]
     apart = clip_by_clip(engine, chosen, order)
-    assert error_rate(said, words) <= error_rate(said, apart) + 0.005
+    assert error_rate(reference, words) <= error_rate(reference, apart) + 0.005
     moved = [abs(a.start - b.start) for a, b in in_common(words, apart)]
     assert len(moved) >= 0.97 * len(apart)
     assert np.quantile(moved, 0.99) <= 0.1

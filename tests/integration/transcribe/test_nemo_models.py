@@ -1,4 +1,4 @@
-"""The models that the engine nemo hears with, and those that it refuses."""
+"""The models that the engine nemo accepts, and those that it refuses."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tests.integration.transcribe.held_out import (
 )
 from tests.integration.transcribe.nemo_engine import (
     LIMIT,
-    heard,
     settings,
     texts,
+    words_of,
     write,
 )
 from tests.integration.transcribe.words import errors
@@ -37,7 +37,7 @@ from tests.media_files import SAMPLES
 pytestmark = pytest.mark.slow
 
 
-def test_every_head_is_heard_as_nemo_itself_hears_it(python: str, tmp_path: Path) -> None:
+def test_every_head_transcribes_as_nemo_itself_does(python: str, tmp_path: Path) -> None:
     """Other vocabularies and mels, RNN-T, CTC and hybrid: NeMo's own text, to the letter."""
     clip = SAMPLES / "sense_0880.wav"
     script = Path(__file__).with_name("nemo_models.py")
@@ -61,7 +61,7 @@ def test_every_head_is_heard_as_nemo_itself_hears_it(python: str, tmp_path: Path
         worker.close()
 
 
-def test_the_small_parakeet_s_ctc_variant_hears_too(python: str) -> None:
+def test_the_small_parakeet_s_ctc_variant_transcribes_too(python: str) -> None:
     options = EngineOptions(
         model=str(MODELS / "small-parakeet-ctc.nemo"), device="cpu", threads=1, ml_python=python
     )
@@ -69,8 +69,10 @@ def test_the_small_parakeet_s_ctc_variant_hears_too(python: str) -> None:
     engine.load()
     try:
         chosen = clips()
-        wrong = sum(errors(clip.said, texts(heard(engine, clip.sound()))) for clip in chosen)
-        assert wrong / sum(len(clip.said) for clip in chosen) < 0.15
+        wrong = sum(
+            errors(clip.reference, texts(words_of(engine, clip.sound()))) for clip in chosen
+        )
+        assert wrong / sum(len(clip.reference) for clip in chosen) < 0.15
     finally:
         engine.close()
 

@@ -43,8 +43,8 @@ def test_each_head_gives_words_where_they_are(tmp_path: Path, melody: Path, head
     }  # fmt: skip
     words = [word for segment in found["segments"] for word in segment["words"]]
     # A CTC head decides each frame for itself: it has no second piece after the first.
-    said = [word if head != "ctc" else word.replace("remi", "re") for word in WORDS]
-    assert [word["word"] for word in words] == said
+    expected = [word if head != "ctc" else word.replace("remi", "re") for word in WORDS]
+    assert [word["word"] for word in words] == expected
     for number, word in enumerate(words):
         start = PAUSE + number * (LENGTH + PAUSE)
         assert abs(word["start"] - start) <= FRAME
@@ -89,7 +89,7 @@ def test_a_graph_that_reaches_out_of_its_folder_is_not_loaded(
     assert "encoder-model.onnx takes weights from" in done.err
 
 
-def test_operators_that_nobody_knows_are_refused(tmp_path: Path, melody: Path) -> None:
+def test_unknown_operators_are_refused(tmp_path: Path, melody: Path) -> None:
     import onnx
 
     model = write_toy(tmp_path / "toy")
@@ -124,7 +124,7 @@ def test_graphs_that_are_others_are_refused(tmp_path: Path, melody: Path, broken
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "said"),
+    ("asked", "code", "message"),
     [
         (("--language", "en"), 2, "can't be told a language"),
         (("--device", "cuda"), 3, "onnxruntime-gpu"),
@@ -132,11 +132,11 @@ def test_graphs_that_are_others_are_refused(tmp_path: Path, melody: Path, broken
     ],
 )
 def test_what_it_can_t_honour_is_refused(
-    tmp_path: Path, melody: Path, asked: tuple[str, ...], code: int, said: str
+    tmp_path: Path, melody: Path, asked: tuple[str, ...], code: int, message: str
 ) -> None:
     done = hear(melody, write_toy(tmp_path / "toy"), *asked, CUDA_VISIBLE_DEVICES="")
     assert (done.code, done.out) == (code, b""), done.err
-    assert said in done.err
+    assert message in done.err
 
 
 def test_without_its_packages_the_command_to_install_them_is_named(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_hardly_any_sound_is_no_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
-def test_on_a_gpu_it_hears_the_same(tmp_path: Path, melody: Path) -> None:
+def test_on_a_gpu_it_transcribes_the_same(tmp_path: Path, melody: Path) -> None:
     import onnxruntime
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():

@@ -39,7 +39,7 @@ def test_files_go_where_they_were_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("x/a.wav", "y/a.wav", "-f", "txt"), "would both be written to"),
         (("x/a.wav", "x/a.flac", "-o", "out"), "would both be written to"),
@@ -59,7 +59,7 @@ def test_files_go_where_they_were_asked_for(
     ],
 )
 def test_usage_is_refused_before_anything_starts(
-    tmp_path: Path, arguments: tuple[str, ...], said: str
+    tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     for name in ("x/a.wav", "x/a.flac", "y/a.wav"):
         clip(tmp_path / name)
@@ -67,7 +67,7 @@ def test_usage_is_refused_before_anything_starts(
     before = files(tmp_path)
     done = transcribe(tmp_path, *arguments)
     assert (done.code, done.out) == (2, b"")
-    assert said in " ".join(done.err.split())
+    assert message in " ".join(done.err.split())
     assert files(tmp_path) == before
     assert "Engine:" not in done.err
 

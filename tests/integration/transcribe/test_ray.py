@@ -1,4 +1,4 @@
-"""--ray on a cluster of two nodes on this machine: the same outputs, whoever dies."""
+"""--ray on a cluster of two nodes on this machine: the same outputs, whichever process dies."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.progress import SilentView
 from parakeet_cli.transcribe.run.schedule import make_schedule
 from parakeet_cli.transcribe.workers import ray as ray_workers
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
@@ -27,7 +28,7 @@ from tests.integration.doctor.fake_stack import Environment, Wheel, verified
 from tests.integration.transcribe.command import SAID, clip, run, transcribe
 from tests.integration.transcribe.dying import DyingActor
 from tests.integration.transcribe.test_runs import batch, content, killed
-from tests.integration.transcribe.test_workers import Unseen, interrupted, killed_in_mid_run
+from tests.integration.transcribe.test_workers import interrupted, killed_in_mid_run
 
 pytestmark = pytest.mark.slow
 LIMIT = 240
@@ -108,7 +109,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
         found = {
             name_of(item.job.path): result
             for item, result in dispatch(
-                todo, pool, [pool.start(), pool.start()], Unseen(), attempts=2
+                todo, pool, [pool.start(), pool.start()], SilentView(), attempts=2
             )
         }
     poisoned = found.pop("poison.wav")

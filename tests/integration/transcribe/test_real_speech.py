@@ -84,13 +84,13 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
     originals = {name: recorded[name.rpartition("-")[0]] for name in expected}
     count = sum(map(len, expected.values()))
     wrong = {
-        who: sum(errors(expected[name], heard[name]) for name in expected)
-        for who, heard in (("ours", ours), ("theirs", theirs), ("original", originals))
+        who: sum(errors(expected[name], found[name]) for name in expected)
+        for who, found in (("ours", ours), ("theirs", theirs), ("original", originals))
     }
-    for name, said in expected.items():
+    for name, reference in expected.items():
         if ours[name] != theirs[name]:
-            print(f"{name}: {errors(said, ours[name])} in {ours[name]}")
-            print(f"{name}: {errors(said, theirs[name])} in {theirs[name]}, called directly")
+            print(f"{name}: {errors(reference, ours[name])} in {ours[name]}")
+            print(f"{name}: {errors(reference, theirs[name])} in {theirs[name]}, called directly")
     print(f"words wrong of {count} in {len(paths)} files: {wrong}")
     assert wrong["ours"] <= max(wrong["theirs"], wrong["original"])
 
@@ -113,13 +113,13 @@ def test_a_long_recording_has_every_clip_in_its_place(tmp_path: Path) -> None:
     times = [word["start"] for word in words]
     assert times == sorted(times)
     expected = spoken(" ".join(text for _, text in clips))
-    heard = spoken(" ".join(word["word"] for word in words))
-    assert heard == spoken(found["text"])
-    assert errors(expected, heard) <= 0.15 * len(expected)
+    hypothesis = spoken(" ".join(word["word"] for word in words))
+    assert hypothesis == spoken(found["text"])
+    assert errors(expected, hypothesis) <= 0.15 * len(expected)
     ends = [*list(starts.values())[1:], len(sound) / 16_000]
     for number, (begin, end) in enumerate(zip(starts.values(), ends, strict=True)):
         inside = [word for word in words if begin - 0.3 <= word["start"] < end - 0.3]
-        assert inside, f"nothing was heard of clip {number} at {begin:.1f} s"
+        assert inside, f"no words of clip {number} at {begin:.1f} s"
 
 
 ODD = {
@@ -138,7 +138,7 @@ ODD = {
 
 
 def test_every_container_and_odd_sound_is_read_whole(tmp_path: Path) -> None:
-    """On the mock engine, which says how much it was given."""
+    """On the mock engine, whose text is how much audio it got."""
     (tmp_path / "in").mkdir()
     for name, recipe in ODD.items():
         write_media(tmp_path / "in" / name, tone(2.0, recipe.rate), recipe)

@@ -1,4 +1,4 @@
-"""A long run that is nearly done goes on at once: little memory, few questions to the disk."""
+"""A long run that is nearly done resumes at once, with little memory and few system calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.finished_run import make
 pytestmark = pytest.mark.slow
 
 LEFT = 5
-# Runs the command and says what it asked the system for, and what it held at its peak.
+# Runs the command, and prints its number of system calls and its peak memory.
 COUNTED = """
 import json, os, sys
 from pathlib import Path
@@ -39,7 +39,7 @@ print(json.dumps({"code": code, "kib": int(peak), **asked}))
 """
 
 
-def gone_on(top: Path, count: int) -> tuple[dict[str, int], str]:
+def resume(top: Path, count: int) -> tuple[dict[str, int], str]:
     asked = make(top, count, LEFT)
     done = subprocess.run(
         [sys.executable, "-c", COUNTED, "transcribe", *asked],
@@ -57,9 +57,9 @@ def test_a_run_of_a_hundred_thousand_goes_on_in_200_mb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERSONALPARAKEET_USE_MOCK_STT", "true")
-    few, said = gone_on(tmp_path / "few", 1000)
+    few, said = resume(tmp_path / "few", 1000)
     assert (few["code"], "1000 files: 1000 ok (995 of them before)." in said) == (0, True)
-    many, said = gone_on(tmp_path / "many", 100_000)
+    many, said = resume(tmp_path / "many", 100_000)
     assert (many["code"], "100000 files: 100000 ok (99995 of them before)." in said) == (0, True)
     assert many["kib"] < 200 * 1000
     # Each recording and each output is looked at once, each folder of the inputs listed once.

@@ -1,4 +1,4 @@
-"""--run: what is done stands, what has changed is heard again, and a kill costs little."""
+"""--run: finished files stay valid, changed ones are transcribed again, and a kill costs little."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def batch(folder: Path, count: int) -> None:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """What looks like an output: a killed writer's temporary file does not."""
+    """Everything that looks like an output, without a killed writer's temporary files."""
     return {
         name: (folder / name).read_bytes()
         for name in sorted(files(folder))
@@ -68,11 +68,11 @@ def test_a_second_run_does_only_what_is_left(tmp_path: Path) -> None:
     assert (found["done"], found["failed"], found["left"], found["running"]) == (6, 1, 0, False)
     assert found["audio_seconds"] == pytest.approx(6 * 2.99)
     assert set(journal(tmp_path, "begun").values()) == {1}
-    shutil.copyfile(tmp_path / "in/0/clip00.wav", tmp_path / "in/mended.wav")
+    shutil.copyfile(tmp_path / "in/0/clip00.wav", tmp_path / "in/repaired.wav")
     (tmp_path / "in/empty.wav").unlink()
-    (tmp_path / "in/mended.wav").rename(tmp_path / "in/empty.wav")
-    mended = transcribe(tmp_path, *RUN)
-    assert mended.code == 0, mended.err
+    (tmp_path / "in/repaired.wav").rename(tmp_path / "in/empty.wav")
+    repaired = transcribe(tmp_path, *RUN)
+    assert repaired.code == 0, repaired.err
 
 
 def test_retry_failed_tries_once_more(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_retry_failed_tries_once_more(tmp_path: Path) -> None:
     assert journal(tmp_path, "begun") == {"clip00.wav": 1, "clip01.wav": 1, "empty.wav": 2}
 
 
-def test_what_has_changed_is_heard_again(tmp_path: Path) -> None:
+def test_changed_inputs_outputs_and_options_are_transcribed_again(tmp_path: Path) -> None:
     batch(tmp_path, 6)
     assert transcribe(tmp_path, *RUN).code == 0
     whole = content(tmp_path / "out")
@@ -117,7 +117,7 @@ def test_a_file_that_is_not_the_run_s_own_is_not_replaced(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("in", "--run", "run"), "--run needs output files"),
         (("in", "-f", "txt", "--retry-failed"), "--retry-failed needs --run"),
@@ -126,17 +126,17 @@ def test_a_file_that_is_not_the_run_s_own_is_not_replaced(tmp_path: Path) -> Non
         ((), "Name what to transcribe"),
     ],
 )
-def test_options_that_mean_nothing_together_are_refused(
-    tmp_path: Path, arguments: tuple[str, ...], said: str
+def test_options_that_contradict_each_other_are_refused(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     batch(tmp_path, 1)
     done = transcribe(tmp_path, *arguments)
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert files(tmp_path / "in") == {"0/clip00.wav", "0/clip00.txt"}
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_prints_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
     batch(tmp_path, 2)
     before = files(tmp_path)
     done = transcribe(tmp_path, *RUN, "--dry-run")
@@ -167,7 +167,7 @@ def test_three_shards_side_by_side_are_the_union_of_one_run(tmp_path: Path) -> N
 
 
 def killed(tmp_path: Path, times: int, seed: int, *more: str, in_hand: int = 3) -> None:
-    """The driver is killed at random moments; the run that goes on ends as if it never was."""
+    """Kill the driver at random moments; the resumed run must end as if it never was killed."""
     batch(tmp_path, 30)
     (tmp_path / "in/empty.wav").touch()
     done = transcribe(tmp_path, "in", "-f", "txt,json", "-o", "whole")

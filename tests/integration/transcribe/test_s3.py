@@ -57,7 +57,7 @@ ASKED = ("s3://bucket/in", "-f", "txt,json", "-o", "s3://bucket/out", "--run", "
 
 
 @pytest.mark.parametrize("more", [(), ("--workers", "2", "--threads", "2")])
-def test_a_bucket_is_heard_and_gone_on_with(
+def test_a_bucket_is_transcribed_and_resumed(
     tmp_path: Path, bucket: Bucket, more: tuple[str, ...]
 ) -> None:
     done = transcribe(tmp_path, *ASKED, *more, env=bucket.env, limit=180)
@@ -91,7 +91,7 @@ def test_ray_goes_on_with_a_bucket_after_its_driver_was_killed(
     pytest.importorskip("ray")
     for number in range(14):
         bucket.fs.put_file(str(CLIP), f"bucket/in/{number % 3}/clip{number:02}.wav")
-        bucket.fs.pipe_file(f"bucket/in/{number % 3}/clip{number:02}.txt", b"Not heard.")
+        bucket.fs.pipe_file(f"bucket/in/{number % 3}/clip{number:02}.txt", b"Not transcribed.")
     whole = ("s3://bucket/in", "-f", "txt,json", "-o", "s3://bucket/whole")
     done = transcribe(tmp_path, *whole, env=bucket.env, limit=180)
     assert done.code == 0, done.err

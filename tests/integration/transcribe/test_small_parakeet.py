@@ -1,4 +1,4 @@
-"""A real Parakeet in small, on voices it never heard: how well, how long, and by both engines."""
+"""A small real Parakeet on voices it wasn't trained on: accuracy, long recordings, both engines."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def loaded(name: str, model: Path, python: str | None = None) -> Iterator[Engine
     made.close()
 
 
-def hear(engine: Engine, samples: Floats) -> list[Word]:
-    return words_of(engine.transcribe(Chunk(samples, (Piece(0.0, 0.0),), "", last=True)).segments)
+def words_of(engine: Engine, samples: Floats) -> list[Word]:
+    return all_words(engine.transcribe(Chunk(samples, (Piece(0.0, 0.0),), "", last=True)).segments)
 
 
-def words_of(segments: Sequence[Segment]) -> list[Word]:
+def all_words(segments: Sequence[Segment]) -> list[Word]:
     return [word for segment in segments for word in segment.words]
 
 
@@ -53,8 +53,8 @@ def texts(words: Sequence[Word]) -> list[str]:
     return [word.text for word in words]
 
 
-def wrong(said: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:
-    return errors(said, heard), len(said)
+def wrong(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[int, int]:
+    return errors(reference, hypothesis), len(reference)
 
 
 def share_of(counts: Sequence[tuple[int, int]]) -> float:
@@ -62,12 +62,12 @@ def share_of(counts: Sequence[tuple[int, int]]) -> float:
 
 
 def test_held_out_voices_are_understood(onnx: Engine) -> None:
-    counts = [wrong(clip.words, texts(hear(onnx, clip.samples))) for clip in held_out()]
+    counts = [wrong(clip.words, texts(words_of(onnx, clip.samples))) for clip in held_out()]
     assert len(counts) >= 30
     assert share_of(counts) < WER
 
 
-def test_the_command_hears_what_the_engine_hears(onnx: Engine, tmp_path: Path) -> None:
+def test_the_command_transcribes_as_the_engine_does(onnx: Engine, tmp_path: Path) -> None:
     for clip in held_out()[:4]:
         write_wav(tmp_path / f"{clip.name}.wav", clip.samples)
     model = small_parakeet("small-parakeet-tdt-onnx")
@@ -75,8 +75,8 @@ def test_the_command_hears_what_the_engine_hears(onnx: Engine, tmp_path: Path) -
     done = transcribe(tmp_path, *sorted(tmp_path.glob("*.wav")), *asked, engine={}, limit=120)
     assert done.code == 0, done.err
     for clip in held_out()[:4]:
-        said = (tmp_path / f"out/{clip.name}.txt").read_text(encoding="utf-8").split()
-        assert errors(texts(hear(onnx, clip.samples)), said) <= 1
+        hypothesis = (tmp_path / f"out/{clip.name}.txt").read_text(encoding="utf-8").split()
+        assert errors(texts(words_of(onnx, clip.samples)), hypothesis) <= 1
 
 
 def write_wav(path: Path, samples: Floats) -> Path:
@@ -93,11 +93,11 @@ LONG = [
 
 
 @pytest.mark.parametrize("seconds", LONG)
-def test_a_long_recording_is_heard_as_its_clips_are(
+def test_a_long_recording_is_transcribed_as_its_clips_are(
     onnx: Engine, tmp_path: Path, seconds: int
 ) -> None:
-    """Through the whole command: cut in silence, heard in lanes, put together."""
-    sound, said = joined(seconds)
+    """Through the whole command: cut in silence, transcribed concurrently, joined."""
+    sound, reference = joined(seconds)
     write_wav(tmp_path / "long.wav", sound)
     model = str(small_parakeet("small-parakeet-tdt-onnx"))
     asked = ("--engine", "onnx", "--model", model, "-f", "json", "-o", "-")
@@ -105,11 +105,13 @@ def test_a_long_recording_is_heard_as_its_clips_are(
     assert done.code == 0, done.err
     found = json.loads(done.out)
     words = [word for segment in found["segments"] for word in segment["words"]]
-    alone = {clip.name: hear(onnx, clip.samples) for clip in held_out()}
-    by_clip = share_of([wrong(clip.words, texts(alone[clip.name])) for clip in said])
-    whole = share_of([wrong([w for clip in said for w in clip.words], [w["word"] for w in words])])
+    alone = {clip.name: words_of(onnx, clip.samples) for clip in held_out()}
+    by_clip = share_of([wrong(clip.words, texts(alone[clip.name])) for clip in reference])
+    whole = share_of(
+        [wrong([w for clip in reference for w in clip.words], [w["word"] for w in words])]
+    )
     assert whole <= by_clip + 0.005
-    off = np.array(list(differences(said, alone, words)))
+    off = np.array(list(differences(reference, alone, words)))
     assert len(off) > 0.9 * len(words)
     # The clock of a chunk begins where its sound does: a frame of it is another one's half.
     assert np.quantile(off, 0.99) <= 0.1
@@ -117,11 +119,11 @@ def test_a_long_recording_is_heard_as_its_clips_are(
 
 
 def differences(
-    said: Sequence[Spoken], alone: dict[str, list[Word]], words: list[dict[str, Any]]
+    reference: Sequence[Spoken], alone: dict[str, list[Word]], words: list[dict[str, Any]]
 ) -> Iterator[float]:
-    """Seconds between where a word is and where it was in its clip, for words heard in both."""
+    """Seconds between where a word is and where it was in its clip, for words found in both."""
     at, start = 0, 0.0
-    for clip in said:
+    for clip in reference:
         length = -(-(len(clip.samples) + round(0.48 * 16_000)) // FRAME) * FRAME_SECONDS
         while at < len(words) and words[at]["start"] < start - 0.3:
             at += 1
@@ -145,7 +147,7 @@ def test_an_hour_needs_no_more_memory_than_ten_minutes(tmp_path: Path) -> None:
     def peak(file: Path) -> float:
         return peak_of([*command_for(file, "onnx"), "--model", model])
 
-    # The peak is where all lanes are at their largest at once, which is chance: the short
+    # The peak is where all chunks in work are at their largest at once, which is chance: the short
     # one has as many goes at it. An hour of sound that was kept would be half as much again.
     assert peak(long) <= 1.25 * max(peak(short) for _ in range(6))
 
@@ -168,16 +170,16 @@ def test_a_cut_anywhere_loses_and_doubles_no_word(onnx: Engine, every: int) -> N
     """Forced cuts, without a pause, with the overlap that they have."""
     sound, _ = joined(20, pause=0.16)
     sound = sound[: 20 * 16_000]
-    whole = texts(hear(onnx, sound))
+    whole = texts(words_of(onnx, sound))
     for offset in offsets(len(sound), every=every):
-        heard = heard_in_two(onnx.transcribe, sound, offset)
+        found = transcribe_in_two(onnx.transcribe, sound, offset)
         # A word more and another one less would shift all that are between them.
-        different = sum(a != b for a, b in zip(heard, whole, strict=False))
-        assert len(heard) == len(whole), (offset, heard)
-        assert different <= 2, (offset, heard)
+        different = sum(a != b for a, b in zip(found, whole, strict=False))
+        assert len(found) == len(whole), (offset, found)
+        assert different <= 2, (offset, found)
 
 
-def heard_in_two(transcribe: Callable[[Chunk], Any], sound: Floats, cut: int) -> list[str]:
+def transcribe_in_two(transcribe: Callable[[Chunk], Any], sound: Floats, cut: int) -> list[str]:
     first, last = max(0, cut - HALF_OVERLAP), min(len(sound), cut + HALF_OVERLAP)
     before = Chunk(sound[:last], (Piece(0.0, 0.0),), "a")
     start = first / 16_000
@@ -186,7 +188,7 @@ def heard_in_two(transcribe: Callable[[Chunk], Any], sound: Floats, cut: int) ->
     assembler = Assembler()
     for chunk in (before, after):
         assembler.add(chunk, transcribe(chunk))
-    return texts(words_of(assembler.finish()))
+    return texts(all_words(assembler.finish()))
 
 
 @pytest.fixture(scope="module", params=["tdt", "ctc"])
@@ -202,12 +204,17 @@ def both(request: pytest.FixtureRequest, stacks: Stacks) -> Iterator[tuple[Engin
 
 
 @pytest.mark.slow
-def test_nemo_and_onnx_hear_the_same_words_at_the_same_time(both: tuple[Engine, Engine]) -> None:
+def test_nemo_and_onnx_return_the_same_words_with_the_same_times(
+    both: tuple[Engine, Engine],
+) -> None:
     by_nemo, by_onnx = both
     agreed = 0
     clips = held_out()
     for clip in clips:
-        first, second = hear(by_nemo, clip.samples), hear(by_onnx, clip.samples)
+        first, second = (
+            words_of(by_nemo, clip.samples),
+            words_of(by_onnx, clip.samples),
+        )
         assert errors(texts(first), texts(second)) <= 1, clip.name
         if texts(first) != texts(second):
             continue
@@ -226,4 +233,4 @@ def test_nothing_and_hardly_anything_are_the_same_by_both(both: tuple[Engine, En
     by_nemo, by_onnx = both
     for length in (0, 160, 1600):
         silence = np.zeros(length, np.float32)
-        assert texts(hear(by_nemo, silence)) == texts(hear(by_onnx, silence))
+        assert texts(words_of(by_nemo, silence)) == texts(words_of(by_onnx, silence))

@@ -43,7 +43,7 @@ def test_any_one_format_can_go_to_stdout(tmp_path: Path) -> None:
     assert done.out == (tmp_path / "a.json").read_bytes()
 
 
-def test_quiet_says_only_what_went_wrong(tmp_path: Path) -> None:
+def test_quiet_prints_only_what_went_wrong(tmp_path: Path) -> None:
     clip(tmp_path / "a.wav")
     assert transcribe(tmp_path, "a.wav", "-q").err == ""
     failed = transcribe(tmp_path, "a.wav", "b.wav", "--quiet")
@@ -61,9 +61,9 @@ def test_several_files_are_summed_up_and_failures_come_last(tmp_path: Path) -> N
 
 def test_verbose_names_each_file(tmp_path: Path) -> None:
     clip(tmp_path / "a.wav")
-    said = transcribe(tmp_path, "a.wav", "--verbose").err
-    assert "a.wav: 3.0 s" in said
-    assert "a.wav: ok" in said
+    message = transcribe(tmp_path, "a.wav", "--verbose").err
+    assert "a.wav: 3.0 s" in message
+    assert "a.wav: ok" in message
 
 
 def test_a_traceback_is_shown_with_debug_only(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_traceback_is_shown_with_debug_only(tmp_path: Path) -> None:
     assert "Traceback" in transcribe(tmp_path, *asked, "--debug").err
 
 
-def test_nobody_listening_is_no_traceback(tmp_path: Path) -> None:
+def test_a_closed_pipe_causes_no_traceback(tmp_path: Path) -> None:
     for name in "abc":
         clip(tmp_path / f"{name}.wav")
     done = subprocess.run(
@@ -174,7 +174,7 @@ def test_the_configuration_is_made_shown_and_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ('{"colour": 1}', "'colour'"),
         ('{"use_mock_stt": "yes"}', "'use_mock_stt'"),
@@ -182,10 +182,10 @@ def test_the_configuration_is_made_shown_and_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_configuration_names_the_key_and_the_file(
-    tmp_path: Path, content: str, said: str
+    tmp_path: Path, content: str, message: str
 ) -> None:
     (tmp_path / "settings.json").write_text(content, encoding="utf-8")
     done = transcribe(tmp_path, "a.wav", engine={"PARAKEET_CONFIG": "settings.json"})
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert "settings.json" in done.err

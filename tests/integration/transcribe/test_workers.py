@@ -1,4 +1,4 @@
-"""--workers: engines side by side, and what becomes of a batch when they die."""
+"""--workers: engines side by side, and batches whose workers die."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from parakeet_cli.audio.decode import pool
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.formats import expand_formats
-from parakeet_cli.transcribe.inputs.find import Job, find_jobs
+from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.progress import SilentView
 from parakeet_cli.transcribe.run.schedule import make_schedule
 from parakeet_cli.transcribe.workers import local
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
-from parakeet_cli.transcribe.workers.local import LocalWorkerPool, automatic_count, share_of
+from parakeet_cli.transcribe.workers.local import LocalWorkerPool
 from parakeet_cli.transcribe.workers.worker import WorkerSetup
 from parakeet_cli.transcript import FileResult, Status
 from tests.integration.transcribe.command import (
@@ -48,22 +49,11 @@ DYING = "from tests.integration.transcribe.dying import main; main()"
 KILLER = "from tests.integration.audio.accident_worker import main; main()"
 
 
-Find = Callable[[int], list[int]]  # the driver's process to those that work for it
+Find = Callable[[int], list[int]]  # the driver's process to its workers' processes
 
 
-class Unseen:
-    def started(self, job: Job, duration: float | None) -> None:
-        pass
-
-    def advanced(self, job: Job, seconds: float) -> None:
-        pass
-
-    def ended(self, job: Job, result: FileResult) -> None:
-        pass
-
-
-def heard_by_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
-    """What two workers make of a folder, by the names of its files."""
+def transcribe_with_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
+    """The results of two workers for a folder, by file name."""
     planned = plan_outputs(
         find_jobs([str(folder)]), expand_formats(["txt"]), f"{folder}/out", "{filename}"
     )
@@ -72,7 +62,7 @@ def heard_by_two(folder: Path, engine: str = "mock") -> dict[str, FileResult]:
     )
     with LocalWorkerPool(setup, 2) as pool:
         todo = make_schedule(planned, PipelineOptions()).todo
-        found = dispatch(todo, pool, [pool.start(), pool.start()], Unseen(), attempts=2)
+        found = dispatch(todo, pool, [pool.start(), pool.start()], SilentView(), attempts=2)
         return {name_of(item.job.path): result for item, result in found}
 
 
@@ -108,7 +98,7 @@ def test_a_poison_file_fails_by_name_and_the_rest_is_done(
         clip(tmp_path / f"clip{number}.wav")
     clip(tmp_path / "poison.wav")
     monkeypatch.setattr(local, "ENTRY", DYING)
-    results = heard_by_two(tmp_path)
+    results = transcribe_with_two(tmp_path)
     assert len(results) == 9
     poisoned = results.pop("poison.wav")
     assert poisoned.status is Status.FAILED
@@ -153,7 +143,7 @@ def test_one_worker_s_batch_outlives_a_crash_of_its_engine(
     assert files(tmp_path / "out") == {f"{name}.{form}" for name in names for form in FORMS}
 
 
-def test_stdin_is_heard_by_one_worker_alone(tmp_path: Path) -> None:
+def test_stdin_is_transcribed_in_this_process_only(tmp_path: Path) -> None:
     sound = clip(tmp_path / "a.wav").read_bytes()
     done = transcribe(tmp_path, "-", "--workers", "2", stdin=sound)
     assert (done.code, done.out) == (0, SAID), done.err
@@ -168,7 +158,7 @@ def test_an_engine_whose_process_never_gets_ready_is_unusable(
     clip(tmp_path / "a.wav")
     monkeypatch.setattr(local, "ENTRY", "import os; os.abort()")
     with pytest.raises(EngineUnavailable, match="before it was ready: it was ended by SIGABRT"):
-        heard_by_two(tmp_path)
+        transcribe_with_two(tmp_path)
 
 
 def test_a_poison_file_that_kills_its_decoder_fails_alone(
@@ -179,14 +169,14 @@ def test_a_poison_file_that_kills_its_decoder_fails_alone(
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(2 * 45 * 16_000))
     clip(tmp_path / "z.wav")
-    # The stations' decoders, not ours: the entry is replaced where they are started.
+    # The workers' decoders, not this process's: the entry point is replaced where they start.
     monkeypatch.setattr(
         local,
         "ENTRY",
         f"from parakeet_cli.audio.decode import pool; pool.ENTRY = {KILLER!r}; " + local.ENTRY,
     )
     assert pool.ENTRY != KILLER
-    results = heard_by_two(tmp_path)
+    results = transcribe_with_two(tmp_path)
     assert results["segfault.wav"].status is not Status.OK
     assert "crashed (SIGSEGV)" in (results["segfault.wav"].reason or "")
     assert {results[name].status for name in ("a.wav", "z.wav")} == {Status.OK}
@@ -208,7 +198,7 @@ def workers_of(driver: int) -> list[int]:
 def killed_in_mid_run(
     folder: Path, count: int, every: int, seed: int, way: tuple[str, ...], find: Find
 ) -> int:
-    """Each time so many files more are done, one of those found is killed; how often."""
+    """Kill one of the processes found after every `every` files; the number of kills."""
     batch(folder, count)
     assert transcribe(folder, "in", "-f", "txt,json", "-o", "whole").code == 0
     process = start(folder, "transcribe", *RUN, *way, engine={**SLOW, "PARAKEET_MOCK_RTF": "0.1"})
@@ -265,16 +255,16 @@ def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert b"The same command goes on." in err
-    while any(Path(f"/proc/{station}/cmdline").exists() for station in left):
+    while any(Path(f"/proc/{worker}/cmdline").exists() for worker in left):
         assert time.monotonic() < until + 60
         time.sleep(0.05)
     assert journal(tmp_path, "ended")
 
 
 def interrupted(folder: Path, asked: tuple[str, ...], times: int) -> int:
-    """Ctrl-C at seeded moments of a batch: whole files, and a line of each.
+    """Press Ctrl-C at seeded moments of a batch: whole files, and a line of each.
 
-    How often it came between the first file and the last.
+    Returns how often it came between the first file and the last.
     """
     batch(folder, 60)
     forms = ("txt", "json", "html")
@@ -308,21 +298,8 @@ def test_ctrl_c_at_any_moment_leaves_whole_files_and_a_line_of_each(
     assert interrupted(tmp_path, asked, 5) >= 3
 
 
-def test_workers_share_the_cores_and_the_gpus() -> None:
-    options = EngineOptions(threads=7)
-    assert [share_of(options, place, 3).threads for place in range(3)] == [3, 2, 2]
-    assert share_of(EngineOptions(threads=1), 1, 4).threads == 1
-    gpus = ("cuda:0", "cuda:1")
-    assert [share_of(options, place, 4, gpus).device for place in range(4)] == [*gpus, *gpus]
-    assert share_of(EngineOptions(device="cpu"), 0, 2, gpus).device == "cpu"
-    assert automatic_count(options, gpus, 100) == 2
-    assert automatic_count(EngineOptions(device="cuda:1"), gpus, 100) == 1
-    assert automatic_count(EngineOptions(threads=1), (), 100) == 1
-    assert automatic_count(EngineOptions(threads=64), (), 1) == 1
-
-
 @pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])
-def test_a_number_of_workers_that_is_none_is_refused(tmp_path: Path, given: str) -> None:
+def test_an_invalid_number_of_workers_is_refused(tmp_path: Path, given: str) -> None:
     clip(tmp_path / "a.wav")
     done = transcribe(tmp_path, "a.wav", f"--workers={given}")
     assert done.code == 2

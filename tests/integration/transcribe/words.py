@@ -15,7 +15,7 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 
 
 def spoken(text: str) -> list[str]:
-    """Lower case, no punctuation, numbers in words: `Mr. Dashwood, 35` as it is said."""
+    """Lower case, no punctuation, numbers in words: `Mr. Dashwood, 35` as it is spoken."""
     found = re.findall(r"[a-z']+|\d+", re.sub(r"[-\N{EN DASH}]", " ", text.lower()))
     words: list[str] = []
     for word in found:
@@ -33,12 +33,12 @@ def _number(value: int) -> list[str]:
     return [_SMALL[int(digit)] for digit in str(value)]
 
 
-def errors(reference: Sequence[str], heard: Sequence[str]) -> int:
+def errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     """Substitutions, insertions and deletions: the edit distance in words."""
-    row = list(range(len(heard) + 1))
+    row = list(range(len(hypothesis) + 1))
     for at, word in enumerate(reference, start=1):
         before, row[0] = row[0], at
-        for column, other in enumerate(heard, start=1):
+        for column, other in enumerate(hypothesis, start=1):
             change = before + (word != other)
             before = row[column]
             row[column] = min(change, row[column] + 1, row[column - 1] + 1)

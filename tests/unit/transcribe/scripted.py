@@ -1,4 +1,4 @@
-"""An engine that does what a test tells it to."""
+"""An engine that does what a test wants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parakeet_cli.transcript import EngineInfo, Segment, Word
 
 
 class Scripted:
-    """Each chunk's text is its start in seconds; `during` runs while it is heard."""
+    """Each chunk's text is its start in seconds; `during` runs while it is transcribed."""
 
     info = EngineInfo("scripted", "none", "cpu", "1")
     needs_all_audio = True
@@ -48,5 +48,5 @@ class Scripted:
         self.closes += 1
 
 
-def text_of(heard: ChunkResult) -> str:
-    return " ".join(segment.text for segment in heard.segments)
+def text_of(result: ChunkResult) -> str:
+    return " ".join(segment.text for segment in result.segments)

@@ -95,7 +95,7 @@ def test_an_output_is_named_after_the_stem(path: str, stem: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, "x/" * 3000 + "a.wav", "a\0b.wav"])
-def test_a_name_that_no_file_can_have_is_left_to_whoever_opens_it(name: str) -> None:
+def test_a_name_that_no_file_can_have_is_a_job_that_fails_when_it_is_opened(name: str) -> None:
     (job,) = find_jobs([name])
     assert (job.name, job.error) == (name, None)
     assert not is_regular(job.path)
@@ -126,7 +126,7 @@ def test_a_manifest_without_a_row_is_a_failure() -> None:
     assert "names no recording" in reason(job)
 
 
-def test_a_plain_file_is_handed_on_as_it_is() -> None:
+def test_a_regular_file_is_used_in_place() -> None:
     touch("a.wav")
     with as_file("a.wav") as path:
         assert path == Path("a.wav")

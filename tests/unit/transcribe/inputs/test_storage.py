@@ -17,22 +17,12 @@ from parakeet_cli.transcribe.inputs.storage import Url, forget_listings, state_o
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.progress import SilentView
 from parakeet_cli.transcribe.run.schedule import Shard, make_schedule
-from parakeet_cli.transcript import FileResult, Status
+from parakeet_cli.transcript import Status
 from tests.unit.transcribe.scripted import Scripted
 
 fsspec = pytest.importorskip("fsspec")
-
-
-class Unseen:
-    def started(self, job: Job, duration: float | None) -> None:
-        pass
-
-    def advanced(self, job: Job, seconds: float) -> None:
-        pass
-
-    def ended(self, job: Job, result: FileResult) -> None:
-        pass
 
 
 @pytest.fixture
@@ -77,7 +67,7 @@ def test_a_prefix_an_object_and_a_pattern(
 
 def test_recordings_are_fetched_and_texts_put(memory: Any) -> None:
     batch = make_schedule(plan("memory://in"), PipelineOptions())
-    results = list(transcribe_jobs(batch.todo, Scripted(), PipelineOptions(), Unseen()))
+    results = list(transcribe_jobs(batch.todo, Scripted(), PipelineOptions(), SilentView()))
     assert [result.status for result in results] == [Status.OK, Status.OK]
     assert memory.cat_file("/out/put/deep/b.txt") == b"0.0\n"
     forget_listings()
@@ -95,7 +85,7 @@ def test_a_manifest_names_objects(memory: Any, tmp_path: Path) -> None:
         assert here.stat().st_size == memory.size("/in/a.wav")
 
 
-def test_what_is_not_there_says_so(memory: Any) -> None:
+def test_a_missing_object_is_an_error_that_names_it(memory: Any) -> None:
     (job,) = find_jobs(["memory://none"])
     assert job.error is not None
     with (

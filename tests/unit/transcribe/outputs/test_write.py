@@ -51,7 +51,7 @@ def test_a_pipe_that_broke_elsewhere_is_not_the_file_s_fault() -> None:
         ("/proc/a.txt", "No such file|Permission"),
     ],
 )
-def test_what_can_t_be_written_says_why(path: str, reason: str) -> None:
+def test_a_file_that_can_t_be_written_fails_with_the_reason(path: str, reason: str) -> None:
     Path("file").touch()
     Path("folder").mkdir()
     with pytest.raises(OutputError, match=reason):

@@ -34,7 +34,7 @@ def test_words_never_go_backwards() -> None:
     assert [word.text for word in words] == ["one", "two", "three", "four"]
 
 
-def test_the_first_language_heard_is_the_transcripts() -> None:
+def test_the_first_language_detected_is_the_transcript_s() -> None:
     assembler = Assembler()
     for language in (None, "de", "en"):
         assembler.add(chunk(0, 1), ChunkResult((), language))

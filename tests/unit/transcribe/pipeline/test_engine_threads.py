@@ -24,7 +24,7 @@ def test_each_future_has_its_own_chunk_s_text() -> None:
     assert (engine.loads, engine.closes) == (1, 1)
 
 
-def test_as_many_chunks_as_lanes_are_heard_at_once() -> None:
+def test_as_many_chunks_as_the_concurrency_are_in_work_at_once() -> None:
     meeting = threading.Barrier(2, timeout=10)
     with EngineThreads(Scripted(concurrency=2, during=lambda _: meeting.wait())) as threads:
         for future in [threads.submit(chunk(at)) for at in range(4)]:
@@ -44,7 +44,7 @@ def test_one_that_fails_does_not_hold_the_next_one_up() -> None:
         assert text_of(third.result()) == "2.0"
 
 
-def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_nobody() -> None:
+def test_an_engine_that_can_t_be_loaded_fails_every_chunk_and_hangs_none() -> None:
     with EngineThreads(Scripted(unavailable=True)) as threads:
         futures = [threads.submit(chunk(at)) for at in range(10)]
         with pytest.raises(EngineUnavailable):
@@ -78,7 +78,7 @@ def test_no_more_sound_is_in_flight_than_the_engine_wants() -> None:
 
 
 def test_no_more_chunks_wait_than_there_is_room_for() -> None:
-    """What bounds memory: whoever decodes is held back."""
+    """This bounds memory: the decoder has to wait."""
     gate = threading.Event()
     handed: list[float] = []
     with EngineThreads(Scripted(during=lambda _: gate.wait(10))) as threads:

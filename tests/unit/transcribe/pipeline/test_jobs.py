@@ -21,7 +21,7 @@ from tests.unit.transcribe.scripted import Scripted
 
 
 class Watched:
-    """A view that remembers what it was told."""
+    """A view that records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
@@ -94,7 +94,7 @@ def test_results_come_in_the_order_of_the_jobs_with_their_outputs() -> None:
     assert view.last == {"b.wav": pytest.approx(1.0), "a.wav": pytest.approx(3.0)}
 
 
-def test_chunks_are_put_together_in_order_however_many_lanes() -> None:
+def test_chunks_are_joined_in_order_at_any_concurrency() -> None:
     (result,) = run(plan(sound("a.wav", 5.0)), Scripted(concurrency=4, max_chunk_seconds=1.0))
     assert result.transcript is not None
     assert result.transcript.text == "0.0 1.0 2.0 3.0 4.0"
@@ -108,7 +108,7 @@ def test_an_engine_that_fails_a_whole_file_fails_that_file_alone() -> None:
     assert written() == {"a.txt", "c.txt"}
 
 
-def test_a_chunk_that_could_not_be_heard_is_a_lost_stretch_of_a_partial_file() -> None:
+def test_a_chunk_on_which_the_engine_fails_is_a_lost_interval_of_a_partial_file() -> None:
     engine = failing("a.wav", lambda: EngineError("It choked."), at=1.0)
     (result,) = run(plan(sound("a.wav", 3.0)), engine)
     assert result.status is Status.PARTIAL
@@ -121,7 +121,7 @@ def test_a_chunk_that_could_not_be_heard_is_a_lost_stretch_of_a_partial_file() -
 
 
 @pytest.mark.parametrize("seconds", [0.5, 5.0])
-def test_an_error_that_nobody_thought_of_costs_one_file_and_no_other(seconds: float) -> None:
+def test_an_unexpected_error_costs_one_file_and_no_other(seconds: float) -> None:
     """Whether it comes up while the file is still decoded or at its end."""
     engine = failing("b.wav", lambda: IndexError("no such beam"))
     names = (sound("a.wav"), sound("b.wav", seconds), sound("c.wav"))
@@ -176,7 +176,7 @@ def test_existing_outputs(options: dict[str, bool], statuses: list[Status], old:
     assert Path("out/a.txt").read_bytes() == old
 
 
-def test_what_is_missing_is_written_beside_what_is_there() -> None:
+def test_a_missing_output_is_written_beside_an_existing_one() -> None:
     Path("out").mkdir()
     Path("out/a.txt").write_bytes(b"old")
     (result,) = run(plan(sound("a.wav"), formats="txt,srt"), Scripted(), skip_existing=True)

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.errors import OutputError, UsageError
-from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.outputs.plan import plan_outputs
+from parakeet_cli.errors import OutputError
 from parakeet_cli.transcribe.run.journal import RunEntry, RunJournal, read_journal
-from parakeet_cli.transcribe.run.run_folder import open_run_folder
-from parakeet_cli.transcribe.run.status import read_status
 from parakeet_cli.transcript import Status
 
 
@@ -20,7 +16,7 @@ def entry(status: Status = Status.OK, reason: str | None = None) -> RunEntry:
     return RunEntry(status, (10, 20), "options", 3.25, outputs, reason=reason, line=7)
 
 
-def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
     with RunJournal(tmp_path / "journal.jsonl") as journal:
         journal.plan(3, 9.75)
         for key in ("a", "b", "c"):
@@ -52,46 +48,10 @@ def test_a_line_torn_anywhere_costs_only_itself(tmp_path: Path, torn: int) -> No
     assert set(read_journal(path).entries) >= {"a", "c"}
 
 
-def test_a_long_history_is_compacted_and_says_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    with RunJournal(path) as journal:
-        journal.plan(2, 1.0)
-        for _ in range(600):
-            journal.begun("a", "options")
-            journal.ended("a", entry())
-        journal.begun("b", "options")
-    before = read_journal(path)
-    with open_run_folder(tmp_path, "options") as folder:
-        assert folder.split([], retry_failed=False) == ([], [])
-        assert read_journal(path).lines == 3 < before.lines
-        folder.begun(plan_outputs([Job("c", "/c")], (), ".", "{filename}")[0])
-    after = read_journal(path)
-    assert after.begun.pop("/c") == "options"
-    assert (after.entries, after.begun, after.planned) == (
-        before.entries,
-        before.begun,
-        before.planned,
-    )
-
-
-def test_a_run_folder_is_one_process_s(tmp_path: Path) -> None:
-    with open_run_folder(tmp_path, "options") as folder:
-        folder.plan(1, 1.0)
-        assert read_status(tmp_path).running
-        with (
-            pytest.raises(UsageError, match="in use by another run"),
-            open_run_folder(tmp_path, "x"),
-        ):
-            pass
-    assert not read_status(tmp_path).running
-
-
-def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_text('{"ended": "a", "status": "fine"}\n')
     with pytest.raises(OutputError, match="isn't a journal"):
         read_journal(tmp_path / "journal.jsonl")
-    with pytest.raises(UsageError, match="no run"):
-        read_status(tmp_path / "none")
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import pytest
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
-from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.run.schedule import longest_first, make_schedule, with_durations
@@ -56,7 +55,7 @@ def test_a_part_of_a_recording_is_as_long_as_the_part() -> None:
     assert [item.seconds for item in with_durations(items, cores=1)] == [2.0, 1.0]
 
 
-def test_what_is_refused_is_known_before_anything_starts() -> None:
+def test_refused_and_skipped_files_are_known_before_anything_starts() -> None:
     items = plan(sound("a.wav", 1), sound("b.wav", 1), sound("c.wav", 1), "in/none*")
     Path("out").mkdir()
     for there in ("b.txt", "c.txt", "c.srt"):
@@ -71,15 +70,3 @@ def test_what_is_refused_is_known_before_anything_starts() -> None:
     ]
     assert [result.status for _, result in skipping.settled] == [Status.SKIPPED, Status.FAILED]
     assert all(item.replaces for item in skipping.todo)
-
-
-def test_spooled_lines_are_read_in_any_order_and_a_torn_one_stays_alone(tmp_path: Path) -> None:
-    kept = tmp_path / "lines"
-    with LineStore(kept) as spool:
-        first, second = spool.add("eins\n"), spool.add("zw\udcffei\n")
-        assert list(spool.lines([second, first])) == ["zw\\udcffei\n", "eins\n"]
-    with kept.open("ab") as file:
-        file.write(b"tor")
-    with LineStore(kept) as spool:
-        third = spool.add("drei\n")
-        assert list(spool.lines([third, first])) == ["drei\n", "eins\n"]

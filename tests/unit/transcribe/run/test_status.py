@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.errors import UsageError
+from parakeet_cli.transcribe.run.status import read_status
+
+# As the first version wrote them.
+ROWS = """\
+{"plan":4,"seconds":12.0,"at":1000.0,"date":"2026-01-01"}
+{"begun":"/in/a.wav","options":"0123456789abcdef"}
+{"begun":"/in/b.wav","options":"0123456789abcdef"}
+{"ended":"/in/a.wav","status":"ok","id":[95724,7],"options":"0123456789abcdef","seconds":3.0,\
+"outputs":[["/out/a.txt","abab",12,7]],"line":0,"at":1002.0}
+{"ended":"/in/b.wav","status":"failed","id":null,"options":"0123456789abcdef","seconds":0.0,\
+"outputs":[],"line":90,"at":1003.0,"reason":"It is empty.","hint":null}
+{"begun":"/in/c.wav","options":"0123456789abcdef"}
+"""
+
+
+def test_the_status_of_a_run_is_what_its_journal_records(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text(ROWS)
+    assert read_status(tmp_path).as_json() == {
+        "schema": "parakeet.run/1",
+        "folder": str(tmp_path),
+        "running": False,
+        "inputs": 4,
+        "done": 1,
+        "partial": 0,
+        "failed": 1,
+        "skipped": 0,
+        "left": 2,
+        "in_hand": ["/in/c.wav"],
+        "audio_seconds": 3.0,
+        "rtfx": 1.0,
+        "seconds_left": None,
+        "failures": [{"input": "/in/b.wav", "status": "failed", "reason": "It is empty."}],
+    }
+
+
+def test_a_folder_without_a_run_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run"):
+        read_status(tmp_path / "none")
