@@ -1,4 +1,4 @@
-"""Reads the interpreter's surroundings: variables, conda's records, free disk space, models."""
+"""Reads variables, conda's records, free disk space and the model cache."""
 
 from __future__ import annotations
 

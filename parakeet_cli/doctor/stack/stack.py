@@ -231,8 +231,10 @@ def _read_stages(
                 reason = advice.get(requirement.name, Advice())
                 stage_pins.append(Pin(requirement, stage, file.name, reason))
     return tuple(
-        Stage(number, titles[number], tuple(held), ("--no-deps",) if number in no_deps else ())
-        for number, held in sorted(pins.items())
+        Stage(
+            number, titles[number], tuple(stage_pins), ("--no-deps",) if number in no_deps else ()
+        )
+        for number, stage_pins in sorted(pins.items())
     )
 
 

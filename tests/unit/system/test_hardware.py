@@ -28,6 +28,7 @@ def test_a_gpu_is_listed_with_its_driver(tmp_path: Path) -> None:
         hardware.Gpu("NVIDIA GeForce RTX 5090", "12.0", "570.86.10", "32607 MiB"),
     )
     assert (found.cuda, found.problem) == ("12.8", "")
+    assert found.gpus[0].sm == "sm_120"
 
 
 def test_without_nvidia_smi_there_is_no_gpu(tmp_path: Path) -> None:
