@@ -254,7 +254,7 @@ def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert b"Traceback" not in err
-    assert b"The same command goes on." in err
+    assert b"The same command goes on from here." in err
     while any(Path(f"/proc/{worker}/cmdline").exists() for worker in left):
         assert time.monotonic() < until + 60
         time.sleep(0.05)
