@@ -1,4 +1,4 @@
-"""The `parakeet` command as a process of its own, as a user starts it."""
+"""Runs the `parakeet` command in a process of its own, as a user starts it."""
 
 from __future__ import annotations
 

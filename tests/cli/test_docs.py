@@ -61,7 +61,7 @@ def test_each_quoted_parakeet_command_has_these_options(document: Path) -> None:
 
 
 @every_document
-def test_each_quoted_help_is_what_help_says(document: Path) -> None:
+def test_each_quoted_help_is_the_real_one(document: Path) -> None:
     for block in _blocks(document):
         first, _, shown = block.partition("\n")
         words = _words(first, "parakeet")
@@ -99,7 +99,7 @@ def test_each_link_within_the_project_leads_somewhere(document: Path) -> None:
             assert (document.parent / target).exists(), target
 
 
-def test_each_document_that_the_code_names_is_there() -> None:
+def test_each_document_that_the_code_names_exists() -> None:
     sources = [ROOT / "pyproject.toml", *(ROOT / "parakeet_cli").rglob("*.py")]
     named = {
         (source.name, document)

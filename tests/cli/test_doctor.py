@@ -1,4 +1,4 @@
-"""`parakeet doctor` as people and programs call it: options, exit codes, JSON."""
+"""Runs `parakeet doctor` as people and programs do: options, exit codes, JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIELDS = {"id", "status", "summary", "why", "detail", "remedy", "source"}
 
 @pytest.fixture
 def env(tmp_path: Path) -> OnDisk:
-    """A stack that lacks nearly everything."""
+    """A stack in which nearly everything is missing."""
     env = OnDisk.new(tmp_path / "env")
     env.install("numpy", "2.4.6", files={"numpy/__init__.py": "raise SystemExit('imported')\n"})
     env.install("nemo-toolkit", "2.4.0", 'numpy<2.0.0; extra == "asr"')
@@ -31,7 +31,7 @@ def env(tmp_path: Path) -> OnDisk:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Any:
-    """Runs `parakeet doctor` in a process of its own, on a machine with nothing on it."""
+    """Runs `parakeet doctor` in a process of its own, on a machine without anything."""
 
     def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         home = tmp_path / "home"
@@ -49,7 +49,7 @@ def run(tmp_path: Path) -> Any:
     return run
 
 
-def test_the_report_is_the_schema_that_was_promised(env: OnDisk, run: Any) -> None:
+def test_the_report_follows_its_schema(env: OnDisk, run: Any) -> None:
     done = run("--python", str(env.python), "--json")
     report = json.loads(done.stdout)
     assert done.returncode == 1
@@ -124,9 +124,7 @@ def test_a_check_that_passes_alone_is_exit_0(env: OnDisk, run: Any) -> None:
         ("why",),
     ],
 )
-def test_what_means_nothing_is_exit_2_and_says_what_to_do(
-    arguments: tuple[str, ...], run: Any
-) -> None:
+def test_invalid_options_are_exit_2_with_what_to_do(arguments: tuple[str, ...], run: Any) -> None:
     done = run(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr
@@ -192,7 +190,7 @@ def test_a_text_without_a_known_failure_is_exit_1(run: Any) -> None:
     assert json.loads(run("--json", "match", stdin="all is well").stdout)["matches"] == []
 
 
-def test_a_file_that_is_not_there_is_a_usage_error(run: Any) -> None:
+def test_a_missing_file_is_a_usage_error(run: Any) -> None:
     done = run("match", "no-such-file.log")
     assert done.returncode == 2
     assert "There is no file" in done.stderr
@@ -280,7 +278,7 @@ def test_a_report_loads_no_rich_and_no_numpy(env: OnDisk) -> None:
         (("--deep", "--sample", "none.wav"), 2, "--sample none.wav can't be used"),
     ],
 )
-def test_a_sample_that_cannot_be_what_was_asked_for_is_refused(
+def test_a_sample_with_impossible_properties_is_refused(
     run: Any, env: OnDisk, asked: tuple[str, ...], code: int, said: str
 ) -> None:
     done = run("--python", str(env.python), "--only", "import-probe", *asked)
@@ -300,6 +298,6 @@ def test_a_sample_of_another_rate_is_refused_with_how_to_make_one(
     assert "-ar 16000 -ac 1" in done.stderr
 
 
-def test_the_sample_that_comes_with_it_is_what_the_samples_say() -> None:
+def test_the_built_in_sample_and_its_text_match_the_samples_folder() -> None:
     rows = (ROOT / "samples" / "transcripts.tsv").read_text().splitlines()
     assert f"{CLIP}\t{TEXT}" in rows

@@ -10,13 +10,13 @@ from parakeet_cli import __version__
 from tests.cli.running import COMMAND, ROOT, parakeet, run_python
 
 
-def test_the_installed_command_and_the_module_are_one() -> None:
+def test_the_installed_command_and_the_module_print_the_same() -> None:
     module = run_python("-m", "parakeet_cli", "--version")
     assert parakeet("--version").stdout == module.stdout == f"parakeet {__version__}\n"
 
 
 def test_the_version_is_the_one_of_the_distribution() -> None:
-    """It stands twice, since Poetry knows no computed versions."""
+    """It is in two places, since Poetry has no computed versions."""
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert metadata["project"]["version"] == __version__
 

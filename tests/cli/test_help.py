@@ -75,7 +75,7 @@ def test_help_fits_into_eighty_columns_and_cuts_no_name(
 
 
 @every_command
-def test_no_line_of_a_docstring_is_broken_twice(words: tuple[str, ...]) -> None:
+def test_no_line_of_a_docstring_is_wrapped_twice(words: tuple[str, ...]) -> None:
     """Rich keeps the line breaks of all paragraphs but the first."""
     rest = inspect.cleandoc(commands()[words].help).split("\n\n")[1:]
     assert all(len(line) <= 78 for text in rest for line in text.splitlines())
@@ -96,7 +96,7 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert not _loaded(str(COMMAND), *words, "--help") & HEAVY
 
 
-def test_the_probe_for_heavy_modules_would_see_one() -> None:
+def test_the_check_for_heavy_modules_can_fail() -> None:
     assert "numpy" in _loaded("-c", "import numpy") & HEAVY
 
 

@@ -32,7 +32,7 @@ def test_nothing_set_anywhere_gives_the_defaults() -> None:
     assert settings.beam_size == 5
 
 
-def test_the_file_is_the_user_s_own_unless_another_is_named(
+def test_the_file_is_in_the_user_s_folder_unless_another_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert config_path() == tmp_path / "home/parakeet/config.json"
@@ -41,7 +41,7 @@ def test_the_file_is_the_user_s_own_unless_another_is_named(
     assert config_path("~/mine.json") == Path.home() / "mine.json"
 
 
-def test_an_option_beats_the_environment_and_that_the_file(
+def test_an_option_wins_over_the_environment_and_that_over_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = written(tmp_path, {"beam_size": 2, "threads": 2, "model": "small"})
@@ -123,13 +123,13 @@ def test_a_wrong_value_is_refused_with_its_key_and_file(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '"text"', "\N{PARROT}"])
-def test_what_is_no_object_is_refused_with_its_file(tmp_path: Path, content: str) -> None:
+def test_a_file_without_an_object_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
     config = written(tmp_path, content)
     with pytest.raises(ConfigError, match=r"config\.json"):
         load_settings({}, config=config)
 
 
-def test_a_file_that_is_named_must_be_there_and_readable(tmp_path: Path) -> None:
+def test_a_file_that_is_named_must_exist_and_be_readable(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="doesn't exist") as missing:
         load_settings({}, config=str(tmp_path / "none.json"))
     assert "config init" in (missing.value.hint or "")
@@ -140,7 +140,7 @@ def test_a_file_that_is_named_must_be_there_and_readable(tmp_path: Path) -> None
         load_settings({}, config=str(tmp_path / "latin.json"))
 
 
-def test_a_byte_order_mark_and_nulls_are_no_matter(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_nulls_are_ignored(tmp_path: Path) -> None:
     config = written(tmp_path, '\N{ZERO WIDTH NO-BREAK SPACE}{"threads": null, "beam_size": 3}')
     settings = load_settings({}, config=config)
     assert (settings.threads, settings.beam_size) == (None, 3)
@@ -176,16 +176,16 @@ def test_a_wrong_variable_is_refused_by_its_name(
     assert value in str(refused.value)
 
 
-def test_an_empty_variable_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARAKEET_THREADS", "")
     assert load_settings({}).threads is None
 
 
-def test_the_language_s_case_is_no_matter() -> None:
+def test_the_language_s_case_is_ignored() -> None:
     assert load_settings({"language": "EN"}).language == "en"
 
 
-def test_what_init_writes_is_the_defaults_again(tmp_path: Path) -> None:
+def test_the_file_from_init_gives_the_defaults(tmp_path: Path) -> None:
     config = written(tmp_path, initial_config())
     settings = load_settings({}, config=config)
     for name in SETTINGS:

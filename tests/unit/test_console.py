@@ -34,7 +34,7 @@ def as_usual() -> Iterator[None]:
         (36_123.0, "10:02:03"),
     ],
 )
-def test_seconds_are_shown_as_people_read_them(seconds: float | None, shown: str) -> None:
+def test_seconds_are_shown_for_people(seconds: float | None, shown: str) -> None:
     assert clock(seconds) == shown
 
 
@@ -67,7 +67,7 @@ def test_an_error_is_its_sentence_and_its_hint(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr() == ("", "Error: It failed.\n  Try again.\n")
 
 
-def test_quiet_leaves_out_what_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_leaves_out_all_but_errors(capsys: pytest.CaptureFixture[str]) -> None:
     console.set_verbosity(Verbosity(quiet=True))
     console.info("Engine: mock.")
     console.note("Failed: a.wav")
@@ -101,7 +101,7 @@ def test_an_unexpected_error_has_its_traceback_with_debug(
     assert "unexpected KeyError" in said
 
 
-def test_what_an_encoding_can_t_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_that_the_encoding_lacks_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     held = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(held, encoding="ascii"))
     console.prepare_streams()
@@ -109,9 +109,7 @@ def test_what_an_encoding_can_t_show_is_escaped(monkeypatch: pytest.MonkeyPatch)
     assert held.getvalue() == b"Gr\\xf6\\xdfe \\udcff\n"
 
 
-def test_stdout_that_is_a_file_is_no_terminal(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_file_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (tmp_path / "log").open("w", encoding="utf-8") as log:
         monkeypatch.setattr(sys, "stderr", log)
         assert not console.is_terminal()

@@ -1,4 +1,4 @@
-"""The real clipboard of an X server, through xclip."""
+"""Uses the real clipboard of an X server, through xclip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desktop
         yield made
 
 
-def test_a_dictation_is_on_the_clipboard_and_undo_brings_back_what_was_there(
+def test_a_dictation_is_on_the_clipboard_and_undo_restores_the_old_content(
     desktop: Desktop,
 ) -> None:
     desktop.copy("copied before, ü".encode())
@@ -42,7 +42,7 @@ def test_a_dictation_is_on_the_clipboard_and_undo_brings_back_what_was_there(
     sink.close()
 
 
-def test_what_is_copied_meanwhile_begins_anew_and_is_not_undone(desktop: Desktop) -> None:
+def test_content_copied_meanwhile_starts_a_new_text_and_is_not_undone(desktop: Desktop) -> None:
     sink = make_sink("clipboard")
     sink.open()
     sink.insert("One.")
@@ -54,7 +54,7 @@ def test_what_is_copied_meanwhile_begins_anew_and_is_not_undone(desktop: Desktop
     assert desktop.pasted() == b"Two."
 
 
-def test_an_image_is_put_back_as_an_image(desktop: Desktop) -> None:
+def test_an_image_is_restored_as_an_image(desktop: Desktop) -> None:
     desktop.copy(PNG, "image/png")
     clipboard = find_clipboard()
     with borrowed(clipboard, "for a moment"):
@@ -63,14 +63,14 @@ def test_an_image_is_put_back_as_an_image(desktop: Desktop) -> None:
     assert desktop.pasted("TARGETS").split() == [b"TARGETS", b"image/png"]
 
 
-def test_what_was_copied_while_it_was_borrowed_stays(desktop: Desktop) -> None:
+def test_content_copied_while_it_is_borrowed_stays(desktop: Desktop) -> None:
     desktop.copy(b"before")
     with borrowed(find_clipboard(), "for a moment"):
         desktop.copy(b"copied meanwhile")
     assert desktop.pasted() == b"copied meanwhile"
 
 
-def test_an_empty_clipboard_reads_as_nothing(desktop: Desktop) -> None:
+def test_an_empty_clipboard_reads_as_none(desktop: Desktop) -> None:
     clipboard = find_clipboard()
     assert clipboard.read() is None
     for nothing in (None, Content.of("")):
@@ -79,7 +79,7 @@ def test_an_empty_clipboard_reads_as_nothing(desktop: Desktop) -> None:
         assert clipboard.read() is None
 
 
-def test_a_display_that_does_not_answer_is_not_an_empty_clipboard(tmp_path: Path) -> None:
+def test_an_unreachable_display_is_not_an_empty_clipboard(tmp_path: Path) -> None:
     with x11(tmp_path) as gone:
         pass
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -101,7 +101,7 @@ def test_a_clipboard_outlives_the_ctrl_c_that_ends_the_dictation(desktop: Deskto
     assert desktop.pasted() == b"Still there."
 
 
-def test_the_first_program_that_is_there_is_taken(
+def test_the_first_program_that_is_installed_is_used(
     desktop: Desktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
@@ -110,7 +110,7 @@ def test_the_first_program_that_is_there_is_taken(
         find_clipboard()
 
 
-def test_content_that_is_no_text_is_refused_by_a_clipboard_of_text() -> None:
+def test_a_text_only_clipboard_refuses_other_content() -> None:
     text_only = next(row.clipboard for row in system_clipboard.CLIPBOARDS if row.needs == "darwin")
     with pytest.raises(SinkError, match="takes text only"):
         text_only.write(Content("image/png", PNG))

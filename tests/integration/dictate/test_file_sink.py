@@ -1,4 +1,4 @@
-"""The file of `--sink file:PATH` on a disk that is full, and is not any more."""
+"""Writes the file of `--sink file:PATH` on a disk that is full for a while."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parakeet_cli.errors import SinkError
 from tests.integration.transcribe.test_crashes import mounted
 
 
-def test_a_full_disk_loses_nothing_and_leaves_no_half_line(tmp_path: Path) -> None:
+def test_a_full_disk_loses_nothing_and_leaves_no_partial_line(tmp_path: Path) -> None:
     with mounted(tmp_path / "small", "size=16k") as small:
         path = small / "notes.txt"
         sink = make_sink(f"file:{path}")
@@ -33,7 +33,7 @@ def test_a_full_disk_loses_nothing_and_leaves_no_half_line(tmp_path: Path) -> No
         delivery.close()
 
 
-def test_a_disk_that_became_read_only_is_said(tmp_path: Path) -> None:
+def test_a_disk_that_became_read_only_is_reported(tmp_path: Path) -> None:
 
     with mounted(tmp_path / "small", "size=64k") as small:
         sink = make_sink(f"file:{small / 'notes.txt'}")

@@ -1,4 +1,4 @@
-"""The RemoteDesktop portal on a bus of the test's own, its keys pressed in a real window."""
+"""Runs a RemoteDesktop portal on a private bus, which presses keys in a real window."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Portal = Callable[[str], subprocess.Popen[bytes]]
 
 @pytest.fixture
 def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desktop]:
-    """X11 and a session bus with nobody on it."""
+    """X11, and a session bus without any service."""
     needs("dbus-daemon")
     with x11(tmp_path) as made:
         configuration = tmp_path / "bus.conf"
@@ -54,7 +54,7 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desktop
 
 @pytest.fixture
 def portal(desktop: Desktop, tmp_path: Path) -> Portal:
-    """Starts the portal; `allow`, `deny` or `plain` is how it answers."""
+    """Starts the portal, which answers as `allow`, `deny` or `plain` says."""
 
     def started(consent: str) -> subprocess.Popen[bytes]:
         (tmp_path / "portal.log").unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def logged(folder: Path, what: str = "ready") -> list[list[Any]]:
     return [entry for line in lines if (entry := json.loads(line))[0] == what]
 
 
-def test_text_is_pasted_by_the_portal_s_keys_whatever_is_in_it(
+def test_any_text_is_pasted_with_the_portal_s_keys(
     desktop: Desktop, portal: Portal, tmp_path: Path
 ) -> None:
     portal("allow")
@@ -90,7 +90,7 @@ def test_text_is_pasted_by_the_portal_s_keys_whatever_is_in_it(
 SHIFT_INSERT = ((42, 1), (110, 1), (110, 0), (42, 0))
 
 
-def test_the_user_is_asked_once_and_what_was_answered_is_kept_for_nobody_else(
+def test_the_user_is_asked_once_and_the_answer_is_stored_privately(
     portal: Portal, tmp_path: Path
 ) -> None:
     portal("allow")
@@ -105,7 +105,7 @@ def test_the_user_is_asked_once_and_what_was_answered_is_kept_for_nobody_else(
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("token2", 0o600)
 
 
-def test_a_session_that_the_desktop_ended_costs_one_text_a_detour_and_is_asked_for_again(
+def test_after_the_desktop_ends_a_session_one_text_goes_to_the_clipboard_and_a_new_one_is_requested(
     desktop: Desktop, portal: Portal, tmp_path: Path
 ) -> None:
     first = portal("allow")
@@ -125,14 +125,16 @@ def test_a_session_that_the_desktop_ended_costs_one_text_a_detour_and_is_asked_f
     ("consent", "reason"),
     [("deny", "not allowed to let parakeet press keys"), ("plain", "has no keyboard")],
 )
-def test_a_desktop_that_won_t_is_said_at_once(portal: Portal, consent: str, reason: str) -> None:
+def test_a_desktop_that_refuses_is_reported_at_once(
+    portal: Portal, consent: str, reason: str
+) -> None:
     portal(consent)
     with pytest.raises(SinkUnavailable, match=reason):
         make_sink("type:portal").open()
 
 
 @pytest.mark.usefixtures("desktop")
-def test_a_bus_without_a_portal_and_no_bus_are_said_at_once(
+def test_a_missing_portal_and_a_missing_bus_are_reported_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(SinkUnavailable, match="no portal that presses keys"):

@@ -66,7 +66,7 @@ def press(desktop: Desktop, keycode: int, *, down: bool) -> None:
 
 
 @pytest.mark.parametrize("layout", ["us", "de", "fr", "ru", "us,gr"])
-def test_every_character_comes_out_right_on_any_layout(
+def test_every_character_is_typed_correctly_on_any_layout(
     desktop: Desktop, sink: Type, layout: str
 ) -> None:
     desktop.run("setxkbmap", layout)
@@ -88,7 +88,7 @@ def test_an_editor_gets_the_same_text(desktop: Desktop, sink: Type, layout: str)
 
 
 @needs_tk
-def test_an_entry_gets_one_utterance_after_the_other(desktop: Desktop, sink: Type) -> None:
+def test_an_entry_field_gets_one_utterance_after_the_other(desktop: Desktop, sink: Type) -> None:
     desktop.run("setxkbmap", "de")
     window = desktop.editor("window", "Entry")
     sink.insert("Größe: 5 €.")
@@ -112,7 +112,7 @@ def test_a_keyboard_of_another_layout_than_the_one_that_types_changes_nothing(
     assert window.shows("zy ZY -_ öß") == "zy ZY -_ öß"
 
 
-def test_the_layout_may_change_between_two_utterances(desktop: Desktop, sink: Type) -> None:
+def test_the_layout_can_change_between_two_utterances(desktop: Desktop, sink: Type) -> None:
     window = desktop.terminal("window")
     desktop.run("setxkbmap", "us")
     sink.insert("Zwölf Äxte; ")
@@ -199,7 +199,7 @@ def test_undo_is_refused_in_another_window(desktop: Desktop, sink: Type) -> None
     assert second.text == ""
 
 
-def test_a_focus_that_goes_away_in_mid_sentence_takes_none_of_the_text_along(
+def test_a_focus_that_moves_while_typing_gets_none_of_the_text(
     desktop: Desktop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "Something long enough to be typed in several pieces. " * 20
@@ -220,7 +220,7 @@ def test_a_focus_that_goes_away_in_mid_sentence_takes_none_of_the_text_along(
     assert len(second.text) <= xtest.PIECE
 
 
-def test_a_window_that_has_gone_leaves_the_text_on_the_clipboard_and_says_so(
+def test_after_a_window_was_closed_the_text_goes_to_the_clipboard_with_a_message(
     desktop: Desktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices = program(tmp_path, monkeypatch, "notify-send")
@@ -253,7 +253,7 @@ def test_the_clipboard_holds_every_text_that_could_not_be_typed(desktop: Desktop
     assert pasted(desktop) == "Another dictation."
 
 
-def test_a_server_that_has_gone_costs_an_outcome_not_a_crash(tmp_path: Path) -> None:
+def test_a_lost_server_is_a_failed_result_not_a_crash(tmp_path: Path) -> None:
     with x11(tmp_path) as made, pytest.MonkeyPatch.context() as monkeypatch:
         enter(monkeypatch, made.env)
         made.terminal("window")
@@ -266,14 +266,14 @@ def test_a_server_that_has_gone_costs_an_outcome_not_a_crash(tmp_path: Path) -> 
         delivery.close()
 
 
-def test_without_a_display_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_display_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     enter(monkeypatch, {})
     with pytest.raises(SinkUnavailable, match="neither WAYLAND_DISPLAY nor DISPLAY") as refused:
         Delivery([make_sink("type")]).open()
     assert "--sink" in str(refused.value.hint)
 
 
-def test_where_nothing_types_it_works_by_the_clipboard_and_says_so(tmp_path: Path) -> None:
+def test_if_nothing_can_type_the_clipboard_is_used_with_a_message(tmp_path: Path) -> None:
     with x11(tmp_path, "-extension", "XTEST") as made, pytest.MonkeyPatch.context() as monkeypatch:
         enter(monkeypatch, made.env)
         delivery = Delivery([make_sink("type:xtest")])
@@ -284,7 +284,7 @@ def test_where_nothing_types_it_works_by_the_clipboard_and_says_so(tmp_path: Pat
         assert pasted(made) == "Kept."
 
 
-def test_xdotool_missing_means_the_clipboard(
+def test_without_xdotool_the_clipboard_is_used(
     desktop: Desktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()

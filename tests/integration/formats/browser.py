@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to in WebDriver's own words: JSON over HTTP to chromedriver."""
+"""Controls a headless Chromium by WebDriver: JSON over HTTP to chromedriver."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ class Browser:
         self._call("POST", f"{self._session}/url", {"url": page.as_uri() + fragment})
 
     def run(self, script: str) -> Any:
-        """What a function with this body returns."""
+        """The result of a function with this body."""
         return self._call("POST", f"{self._session}/execute/sync", {"script": script, "args": []})
 
     def wait(self, script: str, *, seconds: float = 20.0) -> Any:
-        """The first true value the expression has; fails after `seconds`."""
+        """The first true value of the expression; fails after `seconds`."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if value := self.run(f"return {script}"):
@@ -95,14 +95,14 @@ class Browser:
         return f"{self._session}/element/{found[ELEMENT]}"
 
     def click(self, css: str) -> None:
-        """Where a person would: the middle of the element, scrolled into view."""
+        """Click on the middle of the element, scrolled into view."""
         self._call("POST", f"{self._element(css)}/click")
 
     def type(self, css: str, text: str) -> None:
         self._call("POST", f"{self._element(css)}/value", {"text": text})
 
     def press(self, *names: str) -> None:
-        """Keys pressed together, wherever the focus is."""
+        """Press keys together, in the element that has the focus."""
         keys = [KEYS.get(name, name) for name in names]
         actions = [{"type": "keyDown", "value": key} for key in keys]
         actions += [{"type": "keyUp", "value": key} for key in reversed(keys)]
@@ -117,12 +117,12 @@ class Browser:
         return self._call("POST", f"{self._session}/goog/cdp/execute", body)
 
     def complaints(self) -> list[str]:
-        """What the console says: errors, and whatever the page's policy refused."""
+        """The console's messages: errors, and what the page's policy blocked."""
         entries = self._call("POST", f"{self._session}/se/log", {"type": "browser"})
         return [entry["message"] for entry in entries]
 
     def requests(self) -> list[str]:
-        """Every address the page asked for since last asked."""
+        """Every URL that the page requested since the last call."""
         entries = self._call("POST", f"{self._session}/se/log", {"type": "performance"})
         events = [json.loads(entry["message"])["message"] for entry in entries]
         return [

@@ -1,4 +1,4 @@
-"""The HTML page in a real browser: played, clicked, searched, with keys, without scripts."""
+"""Uses the HTML page in a real browser: plays, clicks, searches, with keys, without scripts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def window() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(window: Browser, folder: Path) -> Iterator[Browser]:
-    """The page, freshly opened; it must leave the console empty."""
+    """The page, newly opened; it must leave the console empty."""
     window.requests()
     window.go(folder / "page.html")
     window.wait("audio.readyState >= 1")
@@ -74,7 +74,7 @@ def page(window: Browser, folder: Path) -> Iterator[Browser]:
 
 
 def lit(browser: Browser) -> Any:
-    """The index of the word that is lit, or None."""
+    """The index of the highlighted word, or None."""
     return browser.run(
         "const i = [...document.querySelectorAll('p[data-t] span')]"
         ".findIndex((span) => span.classList.contains('lit')); return i < 0 ? null : i"
@@ -88,12 +88,12 @@ def span(index: int) -> str:
     return f".para:nth-of-type({place[0]}) span:nth-of-type({place[1]})"
 
 
-def test_nothing_is_lit_before_it_is_played(page: Browser) -> None:
+def test_no_word_is_highlighted_before_playing(page: Browser) -> None:
     assert lit(page) is None
     assert page.text("#clock") == "0:00 / 1:00"
 
 
-def test_playing_lights_one_word_after_the_other(page: Browser) -> None:
+def test_playing_highlights_one_word_after_the_other(page: Browser) -> None:
     page.click("#play")
     page.wait("audio.currentTime > 2")
     page.click("#play")
@@ -106,21 +106,21 @@ def test_playing_lights_one_word_after_the_other(page: Browser) -> None:
     assert page.run("return document.querySelector('.para').classList.contains('now')")
 
 
-def test_a_click_on_a_word_goes_there(page: Browser) -> None:
+def test_a_click_on_a_word_seeks_there(page: Browser) -> None:
     page.click(span(20))
     page.wait("!audio.seeking")
     assert page.run("return audio.currentTime") == pytest.approx(WORDS[20].start, abs=0.01)
     assert lit(page) == 20
 
 
-def test_a_click_on_the_waveform_goes_there(page: Browser) -> None:
+def test_a_click_on_the_waveform_seeks_there(page: Browser) -> None:
     page.click("#wave")
     page.wait("!audio.seeking")
     assert page.run("return audio.currentTime") == pytest.approx(SECONDS / 2, abs=0.2)
     assert page.run("return wave.getAttribute('aria-valuetext')").endswith("of 1:00")
 
 
-def test_search_counts_and_walks_through_what_it_finds(page: Browser) -> None:
+def test_search_counts_its_hits_and_steps_through_them(page: Browser) -> None:
     page.type("#query", "Ill-Disposed YOUNG")
     page.wait("count.textContent === '1 of 2'")
     assert page.run("return document.querySelectorAll('.hit').length") == 4
@@ -136,7 +136,7 @@ def test_search_counts_and_walks_through_what_it_finds(page: Browser) -> None:
     assert WORDS[lit(page)].text == "ill-disposed"
 
 
-def test_search_finds_across_marks_and_says_when_there_is_nothing(page: Browser) -> None:
+def test_search_ignores_punctuation_and_says_when_nothing_is_found(page: Browser) -> None:
     page.type("#query", "for them he was")
     page.wait("count.textContent === '1 of 2'")
     page.type("#query", " parrot")
@@ -171,7 +171,7 @@ def test_the_list_of_keys_opens_and_closes(page: Browser) -> None:
     assert not page.run("return help.open")
 
 
-def test_the_lost_stretch_can_be_gone_to(page: Browser) -> None:
+def test_a_click_on_a_lost_interval_seeks_there(page: Browser) -> None:
     page.click(".losses summary")
     page.click(".losses a")
     page.wait("!audio.seeking")
@@ -189,16 +189,14 @@ def test_shading_can_be_switched_off(page: Browser) -> None:
     page.wait(f"{shade} === 'rgba(0, 0, 0, 0)'")
 
 
-def test_the_page_asks_for_nothing_but_itself(page: Browser, folder: Path) -> None:
+def test_the_page_loads_nothing_but_itself(page: Browser, folder: Path) -> None:
     page.click("#play")
     page.wait("audio.currentTime > 0.2")
     asked = [address for address in page.requests() if not address.startswith("data:")]
     assert asked == [(folder / "page.html").as_uri()]
 
 
-def test_the_policy_keeps_even_a_planted_image_from_reaching_out(
-    window: Browser, folder: Path
-) -> None:
+def test_the_policy_blocks_even_a_planted_image(window: Browser, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.5)
         address = f"http://127.0.0.1:{server.getsockname()[1]}/x.png"
@@ -210,9 +208,7 @@ def test_the_policy_keeps_even_a_planted_image_from_reaching_out(
     assert any("Content Security Policy" in line for line in window.complaints())
 
 
-def test_a_linked_recording_plays_and_an_address_names_a_time(
-    window: Browser, folder: Path
-) -> None:
+def test_a_linked_recording_plays_and_a_url_can_have_a_time(window: Browser, folder: Path) -> None:
     window.go(folder / "linked.html", "#t=34.00")
     window.wait("audio.readyState >= 1 && !audio.seeking")
     assert window.run("return audio.currentTime") == pytest.approx(34.0)
@@ -222,7 +218,7 @@ def test_a_linked_recording_plays_and_an_address_names_a_time(
     assert window.complaints() == []
 
 
-def test_a_missing_recording_is_said_and_the_text_still_works(
+def test_a_missing_recording_is_reported_and_the_text_still_works(
     window: Browser, folder: Path
 ) -> None:
     page = folder / "moved" / "linked.html"
@@ -257,7 +253,7 @@ def test_dark_is_dark_and_light_is_light(window: Browser, folder: Path) -> None:
         dark.close()
 
 
-def test_without_scripts_the_text_is_read_and_the_recording_played(folder: Path) -> None:
+def test_without_scripts_the_text_and_the_player_work(folder: Path) -> None:
     browser = Browser(scripts=False)
     try:
         browser.go(folder / "page.html")
@@ -270,7 +266,7 @@ def test_without_scripts_the_text_is_read_and_the_recording_played(folder: Path)
         browser.close()
 
 
-def test_what_can_be_worked_has_a_name_for_those_who_do_not_see_it(page: Browser) -> None:
+def test_every_control_has_an_accessible_name(page: Browser) -> None:
     nodes = page.cdp("Accessibility.getFullAXTree", {})["nodes"]
     named = {
         (node["role"]["value"], node.get("name", {}).get("value", ""))

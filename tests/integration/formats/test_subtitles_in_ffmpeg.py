@@ -1,4 +1,4 @@
-"""What FFmpeg, behind most players and editors, makes of the subtitles."""
+"""Reads the subtitles with FFmpeg, which most players and editors use."""
 
 from __future__ import annotations
 

@@ -31,14 +31,14 @@ _OF_THE_CALLER = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PERSONALPARAKEET_U
 
 
 def copy_checkout(folder: Path) -> Path:
-    """The checkout as a fresh clone of it would be, uncommitted changes included."""
+    """The checkout like a fresh clone, but with uncommitted changes."""
     return Path(shutil.copytree(ROOT, folder, ignore=_NOT_IN_A_CLONE))
 
 
 def run(
     *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """A command without the caller's environments; its stderr is shown where it fails."""
+    """Run a command without the caller's environments; shows its stderr if it fails."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -79,7 +79,7 @@ class Environment:
         return self.path / "bin"
 
     def parakeet(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Its command, in a folder that holds no checkout."""
+        """Run its command, in a folder outside of the checkout."""
         return run(self.bin / "parakeet", *arguments, cwd=self.path)
 
 

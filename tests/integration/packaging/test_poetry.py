@@ -57,7 +57,7 @@ def installed(poetry: Poetry) -> Poetry:
     return poetry
 
 
-def test_poetry_finds_nothing_to_say_against_the_metadata(poetry: Poetry) -> None:
+def test_poetry_accepts_the_metadata(poetry: Poetry) -> None:
     checked = poetry("check", "--strict")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
@@ -71,12 +71,12 @@ def test_poetry_builds_the_sdist_and_the_wheel(poetry: Poetry) -> None:
     }
 
 
-def test_poetry_install_brings_the_command(installed: Poetry) -> None:
+def test_poetry_install_installs_the_command(installed: Poetry) -> None:
     assert installed.run("parakeet", "--version").stdout == f"parakeet {__version__}\n"
 
 
 def test_poetry_run_pytest_is_the_environments_own(installed: Poetry) -> None:
-    """With the test tools in an extra, a pytest from PATH was run instead, and passed."""
+    """When the test tools were in an extra, a pytest from PATH ran instead, and passed."""
     found = installed.run("python", "-c", "import shutil; print(shutil.which('pytest'))")
     assert found.stdout.strip() == str(installed.checkout / ".venv" / "bin" / "pytest")
     collected = installed.run("pytest", "--collect-only", "-q", "tests/unit")

@@ -26,7 +26,7 @@ def test_each_script_says_what_it_does(script: Path) -> None:
 
 
 @pytest.mark.slow
-def test_trying_sets_up_once_and_again_when_something_changed() -> None:
+def test_try_sets_up_once_and_again_after_a_change() -> None:
     with tempfile.TemporaryDirectory(prefix="parakeet try ") as folder:
         checkout = copy_checkout(Path(folder) / "check out")
         moved = Path(folder) / "moved"
@@ -77,7 +77,7 @@ class BareMachine:
         return self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
 
 
-def test_what_is_missing_is_installed_as_root_without_sudo(tmp_path: Path) -> None:
+def test_root_installs_missing_packages_without_sudo(tmp_path: Path) -> None:
     machine = BareMachine(tmp_path, user=0)
     done = machine.install()
     assert done.returncode == 0, done.stderr
@@ -87,7 +87,7 @@ def test_what_is_missing_is_installed_as_root_without_sudo(tmp_path: Path) -> No
     assert install.endswith(" python3 python3-venv libportaudio2")
 
 
-def test_anyone_else_installs_with_sudo_and_is_told(tmp_path: Path) -> None:
+def test_other_users_install_with_sudo_after_a_message(tmp_path: Path) -> None:
     machine = BareMachine(tmp_path, user=1000)
     done = machine.install("--tests")
     assert "with sudo" in done.stderr
@@ -100,7 +100,7 @@ def test_anyone_else_installs_with_sudo_and_is_told(tmp_path: Path) -> None:
     ("user", "apt", "advice"),
     [(0, False, "There is no apt-get here"), (1000, True, "As root: apt-get install python3")],
 )
-def test_where_nothing_can_be_installed_it_says_so_and_goes_on(
+def test_without_a_way_to_install_it_says_so_and_continues(
     tmp_path: Path, user: int, apt: bool, advice: str
 ) -> None:
     machine = BareMachine(tmp_path, user=user, apt=apt, sudo=False)
@@ -110,7 +110,7 @@ def test_where_nothing_can_be_installed_it_says_so_and_goes_on(
     assert machine.called == []
 
 
-def test_where_apt_get_fails_its_own_words_are_shown(tmp_path: Path) -> None:
+def test_if_apt_get_fails_its_own_message_is_shown(tmp_path: Path) -> None:
     machine = BareMachine(tmp_path, user=0, fails=True)
     done = machine.install()
     assert done.returncode == 1
@@ -118,7 +118,7 @@ def test_where_apt_get_fails_its_own_words_are_shown(tmp_path: Path) -> None:
     assert len(machine.called) == 1
 
 
-def test_where_all_is_there_nothing_is_asked_or_said(tmp_path: Path) -> None:
+def test_if_nothing_is_missing_nothing_is_asked_or_printed(tmp_path: Path) -> None:
     machine = BareMachine(tmp_path, user=0)
     (tmp_path / "python3").symlink_to(sys.executable)
     done = machine.install()
@@ -126,7 +126,7 @@ def test_where_all_is_there_nothing_is_asked_or_said(tmp_path: Path) -> None:
     assert machine.called == []
 
 
-def test_a_python_that_is_too_old_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_a_python_that_is_too_old_is_named_with_the_remedy(tmp_path: Path) -> None:
     old = tmp_path / "python3.9"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
     old.chmod(0o755)
@@ -136,7 +136,7 @@ def test_a_python_that_is_too_old_is_named_with_the_way_out(tmp_path: Path) -> N
     assert "PYTHON=" in done.stderr
 
 
-def test_no_python_at_all_is_said_in_one_sentence() -> None:
+def test_a_missing_python_is_reported_in_one_sentence() -> None:
     done = run("bash", SCRIPTS / "setup.sh", env={"PYTHON": "python9.9"})
     assert done.returncode == 1
     assert "There is no python9.9 here." in done.stderr

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Environments are large: they don't outlive the tests."""
+    """A folder that is removed after the tests, since environments are large."""
     with tempfile.TemporaryDirectory(prefix="parakeet-wheel-") as folder:
         yield Path(folder)
 
@@ -45,7 +45,7 @@ def wheel(built: Path) -> Path:
     return wheel
 
 
-def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_the_whole_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     package = {
@@ -62,7 +62,7 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel: Path) -> None
     }
 
 
-def test_the_wheel_carries_the_versions_of_the_ml_stack(wheel: Path) -> None:
+def test_the_wheel_contains_the_versions_of_the_ml_stack(wheel: Path) -> None:
     """They are written in these files once; the installed doctor reads its copy."""
     files = sorted(ROOT.glob("requirements-*.txt"))
     assert len(files) == 3
@@ -71,7 +71,7 @@ def test_the_wheel_carries_the_versions_of_the_ml_stack(wheel: Path) -> None:
             assert archive.read(f"parakeet_cli/data/{file.name}") == file.read_bytes()
 
 
-def test_the_wheel_asks_for_nothing_of_the_ml_stack(wheel: Path) -> None:
+def test_the_wheel_requires_nothing_of_the_ml_stack(wheel: Path) -> None:
     """NeMo and torch are installed by the doctor, in order, never by an extra."""
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"parakeet_cli-{__version__}.dist-info/METADATA").decode()
@@ -81,7 +81,7 @@ def test_the_wheel_asks_for_nothing_of_the_ml_stack(wheel: Path) -> None:
     assert not [line for line in asked if "pytest" in line]
 
 
-def test_the_sdist_holds_what_the_checks_need(built: Path) -> None:
+def test_the_sdist_contains_what_the_checks_need(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

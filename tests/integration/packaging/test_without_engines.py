@@ -1,4 +1,4 @@
-"""Everything but the engines works where none of their packages can be imported."""
+"""Checks that all but the engines works if none of their packages can be imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcripts to render: read speech with plausible times, made without an engine."""
+"""Makes transcripts without an engine: read speech with plausible times."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.unit.formats.spoken import SENSE, make, speak
 
 
 def loaded(transcript: Transcript) -> dict[str, Any]:
-    """What a strict reader makes of the JSON: NaN and Infinity are not JSON."""
+    """The JSON, parsed strictly: NaN and Infinity are not JSON."""
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")
@@ -24,22 +24,22 @@ def loaded(transcript: Transcript) -> dict[str, Any]:
     return value
 
 
-def test_txt_has_one_line_a_segment() -> None:
+def test_txt_has_one_line_for_each_segment() -> None:
     first, second = speak("Good  morning.\n"), speak("Good night.", start=3.0)
     assert FORMATS["txt"].render(make(first, second)) == "Good morning.\nGood night.\n"
 
 
-def test_a_segment_without_text_of_its_own_has_its_words() -> None:
+def test_a_segment_without_text_gets_that_of_its_words() -> None:
     segment = Segment(0.0, 1.0, "", (Word(0.0, 0.5, "Good"), Word(0.5, 1.0, "day.")))
     assert FORMATS["txt"].render(make(segment)) == "Good day.\n"
 
 
-def test_tsv_is_in_milliseconds_and_its_text_holds_no_tab() -> None:
+def test_tsv_has_milliseconds_and_no_tab_in_its_text() -> None:
     tsv = FORMATS["tsv"].render(make(Segment(0.0604, 2.5, "one\ttwo\nthree")))
     assert tsv == "start\tend\ttext\n60\t2500\tone two three\n"
 
 
-def test_json_says_everything_in_the_order_of_its_schema() -> None:
+def test_json_has_everything_in_the_order_of_its_schema() -> None:
     segment = speak("Good day.", confidence=0.87654)
     lost = (LostInterval(2.0, 2.5, "3 damaged packets"),)
     assert list(loaded(make(segment, lost=lost, duration=4.0)).items()) == [
@@ -85,7 +85,7 @@ def test_a_file_name_that_is_not_unicode_survives_in_json() -> None:
     assert source["path"] == path
 
 
-def test_json_has_null_where_there_is_no_number() -> None:
+def test_json_has_null_for_what_is_not_a_number() -> None:
     word = Word(math.nan, math.inf, "Yes.", math.nan)
     (segment,) = loaded(make(Segment(math.nan, math.inf, "Yes.", (word,)), duration=1.0))[
         "segments"
@@ -101,14 +101,14 @@ def test_words_that_overlap_or_go_backwards_are_put_in_order() -> None:
     assert spans == [(1.0, 1.5), (1.5, 1.5), (1.5, 1.9), (1.9, 3.0)]
 
 
-def test_no_speech_gives_valid_files() -> None:
+def test_a_transcript_without_speech_gives_valid_files() -> None:
     assert FORMATS["txt"].render(make()) == ""
     assert FORMATS["tsv"].render(make()) == "start\tend\ttext\n"
     empty = loaded(make())
     assert (empty["text"], empty["segments"], empty["status"]) == ("", [], "ok")
 
 
-def test_pieces_join_to_what_render_gives() -> None:
+def test_the_pieces_joined_are_what_render_returns() -> None:
     transcript = make(speak(SENSE), speak(SENSE, start=30.0))
     for row in FORMATS.values():
         assert "".join(row.pieces(transcript, FormatOptions())) == row.render(transcript)
@@ -121,11 +121,11 @@ def test_all_is_every_format_once() -> None:
     ]
 
 
-def test_formats_may_be_named_with_commas_capitals_and_dots() -> None:
+def test_formats_can_be_named_with_commas_capitals_and_dots() -> None:
     assert [row.name for row in expand_formats(["SRT,.json", "txt"])] == ["srt", "json", "txt"]
 
 
-def test_an_unknown_format_is_told_the_known_ones() -> None:
+def test_an_unknown_format_is_refused_and_the_known_ones_are_listed() -> None:
     with pytest.raises(UsageError, match="docx") as error:
         expand_formats(["docx"])
     assert error.value.hint is not None

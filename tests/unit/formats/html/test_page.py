@@ -1,4 +1,4 @@
-"""The HTML page, as a parser sees it; what it does is in tests/integration/formats."""
+"""Parses the HTML page; tests/integration/formats uses it in a browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENVELOPE = Envelope(0.5, (0.1, 0.4, 0.2, 0.0))
 
 
 class Page(HTMLParser):
-    """Elements with their attributes, and the text a reader sees; refuses a tag left open."""
+    """Elements with their attributes, and the visible text; refuses an unclosed tag."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def page(transcript: Transcript, sound: Sound | None = None) -> str:
     return encode("".join(FORMATS["html"].pieces(transcript, FormatOptions(), sound))).decode()
 
 
-def test_every_word_stands_in_the_page_with_its_times() -> None:
+def test_every_word_is_in_the_page_with_its_times() -> None:
     parsed = Page(page(make(speak(SENSE))))
     assert "".join(parsed.words[-len(SENSE.split()) :]) == SENSE.replace(" ", "")
     (paragraph,) = [attrs for tag, attrs in parsed.elements if tag == "p" and "data-t" in attrs]
@@ -76,7 +76,7 @@ def test_every_word_stands_in_the_page_with_its_times() -> None:
     assert times[:2] == [500, 745]
 
 
-def test_the_page_names_no_other_host_and_forbids_every_one(tmp_path: Path) -> None:
+def test_the_page_names_no_other_host_and_forbids_all_of_them(tmp_path: Path) -> None:
     clip = tmp_path / "clip.wav"
     clip.write_bytes(b"RIFF")
     for sound in (
@@ -104,7 +104,7 @@ def test_the_policy_allows_this_style_and_this_script_by_their_hashes() -> None:
     assert " onclick=" not in html
 
 
-def test_what_was_said_can_not_become_markup() -> None:
+def test_text_can_not_become_markup() -> None:
     said = '</p><script>alert(1)</script> & "quoted"'
     parsed = Page(page(make(Segment(0.0, 2.0, said), path='<b>"x"&.wav', language='en"><i>')))
     assert said in parsed.text
@@ -113,7 +113,7 @@ def test_what_was_said_can_not_become_markup() -> None:
     assert not parsed.all("i")
 
 
-def test_a_recording_up_to_twenty_megabytes_is_part_of_the_page(tmp_path: Path) -> None:
+def test_a_recording_up_to_twenty_megabytes_is_embedded(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp3"
     clip.write_bytes(os.urandom(500_001))
     html = page(make(speak(SENSE)), sound_of(clip, tmp_path / "clip.html", ENVELOPE))
@@ -124,7 +124,7 @@ def test_a_recording_up_to_twenty_megabytes_is_part_of_the_page(tmp_path: Path) 
     assert "media-src data:" in html
 
 
-def test_a_larger_recording_is_linked_from_where_the_page_lies(tmp_path: Path) -> None:
+def test_a_larger_recording_is_linked_relative_to_the_page(tmp_path: Path) -> None:
     recording = tmp_path / "in" / "a b#1.wav"
     recording.parent.mkdir()
     with recording.open("wb") as file:
@@ -143,7 +143,7 @@ def test_linking_can_be_asked_for(tmp_path: Path) -> None:
     assert sound.embed is None
 
 
-def test_what_browsers_cannot_play_is_a_plain_link(tmp_path: Path) -> None:
+def test_a_recording_that_browsers_cannot_play_is_a_plain_link(tmp_path: Path) -> None:
     clip = tmp_path / "call.amr"
     clip.write_bytes(b"#!AMR")
     parsed = Page(page(make(speak(SENSE)), sound_of(clip, tmp_path / "p.html", None)))
@@ -151,20 +151,20 @@ def test_what_browsers_cannot_play_is_a_plain_link(tmp_path: Path) -> None:
     assert parsed.all("a", href="call.amr")
 
 
-def test_a_recording_that_is_no_file_leaves_a_page_without_a_player() -> None:
+def test_without_a_file_the_page_has_no_player() -> None:
     sound = sound_of(None, Path("page.html"), ENVELOPE)
     html = page(make(speak(SENSE), path="stdin"), sound)
     assert "The recording itself is not part of this page." in html
     assert not Page(html).all("audio")
 
 
-def test_a_recording_that_is_gone_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_recording_is_an_input_error(tmp_path: Path) -> None:
     sound = Sound(embed=tmp_path / "gone.wav", mime="audio/wav")
     with pytest.raises(InputError, match=r"gone.wav can't be read for its page: No such file"):
         page(make(speak(SENSE)), sound)
 
 
-def test_lost_stretches_are_red_on_the_waveform_and_named_in_the_text() -> None:
+def test_lost_intervals_are_red_on_the_waveform_and_named_in_the_text() -> None:
     lost = (
         LostInterval(2.0, 4.0, "5 damaged <packets>"),
         LostInterval(28.0, 30.0, "the file ends early"),
@@ -183,7 +183,7 @@ def test_lost_stretches_are_red_on_the_waveform_and_named_in_the_text() -> None:
     assert "ill-disposed." in after
 
 
-def test_words_are_shaded_by_how_doubtful_they_are() -> None:
+def test_words_are_shaded_by_their_confidence() -> None:
     words = tuple(
         Word(float(i), i + 0.5, str(i), confidence)
         for i, confidence in enumerate((0.1, 0.5, 0.7, 0.9, None))
@@ -196,11 +196,11 @@ def test_words_are_shaded_by_how_doubtful_they_are() -> None:
     assert [s for s in shades if s] == ["d3", "d2", "d1"]
 
 
-def test_nothing_about_doubt_is_said_where_the_engine_can_not_tell() -> None:
+def test_without_confidence_the_page_mentions_no_doubt() -> None:
     assert "Doubtful words" not in page(make(speak(SENSE, confidence=None)))
 
 
-def test_a_silence_or_a_long_while_begins_a_paragraph() -> None:
+def test_a_silence_or_a_long_time_begins_a_paragraph() -> None:
     first = speak("One two.", start=0.0)
     close = speak("Three four.", start=first.end + 0.5)
     far = speak("Five six.", start=close.end + 3.0)
@@ -209,7 +209,7 @@ def test_a_silence_or_a_long_while_begins_a_paragraph() -> None:
     assert anchors == ["t=0.00", f"t={far.start:.2f}"]
 
 
-def test_a_space_stands_between_two_segments() -> None:
+def test_two_segments_are_separated_by_a_space() -> None:
     first = speak("Ten of clubs.")
     page = FORMATS["html"].render(make(first, speak("Go forward.", start=first.end + 0.2)))
     body = page.partition("<main")[2]
@@ -222,11 +222,11 @@ def test_chinese_has_no_spaces_between_its_words() -> None:
     assert "今天天气很好。" in parsed.text
 
 
-def test_a_name_with_bytes_that_are_no_text_is_shown_with_a_mark() -> None:
+def test_a_name_with_undecodable_bytes_is_shown_with_replacement_characters() -> None:
     assert '<h1 dir="auto">caf\ufffd.wav</h1>' in page(make(speak(SENSE), path="x/caf\udce9.wav"))
 
 
-def test_no_speech_is_said_to_be_none() -> None:
+def test_a_page_without_speech_says_so() -> None:
     assert "No speech was heard." in Page(page(make())).text
 
 
@@ -252,7 +252,7 @@ def test_a_waveform_is_the_same_in_blocks_of_any_size() -> None:
     assert pieces.envelope().loudness == pytest.approx(whole.envelope().loudness)
 
 
-def test_a_waveform_of_thirty_hours_takes_no_more_room_than_one_of_a_minute() -> None:
+def test_a_waveform_of_thirty_hours_takes_no_more_memory_than_one_of_a_minute() -> None:
     waveform = Waveform()
     block = np.full(16_000, 0.5, dtype=np.float32)
     for hour in range(30):
@@ -285,7 +285,7 @@ def test_a_format_without_audio_collects_none() -> None:
     assert FORMATS["txt"].collector(None, Path("a.txt"), FormatOptions()) is None
 
 
-def test_samples_that_are_no_numbers_do_not_spoil_a_waveform() -> None:
+def test_nan_samples_do_not_spoil_a_waveform() -> None:
     waveform = Waveform()
     waveform.add(np.array([np.nan, np.inf, -np.inf, 0.0], dtype=np.float32), 0.0)
     waveform.add(np.zeros(0, dtype=np.float32), 9.0)

@@ -1,4 +1,4 @@
-"""What holds for the subtitles of any transcript, however odd its words and times."""
+"""Checks subtitles of random transcripts, with odd words and times too."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TIMES = st.floats(-5, 200) | st.sampled_from([0.0, float("nan"), float("inf")])
 
 @st.composite
 def segments(draw: st.DrawFn) -> Segment:
-    """Mostly in order, as engines give them; sometimes not, as bugs do."""
+    """Segments mostly in order, as engines return them, and sometimes not, as after a bug."""
     texts = draw(st.lists(WORDS, max_size=30))
     text = draw(st.sampled_from([" ", ""])).join(texts)
     if draw(st.booleans()):
@@ -71,7 +71,7 @@ SHAPES = st.builds(
 
 @given(transcripts(), SHAPES)
 @settings(deadline=None, max_examples=120)
-def test_cues_keep_to_their_shape_and_their_order(
+def test_cues_respect_their_options_and_their_order(
     transcript: Transcript, options: FormatOptions
 ) -> None:
     clock = 0

@@ -11,7 +11,7 @@ from tests.unit.formats.spoken import SENSE, make, speak
 
 
 def texts(srt: str) -> list[str]:
-    """What each cue of a SubRip file says."""
+    """The text of each cue of a SubRip file."""
     return ["\n".join(cue.split("\n")[2:]) for cue in srt.strip().split("\n\n") if cue]
 
 
@@ -19,7 +19,7 @@ def times(srt: str) -> list[str]:
     return [line for line in srt.split("\n") if " --> " in line]
 
 
-def test_read_speech_is_broken_where_a_reader_draws_breath() -> None:
+def test_cues_break_where_a_reader_pauses() -> None:
     assert texts(FORMATS["srt"].render(make(speak(SENSE)))) == [
         "And mister John Dashwood had then leisure",
         "to consider how much there might prudently\nbe in his power to do for them.",
@@ -35,19 +35,19 @@ def test_a_long_silence_inside_a_segment_ends_a_cue() -> None:
     assert times(srt)[1].startswith("00:00:09,000")
 
 
-def test_a_short_word_stays_long_enough_to_be_read() -> None:
+def test_a_short_word_is_shown_long_enough_to_be_read() -> None:
     srt = FORMATS["srt"].render(
         make(Segment(1.0, 1.2, "No.", (Word(1.0, 1.2, "No."),)), duration=9.0)
     )
     assert times(srt) == ["00:00:01,000 --> 00:00:01,833"]
 
 
-def test_a_word_longer_than_a_line_stands_alone_and_whole() -> None:
+def test_a_word_longer_than_a_line_gets_a_line_of_its_own() -> None:
     word = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
     assert word in texts(FORMATS["srt"].render(make(speak(f"We went to {word} by train."))))
 
 
-def test_two_lines_are_used_before_a_second_cue_and_they_are_even() -> None:
+def test_two_even_lines_are_used_before_a_second_cue() -> None:
     srt = FORMATS["srt"].render(
         make(speak("I should like to see them all again tomorrow morning, I said."))
     )
@@ -56,13 +56,13 @@ def test_two_lines_are_used_before_a_second_cue_and_they_are_even() -> None:
     assert min(len(upper), len(lower)) > max(len(upper), len(lower)) / 3
 
 
-def test_segments_without_words_share_their_time_by_width() -> None:
+def test_the_time_of_a_segment_without_words_is_divided_by_width() -> None:
     srt = FORMATS["srt"].render(make(Segment(0.0, 12.0, SENSE[:142])))
     assert " ".join(texts(srt)).replace("\n", " ") == SENSE[:142].strip()
     assert len(times(srt)) >= 2
 
 
-def test_chinese_is_broken_between_characters_and_counts_two_columns() -> None:
+def test_chinese_breaks_between_characters_of_two_columns() -> None:
     text = "今天天气很好，我们去公园散步吧。你觉得怎么样？"
     words = tuple(Word(0.2 * i, 0.2 * i + 0.2, char) for i, char in enumerate(text))
     srt = FORMATS["srt"].render(make(Segment(0.0, 5.0, text, words), language="zh"))
@@ -79,7 +79,7 @@ def test_a_closing_mark_never_begins_a_line() -> None:
     assert "".join(lines) == "あいうえお、かきくけこ。" * 4
 
 
-def test_words_the_engine_cut_apart_are_put_together_again() -> None:
+def test_words_that_the_engine_cut_are_joined_again() -> None:
     words = (
         Word(0.0, 0.2, "I"),
         Word(0.2, 0.4, "don"),
@@ -112,12 +112,12 @@ def test_right_to_left_text_keeps_its_order() -> None:
         ("<i>loud</i>", "&lt;i&gt;loud&lt;/i&gt;"),
     ],
 )
-def test_webvtt_escapes_what_would_be_markup(said: str, shown: str) -> None:
+def test_webvtt_escapes_markup(said: str, shown: str) -> None:
     vtt = FORMATS["vtt"].render(make(Segment(0.0, 3.0, said)))
     assert vtt == f"WEBVTT\n\n00:00:00.000 --> 00:00:03.000\n{shown}\n\n"
 
 
-def test_subrip_text_can_hold_no_arrow_and_no_blank_line() -> None:
+def test_subrip_text_never_contains_an_arrow_or_a_blank_line() -> None:
     srt = FORMATS["srt"].render(make(Segment(0.0, 3.0, "one\n\n---> two\r\n\r\nthree\x00")))
     assert texts(srt) == ["one -> two three"]
 
@@ -142,20 +142,20 @@ def test_highlighting_underlines_one_word_at_a_time() -> None:
     ]
 
 
-def test_a_cue_holds_no_more_words_than_asked() -> None:
+def test_a_cue_has_no_more_words_than_asked_for() -> None:
     srt = FORMATS["srt"].render(make(speak(SENSE)), FormatOptions(max_words_per_line=3))
     assert max(len(cue.split()) for cue in texts(srt)) == 3
     assert " ".join(texts(srt)) == SENSE
 
 
-def test_hours_past_ninety_nine_are_written_out() -> None:
+def test_hours_above_ninety_nine_have_three_digits() -> None:
     srt = FORMATS["srt"].render(
         make(Segment(360_000.0, 360_002.0, "Still here, after all this time."))
     )
     assert times(srt) == ["100:00:00,000 --> 100:00:02,000"]
 
 
-def test_no_speech_gives_an_empty_but_valid_file() -> None:
+def test_a_transcript_without_speech_gives_an_empty_but_valid_file() -> None:
     assert FORMATS["srt"].render(make()) == ""
     assert FORMATS["vtt"].render(make()) == "WEBVTT\n\n"
 
@@ -168,7 +168,7 @@ def test_no_speech_gives_an_empty_but_valid_file() -> None:
         (lambda: FormatOptions(max_words_per_line=-1), "--max-words-per-line"),
     ],
 )
-def test_a_shape_that_could_hold_nothing_is_refused(
+def test_options_that_leave_no_room_for_text_are_refused(
     make: Callable[[], FormatOptions], option: str
 ) -> None:
     with pytest.raises(UsageError, match=option):
