@@ -1,12 +1,12 @@
-"""A Parakeet of the published size with random weights, made by an ML stack's interpreter.
+"""Makes a Parakeet of the published size with random weights, in an ML stack's interpreter.
 
     PYTHON bench/full_size.py OUT.nemo CLIP.wav [--layers N]
 
-What is published of parakeet-tdt-0.6b-v3: 128 mels, FastConformer of 24 layers of width 1024
+The published sizes of parakeet-tdt-0.6b-v3: 128 mels, FastConformer of 24 layers of width 1024
 with 8 heads and a convolution of 9, 8 x subsampling in 256 channels, two LSTM layers of 640,
-a joint network of 640, 8192 pieces, TDT durations 0 to 4. What random weights hear means
-nothing, but it must be about as much as people say: the blank's bias is set by how many pieces
-a second they hear in CLIP. Prints what was made as JSON.
+a joint network of 640, 8192 pieces, TDT durations 0 to 4. Random weights give a meaningless
+text, but it must be about as long as that of speech: the blank's bias is set by the number of
+pieces a second that they give for CLIP. Prints the model's figures as JSON.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from omegaconf import OmegaConf
 from tools.small_parakeet import configuration, network
 
 PIECES, WIDTH, HEADS, CHANNELS, MELS, PREDICTED = 8192, 1024, 8, 256, 128, 640
-OF_WORDS = 40
-A_SECOND = 4.0  # pieces: English has three words a second at most, of one or two pieces
+PIECES_OF_WORDS = 40
+PIECES_PER_SECOND = 4.0  # English has at most three words a second, of one or two pieces
 WORDS = ["one two three four five", "house garden river window", "people carry water"]
 
 
@@ -41,21 +41,23 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--layers", type=int, default=24)
     options = parser.parse_args()
-    network.quiet()
+    network.silence_nemo()
     torch.manual_seed(6)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer(Path(folder))
-        model = EncDecRNNTBPEModel(cfg=OmegaConf.create(published(options.layers, folder))).eval()
-        heard = speak(model, options.clip)
+        model = EncDecRNNTBPEModel(
+            cfg=OmegaConf.create(configuration_of(options.layers, folder))
+        ).eval()
+        rate = set_speaking_rate(model, options.clip)
         model.save_to(str(options.out))
     count = sum(parameter.numel() for parameter in model.parameters())
-    print(json.dumps({"layers": options.layers, "parameters": count, "pieces_a_second": heard}))
+    print(json.dumps({"layers": options.layers, "parameters": count, "pieces_a_second": rate}))
 
 
 def tokenizer(folder: Path) -> None:
-    """Pieces of a few words, and as many more as it takes, which no text has."""
+    """Write a tokenizer with the pieces of a few words, and unused pieces up to PIECES."""
     prefix = str(folder / "tokenizer")
-    more = [f"▁w{number}" for number in range(PIECES - OF_WORDS)]
+    more = [f"▁w{number}" for number in range(PIECES - PIECES_OF_WORDS)]
     sentencepiece.SentencePieceTrainer.Train(
         sentence_iterator=iter(WORDS), model_prefix=prefix, model_type="bpe", vocab_size=PIECES,
         user_defined_symbols=more, bos_id=-1, eos_id=-1, minloglevel=2,
@@ -65,8 +67,8 @@ def tokenizer(folder: Path) -> None:
     (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
 
 
-def published(layers: int, folder: str) -> dict[str, Any]:
-    config = configuration.model(configuration.Shape(head="tdt", mels=MELS), folder)
+def configuration_of(layers: int, folder: str) -> dict[str, Any]:
+    config = configuration.model(configuration.ModelShape(head="tdt", mels=MELS), folder)
     config["encoder"] |= {
         "n_layers": layers, "d_model": WIDTH, "n_heads": HEADS, "use_bias": False,
         "subsampling_conv_channels": CHANNELS,
@@ -79,31 +81,31 @@ def published(layers: int, folder: str) -> dict[str, Any]:
     return config
 
 
-def speak(model: Any, clip: Path) -> float:
-    """Make the model hear about as many pieces a second as there are in speech."""
+def set_speaking_rate(model: Any, clip: Path) -> float:
+    """Make the model emit about as many pieces a second as speech has; returns how many."""
     with wave.open(str(clip)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / np.float32(32768)
     last = model.joint.joint_net[-1]
     blank = len(model.tokenizer.vocab)
     sound = torch.from_numpy(samples)[None]
-    torch.set_num_threads(1)  # a decoder's steps are too small to be shared between cores
+    torch.set_num_threads(1)  # a decoder's steps are too small for more than one core
     low, high = -30.0, 30.0
     tried: list[tuple[float, float]] = []
     with torch.no_grad():
         encoded, lengths = model(
             input_signal=sound, input_signal_length=torch.tensor([len(samples)])
         )
-        last.weight.mul_(6.0)  # else one piece is the likeliest for ever
+        last.weight.mul_(6.0)  # otherwise one piece is always the likeliest
         for _ in range(10):
             bias = (low + high) / 2
             last.bias[blank] = bias
-            (heard,) = model.decoding.rnnt_decoder_predictions_tensor(
+            (hypothesis,) = model.decoding.rnnt_decoder_predictions_tensor(
                 encoded, lengths, return_hypotheses=True
             )
-            a_second = len(heard.y_sequence) * 16_000 / len(samples)
-            tried.append((a_second, bias))
-            low, high = (bias, high) if a_second > A_SECOND else (low, bias)
-        nearest, bias = min(tried, key=lambda one: abs(one[0] - A_SECOND))
+            per_second = len(hypothesis.y_sequence) * 16_000 / len(samples)
+            tried.append((per_second, bias))
+            low, high = (bias, high) if per_second > PIECES_PER_SECOND else (low, bias)
+        nearest, bias = min(tried, key=lambda one: abs(one[0] - PIECES_PER_SECOND))
         last.bias[blank] = bias
     return round(nearest, 2)
 

@@ -1,4 +1,4 @@
-"""Model files, good and hostile, made of what NeMo and torch write."""
+"""Makes model files, good and hostile, as NeMo and torch write them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from parakeet_cli.models.scan.model import scan_model
 
 CONFIG = """\
 target: nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEModel
@@ -41,7 +43,7 @@ optim: {name: adamw, lr: 0.001, sched: {name: CosineAnnealing}}
 
 
 def state_dict() -> bytes:
-    """What torch.save writes for a state_dict of one tensor of four floats."""
+    """The pickle that torch.save writes for a state_dict of one tensor of four floats."""
     return (
         b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01"
         b"X\x06\x00\x00\x00weightq\x02ctorch._utils\n_rebuild_tensor_v2\nq\x03"
@@ -67,7 +69,7 @@ def checkpoint(
     more: Mapping[str, bytes] | None = None,
     compression: int = zipfile.ZIP_STORED,
 ) -> bytes:
-    """A torch checkpoint with that pickle."""
+    """A torch checkpoint with that pickle, by default a good one."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", compression) as archive:
         archive.writestr("model_weights/data.pkl", state_dict() if data is None else data)
@@ -96,7 +98,7 @@ def nemo(
     more: Sequence[tuple[tarfile.TarInfo, bytes]] = (),
     form: int = tarfile.PAX_FORMAT,
 ) -> Path:
-    """A `.nemo` as NeMo writes it, with members more."""
+    """A `.nemo` as NeMo writes it, and more members."""
     text = config.encode() if isinstance(config, str) else config
     folder = member("./", type=tarfile.DIRTYPE, mode=0o700)
     members = [
@@ -110,3 +112,8 @@ def nemo(
         for info, content in (*members, *more):
             archive.addfile(info, io.BytesIO(content))
     return path
+
+
+def problems(path: Path) -> str:
+    """The problems that the scan finds, a line each."""
+    return "\n".join(map(str, scan_model(path)))

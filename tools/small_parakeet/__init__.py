@@ -1,1 +1,1 @@
-"""A small Parakeet of our own: speech from espeak-ng, training on a CPU, export, WER."""
+"""Makes a small Parakeet: speech from espeak-ng, training on a CPU, export, word error rate."""

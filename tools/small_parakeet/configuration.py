@@ -1,8 +1,8 @@
-"""Parakeet's published configuration, made small.
+"""Makes NeMo's configuration of a small Parakeet.
 
-Kept from the published models: the features, FastConformer with 8 x dw_striding, relative
+As in the published models: the features, FastConformer with 8 x dw_striding, relative
 positions over the whole clip, a convolution of 9, TDT durations 0 to 4, greedy_batch
-decoding. Made small: layers, widths and the vocabulary.
+decoding. Smaller: layers, widths and the vocabulary.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tools.small_parakeet.speech import RATE
 
 Head = Literal["tdt", "rnnt", "ctc", "hybrid"]
 HEADS: tuple[Head, ...] = ("tdt", "rnnt", "ctc", "hybrid")
-ONNX_HEADS: tuple[Head, ...] = ("tdt", "rnnt", "ctc")  # that onnx-asr knows
+ONNX_HEADS: tuple[Head, ...] = ("tdt", "rnnt", "ctc")  # that onnx-asr supports
 DURATIONS = [0, 1, 2, 3, 4]
 
 MODEL_CLASSES: dict[Head, str] = {
@@ -26,8 +26,8 @@ MODEL_CLASSES: dict[Head, str] = {
 
 
 @dataclass(frozen=True)
-class Shape:
-    """Which head, and how small."""
+class ModelShape:
+    """The head, and the sizes of the network."""
 
     head: Head = "hybrid"
     with_durations: bool = True  # TDT, or without them RNNT
@@ -60,7 +60,7 @@ def preprocessor(mels: int) -> dict[str, Any]:
     }
 
 
-def encoder(shape: Shape) -> dict[str, Any]:
+def encoder(shape: ModelShape) -> dict[str, Any]:
     return {
         "_target_": "nemo.collections.asr.modules.ConformerEncoder",
         "feat_in": shape.mels,
@@ -94,7 +94,7 @@ def encoder(shape: Shape) -> dict[str, Any]:
     }
 
 
-def ctc_decoder(shape: Shape) -> dict[str, Any]:
+def ctc_decoder(shape: ModelShape) -> dict[str, Any]:
     return {
         "_target_": "nemo.collections.asr.modules.ConvASRDecoder",
         "feat_in": shape.width,
@@ -103,8 +103,8 @@ def ctc_decoder(shape: Shape) -> dict[str, Any]:
     }
 
 
-def transducer(shape: Shape) -> dict[str, Any]:
-    """The prediction network, the joint network, how they decode and what they learnt by."""
+def transducer(shape: ModelShape) -> dict[str, Any]:
+    """The prediction and joint networks, their decoding and their loss."""
     greedy = {"max_symbols": 10}
     decoding: dict[str, Any] = {"strategy": "greedy_batch", "greedy": greedy}
     loss: dict[str, Any] = {"loss_name": "default"}
@@ -145,8 +145,8 @@ def transducer(shape: Shape) -> dict[str, Any]:
     }
 
 
-def model(shape: Shape, tokenizer_folder: str) -> dict[str, Any]:
-    """What a NeMo model of this shape is made from."""
+def model(shape: ModelShape, tokenizer_folder: str) -> dict[str, Any]:
+    """NeMo's configuration of a model of this shape."""
     made: dict[str, Any] = {
         "target": f"nemo.collections.asr.models.{MODEL_CLASSES[shape.head]}",
         "sample_rate": RATE,
@@ -154,7 +154,7 @@ def model(shape: Shape, tokenizer_folder: str) -> dict[str, Any]:
         "log_prediction": False,
         "skip_nan_grad": False,
         "tokenizer": {"dir": tokenizer_folder, "type": "bpe"},
-        # transcribe() asks this for .get, so it is a mapping though there is no such set.
+        # transcribe() calls .get of this, so it is a mapping although there is no validation set.
         "validation_ds": {"sample_rate": RATE, "manifest_filepath": None, "shuffle": False},
         "preprocessor": preprocessor(shape.mels),
         "spec_augment": {

@@ -1,4 +1,4 @@
-"""A model as a .nemo file, and as the folder of ONNX files that onnx-asr reads."""
+"""Writes a model as a .nemo file, and as the folder of ONNX files that onnx-asr reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODEL_TYPES: dict[Head, str] = {
 
 
 class Encoder(nn.Module):  # type: ignore[misc]
-    """Features to frames; with the CTC head over them, to log-probabilities."""
+    """Features to frames; with a CTC head, to log-probabilities."""
 
     def __init__(self, model: Any, head: Any = None) -> None:
         super().__init__()
@@ -38,8 +38,10 @@ class Encoder(nn.Module):  # type: ignore[misc]
 
 
 class RelativePositions(nn.Module):  # type: ignore[misc]
-    """NeMo's relative positions, computed in the graph: its table would be half of the file,
-    and longer clips than the table would fail."""
+    """NeMo's relative positions, computed in the graph.
+
+    A table of them would be half of the file, and clips longer than the table would fail.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -54,7 +56,7 @@ class RelativePositions(nn.Module):  # type: ignore[misc]
 
 
 class DecoderJoint(nn.Module):  # type: ignore[misc]
-    """One token and one frame to the logits of what follows."""
+    """One token and one frame to the logits of the next token."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -78,15 +80,15 @@ class DecoderJoint(nn.Module):  # type: ignore[misc]
 
 
 def save_nemo(model: Any, path: Path) -> None:
-    """Written beside its place first, so that who reads it finds it whole."""
+    """Write a .nemo file; it appears at `path` complete."""
     half = path.with_name(f"half-{path.name}")
-    model.cfg.tokenizer.dir = "tokenizer"  # where it lay on this machine is nobody's business
+    model.cfg.tokenizer.dir = "tokenizer"  # instead of its path on this machine
     model.eval().save_to(str(half))
     half.rename(path)
 
 
 def save_onnx(model: Any, head: Head, folder: Path) -> None:
-    """encoder-model.onnx and decoder_joint-model.onnx, or model.onnx; vocab.txt; config.json."""
+    """Write encoder-model.onnx and decoder_joint-model.onnx, or model.onnx for CTC, and texts."""
     half = folder.with_name(f"half-{folder.name}")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
@@ -113,7 +115,7 @@ def save_onnx(model: Any, head: Head, folder: Path) -> None:
 
 def _export_encoder(encoder: Encoder, mels: int, path: Path) -> None:
     features = torch.randn(2, mels, 317)
-    kept = encoder.encoder.pos_enc
+    original = encoder.encoder.pos_enc
     encoder.encoder.pos_enc = RelativePositions(encoder.encoder.d_model)
     names = ["logprobs"] if encoder.head is not None else ["outputs", "encoded_lengths"]
     time_axis = 1 if encoder.head is not None else 2
@@ -132,13 +134,13 @@ def _export_encoder(encoder: Encoder, mels: int, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,  # the newer exporter fails on NeMo 2.4's encoder
     )
-    encoder.encoder.pos_enc = kept
+    encoder.encoder.pos_enc = original
 
 
 def _export_decoder(model: Any, path: Path) -> None:
     layers, width = model.cfg.decoder.prednet.pred_rnn_layers, model.cfg.decoder.prednet.pred_hidden
-    kept = model.joint.log_softmax
-    model.joint.log_softmax = False  # logits; whoever decodes normalises tokens and durations apart
+    original = model.joint.log_softmax
+    model.joint.log_softmax = False  # decoders normalise the logits of tokens and durations apart
     states = torch.zeros(layers, 1, width)
     torch.onnx.export(
         DecoderJoint(model).eval(),
@@ -168,4 +170,4 @@ def _export_decoder(model: Any, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,
     )  # fmt: skip
-    model.joint.log_softmax = kept
+    model.joint.log_softmax = original

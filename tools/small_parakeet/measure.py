@@ -1,7 +1,8 @@
-"""The word error rate on clips that were held out, through NeMo and through onnx-asr."""
+"""Measures the word error rate on held-out clips, with NeMo and with onnx-asr."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tools.small_parakeet.speech import RATE, Samples
 
 @dataclass(frozen=True)
 class Errors:
-    """Words said, and how many edits away what was heard is."""
+    """The words of a reference, and the edits that lead to a transcript of it."""
 
     words: int
     edits: int
@@ -23,35 +24,36 @@ class Errors:
         return self.edits / max(self.words, 1)
 
 
-def edits(said: list[str], heard: list[str]) -> int:
+def edits(reference: list[str], transcript: list[str]) -> int:
     """The Levenshtein distance in words."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
+    row = list(range(len(transcript) + 1))
+    for i, word in enumerate(reference, 1):
         before, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
+        for j, other in enumerate(transcript, 1):
             before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
     return row[-1]
 
 
-def compare(said: list[str], heard: list[str]) -> Errors:
-    pairs = list(zip(said, heard, strict=True))
+def compare(references: list[str], transcripts: list[str]) -> Errors:
+    """The errors of all transcripts together."""
+    pairs = list(zip(references, transcripts, strict=True))
     return Errors(
-        sum(len(text.split()) for text in said),
+        sum(len(text.split()) for text in references),
         sum(edits(text.split(), other.split()) for text, other in pairs),
     )
 
 
 def through_nemo(path: Path, clips: list[Samples]) -> list[str]:
-    """What the .nemo file hears, read from the disk as others will read it."""
+    """The transcripts of the .nemo file, loaded from the disk."""
     from nemo.collections.asr.models import ASRModel
 
     model: Any = ASRModel.restore_from(str(path), map_location="cpu").eval()
-    heard = model.transcribe(clips, batch_size=8, verbose=False)
-    return [hypothesis.text for hypothesis in heard]
+    hypotheses = model.transcribe(clips, batch_size=8, verbose=False)
+    return [hypothesis.text for hypothesis in hypotheses]
 
 
 def through_onnx(folder: Path, clips: list[Samples]) -> list[str]:
-    """What the ONNX folder hears, by onnx-asr, a clip at a time."""
+    """The transcripts of the ONNX folder by onnx-asr, one clip at a time."""
     import onnx_asr
 
     model = onnx_asr.load_model(_model_type(folder), folder, providers=["CPUExecutionProvider"])
@@ -59,7 +61,5 @@ def through_onnx(folder: Path, clips: list[Samples]) -> list[str]:
 
 
 def _model_type(folder: Path) -> str:
-    import json
-
-    said: str = json.loads((folder / "config.json").read_text())["model_type"]
-    return said
+    model_type: str = json.loads((folder / "config.json").read_text())["model_type"]
+    return model_type

@@ -1,4 +1,4 @@
-"""The networks: made from a configuration, and one head's model from the one that was trained."""
+"""Makes networks from a configuration, and a model with one head from the trained one."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ from nemo.utils import logging
 from omegaconf import OmegaConf
 
 from tools.small_parakeet import configuration
-from tools.small_parakeet.configuration import Head, Shape
-
-# The CTC head is one of two in the hybrid that is trained, and the only one by itself.
-CTC_NAMES = {"ctc_decoder.": "decoder."}
+from tools.small_parakeet.configuration import Head, ModelShape
 
 
-def quiet() -> None:
-    """NeMo tells what it does on stderr, many lines a model."""
+def silence_nemo() -> None:
+    """Silence NeMo, which prints many lines to stderr for each model."""
     logging.setLevel(logging.ERROR)
 
 
 def make_tokenizer(texts: list[str], pieces: int, folder: Path) -> None:
-    """SentencePiece BPE in `folder`, as NeMo wants it: tokenizer.model, vocab.txt."""
+    """Write a SentencePiece BPE to `folder`, as NeMo expects it: tokenizer.model, vocab.txt."""
     if (folder / "tokenizer.model").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    written = io.BytesIO()  # a file's name would stand in the model
+    written = io.BytesIO()  # the model would contain a file's name
     sentencepiece.SentencePieceTrainer.Train(
         sentence_iterator=iter(texts),
         model_writer=written,
@@ -46,15 +43,15 @@ def make_tokenizer(texts: list[str], pieces: int, folder: Path) -> None:
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
 
 
-def make(shape: Shape, tokenizer_folder: Path) -> Any:
+def make(shape: ModelShape, tokenizer_folder: Path) -> Any:
     """A NeMo model with random weights."""
     config = OmegaConf.create(configuration.model(shape, str(tokenizer_folder)))
     model = getattr(models, configuration.MODEL_CLASSES[shape.head])(cfg=config)
     return model.eval()
 
 
-def take_over(model: Any, weights: dict[str, Any]) -> None:
-    """Copies what both have: of a tensor of another shape the part that lies in both."""
+def copy_weights(model: Any, weights: dict[str, Any]) -> None:
+    """Copy the weights that both have; of tensors with different shapes, their common part."""
     own = model.state_dict()
     for name, value in own.items():
         if name in weights and weights[name].dim() == value.dim():
@@ -64,23 +61,21 @@ def take_over(model: Any, weights: dict[str, Any]) -> None:
     model.load_state_dict(own)
 
 
-def with_head(trained: Any, head: Head, shape: Shape, tokenizer_folder: Path) -> Any:
+def with_head(trained: Any, head: Head, shape: ModelShape, tokenizer_folder: Path) -> Any:
     """The trained hybrid's encoder and one of its heads, as a model of its own."""
     if head == "hybrid":
         return trained
     model = make(replace(shape, head=head), tokenizer_folder)
-    weights = trained.state_dict()
-    if head == "ctc":
-        weights = {
-            name: value
-            for name, value in weights.items()
-            if not name.startswith(("decoder.", "joint."))
-        }
-        for before, after in CTC_NAMES.items():
-            weights = {name.replace(before, after): value for name, value in weights.items()}
-    else:
-        weights = {
-            name: value for name, value in weights.items() if not name.startswith("ctc_decoder.")
-        }
+    other = ("decoder.", "joint.") if head == "ctc" else ("ctc_decoder.",)
+    weights = {
+        _name_in(head, name): value
+        for name, value in trained.state_dict().items()
+        if not name.startswith(other)
+    }
     model.load_state_dict(weights, strict=True)
     return model
+
+
+def _name_in(head: Head, name: str) -> str:
+    """A weight's name in the model with that head alone: the CTC head is called decoder there."""
+    return name.replace("ctc_decoder.", "decoder.") if head == "ctc" else name

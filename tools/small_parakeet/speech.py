@@ -1,8 +1,7 @@
-"""Speech made by espeak-ng: which words, whose voice, what around them.
+"""Makes speech with espeak-ng: words, voices, silence and noise, all from a seed.
 
-Everything follows from a seed. The voices and the word orders of the held-out set are
-never trained on: its voices are other voices, its orders come from another seed and are
-left out of the training set where they would come up there.
+The voices and the word orders of the held-out set are never trained on: its voices are others,
+its orders come from another seed and are skipped in the training set.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ HELD_OUT_VOICES = 10
 
 @dataclass(frozen=True)
 class Utterance:
-    """What espeak-ng is asked to say: `text` with pauses, as `voice`."""
+    """The arguments for espeak-ng: `text` with commas for pauses, spoken by `voice`."""
 
     text: str
     voice: str
@@ -70,7 +69,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Clip:
-    """One or more utterances after another, and the seed of what lies around them."""
+    """One or more utterances, and the seed of the silence and noise around them."""
 
     utterances: tuple[Utterance, ...]
     seed: int
@@ -88,11 +87,11 @@ def voices(seed: int) -> tuple[list[str], list[str]]:
 
 
 def utterances(
-    chance: random.Random, variants: Sequence[str], most_words: int
+    chance: random.Random, variants: Sequence[str], max_words: int
 ) -> Iterator[Utterance]:
-    """Without end: phrases in any order, pauses where a comma falls."""
+    """An endless series of phrases in random order, with a comma where a pause is."""
     while True:
-        phrases = chance.choices(PHRASES, k=chance.randint(1, most_words))
+        phrases = chance.choices(PHRASES, k=chance.randint(1, max_words))
         pause = chance.choice((0.0, 0.1, 0.3))
         text = phrases[0]
         for phrase in phrases[1:]:
@@ -107,10 +106,10 @@ def utterances(
 
 
 def held_out(seed: int, count: int) -> list[Clip]:
-    """Clips of voices and word orders that training never meets, in clean air."""
+    """Clips without noise, whose voices and word orders are not in the training set."""
     chance = random.Random(f"held out {seed}")
-    said = utterances(chance, voices(seed)[1], 8)
-    long_enough = (utterance for utterance in said if len(utterance.words.split()) >= 3)
+    candidates = utterances(chance, voices(seed)[1], 8)
+    long_enough = (utterance for utterance in candidates if len(utterance.words.split()) >= 3)
     return [
         Clip((utterance,), chance.getrandbits(32), clean=True)
         for utterance in islice(long_enough, count)
@@ -118,20 +117,20 @@ def held_out(seed: int, count: int) -> list[Clip]:
 
 
 def training(seed: int, count: int) -> list[Clip]:
-    """Clips of 1 to 8 phrases; one in ten is a longer row of them, one in fifty holds no speech."""
+    """Clips of 1 to 8 phrases; one in ten has several utterances, one in fifty has no speech."""
     unseen = {clip.text for clip in held_out(seed, 1000)}
     chance = random.Random(f"training {seed}")
-    said = (u for u in utterances(chance, voices(seed)[0], 8) if u.words not in unseen)
+    allowed = (u for u in utterances(chance, voices(seed)[0], 8) if u.words not in unseen)
     clips = []
     for _ in range(count):
         kind = chance.random()
         parts = 0 if kind < 0.02 else chance.randint(2, 6) if kind < 0.12 else 1
-        clips.append(Clip(tuple(islice(said, parts)), chance.getrandbits(32)))
+        clips.append(Clip(tuple(islice(allowed, parts)), chance.getrandbits(32)))
     return clips
 
 
-def say(utterance: Utterance) -> Samples:
-    """16 kHz mono, as espeak-ng says it."""
+def speak(utterance: Utterance) -> Samples:
+    """espeak-ng's speech, 16 kHz mono."""
     command = [
         "espeak-ng", "--stdout", "-v", utterance.voice, "-s", str(utterance.speed),
         "-p", str(utterance.pitch), "-g", str(utterance.gap), "--", utterance.text,
@@ -139,7 +138,7 @@ def say(utterance: Utterance) -> Samples:
     done = subprocess.run(command, capture_output=True, check=True)
     with wave.open(io.BytesIO(done.stdout)) as spoken:
         rate = spoken.getframerate()
-        # The header's length is a placeholder where espeak-ng writes to a pipe.
+        # When espeak-ng writes to a pipe, the length in the header is a placeholder.
         data = spoken.readframes(spoken.getnframes())
     samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / 32768
     return np.asarray(soxr.resample(samples, rate, RATE), np.float32)
@@ -156,7 +155,7 @@ def render(clip: Clip) -> Samples:
     parts = [silence(ends[0])]
     for utterance in clip.utterances:
         pause = 0.0 if clip.clean else chance.exponential(0.25)
-        parts += [say(utterance), silence(min(pause, 1.5))]
+        parts += [speak(utterance), silence(min(pause, 1.5))]
     if not clip.utterances:
         parts.append(silence(chance.uniform(0.4, 3.0)))
     samples = np.concatenate([*parts, silence(ends[1])])
@@ -178,7 +177,7 @@ def coloured_noise(chance: np.random.Generator, count: int) -> Samples:
 
 
 def render_all(clips: list[Clip]) -> Iterator[Samples]:
-    """In order; espeak-ng is another process, so threads keep the cores busy."""
+    """Each clip's samples, in order; espeak-ng is a process, so threads keep the cores busy."""
     with ThreadPoolExecutor(4) as pool:
         for start in range(0, len(clips), 64):
             yield from pool.map(render, clips[start : start + 64])

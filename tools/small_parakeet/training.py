@@ -1,8 +1,8 @@
-"""Training on CPUs: CTC alone first, then the transducer with some CTC beside it.
+"""Trains on CPUs: first with the CTC loss alone, then with the transducer's and some CTC.
 
-Each worker is a process with one thread: where other programs want the cores too, threads
-that wait for each other at every operation are many times slower. Their gradients are
-averaged. The weights that are kept are a running average of those that were trained.
+Each worker is a process with one thread: if other programs use the cores too, threads that
+wait for each other at every operation are many times slower. The workers' gradients are
+averaged. The result is a running average of the weights.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, distributed, nn
 
 from tools.small_parakeet import network
-from tools.small_parakeet.configuration import Shape
+from tools.small_parakeet.configuration import ModelShape
 from tools.small_parakeet.corpus import Corpus
 from tools.small_parakeet.loss import transducer_loss
 
 CTC_WEIGHT = 0.3
-AVERAGE = 0.998  # a step's share of the running average is the rest
+AVERAGE = 0.998  # the old share of the running average; the rest is the newest step's
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Schedule:
     rate: float = 2e-3
     workers: int = 2
     seed: int = 1
-    max_batches: int | None = None  # an epoch's, where less than all will do
+    max_batches: int | None = None  # in an epoch; None is all
 
     @property
     def epochs(self) -> int:
         return self.ctc_epochs + self.transducer_epochs
 
     def learning_rate(self, progress: float) -> float:
-        """At `progress` epochs: up in a tenth of the stage, then down along a cosine."""
+        """At `progress` epochs: it rises for a tenth of the stage, then falls along a cosine."""
         if progress < self.ctc_epochs:
             through, top = progress / self.ctc_epochs, self.rate
         else:
@@ -57,7 +57,7 @@ class Schedule:
 
 
 def masked(features: Tensor, chance: random.Random) -> Tensor:
-    """SpecAugment, light: the words are short, a long mask would take one out."""
+    """Light SpecAugment: the words are short, and a long mask would hide one."""
     features = features.clone()
     mels, frames = features.shape[1:]
     for row in features:
@@ -75,7 +75,7 @@ def masked(features: Tensor, chance: random.Random) -> Tensor:
 def losses(
     model: Any, features: Tensor, lengths: Tensor, texts: list[str], with_transducer: bool
 ) -> Tensor:
-    """The loss of one batch: CTC's, or the transducer's with CTC's beside it."""
+    """The loss of one batch: CTC's, or the transducer's plus a share of CTC's."""
     pieces = [torch.tensor(model.tokenizer.text_to_ids(text), dtype=torch.int64) for text in texts]
     tokens = torch.tensor([len(row) for row in pieces])
     targets = nn.utils.rnn.pad_sequence(pieces, batch_first=True)
@@ -95,48 +95,50 @@ def losses(
 
 def train(
     corpus: Corpus,
-    shape: Shape,
+    shape: ModelShape,
     tokenizer_folder: Path,
     folder: Path,
     schedule: Schedule,
     begin: Path | None = None,
 ) -> None:
-    """Goes on from folder/state.pt where an earlier run left one, to the schedule's end.
+    """Train to the end of the schedule, from folder/state.pt if an earlier run left it.
 
     A new run begins with the averaged weights of the run in the folder `begin`, which may
-    be of another shape, or with random ones.
+    have another shape, or with random weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    everything = (corpus, shape, tokenizer_folder, folder, schedule, begin)
+    arguments = (corpus, shape, tokenizer_folder, folder, schedule, begin)
     if schedule.workers == 1:
-        _work(0, *everything)
+        _run_worker(0, *arguments)
     else:
         try:
-            torch.multiprocessing.spawn(_work, everything, nprocs=schedule.workers)
+            torch.multiprocessing.spawn(_run_worker, arguments, nprocs=schedule.workers)
         finally:
             (folder / f"meeting-{os.getpid()}").unlink(missing_ok=True)
 
 
-def _work(
+def _run_worker(
     rank: int,
     corpus: Corpus,
-    shape: Shape,
+    shape: ModelShape,
     tokenizer_folder: Path,
     folder: Path,
     schedule: Schedule,
     begin: Path | None,
 ) -> None:
     torch.set_num_threads(1)
-    network.quiet()
+    network.silence_nemo()
     if schedule.workers > 1:
-        meeting = folder / f"meeting-{os.getppid()}"  # a file of gloo's, by which workers meet
+        meeting = (
+            folder / f"meeting-{os.getppid()}"
+        )  # the file by which gloo's workers find each other
         distributed.init_process_group(
             "gloo", init_method=meeting.resolve().as_uri(), rank=rank, world_size=schedule.workers
         )
     torch.manual_seed(schedule.seed)
     model = network.make(shape, tokenizer_folder)
     if begin is not None:
-        network.take_over(model, torch.load(begin / "state.pt", weights_only=True)["average"])
+        network.copy_weights(model, torch.load(begin / "state.pt", weights_only=True)["average"])
     model.joint.log_softmax = False
     average = {name: value.clone() for name, value in model.state_dict().items()}
     optimiser = torch.optim.AdamW(
@@ -145,10 +147,10 @@ def _work(
     state = folder / "state.pt"
     first = 0
     if state.exists():
-        kept = torch.load(state, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        average, first = kept["average"], kept["epochs"]
+        saved = torch.load(state, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        average, first = saved["average"], saved["epochs"]
     for epoch in range(first, schedule.epochs):
         began = time.monotonic()
         mean = _epoch(rank, model, average, optimiser, corpus, epoch, schedule)
@@ -173,7 +175,7 @@ def _epoch(
     epoch: int,
     schedule: Schedule,
 ) -> float:
-    """One pass over the corpus; the mean loss of this worker's batches."""
+    """Train on the whole corpus once; returns the mean loss of this worker's batches."""
     model.train()
     share = schedule.seconds / schedule.workers
     batches = list(corpus.batches(random.Random(f"{schedule.seed} {epoch}"), share))
@@ -193,19 +195,23 @@ def _epoch(
             [corpus.texts[index] for index in indices],
             epoch >= schedule.ctc_epochs,
         )
-        optimiser.zero_grad(set_to_none=False)
-        loss.backward()
-        for value in parameters:
-            if value.grad is None:
-                value.grad = torch.zeros_like(value)
-        if schedule.workers > 1:
-            _average_gradients(parameters, schedule.workers)
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
+        _step(optimiser, loss, parameters, schedule.workers)
         total += float(loss.detach())
         if rank == 0:
-            _follow(average, model, epoch == 0)
+            _update_average(average, model, epoch == 0)
     return total / max(steps, 1)
+
+
+def _step(optimiser: Any, loss: Tensor, parameters: list[Any], workers: int) -> None:
+    optimiser.zero_grad(set_to_none=False)
+    loss.backward()
+    for value in parameters:
+        if value.grad is None:
+            value.grad = torch.zeros_like(value)
+    if workers > 1:
+        _average_gradients(parameters, workers)
+    nn.utils.clip_grad_norm_(parameters, 1.0)
+    optimiser.step()
 
 
 def _average_gradients(parameters: list[Any], workers: int) -> None:
@@ -218,18 +224,18 @@ def _average_gradients(parameters: list[Any], workers: int) -> None:
         start += value.numel()
 
 
-def _follow(average: dict[str, Tensor], model: Any, at_once: bool) -> None:
-    """The running average takes its share; in the first epoch it is the weights themselves."""
+def _update_average(average: dict[str, Tensor], model: Any, copy: bool) -> None:
+    """Move the running average towards the weights; in the first epoch, copy them."""
     with torch.no_grad():
         for name, value in model.state_dict().items():
-            if at_once or not value.is_floating_point():
+            if copy or not value.is_floating_point():
                 average[name].copy_(value)
             else:
                 average[name].lerp_(value, 1 - AVERAGE)
 
 
-def trained(shape: Shape, tokenizer_folder: Path, folder: Path) -> Any:
-    """The hybrid with the averaged weights of folder/state.pt."""
+def load_trained(shape: ModelShape, tokenizer_folder: Path, folder: Path) -> Any:
+    """The trained hybrid, with the averaged weights of folder/state.pt."""
     model = network.make(shape, tokenizer_folder)
     model.load_state_dict(torch.load(folder / "state.pt", weights_only=True)["average"])
     return model

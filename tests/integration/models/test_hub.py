@@ -95,7 +95,7 @@ def test_a_pulled_model_is_listed_verified_found_and_removed(hub: Hub, parakeet:
     assert not Path(pulled.stdout.strip()).exists()
 
 
-def test_what_the_client_cached_itself_is_found(
+def test_a_model_that_the_hub_s_client_cached_is_found(
     hub: Hub, parakeet: Command, tmp_path: Path
 ) -> None:
     """Another tool's download, by the same client, needs no second one."""
@@ -111,7 +111,9 @@ def test_what_the_client_cached_itself_is_found(
     assert len(hub.requests) == count
 
 
-def test_a_broken_connection_is_gone_on_with_in_the_same_run(hub: Hub, parakeet: Command) -> None:
+def test_a_download_resumes_after_a_broken_connection_in_the_same_run(
+    hub: Hub, parakeet: Command
+) -> None:
     hub.add(REPOSITORY, {FILE: CONTENT})
     hub.break_after = [15_000_000]
     pulled = parakeet("models", "pull", "1.1b")
@@ -120,7 +122,7 @@ def test_a_broken_connection_is_gone_on_with_in_the_same_run(hub: Hub, parakeet:
     assert [bool(one.start) for one in hub.downloads(FILE)] == [False, True]
 
 
-def test_an_interrupted_pull_goes_on_where_it_was(hub: Hub, parakeet: Command) -> None:
+def test_an_interrupted_pull_resumes_where_it_stopped(hub: Hub, parakeet: Command) -> None:
     hub.add(REPOSITORY, {FILE: CONTENT})
     hub.hold_at(15_000_000)
     first = parakeet.start("models", "pull", "1.1b")
@@ -142,7 +144,7 @@ def test_an_interrupted_pull_goes_on_where_it_was(hub: Hub, parakeet: Command) -
     assert hub.downloads(FILE)[-1].start == kept
 
 
-def test_a_server_without_ranges_sends_it_all_again(hub: Hub, parakeet: Command) -> None:
+def test_a_server_without_ranges_sends_the_whole_file_again(hub: Hub, parakeet: Command) -> None:
     hub.add(REPOSITORY, {FILE: CONTENT})
     hub.knows_ranges = False
     hub.break_after = [15_000_000]
@@ -164,7 +166,7 @@ def test_wrong_bytes_are_refused_and_nothing_is_left(hub: Hub, parakeet: Command
     assert parakeet("models", "pull", "1.1b").returncode == 0
 
 
-def test_a_pinned_model_is_refused_with_other_bytes_though_the_hub_vouches_for_them(
+def test_a_pinned_model_is_refused_with_other_bytes_even_if_the_hub_declares_them(
     hub: Hub, parakeet: Command
 ) -> None:
     """Whoever has the repository's key can change its sums too."""
@@ -186,7 +188,9 @@ def test_a_pinned_revision_that_is_gone_says_so(hub: Hub, parakeet: Command) -> 
     assert "541d1f99" in pulled.stderr
 
 
-def test_a_model_that_is_not_there_or_closed_says_what_to_do(hub: Hub, parakeet: Command) -> None:
+def test_a_missing_or_gated_model_is_an_error_that_says_what_to_do(
+    hub: Hub, parakeet: Command
+) -> None:
     missing = parakeet("models", "pull", "nobody/nothing")
     assert missing.returncode == 3
     assert "nobody/nothing" in missing.stderr
@@ -204,7 +208,7 @@ def test_a_model_that_is_not_there_or_closed_says_what_to_do(hub: Hub, parakeet:
         assert "Traceback" not in command.stderr
 
 
-def test_offline_a_cached_model_works_and_another_says_what_to_type(
+def test_offline_a_cached_model_works_and_another_is_an_error_with_a_command(
     hub: Hub, parakeet: Command
 ) -> None:
     hub.add(REPOSITORY, {FILE: SMALL})
@@ -221,7 +225,7 @@ def test_offline_a_cached_model_works_and_another_says_what_to_type(
     assert len(hub.requests) == count
 
 
-def test_bit_rot_is_found_and_mended(hub: Hub, parakeet: Command) -> None:
+def test_bit_rot_is_found_and_repaired(hub: Hub, parakeet: Command) -> None:
     hub.add(REPOSITORY, {FILE: SMALL})
     path = Path(parakeet("models", "pull", "1.1b").stdout.strip())
     with path.open("r+b") as stream:
@@ -237,9 +241,7 @@ def test_bit_rot_is_found_and_mended(hub: Hub, parakeet: Command) -> None:
     assert parakeet("models", "verify", "1.1b").returncode == 1
 
 
-def test_a_revision_that_moved_on_the_hub_is_fetched_by_pull_alone(
-    hub: Hub, parakeet: Command
-) -> None:
+def test_only_pull_fetches_a_new_revision(hub: Hub, parakeet: Command) -> None:
     old = hub.add(REPOSITORY, {FILE: SMALL}).main
     first = Path(parakeet("models", "pull", "1.1b").stdout.strip())
     new = hub.add(REPOSITORY, {FILE: SMALL + b"new"}).main
@@ -273,7 +275,7 @@ def test_an_onnx_model_is_a_folder_and_small_files_are_checked_too(
     assert "changed" in checked.stdout
 
 
-def test_a_full_disk_is_seen_before_anything_is_fetched(hub: Hub, parakeet: Command) -> None:
+def test_a_full_disk_is_detected_before_anything_is_downloaded(hub: Hub, parakeet: Command) -> None:
     hub.add(REPOSITORY, {FILE: SMALL})
     script = (
         "import os, shutil, sys\n"

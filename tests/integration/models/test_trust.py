@@ -11,7 +11,9 @@ from tests.integration.transcribe.command import CLIP, transcribe
 
 
 @pytest.mark.parametrize("quiet", [(), ("--quiet",)])
-def test_trusting_a_model_is_said_every_time(tmp_path: Path, quiet: tuple[str, ...]) -> None:
+def test_trusting_a_model_prints_a_warning_every_time(
+    tmp_path: Path, quiet: tuple[str, ...]
+) -> None:
     done = transcribe(tmp_path, CLIP, "--trust-model", *quiet)
     assert done.code == 0, done.err
     assert "Warning: --trust-model" in done.err

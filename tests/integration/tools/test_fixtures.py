@@ -21,7 +21,7 @@ def held_out() -> list[dict[str, str]]:
         return list(csv.DictReader(table, delimiter="\t"))
 
 
-def test_the_held_out_clips_are_the_seed_s_and_no_voice_of_theirs_was_trained_on() -> None:
+def test_the_held_out_clips_follow_from_the_seed_and_their_voices_were_not_trained_on() -> None:
     report = json.loads((MODELS / "small-parakeet-tdt.json").read_text())
     trained, unheard = speech.voices(report["seed"])
     assert not set(trained) & set(unheard)
@@ -38,13 +38,13 @@ def test_no_word_order_of_the_held_out_set_is_trained_on() -> None:
 
 
 @pytest.mark.parametrize("head", ["tdt", "ctc"])
-def test_a_bare_onnx_asr_hears_the_held_out_clips(head: str) -> None:
+def test_a_bare_onnx_asr_transcribes_the_held_out_clips(head: str) -> None:
     model = onnx_asr.load_model(f"nemo-conformer-{head}", MODELS / f"small-parakeet-{head}-onnx")
     clips = [decode_all(FIXTURES / "held_out" / row["file"]) for row in held_out()]
     heard = [str(model.recognize(clip)) for clip in clips]
     assert measure.compare([row["text"] for row in held_out()], heard).rate < 0.03
 
 
-def test_all_of_it_stays_small() -> None:
+def test_the_fixtures_stay_small() -> None:
     files = [path for path in FIXTURES.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 20_000_000

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
-def test_both_are_timed_and_a_trial_is_called_one(stacks: Stacks) -> None:
+def test_both_are_timed_and_a_trial_run_is_labelled_as_one(stacks: Stacks) -> None:
     python = str(stacks("verified").python)
     little = ["--layers", "1", "--files", "24", "--batch", "2", "--rounds", "1", "--hours", "0.01"]
     done = subprocess.run(

@@ -131,7 +131,7 @@ def test_the_model_is_loaded_again_by_nemo_and_measured(made: Made, head: str) -
 
 
 @pytest.mark.parametrize("head", ["tdt", "ctc"])
-def test_the_onnx_folder_is_what_onnx_asr_reads(made: Made, head: str) -> None:
+def test_onnx_asr_reads_the_onnx_folder(made: Made, head: str) -> None:
     folder = made.out / f"small-parakeet-{head}-onnx"
     model = onnx_asr.load_model(f"nemo-conformer-{head}", folder)
     clips = [decode_all(made.out / "held_out" / f"clip-0{number}.flac") for number in (0, 1)]
@@ -156,7 +156,7 @@ def test_the_encoder_in_onnx_takes_any_length_one_by_one_or_together(made: Made)
         np.testing.assert_allclose(alone[0, :, :count], both[row, :, :count], atol=0.02)
 
 
-def test_the_kept_clips_are_heard_by_our_decoder_and_their_words_are_known(made: Made) -> None:
+def test_our_decoder_reads_the_written_clips_and_their_words_are_recorded(made: Made) -> None:
     with open(made.out / "held_out" / "transcripts.tsv", newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
     assert [row["file"] for row in rows] == ["clip-00.flac", "clip-01.flac"]
@@ -167,7 +167,7 @@ def test_the_kept_clips_are_heard_by_our_decoder_and_their_words_are_known(made:
         assert seconds > 0.15 * len(row["text"].split())
 
 
-def test_a_later_run_goes_on_from_the_last_epoch(made: Made) -> None:
+def test_a_later_run_resumes_at_the_last_epoch(made: Made) -> None:
     made.run("--epochs", "2", "--step", "train")
     lines = (made.work / "tdt-80-64" / "progress.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]

@@ -85,7 +85,7 @@ def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx_asr", None)
 
 
-def test_where_nothing_is_set_up_it_is_whisper_and_each_reason_is_given(
+def test_without_any_setup_it_is_whisper_and_each_reason_is_given(
     tmp_path: Path, without_onnx: None
 ) -> None:
     python = str(tmp_path / "env" / "bin" / "python")
@@ -97,7 +97,7 @@ def test_where_nothing_is_set_up_it_is_whisper_and_each_reason_is_given(
 
 
 @pytest.mark.parametrize("requirements", STACK)
-def test_a_whole_stack_a_gpu_and_a_model_are_nemo(
+def test_with_a_whole_stack_a_gpu_and_a_model_it_is_nemo(
     tmp_path: Path, with_onnx: None, requirements: str
 ) -> None:
     wanted = EngineOptions(ml_python=stack(tmp_path / "env", requirements))
@@ -124,7 +124,7 @@ def test_without_a_gpu_it_is_onnx_if_a_model_is_cached(tmp_path: Path, with_onnx
     assert choice.reason == "auto: onnx-asr, ONNX Runtime and the model v2-int8 are available"
 
 
-def test_a_language_is_left_to_an_engine_that_can_be_told_one(
+def test_with_a_language_it_is_an_engine_that_can_be_told_one(
     tmp_path: Path, with_onnx: None
 ) -> None:
     cached(tmp_path, "v3", "onnx")

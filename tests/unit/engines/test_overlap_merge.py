@@ -40,7 +40,7 @@ def test_no_word_is_lost_or_doubled_wherever_the_cut_is(cut: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_shaken_times_and_broken_edge_words_do_no_harm(seed: int) -> None:
+def test_inexact_times_and_broken_edge_words_do_no_harm(seed: int) -> None:
     shake = random.Random(seed)
     words = spoken(SENTENCE)
     cut = shake.uniform(3, 9)
@@ -68,14 +68,14 @@ def test_case_and_punctuation_do_not_make_two_words_of_one() -> None:
     )
 
 
-def test_without_a_common_word_the_clock_decides() -> None:
+def test_without_a_common_word_the_sides_meet_in_the_middle() -> None:
     left = spoken(["alpha", "beta", "gamma", "delta"])
     right = spoken(["one", "two", "three", "four"], start=0.8)
     before, after = merge_overlap([segment(left)], [segment(right)], 0.8, 1.6)
     assert said(before, after) == ["alpha", "beta", "gamma", "two", "three", "four"]
 
 
-def test_text_is_cut_out_and_not_put_together_with_spaces() -> None:
+def test_text_is_cut_and_not_joined_with_spaces() -> None:
     words = [Word(0.0, 0.4, "你好"), Word(0.4, 0.8, "世界"), Word(0.8, 1.2, "再见")]
     left = Segment(0.0, 1.2, "你好世界再见", tuple(words))
     right = Segment(0.4, 1.2, "世界再见", tuple(words[1:]))
@@ -83,7 +83,7 @@ def test_text_is_cut_out_and_not_put_together_with_spaces() -> None:
     assert "".join(part.text for part in [*before, *after]) == "你好世界再见"
 
 
-def test_a_silent_side_leaves_the_other_alone() -> None:
+def test_a_side_without_words_leaves_the_other_unchanged() -> None:
     words = segment(spoken(["to", "do"]))
     assert merge_overlap([words], [], 0.0, 0.3)[1] == []
     assert merge_overlap([], [words], 0.0, 0.1) == ([], [words])

@@ -18,13 +18,13 @@ def test_pieces_become_words_at_their_mark() -> None:
     assert words == [Word(0.0, 0.24, "three", 0.5), Word(0.4, 0.64, "one.", 0.7)]
 
 
-def test_a_mark_of_its_own_begins_a_word_and_has_no_time_of_it() -> None:
+def test_a_separate_mark_begins_a_word_and_its_time_is_ignored() -> None:
     (word,) = tokens_to_words([Token("▁", 0.0, 0.08, 0.1), Token("one", 0.8, 0.88, 0.9)])
     assert word == Word(0.8, 0.88, "one", 0.9)
     assert tokens_to_words([Token("▁", 0.0, 0.08), Token("▁", 0.1, 0.2)]) == []
 
 
-def test_a_word_without_all_probabilities_has_none() -> None:
+def test_a_word_with_a_missing_probability_has_no_confidence() -> None:
     (word,) = tokens_to_words([Token("▁a", 0.0, 0.1, 0.9), Token("b", 0.1, 0.2)])
     assert word.confidence is None
 
@@ -46,12 +46,12 @@ def test_a_sentence_is_a_segment() -> None:
     assert tuple(word for segment in segments for word in segment.words) == tuple(words)
 
 
-def test_a_pause_ends_a_segment_where_nobody_writes_full_stops() -> None:
+def test_a_pause_ends_a_segment_if_there_are_no_full_stops() -> None:
     words = [Word(0, 0.5, "one"), Word(0.6, 1, "two"), Word(4, 4.5, "three")]
     assert [segment.text for segment in words_to_segments(words)] == ["one two", "three"]
     assert words_to_segments(words)[0].confidence is None
 
 
 @pytest.mark.parametrize("words", [[], [Word(0, 1, "a")]])
-def test_nothing_and_one_word(words: list[Word]) -> None:
+def test_no_words_and_one_word(words: list[Word]) -> None:
     assert len(words_to_segments(words)) == len(words)

@@ -68,7 +68,7 @@ def test_a_name_means_the_same_model_to_each_engine(name: str, kind: str, reposi
     assert (known.kind, known.repository) == (kind, repository)
 
 
-def test_what_is_pinned_is_pinned_whole() -> None:
+def test_a_pinned_model_has_a_revision_and_all_checksums() -> None:
     """A revision without sums, or a sum without a revision, would check nothing."""
     for row in KNOWN:
         assert bool(row.revision) == bool(row.sha256), row.name
@@ -104,7 +104,7 @@ def test_the_pinned_revision_comes_before_main_and_main_before_the_newest(cache:
     assert find_model("v2", kind=NEMO, offline=True).revision == known.revision
 
 
-def test_a_model_that_is_not_whole_is_not_at_hand(cache: Path) -> None:
+def test_an_incomplete_model_is_not_cached(cache: Path) -> None:
     known = look_up("v3-int8", ONNX)
     assert known is not None
     folder = put(cache, known.repository, "a" * 40, *known.files[1:], main=True)
@@ -117,7 +117,7 @@ def test_a_model_that_is_not_whole_is_not_at_hand(cache: Path) -> None:
     assert (found.path, found.quantization) == (folder, "int8")
 
 
-def test_a_hub_id_without_a_name_here_is_found_too(cache: Path) -> None:
+def test_a_hub_id_without_a_known_name_is_found_too(cache: Path) -> None:
     put(cache, "someone/my-parakeet", "a" * 40, "my-parakeet.nemo", main=True)
     assert (
         find_model("someone/my-parakeet", kind=NEMO, offline=True).path.name == "my-parakeet.nemo"
@@ -125,7 +125,7 @@ def test_a_hub_id_without_a_name_here_is_found_too(cache: Path) -> None:
     assert [one.name for one in cached_models(NEMO)] == ["someone/my-parakeet"]
 
 
-def test_a_path_is_itself(tmp_path: Path) -> None:
+def test_a_path_is_used_as_it_is(tmp_path: Path) -> None:
     model = tmp_path / "my.nemo"
     model.touch()
     assert find_model(str(model), kind=NEMO).path == model
@@ -136,13 +136,13 @@ def test_a_path_is_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_name_that_is_none_says_which_there_are(kind: str) -> None:
+def test_an_unknown_name_is_an_error_with_the_known_ones(kind: str) -> None:
     with pytest.raises(EngineUnavailable, match="no model called 'nonsense'") as refused:
         find_model("nonsense", kind=kind)
     assert "Known names" in (refused.value.hint or "")
 
 
-def test_a_name_for_another_engine_says_so() -> None:
+def test_a_name_for_another_engine_is_an_error_that_names_it() -> None:
     with pytest.raises(EngineUnavailable, match="a name for onnx"):
         find_model("v3-int8", kind=NEMO)
 

@@ -43,7 +43,7 @@ def wait_for_end(pid: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_request_that_fails_is_an_error_and_the_worker_goes_on(worker: WorkerProcess) -> None:
+def test_a_failed_request_is_an_error_and_the_worker_continues(worker: WorkerProcess) -> None:
     for _ in range(2):
         with pytest.raises(EngineError, match="NeMo failed: AttributeError"):
             worker.request("nonsense")
@@ -51,7 +51,9 @@ def test_a_request_that_fails_is_an_error_and_the_worker_goes_on(worker: WorkerP
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
-def test_a_worker_s_death_says_by_what(worker: WorkerProcess, number: signal.Signals) -> None:
+def test_a_dead_worker_s_error_names_the_signal(
+    worker: WorkerProcess, number: signal.Signals
+) -> None:
     with pytest.raises(EngineError):
         worker.request("nonsense")  # it has begun to listen
     os.kill(worker.pid, signal.SIGSTOP)
@@ -88,7 +90,7 @@ def options(tmp_path: Path, python: Path | str) -> EngineOptions:
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "data.txt"])
-def test_what_is_no_interpreter_is_refused_before_anything_starts(
+def test_a_path_that_is_not_an_interpreter_is_refused_before_anything_starts(
     tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "folder").mkdir()
@@ -98,13 +100,13 @@ def test_what_is_no_interpreter_is_refused_before_anything_starts(
     assert "parakeet doctor --python" in (refused.value.hint or "")
 
 
-def test_what_is_no_python_is_refused(tmp_path: Path) -> None:
+def test_a_program_that_is_not_python_is_refused(tmp_path: Path) -> None:
     engine = make_engine("nemo", options(tmp_path, "/bin/false"), concurrency=1)
     with pytest.raises(EngineUnavailable, match="exit code 1"):
         engine.load()
 
 
-def test_an_interpreter_without_the_stack_is_named_with_what_to_type(tmp_path: Path) -> None:
+def test_an_interpreter_without_the_stack_is_named_with_a_command_to_type(tmp_path: Path) -> None:
     venv.create(tmp_path / "bare")
     python = tmp_path / "bare" / "bin" / "python"
     engine = make_engine("nemo", options(tmp_path, python), concurrency=1)

@@ -24,9 +24,7 @@ def test_without_packages_or_nemo_the_reason_says_so(tmp_path: Path) -> None:
     ("name", "version"),
     [("numpy", "2.4.6"), ("torch", ""), ("nemo-toolkit", ""), ("lightning", ""), ("pyarrow", "26")],
 )
-def test_a_stack_with_one_wrong_package_is_not_whole(
-    tmp_path: Path, name: str, version: str
-) -> None:
+def test_one_missing_or_wrong_package_is_named(tmp_path: Path, name: str, version: str) -> None:
     python = stack(tmp_path / "env", **{name: version})
     site = tmp_path / "env/lib/python3.11/site-packages"
     if version:

@@ -1,4 +1,4 @@
-"""What is read of an ONNX folder before ONNX Runtime sees it; without any ONNX package."""
+"""Tests the checks of an ONNX folder before ONNX Runtime loads it, without any ONNX package."""
 
 from __future__ import annotations
 
@@ -6,53 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from parakeet_cli.engines.onnx.folder import is_onnx_folder, open_folder
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.scan.model import scan_model
-from parakeet_cli.models.scan.onnx_graph import NotOnnxError, external_files
+from tests.onnx_bytes import PLACES, elsewhere, field
 
 VOCABULARY = "▁a 0\n▁b 1\n<blk> 2\n"
 
 
-def varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
-
-
-def field(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def elsewhere(location: str) -> bytes:
-    """A TensorProto whose numbers lie in that file."""
-    entry = field(1, b"location") + field(2, location.encode())
-    length = field(1, b"length") + field(2, b"4")
-    return field(8, b"weights") + field(13, entry) + field(13, length) + b"\x70\x01"
-
-
-# Where in a ModelProto a tensor can stand.
-PLACES = {
-    "an initializer": lambda tensor: field(7, field(5, tensor)),
-    "a sparse initializer": lambda tensor: field(7, field(15, field(1, tensor))),
-    "the indices of one": lambda tensor: field(7, field(15, field(2, tensor))),
-    "a node's attribute": lambda tensor: field(7, field(1, field(5, field(5, tensor)))),
-    "a list of tensors": lambda tensor: field(7, field(1, field(5, field(10, tensor)))),
-    "a branch of an If": lambda tensor: field(7, field(1, field(5, field(6, field(5, tensor))))),
-    "one of many graphs": lambda tensor: field(7, field(1, field(5, field(11, field(5, tensor))))),
-    "a function": lambda tensor: field(7, b"") + field(25, field(7, field(5, field(5, tensor)))),
-    "a second graph": lambda tensor: field(7, b"") + field(7, field(5, tensor)),
-    "training": lambda tensor: field(7, b"") + field(20, field(1, field(5, tensor))),
-}
-
-
 def model(folder: Path, **config: object) -> Path:
-    """A folder that is whole as far as its texts tell."""
+    """A folder whose texts are complete."""
     folder.mkdir(exist_ok=True)
     config = {"model_type": "nemo-conformer-tdt", **config}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -62,59 +26,7 @@ def model(folder: Path, **config: object) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_weights_elsewhere_are_found_wherever_a_tensor_can_stand(
-    tmp_path: Path, place: str
-) -> None:
-    (tmp_path / "m.onnx").write_bytes(PLACES[place](elsewhere("../x")))
-    assert external_files(tmp_path / "m.onnx") == {"../x"}
-
-
-def test_each_of_two_locations_is_told(tmp_path: Path) -> None:
-    first = field(13, field(1, b"location") + field(2, b"good.data"))
-    both = field(13, field(1, b"location") + field(2, b"good.data") + field(2, b"/etc/passwd"))
-    (tmp_path / "m.onnx").write_bytes(field(7, field(5, first + both)))
-    assert external_files(tmp_path / "m.onnx") == {"good.data", "/etc/passwd"}
-
-
-@pytest.mark.parametrize("content", [b"", b"\x00", b"PK\x03\x04rest", b"\xff" * 40, field(1, b"x")])
-def test_what_is_no_onnx_file_is_not_taken_for_one(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "m.onnx").write_bytes(content)
-    with pytest.raises(NotOnnxError):
-        external_files(tmp_path / "m.onnx")
-
-
-def test_a_file_that_was_cut_off_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
-    whole = field(7, field(5, elsewhere("x.data")))
-    (tmp_path / "m.onnx").write_bytes(whole[:-3])
-    with pytest.raises(NotOnnxError, match="truncated"):
-        external_files(tmp_path / "m.onnx")
-
-
-@settings(deadline=None)
-@given(content=st.binary(min_size=1, max_size=300))
-def test_any_bytes_are_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.onnx"
-    for given_bytes in (content, field(7, content), field(7, field(5, content))):
-        path.write_bytes(given_bytes)
-        try:
-            found = external_files(path)
-        except NotOnnxError:
-            continue
-        assert all(isinstance(name, str) for name in found)
-
-
-def test_graphs_a_thousand_deep_are_no_recursion(tmp_path: Path) -> None:
-    graph = field(5, elsewhere("deep"))
-    for _ in range(1000):
-        graph = field(1, field(5, field(6, graph)))
-    (tmp_path / "m.onnx").write_bytes(field(7, graph))
-    assert external_files(tmp_path / "m.onnx") == {"deep"}
-
-
-def test_a_whole_folder_is_taken(tmp_path: Path) -> None:
+def test_a_complete_folder_is_accepted(tmp_path: Path) -> None:
     folder = open_folder(model(tmp_path / "m", features_size=128), "m")
     assert (folder.kind, folder.mels) == ("nemo-conformer-tdt", 128)
     assert {key: path.name for key, path in folder.graphs.items()} == {
@@ -124,7 +36,7 @@ def test_a_whole_folder_is_taken(tmp_path: Path) -> None:
     folder.check()
 
 
-def test_int8_files_are_taken_where_they_are_alone_or_asked_for(tmp_path: Path) -> None:
+def test_int8_files_are_used_if_there_are_no_others_or_they_are_asked_for(tmp_path: Path) -> None:
     path = model(tmp_path / "m")
     for name in ("encoder-model", "decoder_joint-model"):
         (path / f"{name}.int8.onnx").write_bytes(field(7, b""))
@@ -169,9 +81,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("vocab.txt", "a \N{SUPERSCRIPT TWO}\n".encode(), "line 1"),
     ],
 )
-def test_texts_that_mean_nothing_are_refused(
-    tmp_path: Path, name: str, content: bytes, said: str
-) -> None:
+def test_invalid_texts_are_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     path = model(tmp_path / "m")
     (path / name).write_bytes(content)
     with pytest.raises(EngineUnavailable, match=said):
@@ -190,7 +100,7 @@ def test_texts_that_mean_nothing_are_refused(
         ("max_tokens_per_step", None),
     ],
 )
-def test_numbers_that_mean_nothing_are_refused(tmp_path: Path, key: str, value: object) -> None:
+def test_invalid_numbers_are_refused(tmp_path: Path, key: str, value: object) -> None:
     with pytest.raises(EngineUnavailable, match=key):
         open_folder(model(tmp_path / "m", **{key: value}), "m")
 
@@ -220,7 +130,7 @@ def test_weights_from_outside_are_refused(tmp_path: Path, location: str) -> None
     assert "encoder-model.onnx" in {problem.where for problem in scan_model(path)}
 
 
-def test_weights_beside_the_graph_are_taken_and_missing_ones_named(tmp_path: Path) -> None:
+def test_weights_beside_the_graph_are_accepted_and_missing_ones_are_named(tmp_path: Path) -> None:
     path = model(tmp_path / "m")
     (path / "encoder-model.onnx").write_bytes(field(7, field(5, elsewhere("encoder.data"))))
     with pytest.raises(EngineUnavailable, match=r"'encoder\.data', and there is no such file"):
@@ -239,7 +149,7 @@ def test_a_file_that_is_a_link_to_the_outside_is_refused(tmp_path: Path, name: s
     assert [problem.where for problem in scan_model(path)] == [name]
 
 
-def test_a_hub_s_cache_is_links_into_its_own_blobs(tmp_path: Path) -> None:
+def test_links_into_the_hub_cache_s_own_blobs_are_accepted(tmp_path: Path) -> None:
     repository = tmp_path / "models--someone--parakeet"
     (repository / "blobs").mkdir(parents=True)
     (repository / "snapshots").mkdir()

@@ -21,7 +21,7 @@ _WAITING = st.lists(st.tuples(st.floats(0.01, 300), st.booleans()), min_size=1, 
 
 
 @given(_WAITING, st.floats(0.01, 1000), st.integers(1, 16))
-def test_every_batch_holds_the_oldest_and_fits(
+def test_every_batch_has_the_oldest_chunk_and_fits(
     waiting: list[Waits], budget: float, most: int
 ) -> None:
     batch = next_batch(waiting, budget, most)
@@ -37,7 +37,7 @@ def test_every_batch_holds_the_oldest_and_fits(
 
 
 @given(_WAITING, st.floats(0.01, 1000))
-def test_all_that_wait_are_heard_in_the_end(waiting: list[Waits], budget: float) -> None:
+def test_every_queued_chunk_gets_into_a_batch(waiting: list[Waits], budget: float) -> None:
     left = list(waiting)
     heard: list[Waits] = []
     while left:
@@ -52,11 +52,11 @@ def test_clips_of_a_length_go_together_and_long_ones_do_not_wait_for_them() -> N
     assert {one.number for one in next_batch(waiting, 600, 8)} == {0, 2, 3}
 
 
-def test_nothing_waits() -> None:
+def test_an_empty_queue_gives_an_empty_batch() -> None:
     assert next_batch([], 100, 8) == []
 
 
-def test_what_was_there_when_a_worker_died_is_heard_alone() -> None:
+def test_a_chunk_that_a_worker_died_over_has_its_own_batch() -> None:
     suspect, other = Waits(2.0, alone=True), Waits(2.0, number=1)
     assert next_batch([suspect, other], 100, 8) == [suspect]
     assert next_batch([other, suspect], 100, 8) == [other]

@@ -20,7 +20,7 @@ def test_a_token_in_the_last_frame_lasts_that_frame() -> None:
     assert spans(at=[7], visited=[6, 7]) == [(7, 8, 1)]
 
 
-def test_a_token_whose_visit_is_missing_has_a_time_and_no_probability() -> None:
+def test_a_token_without_a_visit_has_a_time_and_no_probability() -> None:
     assert spans(at=[2, 4], visited=[0, 2]) == [(2, 3, 1), (4, 5, None)]
     assert spans(at=[1], visited=[]) == [(1, 2, None)]
 
@@ -44,7 +44,7 @@ def test_every_token_finds_its_own_visit(frames: list[tuple[int, bool]]) -> None
     assert [start for start, _, _ in found] == at
 
 
-def test_runs_are_what_is_not_blank() -> None:
+def test_runs_leave_out_blanks() -> None:
     assert runs([9, 1, 1, 9, 1, 2, 2, 9], blank=9) == [(1, 3), (4, 5), (5, 7)]
     assert runs([], blank=9) == []
     assert runs([9, 9], blank=9) == []

@@ -49,7 +49,7 @@ class Numbers:
 
 
 @pytest.mark.parametrize("step", [160, 1280, 8000, 16_001, 50_000, 600_000])
-def test_every_frame_is_heard_once_whatever_the_pieces(step: int) -> None:
+def test_every_frame_is_decoded_once_whatever_the_sizes_of_the_parts(step: int) -> None:
     frames = 450  # 36 s
     sound = np.repeat(np.arange(frames, dtype=np.float32), FRAME)
     encoder, decoder = Frames(), Numbers()
@@ -65,6 +65,6 @@ def test_every_frame_is_heard_once_whatever_the_pieces(step: int) -> None:
         assert encoder.most <= LONGEST
 
 
-def test_hardly_any_sound_says_nothing() -> None:
+def test_very_short_audio_has_no_text() -> None:
     utterance = Utterance(Frames(), Numbers())  # type: ignore[arg-type]
     assert utterance.accept(np.zeros(100, np.float32)) == ""

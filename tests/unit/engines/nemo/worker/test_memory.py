@@ -46,7 +46,7 @@ def test_the_free_memory_is_what_the_system_says_is_available() -> None:
     assert free_on_cpu(_files(MEMINFO)) == 8000 * 1024
 
 
-def test_a_container_s_limit_counts_where_it_is_lower() -> None:
+def test_a_container_s_limit_applies_if_it_is_lower() -> None:
     second = {"/sys/fs/cgroup/memory.max": "3000000", "/sys/fs/cgroup/memory.current": "1000000"}
     assert free_on_cpu(_files({**MEMINFO, **second})) == 2_000_000
     first = {

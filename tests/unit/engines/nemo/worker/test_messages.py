@@ -31,7 +31,7 @@ def test_messages_come_out_as_they_went_in(pairs: list[tuple[dict[str, object], 
     assert messages.receive(stream) is None
 
 
-def test_sound_comes_out_as_samples_that_can_be_written_to() -> None:
+def test_received_samples_are_writable() -> None:
     samples = np.linspace(-1, 1, 999, dtype=np.float32)
     stream = io.BytesIO()
     messages.send(stream, {}, samples.view(np.uint8).data)
@@ -44,7 +44,7 @@ def test_sound_comes_out_as_samples_that_can_be_written_to() -> None:
 
 
 @given(st.binary(max_size=40))
-def test_a_message_that_is_cut_off_is_the_end_of_the_stream(rest: bytes) -> None:
+def test_a_truncated_message_is_the_end_of_the_stream(rest: bytes) -> None:
     stream = io.BytesIO()
     messages.send(stream, {"op": "hear"}, b"x" * 40)
     whole = stream.getvalue()
@@ -61,7 +61,7 @@ def test_a_message_that_is_cut_off_is_the_end_of_the_stream(rest: bytes) -> None
         struct.pack("<II", 2, 1 << 31) + b"{}",
     ],
 )
-def test_what_is_no_message_is_not_taken_for_one(data: bytes) -> None:
+def test_data_that_is_not_a_message_is_an_error(data: bytes) -> None:
     with pytest.raises(messages.BrokenMessageError):
         messages.receive(io.BytesIO(data))
 
