@@ -1,4 +1,4 @@
-"""The bare engine: an onnx-asr script over WAV files, with nothing around it.
+"""Transcribes WAV files with onnx-asr alone, as the bare engine to compare with.
 
 python bench/bare_onnx.py MODEL_TYPE MODEL_FOLDER FILE...
 """

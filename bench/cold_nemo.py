@@ -1,9 +1,9 @@
-"""`parakeet transcribe --engine nemo` against a bare NeMo script, in turn, in one run.
+"""Compares `parakeet transcribe --engine nemo` with a bare NeMo script, in turns.
 
     python bench/cold_nemo.py PYTHON MODEL.nemo [--rounds N] [--write docs/benchmarks.md]
 
-PYTHON is the interpreter of an ML stack. What is measured is a cold start on the CPU: one
-clip, a new process each time, of which importing NeMo is nearly all.
+PYTHON is the interpreter of an ML stack. It measures a cold start on the CPU: one clip, a new
+process each time. Importing NeMo takes nearly all of the time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from measure import in_turn, machine, spread, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / "samples" / "sense_0880.wav"
-ALLOWED = 1.05  # times the bare script
+ALLOWED = 1.05  # times the bare script's time
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""`parakeet transcribe --engine onnx` against a bare onnx-asr script, in turn, in one run.
+"""Compares `parakeet transcribe --engine onnx` with a bare onnx-asr script, in turns.
 
     python bench/cold_onnx.py MODEL_FOLDER [--rounds N] [--write docs/benchmarks.md]
 
-What is measured is a cold start: one clip, a new process each time. The folder holds a
-Parakeet in ONNX; the smaller it is, the more of the time is ours.
+It measures a cold start: one clip, a new process each time. The folder has a Parakeet in ONNX;
+the smaller it is, the larger is our share of the time.
 """
 
 from __future__ import annotations

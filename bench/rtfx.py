@@ -1,14 +1,14 @@
-"""`parakeet transcribe --engine nemo` against NeMo's own transcribe(), in turn, in one run.
+"""Compares `parakeet transcribe --engine nemo` with NeMo's own transcribe(), in turns.
 
     python bench/rtfx.py PYTHON [--device cuda] [--layers 24] [--hours 10]
         [--write docs/benchmarks.md]
 
-PYTHON is the interpreter of an ML stack. Both hear the sample clips, over and over, with a
-Parakeet of the published size and random weights (`full_size.py`). Start and load are left
-out: NeMo times itself, and parakeet's clock runs from the result of the first batch to the
-last one, for what had not been begun when it started. Then one recording of `--hours` shows
-whether memory grows. `--device cpu --layers 2` tries the script where there is no GPU; the
-figures then say nothing of one.
+PYTHON is the interpreter of an ML stack. Both transcribe the sample clips, over and over, with
+a Parakeet of the published size and random weights (`full_size.py`). Start and load are not
+measured: NeMo times itself, and parakeet's time is from the first batch's result to the last
+result, for the clips that were not yet in flight when it starts. Then one recording of
+`--hours` shows whether memory grows. `--device cpu --layers 2` tries the script without a GPU;
+the figures then mean nothing for one.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data" / "rtfx"
 FULL = 24  # layers
 GOAL = 0.95  # of NeMo's RTFx
-MOST_GROWTH = 1.05
-ENOUGH_HOURS = 1.0  # below, what is measured is the lanes filling up
-# Chunks that parakeet has in work or waiting: two, and one a lane.
-IN_WORK = {"": 258, "cpu": 18}
+MAX_GROWTH = 1.05
+ENOUGH_HOURS = 1.0  # shorter runs measure how the queue fills up
+# Chunks in work or queued: the engine's concurrency and two more.
+IN_FLIGHT = {"": 258, "cpu": 18}
 RATE = 16_000
 GPU_MEMORY = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
 
@@ -66,13 +66,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--hours", type=float, default=10.0, help="of one recording (default 10)")
     parser.add_argument("--write", type=Path, help="replace the table in this file")
     options = parser.parse_args()
-    if options.files <= _in_work(options):
-        parser.error(f"--files must be more than {_in_work(options)}, which count for nothing.")
+    if options.files <= _in_flight(options):
+        parser.error(f"--files must be more than {_in_flight(options)}, which are not measured.")
     return options
 
 
-def _in_work(options: argparse.Namespace) -> int:
-    return IN_WORK["cpu" if options.device == "cpu" else ""]
+def _in_flight(options: argparse.Namespace) -> int:
+    return IN_FLIGHT["cpu" if options.device == "cpu" else ""]
 
 
 def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
@@ -83,7 +83,7 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
     ours, theirs, gpu = [], [], None
     for number in range(options.rounds):
         _parakeet(options, model, clips[0].parent)
-        ours.append(_rtfx(clips, options.batch, _in_work(options)))
+        ours.append(_rtfx(clips, options.batch, _in_flight(options)))
         bare = _json([options.python, "-B", "bench/bare_rtfx.py", str(model), options.device,
                       str(options.batch), *map(str, clips)])  # fmt: skip
         gpu = bare["gpu"]
@@ -97,7 +97,7 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
             f"Machine: {machine()}; {gpu or 'no GPU'}. {made['layers']} layers, "
             f"{made['parameters'] / 1e6:.0f} M random parameters.\n",
             "" if gpu and options.layers == FULL else
-            "A trial of the script: it says nothing of a GPU, nor of the whole model.\n",
+            "A trial of the script: it means nothing for a GPU or the whole model.\n",
             f"{len(clips)} clips of {_seconds(clips) / len(clips):.1f} s in files; "
             f"medians of {options.rounds}.\n\n",
             "| what | RTFx | parakeet ÷ NeMo |\n|---|---|---|\n",
@@ -106,13 +106,13 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
             f"| {statistics.median(theirs):.1f} | |\n\n",
             f"Memory over {options.hours:g} hours in one file, the highest of the second tenth "
             "and of the last:\n",
-            f"{hours.memory}.\n" if hours.samples[1:] else "too short a time to say.\n",
+            f"{hours.memory}.\n" if hours.samples[1:] else "the run was too short.\n",
         ]
     )  # fmt: skip
     problems = []
     if gpu and options.layers == FULL and statistics.median(shares) < GOAL:
         problems.append(f"parakeet reached less than {GOAL} of NeMo's RTFx.")
-    if options.hours >= ENOUGH_HOURS and hours.growth > MOST_GROWTH:
+    if options.hours >= ENOUGH_HOURS and hours.growth > MAX_GROWTH:
         problems.append(f"Memory grew: {hours.memory}.")
     return table, problems
 
@@ -122,7 +122,7 @@ def _samples() -> list[Path]:
 
 
 def _clips(count: int) -> list[Path]:
-    """The samples over and over, as files of their own."""
+    """Copies of the samples, over and over, as separate files."""
     folder = DATA / "clips"
     folder.mkdir()
     samples = _samples()
@@ -140,15 +140,15 @@ def _seconds(files: Sequence[Path]) -> float:
     return total
 
 
-def _rtfx(clips: Sequence[Path], warm: int, in_work: int) -> float:
-    """Seconds of sound a second, by when each output was written.
+def _rtfx(clips: Sequence[Path], warm: int, in_flight: int) -> float:
+    """Seconds of audio per second, from the times when the outputs were written.
 
-    The clock starts with the `warm`-th. What was in work then counts for nothing.
+    The time starts with the `warm`-th output. Clips that were in flight then don't count.
     """
     written = {clip: (DATA / "out" / f"{clip.stem}.json").stat().st_mtime_ns for clip in clips}
     order = sorted(clips, key=lambda clip: written[clip])
     took = (written[order[-1]] - written[order[warm - 1]]) / 1e9
-    return _seconds(order[warm + in_work :]) / took
+    return _seconds(order[warm + in_flight :]) / took
 
 
 def _recording(hours: float) -> Path:
@@ -167,8 +167,8 @@ def _recording(hours: float) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
-    """A whole command: (memory, GPU) in MiB each second while it worked."""
+class MemoryUse:
+    """A command's memory and GPU memory in MiB, each second while it transcribed."""
 
     samples: list[tuple[float, float]]
 
@@ -186,12 +186,12 @@ class Took:
 
     @property
     def memory(self) -> str:
-        said = f"{self._tenth(1, 0):.0f} and {self._tenth(9, 0):.0f} MiB of RAM"
+        ram = f"{self._tenth(1, 0):.0f} and {self._tenth(9, 0):.0f} MiB of RAM"
         gpu = self._tenth(1, 1), self._tenth(9, 1)
-        return said + (f", {gpu[0]:.0f} and {gpu[1]:.0f} MiB of the GPU" if any(gpu) else "")
+        return ram + (f", {gpu[0]:.0f} and {gpu[1]:.0f} MiB of the GPU" if any(gpu) else "")
 
 
-def _parakeet(options: argparse.Namespace, model: Path, given: Path) -> Took:
+def _parakeet(options: argparse.Namespace, model: Path, given: Path) -> MemoryUse:
     out = DATA / "out"
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet", "--engine", "nemo"]
@@ -208,26 +208,26 @@ def _parakeet(options: argparse.Namespace, model: Path, given: Path) -> Took:
     if process.returncode:
         assert process.stderr is not None
         sys.exit(f"parakeet ended with {process.returncode}: {process.stderr.read().decode()}")
-    # The first are of the import and the load.
+    # The first samples are of the import and the load.
     loaded = next((at for at, one in enumerate(samples) if one[0] > 0.5 * samples[-1][0]), 0)
-    return Took(samples[loaded:] or [(0.0, 0.0)])
+    return MemoryUse(samples[loaded:] or [(0.0, 0.0)])
 
 
 def _memory(pid: int, *, on_gpu: bool) -> tuple[float, float]:
-    """What a process and its children hold, in MiB: of the memory, and of the GPU."""
-    held = mebibytes(pid)
+    """The memory of a process and its children, in MiB: RAM, and the GPU's."""
+    ram = mebibytes(pid)
     if not on_gpu:
-        return held, 0.0
+        return ram, 0.0
     pids = tree(pid)
     rows = subprocess.run(GPU_MEMORY, capture_output=True, text=True, check=True).stdout
     used = [row.split(",") for row in rows.splitlines() if row.count(",") == 1]
-    # In a container nvidia-smi may know other numbers than ours: then it is everyone's.
+    # In a container nvidia-smi may show other process ids; then all processes are counted.
     mine = [row for row in used if row[0].strip().isdigit() and int(row[0]) in pids] or used
-    return held, sum(float(row[1]) for row in mine)
+    return ram, sum(float(row[1]) for row in mine)
 
 
 def _json(command: Sequence[str]) -> dict[str, object]:
-    """What a script printed last."""
+    """The JSON in the last line that a script prints."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)[:200]} ended with {done.returncode}:\n{done.stderr[-3000:]}")

@@ -1,11 +1,11 @@
-"""A model hub on loopback: the few endpoints that huggingface_hub's client asks.
+"""Serves a model hub on loopback, with the few endpoints that huggingface_hub's client uses.
 
     with Hub() as hub:
         hub.add("nvidia/parakeet-tdt-1.1b", {"parakeet-tdt-1.1b.nemo": data})
         ... env={"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
 
-What goes wrong between a hub and a user can be ordered: a connection that breaks, other bytes
-than promised, a repository that is closed, a server that knows no ranges.
+Failures can be requested: a connection that breaks, other bytes than declared, a gated
+repository, a server without range requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
-from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
 _RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
@@ -27,7 +26,7 @@ _INFO = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/revision/(?P<revision>
 
 @dataclass
 class Repository:
-    """Commits, the newest last; what is larger than `lfs_from` is in LFS."""
+    """Commits, the newest last; files of `lfs_from` bytes and more are in LFS."""
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     lfs_from: int = 1000
@@ -44,24 +43,26 @@ class Repository:
 
 
 @dataclass
-class Request:
+class HubRequest:
+    """One request that the server received."""
+
     method: str
     path: str
     start: int | None  # of a range
 
 
 class Hub:
-    """The server, in a thread of its own; use it in `with`."""
+    """The server, in its own thread; use it in `with`."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
-        self.requests: list[Request] = []
-        self.break_after: list[int] = []  # bytes, one for each answer that breaks off
-        self.served_instead: dict[str, bytes] = {}  # file to what is sent in its place
-        self.knows_ranges = True
-        self.held = threading.Event()  # a download stands still
-        self._go_on = threading.Event()
-        self._hold_at: int | None = None
+        self.requests: list[HubRequest] = []
+        self.break_after: list[int] = []  # bytes, for each answer that breaks off
+        self.served_instead: dict[str, bytes] = {}  # by file: the bytes that are sent in its place
+        self.supports_ranges = True
+        self.paused = threading.Event()  # set while a download is paused
+        self._resumed = threading.Event()
+        self._pause_at: int | None = None
         hub = self
 
         class Handler(_Handler):
@@ -79,12 +80,7 @@ class Hub:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -92,27 +88,27 @@ class Hub:
     def add(
         self, name: str, files: Mapping[str, bytes], *, commit: str | None = None
     ) -> Repository:
-        """A repository, or a commit more of one."""
+        """Add a repository, or another commit to one."""
         repository = self.repositories.setdefault(name, Repository())
         text = json.dumps({name: hashlib.sha256(data).hexdigest() for name, data in files.items()})
         repository.commits[commit or hashlib.sha1(text.encode()).hexdigest()] = dict(files)
         return repository
 
-    def hold_at(self, count: int) -> None:
-        """The next download stands still after so many bytes, until `let_go`."""
-        self._hold_at = count
+    def pause_at(self, count: int) -> None:
+        """Pause the next download after that many bytes, until `resume`."""
+        self._pause_at = count
 
-    def let_go(self) -> None:
-        self._hold_at = None
-        self._go_on.set()
+    def resume(self) -> None:
+        self._pause_at = None
+        self._resumed.set()
 
     def send(self, data: bytes, stream: BufferedIOBase) -> bool:
-        """A file's bytes, with what was ordered; False: the connection is to be closed."""
-        if self._hold_at is not None:
-            stream.write(data[: self._hold_at])
+        """Send a file's bytes or fail as requested; False if the connection must be closed."""
+        if self._pause_at is not None:
+            stream.write(data[: self._pause_at])
             stream.flush()
-            self.held.set()
-            self._go_on.wait(120)
+            self.paused.set()
+            self._resumed.wait(120)
             return False
         if self.break_after:
             stream.write(data[: self.break_after.pop(0)])
@@ -120,8 +116,8 @@ class Hub:
         stream.write(data)
         return True
 
-    def downloads(self, file: str) -> list[Request]:
-        """The requests for a file's bytes."""
+    def downloads(self, file: str) -> list[HubRequest]:
+        """The requests for that file's bytes."""
         return [one for one in self.requests if one.method == "GET" and one.path.endswith(file)]
 
 
@@ -142,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         given = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(given[1]) if given else None
-        self.owner.requests.append(Request(self.command, path, start))
+        self.owner.requests.append(HubRequest(self.command, path, start))
         if match := _INFO.fullmatch(path):
             self._info(match["repo"], match["revision"] or "main")
         elif match := _RESOLVE.fullmatch(path):
@@ -153,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _find(self, name: str, revision: str) -> tuple[Repository, str] | None:
         repository = self.owner.repositories.get(name)
         if repository is None:
-            self._error(401, "RepoNotFound")  # as the hub does: it may be private
+            self._error(401, "RepoNotFound")  # as the hub answers, because it may be private
             return None
         commit = repository.commit(revision)
         if commit is None:
@@ -194,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "EntryNotFound")
             return
         sent = self.owner.served_instead.get(file, data)
-        first = start if start is not None and self.owner.knows_ranges else 0
+        first = start if start is not None and self.owner.supports_ranges else 0
         self.send_response(206 if first else 200)
         self.send_header("X-Repo-Commit", commit)
         self.send_header("ETag", f'"{_etag(repository, data)}"')

@@ -1,9 +1,9 @@
-"""A Parakeet that can be read: ONNX graphs that hear three tones, made by hand.
+"""Makes a Parakeet by hand: ONNX graphs that recognise three tones.
 
-Its "words" are tones: a low one is said `do`, a middle one `re-mi` (two pieces), a high one
-`fa`. The encoder sums mel bands of eight frames, as a Parakeet's subsampling does; the
-decoder gives each frame of a tone its piece, and a blank where the piece was just said.
-Everything around the weights is the real thing: features, graphs, onnx-asr, ONNX Runtime.
+Its "words" are tones: a low one is `do`, a middle one `re-mi` (two pieces), a high one `fa`.
+The encoder sums mel bands of eight frames, as a Parakeet's subsampling does. The decoder
+emits the piece of a frame's tone, and a blank if it has just emitted that piece. Everything
+except for the weights is real: features, graphs, onnx-asr, ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OPSET = [helper.make_opsetid("", 17)]
 
 
 def tune(*words: tuple[str, float], pause: float = 0.5) -> Floats:
-    """Tones of so many seconds with a pause before, between and after them: 16 kHz mono."""
+    """Tones of those lengths with a pause before, between and after them: 16 kHz mono."""
     rng = np.random.default_rng(7)
     parts: list[Floats] = []
     for word, seconds in words:
@@ -44,7 +44,7 @@ def tune(*words: tuple[str, float], pause: float = 0.5) -> Floats:
 
 
 def write_toy(folder: Path, head: Head = "tdt", *, precision: str = "") -> Path:
-    """The whole folder, as onnx-asr wants it."""
+    """Write a complete folder, as onnx-asr expects it."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {"model_type": f"nemo-conformer-{head}", "features_size": 80, "subsampling_factor": 8}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -60,7 +60,7 @@ def write_toy(folder: Path, head: Head = "tdt", *, precision: str = "") -> Path:
 
 
 def external(path: Path, location: str) -> None:
-    """Rewrite a graph so that its first weights lie in the file `location`, wherever that is."""
+    """Rewrite a graph so that its first weights are in the file `location`, wherever that is."""
     model = onnx.load(str(path))
     weights = next(one for one in model.graph.initializer if len(one.raw_data) > 64)
     content = weights.raw_data
@@ -132,30 +132,30 @@ def _decoder(durations: int) -> Any:
         "output_states_1": (TensorProto.FLOAT, [1, "batch", 1]),
         "output_states_2": (TensorProto.FLOAT, [1, "batch", 1]),
     }
-    # From (do, remi, fa, loudness) to the pieces, and to the durations 0 to 4: a frame
-    # that holds a tone is two frames long, any other one.
+    # From (do, remi, fa, loudness) to the pieces, and to the durations 0 to 4: a frame with a
+    # tone lasts two frames, any other lasts one.
     weights = np.zeros((_WIDTH, len(PIECES) + durations), np.float32)
     weights[[0, 1, 1, 2], [0, 1, 2, 3]] = 10
     bias = np.array([-6, -6, -6, -6, 0, *[-9, 0, -9, -9, -9][:durations]], np.float32)
     if durations:
         weights[:3, len(PIECES) + 2] = 20
-    # What was just said is not said again, and `mi` comes after `re` alone.
-    said = np.zeros((len(PIECES), len(PIECES) + durations), np.float32)
-    said[[0, 1, 2, 3], [0, 1, 2, 3]] = -50
-    said[[0, 2, 3, 4], 2] = -50
-    said[2, 1] = -50
+    # A piece does not follow itself, and `mi` follows `re` only.
+    before = np.zeros((len(PIECES), len(PIECES) + durations), np.float32)
+    before[[0, 1, 2, 3], [0, 1, 2, 3]] = -50
+    before[[0, 2, 3, 4], 2] = -50
+    before[2, 1] = -50
     nodes = [
         helper.make_node("Transpose", ["encoder_outputs"], ["frames"], perm=[0, 2, 1]),
-        helper.make_node("MatMul", ["frames", "weights"], ["heard"]),
-        helper.make_node("Gather", ["said", "targets"], ["before"]),
-        helper.make_node("Add", ["heard", "before"], ["sum"]),
+        helper.make_node("MatMul", ["frames", "weights"], ["scores"]),
+        helper.make_node("Gather", ["before", "targets"], ["allowed"]),
+        helper.make_node("Add", ["scores", "allowed"], ["sum"]),
         helper.make_node("Add", ["sum", "bias"], ["joint"]),
         helper.make_node("Unsqueeze", ["joint", "axis"], ["outputs"]),
         helper.make_node("Identity", ["target_length"], ["prednet_lengths"]),
         helper.make_node("Identity", ["input_states_1"], ["output_states_1"]),
         helper.make_node("Identity", ["input_states_2"], ["output_states_2"]),
     ]
-    constants = {"weights": weights, "bias": bias, "said": said, "axis": np.array([2])}
+    constants = {"weights": weights, "bias": bias, "before": before, "axis": np.array([2])}
     return _graph("decoder_joint", nodes, takes, gives, constants)
 
 
@@ -166,8 +166,8 @@ def _ctc() -> Any:
     nodes = [
         helper.make_node("Conv", ["audio_signal", "bands"], ["encoded"], strides=[8], pads=[0, 7]),
         helper.make_node("Transpose", ["encoded"], ["frames"], perm=[0, 2, 1]),
-        helper.make_node("MatMul", ["frames", "weights"], ["heard"]),
-        helper.make_node("Add", ["heard", "bias"], ["logits"]),
+        helper.make_node("MatMul", ["frames", "weights"], ["scores"]),
+        helper.make_node("Add", ["scores", "bias"], ["logits"]),
         helper.make_node("LogSoftmax", ["logits"], ["logprobs"], axis=-1),
     ]
     gives: dict[str, tuple[int, list[Any]]] = {

@@ -1,4 +1,4 @@
-"""The scan of a model, fuzzed: it never crashes, and what it lets pass is what it looked at."""
+"""Fuzzes the scan of a model: it never crashes, and nothing passes that it didn't read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TOKENS = [
 
 
 def targets(node: Any) -> list[Any]:
-    """What Hydra would find, by another reader than the scan's."""
+    """The targets that Hydra would find, by another reader than the scan's."""
     if isinstance(node, dict):
         own = [node[key] for key in ("_target_", "target", "cls") if key in node]
         return own + [one for value in node.values() for one in targets(value)]
@@ -51,7 +51,7 @@ def check_yaml(text: str) -> None:
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
-        return  # a key that no dict can have, a date that is none: NeMo ends there too
+        return  # an unhashable key or an invalid date: NeMo fails on it too
     assert set(targets(content)) <= TARGETS
 
 
@@ -71,7 +71,7 @@ def test_a_pickle_that_passes_imports_nothing_else(data: bytes, at: int) -> None
 
 
 def check_pickle(data: bytes) -> None:
-    """What passes is loaded, by a reader that would see any other import."""
+    """Load a pickle that passes, with a reader that fails on any other import."""
     if list(scan_pickle(data, "x")):
         return
 
@@ -88,11 +88,11 @@ def check_pickle(data: bytes) -> None:
     except AssertionError:
         raise
     except Exception:
-        return  # it can't be loaded, which does no harm
+        return  # it can't be loaded, which is harmless
 
 
 def mutated(good: bytes, chance: random.Random) -> bytes:
-    """Bytes flipped, cut, doubled, moved, or a live pickle put somewhere."""
+    """Bytes changed, cut, doubled or moved, or a live pickle inserted."""
     data = bytearray(good)
     for _ in range(chance.randint(1, 4)):
         at, end = sorted(chance.randrange(len(data) + 1) for _ in "ab")
@@ -115,7 +115,7 @@ def mutated(good: bytes, chance: random.Random) -> bytes:
 
 
 def check_model(data: bytes, path: Path) -> bool:
-    """Whether it passed; then it is opened as NeMo does, and what is in it is looked at."""
+    """Whether it passed; if so, it is opened as NeMo does, and its parts are checked."""
     path.write_bytes(data)
     if scan_model(path):
         return False

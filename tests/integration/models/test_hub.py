@@ -1,4 +1,4 @@
-"""`parakeet models` against a hub on loopback, with huggingface_hub's own client."""
+"""Tests `parakeet models` with a hub on loopback and huggingface_hub's own client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 REPOSITORY = "nvidia/parakeet-tdt-1.1b"
 FILE = "parakeet-tdt-1.1b.nemo"
-# More than the client asks for at once (10 MB), so that a part of it can be kept.
+# More than the client reads at once (10 MB), so that a partial download can be stored.
 CONTENT = random.Random(1).randbytes(25_000_000)
 SMALL = CONTENT[:200_000]
 
@@ -30,7 +30,7 @@ def hub() -> Iterator[Hub]:
 
 
 class Command:
-    """The command with a cache of its own, and this hub as the only one."""
+    """Runs the command with its own cache and this hub."""
 
     def __init__(self, folder: Path, hub: Hub) -> None:
         self.cache = folder / "cache"
@@ -59,7 +59,7 @@ class Command:
         )
 
     def files(self) -> list[Path]:
-        """What is in the cache that has bytes of a model."""
+        """The files in the cache that are not empty."""
         return [path for path in self.cache.rglob("*") if path.is_file() and path.stat().st_size]
 
 
@@ -98,7 +98,7 @@ def test_a_pulled_model_is_listed_verified_found_and_removed(hub: Hub, parakeet:
 def test_a_model_that_the_hub_s_client_cached_is_found(
     hub: Hub, parakeet: Command, tmp_path: Path
 ) -> None:
-    """Another tool's download, by the same client, needs no second one."""
+    """What another tool downloaded with the same client is not downloaded again."""
     hub.add(REPOSITORY, {FILE: SMALL})
     script = f"from huggingface_hub import hf_hub_download as d; print(d({REPOSITORY!r}, {FILE!r}))"
     python = str(Path(COMMAND).parent / "python")
@@ -124,29 +124,29 @@ def test_a_download_resumes_after_a_broken_connection_in_the_same_run(
 
 def test_an_interrupted_pull_resumes_where_it_stopped(hub: Hub, parakeet: Command) -> None:
     hub.add(REPOSITORY, {FILE: CONTENT})
-    hub.hold_at(15_000_000)
+    hub.pause_at(15_000_000)
     first = parakeet.start("models", "pull", "1.1b")
-    assert hub.held.wait(60), first.communicate()
+    assert hub.paused.wait(60), first.communicate()
     blobs = parakeet.cache / "hub" / "models--nvidia--parakeet-tdt-1.1b" / "blobs"
     while not any(path.stat().st_size for path in blobs.glob("*.incomplete")):
         assert first.poll() is None, first.communicate()
     first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=60)
-    hub.let_go()
-    assert first.returncode == 130, said
+    _, err = first.communicate(timeout=60)
+    hub.resume()
+    assert first.returncode == 130, err
     (partial,) = blobs.iterdir()
-    kept = partial.stat().st_size
-    assert 0 < kept < len(CONTENT)
+    stored = partial.stat().st_size
+    assert 0 < stored < len(CONTENT)
 
     second = parakeet("models", "pull", "1.1b")
     assert second.returncode == 0, second.stderr
     assert Path(second.stdout.strip()).read_bytes() == CONTENT
-    assert hub.downloads(FILE)[-1].start == kept
+    assert hub.downloads(FILE)[-1].start == stored
 
 
 def test_a_server_without_ranges_sends_the_whole_file_again(hub: Hub, parakeet: Command) -> None:
     hub.add(REPOSITORY, {FILE: CONTENT})
-    hub.knows_ranges = False
+    hub.supports_ranges = False
     hub.break_after = [15_000_000]
     pulled = parakeet("models", "pull", "1.1b")
     assert pulled.returncode == 0, pulled.stderr
@@ -169,7 +169,7 @@ def test_wrong_bytes_are_refused_and_nothing_is_left(hub: Hub, parakeet: Command
 def test_a_pinned_model_is_refused_with_other_bytes_even_if_the_hub_declares_them(
     hub: Hub, parakeet: Command
 ) -> None:
-    """Whoever has the repository's key can change its sums too."""
+    """Somebody with the repository's key can change its checksums too."""
     from parakeet_cli.models.registry import look_up
 
     known = look_up("v3")

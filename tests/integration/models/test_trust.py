@@ -1,4 +1,4 @@
-"""`--trust-model` is loud, and nothing but the option asks for it."""
+"""Tests that `--trust-model` always warns, and that nothing but the option turns it on."""
 
 from __future__ import annotations
 

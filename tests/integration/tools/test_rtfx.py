@@ -1,4 +1,4 @@
-"""The measurement for GPUs, tried on the CPU with one layer of the model."""
+"""Runs the measurement for GPUs on the CPU, with one layer of the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_both_are_timed_and_a_trial_run_is_labelled_as_one(stacks: Stacks) -> No
     done = subprocess.run(
         [sys.executable, "bench/rtfx.py", python, "--device", "cpu", *little],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},  # on a busy machine two wait for each other
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # on a busy machine threads wait for each other
         capture_output=True,
         text=True,
         check=False,

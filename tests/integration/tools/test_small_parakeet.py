@@ -1,4 +1,4 @@
-"""The tool that makes the small Parakeet, in short: few clips, a step or two, real stack."""
+"""Runs the tool that makes the small Parakeet on a real stack, with few clips and steps."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.stacks import ROOT, Stacks
 
 pytestmark = pytest.mark.slow
 
-# Every path through a lattice, one by one: what the loss adds up diagonal by diagonal.
+# Adds up every path through a lattice, one by one; the loss does it diagonal by diagonal.
 PATHS = """
 import math
 import torch
 from tools.small_parakeet.loss import transducer_loss
 
-def paths(logits, said, frames, durations):
+def paths(logits, target, frames, durations):
     blank = logits.shape[-1] - 1 - len(durations)
     tokens = logits[..., :blank + 1].log_softmax(-1)
     moves = logits[..., blank + 1:].log_softmax(-1)
@@ -37,23 +37,23 @@ def paths(logits, said, frames, durations):
         for i, d in enumerate(durations or [0, 1]):
             by = float(moves[t, u, i]) if durations else 0.0
             if d > 0:
-                at_end = t + d == frames and u == len(said)
+                at_end = t + d == frames and u == len(target)
                 rest = 1.0 if at_end else after(t + d, u)
                 total += math.exp(float(tokens[t, u, blank]) + by) * rest
-            if u < len(said) and (durations or d == 0):
-                total += math.exp(float(tokens[t, u, said[u]]) + by) * after(t + d, u + 1)
+            if u < len(target) and (durations or d == 0):
+                total += math.exp(float(tokens[t, u, target[u]]) + by) * after(t + d, u + 1)
         return total
     return math.log(after(0, 0))
 
 torch.manual_seed(5)
 for durations in ([0, 1, 2, 3, 4], []):
     logits = torch.randn(3, 6, 4, 5 + 1 + len(durations), dtype=torch.float64, requires_grad=True)
-    said = torch.randint(0, 5, (3, 3))
+    targets = torch.randint(0, 5, (3, 3))
     frames, tokens = torch.tensor([6, 5, 4]), torch.tensor([3, 2, 0])
-    loss = transducer_loss(logits, said, frames, tokens, durations)
+    loss = transducer_loss(logits, targets, frames, tokens, durations)
     with torch.no_grad():
         each = [
-            paths(logits[i], said[i, :tokens[i]].tolist(), int(frames[i]), durations)
+            paths(logits[i], targets[i, :tokens[i]].tolist(), int(frames[i]), durations)
             for i in range(3)
         ]
     assert abs(float(loss.detach()) + sum(each) / 5) < 1e-9, (durations, float(loss), each)
@@ -63,7 +63,7 @@ for durations in ([0, 1, 2, 3, 4], []):
         for step in (1e-5, -1e-5):
             moved = logits.detach().clone()
             moved[place] += step
-            sides.append(float(transducer_loss(moved, said, frames, tokens, durations)))
+            sides.append(float(transducer_loss(moved, targets, frames, tokens, durations)))
         slope = (sides[0] - sides[1]) / 2e-5
         assert abs(slope - float(logits.grad[place])) < 1e-7, (durations, place)
 print("equal")
@@ -72,7 +72,7 @@ print("equal")
 
 @dataclass(frozen=True)
 class Made:
-    """What one short run of the tool left behind."""
+    """The results of one short run of the tool."""
 
     python: Path
     out: Path
@@ -121,7 +121,7 @@ def test_the_loss_is_the_sum_over_every_path_and_so_are_its_gradients(stacks: St
 @pytest.mark.parametrize("head", ["tdt", "ctc"])
 def test_the_model_is_loaded_again_by_nemo_and_measured(made: Made, head: str) -> None:
     report = made.report(head)
-    # One step teaches nothing: a low rate would be made up.
+    # One step teaches nothing: a low rate would be wrong.
     assert report["word_error_rate"]["nemo"] > 0.2
     assert report["held_out"]["clips"] == 3
     assert report["training"]["ctc_epochs"] == 1
@@ -151,7 +151,7 @@ def test_the_encoder_in_onnx_takes_any_length_one_by_one_or_together(made: Made)
     assert both.shape[2] == 201
     for row, length in enumerate((1604, 400)):
         alone, steps = encode(features[row : row + 1, :, :length], [length])
-        # At the end of the shorter one a batch hears padding, as NeMo's convolutions do.
+        # At the end of the shorter one the convolutions include the padding, as NeMo's do.
         count = int(steps[0]) - 4
         np.testing.assert_allclose(alone[0, :, :count], both[row, :, :count], atol=0.02)
 
