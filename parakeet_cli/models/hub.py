@@ -1,8 +1,8 @@
 """Downloads a model with huggingface_hub's own client, and checks every byte of it.
 
-Today's client keeps nothing of a download that was interrupted, and compares sizes only. So
-its `http_get` writes to `blobs/SUM.incomplete`, where earlier clients kept partial downloads
-and the next run resumes, and no file gets its name in the cache before its checksum was
+Today's client discards a download that was interrupted, and compares sizes only. So its
+`http_get` writes to `blobs/SUM.incomplete`, where earlier clients stored partial downloads and
+the next run resumes, and no file gets its name in the cache before its checksum was
 compared. Then `hf_hub_download` finds the blob there and makes the snapshot.
 """
 

@@ -55,7 +55,7 @@ class FileCheck:
 
 
 def model_named(name: str, kind: str | None) -> KnownModel:
-    """The model of that name; a hub id that nothing says the kind of is for NeMo.
+    """The model of that name; a hub id is for NeMo unless `kind` or its name says otherwise.
 
     Raises EngineUnavailable.
     """

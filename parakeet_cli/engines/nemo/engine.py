@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_source_clock
-from parakeet_cli.engines.nemo.process import WorkerDiedError, WorkerProcess, default_python
+from parakeet_cli.engines.nemo.process import NemoProcess, WorkerDiedError, default_python
 from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.models.registry import ENGLISH, look_up
@@ -88,15 +88,15 @@ class Nemo:
         self.concurrency = 1 if concurrency == 1 else in_flight
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
         self._frame_seconds = 0.08
-        self._worker: WorkerProcess | None = None
+        self._worker: NemoProcess | None = None
         self._lock = Lock()  # one thread starts the next worker
 
     def load(self) -> None:
         with self._lock:
             self._worker = self._start_worker()
 
-    def _start_worker(self) -> WorkerProcess:
-        worker = WorkerProcess(self._python)
+    def _start_worker(self) -> NemoProcess:
+        worker = NemoProcess(self._python)
         try:
             # Scanned while the worker imports NeMo, which takes far longer, and before it is
             # given the file.
@@ -156,7 +156,7 @@ class Nemo:
             )
         )
 
-    def _running_worker(self) -> WorkerProcess:
+    def _running_worker(self) -> NemoProcess:
         """The worker, or a new one where it has died. Raises EngineUnavailable."""
         with self._lock:
             assert self._worker is not None, "load() comes first"
@@ -179,7 +179,7 @@ _UTTERANCE_NUMBERS = count(1)
 class _Utterance:
     """One utterance of live speech, in the worker that ran when it began."""
 
-    def __init__(self, running_worker: Callable[[], WorkerProcess]) -> None:
+    def __init__(self, running_worker: Callable[[], NemoProcess]) -> None:
         self._number = next(_UTTERANCE_NUMBERS)
         self._worker = running_worker()
         self._request("open_stream")

@@ -43,7 +43,7 @@ class WorkerDiedError(Exception):
         self.started = started
 
 
-class WorkerProcess:
+class NemoProcess:
     """One process of the ML interpreter with one model. For use by many threads."""
 
     def __init__(self, python: str) -> None:

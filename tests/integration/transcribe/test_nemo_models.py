@@ -14,7 +14,7 @@ import pytest
 
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.engines.nemo.engine import Nemo
-from parakeet_cli.engines.nemo.process import WorkerProcess
+from parakeet_cli.engines.nemo.process import NemoProcess
 from parakeet_cli.engines.nemo.worker.decoding import join_pieces as text_of
 from parakeet_cli.errors import EngineUnavailable
 from tests.integration.transcribe.command import environment, transcribe
@@ -48,7 +48,7 @@ def test_every_head_transcribes_as_nemo_itself_does(python: str, tmp_path: Path)
     expected = json.loads((tmp_path / "heard.json").read_text())
     sound = Clip(clip, ()).sound()
     assert set(expected) == {"rnnt", "ctc", "hybrid", "tdt-128"}
-    worker = WorkerProcess(python)
+    worker = NemoProcess(python)
     try:
         for name, text in expected.items():
             worker.request("load", model={"path": str(tmp_path / f"{name}.nemo"), "device": "cpu"})
@@ -119,7 +119,7 @@ def test_the_worker_itself_loads_weights_only(
 ) -> None:
     """What the scan would let through: NeMo 2.4 by itself runs it, 3.0 and ours do not."""
     model, canary = hostile
-    worker = WorkerProcess(python)
+    worker = NemoProcess(python)
     try:
         wanted = {"path": str(model), "device": "cpu"}
         for trusted in (True, False):  # the first shows that the pickle is what it says

@@ -100,26 +100,26 @@ def test_without_any_setup_it_is_whisper_and_each_reason_is_given(
 def test_with_a_whole_stack_a_gpu_and_a_model_it_is_nemo(
     tmp_path: Path, with_onnx: None, requirements: str
 ) -> None:
-    wanted = EngineOptions(ml_python=stack(tmp_path / "env", requirements))
-    assert choose("auto", "default", wanted).name == "whisper"
+    request = EngineOptions(ml_python=stack(tmp_path / "env", requirements))
+    assert choose("auto", "default", request).name == "whisper"
     cached(tmp_path, "v3", "onnx")
-    assert choose("auto", "default", wanted).name == "onnx"
+    assert choose("auto", "default", request).name == "onnx"
     gpu(tmp_path)
-    assert choose("auto", "default", wanted).name == "onnx"  # there is no model for nemo
+    assert choose("auto", "default", request).name == "onnx"  # there is no model for nemo
     cached(tmp_path, "v3", "nemo")
-    choice = choose("auto", "default", wanted)
+    choice = choose("auto", "default", request)
     assert choice.name == "nemo"
     assert choice.reason == "auto: a CUDA device, a whole NeMo stack and the model v3 are available"
 
 
 def test_without_a_gpu_it_is_onnx_if_a_model_is_cached(tmp_path: Path, with_onnx: None) -> None:
-    wanted = EngineOptions(ml_python=stack(tmp_path / "env"))
+    request = EngineOptions(ml_python=stack(tmp_path / "env"))
     cached(tmp_path, "v3", "nemo")
-    choice = choose("auto", "default", wanted)
+    choice = choose("auto", "default", request)
     assert choice.name == "whisper"
     assert "nemo: no CUDA device; onnx: no model for it is on this machine" in choice.reason
     cached(tmp_path, "v2-int8", "onnx")
-    choice = choose("auto", "default", wanted)
+    choice = choose("auto", "default", request)
     assert choice.name == "onnx"
     assert choice.reason == "auto: onnx-asr, ONNX Runtime and the model v2-int8 are available"
 
@@ -158,7 +158,7 @@ def test_a_model_by_name_decides(tmp_path: Path, with_onnx: None) -> None:
 
 
 def test_a_parakeet_that_no_engine_can_run_is_not_given_to_whisper(without_onnx: None) -> None:
-    wanted = EngineOptions(model="v3", ml_python="/nowhere/bin/python")
-    choice = choose("auto", "default", wanted)
-    assert choice.name == "onnx"  # whose own error says what to install
+    request = EngineOptions(model="v3", ml_python="/nowhere/bin/python")
+    choice = choose("auto", "default", request)
+    assert choice.name == "onnx"  # its error names what to install
     assert "onnx-asr is not installed" in choice.reason

@@ -1,4 +1,4 @@
-"""Overlapping chunks: no word doubled, none dropped, none out of order."""
+"""Tests that merging overlapping chunks doubles, drops and reorders no word."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def segment(words: list[Word]) -> Segment:
     return Segment(words[0].start, words[-1].end, " ".join(w.text for w in words), tuple(words))
 
 
-def said(*sides: list[Segment]) -> list[str]:
+def texts(*sides: list[Segment]) -> list[str]:
     return [word.text for side in sides for segment in side for word in segment.words]
 
 
@@ -32,11 +32,11 @@ def said(*sides: list[Segment]) -> list[str]:
 def test_no_word_is_lost_or_doubled_wherever_the_cut_is(cut: float) -> None:
     words = spoken(SENTENCE)
     low, high = cut - 1.5, cut + 1.5
-    # Each side hears whole words only; the one that the edge cuts is heard by neither rightly.
+    # Each side has its whole words only, without the one that its edge cuts.
     left = [word for word in words if word.end <= high]
     right = [word for word in words if word.start >= low]
     before, after = merge_overlap([segment(left)], [segment(right)], low, high)
-    assert said(before, after) == SENTENCE
+    assert texts(before, after) == SENTENCE
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -56,14 +56,14 @@ def test_inexact_times_and_broken_edge_words_do_no_harm(seed: int) -> None:
     if right[0].start < low:
         right[0] = Word(low, right[0].end, right[0].text[-2:])
     before, after = merge_overlap([segment(left)], [segment(right)], low, high)
-    assert said(before, after) == SENTENCE
+    assert texts(before, after) == SENTENCE
 
 
 def test_case_and_punctuation_do_not_make_two_words_of_one() -> None:
     left = spoken(["to", "do", "for", "them."])
     right = spoken(["For", "them", "he", "was"], start=0.8)
     before, after = merge_overlap([segment(left)], [segment(right)], 0.8, 1.6)
-    assert [word.lower().strip(".") for word in said(before, after)] == (
+    assert [word.lower().strip(".") for word in texts(before, after)] == (
         ["to", "do", "for", "them", "he", "was"]
     )
 
@@ -72,7 +72,7 @@ def test_without_a_common_word_the_sides_meet_in_the_middle() -> None:
     left = spoken(["alpha", "beta", "gamma", "delta"])
     right = spoken(["one", "two", "three", "four"], start=0.8)
     before, after = merge_overlap([segment(left)], [segment(right)], 0.8, 1.6)
-    assert said(before, after) == ["alpha", "beta", "gamma", "two", "three", "four"]
+    assert texts(before, after) == ["alpha", "beta", "gamma", "two", "three", "four"]
 
 
 def test_text_is_cut_and_not_joined_with_spaces() -> None:

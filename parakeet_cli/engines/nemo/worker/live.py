@@ -15,7 +15,7 @@ _LEFT, _LONGEST, _RIGHT = 10.0, 10.0, 2.0
 _SHORTEST = 0.3  # seconds: less has no words
 
 
-class Utterance:
+class LiveUtterance:
     """Takes audio and returns the text of all of it so far.
 
     Frames with `_RIGHT` seconds of audio after them are settled: they are decoded once, and the

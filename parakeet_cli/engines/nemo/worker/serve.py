@@ -39,7 +39,7 @@ def main() -> None:
     requests: SimpleQueue[WorkerRequest] = SimpleQueue()
     threading.Thread(target=_read, args=(os.fdopen(0, "rb"), requests), daemon=True).start()
     with contextlib.suppress(BrokenPipeError):
-        Server(answers, requests).run()
+        ModelServer(answers, requests).run()
     # A GPU's libraries can take seconds to shut down, and have nothing to save.
     os._exit(0)
 
@@ -72,7 +72,7 @@ def _read(stream: BinaryIO, requests: SimpleQueue[WorkerRequest]) -> None:
 
 
 @dataclass(slots=True)
-class Server:
+class ModelServer:
     """Takes requests from a queue and writes answers to a pipe."""
 
     answers: BinaryIO
@@ -216,9 +216,9 @@ class Server:
         ]
 
     def _do_open_stream(self, request: WorkerRequest) -> None:
-        from .live import Utterance
+        from .live import LiveUtterance
 
-        self.utterances[request.head["utterance"]] = Utterance(self.encoder, self.decoder)
+        self.utterances[request.head["utterance"]] = LiveUtterance(self.encoder, self.decoder)
 
     def _do_accept(self, request: WorkerRequest) -> str:
         import torch

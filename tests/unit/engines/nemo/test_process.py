@@ -1,4 +1,4 @@
-"""The worker's process, without a model: how it begins, fails and ends."""
+"""Tests how the worker process starts, fails and ends, without a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.nemo.process import WorkerDiedError, WorkerProcess
+from parakeet_cli.engines.nemo.process import NemoProcess, WorkerDiedError
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import EngineError, EngineUnavailable
 
@@ -22,8 +22,8 @@ LIMIT = 60.0  # seconds for a process to be gone
 
 
 @pytest.fixture
-def worker() -> Iterator[WorkerProcess]:
-    started = WorkerProcess(sys.executable)
+def worker() -> Iterator[NemoProcess]:
+    started = NemoProcess(sys.executable)
     yield started
     started.close()
 
@@ -33,7 +33,7 @@ def is_running(pid: int) -> bool:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"  # dead, and nobody has asked how
+    return stat.rpartition(")")[2].split()[0] != "Z"  # a zombie has ended
 
 
 def wait_for_end(pid: int) -> None:
@@ -43,7 +43,7 @@ def wait_for_end(pid: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_failed_request_is_an_error_and_the_worker_continues(worker: WorkerProcess) -> None:
+def test_a_failed_request_is_an_error_and_the_worker_continues(worker: NemoProcess) -> None:
     for _ in range(2):
         with pytest.raises(EngineError, match="NeMo failed: AttributeError"):
             worker.request("nonsense")
@@ -52,7 +52,7 @@ def test_a_failed_request_is_an_error_and_the_worker_continues(worker: WorkerPro
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
 def test_a_dead_worker_s_error_names_the_signal(
-    worker: WorkerProcess, number: signal.Signals
+    worker: NemoProcess, number: signal.Signals
 ) -> None:
     with pytest.raises(EngineError):
         worker.request("nonsense")  # it has begun to listen
@@ -67,7 +67,7 @@ def test_a_dead_worker_s_error_names_the_signal(
         worker.request("nonsense")
 
 
-def test_closing_ends_the_process(worker: WorkerProcess) -> None:
+def test_closing_ends_the_process(worker: NemoProcess) -> None:
     assert is_running(worker.pid)
     worker.close()
     assert not is_running(worker.pid)
@@ -75,8 +75,8 @@ def test_closing_ends_the_process(worker: WorkerProcess) -> None:
 
 def test_a_worker_does_not_outlive_the_tool_however_that_dies() -> None:
     code = (
-        "import os, signal, sys; from parakeet_cli.engines.nemo.process import WorkerProcess; "
-        "print(WorkerProcess(sys.executable).pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, sys; from parakeet_cli.engines.nemo.process import NemoProcess; "
+        "print(NemoProcess(sys.executable).pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     wait_for_end(int(done.stdout))
@@ -85,7 +85,7 @@ def test_a_worker_does_not_outlive_the_tool_however_that_dies() -> None:
 def options(tmp_path: Path, python: Path | str) -> EngineOptions:
     model = tmp_path / "model.nemo"
     model.write_bytes(b"")
-    # Trusted, so that the file, which is none, isn't looked at first.
+    # Trusted, so that the file, which isn't a model, isn't scanned first.
     return EngineOptions(model=str(model), ml_python=str(python), trust_model=True)
 
 

@@ -64,7 +64,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("config.json", b"{", "not JSON"),
         ("config.json", b"[" * 100_000, "not JSON"),
@@ -81,10 +81,10 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("vocab.txt", "a \N{SUPERSCRIPT TWO}\n".encode(), "line 1"),
     ],
 )
-def test_invalid_texts_are_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_invalid_texts_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = model(tmp_path / "m")
     (path / name).write_bytes(content)
-    with pytest.raises(EngineUnavailable, match=said):
+    with pytest.raises(EngineUnavailable, match=message):
         open_folder(path, "m")
 
 

@@ -42,9 +42,9 @@ PLACES = [
 @pytest.mark.parametrize("place", PLACES)
 def test_a_hostile_target_is_refused_wherever_it_is(target: Path, place: str, value: str) -> None:
     text = place.format(key="_target_", value=f'"{value}"')
-    said = problems(nemo(target, config=CONFIG + "extra:\n" + _indented(text)))
-    assert "isn't part of a Parakeet" in said
-    assert "_target_" in said
+    report = problems(nemo(target, config=CONFIG + "extra:\n" + _indented(text)))
+    assert "isn't part of a Parakeet" in report
+    assert "_target_" in report
 
 
 def _indented(text: str) -> str:
@@ -53,8 +53,8 @@ def _indented(text: str) -> str:
 
 @pytest.mark.parametrize("key", ["target", "cls", "class_path", "_target_"])
 def test_other_keys_that_are_called_follow_the_same_rule(target: Path, key: str) -> None:
-    said = problems(nemo(target, config=CONFIG + f"extra: {{params: {{}}, {key}: os.system}}\n"))
-    assert "'os.system'" in said
+    report = problems(nemo(target, config=CONFIG + f"extra: {{params: {{}}, {key}: os.system}}\n"))
+    assert "'os.system'" in report
 
 
 def test_the_model_s_own_class_follows_the_same_rule(target: Path) -> None:
@@ -66,8 +66,8 @@ def test_the_model_s_own_class_follows_the_same_rule(target: Path) -> None:
 
 @pytest.mark.parametrize("key", ["_TARGET_", "_Target_", "Target", '" _target_"', "TARGET"])
 def test_a_key_in_disguise_is_refused(target: Path, key: str) -> None:
-    said = problems(nemo(target, config=CONFIG + f"extra: {{{key}: os.system}}\n"))
-    assert "in disguise" in said
+    report = problems(nemo(target, config=CONFIG + f"extra: {{{key}: os.system}}\n"))
+    assert "in disguise" in report
 
 
 @pytest.mark.parametrize("value", ["[os.system]", "{a: b}", "&x [*y]"])
@@ -103,8 +103,8 @@ def test_a_tag_that_creates_objects_is_refused(target: Path, value: str) -> None
     ],
 )
 def test_a_computed_value_is_refused(target: Path, value: str) -> None:
-    said = problems(nemo(target, config=CONFIG + f'extra: "{value}"\n'))
-    assert "computed" in said
+    report = problems(nemo(target, config=CONFIG + f'extra: "{value}"\n'))
+    assert "computed" in report
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_a_computed_value_is_refused(target: Path, value: str) -> None:
 )
 def test_a_key_that_loads_something_else_is_refused(target: Path, key: str) -> None:
     for value in ("x", "/tmp/other.nemo", "[x]", "{a: b}", "&n [z]", "${sample_rate}", "true"):
-        said = problems(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
-        assert "would load" in said, value
+        report = problems(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
+        assert "would load" in report, value
     for value in ("null", "~", "", "false"):
         assert not problems(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
 

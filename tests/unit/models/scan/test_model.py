@@ -21,7 +21,7 @@ def test_a_good_model_passes(target: Path, form: int) -> None:
 
 
 def test_the_good_model_s_pickle_is_a_real_one() -> None:
-    """The bytes in model_files are a real pickle, in which only torch's names can't be found."""
+    """The bytes in model_files are a real pickle, in which only torch is missing."""
 
     class Reader(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> object:
@@ -42,7 +42,7 @@ def test_the_good_model_s_pickle_is_a_real_one() -> None:
 def test_a_pinned_model_passes_by_its_checksum_whatever_the_scan_finds(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The published models can't be had where this was written: no rule may keep them out."""
+    """The published models could not be tried when this was written: no rule may refuse them."""
     nemo(target, config=CONFIG + "extra: {_target_: some.new.Thing}\n")
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     pinned = KnownModel("v9", NEMO, "a/b", (target.name,), sha256={target.name: digest})
@@ -58,11 +58,11 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(target: Path, tmp_p
     canary = tmp_path / "canary"
     code = f"open({str(canary)!r}, 'w').close()"
     pickle.loads(running(code))
-    assert canary.exists(), "the pickle is a live one"
+    assert canary.exists(), "the pickle runs code"
     canary.unlink()
-    said = problems(nemo(target, weights=checkpoint(running(code))))
-    assert "would import and could call" in said
-    assert "exec" in said
+    text = problems(nemo(target, weights=checkpoint(running(code))))
+    assert "would import and could call" in text
+    assert "exec" in text
     with pytest.raises(EngineUnavailable, match="was not loaded") as refused:
         refuse_hostile(target)
     assert refused.value.exit_code is ExitCode.ENGINE

@@ -45,7 +45,7 @@ def test_code_beside_a_graph_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_links_into_the_cache_s_own_blobs_pass(tmp_path: Path) -> None:
-    """A snapshot of the hub's cache holds nothing but links to its blobs."""
+    """A snapshot of the hub's cache consists of links to its blobs."""
     snapshot = tmp_path / "models--a--b" / "snapshots" / ("a" * 40)
     blobs = tmp_path / "models--a--b" / "blobs"
     snapshot.mkdir(parents=True)

@@ -46,7 +46,7 @@ def test_a_checkpoint_with_more_than_weights_is_refused(target: Path) -> None:
 
 
 def test_two_directories_in_one_zip_are_refused(target: Path) -> None:
-    """Python would look at the one, and torch load the other."""
+    """Python would scan one of them, and torch would load the other."""
     good, bad = checkpoint(), checkpoint(running("pass"))
     for weights in (good + bad, bad + good, good + b"tail", good[:-22] + b"\0" * 9 + good[-22:]):
         assert scan_model(nemo(target, weights=weights)), len(weights)

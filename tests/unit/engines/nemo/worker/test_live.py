@@ -1,4 +1,4 @@
-"""Live speech, on an encoder whose frames say which sound they are of."""
+"""Tests live speech with an encoder whose frames are numbered."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from parakeet_cli.engines.nemo.worker.encoding import SAMPLE_RATE
-from parakeet_cli.engines.nemo.worker.live import Utterance
+from parakeet_cli.engines.nemo.worker.live import LiveUtterance
 
 FRAME = 1280  # samples
 LONGEST = 22 * SAMPLE_RATE  # what may be encoded at once: 10 s before, 10 s, 2 s after
 
 
 class Frames:
-    """Each frame is the number that its first sample holds."""
+    """An encoder whose frames are the numbers in their first samples."""
 
     frame_seconds = FRAME / SAMPLE_RATE
 
@@ -32,10 +32,10 @@ class Frames:
 
 
 class Numbers:
-    """Hears each frame's number, and holds that none is left out after the state."""
+    """A decoder of frame numbers, which asserts that they continue from the state."""
 
     def __init__(self) -> None:
-        self.heard: list[int] = []
+        self.decoded: list[int] = []
 
     def advance(self, encoded: Any, state: int | None) -> tuple[list[int], int]:
         numbers = [int(number) for number in encoded[0]]
@@ -44,7 +44,7 @@ class Numbers:
         return numbers, numbers[-1]
 
     def text(self, ids: Sequence[int]) -> str:
-        self.heard = list(ids)
+        self.decoded = list(ids)
         return " ".join(map(str, ids))
 
 
@@ -53,18 +53,18 @@ def test_every_frame_is_decoded_once_whatever_the_sizes_of_the_parts(step: int) 
     frames = 450  # 36 s
     sound = np.repeat(np.arange(frames, dtype=np.float32), FRAME)
     encoder, decoder = Frames(), Numbers()
-    utterance = Utterance(encoder, decoder)  # type: ignore[arg-type]
+    utterance = LiveUtterance(encoder, decoder)  # type: ignore[arg-type]
     for start in range(0, len(sound), step):
         utterance.accept(sound[start : start + step])
         until = min(start + step, len(sound))
         if until >= 0.3 * SAMPLE_RATE:
-            assert decoder.heard == list(range(-(-until // FRAME)))
-    assert decoder.heard == list(range(frames))
+            assert decoder.decoded == list(range(-(-until // FRAME)))
+    assert decoder.decoded == list(range(frames))
     assert encoder.most <= LONGEST + step + FRAME
     if step < SAMPLE_RATE:
         assert encoder.most <= LONGEST
 
 
 def test_very_short_audio_has_no_text() -> None:
-    utterance = Utterance(Frames(), Numbers())  # type: ignore[arg-type]
+    utterance = LiveUtterance(Frames(), Numbers())  # type: ignore[arg-type]
     assert utterance.accept(np.zeros(100, np.float32)) == ""

@@ -23,11 +23,11 @@ _HEADS = st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.b
 @given(st.lists(st.tuples(_HEADS, st.binary()), max_size=5))
 def test_messages_come_out_as_they_went_in(pairs: list[tuple[dict[str, object], bytes]]) -> None:
     stream = io.BytesIO()
-    for head, sound in pairs:
-        messages.send(stream, head, sound)
+    for head, samples in pairs:
+        messages.send(stream, head, samples)
     stream.seek(0)
-    for head, sound in pairs:
-        assert received(stream) == (head, sound)
+    for head, samples in pairs:
+        assert received(stream) == (head, samples)
     assert messages.receive(stream) is None
 
 
@@ -46,7 +46,7 @@ def test_received_samples_are_writable() -> None:
 @given(st.binary(max_size=40))
 def test_a_truncated_message_is_the_end_of_the_stream(rest: bytes) -> None:
     stream = io.BytesIO()
-    messages.send(stream, {"op": "hear"}, b"x" * 40)
+    messages.send(stream, {"operation": "transcribe"}, b"x" * 40)
     whole = stream.getvalue()
     assert messages.receive(io.BytesIO(whole[: len(whole) - 1 - len(rest)])) is None
 
