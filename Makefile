@@ -10,23 +10,24 @@ RTFX_TRIAL := --device cpu --layers 2 --files 160 --batch 8 --rounds 3 --hours 0
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
-.PHONY: help setup check lint types contracts shell test bench soak snapshots verify-stack
+.PHONY: help setup check lint types contracts limits shell unit test bench soak snapshots verify-stack
 .NOTPARALLEL:
 
 help:
-	@echo "make setup      the environment .venv, with the tools of the checks"
+	@echo "make setup      make the environment .venv, with the tools of the checks"
 	@echo "make check      every check, then every test: what CI runs"
-	@echo "make test       the tests alone (PYTEST_ARGS='-k subtitles')"
-	@echo "make snapshots  write the --help snapshots again"
+	@echo "make unit       the quick tests, in less than a minute"
+	@echo "make test       every test (PYTEST_ARGS='-k subtitles' selects some)"
+	@echo "make snapshots  write the --help snapshots again, after a change on purpose"
 	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
 	@echo "make soak       the long seeded runs"
-	@echo "make verify-stack  both ML stacks built anew, moved, rolled back, heard with"
+	@echo "make verify-stack  both ML stacks built, migrated, rolled back and transcribed with"
 
 setup:
 	@scripts/install-system-packages.sh --tests
 	@scripts/setup.sh --dev
 
-check: lint types contracts shell test
+check: lint types contracts limits shell test
 
 lint:
 	@$(bin)/ruff check --quiet .
@@ -38,8 +39,16 @@ types:
 contracts:
 	@$(bin)/lint-imports --no-logo
 
+# tests/unit/test_structure.py holds the sizes of folders, modules and functions.
+limits:
+	@$(bin)/complexipy --plain
+	@$(bin)/pylint parakeet_cli
+
 shell:
 	@shellcheck $(shell_scripts)
+
+unit:
+	@$(bin)/python -m pytest -q -m "not slow and not soak" tests/unit $(PYTEST_ARGS)
 
 test:
 	@$(bin)/python -m pytest $(PYTEST_ARGS)
