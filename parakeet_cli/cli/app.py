@@ -42,6 +42,20 @@ class LazyCommand(TyperCommand):
         super().__init__(name, help=summary)
         self._location = location
 
+    @property
+    def params(self) -> list[Any]:
+        """The command's own parameters, for whoever walks the tree of commands."""
+        return list(self.load().params)
+
+    @params.setter
+    def params(self, _: object) -> None:
+        """Ignored: the parser's constructor sets none."""
+
+    @property
+    def commands(self) -> dict[str, Any]:
+        """The command's own subcommands, for whoever walks the tree of commands."""
+        return dict(getattr(self.load(), "commands", {}))
+
     def load(self) -> Any:
         """The command itself."""
         module, _, attribute = self._location.partition(":")

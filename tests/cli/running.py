@@ -12,7 +12,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from parakeet_cli.cli.app import LazyCommand, app
+from parakeet_cli.cli.app import app
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = Path(sys.executable).parent / "parakeet"
@@ -48,8 +48,6 @@ def commands() -> dict[tuple[str, ...], Any]:
 
 
 def _walk(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if isinstance(command, LazyCommand):
-        command = command.load()
     yield words, command
     for name, child in getattr(command, "commands", {}).items():
         if not child.hidden:
