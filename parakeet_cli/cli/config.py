@@ -9,8 +9,19 @@ import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
+from parakeet_cli.config import SETTINGS
 
 config_app = typer.Typer(no_args_is_help=True)
+
+
+@config_app.callback(
+    epilog="\n\n".join(
+        ["The settings, in config.json or a variable:"]
+        + [f"{name}  {setting.help}" for name, setting in SETTINGS.items()]
+    )
+)
+def config() -> None:
+    pass
 
 
 @config_app.command("path")
@@ -23,17 +34,17 @@ def path(config: options.Config = None) -> None:
 
 @config_app.command("show")
 def show(config: options.Config = None) -> None:
-    """Print every setting, its value, where that came from, and what it means."""
-    from parakeet_cli.config import SETTINGS, load_settings
+    """Print every setting, its value, and where that came from."""
+    from parakeet_cli.config import load_settings
 
     settings = load_settings({}, config=config)
     for warning in settings.warnings:
         console.note(f"Warning: {warning}")
     width = max(len(name) for name in SETTINGS)
-    for name, setting in SETTINGS.items():
+    for name in SETTINGS:
         value = _shown(getattr(settings, name))
         origin = settings.origins.get(name, "default")
-        console.out(f"{name:{width}}  {value}  ({origin})  {setting.help}\n")
+        console.out(f"{name:{width}}  {value}  ({origin})\n")
 
 
 @config_app.command("init")

@@ -37,8 +37,7 @@ def test_no_folder_has_more_files_than_can_be_taken_in_at_once() -> None:
 
 def test_no_module_is_too_long() -> None:
     lengths = {
-        str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines())
-        for path in modules()
+        str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in modules()
     }
     assert {name: length for name, length in lengths.items() if length > LINES_PER_MODULE} == {}
 
