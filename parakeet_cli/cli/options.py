@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parakeet_cli.engines.registry import engine_help
+
+if TYPE_CHECKING:
+    from parakeet_cli.config import Settings
 
 ENGINE_PANEL = "Engine"
 MESSAGES_PANEL = "Messages"
@@ -116,3 +119,22 @@ NoProgress = Annotated[
     bool,
     typer.Option("--no-progress", help="Draw no progress bar.", rich_help_panel=MESSAGES_PANEL),
 ]
+
+_SETTINGS = (
+    "engine",
+    "model",
+    "device",
+    "language",
+    "beam_size",
+    "threads",
+    "offline",
+    "ml_python",
+)
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings of a command with the engine's options. Raises ConfigError."""
+    from parakeet_cli.config import load_settings
+
+    given = {name: context.params[name] for name in _SETTINGS}
+    return load_settings(given, config=context.params["config"])

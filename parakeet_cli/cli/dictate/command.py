@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -108,22 +108,11 @@ def dictate(
     debug: options.Debug = False,
 ) -> None:
     """Write down speech from a microphone, live. Ctrl-C finishes the last words."""
-    given: dict[str, Any] = {
-        "engine": engine,
-        "model": model,
-        "device": device,
-        "language": language,
-        "beam_size": beam_size,
-        "threads": threads,
-        "offline": offline,
-        "ml_python": ml_python,
-    }
-    from parakeet_cli.config import load_settings
     from parakeet_cli.dictate.session.request import DictationRequest
 
     console.set_verbosity(console.Verbosity(quiet=quiet, verbose=verbose, debug=debug))
     context.obj = request = DictationRequest(
-        settings=load_settings(given, config=config),
+        settings=options.settings_of(context),
         input_device=input_device,
         from_file=from_file,
         fast=fast,

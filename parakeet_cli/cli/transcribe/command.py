@@ -19,6 +19,7 @@ _FORMATS = {**{name: row.help for name, row in FORMATS.items()}, ALL: "each of t
 
 
 def transcribe(
+    context: typer.Context,
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -211,7 +212,6 @@ def transcribe(
     """
     from parakeet_cli import console
     from parakeet_cli.cli.transcribe.run import transcribe_request
-    from parakeet_cli.config import load_settings
     from parakeet_cli.formats import FormatOptions
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
     from parakeet_cli.transcribe.request import TranscribeRequest
@@ -223,19 +223,7 @@ def transcribe(
         return show_status(status, as_json=json)
     if not inputs:
         raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
-    settings = load_settings(
-        {
-            "engine": engine,
-            "model": model,
-            "device": device,
-            "language": language,
-            "beam_size": beam_size,
-            "threads": threads,
-            "offline": offline,
-            "ml_python": ml_python,
-        },
-        config=config,
-    )
+    settings = options.settings_of(context)
     format_options = FormatOptions(
         max_line_width,
         max_line_count,

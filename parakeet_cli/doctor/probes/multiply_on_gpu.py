@@ -42,13 +42,8 @@ def main() -> None:
                 raise ArithmeticError(f"the product is wrong by {error:.3g}")
             _write(events, event="ok", name=name, seconds=time.monotonic() - began)
     except BaseException as error:
-        _write(
-            events,
-            event="failed",
-            name=name,
-            seconds=time.monotonic() - began,
-            cause=f"{type(error).__name__}: {' '.join(str(error).split())}",
-        )
+        cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        _write(events, event="failed", name=name, seconds=time.monotonic() - began, cause=cause)
     os._exit(0)
 
 

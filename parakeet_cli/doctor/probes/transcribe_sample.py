@@ -33,13 +33,8 @@ def main() -> None:
         runpy.run_path(worker, run_name="parakeet_nemo_worker_folder")["load_package"]()
         text = _transcribe(model_path, clip, device)
     except BaseException as error:
-        _write(
-            events,
-            event="failed",
-            name=name,
-            seconds=time.monotonic() - began,
-            cause=f"{type(error).__name__}: {' '.join(str(error).split())}",
-        )
+        cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        _write(events, event="failed", name=name, seconds=time.monotonic() - began, cause=cause)
     else:
         _write(events, event="ok", name=name, seconds=time.monotonic() - began, text=text)
     os._exit(0)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.integration.doctor.madeup import (
+from tests.integration.doctor.fake_stack import (
     CU126,
     Environment,
     Wheel,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from tests.integration.doctor.madeup import CANARY, Environment, Wheel, module, verified
+from tests.integration.doctor.fake_stack import CANARY, Environment, Wheel, module, verified
 from tests.integration.unchanged.running import environment
 
 HARMLESS = "VALUE = 1\n"

@@ -26,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.hub import Hub
-from tests.integration.doctor.madeup import Environment, Wheel
+from tests.integration.doctor.fake_stack import Environment, Wheel
 from tests.integration.unchanged.cases_of_dictation import PLAY, talk
 from tests.integration.unchanged.cases_of_transcription import clip
 from tests.integration.unchanged.environments import good, stack, upgrades, variables

@@ -14,7 +14,7 @@ import pytest
 
 from parakeet_cli.doctor.stack.stack import load_stack, stack_names
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "ml-dependencies.md"
 POLICY_FILES = {"requirements-torch.txt", "requirements-ml.txt", "requirements-ml-nemo3.txt"}
 # The tool has its own dependencies; tests and lock files repeat versions on purpose.
