@@ -64,11 +64,7 @@ def connect(address: str | None, cores: int | None = None) -> Any:
             ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         where = f"at {wanted}" if wanted else "on this machine"
-        raise UsageError(
-            f"Ray {where} can't be used: {str(error).splitlines()[0]}",
-            hint="`ray status` shows whether a cluster is up; without --ray-address, Ray is "
-            "started on this machine.",
-        ) from error
+        raise _unusable(where, str(error).splitlines()[0]) from error
     return ray
 
 
@@ -80,11 +76,15 @@ def _check_port(address: str) -> None:
     try:
         socket.create_connection((match[1], int(match[2])), _CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise UsageError(
-            f"Ray at {address} can't be used: {error}.",
-            hint="`ray status` shows whether a cluster is up; without --ray-address, Ray is "
-            "started on this machine.",
-        ) from error
+        raise _unusable(f"at {address}", f"{error}.") from error
+
+
+def _unusable(where: str, cause: str) -> UsageError:
+    return UsageError(
+        f"Ray {where} can't be used: {cause}",
+        hint="`ray status` shows whether a cluster is up; without --ray-address, Ray is "
+        "started on this machine.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
