@@ -50,16 +50,16 @@ def make(top: Path, count: int, left: int) -> tuple[str, ...]:
         options=PipelineOptions(),
     )
     with open_run_folder(top / "run", options) as run:
-        run.plan(count, count * _SECONDS)
+        run.record_session(count, count * _SECONDS)
         for item in planned[: count - left]:
-            run.begun(item)
+            run.record_start(item)
             ((_, path),) = item.paths
             first = Path(str(path)).parent / "first"
             if not first.exists():
                 sha256 = write_output(str(first), ["It was transcribed before.\n"])
             os.link(first, str(path))
             result = FileResult(item.job.name, Status.OK, outputs=(str(path),), sums=(sha256,))
-            run.ended(item, result, run.results.add(manifest_line(result)))
+            run.record_end(item, result, run.results.add(manifest_line(result)))
     return asked
 
 

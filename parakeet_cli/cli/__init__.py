@@ -1,1 +1,1 @@
-"""One module a command: parse, call, show."""
+"""The command line: a folder or module for each command, which parses, calls and shows."""

@@ -45,5 +45,5 @@ def merge(
     write_atomically(Path(out).expanduser(), merged.lines)
     console.info(
         f"{len(merged.lines)} lines; {merged.repeated} duplicates and "
-        f"{merged.outdone} lines that a better one replaced were left out."
+        f"{merged.replaced} lines that a better one replaced were left out."
     )

@@ -120,7 +120,7 @@ NoProgress = Annotated[
     typer.Option("--no-progress", help="Draw no progress bar.", rich_help_panel=MESSAGES_PANEL),
 ]
 
-_SETTINGS = (
+_ENGINE_SETTINGS = (
     "engine",
     "model",
     "device",
@@ -136,5 +136,5 @@ def settings_of(context: typer.Context) -> Settings:
     """The settings of a command with the engine's options. Raises ConfigError."""
     from parakeet_cli.config import load_settings
 
-    given = {name: context.params[name] for name in _SETTINGS}
+    given = {name: context.params[name] for name in _ENGINE_SETTINGS}
     return load_settings(given, config=context.params["config"])

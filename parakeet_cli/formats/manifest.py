@@ -40,7 +40,7 @@ class MergedManifest:
 
     lines: tuple[str, ...]
     repeated: int
-    outdone: int
+    replaced: int
 
 
 def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | None = None) -> str:
@@ -108,7 +108,7 @@ def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifes
     refused (UsageError), unless `prefer` says which of them to take.
     """
     best: dict[tuple[str, float], tuple[dict[str, Any], Path]] = {}
-    repeated = outdone = 0
+    repeated = replaced = 0
     for path in manifests:
         for line, row in _objects(path):
             if not isinstance(row.get(PATH_KEY), str):
@@ -120,11 +120,11 @@ def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifes
             elif row == known[0]:
                 repeated += 1
             else:
-                outdone += 1
+                replaced += 1
                 if _wins(row, known[0], prefer, f"{name[0]} is in {known[1]} and in {path}"):
                     best[name] = (row, path)
     lines = tuple(f"{json.dumps(row, ensure_ascii=False)}\n" for row, _ in best.values())
-    return MergedManifest(lines, repeated, outdone)
+    return MergedManifest(lines, repeated, replaced)
 
 
 def _wins(row: dict[str, Any], known: dict[str, Any], prefer: str | None, where: str) -> bool:

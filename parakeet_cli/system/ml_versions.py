@@ -15,7 +15,7 @@ _FILE_NAME = re.compile(r"\s*\(requirements-[\w.-]+\)$")
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
-class Line(NamedTuple):
+class RequirementLine(NamedTuple):
     """A requirement, or the heading of a stage (then `requirement` is empty)."""
 
     number: int  # of the line in its file, from 1
@@ -29,7 +29,7 @@ def requirements_file(name: str) -> Path:
     return data_file(name)
 
 
-def read_requirements(path: Path) -> Iterator[Line]:
+def read_requirements(path: Path) -> Iterator[RequirementLine]:
     """The headings (`# stage N: title`) and requirements of a file, in order.
 
     Comments and pip's own options are left out. Raises OSError.
@@ -38,11 +38,11 @@ def read_requirements(path: Path) -> Iterator[Line]:
     for number, raw in enumerate(path.read_text("utf-8").splitlines(), start=1):
         if heading := _STAGE.match(raw.strip()):
             stage, title = int(heading[1]), _FILE_NAME.sub("", heading[2].strip())
-            yield Line(number, stage, title, "")
+            yield RequirementLine(number, stage, title, "")
             continue
         text = _COMMENT.sub("", raw).strip()
         if text and not text.startswith("-"):
-            yield Line(number, stage, title, text)
+            yield RequirementLine(number, stage, title, text)
 
 
 def normalized_name(name: str) -> str:

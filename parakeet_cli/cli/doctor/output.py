@@ -1,4 +1,4 @@
-"""Prints what the doctor's commands show; each function returns the exit code."""
+"""Prints what the doctor's commands show; functions that judge return the exit code."""
 
 from __future__ import annotations
 

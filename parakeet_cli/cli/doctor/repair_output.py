@@ -1,4 +1,4 @@
-"""Prints what a repair and a rollback ask and report; each function returns the exit code."""
+"""Prints what a repair and a rollback ask and report; functions that judge return the exit code."""
 
 from __future__ import annotations
 

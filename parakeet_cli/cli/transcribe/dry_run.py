@@ -9,21 +9,21 @@ from parakeet_cli.transcribe.run.batch import DryRun
 from parakeet_cli.transcript import FileResult, Status
 
 
-def show_dry_run(plan: DryRun) -> ExitCode:
+def show_dry_run(dry_run: DryRun) -> ExitCode:
     """Print a line for each input, in their order; FAILED if one of them is certain to fail."""
-    lines = {item.number: _planned_line(item) for item in plan.todo}
-    lines |= {item.number: _settled_line(item, result) for item, result in plan.settled}
+    lines = {item.number: _planned_line(item) for item in dry_run.todo}
+    lines |= {item.number: _settled_line(item, result) for item, result in dry_run.settled}
     for number in sorted(lines):
         console.out(f"{lines[number]}\n")
-    unknown = sum(item.seconds is None for item in plan.todo)
-    seconds = sum(item.seconds or 0.0 for item in plan.todo)
+    unknown = sum(item.seconds is None for item in dry_run.todo)
+    seconds = sum(item.seconds or 0.0 for item in dry_run.todo)
     console.info(
-        f"{len(plan.todo)} of {len(lines)} files would be transcribed, "
+        f"{len(dry_run.todo)} of {len(lines)} files would be transcribed, "
         f"{console.clock(seconds)} of audio"
         + (f" and {unknown} of unknown length" if unknown else "")
         + ". Nothing was done."
     )
-    failing = any(result.status is Status.FAILED for _, result in plan.settled)
+    failing = any(result.status is Status.FAILED for _, result in dry_run.settled)
     return ExitCode.FAILED if failing else ExitCode.OK
 
 

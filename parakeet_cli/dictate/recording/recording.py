@@ -37,7 +37,7 @@ def recordings_folder() -> Path:
 
 
 @dataclass(slots=True)
-class _Part:
+class _WavFile:
     """A minute of sound: in a file, or in memory if the disk is full."""
 
     first: int
@@ -61,7 +61,7 @@ class Recording:
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder
         self._lock_file = lock
-        self._parts: list[_Part] = []
+        self._parts: list[_WavFile] = []
         self._end = 0
         self._lock = RLock()
         self.write_error: OSError | None = None  # why the sound is kept in memory
@@ -92,7 +92,7 @@ class Recording:
         for path in sorted(folder.glob("*.wav")):
             if path.stem.isdecimal():
                 length = max(0, path.stat().st_size - _HEADER) // _BYTES
-                recording._parts.append(_Part(int(path.stem), path, length))
+                recording._parts.append(_WavFile(int(path.stem), path, length))
         recording._end = max((part.end for part in recording._parts), default=0)
         return recording
 
@@ -122,7 +122,7 @@ class Recording:
                     self.write_error = error
                     os.close(part.file)
                     part.file = None
-                    part = _Part(self._end, self.folder / "memory")
+                    part = _WavFile(self._end, self.folder / "memory")
                     self._parts.append(part)
             if part.file is None:
                 part.in_memory.append(pcm)
@@ -130,9 +130,9 @@ class Recording:
             self._end += len(pcm)
             return first
 
-    def _new_part(self) -> _Part:
+    def _new_part(self) -> _WavFile:
         self._close_file()
-        part = _Part(self._end, self.folder / f"{self._end:015}.wav")
+        part = _WavFile(self._end, self.folder / f"{self._end:015}.wav")
         try:
             part.file = os.open(part.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             os.write(part.file, _header(0))
@@ -197,7 +197,7 @@ def _header(samples: int) -> bytes:
     )
 
 
-def _write(part: _Part, pcm: Pcm) -> None:
+def _write(part: _WavFile, pcm: Pcm) -> None:
     assert part.file is not None
     at = _HEADER + part.length * _BYTES
     view = memoryview(pcm.astype("<i2").tobytes())
@@ -207,7 +207,7 @@ def _write(part: _Part, pcm: Pcm) -> None:
     os.pwrite(part.file, _header(part.length + len(pcm)), 0)
 
 
-def _read(part: _Part, first: int, last: int) -> Pcm:
+def _read(part: _WavFile, first: int, last: int) -> Pcm:
     if part.in_memory:
         return np.concatenate(part.in_memory)[first:last]
     with part.path.open("rb") as file:

@@ -39,7 +39,7 @@ from parakeet_cli.dictate.session.engine_queue import EngineJob, Priority
 from parakeet_cli.dictate.session.events import DictationView, EventKind, EventReporter
 from parakeet_cli.dictate.session.insertion import TextInserter
 from parakeet_cli.dictate.session.partials import Partial, PartialTranscriber
-from parakeet_cli.dictate.session.parts import DictationParts
+from parakeet_cli.dictate.session.setup import DictationSetup
 from parakeet_cli.dictate.session.sources import SoundSource
 from parakeet_cli.dictate.session.text_writer import MAX_WAITING, Silence, TextWriter, Utterance
 from parakeet_cli.engines.base import ChunkResult
@@ -75,7 +75,7 @@ class Dictation:
 
     def __init__(
         self,
-        parts: DictationParts,
+        parts: DictationSetup,
         source: SoundSource,
         recording: Recording,
         view: DictationView,

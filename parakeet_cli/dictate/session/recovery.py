@@ -16,7 +16,7 @@ from parakeet_cli.dictate.recording.stream import RecordedStream
 from parakeet_cli.dictate.session.engine_queue import EngineJob, Priority
 from parakeet_cli.dictate.session.events import DictationView, EventKind, EventReporter
 from parakeet_cli.dictate.session.insertion import TextInserter
-from parakeet_cli.dictate.session.parts import DictationParts
+from parakeet_cli.dictate.session.setup import DictationSetup
 from parakeet_cli.dictate.session.text_writer import (
     Redelivery,
     TextWriter,
@@ -67,7 +67,7 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
 class Recovery:
     """Delivers what is left in the order it was spoken. If it is killed, the next one goes on."""
 
-    def __init__(self, parts: DictationParts, view: DictationView) -> None:
+    def __init__(self, parts: DictationSetup, view: DictationView) -> None:
         self._parts = parts
         self._detector = parts.make_detector()
         self._reporter = EventReporter(view, lambda: self._time)

@@ -45,7 +45,7 @@ class DictationRequest:
 
 def check_request(request: DictationRequest) -> None:
     """Raise UsageError for options that contradict each other or can't be honoured here."""
-    from parakeet_cli.dictate.text.vocabulary import make_wording
+    from parakeet_cli.dictate.text.vocabulary import make_text_change
 
     if request.json and "stdout" in request.sinks:
         raise UsageError("--json and --sink stdout would write to the same place.")
@@ -57,4 +57,4 @@ def check_request(request: DictationRequest) -> None:
         raise UsageError(
             "--recover transcribes earlier recordings: leave --from-file and --input-device out."
         )
-    make_wording({}, (), digits=request.digits, language=request.settings.language)
+    make_text_change({}, (), digits=request.digits, language=request.settings.language)

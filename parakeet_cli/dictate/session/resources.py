@@ -17,13 +17,13 @@ from parakeet_cli.dictate.recording.recording import Recording, recordings_folde
 from parakeet_cli.dictate.session.dictation import Dictation
 from parakeet_cli.dictate.session.engine_queue import EngineQueue
 from parakeet_cli.dictate.session.insertion import TextOutputs
-from parakeet_cli.dictate.session.parts import DictationParts
 from parakeet_cli.dictate.session.recovery import Recovery
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
+from parakeet_cli.dictate.session.setup import DictationSetup
 from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.dictate.sinks.delivery import Delivery
 from parakeet_cli.dictate.text.rules import TextRules
-from parakeet_cli.dictate.text.vocabulary import make_wording
+from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import choose_engine, engine_options, print_engine
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import OutputError
@@ -43,7 +43,7 @@ class SessionResources:
         self._request = request
         self._rules = TextRules(
             request.commands,
-            make_wording(
+            make_text_change(
                 request.settings.replacements,
                 request.settings.vocabulary,
                 digits=request.digits,
@@ -102,10 +102,10 @@ class SessionResources:
         """A recovery of what earlier dictations left. Raises EngineUnavailable."""
         return Recovery(self._parts(), view)
 
-    def _parts(self) -> DictationParts:
+    def _parts(self) -> DictationSetup:
         history = History(history_path(), self._request.history_days)
         outputs = TextOutputs(self._request.sink_specs, self._delivery, history)
-        return DictationParts(
+        return DictationSetup(
             self._request, self.load_engine(), SpeechDetector, self._rules, outputs
         )
 

@@ -42,18 +42,18 @@ class SinkRow:
 _HERE = "parakeet_cli.dictate.sinks"
 
 SINKS: dict[str, SinkRow] = {
-    "stdout": SinkRow("standard output, one utterance a line", f"{_HERE}.stdout:Stdout"),
+    "stdout": SinkRow("standard output, one utterance a line", f"{_HERE}.stdout:StdoutSink"),
     "type": SinkRow(
         "typed into the focused window",
-        f"{_HERE}.typed:Type",
+        f"{_HERE}.typed:TypeSink",
         "METHOD",
         optional=True,
         falls_back=True,
     ),
-    "clipboard": SinkRow("on the clipboard", f"{_HERE}.clipboard:Clipboard"),
-    "file": SinkRow("appended to a file, one utterance a line", f"{_HERE}.file:File", "PATH"),
+    "clipboard": SinkRow("on the clipboard", f"{_HERE}.clipboard:ClipboardSink"),
+    "file": SinkRow("appended to a file, one utterance a line", f"{_HERE}.file:FileSink", "PATH"),
     "command": SinkRow(
-        "to a command's stdin, a run per utterance", f"{_HERE}.command:Command", "CMD"
+        "to a command's stdin, a run per utterance", f"{_HERE}.command:CommandSink", "CMD"
     ),
 }
 

@@ -6,7 +6,7 @@ from parakeet_cli.dictate.sinks.system_clipboard import Content, SystemClipboard
 from parakeet_cli.errors import SinkError
 
 
-class Clipboard:
+class ClipboardSink:
     """All utterances of one dictation together, until something else is copied.
 
     When every utterance is undone, the clipboard's earlier content is restored.

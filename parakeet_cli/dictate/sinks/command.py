@@ -14,7 +14,7 @@ from parakeet_cli.errors import SinkError, SinkUnavailable
 LIMIT = 60.0  # seconds; a command may ask a server
 
 
-class Command:
+class CommandSink:
     """A shell command that gets one utterance as a line on stdin, in a run of its own.
 
     Each run is waited for, so that utterances arrive in order. Its output goes to stderr.

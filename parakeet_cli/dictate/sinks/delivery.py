@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from parakeet_cli.dictate.sinks import SINKS, Sink, notifications
-from parakeet_cli.dictate.sinks.clipboard import Clipboard
-from parakeet_cli.dictate.sinks.file import File
+from parakeet_cli.dictate.sinks.clipboard import ClipboardSink
+from parakeet_cli.dictate.sinks.file import FileSink
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
@@ -91,12 +91,12 @@ class Delivery:
         self,
         sinks: Sequence[Sink],
         *,
-        clipboard: Callable[[], Clipboard] = Clipboard,
+        clipboard: Callable[[], ClipboardSink] = ClipboardSink,
         notify: Callable[[str, str], bool] = notifications.show,
     ) -> None:
         self._sinks = list(sinks)
         self._make_clipboard = clipboard
-        self._fallback: Clipboard | None = None
+        self._fallback: ClipboardSink | None = None
         self._notify = notify
         # For each text, the sinks that hold it now, in the order of `_sinks`.
         self._holders: list[tuple[Sink | None, ...]] = []
@@ -115,7 +115,7 @@ class Delivery:
     def begin(self) -> None:
         """Start another dictation with the same sinks: its clipboard text starts empty."""
         for sink in (*self._sinks, self._fallback):
-            if isinstance(sink, Clipboard):
+            if isinstance(sink, ClipboardSink):
                 sink.begin()
         self._holders.clear()
 
@@ -125,7 +125,10 @@ class Delivery:
         The files `there`, absolute paths, have it already and are left out.
         """
         return self._deliver(
-            ["" if isinstance(sink, File) and sink.path in there else text for sink in self._sinks]
+            [
+                "" if isinstance(sink, FileSink) and sink.path in there else text
+                for sink in self._sinks
+            ]
         )
 
     def replace(self, texts: Sequence[str], text: str, instead: str) -> DeliveryResult:
@@ -168,9 +171,9 @@ class Delivery:
             self._sinks[index] = fallback
             return f"{sink.name}: {error} The text goes to the clipboard instead."
 
-    def _clipboard(self) -> Clipboard:
+    def _clipboard(self) -> ClipboardSink:
         if self._fallback is None:
-            asked = (sink for sink in self._sinks if isinstance(sink, Clipboard))
+            asked = (sink for sink in self._sinks if isinstance(sink, ClipboardSink))
             clipboard = next(asked, None) or self._make_clipboard()
             clipboard.open()
             self._fallback = clipboard
@@ -198,7 +201,7 @@ class Delivery:
 
     def _fall_back(self, sink: Sink, text: str, reason: str) -> tuple[SinkResult, Sink | None]:
         if not SINKS[sink.name].falls_back:
-            path = sink.path if isinstance(sink, File) else None
+            path = sink.path if isinstance(sink, FileSink) else None
             return SinkResult(sink.name, TextPlace.NOWHERE, reason, text, path), None
         try:
             clipboard = self._clipboard()

@@ -24,7 +24,7 @@ class _Written:
         return self.start + len(self.data)
 
 
-class File:
+class FileSink:
     """One utterance a line at the end of a file that others may write to as well.
 
     If the file was renamed or deleted since (by an editor that saves, or log rotation), its

@@ -7,7 +7,7 @@ from parakeet_cli.dictate.sinks.lines import as_lines
 from parakeet_cli.errors import OutputError, SinkError
 
 
-class Stdout:
+class StdoutSink:
     """One utterance a line, as soon as its text is final."""
 
     name = "stdout"

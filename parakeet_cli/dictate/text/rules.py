@@ -15,7 +15,7 @@ class TextRules:
     """Whether spoken commands act, and how the user's own words are written."""
 
     commands: bool
-    wording: TextChange
+    change_text: TextChange
 
     def parts(self, text: str, words: Sequence[Word]) -> list[Part]:
         """The parts of an utterance, given as the engine's text and as its words."""
@@ -28,6 +28,6 @@ class TextRules:
         for part in parts:
             if isinstance(part, SpokenCommand):
                 changed.append(part)
-            elif written := self.wording(part.text):
+            elif written := self.change_text(part.text):
                 changed.append(PlainText(written))
         return changed

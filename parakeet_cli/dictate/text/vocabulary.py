@@ -15,7 +15,7 @@ _TWO_WRONG = 10
 TextChange = Callable[[str], str]
 
 
-def make_wording(
+def make_text_change(
     replacements: Mapping[str, str],
     vocabulary: Sequence[str],
     *,

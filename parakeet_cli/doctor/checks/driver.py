@@ -14,7 +14,7 @@ DRIVER = "cuda-driver"
 TOOLKIT = "cuda-toolkit"
 
 
-class _Problem(NamedTuple):
+class _DriverProblem(NamedTuple):
     summary: str
     remedy: str
 
@@ -67,36 +67,38 @@ def _driver_evidence(gpus: Gpus) -> str:
     )
 
 
-def _libcuda_problem(gpus: Gpus) -> _Problem | None:
+def _libcuda_problem(gpus: Gpus) -> _DriverProblem | None:
     """A libcuda that doesn't belong to the driver is loaded first."""
     first = gpus.libcuda[0] if gpus.libcuda else ""
     if "/compat/" in first:
-        return _Problem(
+        return _DriverProblem(
             f"libcuda comes from a compatibility folder ({first}): error 804, forward "
             "compatibility was attempted on non supported HW",
             "Take that folder out of LD_LIBRARY_PATH, or update the driver.",
         )
     if gpus.wsl and first and "/wsl/" not in first:
-        return _Problem(
+        return _DriverProblem(
             f"a Linux driver's libcuda ({first}) hides the one of WSL",
             "Remove the Linux NVIDIA driver inside WSL; WSL uses the Windows driver.",
         )
     return None
 
 
-def _capability_problem(gpus: Gpus, drivers: Drivers) -> _Problem | None:
+def _capability_problem(gpus: Gpus, drivers: Drivers) -> _DriverProblem | None:
     """The driver is older than a GPU."""
     for gpu in gpus.devices:
         needed = drivers.capability.get(gpu.capability)
         if needed and _major(gpu.driver) < int(needed):
-            return _Problem(
+            return _DriverProblem(
                 f"driver {gpu.driver} is too old for {short_name(gpu)}: it needs {needed} or newer",
                 f"Install an NVIDIA driver of series {needed} or newer, then restart.",
             )
     return None
 
 
-def _cuda_problem(facts: Facts, gpus: Gpus, build: TorchBuild, drivers: Drivers) -> _Problem | None:
+def _cuda_problem(
+    facts: Facts, gpus: Gpus, build: TorchBuild, drivers: Drivers
+) -> _DriverProblem | None:
     """The driver is older than torch's CUDA."""
     if build.cuda is None:
         return None
@@ -109,7 +111,7 @@ def _cuda_problem(facts: Facts, gpus: Gpus, build: TorchBuild, drivers: Drivers)
         return None
     supports = f", which supports CUDA {gpus.cuda}" if gpus.cuda else ""
     needed = f"driver {series} or newer" if series else "a newer driver"
-    return _Problem(
+    return _DriverProblem(
         f"torch {build.version} is built for CUDA {build.cuda} and needs {needed}; "
         f"this is {driver}{supports}",
         f"Install an NVIDIA {needed}, then restart; or install a torch for an older CUDA: "

@@ -26,7 +26,7 @@ from parakeet_cli.system.ml_versions import normalized_name
 CODE = (".py", ".so", ".pyd")
 
 
-class _Problem(NamedTuple):
+class _BrokenItem(NamedTuple):
     """What is wrong with one distribution or leftover folder: its name and the evidence."""
 
     name: str
@@ -146,7 +146,7 @@ def duplicate_dists(context: CheckContext) -> Finding:
     )
 
 
-def _installed_twice(facts: Facts) -> Iterator[_Problem]:
+def _installed_twice(facts: Facts) -> Iterator[_BrokenItem]:
     groups: dict[tuple[str, str], list[Distribution]] = {}
     for dist in facts.distributions:
         groups.setdefault((dist.name, dist.location), []).append(dist)
@@ -159,14 +159,14 @@ def _installed_twice(facts: Facts) -> Iterator[_Problem]:
         if len(copies) > 1:
             versions = join_names([str(dist.version) for dist in copies])
             summary = f"{name} is installed {len(copies)} times: {versions}"
-            yield _Problem(name, (summary, *(f"  {dist.info}" for dist in copies)))
+            yield _BrokenItem(name, (summary, *(f"  {dist.info}" for dist in copies)))
 
 
 def _is_dist_info(dist: Distribution) -> bool:
     return dist.info.endswith(".dist-info")
 
 
-def _conda_against_pip(facts: Facts) -> Iterator[_Problem]:
+def _conda_against_pip(facts: Facts) -> Iterator[_BrokenItem]:
     for record in require(facts.conda):
         dist = facts.installed(normalized_name(record.name))
         if dist and dist.version and not _is_same_version(dist.version, record.version):
@@ -174,12 +174,12 @@ def _conda_against_pip(facts: Facts) -> Iterator[_Problem]:
                 f"{dist.name}: conda's record says {record.version}, pip's {dist.version} "
                 f"({dist.info})"
             )
-            yield _Problem(dist.name, (line,))
+            yield _BrokenItem(dist.name, (line,))
 
 
-def _left_behind(leftovers: Iterable[str]) -> Iterator[_Problem]:
+def _left_behind(leftovers: Iterable[str]) -> Iterator[_BrokenItem]:
     for path in leftovers:
-        yield _Problem(PurePath(path).name, (f"left behind by an interrupted pip: {path}",))
+        yield _BrokenItem(PurePath(path).name, (f"left behind by an interrupted pip: {path}",))
 
 
 def _cleaning_commands(
@@ -249,15 +249,15 @@ def _missing_code(dist: Distribution) -> list[str]:
     return [path for path in dist.missing if path.endswith(CODE) or ".so." in path]
 
 
-def _serious_problems(dist: Distribution) -> Iterator[_Problem]:
+def _serious_problems(dist: Distribution) -> Iterator[_BrokenItem]:
     if dist.problem:
-        yield _Problem(dist.name, (f"{dist.name}: {dist.problem} ({dist.info})",))
+        yield _BrokenItem(dist.name, (f"{dist.name}: {dist.problem} ({dist.info})",))
     if missing := _missing_code(dist):
         line = (
             f"{dist.name} {dist.version}: {count(len(missing), 'file')} of its RECORD missing: "
             f"{join_names(missing, 3)}"
         )
-        yield _Problem(dist.name, (line,))
+        yield _BrokenItem(dist.name, (line,))
 
 
 def _slight_problems(dist: Distribution) -> Iterator[str]:

@@ -18,7 +18,7 @@ SHORT_INDEX = re.compile(r"(nightly/|test/)?(cu\d+|cpu|rocm[\d.]+)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class PackageSources:
     """Where packages come from. Without a `torch_index`, torch comes from where all others do."""
 
     torch_index: str | None = None
@@ -38,26 +38,26 @@ class Sources:
 
 def choose_sources(
     facts: Facts, stack: Stack, named: str | None, wheelhouse: str | None
-) -> Sources:
+) -> PackageSources:
     """The named index, or the one for this machine: CUDA with a GPU, else the CPU builds.
 
     Raises UsageError for a name that isn't an index, a URL or a folder.
     """
     if wheelhouse is not None:
         folder = Path(wheelhouse).expanduser()
-        return Sources(None, os.path.abspath(folder))
+        return PackageSources(None, os.path.abspath(folder))
     if named is None:
         gpus = facts.gpus
         gpu = not isinstance(gpus, Unavailable) and (gpus.present or gpus.nvidia_smi is not None)
-        return Sources(stack.torch_index if gpu else stack.torch_index_of("cpu"))
+        return PackageSources(stack.torch_index if gpu else stack.torch_index_of("cpu"))
     if named == "default":
-        return Sources(None)
+        return PackageSources(None)
     if SHORT_INDEX.fullmatch(named):
-        return Sources(stack.torch_index_of(named))
+        return PackageSources(stack.torch_index_of(named))
     if "://" in named:
-        return Sources(named)
+        return PackageSources(named)
     if Path(named).expanduser().is_dir():
-        return Sources(Path(named).expanduser().resolve().as_uri())
+        return PackageSources(Path(named).expanduser().resolve().as_uri())
     raise UsageError(
         f"There is no index {named} for torch.",
         hint="Use cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
@@ -77,7 +77,7 @@ WITHOUT_NETWORK = "use --wheelhouse DIR, a folder of wheels that was filled else
 TORCH_INDEX = "torch was looked for on {}. To look on pip's own index: --torch-index default."
 
 
-def refusal(error: PipFailed, sources: Sources) -> Refused:
+def refusal(error: PipFailed, sources: PackageSources) -> Refused:
     """What pip's failure means: no network, no such file, or no version that all allow."""
     missing = _missing(error.output)
     if sources.wheelhouse:

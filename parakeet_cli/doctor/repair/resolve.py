@@ -20,7 +20,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
-from parakeet_cli.doctor.repair.indexes import Sources, refusal
+from parakeet_cli.doctor.repair.indexes import PackageSources, refusal
 from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed, network_settings
 from parakeet_cli.doctor.repair.plan import (
     Change,
@@ -44,7 +44,7 @@ class Resolution:
 
     plan: Plan
     installs: tuple[Change, ...]
-    sources: Sources
+    sources: PackageSources
 
     @property
     def pinned(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class Resolver:
         pip: Pip,
         facts: Facts,
         goal: RepairGoal,
-        sources: Sources,
+        sources: PackageSources,
         *,
         constraints_file: Path,
         on_progress: OnProgress | None = None,
@@ -68,7 +68,7 @@ class Resolver:
         """`constraints_file` is the one that the shown commands name."""
         self._pip, self._facts, self._goal = pip, facts, goal
         # Don't use the torch index unless torch itself is being replaced.
-        self._sources = sources if goal.torch or sources.wheelhouse else Sources()
+        self._sources = sources if goal.torch or sources.wheelhouse else PackageSources()
         self._on_progress = on_progress
         self._command_line = CommandLine(pip.typed, self._sources, constraints_file)
         self._before = {dist.name: dist.version for dist in reversed(facts.distributions)}

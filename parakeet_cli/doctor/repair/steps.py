@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
-from parakeet_cli.doctor.repair.indexes import Sources
+from parakeet_cli.doctor.repair.indexes import PackageSources
 from parakeet_cli.doctor.repair.plan import (
     REMOVAL,
     Change,
@@ -31,7 +31,7 @@ class CommandLine:
     """How a person would type the pip runs of a plan."""
 
     pip: tuple[str, ...]
-    sources: Sources
+    sources: PackageSources
     constraints: Path
 
     def typed(self, run: PipRun, *, with_torch: bool) -> str:

@@ -22,7 +22,7 @@ from parakeet_cli.doctor.repair.pip import OnProgress, Pip
 from parakeet_cli.doctor.repair.plan import PipRun, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.rollback import registry, snapshot
-from parakeet_cli.doctor.repair.rollback.journal import Event, RepairJournal
+from parakeet_cli.doctor.repair.rollback.journal import RepairEvent, RepairJournal
 from parakeet_cli.doctor.repair.rollback.restore import restore
 from parakeet_cli.doctor.repair.rollback.startup import start_time
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
@@ -64,10 +64,10 @@ class Transaction:
             self._pip = replace(self._pip, scratch=str(scratch))
             size = sum(change.size or 0 for change in self._resolution.installs)
             self._check_room(size, "download")
-            journal.write(Event.FETCHING)
+            journal.write(RepairEvent.FETCHING)
             fetch(self._pip, self._resolution, self._wheels, on_progress=on_progress)
             self._exact.write_text("".join(f"{one}\n" for one in self._resolution.pinned))
-            journal.write(Event.FETCHED)
+            journal.write(RepairEvent.FETCHED)
         except OSError as error:
             raise Refused(
                 f"The repair can't be prepared, so nothing was changed: {error.strerror or error}",
@@ -80,12 +80,12 @@ class Transaction:
         try:
             needed = installed_size(self._wheels)
             roots = self._roots(needed.data_folders)
-            journal.write(Event.TAKING_SNAPSHOT, roots=roots)
+            journal.write(RepairEvent.TAKING_SNAPSHOT, roots=roots)
             before = snapshot.scan(self._prefix, roots)
             self._check_room(needed.size + NAME_SIZE * (len(before) + needed.files), "install")
             snapshot.write_manifest(journal.before, before)
             snapshot.take(self._prefix, before, journal.snapshot)
-            journal.write(Event.SNAPSHOT_TAKEN, roots=roots, files=len(before))
+            journal.write(RepairEvent.SNAPSHOT_TAKEN, roots=roots, files=len(before))
         except OSError as error:
             raise Refused(
                 f"No snapshot can be taken, so nothing was changed: {error}",
@@ -96,7 +96,7 @@ class Transaction:
 
     def carry_out(self, step: Step, *, on_progress: OnProgress | None = None) -> None:
         """Remove and install what one step says. Raises PipFailed or OSError."""
-        self._journal.write(Event.STEP, stage=step.stage, title=step.title)
+        self._journal.write(RepairEvent.STEP, stage=step.stage, title=step.title)
         for path in step.remove:
             if os.path.commonpath([self._prefix, path]) != self._prefix:
                 raise OSError(f"{path} is not inside {self._prefix}")
@@ -106,7 +106,7 @@ class Transaction:
                 Path(path).unlink(missing_ok=True)
         for run in step.runs:
             self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
-        self._journal.write(Event.STEP_DONE, stage=step.stage)
+        self._journal.write(RepairEvent.STEP_DONE, stage=step.stage)
 
     def _arguments(self, run: PipRun) -> list[str]:
         if run.verb != "install":
@@ -117,14 +117,14 @@ class Transaction:
     # The end
 
     def begin_verifying(self) -> None:
-        self._journal.write(Event.VERIFYING)
+        self._journal.write(RepairEvent.VERIFYING)
 
     def complete(self, summary: str) -> None:
         """The repair is proved: what never changed leaves the snapshot. Raises OSError."""
         journal = self._journal
         after = snapshot.scan(self._prefix, journal.roots)
         snapshot.write_manifest(journal.after, after)
-        journal.write(Event.COMPLETE, summary=summary)
+        journal.write(RepairEvent.COMPLETE, summary=summary)
         before = snapshot.read_manifest(journal.before)
         snapshot.drop_unchanged(self._prefix, before, journal.snapshot)
         journal.drop_temporary()

@@ -35,7 +35,7 @@ HELD_PAUSE = 4.0  # for each second of silence inside a cue
 TOO_SHORT = 5.0  # for each second that a cue is shorter than `min_cue_seconds`
 
 READING_SPEED = 20.0  # columns a second for adults (Netflix's Timed Text Style Guide)
-FLICKER = 0.5  # seconds; a shorter gap between two cues is closed to `min_gap`
+_SHORTEST_GAP = 0.5  # seconds; a shorter gap between two cues is closed to `min_gap`
 LEAST = 0.05  # seconds: the least a cue is shown, even if its words are crowded
 
 
@@ -237,7 +237,7 @@ def _cue(lines: tuple[Line, ...], options: FormatOptions, clock: int, following:
     readable = start + max(_ms(options.min_cue_seconds), round(1000 * columns / READING_SPEED))
     end: float = max(spoken, readable)
     room = following - gap
-    if end > room or room - end < _ms(FLICKER):
+    if end > room or room - end < _ms(_SHORTEST_GAP):
         end = room
     end = min(max(end, start + _ms(LEAST)), start + _ms(options.max_cue_seconds))
     return Cue(start, int(end), lines)

@@ -8,7 +8,7 @@ from parakeet_cli.formats.subtitles.cues import Cue
 from parakeet_cli.formats.subtitles.tokens import SubtitleToken
 
 Escape = Callable[[str], str]
-FLICKER = 300  # milliseconds; during a shorter pause the word before it stays underlined
+_SHORTEST_PAUSE = 300  # milliseconds; during a shorter pause the word before it stays underlined
 
 Shown = tuple[int, int, str]  # from, to (milliseconds), text
 
@@ -27,7 +27,7 @@ def word_by_word(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
         clock = cue.start
         for (word, _, end), following in zip(spoken, edges, strict=True):
             # Until the next word, unless there is a pause: short plain moments would flicker.
-            until = min(following if following - end < FLICKER else end, cue.end)
+            until = min(following if following - end < _SHORTEST_PAUSE else end, cue.end)
             if until > clock:
                 yield clock, until, _marked(cue, word, escape)
                 clock = until

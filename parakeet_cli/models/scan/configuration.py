@@ -50,7 +50,7 @@ class _Anchored:
     text: str | None  # of a scalar
 
 
-class _Refused(Exception):
+class _Unreadable(Exception):
     """The rest can't be read safely; the problem says why."""
 
     def __init__(self, problem: Problem) -> None:
@@ -65,20 +65,20 @@ def scan_yaml(data: bytes, where: str) -> Iterator[Problem]:
     if len(data) > LARGEST_CONFIG:
         yield Problem(where, f"has {len(data) >> 20} MB, too much for a model's configuration")
         return
-    reader = _Reader(where)
+    reader = _YamlScanner(where)
     try:
         # Opened and parsed as OmegaConf does it: libyaml is faster, but reads a byte-order mark
         # in the middle differently.
         text = TextIOWrapper(BytesIO(data), encoding="utf-8").read()
         if "\0" in text:
-            raise _Refused(Problem(where, "has a zero byte"))
+            raise _Unreadable(Problem(where, "has a zero byte"))
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             reader.read(event)
             if len(reader.problems) >= _MOST_PROBLEMS:
                 break
         if not reader.root_is_mapping:
             reader.report("", "is not a configuration: it has no keys")
-    except _Refused as refused:
+    except _Unreadable as refused:
         reader.problems.append(refused.problem)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         first = " ".join(str(error).split())[:120]
@@ -86,7 +86,7 @@ def scan_yaml(data: bytes, where: str) -> Iterator[Problem]:
     yield from reader.problems
 
 
-class _Reader:
+class _YamlScanner:
     """The state of the scan; `read` takes each event."""
 
     def __init__(self, where: str) -> None:
@@ -118,7 +118,7 @@ class _Reader:
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise _Refused(Problem(self._where, "has more than one document"))
+                raise _Unreadable(Problem(self._where, "has more than one document"))
 
     def _check_tag(self, event: Any) -> None:
         if event.tag and event.tag not in _TAGS and event.tag != "!":
@@ -136,12 +136,12 @@ class _Reader:
 
     def _begin(self, mapping: bool, anchor: str | None) -> None:
         if len(self._stack) >= _DEEPEST:
-            raise _Refused(Problem(self._where, f"is nested more than {_DEEPEST} deep"))
+            raise _Unreadable(Problem(self._where, f"is nested more than {_DEEPEST} deep"))
         path = self._path()
         if not self._stack:
             self.root_is_mapping = mapping
         elif self._stack[-1].mapping and self._stack[-1].key is None:
-            raise _Refused(Problem(f"{self._where}, {path}", "has a key that isn't text"))
+            raise _Unreadable(Problem(f"{self._where}, {path}", "has a key that isn't text"))
         else:
             self._check_collection()
         if anchor:
@@ -165,12 +165,14 @@ class _Reader:
     def _alias(self, anchor: str) -> None:
         target = self._anchors.get(anchor)
         if target is None:
-            raise _Refused(Problem(self._where, f"refers to itself or to nothing (*{anchor[:40]})"))
+            raise _Unreadable(
+                Problem(self._where, f"refers to itself or to nothing (*{anchor[:40]})")
+            )
         if target.text is not None:
             self._scalar(target.text, target.nodes)
             return
         if self._stack and self._stack[-1].mapping and self._stack[-1].key is None:
-            raise _Refused(Problem(self._where, "has a key that isn't text"))
+            raise _Unreadable(Problem(self._where, "has a key that isn't text"))
         if self._stack:
             self._check_collection()
         self._add(target.nodes)
@@ -185,7 +187,7 @@ class _Reader:
     def _key(self, text: str) -> None:
         top = self._stack[-1]
         if text in top.keys:
-            raise _Refused(
+            raise _Unreadable(
                 Problem(f"{self._where}, {top.path or 'top'}", f"has the key '{text[:60]}' twice")
             )
         top.keys.add(text)
@@ -222,7 +224,7 @@ class _Reader:
         top.count += 1
         top.key = None
         if top.nodes > _MOST_NODES:
-            raise _Refused(
+            raise _Unreadable(
                 Problem(self._where, "would grow without bounds when it is read (a YAML bomb)")
             )
 

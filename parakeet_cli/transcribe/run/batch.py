@@ -97,7 +97,7 @@ class Batch:
     def __init__(
         self,
         request: TranscribeRequest,
-        plan: _Plan,
+        plan: _BatchPlan,
         runner: BatchRunner,
         manifest: ManifestWriter,
     ) -> None:
@@ -132,7 +132,7 @@ class Batch:
             todo = _longest_first(todo, view)
         folder = self._plan.folder
         if folder is not None:
-            folder.plan(self.total, sum(item.seconds or 0.0 for item in todo))
+            folder.record_session(self.total, sum(item.seconds or 0.0 for item in todo))
         texts = OrderedTexts(todo, view.show_text)
         for item, result in self._runner(self._journal_starts(todo), view):
             if stdout_format is not None:
@@ -141,7 +141,7 @@ class Batch:
                 texts.add(item.number, text)
             line = self._manifest.add(item, result)
             if folder is not None:
-                folder.ended(item, result, line)
+                folder.record_end(item, result, line)
             self._stats.add(item.number, result)
 
     def _record_settled(self, view: BatchView) -> None:
@@ -158,12 +158,12 @@ class Batch:
         """The items, each recorded in the journal before it is started."""
         for item in todo:
             if self._plan.folder is not None:
-                self._plan.folder.begun(item)
+                self._plan.folder.record_start(item)
             yield item
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _BatchPlan:
     """Every input of the batch, and what is to be done with it."""
 
     folder: RunFolder | None
@@ -175,7 +175,7 @@ class _Plan:
 @contextmanager
 def _open_plan(
     request: TranscribeRequest, settings: Settings, *, create_run: bool
-) -> Iterator[_Plan]:
+) -> Iterator[_BatchPlan]:
     """The plan, with the run's folder locked if there is one. Raises ParakeetError."""
     request.check()
     path = request.run_folder
@@ -191,7 +191,7 @@ def _open_plan(
             if folder is not None:
                 earlier, left = folder.split(planned, retry_failed=request.retry_failed)
             schedule = make_schedule(left, request.options)
-        yield _Plan(folder, len(planned), earlier, schedule)
+        yield _BatchPlan(folder, len(planned), earlier, schedule)
 
 
 @contextmanager

@@ -154,16 +154,16 @@ class RunJournal:
         with invalid_rows_reported(self.path):
             return next((row["date"] for row in read_rows(self.path) if "plan" in row), None)
 
-    def plan(self, count: int, seconds: float, date: str | None = None) -> None:
+    def record_session(self, count: int, seconds: float, date: str | None = None) -> None:
         """Record that a session begins: `count` inputs in all, `seconds` of audio to do."""
         date = date or datetime.date.today().isoformat()
         self._append({"plan": count, "seconds": round(seconds, 3), "at": _now(), "date": date})
 
-    def begun(self, key: str, options: str) -> None:
+    def record_start(self, key: str, options: str) -> None:
         """Record that an input is started."""
         self._append({"begun": key, "options": options})
 
-    def ended(self, key: str, entry: RunEntry) -> None:
+    def record_end(self, key: str, entry: RunEntry) -> None:
         """Record how an input ended."""
         self._append(replace(entry, at=_now()).as_json(key))
 

@@ -156,19 +156,19 @@ class RunFolder:
         own = own or {canonical(path) for path in item.existing} <= set(written)
         return item._replace(replaces=True) if own else item
 
-    def plan(self, count: int, seconds: float) -> None:
+    def record_session(self, count: int, seconds: float) -> None:
         """Record that a session begins: `count` inputs in all, `seconds` of audio to do."""
-        self._journal.plan(count, seconds, self.date)
+        self._journal.record_session(count, seconds, self.date)
 
-    def begun(self, item: PlannedFile) -> None:
+    def record_start(self, item: PlannedFile) -> None:
         """Record that an input is started: its outputs are this run's own from now on."""
         self._identities[item.number] = state_of(item.job.path)
-        self._journal.begun(item.job.key, self._options)
+        self._journal.record_start(item.job.key, self._options)
 
-    def ended(self, item: PlannedFile, result: FileResult, line: int) -> None:
+    def record_end(self, item: PlannedFile, result: FileResult, line: int) -> None:
         """Record how an input ended; `line` is the offset of its manifest line."""
         transcript = result.transcript
-        self._journal.ended(
+        self._journal.record_end(
             item.job.key,
             RunEntry(
                 status=result.status,

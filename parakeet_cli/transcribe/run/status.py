@@ -40,7 +40,7 @@ class RunStatus:
 
     @property
     def seconds_left(self) -> float | None:
-        """Wall-clock seconds until the end at the speed so far; None if that isn't journal."""
+        """Wall-clock seconds until the end at the speed so far; None if that isn't known."""
         ahead = self.session_planned - self.session_seconds
         return ahead / self.speed if self.running and self.speed and ahead > 0 else None
 

@@ -14,7 +14,7 @@ import pytest
 
 from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.dictate.sinks.delivery import Delivery, TextPlace
-from parakeet_cli.dictate.sinks.typed import Type, base, xtest
+from parakeet_cli.dictate.sinks.typed import TypeSink, base, xtest
 from parakeet_cli.errors import SinkError, SinkUnavailable
 from tests.integration.dictate.desktop import Desktop, enter, until, wayland, x11
 
@@ -33,8 +33,8 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desktop
 
 
 @pytest.fixture
-def sink(desktop: Desktop) -> Iterator[Type]:
-    made = Type("xtest")
+def sink(desktop: Desktop) -> Iterator[TypeSink]:
+    made = TypeSink("xtest")
     made.open()
     yield made
     made.close()
@@ -67,7 +67,7 @@ def press(desktop: Desktop, keycode: int, *, down: bool) -> None:
 
 @pytest.mark.parametrize("layout", ["us", "de", "fr", "ru", "us,gr"])
 def test_every_character_is_typed_correctly_on_any_layout(
-    desktop: Desktop, sink: Type, layout: str
+    desktop: Desktop, sink: TypeSink, layout: str
 ) -> None:
     desktop.run("setxkbmap", layout)
     before = keys(desktop)
@@ -80,7 +80,7 @@ def test_every_character_is_typed_correctly_on_any_layout(
 
 @needs_tk
 @pytest.mark.parametrize("layout", ["us", "de"])
-def test_an_editor_gets_the_same_text(desktop: Desktop, sink: Type, layout: str) -> None:
+def test_an_editor_gets_the_same_text(desktop: Desktop, sink: TypeSink, layout: str) -> None:
     desktop.run("setxkbmap", layout)
     window = desktop.editor("window", "Text")
     sink.insert(TEXT)
@@ -88,7 +88,9 @@ def test_an_editor_gets_the_same_text(desktop: Desktop, sink: Type, layout: str)
 
 
 @needs_tk
-def test_an_entry_field_gets_one_utterance_after_the_other(desktop: Desktop, sink: Type) -> None:
+def test_an_entry_field_gets_one_utterance_after_the_other(
+    desktop: Desktop, sink: TypeSink
+) -> None:
     desktop.run("setxkbmap", "de")
     window = desktop.editor("window", "Entry")
     sink.insert("Größe: 5 €.")
@@ -97,7 +99,7 @@ def test_an_entry_field_gets_one_utterance_after_the_other(desktop: Desktop, sin
 
 
 def test_a_keyboard_of_another_layout_than_the_one_that_types_changes_nothing(
-    desktop: Desktop, sink: Type
+    desktop: Desktop, sink: TypeSink
 ) -> None:
     """The finger's keyboard and XTEST's have layouts of their own: xdotool mistypes here."""
     from Xlib.ext import xinput
@@ -112,7 +114,7 @@ def test_a_keyboard_of_another_layout_than_the_one_that_types_changes_nothing(
     assert window.shows("zy ZY -_ öß") == "zy ZY -_ öß"
 
 
-def test_the_layout_can_change_between_two_utterances(desktop: Desktop, sink: Type) -> None:
+def test_the_layout_can_change_between_two_utterances(desktop: Desktop, sink: TypeSink) -> None:
     window = desktop.terminal("window")
     desktop.run("setxkbmap", "us")
     sink.insert("Zwölf Äxte; ")
@@ -121,7 +123,7 @@ def test_the_layout_can_change_between_two_utterances(desktop: Desktop, sink: Ty
     assert window.shows("Zwölf Äxte; zwölf Äxte €.") == "Zwölf Äxte; zwölf Äxte €."
 
 
-def test_more_characters_than_there_are_spare_keys(desktop: Desktop, sink: Type) -> None:
+def test_more_characters_than_there_are_spare_keys(desktop: Desktop, sink: TypeSink) -> None:
     desktop.run("setxkbmap", "us")
     text = "".join(chr(code) for code in range(0x4E00, 0x4E00 + 90))
     window = desktop.terminal("window")
@@ -129,7 +131,7 @@ def test_more_characters_than_there_are_spare_keys(desktop: Desktop, sink: Type)
     assert window.shows(text) == text
 
 
-def test_caps_lock_changes_no_letter_and_is_on_afterwards(desktop: Desktop, sink: Type) -> None:
+def test_caps_lock_changes_no_letter_and_is_on_afterwards(desktop: Desktop, sink: TypeSink) -> None:
     desktop.run("xdotool", "key", "Caps_Lock")
     window = desktop.terminal("window")
     sink.insert("Aé Zß")
@@ -137,14 +139,14 @@ def test_caps_lock_changes_no_letter_and_is_on_afterwards(desktop: Desktop, sink
     assert server(desktop).screen().root.query_pointer().mask & 2
 
 
-def test_control_characters_are_never_typed(desktop: Desktop, sink: Type) -> None:
+def test_control_characters_are_never_typed(desktop: Desktop, sink: TypeSink) -> None:
     window = desktop.terminal("window")
     sink.insert("a\x03b\x1b[31mc\x00d\r\ne")
     assert window.shows("ab[31mcd\ne") == "ab[31mcd\ne"
 
 
 @pytest.mark.parametrize("keycode", [50, 37, 64, 133], ids=["shift", "ctrl", "alt", "super"])
-def test_a_held_modifier_is_waited_for(desktop: Desktop, sink: Type, keycode: int) -> None:
+def test_a_held_modifier_is_waited_for(desktop: Desktop, sink: TypeSink, keycode: int) -> None:
     window = desktop.terminal("window")
     press(desktop, keycode, down=True)
     typing = threading.Thread(target=sink.insert, args=("quiet",))
@@ -170,7 +172,7 @@ def test_a_modifier_that_stays_down_sends_the_text_to_the_clipboard(
 
 
 @needs_tk
-def test_undo_erases_what_was_typed_and_no_more(desktop: Desktop, sink: Type) -> None:
+def test_undo_erases_what_was_typed_and_no_more(desktop: Desktop, sink: TypeSink) -> None:
     window = desktop.editor("window", "Text")
     sink.insert("Stays: äöü.")
     sink.insert("\nGoes: e\u0301ß\t🦜.")
@@ -179,7 +181,7 @@ def test_undo_erases_what_was_typed_and_no_more(desktop: Desktop, sink: Type) ->
     assert window.shows("Stays: äöü.") == "Stays: äöü."
 
 
-def test_undo_in_a_terminal_leaves_a_line_that_was_sent(desktop: Desktop, sink: Type) -> None:
+def test_undo_in_a_terminal_leaves_a_line_that_was_sent(desktop: Desktop, sink: TypeSink) -> None:
     window = desktop.terminal("window", lines=True)
     sink.insert("One 🦜.")
     sink.undo("One 🦜.")
@@ -189,7 +191,7 @@ def test_undo_in_a_terminal_leaves_a_line_that_was_sent(desktop: Desktop, sink: 
     assert window.shows("Two.\n") == "Two.\n"
 
 
-def test_undo_is_refused_in_another_window(desktop: Desktop, sink: Type) -> None:
+def test_undo_is_refused_in_another_window(desktop: Desktop, sink: TypeSink) -> None:
     first = desktop.terminal("first")
     sink.insert("One.")
     assert first.shows("One.") == "One."

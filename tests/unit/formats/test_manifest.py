@@ -90,7 +90,7 @@ def test_shards_are_merged_in_order_and_without_duplicates(tmp_path: Path) -> No
         "c.wav",
     ]
     assert "ä" in merged.lines[0]
-    assert (merged.repeated, merged.outdone) == (1, 0)
+    assert (merged.repeated, merged.replaced) == (1, 0)
 
 
 def test_a_retry_s_success_replaces_the_failure_in_any_order(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_retry_s_success_replaces_the_failure_in_any_order(tmp_path: Path) -> 
     for order in ([failed, again], [again, failed]):
         merged = merge(order)
         assert {json.loads(line)["pred_text"] for line in merged.lines} == {"a", "b"}
-        assert merged.outdone == 2
+        assert merged.replaced == 2
 
 
 def test_two_texts_for_one_input_are_refused_unless_one_is_preferred(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ METHODS: dict[str, MethodRow] = {
 }
 
 
-class Type:
+class TypeSink:
     """Sends each text as keys to the window that has the focus at that time."""
 
     name = "type"

@@ -31,7 +31,7 @@ from parakeet_cli.system.locks import lock
 BALLAST_BYTES = 256 * 1024  # so that a full disk can't prevent restoring
 
 
-class Event(StrEnum):
+class RepairEvent(StrEnum):
     """The journal's events, by the names they have on disk."""
 
     BEGUN = "begin"
@@ -49,8 +49,10 @@ class Event(StrEnum):
 
 
 # A repair whose last event is another one was interrupted.
-ENDED = frozenset({Event.COMPLETE, Event.RESTORED, Event.ABANDONED})
-_BEFORE_CHANGES = frozenset({Event.BEGUN, Event.FETCHING, Event.FETCHED, Event.TAKING_SNAPSHOT})
+ENDED = frozenset({RepairEvent.COMPLETE, RepairEvent.RESTORED, RepairEvent.ABANDONED})
+_BEFORE_CHANGES = frozenset(
+    {RepairEvent.BEGUN, RepairEvent.FETCHING, RepairEvent.FETCHED, RepairEvent.TAKING_SNAPSHOT}
+)
 
 
 @contextmanager
@@ -87,7 +89,7 @@ class RepairJournal:
             (journal.folder / "ballast").write_bytes(bytes(BALLAST_BYTES))
             journal.work.mkdir()
             journal.snapshot.mkdir()
-            journal.write(Event.BEGUN, prefix=prefix, pid=os.getpid(), **facts)
+            journal.write(RepairEvent.BEGUN, prefix=prefix, pid=os.getpid(), **facts)
         except OSError:
             journal.remove()
             raise
@@ -103,11 +105,11 @@ class RepairJournal:
         """
         return cls(folder, [row for row in json_lines.read(folder / "journal") if "event" in row])
 
-    def write(self, event: Event, **facts: Any) -> None:
+    def write(self, event: RepairEvent, **facts: Any) -> None:
         """Append an event and wait until it is on the disk. Raises OSError."""
         row = {"event": event.value, "time": round(time.time(), 3), **facts}
         json_lines.append(self.folder / "journal", row, sync=True, mode=0o644)
-        if event in (Event.BEGUN, Event.SNAPSHOT_TAKEN):
+        if event in (RepairEvent.BEGUN, RepairEvent.SNAPSHOT_TAKEN):
             # The names of files as well, not only what is in them.
             sync_folder(self.folder)
             sync_folder(self.folder.parent)
@@ -145,7 +147,7 @@ class RepairJournal:
     @property
     def complete(self) -> bool:
         """Whether the repair was proved and can be rolled back."""
-        return self.last == Event.COMPLETE
+        return self.last == RepairEvent.COMPLETE
 
     @property
     def changed(self) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from parakeet_cli.doctor.repair.rollback import registry, snapshot
 from parakeet_cli.doctor.repair.rollback.journal import (
-    Event,
+    RepairEvent,
     RepairJournal,
     environment_lock,
     journals,
@@ -86,7 +86,7 @@ def restore(prefix: str, journal: RepairJournal) -> None:
     """
     journal.drop_temporary()
     with suppress(OSError):  # a full disk: the manifest is what counts
-        journal.write(Event.RESTORING)
+        journal.write(RepairEvent.RESTORING)
     try:
         before = snapshot.read_manifest(journal.before)
         failed = snapshot.restore(prefix, before, journal.snapshot, journal.roots)
@@ -96,7 +96,7 @@ def restore(prefix: str, journal: RepairJournal) -> None:
         shown = ", ".join(os.path.join(prefix, name) for name in failed[:5])
         more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
         raise RestoreIncomplete(f"{len(failed)} files could not be put back: {shown}{more}")
-    journal.write(Event.RESTORED)
+    journal.write(RepairEvent.RESTORED)
     journal.remove()
 
 
@@ -151,7 +151,7 @@ def prune(prefix: str, *, days: float = RETENTION_DAYS) -> list[str]:
         if not journal.ended:
             continue
         if not journal.complete or time.time() - journal.began_at > days * 86400:
-            journal.write(Event.ABANDONED)
+            journal.write(RepairEvent.ABANDONED)
             journal.remove()
             removed.append(journal.id)
         else:

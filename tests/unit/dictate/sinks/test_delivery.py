@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.dictate.sinks.clipboard import Clipboard
+from parakeet_cli.dictate.sinks.clipboard import ClipboardSink
 from parakeet_cli.dictate.sinks.delivery import Delivery, SinkResult, TextPlace
 from parakeet_cli.dictate.sinks.system_clipboard import Content
 from parakeet_cli.errors import SinkError, SinkUnavailable
@@ -71,7 +71,7 @@ class Setup:
         self.shown: list[tuple[str, str]] = []
         self.delivery = Delivery(
             sinks,
-            clipboard=lambda: Clipboard(self.system),
+            clipboard=lambda: ClipboardSink(self.system),
             notify=self._show,
         )
 
@@ -146,7 +146,7 @@ def test_a_sink_that_can_t_type_at_all_uses_the_clipboard() -> None:
 @pytest.mark.parametrize("opens", [True, False])
 def test_a_clipboard_that_was_asked_for_too_gets_each_text_once(opens: bool) -> None:
     typed, system = MemorySink("type", opens=opens), MemoryClipboard()
-    delivery = Delivery([typed, Clipboard(system)], notify=lambda *_: True)
+    delivery = Delivery([typed, ClipboardSink(system)], notify=lambda *_: True)
     delivery.open()
     typed.works = False
     for text in ("One.", " Two."):

@@ -9,7 +9,7 @@ WORDS = [Word(at, at + 1, word) for at, word in enumerate(TEXT.split())]
 
 
 def test_commands_act_and_the_wording_changes_only_text() -> None:
-    rules = TextRules(commands=True, wording=str.upper)
+    rules = TextRules(commands=True, change_text=str.upper)
     assert rules.parts(TEXT, WORDS) == [
         PlainText("HELLO WORLD."),
         SpokenCommand("new line", COMMANDS["new line"]),
@@ -17,13 +17,13 @@ def test_commands_act_and_the_wording_changes_only_text() -> None:
 
 
 def test_without_commands_everything_is_text() -> None:
-    assert TextRules(commands=False, wording=str).parts(TEXT, WORDS) == [PlainText(TEXT)]
+    assert TextRules(commands=False, change_text=str).parts(TEXT, WORDS) == [PlainText(TEXT)]
 
 
 def test_without_a_command_the_engine_s_own_text_is_used() -> None:
-    rules = TextRules(commands=True, wording=str)
+    rules = TextRules(commands=True, change_text=str)
     assert rules.parts("Hello  world.", WORDS[:2]) == [PlainText("Hello  world.")]
 
 
 def test_text_that_the_wording_removes_is_no_part() -> None:
-    assert TextRules(commands=True, wording=lambda text: "").parts(TEXT[:12], WORDS[:2]) == []
+    assert TextRules(commands=True, change_text=lambda text: "").parts(TEXT[:12], WORDS[:2]) == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.dictate.text.vocabulary import make_wording, replace_phrases, spell_terms
+from parakeet_cli.dictate.text.vocabulary import make_text_change, replace_phrases, spell_terms
 from parakeet_cli.errors import UsageError
 
 
@@ -29,7 +29,9 @@ def test_a_term_that_is_nearly_right_is_spelled_as_in_the_vocabulary(
 
 def test_digits_write_numbers_and_refuse_an_unknown_language() -> None:
     pytest.importorskip("text_to_num", reason="the extra 'digits' is not installed")
-    wording = make_wording({}, [], digits=True, language=None)
-    assert wording("I have twenty five apples and one pear.") == "I have 25 apples and one pear."
+    change_text = make_text_change({}, [], digits=True, language=None)
+    assert (
+        change_text("I have twenty five apples and one pear.") == "I have 25 apples and one pear."
+    )
     with pytest.raises(UsageError, match="'xx'"):
-        make_wording({}, [], digits=True, language="xx")
+        make_text_change({}, [], digits=True, language="xx")

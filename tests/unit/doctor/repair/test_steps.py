@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parakeet_cli.doctor.repair.goal import Fix, RepairGoal
-from parakeet_cli.doctor.repair.indexes import Sources
+from parakeet_cli.doctor.repair.indexes import PackageSources
 from parakeet_cli.doctor.repair.plan import Change, PipRun, Plan
 from parakeet_cli.doctor.repair.steps import CommandLine, PlanBuilder
 from tests.unit.doctor.repair.facts import SITE, STACK, dist, facts
@@ -19,7 +19,7 @@ def built(
     *changes: Change,
     reinstalled: tuple[str, ...] = (),
     torch: str | None = None,
-    sources: Sources = Sources(INDEX),  # noqa: B008 - it is frozen
+    sources: PackageSources = PackageSources(INDEX),  # noqa: B008 - it is frozen
 ) -> Plan:
     there = facts(dist("torch", "2.13.0"), dist("numpy", "2.4.6"))
     command_line = CommandLine(PIP, sources, Path("/c.txt"))
@@ -54,7 +54,7 @@ def test_a_torch_of_its_own_index_is_pinned_and_only_its_command_names_the_index
 
 def test_a_wheelhouse_is_named_in_every_installing_command() -> None:
     goal = RepairGoal(STACK, (1,))
-    sources = Sources(None, "/wheels")
+    sources = PackageSources(None, "/wheels")
     [step] = built(goal, Change("numpy", "2.4.6", "1.26.4"), sources=sources).steps
     assert "--no-index --find-links /wheels -c /c.txt" in step.commands[0]
 

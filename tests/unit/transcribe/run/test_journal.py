@@ -18,11 +18,11 @@ def entry(status: Status = Status.OK, reason: str | None = None) -> RunEntry:
 
 def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
     with RunJournal(tmp_path / "journal.jsonl") as journal:
-        journal.plan(3, 9.75)
+        journal.record_session(3, 9.75)
         for key in ("a", "b", "c"):
-            journal.begun(key, "options")
-        journal.ended("a", entry())
-        journal.ended("b", entry(Status.FAILED, "It is empty."))
+            journal.record_start(key, "options")
+        journal.record_end("a", entry())
+        journal.record_end("b", entry(Status.FAILED, "It is empty."))
     known = read_journal(tmp_path / "journal.jsonl")
     assert {key: found.status for key, found in known.entries.items()} == {
         "a": Status.OK,
@@ -38,13 +38,13 @@ def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_line_torn_anywhere_costs_only_itself(tmp_path: Path, torn: int) -> None:
     path = tmp_path / "journal.jsonl"
     with RunJournal(path) as journal:
-        journal.ended("a", entry())
-        journal.ended("b", entry())
+        journal.record_end("a", entry())
+        journal.record_end("b", entry())
     whole = path.read_bytes()
     path.write_bytes(whole[:-torn])
     with RunJournal(path) as journal:
         assert set(read_journal(path).entries) == ({"a", "b"} if torn == 1 else {"a"})
-        journal.ended("c", entry())
+        journal.record_end("c", entry())
     assert set(read_journal(path).entries) >= {"a", "c"}
 
 
@@ -58,10 +58,10 @@ def test_a_file_that_is_not_a_journal_is_refused(tmp_path: Path) -> None:
 def test_a_hundred_thousand_entries_are_read_in_200_mb(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     with RunJournal(path) as journal:
-        journal.plan(100_000, 300_000.0)
+        journal.record_session(100_000, 300_000.0)
         for number in range(100_000):
             outputs = ((f"/data/out/{number % 100}/clip{number}.txt", "ab" * 32, 12, number),)
-            journal.ended(
+            journal.record_end(
                 f"/data/in/{number % 100}/clip{number}.wav",
                 RunEntry(Status.OK, (95_724, number), "options", 3.0, outputs, line=number),
             )

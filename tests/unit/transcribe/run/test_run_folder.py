@@ -18,16 +18,16 @@ ENTRY = RunEntry(Status.OK, (10, 20), "options", 3.25, (("/out/a.txt", "ab" * 32
 def test_a_long_journal_is_compacted_without_loss(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     with RunJournal(path) as journal:
-        journal.plan(2, 1.0)
+        journal.record_session(2, 1.0)
         for _ in range(600):
-            journal.begun("a", "options")
-            journal.ended("a", ENTRY)
-        journal.begun("b", "options")
+            journal.record_start("a", "options")
+            journal.record_end("a", ENTRY)
+        journal.record_start("b", "options")
     before = read_journal(path)
     with open_run_folder(tmp_path, "options") as folder:
         assert folder.split([], retry_failed=False) == ([], [])
         assert read_journal(path).lines == 3 < before.lines
-        folder.begun(plan_outputs([Job("c", "/c")], (), ".", "{filename}")[0])
+        folder.record_start(plan_outputs([Job("c", "/c")], (), ".", "{filename}")[0])
     after = read_journal(path)
     assert after.begun.pop("/c") == "options"
     assert (after.entries, after.begun, after.planned) == (
@@ -45,7 +45,7 @@ def test_a_torn_compaction_is_cleared_away(tmp_path: Path) -> None:
 
 def test_only_one_process_can_open_a_run_folder(tmp_path: Path) -> None:
     with open_run_folder(tmp_path, "options") as folder:
-        folder.plan(1, 1.0)
+        folder.record_session(1, 1.0)
         assert read_status(tmp_path).running
         with (
             pytest.raises(UsageError, match="in use by another run"),

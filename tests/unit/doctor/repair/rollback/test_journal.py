@@ -9,7 +9,7 @@ import pytest
 
 from parakeet_cli.doctor.repair.rollback import restore, snapshot
 from parakeet_cli.doctor.repair.rollback.journal import (
-    Event,
+    RepairEvent,
     RepairJournal,
     environment_lock,
     journals,
@@ -29,11 +29,11 @@ def prefix(tmp_path: Path) -> Path:
 def changed(prefix: Path) -> RepairJournal:
     """A repair with a snapshot that has changed the file."""
     journal = RepairJournal.begin(str(prefix), {})
-    journal.write(Event.TAKING_SNAPSHOT, roots=["lib"])
+    journal.write(RepairEvent.TAKING_SNAPSHOT, roots=["lib"])
     before = snapshot.scan(str(prefix), ["lib"])
     snapshot.write_manifest(journal.before, before)
     snapshot.take(str(prefix), before, journal.snapshot)
-    journal.write(Event.SNAPSHOT_TAKEN, roots=["lib"])
+    journal.write(RepairEvent.SNAPSHOT_TAKEN, roots=["lib"])
     (prefix / "lib" / "a.py").unlink()
     (prefix / "lib" / "a.py").write_text("after\n")
     return journal
@@ -46,13 +46,15 @@ def tear(journal: RepairJournal, event: str, *, ended: bool = False) -> None:
         file.write(row[: len(row) // 2] + ("\n" if ended else ""))
 
 
-@pytest.mark.parametrize("torn", [Event.STEP, Event.VERIFYING, Event.COMPLETE, Event.RESTORING])
+@pytest.mark.parametrize(
+    "torn", [RepairEvent.STEP, RepairEvent.VERIFYING, RepairEvent.COMPLETE, RepairEvent.RESTORING]
+)
 def test_a_torn_line_followed_by_a_later_process_is_skipped_and_the_repair_restored(
-    prefix: Path, torn: Event
+    prefix: Path, torn: RepairEvent
 ) -> None:
     tear(changed(prefix), torn)
     # The next process began to restore, and was killed too.
-    journals(str(prefix))[0].write(Event.RESTORING)
+    journals(str(prefix))[0].write(RepairEvent.RESTORING)
     [journal] = journals(str(prefix))
     assert [event["event"] for event in journal.events][-2:] == ["kept", "putting-back"]
     assert journal.changed
@@ -79,8 +81,8 @@ def test_a_snapshot_event_that_a_full_disk_lost_does_not_hide_later_steps(prefix
 
 def test_a_torn_snapshot_event_means_that_nothing_was_changed(prefix: Path) -> None:
     journal = RepairJournal.begin(str(prefix), {})
-    journal.write(Event.TAKING_SNAPSHOT, roots=["lib"])
-    tear(journal, Event.SNAPSHOT_TAKEN)
+    journal.write(RepairEvent.TAKING_SNAPSHOT, roots=["lib"])
+    tear(journal, RepairEvent.SNAPSHOT_TAKEN)
     [journal] = journals(str(prefix))
     assert not journal.changed
     assert restore.recover(str(prefix)) == []
@@ -88,15 +90,15 @@ def test_a_torn_snapshot_event_means_that_nothing_was_changed(prefix: Path) -> N
 
 
 def test_a_torn_end_of_a_complete_repair_is_restored(prefix: Path) -> None:
-    tear(changed(prefix), Event.COMPLETE)
+    tear(changed(prefix), RepairEvent.COMPLETE)
     restore.recover(str(prefix))
     assert (prefix / "lib" / "a.py").read_text() == "before\n"
 
 
 def test_restored_after_a_torn_line_is_the_end(prefix: Path) -> None:
     journal = changed(prefix)
-    tear(journal, Event.STEP, ended=True)
-    journal.write(Event.RESTORED)
+    tear(journal, RepairEvent.STEP, ended=True)
+    journal.write(RepairEvent.RESTORED)
     [journal] = journals(str(prefix))
     assert journal.ended
     assert restore.recover(str(prefix)) == []

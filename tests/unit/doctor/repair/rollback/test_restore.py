@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 from parakeet_cli.doctor.repair.rollback import restore
-from parakeet_cli.doctor.repair.rollback.journal import Event, RepairJournal
+from parakeet_cli.doctor.repair.rollback.journal import RepairEvent, RepairJournal
 from parakeet_cli.doctor.repair.rollback.registry import FOLDER
 
 
-def repaired(prefix: Path, days_ago: float, *, last: Event = Event.COMPLETE, size: int = 0) -> str:
+def repaired(
+    prefix: Path, days_ago: float, *, last: RepairEvent = RepairEvent.COMPLETE, size: int = 0
+) -> str:
     """A repair that ended some days ago, with a snapshot of `size` bytes; its id."""
     journal = RepairJournal.begin(str(prefix), {})
     (journal.snapshot / "old.py").write_bytes(os.urandom(size))
@@ -39,7 +41,7 @@ def test_what_is_too_old_or_was_never_complete_is_removed_and_the_rest_stays(
     tmp_path: Path,
 ) -> None:
     old = repaired(tmp_path, restore.RETENTION_DAYS + 1, size=1000)
-    restored = repaired(tmp_path, 1, last=Event.RESTORED)
+    restored = repaired(tmp_path, 1, last=RepairEvent.RESTORED)
     recent = repaired(tmp_path, restore.RETENTION_DAYS - 1)
     assert restore.prune(str(tmp_path)) == [old, restored]
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [recent]
@@ -47,7 +49,7 @@ def test_what_is_too_old_or_was_never_complete_is_removed_and_the_rest_stays(
 
 
 def test_an_interrupted_repair_is_never_pruned(tmp_path: Path) -> None:
-    interrupted = repaired(tmp_path, 1000, last=Event.VERIFYING)
+    interrupted = repaired(tmp_path, 1000, last=RepairEvent.VERIFYING)
     assert restore.prune(str(tmp_path)) == []
     assert (tmp_path / FOLDER / interrupted).is_dir()
 

@@ -14,7 +14,7 @@ from parakeet_cli.dictate.text.rules import TextRules
 
 
 @dataclass(frozen=True, slots=True)
-class DictationParts:
+class DictationSetup:
     """The options, the engine, the speech detector, the rules for text, and where it goes."""
 
     request: DictationRequest
