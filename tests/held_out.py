@@ -1,4 +1,4 @@
-"""Speech that the small Parakeet never heard while it was trained, with what is said in it."""
+"""Speech that the small Parakeet wasn't trained on, with its transcripts."""
 
 from __future__ import annotations
 

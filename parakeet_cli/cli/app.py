@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "dictate": (
         f"{_CLI}.dictate.command:dictate_app",
-        "Write what you say into a microphone, live; nothing is lost.",
+        "Turn speech from a microphone into text, live; nothing is lost.",
     ),
     "doctor": (
         f"{_CLI}.doctor.command:doctor_app",
@@ -44,7 +44,7 @@ class LazyCommand(TyperCommand):
 
     @property
     def params(self) -> list[Any]:
-        """The command's own parameters, for whoever walks the tree of commands."""
+        """The command's own parameters, for code that walks the command tree."""
         return list(self.load().params)
 
     @params.setter
@@ -53,7 +53,7 @@ class LazyCommand(TyperCommand):
 
     @property
     def commands(self) -> dict[str, Any]:
-        """The command's own subcommands, for whoever walks the tree of commands."""
+        """The command's own subcommands, for code that walks the command tree."""
         return dict(getattr(self.load(), "commands", {}))
 
     def load(self) -> Any:

@@ -43,7 +43,7 @@ def choose_automatically(request: EngineRequest) -> EngineChoice:
         return _choose_by_model(request.model, request)
     obstacles = []
     for name, engine in _CANDIDATES.items():
-        obstacle = "it can't be told a language" if request.language else engine.obstacle(request)
+        obstacle = "it doesn't accept a language" if request.language else engine.obstacle(request)
         if obstacle is None:
             model = _cached_default(name)
             if model is not None:

@@ -32,7 +32,7 @@ def atomic_writer(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-            # Renamed while it is locked: nobody takes it for a leftover in between.
+            # Renamed while it is locked, so that clear_leftovers can't remove it in between.
             if sys.platform != "win32":
                 temporary.replace(path)
         if sys.platform == "win32":  # which can't rename an open file

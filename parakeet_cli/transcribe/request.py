@@ -1,4 +1,4 @@
-"""What a user asks of `parakeet transcribe`, as values."""
+"""The options of `parakeet transcribe`, as values."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the microphone recorded, on disk, and the journal of which text was delivered."""
+"""The recording of a dictation on disk, and the journal of which text was delivered."""

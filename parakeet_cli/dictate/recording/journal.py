@@ -1,4 +1,4 @@
-"""What became of each interval of a recording: one JSON object a line, beside the sound.
+"""Records what became of each interval of a recording: one JSON object a line, beside the sound.
 
 Utterances are settled in order, so one number, `settled`, says up to where everything is.
 A text is written down before it is inserted, and its outcome after: if the process is killed

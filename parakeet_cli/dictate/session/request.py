@@ -1,4 +1,4 @@
-"""What a dictation is asked to do."""
+"""The options of a dictation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all dictations of one process share: the engine, the sinks and the rules for text.
+"""Shares the engine, the sinks and the rules for text between the dictations of a process.
 
 A program dictates with it like this:
 

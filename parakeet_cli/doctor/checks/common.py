@@ -1,4 +1,4 @@
-"""What the checks share: their context, the commands of remedies, and lists in words."""
+"""Helpers of the checks: their context, the commands of remedies, and lists in words."""
 
 from __future__ import annotations
 

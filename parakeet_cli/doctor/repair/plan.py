@@ -14,7 +14,7 @@ from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
 from parakeet_cli.doctor.stack.stack import Stack, Stage
 
-REMOVAL = 0  # the stage before the first: what is broken or there twice is removed first
+REMOVAL = 0  # the stage before the first: what is broken or installed twice is removed first
 _LISTED = 6  # changes that a summary names one by one
 
 

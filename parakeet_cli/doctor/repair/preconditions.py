@@ -57,7 +57,7 @@ def check_environment(target: Interpreter) -> None:
 
 @contextmanager
 def locked(prefix: str) -> Iterator[int]:
-    """Lock the environment; gives the descriptor, which pip inherits. Raises Refused."""
+    """Lock the environment; returns the descriptor, which pip inherits. Raises Refused."""
     try:
         with environment_lock(prefix) as descriptor:
             yield descriptor

@@ -1,4 +1,4 @@
-"""What a repair is asked, the view that it reports to, and its outcome."""
+"""The request of a repair, the view that it reports to, and its outcome."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def _restored(undo: Callable[[], bool]) -> bool:
 
 
 def _failure(error: BaseException, *, changed: bool) -> Refused | RepairFailed:
-    """What to tell the person, once everything was restored."""
+    """The error to raise once everything was restored."""
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
         why = f"Interrupted ({error})" if str(error) else "Interrupted"
     elif isinstance(error, PipFailed | VerificationFailed):

@@ -1,1 +1,1 @@
-"""What each ML stack requires, read from the requirements files."""
+"""The requirements of each ML stack, read from the requirements files."""

@@ -107,7 +107,7 @@ def _check_language(model: str, language: str | None) -> None:
     if language is None or (language == "en" and known is not None and known.languages == ENGLISH):
         return
     raise UsageError(
-        f"The model {model} can't be told a language; --language {language} was asked for.",
+        f"The model {model} doesn't accept a language; --language {language} was asked for.",
         hint="Leave --language out: Parakeet detects the language.",
     )
 

@@ -73,7 +73,7 @@ class Job(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its one name, whatever the working folder: the absolute path, and the part of it."""
+        """A name that doesn't depend on the working folder: the absolute path and the part."""
         if self.root is not None:
             return self.root.path + self.path[self.root.prefix_length :]  # type: ignore[index]
         if self.path == STDIN:

@@ -65,7 +65,7 @@ def to_place(text: str) -> Place:
 
 
 def canonical(where: Place, here: str | None = None) -> str:
-    """Its one name, whatever the working folder: an absolute path, or the URL.
+    """A unique name that doesn't depend on the working folder: an absolute path, or the URL.
 
     For a hundred thousand paths, pass the working folder as `here`. Nothing but `..` may be
     left to resolve in them then, as in a plan's.

@@ -109,7 +109,7 @@ class Batch:
         self._stats = BatchStats(plan.total)
 
     def run(self, view: BatchView | None = None) -> BatchResult:
-        """Transcribe everything, and write the manifest also after Ctrl-C. For one call.
+        """Transcribe everything, and write the manifest also after Ctrl-C. Call it once.
 
         Raises ParakeetError for what stops everything.
         """

@@ -41,7 +41,7 @@ class BatchRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a batch shall run.
+    """Where a batch is to run.
 
     `workers` None means as many as fit. A `resumable` batch has a journal that even a crash
     must reach. With `full_transcripts` the results have all words, not only the text.

@@ -55,7 +55,7 @@ class WorkerProcess:
         return event
 
     def end(self) -> None:
-        """Close the connection, which ends the process. Nobody waits for that."""
+        """Close the connection, which ends the process. Doesn't wait for its end."""
         self.connection.close()
         self._process.poll()
 

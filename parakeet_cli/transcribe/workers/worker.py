@@ -110,7 +110,7 @@ class Worker:
         self._inbox.put(item)
 
     def work(self) -> None:
-        """Transcribe for ever. Raises EngineUnavailable, and what `send` raises."""
+        """Transcribe until the process ends. Raises EngineUnavailable, and what `send` raises."""
         results = transcribe_jobs(
             self._items(), self._engine, self._setup.options, self, while_writing=self._writing
         )
@@ -124,7 +124,7 @@ class Worker:
     def _items(self) -> Iterator[PlannedFile | None]:
         while True:
             if self._in_work and self._inbox.empty():
-                yield None  # finish these first: nobody knows when another item comes
+                yield None  # finish these first: another item may be long in coming
                 continue
             item = self._inbox.get()
             self._in_work[id(item.job)] = item

@@ -92,14 +92,14 @@ def test_the_sdist_contains_what_the_checks_need(built: Path) -> None:
 def test_the_wheel_transcribes_in_a_clean_environment(wheel: Path, folder: Path) -> None:
     environment = Environment.make(folder / "of-the-wheel", wheel)
     assert environment.parakeet("--version").stdout == f"parakeet {__version__}\n"
-    heard = environment.parakeet("transcribe", CLIP)
-    assert heard.returncode == 0, heard.stderr
-    assert heard.stdout.strip().endswith(CLIP_ENDS)
+    done = environment.parakeet("transcribe", CLIP)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(CLIP_ENDS)
 
 
 def test_pip_install_of_the_checkout_transcribes(folder: Path) -> None:
     checkout = copy_checkout(folder / "checkout")
     environment = Environment.make(folder / "of-the-checkout", ".", cwd=checkout)
-    heard = environment.parakeet("transcribe", CLIP)
-    assert heard.returncode == 0, heard.stderr
-    assert heard.stdout.strip().endswith(CLIP_ENDS)
+    done = environment.parakeet("transcribe", CLIP)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(CLIP_ENDS)

@@ -133,7 +133,7 @@ def enliven(model: Any) -> None:
 def main() -> None:
     folder, clip = Path(sys.argv[1]), sys.argv[2]
     tokenizer(folder)
-    heard = {}
+    texts = {}
     for number, name in enumerate(("rnnt", "ctc", "hybrid", "tdt-128")):
         torch.manual_seed(number)
         model = make(name, folder)
@@ -141,8 +141,8 @@ def main() -> None:
         model.eval()
         model.save_to(str(folder / f"{name}.nemo"))
         (found,) = model.transcribe([clip], batch_size=1, verbose=False)
-        heard[name] = found.text
-    (folder / "heard.json").write_text(json.dumps(heard))
+        texts[name] = found.text
+    (folder / "texts.json").write_text(json.dumps(texts))
 
 
 if __name__ == "__main__":

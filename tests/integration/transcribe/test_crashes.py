@@ -184,7 +184,7 @@ def test_after_ctrl_c_finished_files_stay_and_a_message_says_how_to_resume(batch
     assert content(batch / "out") == whole
 
 
-def test_ctrl_c_before_the_first_file_is_no_traceback(batch: Path) -> None:
+def test_ctrl_c_before_the_first_file_causes_no_traceback(batch: Path) -> None:
     for seconds in (0.15, 0.3):
         shutil.rmtree(batch / "out", ignore_errors=True)
         process = start(batch, *ASKED, engine=SLOW, start_new_session=True)
@@ -213,7 +213,7 @@ builtins.__import__ = interrupted
 
 
 @pytest.mark.parametrize("name", ["parakeet_cli.cli.app", "numpy", "onnxruntime"])
-def test_ctrl_c_while_something_is_imported_is_no_error_of_it(tmp_path: Path, name: str) -> None:
+def test_ctrl_c_during_an_import_is_not_reported_as_its_error(tmp_path: Path, name: str) -> None:
     clip(tmp_path / "a.wav")
     code = INTERRUPTED_IMPORT.replace("NAME", repr(name))
     (tmp_path / "sitecustomize.py").write_text(code)

@@ -99,10 +99,10 @@ def chunk(samples: Floats, *, start: float = 0.0) -> Chunk:
 
 def words_of(engine: Engine, piece: Chunk) -> list[Word]:
     """The words, after everything that any chunk's result must be was checked."""
-    heard = engine.transcribe(piece)
-    words = [word for segment in heard.segments for word in segment.words]
+    result = engine.transcribe(piece)
+    words = [word for segment in result.segments for word in segment.words]
     clock = piece.start
-    for segment in heard.segments:
+    for segment in result.segments:
         assert segment.text == segment.text.strip() != ""
         assert segment.confidence is None or 0 <= segment.confidence <= 1
         assert piece.start <= segment.start <= segment.end <= piece.end + 1e-6
@@ -117,7 +117,7 @@ def words_of(engine: Engine, piece: Chunk) -> list[Word]:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 0.5])
-def test_hardly_any_sound_is_no_error(engine: Engine, seconds: float) -> None:
+def test_hardly_any_sound_causes_no_error(engine: Engine, seconds: float) -> None:
     words_of(engine, chunk(np.zeros(int(seconds * 16_000), np.float32)))
 
 
@@ -130,7 +130,7 @@ def test_a_chunk_of_maximum_length_has_times_on_the_source_s_clock(
     assert words[-1].end > start + engine.max_chunk_seconds / 2
 
 
-def test_loud_and_odd_sound_is_no_error(engine: Engine) -> None:
+def test_loud_and_odd_sound_causes_no_error(engine: Engine) -> None:
     noise = np.random.default_rng(1).uniform(-1, 1, 16_000).astype(np.float32)
     for samples in (noise, np.ones(16_000, np.float32), noise * 1e-9):
         words_of(engine, chunk(samples))
@@ -143,13 +143,13 @@ def test_concurrent_chunks_have_their_own_words(contender: Contender, engine: En
     with EngineThreads(_Loaded(engine)) as threads:
         together = [future.result() for future in [threads.submit(piece) for piece in pieces]]
     # In a batch the last digits of a probability are others.
-    assert [without_confidence(heard) for heard in together] == [
-        without_confidence(heard) for heard in alone
+    assert [without_confidence(result) for result in together] == [
+        without_confidence(result) for result in alone
     ]
 
 
-def without_confidence(heard: ChunkResult) -> list[Word]:
-    return [replace(word, confidence=None) for segment in heard.segments for word in segment.words]
+def without_confidence(result: ChunkResult) -> list[Word]:
+    return [replace(word, confidence=None) for segment in result.segments for word in segment.words]
 
 
 class _Loaded:
@@ -203,10 +203,10 @@ def test_stereo_is_transcribed_as_the_mean_of_its_channels(
     both = write_media(tmp_path / "both.wav", np.stack((sound, sound), axis=1), wav)
     left = write_media(tmp_path / "left.wav", np.stack((sound, silent), axis=1), wav)
     mono = write_media(tmp_path / "mono.wav", sound, replace(wav, channels=1))
-    heard = words_of_file(command, mono)
-    assert heard
-    assert words_of_file(command, both) == heard
-    texts = [word["word"] for word in heard]
+    result = words_of_file(command, mono)
+    assert result
+    assert words_of_file(command, both) == result
+    texts = [word["word"] for word in result]
     assert [word["word"] for word in words_of_file(command, left)] == texts
 
 
@@ -226,7 +226,7 @@ def test_ctrl_c_in_mid_file_ends_it_at_once(command: Contender, tmp_path: Path) 
     wav = replace(RECIPES["wav"], rate=16_000, channels=1)
     write_media(tmp_path / "1.wav", command.sound(2), wav)
     write_media(tmp_path / "2.wav", np.resize(command.sound(60), 16_000 * 2400), wav)
-    # To stdout they come in the order in which they were named, files are heard longest first.
+    # Texts are printed in the order of the inputs, though the longest file is done first.
     asked = ("1.wav", "2.wav", *command.asked)
     process = start(tmp_path, "transcribe", *asked, engine=command.env, start_new_session=True)
     assert process.stdout is not None
@@ -338,7 +338,7 @@ def test_english_is_english_however_it_is_spelt(tmp_path: Path) -> None:
     assert "Engine: whisper" in done.err
 
 
-def test_silence_gives_no_text_and_is_no_failure(tmp_path: Path) -> None:
+def test_silence_gives_no_text_and_does_not_fail(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "quiet.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(2 * 16_000 * 40))

@@ -22,7 +22,7 @@ def test_stdin_is_read_to_its_end_and_called_stdin(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "stdin.json").read_bytes())["source"]["path"] == "stdin"
 
 
-def test_a_file_called_minus_is_no_stdin(tmp_path: Path) -> None:
+def test_a_file_called_minus_is_not_stdin(tmp_path: Path) -> None:
     clip(tmp_path / "-")
     done = transcribe(tmp_path, "./-")
     assert (done.code, done.out) == (0, SAID), done.err

@@ -45,7 +45,7 @@ def test_every_head_transcribes_as_nemo_itself_does(python: str, tmp_path: Path)
         [python, "-B", str(script), str(tmp_path), str(clip)], check=True, capture_output=True,
         env=environment(tmp_path), timeout=LIMIT,
     )  # fmt: skip
-    expected = json.loads((tmp_path / "heard.json").read_text())
+    expected = json.loads((tmp_path / "texts.json").read_text())
     sound = Clip(clip, ()).sound()
     assert set(expected) == {"rnnt", "ctc", "hybrid", "tdt-128"}
     worker = NemoProcess(python)

@@ -28,14 +28,14 @@ def melody(tmp_path: Path) -> Path:
     return tmp_path / "melody.wav"
 
 
-def hear(file: Path, model: Path, *more: str, **env: str) -> Done:
+def transcribe_with(file: Path, model: Path, *more: str, **env: str) -> Done:
     asked: tuple[str | Path, ...] = ("--engine", "onnx", "--model", model, "--no-vad", *more)
     return transcribe(file.parent, file, *asked, engine={}, env=env, limit=120)
 
 
 @pytest.mark.parametrize("head", ["tdt", "rnnt", "ctc"])
 def test_each_head_gives_words_where_they_are(tmp_path: Path, melody: Path, head: Head) -> None:
-    done = hear(melody, write_toy(tmp_path / head, head), "-f", "json", "-o", "-")
+    done = transcribe_with(melody, write_toy(tmp_path / head, head), "-f", "json", "-o", "-")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["engine"] == {
@@ -54,7 +54,7 @@ def test_each_head_gives_words_where_they_are(tmp_path: Path, melody: Path, head
 
 def test_int8_files_are_enough(tmp_path: Path, melody: Path) -> None:
     model = write_toy(tmp_path / "toy", precision=".int8")
-    done = hear(melody, model)
+    done = transcribe_with(melody, model)
     assert (done.code, done.out) == (0, b"do remi fa do\n"), done.err
     assert "Engine: onnx toy on cpu (--engine)." in done.err
 
@@ -70,7 +70,7 @@ def test_auto_takes_the_engine_of_the_model(tmp_path: Path, melody: Path) -> Non
 def test_weights_beside_the_graph_are_read(tmp_path: Path, melody: Path) -> None:
     model = write_toy(tmp_path / "toy")
     external(model / "encoder-model.onnx", "weights.bin")
-    done = hear(melody, model)
+    done = transcribe_with(melody, model)
     assert (done.code, done.out) == (0, b"do remi fa do\n"), done.err
 
 
@@ -83,7 +83,7 @@ def test_a_graph_that_reaches_out_of_its_folder_is_not_loaded(
     (model / "weights.bin").rename(tmp_path / "weights.bin")
     shutil.copy(tmp_path / "weights.bin", tmp_path / "w")
     (model / "link").symlink_to(tmp_path / "w")
-    done = hear(melody, model)
+    done = transcribe_with(melody, model)
     assert (done.code, done.out) == (3, b""), done.err
     assert "It was not loaded" in done.err
     assert "encoder-model.onnx takes weights from" in done.err
@@ -98,7 +98,7 @@ def test_unknown_operators_are_refused(tmp_path: Path, melody: Path) -> None:
     graph.graph.node[0].domain = "someone.else"
     graph.opset_import.append(onnx.helper.make_opsetid("someone.else", 1))
     path.write_bytes(graph.SerializeToString())
-    done = hear(melody, model)
+    done = transcribe_with(melody, model)
     assert (done.code, done.out) == (3, b""), done.err
     assert "someone.else" in done.err
     assert "Traceback" not in done.err
@@ -117,7 +117,7 @@ def test_graphs_that_are_others_are_refused(tmp_path: Path, melody: Path, broken
     else:
         config = json.loads((model / "config.json").read_text()) | {"features_size": 128}
         (model / "config.json").write_text(json.dumps(config))
-    done = hear(melody, model)
+    done = transcribe_with(melody, model)
     assert (done.code, done.out) == (3, b""), done.err
     assert "encoder-model.onnx" in done.err
     assert "Traceback" not in done.err
@@ -126,7 +126,7 @@ def test_graphs_that_are_others_are_refused(tmp_path: Path, melody: Path, broken
 @pytest.mark.parametrize(
     ("asked", "code", "message"),
     [
-        (("--language", "en"), 2, "can't be told a language"),
+        (("--language", "en"), 2, "doesn't accept a language"),
         (("--device", "cuda"), 3, "onnxruntime-gpu"),
         (("--device", "cuda:1"), 3, "cuda:1 was asked for"),
     ],
@@ -134,7 +134,7 @@ def test_graphs_that_are_others_are_refused(tmp_path: Path, melody: Path, broken
 def test_what_it_can_t_honour_is_refused(
     tmp_path: Path, melody: Path, asked: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = hear(melody, write_toy(tmp_path / "toy"), *asked, CUDA_VISIBLE_DEVICES="")
+    done = transcribe_with(melody, write_toy(tmp_path / "toy"), *asked, CUDA_VISIBLE_DEVICES="")
     assert (done.code, done.out) == (code, b""), done.err
     assert message in done.err
 
@@ -161,7 +161,7 @@ def test_without_a_network_a_model_that_is_not_here_is_refused(tmp_path: Path) -
     assert "--offline" in done.err
 
 
-def test_hardly_any_sound_is_no_words(tmp_path: Path) -> None:
+def test_hardly_any_sound_gives_no_words(tmp_path: Path) -> None:
     model = write_toy(tmp_path / "toy")
     wav = RECIPES["wav"]
     for name, seconds in (("none", 0.0), ("short", 0.01)):
@@ -171,7 +171,7 @@ def test_hardly_any_sound_is_no_words(tmp_path: Path) -> None:
         else:
             with wave.open(str(path), "wb") as file:
                 file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        done = hear(path, model)
+        done = transcribe_with(path, model)
         assert (done.code, done.out.strip()) == (0, b""), (name, done.err)
 
 
@@ -184,7 +184,7 @@ def test_on_a_gpu_it_transcribes_the_same(tmp_path: Path, melody: Path) -> None:
     if not any(Path("/dev").glob("nvidia[0-9]")) or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         pytest.skip("there is no GPU")
     model = write_toy(tmp_path / "toy")
-    on_gpu = hear(melody, model, "--device", "cuda")
+    on_gpu = transcribe_with(melody, model, "--device", "cuda")
     assert on_gpu.code == 0, on_gpu.err
     assert "on cuda" in on_gpu.err
-    assert on_gpu.out == hear(melody, model, "--device", "cpu").out
+    assert on_gpu.out == transcribe_with(melody, model, "--device", "cpu").out

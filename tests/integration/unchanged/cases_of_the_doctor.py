@@ -35,7 +35,7 @@ HELD = ("id", "status", "source", "remedy")
 
 
 def steady(data: bytes, folder: Path) -> bytes:
-    """Without what is a matter of the place: this Python, and where the pins' files lie."""
+    """Without what is dependent on the machine: this Python, and where the pins' files lie."""
     data = stable(data, folder).replace(sys.executable.encode(), b"<this python>")
     data = re.sub(rb"[^\s'\"]*/(requirements-[a-z0-9-]+\.txt)", rb"<pins>/\1", data)
     return re.sub(rb"lib/python3\.[0-9]+/", b"lib/python<version>/", data)

@@ -145,7 +145,7 @@ def a_dictation_killed_in_mid_speech(folder: Path, kept: Path) -> None:
 
 
 def a_dictation_killed_by_its_command(folder: Path, kept: Path) -> None:
-    """Nobody knows what the command made of the text."""
+    """It is unknown what the command made of the text."""
     talk(folder, SHORT[:1], lead=0.1)
     parakeet(folder, *PLAY, "--sink", "command:cat >> given; kill -9 $PPID", code=-9)
     _keep_dictation(folder, kept)

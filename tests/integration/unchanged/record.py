@@ -1,4 +1,4 @@
-"""Records the outputs of every case anew, or of the cases that are named:
+"""Records the outputs of every case again, or of the cases that are named:
 
     python -m tests.integration.unchanged.record [CASE...]
 

@@ -32,7 +32,7 @@ from tests.media_files import SAMPLES
 
 
 def there(path: Path, folder: Path, **more: str) -> None:
-    """Fills in what is a matter of the place."""
+    """Fills in what is dependent on the machine."""
     data = path.read_bytes().replace(PLACE, str(folder).encode())
     for name, text in more.items():
         data = data.replace(f"<{name}>".encode(), text.encode())
@@ -66,18 +66,18 @@ def journal(folder: Path, kind: str) -> list[str]:
     return [str(Path(row[kind]).relative_to(folder)) for row in found if kind in row]
 
 
-def test_the_sum_of_a_run_s_options_is_made_as_it_was() -> None:
+def test_the_fingerprint_of_options_is_unchanged() -> None:
     held = json.loads(recorded("fingerprints_of_options")["fingerprints.json"])
     assert held["plain"] == fingerprint("/nowhere/parakeet/out", ["txt"])
 
 
-def test_the_status_of_a_run_begun_before_the_move_is_read(run: Path) -> None:
+def test_the_status_of_a_run_begun_by_version_0_1_0_is_read(run: Path) -> None:
     done = parakeet(run, "transcribe", "--status", "run", "--json")
     wanted = (LEFT / "an_interrupted_run/status.json").read_bytes()
     assert json.loads(stable(done.out, run)) == json.loads(wanted)
 
 
-def test_a_run_begun_before_the_move_goes_on(run: Path) -> None:
+def test_a_run_begun_by_version_0_1_0_goes_on(run: Path) -> None:
     ended = journal(run, "ended")
     begun = journal(run, "begun")
     times = {path: path.stat().st_mtime_ns for path in (run / "out").rglob("*.*")}
@@ -96,13 +96,13 @@ def test_a_run_begun_before_the_move_goes_on(run: Path) -> None:
     assert (status["left"], status["in_hand"]) == (0, [])
 
 
-def test_with_other_options_a_run_from_before_the_move_is_done_anew(run: Path) -> None:
+def test_a_run_from_version_0_1_0_with_other_options_is_repeated(run: Path) -> None:
     begun = journal(run, "begun")
     parakeet(run, *RUN, "--language", "en", code=1)
     assert len(journal(run, "begun")[len(begun) :]) == RUN_CLIPS + 2
 
 
-def test_a_line_that_the_kill_tore_is_passed_over(run: Path) -> None:
+def test_a_torn_line_is_skipped(run: Path) -> None:
     path = run / "run/journal.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"ended":"')
@@ -112,7 +112,7 @@ def test_a_line_that_the_kill_tore_is_passed_over(run: Path) -> None:
     assert len(journal(run, "ended")) == RUN_CLIPS + 2
 
 
-def test_of_transcripts_from_before_the_move_the_partial_ones_are_done_again(
+def test_partial_transcripts_from_version_0_1_0_are_done_again(
     tmp_path: Path,
 ) -> None:
     clip(tmp_path / "in/cut.wav", "sense_0890.wav")
@@ -156,7 +156,7 @@ def history(folder: Path) -> list[tuple[str, bool | None]]:
     return [(entry["text"], entry["delivered"]) for entry in entries]
 
 
-def test_a_dictation_killed_before_the_move_is_recovered(tmp_path: Path) -> None:
+def test_a_dictation_killed_by_version_0_1_0_is_recovered(tmp_path: Path) -> None:
     recording = dictation("a_dictation_killed_in_mid_speech", tmp_path)
     assert (tmp_path / "out.txt").read_text() == "Ten clubs\n"
     parakeet(tmp_path, "dictate", "--recover", "--sink", "file:out.txt")
@@ -165,7 +165,7 @@ def test_a_dictation_killed_before_the_move_is_recovered(tmp_path: Path) -> None
     assert history(tmp_path) == [("Ten clubs", True), ("Seven spades", True)]
 
 
-def test_a_text_that_was_on_its_way_before_the_move_is_shown_and_not_inserted(
+def test_a_text_of_uncertain_delivery_is_shown_and_not_inserted(
     tmp_path: Path,
 ) -> None:
     recording = dictation("a_dictation_killed_by_its_command", tmp_path)
@@ -176,7 +176,7 @@ def test_a_text_that_was_on_its_way_before_the_move_is_shown_and_not_inserted(
     assert not recording.exists()
 
 
-def test_a_text_that_did_not_arrive_before_the_move_is_given_to_the_sink_that_lacks_it(
+def test_an_undelivered_text_from_version_0_1_0_is_given_to_the_sink_that_lacks_it(
     tmp_path: Path,
 ) -> None:
     recording = dictation("a_dictation_that_did_not_arrive", tmp_path)
@@ -188,7 +188,7 @@ def test_a_text_that_did_not_arrive_before_the_move_is_given_to_the_sink_that_la
     assert not recording.exists()
 
 
-def test_a_history_from_before_the_move_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_a_history_from_version_0_1_0_is_shown_as_it_is(tmp_path: Path) -> None:
     state = tmp_path / "home/state/parakeet/dictation"
     state.mkdir(parents=True)
     lines = b"".join(
@@ -252,10 +252,10 @@ def wanted(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("command", ["config path", "doctor rollback"])
-def test_a_repair_broken_off_before_the_move_is_put_back(tmp_path: Path, command: str) -> None:
+def test_a_repair_interrupted_by_version_0_1_0_is_restored(tmp_path: Path, command: str) -> None:
     folder = tmp_path.resolve()
-    prefix = unpacked("a_repair_broken_off", folder)
-    before = wanted("a_repair_broken_off")
+    prefix = unpacked("a_repair_interrupted", folder)
+    before = wanted("a_repair_interrupted")
     (manifest,) = prefix.glob(".parakeet/*/before")
     lines = [json.loads(line) for line in manifest.read_text().splitlines()]
     note = noted(prefix, folder)
@@ -270,7 +270,7 @@ def test_a_repair_broken_off_before_the_move_is_put_back(tmp_path: Path, command
     assert not note.exists()
 
 
-def test_a_repair_from_before_the_move_is_rolled_back(tmp_path: Path) -> None:
+def test_a_repair_from_version_0_1_0_is_rolled_back(tmp_path: Path) -> None:
     folder = tmp_path.resolve()
     prefix = unpacked("a_repair_that_stands", folder)
     before = wanted("a_repair_that_stands")
@@ -286,7 +286,7 @@ def test_a_repair_from_before_the_move_is_rolled_back(tmp_path: Path) -> None:
     assert not (prefix / ".parakeet").exists()
 
 
-def test_a_repair_from_before_the_move_is_left_alone_where_something_has_changed(
+def test_a_repair_from_version_0_1_0_is_left_alone_if_something_has_changed(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path.resolve()
@@ -303,7 +303,7 @@ def test_a_repair_from_before_the_move_is_left_alone_where_something_has_changed
 # Models
 
 
-def test_a_model_pulled_before_the_move_is_found_and_compared_with_its_sums(
+def test_a_model_pulled_by_version_0_1_0_is_found_and_compared_with_its_sums(
     tmp_path: Path,
 ) -> None:
     hub = tmp_path / "home/cache/huggingface/hub"
@@ -338,7 +338,7 @@ EVERY_SETTING = {
 }
 
 
-def test_a_configuration_from_before_the_move_is_read(tmp_path: Path) -> None:
+def test_a_configuration_from_version_0_1_0_is_read(tmp_path: Path) -> None:
     path = tmp_path / "home/config/parakeet/config.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(EVERY_SETTING))

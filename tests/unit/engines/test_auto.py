@@ -124,13 +124,11 @@ def test_without_a_gpu_it_is_onnx_if_a_model_is_cached(tmp_path: Path, with_onnx
     assert choice.reason == "auto: onnx-asr, ONNX Runtime and the model v2-int8 are available"
 
 
-def test_with_a_language_it_is_an_engine_that_can_be_told_one(
-    tmp_path: Path, with_onnx: None
-) -> None:
+def test_with_a_language_it_is_an_engine_that_accepts_one(tmp_path: Path, with_onnx: None) -> None:
     cached(tmp_path, "v3", "onnx")
     choice = choose("auto", "default", EngineOptions(language="en"))
     assert choice.name == "whisper"
-    assert "can't be told a language" in choice.reason
+    assert "doesn't accept a language" in choice.reason
 
 
 def test_a_model_by_name_decides(tmp_path: Path, with_onnx: None) -> None:

@@ -37,7 +37,7 @@ def test_a_torn_last_line_costs_itself_alone(tmp_path: Path, torn: bytes) -> Non
     assert rows(path) == [*whole, {"number": 2}]
 
 
-def test_lines_that_are_no_objects_are_skipped(tmp_path: Path) -> None:
+def test_lines_that_are_not_objects_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     path.write_bytes(b'[1]\n7\n{"number":0}\nnull\n\n{"number":1}\n')
     assert rows(path) == [{"number": 0}, {"number": 1}]

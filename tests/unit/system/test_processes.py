@@ -22,7 +22,7 @@ from parakeet_cli.system import processes
         (-40, "was ended by signal 40"),  # a real-time signal has no name
     ],
 )
-def test_an_exit_status_is_said_in_words(code: int, words: str) -> None:
+def test_an_exit_status_is_described_in_words(code: int, words: str) -> None:
     assert processes.exit_in_words(code) == words
 
 

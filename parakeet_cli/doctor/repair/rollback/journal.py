@@ -57,7 +57,7 @@ _BEFORE_CHANGES = frozenset(
 
 @contextmanager
 def environment_lock(prefix: str, *, seconds: float = 0.0) -> Iterator[int]:
-    """Lock the environment's own folder, so nothing is written for it; gives the descriptor.
+    """Lock the environment's own folder, so nothing is written for it; returns the descriptor.
 
     The kernel releases it when the last process that has the descriptor ends. pip inherits
     it: when a doctor is killed, its pip holds the lock until that has ended too. Raises

@@ -145,7 +145,7 @@ def rollback(prefix: str, id_: str | None = None) -> RestorePoint:
 
 
 def prune(prefix: str, *, days: float = RETENTION_DAYS) -> list[str]:
-    """Remove older snapshots, while the caller holds the lock; gives their ids."""
+    """Remove older snapshots, while the caller holds the lock; returns their ids."""
     removed = []
     for journal in journals(prefix):
         if not journal.ended:

@@ -178,7 +178,7 @@ def _unchanged(before: SnapshotEntry | None, now: SnapshotEntry | None) -> bool:
 
 
 def restore(prefix: str, manifest: Manifest, folder: Path, roots: Iterable[str]) -> list[str]:
-    """Make everything under the roots as in the manifest; gives the names that failed.
+    """Make everything under the roots as in the manifest; returns the names that failed.
 
     May be interrupted anywhere and run again: nothing under `folder` is moved or changed.
     What was not there before is removed first, which also makes room on a full disk.

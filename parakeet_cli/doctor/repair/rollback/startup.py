@@ -70,7 +70,7 @@ def asks_rollback(arguments: list[str]) -> bool:
 
 
 def run_rollback(arguments: list[str]) -> int:
-    """`parakeet doctor rollback` without the command line's modules; gives the exit code."""
+    """`parakeet doctor rollback` without the command line's modules; returns the exit code."""
     prefix = _prefix_of(_python_of(arguments))
     try:
         point = rollback(prefix)

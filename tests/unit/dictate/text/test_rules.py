@@ -25,5 +25,5 @@ def test_without_a_command_the_engine_s_own_text_is_used() -> None:
     assert rules.parts("Hello  world.", WORDS[:2]) == [PlainText("Hello  world.")]
 
 
-def test_text_that_the_wording_removes_is_no_part() -> None:
+def test_text_that_is_removed_gives_no_part() -> None:
     assert TextRules(commands=True, change_text=lambda text: "").parts(TEXT[:12], WORDS[:2]) == []

@@ -31,7 +31,7 @@ def test_what_can_no_longer_be_read_got_worse() -> None:
     assert objections(before, after, set()) != []
 
 
-def test_a_driver_that_failed_before_and_after_is_no_objection() -> None:
+def test_a_driver_that_failed_before_and_after_is_not_an_objection() -> None:
     before = [found("cuda-driver", CheckStatus.FAIL), found("numpy-pin", CheckStatus.FAIL)]
     after = [found("cuda-driver", CheckStatus.FAIL), found("numpy-pin", CheckStatus.OK)]
     assert objections(before, after, {"numpy-pin"}) == []

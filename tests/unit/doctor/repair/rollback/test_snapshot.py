@@ -100,7 +100,7 @@ def test_a_manifest_is_read_as_it_was_written_whatever_the_names(tmp_path: Path)
     assert snapshot.read_manifest(tmp_path / "before") == manifest
 
 
-def test_bytecode_that_an_import_left_is_no_change(prefix: Path) -> None:
+def test_bytecode_that_an_import_left_is_not_a_change(prefix: Path) -> None:
     after = snapshot.scan(str(prefix), ["lib"])
     (prefix / "lib" / "package" / "__pycache__").mkdir()
     (prefix / "lib" / "package" / "__pycache__" / "a.pyc").write_text("")
