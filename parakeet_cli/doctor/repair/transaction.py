@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -27,6 +25,7 @@ from parakeet_cli.doctor.repair.rollback.restore import restore
 from parakeet_cli.doctor.repair.rollback.startup import start_time
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
+from parakeet_cli.system.processes import handle_signals, signal_name
 
 # Where pip's install schemes put things inside an environment.
 ROOTS = ("bin", "include", "share", "etc", "man")
@@ -213,37 +212,18 @@ def _folders_in_record(prefix: str, location: str, info: str) -> set[str]:
 
 # Signals
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-@contextmanager
-def interruptible() -> Iterator[None]:
+
+def interruptible() -> AbstractContextManager[None]:
     """SIGINT, SIGTERM and SIGHUP raise Interrupted, so that what was begun is undone."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(signal.Signals(number).name)
+        raise Interrupted(signal_name(number))
 
-    with _signals(interrupt):
-        yield
+    return handle_signals(interrupt, *_SIGNALS)
 
 
-@contextmanager
-def uninterruptible() -> Iterator[None]:
+def uninterruptible() -> AbstractContextManager[None]:
     """SIGINT, SIGTERM and SIGHUP are ignored, so that files can be restored."""
-    with _signals(signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _signals(
-    handler: Callable[[int, FrameType | None], None] | signal.Handlers,
-) -> Iterator[None]:
-    """Handle them so for the time of the block; only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    earlier = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, previous in earlier.items():
-            signal.signal(number, previous)
+    return handle_signals(signal.SIG_IGN, *_SIGNALS)

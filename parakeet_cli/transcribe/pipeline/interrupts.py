@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+from parakeet_cli.system.processes import handle_signals
 
 
 @dataclass(slots=True)
@@ -26,16 +27,12 @@ class DeferredInterrupt:
 def defer_interrupts() -> Iterator[DeferredInterrupt]:
     """Only record a Ctrl-C inside the block; if the process ignores Ctrl-C, it still does."""
     deferred = DeferredInterrupt()
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if ignored or threading.current_thread() is not threading.main_thread():
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield deferred
         return
 
     def record(number: int, frame: FrameType | None) -> None:
         deferred.pressed = True
 
-    before = signal.signal(signal.SIGINT, record)
-    try:
+    with handle_signals(record, signal.SIGINT):
         yield deferred
-    finally:
-        signal.signal(signal.SIGINT, before)
