@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from parakeet_cli.system.processes import exit_in_words
+
 _QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader")
 _SECONDS = 15.0  # for nvidia-smi: a driver that sleeps takes one or two to wake
 _CUDA_VERSION = re.compile(r"CUDA Version:\s*([0-9]+\.[0-9]+)")
@@ -147,5 +149,5 @@ def _finish(process: subprocess.Popen[str] | OSError) -> tuple[str, str]:
         return "", f"nvidia-smi did not answer within {_SECONDS:.0f} seconds"
     if process.returncode != 0:
         said = " ".join(output.split())
-        return "", said or f"nvidia-smi ended with status {process.returncode}"
+        return "", said or f"nvidia-smi {exit_in_words(process.returncode)}"
     return output, ""

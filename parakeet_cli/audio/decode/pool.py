@@ -115,9 +115,7 @@ class DecoderWorker:
         if code == OUT_OF_MEMORY:
             megabytes = self._limits.memory >> 20
             return f"its decoder wanted more than the {megabytes} MB that one file may take"
-        if code >= 0:
-            return f"its decoder failed (exit code {code})"
-        return f"its decoder crashed ({processes.signal_name(-code)})"
+        return f"its decoder {processes.exit_in_words(code)}"
 
     def kill(self) -> None:
         """End the process now."""

@@ -14,6 +14,7 @@ from typing import IO
 from parakeet_cli.dictate.daemon.paths import DaemonPaths
 from parakeet_cli.dictate.daemon.protocol import Answer, encode_request, read_line
 from parakeet_cli.errors import ExitCode, ParakeetError
+from parakeet_cli.system.processes import exit_in_words
 
 # The descriptor on which a daemon that was just started reports that it is ready, or why not.
 READY_VARIABLE = "PARAKEET_READY_FD"
@@ -75,7 +76,7 @@ def start_daemon(arguments: Sequence[str], paths: DaemonPaths) -> int:
     printed = [line.strip(" │") for line in lines if any(map(str.isalnum, line))]
     error = ParakeetError(
         "The dictation process ended while it started: "
-        f"{printed[-1] if printed else f'exit code {code}'}",
+        f"{printed[-1] if printed else f'it {exit_in_words(code)}'}",
         hint=f"Its output is in {paths.log}.",
     )
     if code in tuple(ExitCode):

@@ -18,6 +18,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Interpreter, PthFile
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import find_program
+from parakeet_cli.system.processes import exit_in_words
 
 ASK_SECONDS = 10.0
 
@@ -170,7 +171,7 @@ def _ask(executable: Path) -> tuple[dict[str, object], str]:
     except OSError as error:
         return {}, f"it can't be started: {error.strerror or error}"
     if done.returncode != 0:
-        output = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        output = done.stderr.strip().splitlines() or [f"it {exit_in_words(done.returncode)}"]
         # A traceback has its error in the last line, other programs in the first.
         line = output[-1 if "Traceback" in output[0] else 0].strip()
         return {}, f"it fails to start: {line}"

@@ -23,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.errors import Refused
+from parakeet_cli.system.processes import exit_in_words
 
 OLDEST = "23.1"  # the first whose `install --dry-run --report` names what it would fetch
 RAW_PROGRESS = "24.1"  # the first that can print its progress for a program to read
@@ -85,7 +86,7 @@ class PipFailed(Exception):
         # The last, but for pip's closing formula, which names nothing.
         useful = [words for words in errors if not words.startswith("ResolutionImpossible")]
         words = useful[-1:] or [line for line in output if line.strip()][-1:]
-        self.reason = words[0] if words else f"exit status {code}"
+        self.reason = words[0] if words else f"it {exit_in_words(code)}"
         super().__init__(f"pip {arguments[0]} failed: {self.reason}")
 
 

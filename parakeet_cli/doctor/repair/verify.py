@@ -23,6 +23,7 @@ from parakeet_cli.doctor.probes.runner import run_probes
 from parakeet_cli.doctor.repair.goal import FIXES, IMPORT_PROBE, TORCH, TORCH_CHECKS
 from parakeet_cli.doctor.repair.plan import REMOVAL, Plan
 from parakeet_cli.doctor.stack.stack import NEMO, Stack, choose_stack, load_stack
+from parakeet_cli.system.processes import exit_in_words
 
 SECONDS = 3600.0  # for all checks, with every stage imported from a cold disk
 UNRELATED = frozenset({"disk-space"})  # changes with everything else on the machine
@@ -187,4 +188,4 @@ def _why_not_starting() -> str | None:
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return (done.stderr.strip().splitlines() or [f"it {exit_in_words(done.returncode)}"])[-1]

@@ -40,7 +40,7 @@ def test_without_nvidia_smi_there_is_no_gpu(tmp_path: Path) -> None:
     [
         ("#!/bin/sh\necho No devices were found\n", "No devices were found"),
         ("#!/bin/sh\necho failed because it could not; exit 9\n", "failed because it could not"),
-        ("#!/bin/sh\nexit 3\n", "nvidia-smi ended with status 3"),
+        ("#!/bin/sh\nexit 3\n", "nvidia-smi ended with exit code 3"),
         ("#!/bin/sh\n", "nvidia-smi lists no device"),
         ("#!/no/such/interpreter\n", "nvidia-smi can't be started"),
     ],

@@ -47,7 +47,7 @@ def test_no_nvidia_smi_on_path_means_no_gpu(tmp_path: Path) -> None:
         ("echo 'No devices were found'; exit 6", "No devices were found"),
         ("echo 'No devices were found'", "No devices were found"),
         ("echo 'Driver/library version mismatch' >&2; exit 18", "version mismatch"),
-        ("exit 3", "ended with status 3"),
+        ("exit 3", "ended with exit code 3"),
         ("true", "lists no device"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_failure_has_pips_last_line_if_it_names_no_error() -> None:
     [
         (["ERROR: one", "ERROR: two", ""], "two"),
         (["ERROR: a conflict", "ERROR: ResolutionImpossible: for help visit x"], "a conflict"),
-        ([], "exit status 1"),
+        ([], "it ended with exit code 1"),
     ],
 )
 def test_the_reason_is_the_last_error_that_names_something(output: list[str], reason: str) -> None:
