@@ -11,7 +11,11 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from packaging.version import Version
+
 from parakeet_cli.system.hardware import Gpu
+
+_CODE = (".py", ".so", ".pyd")
 
 EnvironmentKind = Literal["venv", "conda", "conda-base", "base"]
 T = TypeVar("T")
@@ -79,6 +83,11 @@ class Distribution:
     problem: str = ""  # unreadable or truncated metadata, in words
     conda: bool = False  # INSTALLER says conda
 
+    @property
+    def missing_code(self) -> tuple[str, ...]:
+        """The missing files without which an import can fail."""
+        return tuple(path for path in self.missing if path.endswith(_CODE) or ".so." in path)
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
@@ -103,6 +112,12 @@ class NumpyAbi:
     path: str
     package: str  # the distribution it belongs to
     minimum: str | None  # oldest NumPy it runs on; None if built with NumPy 1 headers
+
+    def fits(self, version: Version) -> bool:
+        """Built with NumPy 1 headers: any NumPy 1. With NumPy 2 headers: the minimum or newer."""
+        if self.minimum is None:
+            return version.major < 2
+        return version >= Version(self.minimum)
 
 
 @dataclass(frozen=True, slots=True)

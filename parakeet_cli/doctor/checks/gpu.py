@@ -14,13 +14,12 @@ from parakeet_cli.doctor.checks.common import (
 )
 from parakeet_cli.doctor.facts import Distribution, FactUnavailable, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
-from parakeet_cli.doctor.stack.stack import Pin
+from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Pin
 from parakeet_cli.system.hardware import Gpu
 
 ARCH = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)$")
 GUIDE = "https://docs.nvidia.com/cuda/blackwell-compatibility-guide/"
 NO_GPU = "no GPU: nvidia-smi is not on PATH"
-FAMILY = ("torchvision", "torchaudio")
 ARCH_CHECK, FAMILY_CHECK = "torch-arch", "torch-family"
 ARCH_WHY = (
     "GPU code is compiled for an architecture. It runs on the same major version with the "
@@ -109,7 +108,7 @@ def torch_arch(context: CheckContext) -> Finding:
         if runs_on(gpu, build.arch_list) is None:
             return _torch_without_kernels(context, gpu, build, evidence)
     if packages:
-        serious = (context.needed | set(FAMILY)) & packages.keys()
+        serious = (context.needed | set(TORCH_FAMILY)) & packages.keys()
         return Finding(
             ARCH_CHECK,
             CheckStatus.FAIL if serious else CheckStatus.WARN,
@@ -203,7 +202,7 @@ def torch_family(context: CheckContext) -> Finding:
     """torchvision and torchaudio were built for the installed torch and its CUDA."""
     facts, stack = context.facts, context.stack
     build = require(facts.torch)
-    installed = [dist for dist in map(facts.installed, FAMILY) if dist is not None]
+    installed = [dist for dist in map(facts.installed, TORCH_FAMILY) if dist is not None]
     if not installed:
         return Finding(
             FAMILY_CHECK, CheckStatus.SKIP, "neither torchvision nor torchaudio is installed"

@@ -23,8 +23,6 @@ from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 
-CODE = (".py", ".so", ".pyd")
-
 
 class _BrokenItem(NamedTuple):
     """What is wrong with one distribution or leftover folder: its name and the evidence."""
@@ -44,7 +42,7 @@ def numpy_abi(context: CheckContext) -> Finding:
     except InvalidVersion:
         raise FactUnavailable(f"the version of NumPy can't be read: {numpy.problem}") from None
     scanned = require(context.facts.binaries)
-    broken = [abi for abi in scanned.numpy if not _is_compatible(version, abi)]
+    broken = [abi for abi in scanned.numpy if not abi.fits(version)]
     why = (
         "The compiled file expects another memory layout of NumPy's types: "
         "'numpy.dtype size changed', 'compiled using NumPy 1.x', or a crash."
@@ -77,13 +75,6 @@ def numpy_abi(context: CheckContext) -> Finding:
         why,
         source=source,
     )
-
-
-def _is_compatible(version: Version, abi: NumpyAbi) -> bool:
-    """Built with NumPy 1 headers: any NumPy 1. With NumPy 2 headers: the minimum or newer."""
-    if abi.minimum is None:
-        return version.major < 2
-    return version >= Version(abi.minimum)
 
 
 def _abi_remedy(
@@ -245,23 +236,19 @@ def broken_dists(context: CheckContext) -> Finding:
     return Finding(check, CheckStatus.OK, f"{count(total, 'distribution')}, all complete", why)
 
 
-def _missing_code(dist: Distribution) -> list[str]:
-    return [path for path in dist.missing if path.endswith(CODE) or ".so." in path]
-
-
 def _serious_problems(dist: Distribution) -> Iterator[_BrokenItem]:
     if dist.problem:
         yield _BrokenItem(dist.name, (f"{dist.name}: {dist.problem} ({dist.info})",))
-    if missing := _missing_code(dist):
+    if missing := dist.missing_code:
         line = (
             f"{dist.name} {dist.version}: {count(len(missing), 'file')} of its RECORD missing: "
-            f"{join_names(missing, 3)}"
+            f"{join_names(list(missing), 3)}"
         )
         yield _BrokenItem(dist.name, (line,))
 
 
 def _slight_problems(dist: Distribution) -> Iterator[str]:
-    if dist.missing and not _missing_code(dist):
+    if dist.missing and not dist.missing_code:
         yield f"{dist.name}: {join_names(list(dist.missing), 2)} missing, not code"
     if not dist.has_record and _is_dist_info(dist) and not dist.conda:
         yield f"{dist.name}: no RECORD, so pip can't remove it ({dist.info})"

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
-from parakeet_cli.doctor.checks.integrity import CODE
 from parakeet_cli.doctor.facts import Distribution, Facts, Unavailable
 from parakeet_cli.doctor.findings import Finding
-from parakeet_cli.doctor.stack.stack import Stack
+from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Stack
 
 IMPORT_PROBE = "import-probe"
 TORCH = "torch"
-FAMILY = ("torchvision", "torchaudio")
 TORCH_CHECKS = frozenset({"torch-installed", "torch-arch", "cuda-driver", "gpu-probe"})
 
 
@@ -62,7 +60,7 @@ def repair_goal(
         stages=tuple(one.number for one in stack.stages if reinstall or one.number in needed),
         fix=Fix() if reinstall else _combined_fix(failing, facts, stack),
         torch=torch,
-        family=tuple(name for name in FAMILY if facts.installed(name)) if torch else (),
+        family=tuple(name for name in TORCH_FAMILY if facts.installed(name)) if torch else (),
         reinstall=reinstall,
         ids=frozenset(finding.id for finding in failing),
     )
@@ -93,11 +91,7 @@ def _combined_fix(failing: Sequence[Finding], facts: Facts, stack: Stack) -> Fix
 
 
 def _broken(facts: Facts) -> Fix:
-    names = {
-        dist.name
-        for dist in facts.distributions
-        if dist.problem or any(path.endswith(CODE) or ".so." in path for path in dist.missing)
-    }
+    names = {dist.name for dist in facts.distributions if dist.problem or dist.missing_code}
     # pip can't uninstall what it can't read: its metadata is removed, pip writes over the rest.
     unreadable = tuple(
         dist.info
@@ -124,12 +118,7 @@ def _numpy_abi(facts: Facts) -> Fix:
     if isinstance(facts.binaries, Unavailable) or numpy is None or not numpy.version:
         return Fix()
     version = Version(numpy.version)
-    broken = {
-        abi.package
-        for abi in facts.binaries.numpy
-        if abi.package
-        and (version.major >= 2 if abi.minimum is None else version < Version(abi.minimum))
-    }
+    broken = {abi.package for abi in facts.binaries.numpy if abi.package and not abi.fits(version)}
     return Fix(replace=frozenset(broken - {"numpy"}))
 
 

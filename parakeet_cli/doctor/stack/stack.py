@@ -24,6 +24,7 @@ from parakeet_cli.system.ml_versions import (
 )
 
 NEMO = "nemo-toolkit"
+TORCH_FAMILY = ("torchvision", "torchaudio")  # each release is built for one of torch
 _INDEX_LINE = re.compile(r"^--index-url[ =]+(\S+)", re.MULTILINE)
 
 
