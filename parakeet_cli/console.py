@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -126,6 +127,12 @@ def info(text: str) -> None:
     """Write a line to stderr, except with --quiet."""
     if not _verbosity.quiet:
         note(text)
+
+
+def show_warnings(warnings: Iterable[str], *, show: Callable[[str], None]) -> None:
+    """Show each on a line of its own, by `note`, or by `info` where --quiet leaves them out."""
+    for warning in warnings:
+        show(f"Warning: {warning}")
 
 
 def trace(error: Exception) -> None:

@@ -38,8 +38,7 @@ def show(config: options.Config = None) -> None:
     from parakeet_cli.config import load_settings
 
     settings = load_settings({}, config=config)
-    for warning in settings.warnings:
-        console.note(f"Warning: {warning}")
+    console.show_warnings(settings.warnings, show=console.note)
     width = max(len(name) for name in SETTINGS)
     for name in SETTINGS:
         value = _shown(getattr(settings, name))

@@ -21,8 +21,7 @@ from parakeet_cli.system.processes import handle_signals
 
 def run_dictate(request: DictationRequest) -> int:
     """Dictate or recover, and return the exit code. Raises ParakeetError."""
-    for warning in request.settings.warnings:
-        console.info(f"Warning: {warning}")
+    console.show_warnings(request.settings.warnings, show=console.info)
     check_request(request)
     source = None if request.recover else make_source(request)
     with SessionResources(request) as resources:

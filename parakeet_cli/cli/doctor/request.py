@@ -69,8 +69,7 @@ class DoctorRequest:
         from parakeet_cli.doctor.diagnose import DiagnosisRequest
 
         settings = load_settings({"model": self.model}, config=self.config)
-        for warning in settings.warnings:
-            console.note(f"Warning: {warning}")
+        console.show_warnings(settings.warnings, show=console.note)
         given = {"--python": self.python, "--stack": self.stack}
         origin = settings.origins.get("engine", "the configuration")
         return DiagnosisRequest(

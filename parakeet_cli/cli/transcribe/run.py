@@ -14,8 +14,7 @@ from parakeet_cli.transcribe.run.batch import dry_run, open_batch
 
 def transcribe_request(request: TranscribeRequest, settings: Settings) -> ExitCode:
     """The exit code. Raises ParakeetError for what stops everything."""
-    for warning in settings.warnings:
-        console.info(f"Warning: {warning}")
+    console.show_warnings(settings.warnings, show=console.info)
     if request.dry_run:
         return show_dry_run(dry_run(request, settings))
     with open_batch(request, settings) as batch:

@@ -30,8 +30,7 @@ class WarmSession:
             raise UsageError("--recover ends by itself: leave `start` out.")
         self._make_view = make_view
         self._request = replace(request, sinks=request.sinks or ("type",))
-        for warning in request.settings.warnings:
-            console.info(f"Warning: {warning}")
+        console.show_warnings(request.settings.warnings, show=console.info)
         self._resources = SessionResources(self._request)
         self._running: _RunningDictation | None = None
 
