@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from parakeet_cli import console
 from parakeet_cli.config import Settings
-from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.registry import EngineChoice, choose
+from parakeet_cli.engines.base import EngineChoice, EngineOptions
+from parakeet_cli.engines.registry import choose
 from parakeet_cli.transcript import EngineInfo
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from parakeet_cli import __version__, console
 from parakeet_cli.cli.ctrl_c import was_pressed
 from parakeet_cli.errors import ExitCode, ParakeetError
+from parakeet_cli.system.loading import load_named
 
 _CLI = "parakeet_cli.cli"
 
@@ -58,8 +58,7 @@ class LazyCommand(TyperCommand):
 
     def load(self) -> Any:
         """The command itself."""
-        module, _, attribute = self._location.partition(":")
-        target = getattr(import_module(module), attribute)
+        target = load_named(self._location)
         parent = typer.Typer(add_completion=False, callback=_nothing)
         if isinstance(target, typer.Typer):
             parent.add_typer(target, name=self.name, help=self.help)

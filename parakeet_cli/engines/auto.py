@@ -14,10 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from parakeet_cli.engines.base import EngineChoice
 from parakeet_cli.engines.nemo.stack_check import missing_from_stack
 from parakeet_cli.engines.onnx.engine import default_model
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
-from parakeet_cli.engines.registry import EngineChoice
 from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.registry import DEFAULT, look_up
 from parakeet_cli.models.types import NEMO, ONNX, WHISPER

@@ -33,6 +33,14 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """The engine that will be used, and the reason, in words for people."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkResult:
     """The transcript of one chunk: segments in order, on the source's clock."""
 

@@ -7,14 +7,14 @@ Nothing of an engine is imported before it is chosen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import UsageError
+from parakeet_cli.system.loading import load_named
 
 if TYPE_CHECKING:
     from parakeet_cli.engines.auto import EngineRequest
-    from parakeet_cli.engines.base import Engine, EngineOptions
+    from parakeet_cli.engines.base import Engine, EngineChoice, EngineOptions
 
 AUTO = "auto"
 
@@ -41,14 +41,6 @@ ENGINES: dict[str, EngineRow] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
-    """The engine that will be used, and the reason, in words for people."""
-
-    name: str
-    reason: str
-
-
 def engine_names() -> tuple[str, ...]:
     """The values of `--engine`, `auto` first."""
     return (AUTO, *ENGINES)
@@ -68,9 +60,10 @@ def choose(asked: str, origin: str, request: EngineRequest | None = None) -> Eng
     `origin` says where the name came from (an option, a variable, a file), `request` what else
     was asked for: settings or engine options. Raises UsageError for an unknown name.
     """
+    from parakeet_cli.engines.base import EngineChoice, EngineOptions
+
     if asked == AUTO:
         from parakeet_cli.engines.auto import choose_automatically
-        from parakeet_cli.engines.base import EngineOptions
 
         return choose_automatically(request or EngineOptions())
     if asked not in ENGINES:
@@ -87,6 +80,5 @@ def make_engine(name: str, options: EngineOptions, *, concurrency: int) -> Engin
     `concurrency` is how many chunks there will be to transcribe at once: an engine that divides
     its cores between chunks gives them all to one where there is only one.
     """
-    module, _, attribute = ENGINES[name].location.partition(":")
-    engine: Engine = getattr(import_module(module), attribute)(options, concurrency=concurrency)
+    engine: Engine = load_named(ENGINES[name].location)(options, concurrency=concurrency)
     return engine

@@ -7,10 +7,10 @@ sink's module is imported when the sink is first made.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 
 from parakeet_cli.dictate.sinks.base import Sink
 from parakeet_cli.errors import UsageError
+from parakeet_cli.system.loading import load_named
 
 __all__ = ["SINKS", "Sink", "SinkRow", "complete_sink", "make_sink", "sink_help"]
 
@@ -83,7 +83,6 @@ def make_sink(spec: str) -> Sink:
     given = argument if colon else None
     if not row.takes(given):
         raise UsageError(f"--sink {spec}: write {row.spelled(name)}.", hint=_HINT)
-    module, _, attribute = row.location.partition(":")
-    made = getattr(import_module(module), attribute)
-    sink: Sink = made() if given is None else made(given)
+    sink_class = load_named(row.location)
+    sink: Sink = sink_class() if given is None else sink_class(given)
     return sink

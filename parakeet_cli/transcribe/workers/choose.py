@@ -13,8 +13,8 @@ from typing import Protocol
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import probe_duration
 from parakeet_cli.engine_setup import print_engine
-from parakeet_cli.engines.base import Engine, EngineOptions
-from parakeet_cli.engines.registry import ENGINES, EngineChoice, make_engine
+from parakeet_cli.engines.base import Engine, EngineChoice, EngineOptions
+from parakeet_cli.engines.registry import ENGINES, make_engine
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import visible_gpus
 from parakeet_cli.transcribe.inputs.find import STDIN_NAME, is_regular

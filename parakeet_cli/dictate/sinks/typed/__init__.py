@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from importlib import import_module
 
 from parakeet_cli.dictate.sinks.typed import graphemes
 from parakeet_cli.dictate.sinks.typed.base import Focus, Method
 from parakeet_cli.errors import SinkError, SinkUnavailable, UsageError
+from parakeet_cli.system.loading import load_named
 
 __all__ = ["METHODS", "Focus", "Method", "MethodRow", "Type"]
 
@@ -33,8 +33,7 @@ class MethodRow:
         return sys.platform == self.session or bool(os.environ.get(self.session))
 
     def make(self) -> Method:
-        module, _, attribute = self.location.partition(":")
-        method: Method = getattr(import_module(module), attribute)()
+        method: Method = load_named(self.location)()
         return method
 
 
