@@ -115,6 +115,11 @@ class StreamingEngine(Protocol):
         ...
 
 
+def gpu_index(device: str) -> int:
+    """The number in `cuda:N`; 0 for `cuda`."""
+    return int(device.partition(":")[2] or 0)
+
+
 def on_source_clock(chunk: Chunk, segments: list[Segment]) -> tuple[Segment, ...]:
     """Move segments timed from the chunk's start to the source's clock."""
     return tuple(_on_source_clock(chunk, segment) for segment in segments)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, EngineOptions, on_source_clock
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
 from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
 from parakeet_cli.engines.parakeet_tokens import tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
@@ -132,7 +132,7 @@ def _gpu_number(asked: str) -> int | None:
         return 0 if _has_cuda() and has_gpu() else None
     if not _has_cuda():
         raise _no_gpu(asked, "this ONNX Runtime is built without CUDA")
-    return int(asked.partition(":")[2] or 0)
+    return gpu_index(asked)
 
 
 def _has_cuda() -> bool:

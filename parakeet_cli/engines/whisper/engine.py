@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, EngineOptions, on_source_clock
+from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
 from parakeet_cli.engines.whisper.model import find_folder
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.transcript import EngineInfo, Segment, Word
@@ -166,7 +166,7 @@ def _device(asked: str) -> tuple[str, int]:
     count = ctranslate2.get_cuda_device_count()
     if asked == "auto":
         return ("cuda", 0) if count else ("cpu", 0)
-    index = int(asked.partition(":")[2] or 0)
+    index = gpu_index(asked)
     if index >= count:
         raise EngineUnavailable(
             f"The device {asked} was asked for, but CTranslate2 sees {count} CUDA devices.",
