@@ -6,6 +6,7 @@ Times are seconds on the source's own clock. This module imports nothing of ours
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -22,6 +23,15 @@ class Word:
     end: float
     text: str
     confidence: float | None = None  # 0..1, None if the engine has none
+
+
+def bare_letters(word: str) -> str:
+    """A word without case and punctuation, which change with the words around it.
+
+    Empty for punctuation alone.
+    """
+    folded = unicodedata.normalize("NFKC", word).casefold()
+    return "".join(char for char in folded if char.isalnum())
 
 
 def monotonic_words(words: Iterable[Word], clock: float) -> Iterator[Word]:

@@ -8,11 +8,10 @@ Without such a word they are joined at the middle itself.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
-from parakeet_cli.transcript import Segment, Word, words_of
+from parakeet_cli.transcript import Segment, Word, bare_letters, words_of
 
 _SAME_TIME = 0.8  # seconds: Whisper's word times move by up to half of that between windows
 _SLACK = 0.3  # seconds around the overlap in which a word may still belong to it
@@ -69,20 +68,14 @@ def _common_words(left: list[Word], right: list[Word]) -> list[tuple[int, int]]:
 
 
 def _same_words(left: list[Word], right: list[Word]) -> set[tuple[int, int]]:
-    a = [_letters(word.text) for word in left]
-    b = [_letters(word.text) for word in right]
+    a = [bare_letters(word.text) for word in left]
+    b = [bare_letters(word.text) for word in right]
     return {
         (i, j)
         for i in range(len(a))
         for j in range(len(b))
         if a[i] and a[i] == b[j] and abs(_middle(left[i]) - _middle(right[j])) < _SAME_TIME
     }
-
-
-def _letters(text: str) -> str:
-    """The word without case and punctuation, which depend on the words around it."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if char.isalnum())
 
 
 def _trim(segments: Sequence[Segment], first: int, last: int) -> list[Segment]:

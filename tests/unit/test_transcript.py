@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from parakeet_cli.transcript import Segment, Word, words_of
+import pytest
+
+from parakeet_cli.transcript import Segment, Word, bare_letters, words_of
 
 TIMED = (Word(1.0, 1.5, "two"), Word(1.5, 2.0, "words"))
 
@@ -22,3 +24,11 @@ def test_a_segment_without_words_is_one_word_or_its_text_spread_evenly() -> None
 
 def test_an_empty_text_has_no_words_when_it_is_split() -> None:
     assert words_of(Segment(1.0, 2.0, " "), split=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "letters"),
+    [("Don't,", "dont"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("…", "")],
+)
+def test_a_words_letters_have_no_case_and_no_punctuation(word: str, letters: str) -> None:
+    assert bare_letters(word) == letters

@@ -14,6 +14,7 @@ from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.dictate.session.engine_queue import EngineJob, EngineQueue, Priority
 from parakeet_cli.engines.base import Stream, StreamingEngine
 from parakeet_cli.errors import EngineError
+from parakeet_cli.transcript import bare_letters
 
 _MIN_INTERVAL = 0.7  # seconds between two partials
 _DECODE_FACTOR = 1.5  # at least this many times what one takes, so that the engine can rest
@@ -130,7 +131,7 @@ class LocalAgreement:
         words = hypothesis.split()
         equal = 0
         for before, now in zip(self._last, words, strict=False):
-            if _letters(before) != _letters(now):
+            if _comparable(before) != _comparable(now):
                 break
             equal += 1
         self._agreed = min(max(self._agreed, equal), len(words))
@@ -138,7 +139,6 @@ class LocalAgreement:
         return " ".join(words[: self._agreed]), " ".join(words[self._agreed :])
 
 
-def _letters(word: str) -> str:
-    """A word without case and punctuation, which change with what follows."""
-    folded = unicodedata.normalize("NFKC", word).casefold()
-    return "".join(char for char in folded if char.isalnum()) or folded
+def _comparable(word: str) -> str:
+    """The word's letters, or punctuation that stands alone as it is."""
+    return bare_letters(word) or unicodedata.normalize("NFKC", word)
