@@ -7,6 +7,7 @@ to it, except for the lock file of `lock_file.py`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -96,3 +97,11 @@ def repository_size(folder: Path) -> int:
         for entry in (folder / "blobs").glob("*")
         if entry.is_file() and not entry.is_symlink()
     )
+
+
+def git_sum_of(path: Path) -> str:
+    """A file's SHA-1 as git computes it: the hub's name for files that are not in LFS."""
+    header = b"blob %d\0" % path.stat().st_size
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.sha1(header, usedforsecurity=False))
+    return digest.hexdigest()

@@ -20,10 +20,10 @@ from typing import IO, Any
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models import lock_file
-from parakeet_cli.models.cache import cache_folder, find_cached, repository_folder
-from parakeet_cli.models.checksums import git_sum_of, sha256_of
+from parakeet_cli.models.cache import cache_folder, find_cached, git_sum_of, repository_folder
 from parakeet_cli.models.progress import FileProgress
 from parakeet_cli.models.types import KnownModel, LocalModel
+from parakeet_cli.system.files import sha256_of
 
 _SPARE = 64 << 20  # bytes that stay free on the disk
 

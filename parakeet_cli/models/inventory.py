@@ -13,15 +13,16 @@ from parakeet_cli.models import lock_file
 from parakeet_cli.models.cache import (
     cached_revisions,
     find_cached,
+    git_sum_of,
     matching_files,
     repository_folder,
     repository_size,
 )
-from parakeet_cli.models.checksums import git_sum_of, sha256_of
 from parakeet_cli.models.progress import FileProgress
 from parakeet_cli.models.registry import EMBEDDED_NAME, KNOWN, by_repository, look_up
 from parakeet_cli.models.resolve import cached_models, resolve_name
 from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel, LocalModel
+from parakeet_cli.system.files import sha256_of
 
 _SHA256_DIGITS = 64
 _SHA1_DIGITS = 40

@@ -6,9 +6,10 @@ writer and may be removed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ from typing import IO
 from parakeet_cli.system.locks import LockHeld, lock
 
 PREFIX, SUFFIX = ".parakeet-", ".part"
+_BLOCK = 1 << 20  # bytes read at once
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -57,6 +59,20 @@ def new_part(folder: Path, *, mode: int = 0o666) -> tuple[Path, int]:
         path.unlink(missing_ok=True)
 
 
+def sha256_of(path: Path, advance: Callable[[int], None] | None = None) -> str:
+    """A file's SHA-256 in hexadecimal digits; `advance` is called with each block's bytes.
+
+    Raises OSError.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+            if advance is not None:
+                advance(len(block))
+    return digest.hexdigest()
+
+
 def clear_leftovers(folders: Iterable[Path]) -> int:
     """Remove the temporary files that killed processes left in these folders; how many.
 
@@ -72,6 +88,13 @@ def clear_leftovers(folders: Iterable[Path]) -> int:
             with suppress(OSError):
                 removed += _clear(path)
     return removed
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write it in as many calls as needed: each may take only a part. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,6 +20,8 @@ import sys
 from queue import SimpleQueue
 from typing import Any
 
+from parakeet_cli.system.files import write_all
+
 PACKET = struct.Struct("<II")  # frames that follow, 1 if some before them were lost
 BLOCK = 0.032  # seconds a packet, one frame of the speech detector
 
@@ -90,7 +92,7 @@ def _capture(sounddevice: Any, index: int) -> None:
     while (item := packets.get()) is not None:
         data, overflowed = item
         try:
-            _write_all(PACKET.pack(len(data) // (2 * channels), overflowed) + data)
+            write_all(1, PACKET.pack(len(data) // (2 * channels), overflowed) + data)
         except BrokenPipeError:
             break
     os._exit(0)  # closing a stream can hang if its sound server died
@@ -102,12 +104,6 @@ def _stream_formats(device: Any) -> list[tuple[int, int]]:
     most = device["max_input_channels"]
     counts = dict.fromkeys(count for count in (1, 2, most) if count <= most)
     return [(rate, count) for rate in rates for count in counts]
-
-
-def _write_all(data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
 
 
 if __name__ == "__main__":

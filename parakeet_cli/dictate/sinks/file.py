@@ -10,6 +10,7 @@ from pathlib import Path
 
 from parakeet_cli.dictate.sinks.lines import as_lines
 from parakeet_cli.errors import SinkError, SinkUnavailable
+from parakeet_cli.system.files import write_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class FileSink:
             file = self._opened()
             start = file.seek(0, os.SEEK_END)
             try:
-                _write_all(file, data)
+                write_all(file.fileno(), data)
                 os.fsync(file.fileno())
             except OSError:
                 _remove_part(file, start, data)
@@ -108,13 +109,6 @@ def _is_named(file: FileIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
         return False
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    """Write it in as many calls as needed; a full disk may take only a part of it."""
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
 
 
 def _read(file: FileIO, written: _Written) -> bytes:

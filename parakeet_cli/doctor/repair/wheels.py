@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import urllib.parse
 import zipfile
@@ -15,6 +14,7 @@ from parakeet_cli.doctor.repair.indexes import refusal
 from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.errors import Refused
+from parakeet_cli.system.files import sha256_of
 from parakeet_cli.system.ml_versions import normalized_name
 
 _DATA = re.compile(r"[^/]*\.data/data/([^/]+)")  # a wheel's folder for the environment's own
@@ -63,7 +63,7 @@ def _check_wheels(resolution: Resolution, folder: Path) -> None:
             raise Refused(
                 f"pip made no wheel of {change.name} {change.after}. Nothing was changed."
             )
-        if change.sha256 and _sha256(path) != change.sha256:
+        if change.sha256 and sha256_of(path) != change.sha256:
             raise Refused(
                 f"{path.name} is not the file that was planned: its hash differs. "
                 "Nothing was changed."
@@ -78,11 +78,6 @@ def _wheel_key(name: str) -> tuple[str, str]:
         )
     except (InvalidVersion, IndexError):
         return name, ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable, UsageError
-from parakeet_cli.models.checksums import sha256_of
 from parakeet_cli.models.registry import EMBEDDED_NAME, EMBEDDED_PACKAGE, EMBEDDED_SHA256
 from parakeet_cli.models.resolve import find_model
 from parakeet_cli.models.types import WHISPER
+from parakeet_cli.system.files import sha256_of
 
 _REQUIRED = ("model.bin", "config.json")
 

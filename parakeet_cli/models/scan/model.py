@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.models.checksums import sha256_of
 from parakeet_cli.models.registry import KNOWN
 from parakeet_cli.models.scan.archive import scan_nemo
 from parakeet_cli.models.scan.onnx_folder import scan_onnx, scan_onnx_folder
 from parakeet_cli.models.scan.weights import scan_checkpoint, scan_pickle
 from parakeet_cli.models.types import Problem
+from parakeet_cli.system.files import sha256_of
 
 _PICKLES = frozenset([".pkl", ".pickle", ".joblib"])
 _CHECKPOINTS = frozenset([".ckpt", ".pt", ".pth", ".bin"])

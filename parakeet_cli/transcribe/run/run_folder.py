@@ -8,7 +8,6 @@ DIR/shard-1-of-3/   the same for one shard
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parakeet_cli.errors import OutputError, UsageError
-from parakeet_cli.system.files import clear_leftovers
+from parakeet_cli.system.files import clear_leftovers, sha256_of
 from parakeet_cli.system.locks import LockHeld, is_locked, lock_file, read_holder, write_holder
 from parakeet_cli.transcribe.inputs.storage import (
     FileState,
@@ -242,8 +241,7 @@ def _unchanged(where: Place, output: Output) -> bool:
     if found[0] != size:
         return False
     try:
-        with Path(where).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return sha256_of(Path(where)) == sha256
     except OSError:
         return False
 

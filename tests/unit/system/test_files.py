@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import subprocess
@@ -10,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.system.files import atomic_writer, clear_leftovers, data_file
+from parakeet_cli.system.files import (
+    atomic_writer,
+    clear_leftovers,
+    data_file,
+    sha256_of,
+    write_all,
+)
 
 KILLED = """
 import os, signal, sys
@@ -79,3 +86,25 @@ def test_data_that_does_not_ship_is_missing() -> None:
     assert data_file("requirements-ml.txt").is_file()
     with pytest.raises(FileNotFoundError):
         data_file("no such file")
+
+
+def test_a_checksum_reports_each_block(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 3_000_000)
+    blocks: list[int] = []
+    assert sha256_of(path, blocks.append) == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+    assert sum(blocks) == 3_000_000
+    assert len(blocks) > 1
+
+
+def test_all_is_written_however_little_a_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = bytearray()
+
+    def write_three(_: int, data: memoryview) -> int:
+        written.extend(data[:3])
+        return min(3, len(data))
+
+    monkeypatch.setattr(os, "write", write_three)
+    write_all(1, b"ten bytes.")
+    monkeypatch.undo()
+    assert written == b"ten bytes."
