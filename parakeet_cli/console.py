@@ -115,6 +115,13 @@ def out(text: str) -> None:
         raise OutputError(f"stdout can't be written: {error.strerror}.") from error
 
 
+def print_json(value: object) -> None:
+    """Write a value to stdout as indented JSON in ASCII. Raises like `out`."""
+    import json  # here, since --help and --version need none of it
+
+    out(json.dumps(value, indent=2) + "\n")
+
+
 def note(text: str, *, style: str | None = None) -> None:
     """Write a line to stderr; `style` is one of Rich's, for terminals only."""
     if style is None or not is_terminal() or "NO_COLOR" in os.environ:

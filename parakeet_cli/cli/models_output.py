@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,7 +24,9 @@ def show_list(*, as_json: bool) -> None:
     """Print a table of the models, or JSON."""
     models = inventory.list_models()
     if as_json:
-        _print_json({"schema": "parakeet.models/1", "models": [_as_json(one) for one in models]})
+        console.print_json(
+            {"schema": "parakeet.models/1", "models": [_as_json(one) for one in models]}
+        )
         return
     rows = [_COLUMNS, *(_row(one) for one in models)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -92,7 +93,7 @@ def show_verify(name: str | None, kind: str | None, *, as_json: bool, progress: 
     good = all(_is_whole(checks) for _, checks in checked)
     if as_json:
         rows = [row for known, checks in checked for row in _check_rows(known, checks)]
-        _print_json({"schema": "parakeet.models.verify/1", "ok": good, "files": rows})
+        console.print_json({"schema": "parakeet.models.verify/1", "ok": good, "files": rows})
     else:
         _print_checks(checked)
     return ExitCode.OK if good else ExitCode.FAILED
@@ -128,7 +129,9 @@ def show_scan(file: str, *, as_json: bool) -> int:
     problems = scan_model(Path(file).expanduser())
     if as_json:
         rows = [{"where": one.where, "what": one.what} for one in problems]
-        _print_json({"schema": "parakeet.models.scan/1", "clean": not problems, "problems": rows})
+        console.print_json(
+            {"schema": "parakeet.models.scan/1", "clean": not problems, "problems": rows}
+        )
     else:
         for one in problems:
             console.out(f"{console.shown_name(str(one))}\n")
@@ -175,7 +178,3 @@ def _model_named(name: str, kind: str | None) -> KnownModel:
 
 def _megabytes(count: int | None) -> str:
     return "?" if not count else f"{count / 1e6:,.0f} MB"
-
-
-def _print_json(value: object) -> None:
-    console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")

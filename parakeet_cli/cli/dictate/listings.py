@@ -17,7 +17,7 @@ def print_devices(*, as_json: bool) -> int:
 
     devices = list_devices()
     if as_json:
-        console.out(json.dumps([asdict(device) for device in devices], indent=2) + "\n")
+        console.print_json([asdict(device) for device in devices])
         return ExitCode.OK
     find_device(None, devices)  # raises InputError with what to do if there are none
     width = max(len(device.name) for device in devices)

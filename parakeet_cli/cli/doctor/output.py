@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -20,11 +19,6 @@ from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
 
 
-def print_json(value: object) -> None:
-    """Print it to stdout, in ASCII."""
-    console.out(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
-
-
 def _print_wrapped(line: str, *, hang: int) -> None:
     """Print a line within the width of the screen, without control characters."""
     from parakeet_cli.doctor.explain.text import style_of, wrapped
@@ -36,7 +30,7 @@ def _print_wrapped(line: str, *, hang: int) -> None:
 def show_checks(*, as_json: bool) -> None:
     """Every check's id and title."""
     if as_json:
-        print_json([{"id": id_, "title": check.title} for id_, check in CHECKS.items()])
+        console.print_json([{"id": id_, "title": check.title} for id_, check in CHECKS.items()])
         return
     width = max(map(len, CHECKS))
     console.out("".join(f"{id_:{width}}  {check.title}\n" for id_, check in CHECKS.items()))
@@ -48,7 +42,7 @@ def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -
 
     diagnosis = diagnose(request)
     if as_json:
-        print_json(diagnosis.as_json())
+        console.print_json(diagnosis.as_json())
         for note in diagnosis.notes:
             console.note(f"Note: {note}")
     else:
@@ -64,7 +58,7 @@ def show_why(package: str, request: DiagnosisRequest, *, as_json: bool) -> ExitC
 
     report = explain(package, *examine(request))
     if as_json:
-        print_json(report.as_json())
+        console.print_json(report.as_json())
     elif not report.known:
         console.out(
             f"{report.package}: not installed, not required by anything installed, "
@@ -83,7 +77,7 @@ def show_matches(text: str, *, as_json: bool) -> ExitCode:
     found = match(_pasted(text))
     if as_json:
         fields = ("row", "title", "cause", "remedy", "check", "evidence", "source")
-        print_json(
+        console.print_json(
             {
                 "schema": "parakeet.doctor.match/1",
                 "matches": [{name: getattr(hit, name) for name in fields} for hit in found],
@@ -133,6 +127,6 @@ def show_report(request: DiagnosisRequest, *, as_json: bool) -> None:
     diagnosis = make_diagnosis(facts, stack, run_checks(facts, stack, ids))
     text = redact(markdown(diagnosis, facts, stack, __version__))
     if as_json:
-        print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
+        console.print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
     else:
         console.out(console.printable(text))

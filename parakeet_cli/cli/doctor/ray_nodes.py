@@ -58,7 +58,7 @@ def show_nodes(address: str | None, arguments: tuple[str, ...], *, as_json: bool
             "healthy": all(node.healthy for node in nodes),
             "nodes": [node.as_json() for node in nodes],
         }
-        console.out(json.dumps(found, indent=2) + "\n")
+        console.print_json(found)
     else:
         console.out("".join(f"{line}\n" for line in _table(nodes)))
     return ExitCode.OK if all(node.healthy for node in nodes) else ExitCode.FAILED

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from parakeet_cli import console
-from parakeet_cli.cli.doctor.output import print_json
 from parakeet_cli.cli.doctor.repair_screen import RepairScreen
 from parakeet_cli.console import Verbosity
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
@@ -32,7 +31,7 @@ def show_repair(request: RepairRequest, *, as_json: bool, verbose: bool) -> int:
     finally:
         screen.clear()
     if as_json:
-        print_json({**outcome.diagnosis.as_json(), "plan": outcome.plan.as_json()})
+        console.print_json({**outcome.diagnosis.as_json(), "plan": outcome.plan.as_json()})
     else:
         _print_outcome(outcome, request)
     return ExitCode.OK if request.download else outcome.code
@@ -73,7 +72,7 @@ def show_restore_points(request: DiagnosisRequest, *, as_json: bool) -> None:
             {"id": point.id, "time": point.time, "size": point.size, "changes": point.summary}
             for point in points
         ]
-        print_json({"schema": "parakeet.doctor.states/1", "prefix": prefix, "states": rows})
+        console.print_json({"schema": "parakeet.doctor.states/1", "prefix": prefix, "states": rows})
         return
     if not points:
         console.out(f"There is no repair of {prefix} to roll back.\n")
@@ -109,7 +108,9 @@ def show_rollback(request: DiagnosisRequest, id_: str | None, *, as_json: bool) 
     except (OSError, ValueError) as error:
         raise Refused(f"The snapshot can't be read, so nothing was changed: {error}.") from error
     if as_json:
-        print_json({"schema": "parakeet.doctor.rollback/1", "prefix": prefix, "restored": point.id})
+        console.print_json(
+            {"schema": "parakeet.doctor.rollback/1", "prefix": prefix, "restored": point.id}
+        )
     else:
         console.out(f"{prefix} is as it was before the repair of {point.id} ({point.summary}).\n")
     return ExitCode.OK

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from parakeet_cli import console
@@ -17,7 +16,7 @@ def show_status(folder: str, *, as_json: bool) -> ExitCode:
     """Print the status of the run in a folder. Raises UsageError if there is none."""
     status = read_status(Path(folder).expanduser())
     if as_json:
-        console.out(json.dumps(status.as_json(), indent=2) + "\n")
+        console.print_json(status.as_json())
     else:
         console.out("".join(f"{line}\n" for line in _lines(status)))
     return ExitCode.OK

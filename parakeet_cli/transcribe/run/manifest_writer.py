@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from parakeet_cli.formats import encode
 from parakeet_cli.formats.manifest import earlier_lines, manifest_line
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -49,7 +50,7 @@ class ManifestWriter:
             return
         offsets = (self._offsets[number] for number in sorted(self._offsets))
         with atomic_writer(self._path) as stream:
-            stream.writelines(self._lines.lines(offsets))
+            stream.writelines(map(encode, self._lines.lines(offsets)))
 
 
 class OrderedTexts:

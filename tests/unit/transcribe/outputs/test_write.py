@@ -31,7 +31,7 @@ def test_a_fault_on_the_way_leaves_the_old_file_and_nothing_else(fault: BaseExce
     Path("a.txt").write_text("old", encoding="utf-8")
     expected = OutputError if isinstance(fault, OSError) else type(fault)
     with pytest.raises(expected), atomic_writer(Path("a.txt")) as stream:
-        stream.write("new" * 10_000)
+        stream.write(b"new" * 10_000)
         raise fault
     assert Path("a.txt").read_text(encoding="utf-8") == "old"
     assert list(Path.cwd().iterdir()) == [Path.cwd() / "a.txt"]
