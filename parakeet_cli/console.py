@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import ExitCode, OutputError, ParakeetError
-from parakeet_cli.system.clock import clock_time
+from parakeet_cli.system.units import clock_time
 
 if TYPE_CHECKING:
     import logging

@@ -16,6 +16,7 @@ from parakeet_cli.models.progress import show_progress
 from parakeet_cli.models.resolve import find_model
 from parakeet_cli.models.scan.model import scan_model
 from parakeet_cli.models.types import KINDS, KnownModel
+from parakeet_cli.system.units import megabytes
 
 _COLUMNS = ("name", "for", "size", "cached", "licence", "languages", "repository")
 
@@ -37,10 +38,11 @@ def show_list(*, as_json: bool) -> None:
 
 def _row(model: ListedModel) -> tuple[str, ...]:
     known, cached = model.known, model.cached
+    size = model.cached_bytes or known.size
     return (
         known.name,
         known.kind,
-        _megabytes(model.cached_bytes or known.size),
+        megabytes(size, ",.0f") if size else "?",
         (cached.revision or "")[:8] if cached else "-",
         known.licence or "?",
         known.languages or "?",
@@ -155,7 +157,7 @@ def show_remove(name: str, kind: str | None, *, yes: bool) -> None:
         console.note("Nothing was removed.")
         return
     freed = inventory.remove(known)
-    console.info(f"{known.repository} was removed: {freed / 1e6:.1f} MB are free again.")
+    console.info(f"{known.repository} was removed: {megabytes(freed, '.1f')} are free again.")
 
 
 def _confirmed(known: KnownModel, folder: Path, others: list[str]) -> bool:
@@ -174,7 +176,3 @@ def _model_named(name: str, kind: str | None) -> KnownModel:
     if kind is not None and kind not in KINDS:
         raise UsageError(f"There is no kind '{kind}'.", hint=f"Choose one of: {', '.join(KINDS)}.")
     return inventory.model_named(name, kind)
-
-
-def _megabytes(count: int | None) -> str:
-    return "?" if not count else f"{count / 1e6:,.0f} MB"

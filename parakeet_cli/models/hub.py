@@ -24,6 +24,7 @@ from parakeet_cli.models.cache import cache_folder, find_cached, git_sum_of, rep
 from parakeet_cli.models.progress import FileProgress
 from parakeet_cli.models.types import KnownModel, LocalModel
 from parakeet_cli.system.files import sha256_of
+from parakeet_cli.system.units import megabytes
 
 _SPARE = 64 << 20  # bytes that stay free on the disk
 
@@ -105,8 +106,8 @@ def _check_space(known: KnownModel, files: Sequence[HubFile]) -> None:
     free = shutil.disk_usage(folder).free
     if needed > 0 and needed + _SPARE > free:
         raise EngineUnavailable(
-            f"{known.name} needs {needed / 1e6:.0f} MB more, and {folder} has "
-            f"{free / 1e6:.0f} MB free.",
+            f"{known.name} needs {megabytes(needed)} more, and {folder} has "
+            f"{megabytes(free)} free.",
             hint="Make room (`parakeet models list` shows what is cached), or name another "
             "disk in HF_HOME.",
         )

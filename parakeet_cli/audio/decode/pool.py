@@ -113,8 +113,8 @@ class DecoderWorker:
         self._stdout.close()
         code = self._process.wait()
         if code == OUT_OF_MEMORY:
-            megabytes = self._limits.memory >> 20
-            return f"its decoder wanted more than the {megabytes} MB that one file may take"
+            limit = self._limits.memory >> 20
+            return f"its decoder wanted more than the {limit} MiB that one file may take"
         return f"its decoder {processes.exit_in_words(code)}"
 
     def kill(self) -> None:

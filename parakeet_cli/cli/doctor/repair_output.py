@@ -20,6 +20,7 @@ from parakeet_cli.doctor.repair.rollback.restore import (
 from parakeet_cli.doctor.repair.run import run_repair
 from parakeet_cli.errors import ExitCode, Refused, RestoreFailed
 from parakeet_cli.system.locks import LockHeld
+from parakeet_cli.system.units import megabytes
 
 
 def show_repair(request: RepairRequest, *, as_json: bool, verbose: bool) -> int:
@@ -78,7 +79,7 @@ def show_restore_points(request: DiagnosisRequest, *, as_json: bool) -> None:
         console.out(f"There is no repair of {prefix} to roll back.\n")
     for point in points:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(point.time))
-        console.out(f"{point.id}  {when}  {point.size / 1e6:8.1f} MB  {point.summary}\n")
+        console.out(f"{point.id}  {when}  {megabytes(point.size, '8.1f')}  {point.summary}\n")
 
 
 def show_rollback(request: DiagnosisRequest, id_: str | None, *, as_json: bool) -> int:

@@ -13,6 +13,7 @@ import time
 from parakeet_cli import console
 from parakeet_cli.doctor.repair.pip import PipProgress
 from parakeet_cli.doctor.repair.plan import Change, Plan
+from parakeet_cli.system.units import MB, megabytes
 
 FIGURES = 18  # columns of `1234 of 1234 MB`, with the spaces around it
 ERASE = "\r\x1b[K"  # to the end of the line: a ^C that the terminal wrote there goes as well
@@ -86,7 +87,7 @@ def bar(done: int, total: int, file: str, columns: int) -> str:
     """`####.... 12 of 24 MB  FILE`, in less than `columns`; the file's name is cut first."""
     width = max(8, min(24, columns - FIGURES))
     full = width * min(done, total) // total if total else 0
-    drawn = f"{'#' * full}{'.' * (width - full)} {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+    drawn = f"{'#' * full}{'.' * (width - full)} {done / MB:.0f} of {megabytes(total)}"
     room = columns - len(drawn) - 3
     return f"{drawn}  {file[:room]}" if room > 8 else drawn[: columns - 1]
 
@@ -102,9 +103,9 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += [f"   $ {command}" for command in step.commands]
     known = [change.size for change in plan.changes if change.size is not None]
     count = len(plan.changes)
-    size = f", {sum(known) / 1e6:.1f} MB" if known and len(known) == count else ""
+    size = f", {megabytes(sum(known), '.1f')}" if known and len(known) == count else ""
     if known and len(known) < count:
-        size = f", {sum(known) / 1e6:.1f} MB for {len(known)} of them, the rest unknown"
+        size = f", {megabytes(sum(known), '.1f')} for {len(known)} of them, the rest unknown"
     return [*lines, "", f"{count} package{'' if count == 1 else 's'} to fetch{size}."]
 
 

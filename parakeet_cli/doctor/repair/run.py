@@ -46,6 +46,7 @@ from parakeet_cli.doctor.repair.verify import (
 from parakeet_cli.doctor.repair.wheels import fetch
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import Refused, RepairFailed, RestoreFailed
+from parakeet_cli.system.units import megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _carry_out(
     summary = (
         f"Repaired in {seconds:.0f} s: {plan.summary}. "
         f"To go back: {_rollback_command(facts, request)} "
-        f"({work.snapshot_size() / 1e6:.0f} MB are stored for that, for {RETENTION_DAYS} days)"
+        f"({megabytes(work.snapshot_size())} are stored for that, for {RETENTION_DAYS} days)"
     )
     return planned.outcome(after, summary)
 

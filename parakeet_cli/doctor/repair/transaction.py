@@ -182,8 +182,8 @@ class Transaction:
         free = shutil.disk_usage(self._prefix).free
         if free < needed + min(SPARE, max(needed, 2**20)):
             raise Refused(
-                f"There is too little room to {verb}: {needed / 2**20:.0f} MB are needed, "
-                f"{free / 2**20:.0f} MB are free. Nothing was changed.",
+                f"There is too little room to {verb}: {needed / 2**20:.0f} MiB are needed, "
+                f"{free / 2**20:.0f} MiB are free. Nothing was changed.",
                 hint=self._room_hint,
             )
 

@@ -182,7 +182,7 @@ def _text(path: Path, name: str) -> str:
         with file.open("rb") as stream:
             content = stream.read(_LARGEST_TEXT + 1)
         if len(content) > _LARGEST_TEXT:
-            raise EngineUnavailable(f"{file} is too large: more than {_LARGEST_TEXT >> 20} MB.")
+            raise EngineUnavailable(f"{file} is too large: more than {_LARGEST_TEXT >> 20} MiB.")
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise EngineUnavailable(f"{file} is not UTF-8: {error.reason}.") from None

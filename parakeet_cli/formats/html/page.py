@@ -24,7 +24,7 @@ from parakeet_cli.formats.subtitles.line_breaks import ends_sentence
 from parakeet_cli.formats.subtitles.text_width import breakable, clean
 from parakeet_cli.formats.subtitles.tokens import spaced_words
 from parakeet_cli.formats.timeline import in_order
-from parakeet_cli.system.clock import clock_time
+from parakeet_cli.system.units import clock_time
 from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
 
 PARAGRAPH_PAUSE = 1.5  # seconds of silence that begin a new paragraph

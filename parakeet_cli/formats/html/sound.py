@@ -66,7 +66,7 @@ class Sound:
 def sound_of(
     recording: Path | None, page: Path, envelope: Envelope | None, *, link_audio: bool = False
 ) -> Sound:
-    """How the page at `page` includes its recording: embedded up to 20 MB, else linked.
+    """How the page at `page` includes its recording: embedded up to 20 MiB, else linked.
 
     `recording` is None if it isn't a file. With `link_audio` it is always linked.
     """

@@ -124,7 +124,7 @@ def _scan_content(
     assert stream is not None, "a regular file"
     if name.endswith((".yaml", ".yml")):
         if member.size > LARGEST_CONFIG:
-            yield Problem(inside, f"has {member.size >> 20} MB, too much for a configuration")
+            yield Problem(inside, f"has {member.size >> 20} MiB, too much for a configuration")
         else:
             yield from scan_yaml(stream.read(), inside)
     elif name == WEIGHTS:

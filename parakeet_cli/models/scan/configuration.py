@@ -63,7 +63,7 @@ def scan_yaml(data: bytes, where: str) -> Iterator[Problem]:
     import yaml
 
     if len(data) > LARGEST_CONFIG:
-        yield Problem(where, f"has {len(data) >> 20} MB, too much for a model's configuration")
+        yield Problem(where, f"has {len(data) >> 20} MiB, too much for a model's configuration")
         return
     reader = _YamlScanner(where)
     try:

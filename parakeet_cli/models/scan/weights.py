@@ -126,7 +126,7 @@ def _scan_members(archive: zipfile.ZipFile, size: int, where: str) -> Iterator[P
         yield Problem(where, "is not one state_dict")
         return
     if pickles[0].file_size > _LARGEST_PICKLE:
-        yield Problem(where, f"has a pickle of {pickles[0].file_size >> 20} MB")
+        yield Problem(where, f"has a pickle of {pickles[0].file_size >> 20} MiB")
         return
     yield from scan_pickle(archive.read(pickles[0]), f"{where}, {pickles[0].filename}")
 

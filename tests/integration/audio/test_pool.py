@@ -60,7 +60,7 @@ def decoded(path: Path, pool: DecoderPool) -> tuple[list[Block], Accounting]:
     [
         ("segfault.wav", "was ended by SIGSEGV"),
         ("endless.wav", "made no progress for 3 seconds"),
-        ("flood.wav", "wanted more than the 256 MB"),
+        ("flood.wav", "wanted more than the 256 MiB"),
     ],
 )
 def test_audio_decoded_before_an_accident_remains_and_the_rest_is_reported(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.system.clock import clock_time
+from parakeet_cli.system.units import clock_time, megabytes
 
 
 @pytest.mark.parametrize(
@@ -11,3 +11,8 @@ from parakeet_cli.system.clock import clock_time
 )
 def test_seconds_are_shown_as_a_clock_shows_them(seconds: float, shown: str) -> None:
     assert clock_time(seconds) == shown
+
+
+def test_bytes_are_shown_in_decimal_megabytes() -> None:
+    assert megabytes(2_509_332_480) == "2509 MB"
+    assert megabytes(2_509_332_480, ",.1f") == "2,509.3 MB"

@@ -1,6 +1,8 @@
-"""Writes times the way that people read them."""
+"""Writes times and sizes the way that people read them."""
 
 from __future__ import annotations
+
+MB = 1e6  # bytes, as disks and downloads are counted; 2**20 bytes are a MiB
 
 
 def clock_time(seconds: float) -> str:
@@ -8,3 +10,8 @@ def clock_time(seconds: float) -> str:
     minutes, whole = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{whole:02d}" if hours else f"{minutes}:{whole:02d}"
+
+
+def megabytes(count: float, figures: str = ".0f") -> str:
+    """Bytes as `12 MB`; `figures` is the format of the number."""
+    return f"{count / MB:{figures}} MB"
