@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from parakeet_cli.errors import ExitCode, OutputError, ParakeetError
+from parakeet_cli.errors import ExitCode, OutputError, ParakeetError, describe_unexpected
 from parakeet_cli.system.units import clock_time
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def trace(error: Exception) -> None:
 def show_unexpected(error: Exception) -> ExitCode:
     """Show an error that is our own bug: one line, and the traceback with --debug."""
     trace(error)
-    note(f"Error: an unexpected {type(error).__name__}: {error}", style="bold red")
+    note(f"Error: an {describe_unexpected(error)}", style="bold red")
     note("  This is a bug in parakeet. --debug shows where it happened.")
     return ExitCode.FAILED
 

@@ -102,3 +102,8 @@ class Refused(RepairError):
     """Nothing was changed."""
 
     exit_code = ExitCode.REFUSED
+
+
+def describe_unexpected(error: Exception) -> str:
+    """A bug of ours in words, to follow an article: `unexpected KeyError: 'x'`."""
+    return f"unexpected {type(error).__name__}: {error}"

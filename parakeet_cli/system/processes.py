@@ -32,6 +32,14 @@ def python_command(code: str, *arguments: str, isolated: bool = False) -> list[s
     ]
 
 
+def parakeet_command(*arguments: str) -> list[str]:
+    """The command `parakeet ARGUMENTS`, with the modules that this process would import.
+
+    `python -m parakeet_cli` would take a package of that name in the working folder.
+    """
+    return python_command("from parakeet_cli.__main__ import main; main()", *arguments)
+
+
 def signal_name(number: int) -> str:
     """SIGKILL, or `signal 40` for one without a name, such as a real-time signal."""
     try:

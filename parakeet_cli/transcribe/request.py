@@ -13,7 +13,7 @@ from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.schedule import Shard
 
 STDOUT = "-"
-AUTO = "auto"
+_AS_MANY_AS_FIT = "auto"  # of --workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,13 @@ class TranscribeRequest:
     @property
     def worker_count(self) -> int | None:
         """How many engines to run; None means as many as fit. Raises UsageError."""
-        workers = self.workers or (AUTO if self.ray else "1")
-        if workers == AUTO:
+        workers = self.workers or (_AS_MANY_AS_FIT if self.ray else "1")
+        if workers == _AS_MANY_AS_FIT:
             return None
         if not workers.isdecimal() or int(workers) < 1:
-            raise UsageError(f"--workers {workers}: it must be a number from 1, or {AUTO}.")
+            raise UsageError(
+                f"--workers {workers}: it must be a number from 1, or {_AS_MANY_AS_FIT}."
+            )
         return int(workers)
 
     @property

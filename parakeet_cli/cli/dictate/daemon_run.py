@@ -17,6 +17,7 @@ from parakeet_cli.dictate.daemon.paths import find_paths
 from parakeet_cli.dictate.sinks import notifications
 from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.system.locks import wait_until_released
+from parakeet_cli.system.processes import parakeet_command
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.daemon.controllable import Controllable
@@ -31,7 +32,7 @@ def run_start(context: typer.Context, options: DaemonOptions) -> int:
     command = _start_command(context)
     if options.foreground:
         if context.args:  # options of `parakeet dictate`, which have to stand before the verb
-            os.execv(sys.executable, [sys.executable, "-m", "parakeet_cli", *command])
+            os.execv(sys.executable, parakeet_command(*command))
         return _run_daemon(context, options)
     try:
         with _errors_on_desktop():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from parakeet_cli import console
 from parakeet_cli.errors import ExitCode
+from parakeet_cli.system.processes import parakeet_command
 
 _SECONDS = 300.0  # for one node's diagnosis
 
@@ -104,7 +104,7 @@ def _examine(address: str | None, arguments: tuple[str, ...]) -> list[Node]:
 
 def _diagnosis(arguments: tuple[str, ...]) -> tuple[str, str]:
     """On a node: its own doctor's JSON, and what that wrote to stderr."""
-    command = [sys.executable, "-m", "parakeet_cli", "doctor", "--json", *arguments]
+    command = parakeet_command("doctor", "--json", *arguments)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
@@ -14,7 +13,7 @@ from typing import IO
 from parakeet_cli.dictate.daemon.paths import DaemonPaths
 from parakeet_cli.dictate.daemon.protocol import Answer, encode_request, read_line
 from parakeet_cli.errors import ExitCode, ParakeetError
-from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.processes import exit_in_words, parakeet_command
 
 # The descriptor on which a daemon that was just started reports that it is ready, or why not.
 READY_VARIABLE = "PARAKEET_READY_FD"
@@ -56,7 +55,7 @@ def start_daemon(arguments: Sequence[str], paths: DaemonPaths) -> int:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as report, _new_log(paths) as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "parakeet_cli", *arguments],
+            parakeet_command(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

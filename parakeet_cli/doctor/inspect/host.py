@@ -17,7 +17,7 @@ RELEVANT = re.compile(
 SECRET = re.compile(r"TOKEN|PASSWORD|SECRET|KEY")
 CREDENTIALS = re.compile(r"(\w+://)[^/@\s]+@")
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-TRUE = {"1", "true", "yes", "on"}
+TRUE = {"1", "true", "yes", "on"}  # as huggingface_hub reads those two
 
 
 def read_variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parakeet_cli import console
-from parakeet_cli.errors import ParakeetError
+from parakeet_cli.errors import ParakeetError, describe_unexpected
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -36,6 +36,6 @@ def failed(job: Job, error: ParakeetError) -> FileResult:
 def failed_unexpectedly(job: Job, error: Exception) -> FileResult:
     """The result after a bug of ours, which must not cost the other files."""
     console.trace(error)
-    reason = f"An unexpected {type(error).__name__}: {error}"
+    reason = f"An {describe_unexpected(error)}"
     hint = "--debug shows where it happened."
     return FileResult(job.name, Status.FAILED, reason=reason, hint=hint)

@@ -18,7 +18,7 @@ from typing import Any
 
 from parakeet_cli import __version__
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.errors import EngineUnavailable, ParakeetError, UsageError
+from parakeet_cli.errors import EngineUnavailable, ParakeetError, UsageError, describe_unexpected
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.workers.dispatcher import POLL_SECONDS, WorkerDied, WorkerHandle
 from parakeet_cli.transcribe.workers.worker import (
@@ -163,7 +163,7 @@ class Actor:
         except ParakeetError as error:
             self._fail(error)
         except Exception as error:
-            self._fail(EngineUnavailable(f"An unexpected {type(error).__name__}: {error}"))
+            self._fail(EngineUnavailable(f"An {describe_unexpected(error)}"))
 
     def _fail(self, error: ParakeetError) -> None:
         self._error = error

@@ -87,6 +87,14 @@ def test_a_signal_is_handled_while_the_block_runs() -> None:
     assert signal.getsignal(signal.SIGUSR1) == before
 
 
+def test_our_own_command_is_run_whatever_the_working_folder_holds(tmp_path: Path) -> None:
+    (tmp_path / "parakeet_cli").mkdir()
+    (tmp_path / "parakeet_cli" / "__main__.py").write_text("print('another')", "utf-8")
+    command = processes.parakeet_command("--version")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("parakeet ")
+
+
 def test_a_thread_other_than_the_main_one_handles_no_signals() -> None:
     def run() -> None:
         with processes.handle_signals(signal.SIG_IGN, signal.SIGUSR1):
