@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from parakeet_cli import console
 from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.progress import BatchView
+from parakeet_cli.transcribe.pipeline.progress import BatchView
 from parakeet_cli.transcript import FileResult
 
 log = logging.getLogger(__name__)

@@ -5,13 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-import select
-import shutil
 import stat
-import sys
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,18 +14,16 @@ from parakeet_cli.errors import InputError
 from parakeet_cli.formats.manifest import read_manifest
 from parakeet_cli.transcribe.inputs.storage import (
     Place,
-    Url,
     canonical,
-    downloaded,
     is_url,
     list_objects,
+    mode_of,
     name_of,
     split_suffix,
     to_place,
 )
 
 STDIN = "-"
-STDIN_NAME = "stdin"
 
 # The suffixes searched for in a folder. A file named outright is tried whatever its suffix.
 _SOUND = (
@@ -40,8 +33,6 @@ _SOUND = (
 _VIDEO = "3g2 3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogm ogv rm ts vob webm wmv"
 MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_SOUND} {_VIDEO}".split())
 MANIFEST_SUFFIX = ".jsonl"
-
-_PIPE_SECONDS = 10.0  # to wait for a pipe's writer
 
 
 class SearchRoot(NamedTuple):
@@ -76,14 +67,18 @@ class Job(NamedTuple):
         """A name that doesn't depend on the working folder: the absolute path and the part."""
         if self.root is not None:
             return self.root.path + self.path[self.root.prefix_length :]  # type: ignore[index]
-        if self.path == STDIN:
+        if self.is_stdin:
             return STDIN
         part = self.offset or self.duration is not None
         return canonical(self.path) + (f"#{self.offset:g}+{self.duration}" if part else "")
 
     @property
     def stem(self) -> str:
-        return STDIN_NAME if self.name == STDIN_NAME else split_suffix(name_of(self.path))[0]
+        return self.name if self.is_stdin else split_suffix(name_of(self.path))[0]
+
+    @property
+    def is_stdin(self) -> bool:
+        return self.path == STDIN
 
 
 def find_jobs(inputs: Iterable[str]) -> list[Job]:
@@ -97,7 +92,7 @@ def find_jobs(inputs: Iterable[str]) -> list[Job]:
 
 def _jobs(given: str) -> Iterator[Job]:
     if given == STDIN:
-        yield Job(STDIN_NAME, STDIN)
+        yield Job("stdin", STDIN)
     elif is_url(given):
         yield from _from_url(given)
     elif not os.path.lexists(given) and glob.has_magic(given):
@@ -132,26 +127,13 @@ def _from_url(given: str) -> Iterator[Job]:
 
 
 def _named(given: str) -> Iterator[Job]:
-    mode = _mode(given)
+    mode = mode_of(given)
     if stat.S_ISDIR(mode):
         yield from _directory(given)
     elif split_suffix(given)[1].lower() == MANIFEST_SUFFIX and stat.S_ISREG(mode):
         yield from _manifest(given, Path(given))
     else:
         yield Job(given, given, relative=os.path.normpath(given))
-
-
-def _mode(path: str) -> int:
-    """The file's mode; 0 if it can't be read, and opening the file will say why."""
-    try:
-        return os.stat(path).st_mode  # noqa: PTH116
-    except (OSError, ValueError):
-        return 0
-
-
-def is_regular(path: Place) -> bool:
-    """Whether it is a regular file, which may be opened twice. A pipe must be opened only once."""
-    return isinstance(path, str) and stat.S_ISREG(_mode(path))
 
 
 def _failed(given: str, message: str, hint: str | None = None) -> Job:
@@ -209,7 +191,7 @@ def _may_hold_audio(entry: os.DirEntry[str]) -> bool:
     """Whether it is a regular file, or a link to one or to nothing."""
     if entry.is_file(follow_symlinks=False):
         return True
-    mode = _mode(entry.path)
+    mode = mode_of(entry.path)
     return not mode or stat.S_ISREG(mode)
 
 
@@ -239,59 +221,3 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
     else:
         if row is None:
             yield _failed(given, "The manifest names no recording.")
-
-
-@contextmanager
-def as_file(path: Place, *, writer_seconds: float = _PIPE_SECONDS) -> Iterator[Path]:
-    """A seekable file: stdin, pipes and objects are copied to a temporary file first.
-
-    Containers have their index at the end as often as at the start, and a declared duration
-    can only be checked against a known length. Raises InputError, also for a pipe that no
-    writer opens within `writer_seconds`.
-    """
-    if isinstance(path, Url):
-        with downloaded(path) as local:
-            yield local
-    elif path == STDIN:
-        if sys.stdin is None:
-            raise InputError("stdin is closed.")
-        with _copied(sys.stdin.fileno(), "stdin") as copy:
-            yield copy
-    elif stat.S_ISFIFO(_mode(path)):
-        try:
-            # Without O_NONBLOCK, opening a pipe without a writer would block forever.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        except OSError as error:
-            raise InputError(f"This pipe can't be read: {error.strerror}.") from error
-        try:
-            _wait_for_writer(descriptor, writer_seconds)
-            with _copied(descriptor, "the pipe") as copy:
-                yield copy
-        finally:
-            os.close(descriptor)
-    else:
-        yield Path(path)
-
-
-def _wait_for_writer(descriptor: int, seconds: float) -> None:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    # A pipe that had no writer yet reports nothing; one whose writer left, POLLHUP.
-    if not poll.poll(max(0.0, seconds) * 1000):
-        raise InputError(f"Nothing was written to this pipe for {seconds:.0f} seconds.")
-    os.set_blocking(descriptor, True)
-
-
-@contextmanager
-def _copied(descriptor: int, name: str) -> Iterator[Path]:
-    """A temporary file with everything that can be read there. Raises InputError."""
-    with tempfile.NamedTemporaryFile(prefix="parakeet-") as file:
-        try:
-            with open(descriptor, "rb", closefd=False) as stream:
-                shutil.copyfileobj(stream, file)
-            file.flush()
-        except OSError as error:
-            raise InputError(f"Reading {name} failed: {error.strerror}.") from error
-        if file.tell() == 0:
-            raise InputError(f"Nothing came from {name}.")
-        yield Path(file.name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -112,6 +113,19 @@ def exists(where: Place) -> bool:
 def forget_listings() -> None:
     """Drop all cached listings, so that a new run lists the storage again."""
     _listed.cache_clear()
+
+
+def mode_of(path: str) -> int:
+    """The file's mode; 0 if it can't be read, and opening the file will say why."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116
+    except (OSError, ValueError):
+        return 0
+
+
+def is_regular(path: Place) -> bool:
+    """Whether it is a regular file, which may be opened twice. A pipe must be opened only once."""
+    return isinstance(path, str) and stat.S_ISREG(mode_of(path))
 
 
 def list_objects(url: str) -> list[Url]:

@@ -15,7 +15,8 @@ from parakeet_cli.audio.segment.vad import Detector
 from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
-from parakeet_cli.transcribe.inputs.find import STDIN_NAME, Job, as_file
+from parakeet_cli.transcribe.inputs.as_file import as_file
+from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.outputs.write import write_output
@@ -23,8 +24,8 @@ from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import failed, failed_unexpectedly, refusal
-from parakeet_cli.transcribe.progress import ProgressView
 from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Source, Transcript
 
 _POLL_SECONDS = 0.02  # between two requests for another job, while none is known
@@ -264,7 +265,7 @@ class _Pipeline:
     def _collectors(self, item: PlannedFile) -> dict[str, Collector]:
         """The collectors of the formats that need the recording's audio, by output."""
         job = item.job
-        recording = Path(job.path) if isinstance(job.path, str) and job.name != STDIN_NAME else None
+        recording = Path(job.path) if isinstance(job.path, str) and not job.is_stdin else None
         collectors = {}
         for form, path in item.paths:
             output = Path(path if isinstance(path, str) else name_of(path))

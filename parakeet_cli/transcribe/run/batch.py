@@ -21,7 +21,7 @@ from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, check_apart, folders, plan_outputs
-from parakeet_cli.transcribe.progress import BatchView, SilentView
+from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
 from parakeet_cli.transcribe.run.run_folder import EarlierResult, RunFolder, open_run_folder

@@ -15,8 +15,8 @@ from pathlib import Path
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import probe_duration
 from parakeet_cli.errors import ParakeetError, UsageError
-from parakeet_cli.transcribe.inputs.find import Job, is_regular
-from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded
+from parakeet_cli.transcribe.inputs.find import Job
+from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded, is_regular
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.results import refusal

@@ -17,11 +17,11 @@ from parakeet_cli.engines.base import Engine, EngineChoice, EngineOptions
 from parakeet_cli.engines.registry import ENGINES, make_engine
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import visible_gpus
-from parakeet_cli.transcribe.inputs.find import STDIN_NAME, is_regular
+from parakeet_cli.transcribe.inputs.storage import is_regular
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcribe.progress import ProgressView
+from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.workers.dispatcher import WorkerPool, dispatch
 from parakeet_cli.transcribe.workers.local import LocalWorkerPool, automatic_count
 from parakeet_cli.transcribe.workers.worker import WorkerReady, WorkerSetup
@@ -101,7 +101,7 @@ def _needs_process(choice: EngineChoice, items: Sequence[PlannedFile], *, resuma
 
 
 def _has_stdin(items: Iterable[PlannedFile]) -> bool:
-    return any(item.job.name == STDIN_NAME for item in items)
+    return any(item.job.is_stdin for item in items)
 
 
 @contextmanager
@@ -168,7 +168,7 @@ class _PoolRunner:
 
 def _concurrency(options: EngineOptions, items: Sequence[PlannedFile]) -> int:
     """1, with every core, if there is only one chunk to transcribe; else one a core."""
-    if len(items) == 1 and items[0].job.name != STDIN_NAME:
+    if len(items) == 1 and not items[0].job.is_stdin:
         path = items[0].job.path
         regular = isinstance(path, str) and is_regular(path)
         duration = probe_duration(Path(str(path))) if regular else None

@@ -20,7 +20,7 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, folders
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
-from parakeet_cli.transcribe.progress import ProgressView
+from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.workers.worker import (
     Dropped,
     Finished,

@@ -12,7 +12,7 @@ import pytest
 
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import ExitCode
-from parakeet_cli.transcribe.progress import SilentView
+from parakeet_cli.transcribe.pipeline.progress import SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.batch import dry_run, open_batch
 from parakeet_cli.transcript import Status
