@@ -16,7 +16,7 @@ from parakeet_cli.formats.manifest import manifest_line
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
 from parakeet_cli.transcribe.outputs.write import write_output
-from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.run_folder import open_run_folder
 from parakeet_cli.transcript import FileResult, Status
@@ -42,13 +42,8 @@ def make(top: Path, count: int, left: int) -> tuple[str, ...]:
         original.unlink()
     inputs, formats, out, template = asked[0], expand_formats([FORMAT]), asked[4], "{filename}"
     planned = plan_outputs(find_jobs([inputs]), formats, out, template)
-    options = fingerprint(
-        load_settings({}),
-        formats=formats,
-        folder=out,
-        template=template,
-        options=PipelineOptions(),
-    )
+    request = TranscribeRequest((inputs,), (FORMAT,), out, template)
+    options = fingerprint(request, load_settings({}))
     with open_run_folder(top / "run", options) as run:
         run.record_session(count, count * _SECONDS)
         for item in planned[: count - left]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
+from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcribe.run.fingerprint import fingerprint
-from parakeet_cli.transcribe.run.schedule import Shard
 
 STDOUT = "-"
 _AS_MANY_AS_FIT = "auto"  # of --workers
@@ -97,13 +95,3 @@ class TranscribeRequest:
             raise UsageError("Other machines can't read stdin: leave out --ray, or -.")
         if self.retry_failed and not self.run:
             raise UsageError("--retry-failed needs --run DIR, which records what failed.")
-
-    def fingerprint(self, settings: Settings) -> str:
-        """A hash of everything that decides the outputs. Raises UsageError."""
-        return fingerprint(
-            settings,
-            formats=self.file_formats,
-            folder=self.folder or ".",
-            template=self.template,
-            options=self.options,
-        )

@@ -18,16 +18,17 @@ from parakeet_cli.errors import ExitCode
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.transcribe.inputs.find import find_jobs
+from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, check_apart, folders, plan_outputs
 from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
 from parakeet_cli.transcribe.run.run_folder import EarlierResult, RunFolder, open_run_folder
 from parakeet_cli.transcribe.run.schedule import (
     Schedule,
-    Shard,
     longest_first,
     make_schedule,
     with_durations,
@@ -182,7 +183,7 @@ def _open_plan(
     with ExitStack() as stack:
         folder = None
         if path is not None and (create_run or path.exists()):
-            folder = stack.enter_context(open_run_folder(path, request.fingerprint(settings)))
+            folder = stack.enter_context(open_run_folder(path, fingerprint(request, settings)))
             warm_up()  # a long plan takes a second, and the decoder starts meanwhile
         with _without_garbage_collection():
             planned = _plan_files(request, folder.date if folder else None)

@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
+from parakeet_cli.config import Settings
 from parakeet_cli.transcribe.inputs.storage import canonical, to_place
-from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-
-if TYPE_CHECKING:
-    from parakeet_cli.config import Settings
-    from parakeet_cli.formats import Format
+from parakeet_cli.transcribe.request import TranscribeRequest
 
 
-def fingerprint(
-    settings: Settings,
-    *,
-    formats: Iterable[Format],
-    folder: str,
-    template: str,
-    options: PipelineOptions,
-) -> str:
+def fingerprint(request: TranscribeRequest, settings: Settings) -> str:
     """A hash, 16 hexadecimal digits, of everything that decides the outputs.
 
     Where it is computed, and with how many threads and workers, decides nothing of them.
+    Raises UsageError.
     """
+    options = request.options
     layout = asdict(options.format_options)
     link_audio = layout.pop("link_audio")
     deciding = {
-        "formats": [form.name for form in formats],
-        "folder": canonical(to_place(folder)),
-        "template": template,
+        "formats": [form.name for form in request.file_formats],
+        "folder": canonical(to_place(request.folder or ".")),
+        "template": request.template,
         "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
         "sound": [options.audio_stream, options.channel, options.vad],
         # These keys are those of older versions, whose runs must go on.

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import probe_duration
-from parakeet_cli.errors import ParakeetError, UsageError
-from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded, is_regular
+from parakeet_cli.transcribe.inputs.storage import Url, is_regular
+from parakeet_cli.transcribe.outputs.earlier import was_partial
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.results import refusal
-from parakeet_cli.transcript import FileResult, Status
+from parakeet_cli.transcript import FileResult
 
 _MAX_PROBES = 16  # processes that read headers: disks and network shares wait on each
 _PROBES_WAITING = 1000  # headers asked for at once: each that waits takes a kilobyte
@@ -56,26 +50,6 @@ def make_schedule(planned: Iterable[PlannedFile], options: PipelineOptions) -> S
             missing = tuple(pair for pair in item.paths if pair[1] not in existing)
         todo.append(item._replace(paths=missing, replaces=True))
     return Schedule(tuple(todo), tuple(settled))
-
-
-def was_partial(item: PlannedFile) -> bool:
-    """Whether an earlier run transcribed only a part of the recording, according to its JSON.
-
-    The other formats don't record that, and a JSON file that isn't ours doesn't count.
-    """
-    for form, path in item.paths:
-        if form.name == "json":
-            with suppress(OSError, ValueError, ParakeetError):
-                found = json.loads(_content(path))
-                return isinstance(found, dict) and found.get("status") == Status.PARTIAL
-    return False
-
-
-def _content(where: Place) -> bytes:
-    if isinstance(where, Url):
-        with downloaded(where) as copy:
-            return copy.read_bytes()
-    return Path(where).read_bytes()
 
 
 def with_durations(
@@ -114,32 +88,3 @@ def longest_first(items: Iterable[PlannedFile]) -> list[PlannedFile]:
     Items of unknown duration come first: any of them may be the longest.
     """
     return sorted(items, key=lambda item: (item.seconds is not None, -(item.seconds or 0.0)))
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One of `count` parts of the inputs, numbered from 1; an input's name decides its part."""
-
-    number: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """From `I/N`. Raises UsageError."""
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
-        if match and 1 <= int(match[1]) <= int(match[2]):
-            return cls(int(match[1]), int(match[2]))
-        raise UsageError(
-            f"--shard {text}: it must be I/N, with I from 1 to N.",
-            hint="Three machines take --shard 1/3, --shard 2/3 and --shard 3/3.",
-        )
-
-    @property
-    def folder(self) -> str:
-        return f"shard-{self.number}-of-{self.count}"
-
-    def contains(self, job: Job) -> bool:
-        """Whether the job is in this shard: the same wherever its folder is mounted."""
-        name = f"{job.shared_name}#{job.offset:g}" if job.offset else job.shared_name
-        digest = hashlib.sha256(os.fsencode(name)).digest()
-        return int.from_bytes(digest[:8]) % self.count == self.number - 1

@@ -83,6 +83,9 @@ def test_minus_is_stdin_and_a_file_of_that_name_is_not() -> None:
     stdin, file = find_jobs(["-", "./-", "-"])
     assert (stdin.name, stdin.stem, str(stdin.path)) == ("stdin", "stdin", "-")
     assert (file.name, file.path) == ("./-", "./-")
+    assert stdin.is_stdin
+    assert not file.is_stdin
+    assert not Job("stdin", "stdin").is_stdin
 
 
 @pytest.mark.parametrize(

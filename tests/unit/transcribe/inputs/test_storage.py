@@ -14,12 +14,13 @@ from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.as_file import as_file
 from parakeet_cli.transcribe.inputs.find import Job, find_jobs
+from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import Url, forget_listings, state_of, to_place, upload
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import SilentView
-from parakeet_cli.transcribe.run.schedule import Shard, make_schedule
+from parakeet_cli.transcribe.run.schedule import make_schedule
 from parakeet_cli.transcript import Status
 from tests.unit.transcribe.scripted import Scripted
 

@@ -1,0 +1,32 @@
+"""Reads what an earlier run wrote."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from parakeet_cli.errors import ParakeetError
+from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcript import Status
+
+
+def was_partial(item: PlannedFile) -> bool:
+    """Whether an earlier run transcribed only a part of the recording, according to its JSON.
+
+    The other formats don't record that, and a JSON file that isn't ours doesn't count.
+    """
+    for form, path in item.paths:
+        if form.name == "json":
+            with suppress(OSError, ValueError, ParakeetError):
+                found = json.loads(_content(path))
+                return isinstance(found, dict) and found.get("status") == Status.PARTIAL
+    return False
+
+
+def _content(where: Place) -> bytes:
+    if isinstance(where, Url):
+        with downloaded(where) as copy:
+            return copy.read_bytes()
+    return Path(where).read_bytes()
