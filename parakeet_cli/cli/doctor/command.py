@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -178,7 +178,9 @@ def why(
     """Show who requires a package, what the stack says of it, and whether all can be met."""
     from parakeet_cli.cli.doctor import output
 
-    request = _merged(context, python=python, stack=stack, json=json, yes=yes, config=config)
+    request = _merged(
+        context, DoctorRequest(python=python, stack=stack, json=json, yes=yes, config=config)
+    )
     raise typer.Exit(output.show_why(package, request.diagnosis(), as_json=request.json))
 
 
@@ -195,7 +197,7 @@ def match(
     """Name the cause of a pasted traceback, and the remedy. Exit 0 matched, 1 not."""
     from parakeet_cli.cli.doctor import output
 
-    request = _merged(context, python=python, json=json, yes=yes)
+    request = _merged(context, DoctorRequest(python=python, json=json, yes=yes))
     raise typer.Exit(output.show_matches(text, as_json=request.json))
 
 
@@ -211,7 +213,9 @@ def report(
     """Print Markdown for a bug report, without your home folder and your name."""
     from parakeet_cli.cli.doctor import output
 
-    request = _merged(context, python=python, stack=stack, json=json, yes=yes, config=config)
+    request = _merged(
+        context, DoctorRequest(python=python, stack=stack, json=json, yes=yes, config=config)
+    )
     output.show_report(request.diagnosis(), as_json=request.json)
 
 
@@ -233,7 +237,7 @@ def rollback(
     """Make the environment what it was before the last repair. Needs no network."""
     from parakeet_cli.cli.doctor.repair_output import show_restore_points, show_rollback
 
-    request = _merged(context, python=python, json=json, yes=yes, config=config)
+    request = _merged(context, DoctorRequest(python=python, json=json, yes=yes, config=config))
     if list_states:
         show_restore_points(request.diagnosis(), as_json=request.json)
         return
@@ -245,7 +249,7 @@ def _ids(named: list[str] | None) -> tuple[str, ...]:
     return tuple(id_.strip() for item in named or () for id_ in item.split(",") if id_.strip())
 
 
-def _merged(context: typer.Context, **after_verb: Any) -> DoctorRequest:
+def _merged(context: typer.Context, after_verb: DoctorRequest) -> DoctorRequest:
     """The options on both sides of a verb; they mean the same on either."""
     before: DoctorRequest = context.obj or DoctorRequest()
-    return before.merged(**after_verb)
+    return before.merged(after_verb)

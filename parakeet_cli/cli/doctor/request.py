@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 from parakeet_cli import console
 from parakeet_cli.errors import UsageError
@@ -41,9 +41,10 @@ class DoctorRequest:
     def is_repair(self) -> bool:
         return self.fix or self.reinstall or self.dry_run or self.download
 
-    def merged(self, **after_verb: Any) -> DoctorRequest:
+    def merged(self, after_verb: DoctorRequest) -> DoctorRequest:
         """With the options that were given after a verb: they take precedence."""
-        return replace(self, **{name: value for name, value in after_verb.items() if value})
+        given = {one.name: getattr(after_verb, one.name) for one in fields(after_verb)}
+        return replace(self, **{name: value for name, value in given.items() if value})
 
     def check_options(self, *, on_nodes: bool) -> None:
         """Raises UsageError for options that don't go together."""

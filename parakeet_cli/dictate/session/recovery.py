@@ -38,7 +38,6 @@ class UndeliveredRecording:
     folder: Path
     began: float  # seconds since 1970
     texts: tuple[tuple[str, bool | None], ...]
-    untranscribed: float  # seconds of sound without a text
 
 
 def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
@@ -51,8 +50,7 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
         if recording is None:
             continue
         state = read_journal(recording.journal)
-        intervals = _untranscribed(state, recording)
-        untranscribed = sum(last - first for first, last in intervals) / SAMPLE_RATE
+        untranscribed = any(last > first for first, last in _untranscribed(state, recording))
         texts = tuple(
             (intent.text.strip(), None if delivery is DeliveryState.UNKNOWN else False)
             for delivery, intent in _open_intents(state)
@@ -61,7 +59,7 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
         recording.close(delete=not texts and not untranscribed)
         if texts or untranscribed:
             began = float(state.header.get("began", 0.0))
-            yield UndeliveredRecording(folder, began, texts, untranscribed)
+            yield UndeliveredRecording(folder, began, texts)
 
 
 class Recovery:

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from parakeet_cli.doctor.checks import driver, environment, gpu, integrity, nemo, pins, probes
+from parakeet_cli.doctor.checks import (
+    driver,
+    environment,
+    gpu,
+    integrity,
+    models,
+    nemo,
+    pins,
+    probes,
+)
 from parakeet_cli.doctor.checks.combinations import add_combinations
 from parakeet_cli.doctor.checks.common import CheckContext, CheckFunction
 from parakeet_cli.doctor.checks.pins import pin_check
@@ -64,8 +73,8 @@ CHECKS: dict[str, Check] = {
         "the system's libraries can be found", environment.system_libraries, ml=False
     ),
     "disk-space": Check("there is enough disk space to install", environment.disk_space),
-    "model-cache": Check("models in the cache are complete", environment.model_cache),
-    "advisories": Check("no known vulnerability applies", environment.advisories),
+    "model-cache": Check("models in the cache are complete", models.model_cache),
+    "advisories": Check("no known vulnerability applies", models.advisories),
     "import-probe": Check(
         "every stage can be imported, and transcribes (--deep)", probes.import_probe
     ),

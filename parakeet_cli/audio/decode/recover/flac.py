@@ -50,7 +50,6 @@ class StreamInfo:
     block: int  # samples per frame, if that is fixed
     rate: int
     channels: int
-    bits: int
     total: int  # samples in the stream; 0 if unknown
 
 
@@ -76,7 +75,6 @@ def stream_info(head: bytes) -> StreamInfo | None:
         int.from_bytes(head[at + 8 : at + 10], "big"),
         packed >> 44,
         (packed >> 41 & 7) + 1,
-        (packed >> 36 & 31) + 1,
         packed & (1 << 36) - 1,
     )
 

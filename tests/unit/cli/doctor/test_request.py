@@ -21,7 +21,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_options_after_a_verb_take_precedence_and_others_stay() -> None:
     before = DoctorRequest(python="/a/python", stack="2.4", json=True)
-    merged = before.merged(python="/b/python", stack=None, json=False, yes=True)
+    merged = before.merged(DoctorRequest(python="/b/python", yes=True))
     assert merged == DoctorRequest(python="/b/python", stack="2.4", json=True, yes=True)
 
 
