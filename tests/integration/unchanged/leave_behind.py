@@ -250,7 +250,7 @@ def _events(place: Environment) -> list[str]:
     return [f"{row['event']} {row.get('stage', '')}".strip() for row in rows]
 
 
-def a_repair_broken_off(folder: Path, kept: Path) -> None:
+def an_interrupted_repair(folder: Path, kept: Path) -> None:
     place, command = _ill(folder)
     before = sums(place.prefix)
     process = subprocess.Popen(
@@ -268,7 +268,7 @@ def a_repair_broken_off(folder: Path, kept: Path) -> None:
     _keep_environment(folder, place, before, kept)
 
 
-def a_repair_that_stands(folder: Path, kept: Path) -> None:
+def a_complete_repair(folder: Path, kept: Path) -> None:
     place, command = _ill(folder)
     before = sums(place.prefix)
     subprocess.run(command, env=variables(folder), check=True, capture_output=True)
@@ -297,8 +297,8 @@ MAKERS: dict[str, Callable[[Path, Path], None]] = {
         a_dictation_killed_in_mid_speech,
         a_dictation_killed_by_its_command,
         a_dictation_that_did_not_arrive,
-        a_repair_broken_off,
-        a_repair_that_stands,
+        an_interrupted_repair,
+        a_complete_repair,
         a_pulled_model,
     )
 }

@@ -254,8 +254,8 @@ def wanted(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("command", ["config path", "doctor rollback"])
 def test_a_repair_interrupted_by_version_0_1_0_is_restored(tmp_path: Path, command: str) -> None:
     folder = tmp_path.resolve()
-    prefix = unpacked("a_repair_interrupted", folder)
-    before = wanted("a_repair_interrupted")
+    prefix = unpacked("an_interrupted_repair", folder)
+    before = wanted("an_interrupted_repair")
     (manifest,) = prefix.glob(".parakeet/*/before")
     lines = [json.loads(line) for line in manifest.read_text().splitlines()]
     note = noted(prefix, folder)
@@ -272,8 +272,8 @@ def test_a_repair_interrupted_by_version_0_1_0_is_restored(tmp_path: Path, comma
 
 def test_a_repair_from_version_0_1_0_is_rolled_back(tmp_path: Path) -> None:
     folder = tmp_path.resolve()
-    prefix = unpacked("a_repair_that_stands", folder)
-    before = wanted("a_repair_that_stands")
+    prefix = unpacked("a_complete_repair", folder)
+    before = wanted("a_complete_repair")
     assert sums(prefix) != before
     one = ("doctor", "--python", str(prefix / "bin/python"), "rollback")
     listed = json.loads(parakeet(folder, *one, "--list", "--json").out)
@@ -290,7 +290,7 @@ def test_a_repair_from_version_0_1_0_is_left_alone_if_something_has_changed(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path.resolve()
-    prefix = unpacked("a_repair_that_stands", folder)
+    prefix = unpacked("a_complete_repair", folder)
     (site,) = prefix.glob("lib/*/site-packages")
     (site / "mine.py").write_text("x = 1\n")
     after = sums(prefix)
