@@ -9,14 +9,11 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from parakeet_cli.audio.decode.media import Block
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats import FORMATS, FormatOptions, encode
 from parakeet_cli.formats.html.sound import EMBED_AT_MOST, Envelope, Sound, sound_of
-from parakeet_cli.formats.html.waveform import BARS_AT_MOST, Waveform
 from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
 from tests.unit.formats.spoken import SENSE, make, speak
 
@@ -135,14 +132,6 @@ def test_a_larger_recording_is_linked_relative_to_the_page(tmp_path: Path) -> No
     assert audio["src"] == "../../in/a%20b%231.wav"
 
 
-def test_linking_can_be_asked_for(tmp_path: Path) -> None:
-    clip = tmp_path / os.fsdecode(b"caf\xe9.wav")
-    clip.write_bytes(b"RIFF")
-    sound = sound_of(clip, tmp_path / "clip.html", None, link_audio=True)
-    assert sound.link == "caf%E9.wav"
-    assert sound.embed is None
-
-
 def test_a_recording_that_browsers_cannot_play_is_a_plain_link(tmp_path: Path) -> None:
     clip = tmp_path / "call.amr"
     clip.write_bytes(b"#!AMR")
@@ -232,62 +221,3 @@ def test_a_page_without_speech_says_so() -> None:
 
 def test_the_same_transcript_gives_the_same_page() -> None:
     assert page(make(speak(SENSE)), Sound(ENVELOPE)) == page(make(speak(SENSE)), Sound(ENVELOPE))
-
-
-def test_a_waveform_follows_the_loudness_and_leaves_gaps_silent() -> None:
-    waveform = Waveform()
-    waveform.add(np.full(16_000, 0.5, dtype=np.float32), 0.0)
-    waveform.add(np.full(16_000, 0.25, dtype=np.float32), 2.0)
-    envelope = waveform.envelope()
-    assert envelope.seconds * len(envelope.loudness) == pytest.approx(3.0)
-    assert envelope.bars(6, 3.0) == pytest.approx([1, 1, 0, 0, 0.5, 0.5])
-
-
-def test_a_waveform_is_the_same_in_blocks_of_any_size() -> None:
-    samples = np.random.default_rng(1).uniform(-1, 1, 50_000).astype(np.float32)
-    whole, pieces = Waveform(), Waveform()
-    whole.add(samples, 0.0)
-    for at in range(0, len(samples), 777):
-        pieces.add(samples[at : at + 777], at / 16_000)
-    assert pieces.envelope().loudness == pytest.approx(whole.envelope().loudness)
-
-
-def test_a_waveform_of_thirty_hours_takes_no_more_memory_than_one_of_a_minute() -> None:
-    waveform = Waveform()
-    block = np.full(16_000, 0.5, dtype=np.float32)
-    for hour in range(30):
-        waveform.add(block, 3600.0 * hour)
-    envelope = waveform.envelope()
-    assert len(envelope.loudness) <= BARS_AT_MOST
-    assert sum(bar > 0 for bar in envelope.loudness) == 30
-    energy = sum(bar**2 for bar in envelope.loudness) * envelope.seconds
-    assert energy == pytest.approx(30 * 0.25)
-
-
-def test_the_page_s_collector_gathers_the_waveform_and_finds_the_recording(tmp_path: Path) -> None:
-    blocks = [
-        Block(np.full(1_600, loud, dtype=np.float32), 0.1 * i) for i, loud in enumerate((0.5, 1))
-    ]
-    (tmp_path / "a.wav").touch()
-    options = FormatOptions(link_audio=True)
-    collector = FORMATS["html"].collector(tmp_path / "a.wav", tmp_path / "a.html", options)
-    assert collector is not None
-    for block in blocks:
-        collector.add(block)
-    sound = collector.finish()
-    assert isinstance(sound, Sound)
-    assert sound.link == "a.wav"
-    assert sound.envelope is not None
-    assert sound.envelope.bars(2, 0.2) == pytest.approx([0.5, 1.0])
-
-
-def test_a_format_without_audio_collects_none() -> None:
-    assert FORMATS["txt"].collector(None, Path("a.txt"), FormatOptions()) is None
-
-
-def test_nan_samples_do_not_spoil_a_waveform() -> None:
-    waveform = Waveform()
-    waveform.add(np.array([np.nan, np.inf, -np.inf, 0.0], dtype=np.float32), 0.0)
-    waveform.add(np.zeros(0, dtype=np.float32), 9.0)
-    (bar,) = waveform.envelope().loudness
-    assert 0 < bar < 1

@@ -1,75 +1,101 @@
-"""Checks subtitles of random transcripts, with odd words and times too."""
-
 from __future__ import annotations
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from parakeet_cli.formats import FORMATS, FormatOptions, encode
-from parakeet_cli.formats.subtitles.cues import LEAST, cues
+from parakeet_cli.formats import FormatOptions
+from parakeet_cli.formats.subtitles.cues import LEAST, Cue, cues
 from parakeet_cli.formats.subtitles.text_width import clean, width
-from parakeet_cli.formats.subtitles.tokens import subtitle_tokens
-from parakeet_cli.transcript import Accounting, EngineInfo, Segment, Source, Transcript, Word
-
-SPOKEN = [
-    "a",
-    "the",
-    "and",
-    "Oh,",
-    "walk;",
-    "Mr.",
-    "Elliot",
-    "end.",
-    "Why?",
-    "don",
-    "'t",
-    "-->",
-    "<b>",
-]
-WORDS = st.sampled_from(
-    [*SPOKEN, "extraordinarily", "x" * 60, "今天", "，", "ไทย", "👩‍🚀", "é"]
-) | st.text(max_size=12)
-TIMES = st.floats(-5, 200) | st.sampled_from([0.0, float("nan"), float("inf")])
+from parakeet_cli.transcript import Segment, Transcript, Word
+from tests.unit.formats.random_transcripts import OPTIONS, transcripts
+from tests.unit.formats.spoken import SENSE, make, speak
 
 
-@st.composite
-def segments(draw: st.DrawFn) -> Segment:
-    """Segments mostly in order, as engines return them, and sometimes not, as after a bug."""
-    texts = draw(st.lists(WORDS, max_size=30))
-    text = draw(st.sampled_from([" ", ""])).join(texts)
-    if draw(st.booleans()):
-        return Segment(draw(TIMES), draw(TIMES), text)
-    at = draw(st.floats(0, 100))
-    words = []
-    for said in texts:
-        start = at + draw(st.sampled_from([0.0, 0.0, 0.1, 0.7, 4.0, -0.3]))
-        at = start + draw(st.sampled_from([0.0, 0.05, 0.3, 0.6, 9.0]))
-        words.append(Word(start, at, said, 0.5))
-    return Segment(words[0].start if words else 0.0, at, text, tuple(words))
+def shown(
+    *segments: Segment,
+    options: FormatOptions | None = None,
+    language: str = "en",
+    duration: float | None = None,
+) -> list[Cue]:
+    """The cues of these segments."""
+    transcript = make(*segments, language=language, duration=duration)
+    return list(cues(transcript, options or FormatOptions()))
 
 
-@st.composite
-def transcripts(draw: st.DrawFn) -> Transcript:
-    return Transcript(
-        Source("clip.wav", draw(st.none() | st.floats(0, 300)), 16_000, 1),
-        Accounting(),
-        EngineInfo("mock", "none", "cpu", "0"),
-        draw(st.sampled_from(["en", "zh", "xx", None])),
-        tuple(draw(st.lists(segments(), max_size=4))),
-    )
+def texts(found: list[Cue]) -> list[str]:
+    return [cue.text for cue in found]
 
 
-SHAPES = st.builds(
-    FormatOptions,
-    max_line_width=st.sampled_from([1, 10, 42, 200]),
-    max_line_count=st.integers(1, 4),
-    max_words_per_line=st.none() | st.integers(1, 5),
-    highlight_words=st.booleans(),
-    max_cue_seconds=st.sampled_from([1.0, 7.0]),
-)
+def test_cues_break_where_a_reader_pauses() -> None:
+    assert texts(shown(speak(SENSE))) == [
+        "And mister John Dashwood had then leisure",
+        "to consider how much there might prudently\nbe in his power to do for them.",
+        "He was not an ill-disposed young man,",
+        "unless to be rather cold hearted\nand rather selfish is to be ill-disposed.",
+    ]
 
 
-@given(transcripts(), SHAPES)
+def test_a_long_silence_inside_a_segment_ends_a_cue() -> None:
+    words = (Word(0.0, 0.4, "Wait"), Word(9.0, 9.4, "here."))
+    found = shown(Segment(0.0, 9.4, "Wait here.", words))
+    assert texts(found) == ["Wait", "here."]
+    assert found[1].start == 9000
+
+
+def test_a_short_word_is_shown_long_enough_to_be_read() -> None:
+    (cue,) = shown(Segment(1.0, 1.2, "No.", (Word(1.0, 1.2, "No."),)), duration=9.0)
+    assert (cue.start, cue.end) == (1000, 1833)
+
+
+def test_a_word_longer_than_a_line_gets_a_line_of_its_own() -> None:
+    word = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
+    assert word in texts(shown(speak(f"We went to {word} by train.")))
+
+
+def test_two_even_lines_are_used_before_a_second_cue() -> None:
+    (cue,) = shown(speak("I should like to see them all again tomorrow morning, I said."))
+    upper, lower = cue.text.split("\n")
+    assert min(len(upper), len(lower)) > max(len(upper), len(lower)) / 3
+
+
+def test_the_time_of_a_segment_without_words_is_divided_by_width() -> None:
+    found = shown(Segment(0.0, 12.0, SENSE[:142]))
+    assert " ".join(texts(found)).replace("\n", " ") == SENSE[:142].strip()
+    assert len(found) >= 2
+
+
+def test_chinese_breaks_between_characters_of_two_columns() -> None:
+    text = "今天天气很好，我们去公园散步吧。你觉得怎么样？"
+    words = tuple(Word(0.2 * i, 0.2 * i + 0.2, char) for i, char in enumerate(text))
+    found = shown(Segment(0.0, 5.0, text, words), language="zh")
+    assert texts(found) == ["今天天气很好，我们去公园散步吧。\n你觉得怎么样？"]
+
+
+def test_a_closing_mark_never_begins_a_line() -> None:
+    text = "あいうえお、かきくけこ。" * 4
+    found = shown(Segment(0.0, 9.0, text), language="ja", options=FormatOptions(max_line_width=10))
+    lines = [line for cue in found for line in cue.text.split("\n")]
+    assert all(line[0] not in "、。" for line in lines)
+    assert "".join(lines) == text
+
+
+def test_a_joined_emoji_is_not_cut() -> None:
+    family = "👨‍👩‍👧"
+    found = shown(Segment(0.0, 2.0, f"日本{family}語"), options=FormatOptions(max_line_width=2))
+    assert any(family in line for cue in found for line in cue.text.split("\n"))
+
+
+def test_right_to_left_text_keeps_its_order() -> None:
+    text = "مرحبا بكم في هذا البرنامج، نتحدث اليوم عن الطقس."
+    assert " ".join(texts(shown(speak(text), language="ar"))).replace("\n", " ") == text
+
+
+def test_a_cue_has_no_more_words_than_asked_for() -> None:
+    found = texts(shown(speak(SENSE), options=FormatOptions(max_words_per_line=3)))
+    assert max(len(text.split()) for text in found) == 3
+    assert " ".join(found) == SENSE
+
+
+@given(transcripts(), OPTIONS)
 @settings(deadline=None, max_examples=120)
 def test_cues_respect_their_options_and_their_order(
     transcript: Transcript, options: FormatOptions
@@ -89,7 +115,7 @@ def test_cues_respect_their_options_and_their_order(
             assert len({token.word for token in cue.tokens}) <= options.max_words_per_line
 
 
-@given(transcripts(), SHAPES)
+@given(transcripts(), OPTIONS)
 @settings(deadline=None, max_examples=120)
 def test_every_word_is_shown_exactly_once_and_in_order(
     transcript: Transcript, options: FormatOptions
@@ -98,35 +124,5 @@ def test_every_word_is_shown_exactly_once_and_in_order(
     for segment in transcript.segments:
         words = [word.text for word in segment.words]
         said += "".join(words) if any(map(str.strip, words)) else segment.text
-    shown = "".join(token.text for cue in cues(transcript, options) for token in cue.tokens)
-    assert shown == clean(said).replace(" ", "")
-
-
-@given(transcripts(), SHAPES)
-@settings(deadline=None, max_examples=60)
-def test_every_format_renders_anything_to_text_that_can_be_encoded(
-    transcript: Transcript, options: FormatOptions
-) -> None:
-    for row in FORMATS.values():
-        assert encode(row.render(transcript, options)).decode() is not None
-
-
-@given(transcripts())
-@settings(deadline=None, max_examples=60)
-def test_highlighted_cues_follow_each_other_without_overlap(transcript: Transcript) -> None:
-    vtt = FORMATS["vtt"].render(transcript, FormatOptions(highlight_words=True))
-    clock = ""
-    for line in vtt.split("\n"):
-        if " --> " in line:
-            start, end = line.split(" --> ")
-            assert clock <= start < end
-            clock = end
-
-
-@given(transcripts())
-@settings(deadline=None, max_examples=60)
-def test_tokens_never_go_backwards(transcript: Transcript) -> None:
-    clock = 0.0
-    for token in subtitle_tokens(transcript.segments):
-        assert clock <= token.start <= token.end
-        clock = token.start
+    displayed = "".join(token.text for cue in cues(transcript, options) for token in cue.tokens)
+    assert displayed == clean(said).replace(" ", "")

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from parakeet_cli.formats import FORMATS, encode
+from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
+from tests.unit.formats.spoken import make, speak
+
+
+def loaded(transcript: Transcript) -> dict[str, Any]:
+    """The JSON, parsed strictly: NaN and Infinity are not JSON."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    data = encode(FORMATS["json"].render(transcript))
+    value = json.loads(data, parse_constant=refuse)
+    assert isinstance(value, dict)
+    return value
+
+
+def test_everything_is_there_in_the_order_of_its_schema() -> None:
+    segment = speak("Good day.", confidence=0.87654)
+    lost = (LostInterval(2.0, 2.5, "3 damaged packets"),)
+    assert list(loaded(make(segment, lost=lost, duration=4.0)).items()) == [
+        ("schema", "parakeet.transcript/1"),
+        ("source", {"path": "clip.wav", "duration": 4.0, "sample_rate": 16000, "channels": 1}),
+        (
+            "accounting",
+            {
+                "expected_seconds": 4.0,
+                "expected_basis": "exact",
+                "decoded_seconds": 3.5,
+                "lost_seconds": 0.5,
+                "lost": [{"start": 2.0, "end": 2.5, "reason": "3 damaged packets"}],
+                "damaged_packets": 1,
+            },
+        ),
+        ("engine", {"name": "whisper", "model": "tiny.en", "device": "cpu", "version": "1.2.1"}),
+        ("language", "en"),
+        ("status", "partial"),
+        ("text", "Good day."),
+        (
+            "segments",
+            [
+                {
+                    "id": 0,
+                    "start": 0.5,
+                    "end": 1.12,
+                    "text": "Good day.",
+                    "confidence": 0.877,
+                    "words": [
+                        {"word": "Good", "start": 0.5, "end": 0.8, "confidence": 0.877},
+                        {"word": "day.", "start": 0.82, "end": 1.12, "confidence": 0.877},
+                    ],
+                }
+            ],
+        ),
+    ]
+
+
+def test_a_file_name_that_is_not_unicode_survives() -> None:
+    path = "caf\udce9 \ud83d.wav"
+    source = loaded(make(speak("Yes."), path=path))["source"]
+    assert source["path"] == path
+
+
+def test_what_is_not_a_number_is_null() -> None:
+    word = Word(math.nan, math.inf, "Yes.", math.nan)
+    (segment,) = loaded(make(Segment(math.nan, math.inf, "Yes.", (word,)), duration=1.0))[
+        "segments"
+    ]
+    assert segment["words"] == [{"word": "Yes.", "start": 0.0, "end": 0.0, "confidence": None}]
+
+
+def test_a_transcript_without_speech_has_no_segments() -> None:
+    empty = loaded(make())
+    assert (empty["text"], empty["segments"], empty["status"]) == ("", [], "ok")
