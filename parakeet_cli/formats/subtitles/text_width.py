@@ -95,4 +95,5 @@ def clean(text: str) -> str:
     line = " ".join(text.split())
     if line.isprintable():
         return line
-    return "".join(char for char in line if unicodedata.category(char) != "Cc")
+    without_controls = "".join(char for char in line if unicodedata.category(char) != "Cc")
+    return " ".join(without_controls.split())
