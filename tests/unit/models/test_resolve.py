@@ -1,40 +1,17 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable, ExitCode
-from parakeet_cli.models.cache import cache_folder
-from parakeet_cli.models.registry import HUB_NAMES, KNOWN, look_up
+from parakeet_cli.models.registry import look_up
 from parakeet_cli.models.resolve import cached_models, find_model
-from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER
+from parakeet_cli.models.types import KINDS, NEMO, ONNX
+from tests.unit.models.hub_cache import put
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    return tmp_path / "home" / "hub"
-
-
-def put(cache: Path, repository: str, revision: str, *names: str, main: bool = False) -> Path:
-    """A revision in the cache, in the layout of huggingface_hub."""
-    folder = cache / f"models--{repository.replace('/', '--')}"
-    snapshot = folder / "snapshots" / revision
-    (folder / "blobs").mkdir(parents=True, exist_ok=True)
-    snapshot.mkdir(parents=True)
-    for name in names:
-        blob = folder / "blobs" / f"{revision}-{name}"
-        blob.write_bytes(name.encode())
-        (snapshot / name).symlink_to(Path("../../blobs") / blob.name)
-    if main:
-        (folder / "refs").mkdir(exist_ok=True)
-        (folder / "refs" / "main").write_text(revision)
-    return snapshot
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_the_default_is_v3_for_both_engines() -> None:
@@ -43,43 +20,6 @@ def test_the_default_is_v3_for_both_engines() -> None:
             find_model(None, kind=kind, offline=True)
         assert refused.value.exit_code is ExitCode.ENGINE
         assert "parakeet models pull v3" in (refused.value.hint or "")
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "repository"),
-    [
-        ("v3", NEMO, "nvidia/parakeet-tdt-0.6b-v3"),
-        ("v2", NEMO, "nvidia/parakeet-tdt-0.6b-v2"),
-        ("1.1b", NEMO, "nvidia/parakeet-tdt-1.1b"),
-        ("ctc", NEMO, "nvidia/parakeet-ctc-0.6b"),
-        ("rnnt", NEMO, "nvidia/parakeet-rnnt-0.6b"),
-        ("parakeet-tdt-0.6b-v3", NEMO, "nvidia/parakeet-tdt-0.6b-v3"),
-        ("v3", ONNX, "istupakov/parakeet-tdt-0.6b-v3-onnx"),
-        ("v3-int8", ONNX, "istupakov/parakeet-tdt-0.6b-v3-onnx"),
-        ("nvidia/parakeet-tdt-0.6b-v3", ONNX, "istupakov/parakeet-tdt-0.6b-v3-onnx"),
-        ("nemo-parakeet-tdt-0.6b-v2", ONNX, "istupakov/parakeet-tdt-0.6b-v2-onnx"),
-        ("ctc", ONNX, "istupakov/parakeet-ctc-0.6b-onnx"),
-        ("small", WHISPER, HUB_NAMES["small"]),
-    ],
-)
-def test_a_name_means_the_same_model_to_each_engine(name: str, kind: str, repository: str) -> None:
-    known = look_up(name, kind)
-    assert known is not None
-    assert (known.kind, known.repository) == (kind, repository)
-
-
-def test_a_pinned_model_has_a_revision_and_all_checksums() -> None:
-    """A revision without sums, or a sum without a revision, would check nothing."""
-    for row in KNOWN:
-        assert bool(row.revision) == bool(row.sha256), row.name
-        if row.revision:
-            assert re.fullmatch(r"[0-9a-f]{40}", row.revision)
-            assert row.size
-        for name, digest in row.sha256.items():
-            assert name in row.files
-            assert re.fullmatch(r"[0-9a-f]{64}", digest)
-    names = [row.name for row in KNOWN]
-    assert len(names) == len(set(names))
 
 
 def test_a_cached_model_is_found_without_a_network(cache: Path) -> None:
@@ -145,27 +85,3 @@ def test_an_unknown_name_is_an_error_with_the_known_ones(kind: str) -> None:
 def test_a_name_for_another_engine_is_an_error_that_names_it() -> None:
     with pytest.raises(EngineUnavailable, match="a name for onnx"):
         find_model("v3-int8", kind=NEMO)
-
-
-def test_the_cache_is_where_the_hub_s_client_has_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    import subprocess
-    import sys
-
-    script = "from huggingface_hub.constants import HF_HUB_CACHE as c; print(c)"
-    for variables in (
-        {"HF_HOME": str(tmp_path / "a")},
-        {"HF_HUB_CACHE": "~/models"},
-        {"HUGGINGFACE_HUB_CACHE": "$HOME/m", "HF_HOME": "/x"},
-        {"XDG_CACHE_HOME": str(tmp_path / "x")},
-        {},
-    ):
-        for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
-            monkeypatch.delenv(name, raising=False)
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        theirs = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        )
-        assert str(cache_folder()) == theirs.stdout.strip()
