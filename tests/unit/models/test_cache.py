@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from parakeet_cli.models.cache import (
     cached_repositories,
     cached_revisions,
     find_cached,
+    git_sum_of,
     matching_files,
     repository_folder,
     repository_size,
@@ -97,3 +99,13 @@ def test_the_size_of_a_repository_is_that_of_its_blobs(cache: Path) -> None:
     (folder / "blobs" / "half.incomplete").write_bytes(bytes(7))
     (folder / "blobs" / "link").symlink_to("half.incomplete")
     assert repository_size(folder) == 10 + 7
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+@pytest.mark.parametrize("content", [b"", b"hello\n", b"a\0b\r\n"])
+def test_git_s_sum_is_that_of_git(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    command = ["git", "hash-object", "--no-filters", str(path)]
+    theirs = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert git_sum_of(path) == theirs.stdout.strip()

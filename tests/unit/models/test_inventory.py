@@ -7,7 +7,7 @@ import pytest
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models import lock_file
-from parakeet_cli.models.checksums import git_sum_of
+from parakeet_cli.models.cache import git_sum_of
 from parakeet_cli.models.inventory import (
     Outcome,
     list_models,
