@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.dictate.daemon.client import NotRunning, send_verb
-from parakeet_cli.dictate.daemon.paths import find_paths, private_folder
 from parakeet_cli.dictate.daemon.protocol import MAX_LINE
 from parakeet_cli.errors import ParakeetError
 from tests.integration.dictate.daemon_process import paths_in
@@ -231,41 +230,3 @@ def test_another_user_is_refused(tmp_path: Path, start: Start) -> None:
     assert "This dictation belongs to another user." in answer_to_another_user(paths.socket)
     assert calls(tmp_path) == []
     assert send_verb(paths, "start")["listening"] is True
-
-
-def test_only_the_user_can_enter_the_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "run").mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    before = os.umask(0)
-    try:
-        paths = find_paths()
-    finally:
-        os.umask(before)
-    assert paths.socket.parent == tmp_path / "run/parakeet"
-    for folder in (paths.socket.parent, paths.log.parent):
-        assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "link").symlink_to("theirs")
-    (tmp_path / "file").touch()
-    refused = ["link", "file"]
-    if os.getuid() == 0:
-        os.chown(tmp_path / "theirs", 65534, 65534)
-        refused.append("theirs")
-    for name in refused:
-        with pytest.raises(ParakeetError):
-            private_folder(tmp_path / name)
-
-
-def test_a_socket_with_too_long_a_path_is_refused_with_a_hint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("long" * 30)))
-    with pytest.raises(ParakeetError, match="too long") as refused:
-        find_paths()
-    assert "XDG_RUNTIME_DIR" in str(refused.value.hint)

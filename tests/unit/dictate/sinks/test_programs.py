@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.dictate.sinks import programs
+from parakeet_cli.errors import SinkError, SinkUnavailable
+
+
+def test_a_program_gets_its_input_and_its_variables(tmp_path: Path) -> None:
+    target = tmp_path / "got"
+    command = ["sh", "-c", 'cat > "$TARGET"']
+    programs.run(command, given="Zwölf €".encode(), env={"TARGET": str(target)})
+    assert target.read_text("utf-8") == "Zwölf €"
+
+
+def test_the_output_is_read() -> None:
+    assert programs.read(["printf", "a\\nb"]) == b"a\nb"
+
+
+def test_a_failure_names_the_program_its_exit_code_and_its_last_line() -> None:
+    with pytest.raises(SinkError) as failed:
+        programs.run(["sh", "-c", "echo first >&2; echo last >&2; exit 3"])
+    assert str(failed.value).startswith("sh ")
+    assert "3" in str(failed.value)
+    assert str(failed.value).endswith(": last")
+    with pytest.raises(SinkError, match=r"^false .*\.$"):
+        programs.read(["false"])
+
+
+def test_a_program_that_doesn_t_end_is_ended_with_its_children() -> None:
+    began = time.monotonic()
+    with pytest.raises(SinkError, match=r"had not ended after 0\.2 seconds"):
+        programs.run("sleep 60 & sleep 60", limit=0.2)
+    assert time.monotonic() - began < 10
+
+
+def test_a_program_that_leaves_another_running_has_ended() -> None:
+    """As xclip and wl-copy do: the one they leave holds our stderr."""
+    began = time.monotonic()
+    programs.run(["sh", "-c", "sleep 3 >/dev/null &"])
+    assert time.monotonic() - began < 3
+
+
+def test_a_program_that_is_not_installed_is_refused_by_name() -> None:
+    with pytest.raises(SinkError, match="no-such-program can't be run: No such file"):
+        programs.run(["no-such-program"])
+    with pytest.raises(SinkUnavailable, match="no-such-program is not installed") as refused:
+        programs.require("no-such-program")
+    assert refused.value.hint == "Install no-such-program."
+    programs.require("sh")
+
+
+def test_a_program_whose_first_command_fails_is_unavailable() -> None:
+    programs.probe("true")
+    with pytest.raises(SinkUnavailable, match="no display"):
+        programs.probe("sh", "-c", "echo no display >&2; exit 1")

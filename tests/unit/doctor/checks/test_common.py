@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from parakeet_cli.doctor.checks.common import (
+    CheckContext,
+    bounded_name,
+    conflict_line,
+    count,
+    install_command,
+    join_names,
+    pip_command,
+    repair_remedy,
+    requirement_texts,
+    requirer_lines,
+)
+from parakeet_cli.doctor.facts import Facts
+from parakeet_cli.doctor.stack.requirement_graph import Edge
+from parakeet_cli.doctor.stack.stack import load_stack
+from tests.doctor_facts import dist, having, healthy
+
+STACK = load_stack("2.4")
+FACTS = healthy()
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        ([], ""),
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (["a", "b", "c"], "a, b and c"),
+        (list("abcdef"), "a, b, c, d, e and f"),
+        (list("abcdefgh"), "a, b, c, d, e, f and 2 more"),
+    ],
+)
+def test_names_are_listed_in_words_and_no_more_than_can_be_read(
+    items: list[str], text: str
+) -> None:
+    assert join_names(items) == text
+
+
+def test_a_number_has_its_word_in_the_right_form() -> None:
+    assert [count(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+    assert count(2, "library", "libraries") == "2 libraries"
+
+
+def test_a_command_is_for_the_examined_interpreter_and_a_shell() -> None:
+    interpreter = replace(FACTS.interpreter, executable="/my env/bin/python")
+    facts = replace(FACTS, interpreter=interpreter)
+    assert pip_command(facts, "install", "numpy<2") == (
+        "'/my env/bin/python' -m pip install 'numpy<2'"
+    )
+
+
+def test_pins_are_installed_with_their_bounds() -> None:
+    numpy, nemo = STACK.pin("numpy"), STACK.nemo
+    assert numpy is not None
+    command = install_command(FACTS, [numpy, nemo], "--no-deps")
+    assert command.startswith("/env/bin/python -m pip install --no-deps ")
+    assert bounded_name(numpy) == f"numpy{numpy.spec}"
+    assert f"numpy{numpy.spec}" in command
+    assert command.endswith(f" {nemo.requirement.text}")
+
+
+def test_what_has_no_pin_is_installed_by_its_name() -> None:
+    numpy = STACK.pin("numpy")
+    assert numpy is not None
+    assert requirement_texts(["numpy", "six"], STACK) == [numpy.requirement.text, "six"]
+
+
+def test_a_remedy_is_the_repair_and_then_the_same_by_hand() -> None:
+    assert repair_remedy(FACTS, "pip check", "pip list").splitlines() == [
+        FACTS.repair_command,
+        "by hand: pip check",
+        "by hand: pip list",
+    ]
+
+
+def edges_from(who: str, facts: Facts) -> list[Edge]:
+    """What this distribution requires of numpy."""
+    edges = CheckContext(facts, STACK).graph.requirers_of("numpy")
+    return [edge for edge in edges if edge.requirer == who]
+
+
+def test_requirers_are_named_with_whether_they_are_met() -> None:
+    facts = having(FACTS, dist("numba", "0.68.1", "numpy<2.5,>=1.22", 'numpy<2; extra == "cuda"'))
+    edges = edges_from("numba", facts)
+    lines = requirer_lines(edges, "2.4.6")
+    assert "numba 0.68.1 requires numpy<2.5,>=1.22: met" in lines
+    assert all("NOT met" not in line for line in lines)
+    assert requirer_lines(edges, "2.6.0")[0].endswith("NOT met")
+    assert conflict_line("numpy", STACK.pin("numpy"), edges) == ""
+
+
+def test_bounds_that_no_version_meets_are_set_against_each_other() -> None:
+    facts = having(FACTS, dist("numba", "0.68.1", "numpy>=3"))
+    edges = edges_from("numba", facts)
+    line = conflict_line("numpy", STACK.pin("numpy"), edges)
+    assert line.startswith("no version of numpy meets all requirements: ")
+    assert "(the stack)" in line
+    assert "numpy>=3 (numba 0.68.1)" in line
