@@ -9,7 +9,7 @@ from typing import Any
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.transcript import Word
-from tests.integration.transcribe.held_out import TDT, as_chunk
+from tests.integration.transcribe.nemo_clips import TDT, as_chunk
 from tests.media_files import Floats
 
 # The stack's interpreter starts in ten seconds, on a busy machine in a minute.

@@ -25,7 +25,7 @@ from parakeet_cli.models.registry import EMBEDDED_SHA256
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import clip, start, transcribe
-from tests.integration.transcribe.held_out import TDT, clips, joined
+from tests.integration.transcribe.nemo_clips import TDT, clips, joined
 from tests.media_files import RECIPES, Floats, speech, write_media
 from tests.toy_parakeet import Head, tune, write_toy
 

@@ -13,7 +13,7 @@ from parakeet_cli.engines.base import StreamingEngine
 from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import environment, transcribe
-from tests.integration.transcribe.held_out import (
+from tests.integration.transcribe.nemo_clips import (
     TDT,
     clips,
     joined,

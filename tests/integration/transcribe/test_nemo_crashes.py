@@ -17,7 +17,7 @@ import pytest
 from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.errors import EngineError
 from tests.integration.transcribe.command import start
-from tests.integration.transcribe.held_out import (
+from tests.integration.transcribe.nemo_clips import (
     clips,
     joined,
 )

@@ -18,7 +18,7 @@ from parakeet_cli.engines.nemo.worker.memory import WAYS
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import COMMAND
-from tests.integration.transcribe.held_out import (
+from tests.integration.transcribe.nemo_clips import (
     Clip,
     as_chunk,
     clips,

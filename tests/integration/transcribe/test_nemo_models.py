@@ -18,7 +18,7 @@ from parakeet_cli.engines.nemo.process import NemoProcess
 from parakeet_cli.engines.nemo.worker.decoding import join_pieces as text_of
 from parakeet_cli.errors import EngineUnavailable
 from tests.integration.transcribe.command import environment, transcribe
-from tests.integration.transcribe.held_out import (
+from tests.integration.transcribe.nemo_clips import (
     MODELS,
     TDT,
     Clip,

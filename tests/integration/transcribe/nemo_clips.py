@@ -1,4 +1,4 @@
-"""The held-out clips of the small Parakeet: audio and reference text."""
+"""Clips for the tests with NeMo: the held-out voices, their reference text and the error rate."""
 
 from __future__ import annotations
 
