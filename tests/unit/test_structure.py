@@ -15,6 +15,49 @@ FILES_PER_FOLDER = 14
 LINES_PER_MODULE = 400
 LINES_PER_FUNCTION = 60
 
+# Test files of no single module.
+OF_THE_REPOSITORY = {"test_structure.py", "test_requirements_files.py"}
+
+# Modules, or folders with modules, whose tests need an engine, a process, a device, a network
+# or the whole command, or that only declare types; and where in tests/ those tests are.
+ELSEWHERE = {
+    "audio/decode/base.py": "unit/audio/decode/test_media.py",
+    "audio/decode/decoder.py": "unit/audio/decode/test_media.py integration/audio/test_damage.py",
+    "audio/decode/open.py": "unit/audio/decode/test_media.py",
+    "audio/decode/packets.py": "integration/audio/test_damage.py",
+    "audio/decode/pool.py": "integration/audio/test_pool.py",
+    "audio/decode/worker.py": "integration/audio/test_pool.py",
+    "audio/microphone/capture_process.py": "integration/dictate/test_microphone.py",
+    "audio/segment/utterances.py": "unit/audio/segment/test_endpointer.py integration/dictate",
+    "audio/segment/vad.py": "integration/dictate/test_noise.py",
+    "cli/": "cli integration/transcribe integration/dictate integration/doctor",
+    "dictate/daemon/": "integration/dictate/test_daemon.py integration/dictate/test_warm.py",
+    "dictate/session/": "integration/dictate",
+    "dictate/sinks/base.py": "unit/dictate/sinks/test_sinks.py",
+    "dictate/sinks/clipboard.py": "integration/dictate/test_clipboard.py",
+    "dictate/sinks/notifications.py": "unit/dictate/sinks/test_delivery.py",
+    "dictate/sinks/system_clipboard.py": "integration/dictate/test_clipboard.py",
+    "dictate/sinks/typed/": "integration/dictate/test_typing.py integration/dictate/test_portal.py",
+    "doctor/checks/": "unit/doctor/checks/cases.py unit/doctor/checks/test_checks.py",
+    "doctor/inspect/gather.py": "unit/doctor/test_diagnose.py integration/doctor/test_staged.py",
+    "doctor/probes/": "integration/doctor/test_probes.py",
+    "doctor/repair/request.py": "integration/doctor/test_repair.py",
+    "doctor/repair/run.py": "integration/doctor/test_repair.py",
+    "doctor/repair/transaction.py": "integration/doctor/test_repair_in_place.py",
+    "engine_setup.py": "integration/transcribe/test_engines.py",
+    "engines/nemo/": "integration/transcribe/test_nemo.py",
+    "engines/onnx/": "integration/transcribe/test_onnx.py",
+    "engines/whisper/": "integration/transcribe/test_engines.py",
+    "errors.py": "unit/test_console.py",
+    "models/hub.py": "integration/models/test_hub.py",
+    "models/progress.py": "integration/models/test_hub.py",
+    "models/scan/allowlist.py": "unit/models/scan/test_configuration.py",
+    "models/types.py": "unit/models/test_registry.py",
+    "transcribe/pipeline/options.py": "unit/transcribe/pipeline/test_jobs.py",
+    "transcribe/pipeline/progress.py": "unit/transcribe/pipeline/test_jobs.py",
+    "transcribe/workers/": "integration/transcribe/test_workers.py",
+}
+
 
 def modules() -> Iterator[Path]:
     return PACKAGE.rglob("*.py")
@@ -85,15 +128,34 @@ def test_a_folder_of_unit_tests_has_a_folder_of_the_package(folder: str) -> None
         assert (UNIT_TESTS / folder / "__init__.py").is_file()
 
 
-def test_a_module_s_unit_tests_are_found_by_its_name() -> None:
-    """A test file is named for a module beside it, or for a part of what one module does."""
+def test_a_file_of_unit_tests_has_the_name_of_its_module() -> None:
+    """Or of its folder, for the tests of the folder's `__init__.py`."""
     strays = []
     for test in UNIT_TESTS.rglob("test_*.py"):
-        if test.parent == UNIT_TESTS and test.name == Path(__file__).name:
-            continue
-        beside = PACKAGE / test.parent.relative_to(UNIT_TESTS)
-        names = {path.stem for path in beside.glob("*.py")} | {beside.name}
-        stem = test.stem.removeprefix("test_")
-        if not any(stem == name or stem.startswith(f"{name}_") for name in names):
+        folder = PACKAGE / test.parent.relative_to(UNIT_TESTS)
+        names = {path.stem for path in folder.glob("*.py")} | {folder.name}
+        if test.name not in OF_THE_REPOSITORY and test.stem.removeprefix("test_") not in names:
             strays.append(str(test.relative_to(ROOT)))
     assert strays == []
+
+
+def test_a_module_without_unit_tests_of_its_name_is_listed_with_where_its_tests_are() -> None:
+    missing = [
+        name
+        for path in modules()
+        if not path.name.startswith("__") and not unit_tests_of(path).exists()
+        if not (name := str(path.relative_to(PACKAGE))).startswith(tuple(ELSEWHERE))
+    ]
+    assert missing == [], "write unit tests, or add a row to ELSEWHERE"
+
+
+@pytest.mark.parametrize("row", ELSEWHERE)
+def test_a_row_of_tests_that_are_elsewhere_is_current(row: str) -> None:
+    paths = (PACKAGE / row).rglob("*.py") if row.endswith("/") else [PACKAGE / row]
+    assert any(path.exists() and not unit_tests_of(path).exists() for path in paths)
+    for place in ELSEWHERE[row].split():
+        assert (ROOT / "tests" / place).exists(), place
+
+
+def unit_tests_of(module: Path) -> Path:
+    return UNIT_TESTS / module.parent.relative_to(PACKAGE) / f"test_{module.stem}.py"

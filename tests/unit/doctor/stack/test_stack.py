@@ -131,3 +131,37 @@ def test_options_comments_and_blank_lines_are_skipped(tmp_path: Path) -> None:
 def test_a_missing_requirements_file_is_reported() -> None:
     with pytest.raises(ParakeetError, match="is missing"):
         policy._requirements_file("requirements-none.txt")
+
+
+def test_no_package_is_pinned_twice_in_one_stack() -> None:
+    for name in stack_names():
+        names = [pin.name for pin in load_stack(name).pins]
+        assert len(names) == len(set(names))
+
+
+def test_the_stages_are_those_of_the_guide_in_its_order() -> None:
+    titles = {stage.number: stage.title for stage in load_stack("2.4").stages}
+    assert list(titles) == [1, 2, 3, 4, 5, 6]
+    assert titles[1] == "Core scientific stack"
+    assert titles[2] == "PyTorch for RTX 5090"
+
+
+@pytest.mark.parametrize(
+    ("stage", "names"),
+    [
+        (1, ["numpy", "scipy"]),
+        (2, ["torch"]),
+        (3, ["fsspec", "numba", "librosa"]),
+        (4, ["pytorch-lightning", "torchmetrics"]),
+        (5, ["nemo-toolkit"]),
+        (6, ["hydra-core", "omegaconf", "sentencepiece", "sacremoses", "inflect", "editdistance"]),
+    ],
+)
+def test_a_stage_begins_with_the_packages_of_the_guide(stage: int, names: list[str]) -> None:
+    pins = [pin.name for pin in load_stack("2.4").stages[stage - 1].pins]
+    assert pins[: len(names)] == names
+
+
+def test_only_nemo_is_installed_without_dependencies() -> None:
+    flags = {stage.number: stage.flags for stage in load_stack("2.4").stages}
+    assert flags == {1: (), 2: (), 3: (), 4: (), 5: ("--no-deps",), 6: ()}
