@@ -85,7 +85,9 @@ def test_a_pinned_sum_counts_more_than_a_recorded_one(cache: Path) -> None:
     put(cache, v2.repository, v2.revision, *v2.files)
     recorded = {name: hashlib.sha256(name.encode()).hexdigest() for name in v2.files}
     lock_file.write(v2.repository, v2.revision, recorded)
-    assert outcomes(v2) == {v2.files[0]: Outcome.CHANGED}
+    (check,) = verify(v2, NoProgress())
+    assert (check.file, check.outcome) == (v2.files[0], Outcome.CHANGED)
+    assert check.reference == "the sum in this program"
 
 
 @pytest.mark.parametrize("kind", ["sha256", "git"])
