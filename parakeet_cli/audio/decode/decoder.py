@@ -18,6 +18,7 @@ from parakeet_cli.audio.decode.coverage import (
     DeclaredDuration,
 )
 from parakeet_cli.audio.decode.duration import declared_duration, declared_seconds
+from parakeet_cli.audio.decode.libav import open_container
 from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding, by_timestamps
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
@@ -187,7 +188,7 @@ def duration_in_process(path: Path) -> float | None:
     """The length that the header declares, in seconds; None if it declares none."""
     try:
         check_readable(path, str(path))
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_container(f"file:{path}") as container:
             return declared_seconds(container)
     except (InputError, av.FFmpegError):
         return None

@@ -13,13 +13,12 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.decode.libav import language_tag, open_container
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
 from parakeet_cli.errors import InputError
 
-# A playlist could otherwise make the decoder fetch addresses or open other files.
-LIBAV_OPTIONS = {"protocol_whitelist": "file"}
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
 LATE = 0.1  # seconds; an encoder's delay is shorter
@@ -113,7 +112,7 @@ def _open_container(path: Path, name: str) -> InputContainer:
     # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
     source = repair(path) or f"file:{path}"
     try:
-        container = av.open(source, metadata_errors="replace", options=LIBAV_OPTIONS)
+        container = open_container(source)
     except av.FFmpegError as error:
         if lacks_index(path):
             raise InputError(
@@ -129,7 +128,6 @@ def _open_container(path: Path, name: str) -> InputContainer:
         raise InputError(
             f"{name} is a playlist, not a media file.", hint="Pass the files that it lists."
         )
-    assert isinstance(container, InputContainer)
     return container
 
 
@@ -164,6 +162,6 @@ def _check_channel(stream: AudioStream, name: str, channel: int | None) -> None:
 def _describe(stream: AudioStream) -> str:
     context = stream.codec_context
     parts = [context.name, f"{context.sample_rate} Hz", context.layout.name]
-    if language := stream.metadata.get("language"):
+    if language := language_tag(stream):
         parts.append(language)
     return " ".join(parts)
