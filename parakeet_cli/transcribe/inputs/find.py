@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parakeet_cli.errors import InputError
-from parakeet_cli.formats.manifest import read_manifest
+from parakeet_cli.formats.manifest import BadRow, ManifestRow, read_manifest
 from parakeet_cli.transcribe.inputs.storage import (
     Place,
     canonical,
@@ -208,16 +208,26 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
     row = None
     try:
         for row in read_manifest(path):
-            sound = to_place(row.written) if is_url(row.written) else str(row.path)
-            yield Job(
-                str(sound),
-                f"./{STDIN}" if sound == STDIN else sound,
-                offset=row.offset or 0.0,
-                duration=None if row.offset is None else row.duration,
-                relative=row.written,
-            )
+            yield _bad_row(given, row) if isinstance(row, BadRow) else _row(row)
     except InputError as error:
         yield Job(given, given, error=error)
     else:
         if row is None:
             yield _failed(given, "The manifest names no recording.")
+
+
+def _row(row: ManifestRow) -> Job:
+    sound = to_place(row.written) if is_url(row.written) else str(row.path)
+    return Job(
+        str(sound),
+        f"./{STDIN}" if sound == STDIN else sound,
+        offset=row.offset or 0.0,
+        duration=None if row.offset is None else row.duration,
+        relative=row.written,
+    )
+
+
+def _bad_row(given: str, row: BadRow) -> Job:
+    """A failure of its own, by the place of the row: the same recording may have a good one."""
+    place = f"{given}, line {row.line}"
+    return Job(row.written or place, place, error=row.error, relative=os.path.normpath(place))

@@ -60,6 +60,9 @@ def plan_outputs(
     suffixes = tuple(form.suffix for form in formats)
     inputs = {canonical(job.path) for job in jobs if str(job.path).endswith(suffixes)}
     for index, job in enumerate(jobs, start=1):
+        if job.error is not None:  # it never writes, so it can't collide either
+            planned.append(PlannedFile(job, (), number=index - 1))
+            continue
         name = job.stem if plain else _fill_template(template, job, index, today)
         below = f"{job.folder}/{name}" if job.folder else name
         paths = tuple([(form, _below(folder, below + form.suffix)) for form in formats])
