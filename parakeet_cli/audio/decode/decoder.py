@@ -132,8 +132,12 @@ class InProcessMedia(Media):
                 coverage.lose_until(span.end, ENDS_BEFORE_PART)
             self.source = replace(self.source, duration=round(length, 6))
         yield from self._cut(maker.finish())
-        if not coverage.decoded and (plan.decoding.damaged_packets or coverage.lost):
-            raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")
+        if not coverage.decoded:
+            if plan.decoding.damaged_packets or coverage.lost:
+                message = f"{self.source.path} is damaged: none of its sound can be decoded."
+            else:
+                message = f"{self.source.path} has no sound in it: it ends after its header."
+            raise InputError(message)
         self.accounting = coverage.account(
             plan.declared, plan.decoding.damaged_packets, span.start, span.end
         )

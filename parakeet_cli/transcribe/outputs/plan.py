@@ -103,6 +103,21 @@ def folders(items: Iterable[PlannedFile]) -> set[Path]:
     return {Path(path).parent for path in paths if isinstance(path, str)}
 
 
+def check_folders(items: Iterable[PlannedFile]) -> None:
+    """Raise UsageError if a file is where a folder for outputs must be, before anything starts."""
+    paths = (path for item in items for _, path in item.paths)
+    names = {os.path.dirname(path) for path in paths if isinstance(path, str)}  # noqa: PTH120
+    for name in sorted(names):
+        folder = Path(name)
+        nearest = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+        if not nearest.is_dir():
+            raise UsageError(
+                f"{nearest} is a file, and outputs need a folder there.",
+                hint="-o names a folder, which is made where it is missing; each output is named "
+                "after its input.",
+            )
+
+
 def check_template(template: str) -> None:
     """Raise UsageError for a template with an unknown field, or that leaves the folder."""
     try:
