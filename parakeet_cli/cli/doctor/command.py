@@ -103,7 +103,7 @@ def doctor(
         typer.Option(
             "--torch-index",
             metavar="NAME|URL",
-            help="cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
+            help="cu126, cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
             show_default="by the GPU",
             rich_help_panel=REPAIR,
         ),

@@ -168,7 +168,13 @@ def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
 def next_command(diagnosis: Diagnosis) -> str:
     """The command to type next: the repair, if a step can fix something."""
     # A Python that doesn't start or isn't suitable comes first: nothing can be installed there.
-    first = [finding for finding in diagnosis.unhealthy if finding.id == "python-version"]
+    # So does a driver that no build of torch suits: no step can use the GPU before.
+    first = [
+        finding
+        for finding in diagnosis.unhealthy
+        if finding.id == "python-version"
+        or (finding.id == "cuda-driver" and not finding.stages and finding.status == "fail")
+    ]
     fixable = [finding for finding in diagnosis.unhealthy if finding.stages]
     for finding in (*first, *fixable, *diagnosis.unhealthy):
         if finding.remedy:

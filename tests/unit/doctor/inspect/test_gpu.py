@@ -61,3 +61,11 @@ def test_a_hanging_nvidia_smi_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(hardware, "_SECONDS", 0.2)
     gpus = gpu.read_gpus(fake_smi(tmp_path / "bin", "exec sleep 60"), tmp_path)
     assert "did not answer" in gpus.problem
+
+
+def test_what_cuda_visible_devices_hides_is_listed_apart(tmp_path: Path) -> None:
+    environment = fake_smi(tmp_path / "bin", LISTING) | {"CUDA_VISIBLE_DEVICES": "1"}
+    gpus = gpu.read_gpus(environment, tmp_path)
+    assert [d.sm for d in gpus.devices] == ["sm_90"]
+    assert [d.sm for d in gpus.hidden] == ["sm_120"]
+    assert gpus.indexes == (1,)
