@@ -79,7 +79,7 @@ def show_next(checkout: Path) -> None:
     commands = (
         ("parakeet transcribe samples -f html -o transcripts", "pages to read and to play"),
         ("parakeet dictate", "speak; Ctrl-C ends it"),
-        ("parakeet setup", "NVIDIA's Parakeet models, by a choice for this machine"),
+        ("parakeet setup", "install NVIDIA's Parakeet models"),
     )
     print("\nNext, type:")
     print(f'  export PATH="{checkout}/.venv/bin:$PATH"')
