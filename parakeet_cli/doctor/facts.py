@@ -268,7 +268,7 @@ class Facts:
     shadowing_libraries: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: Probes | None = None  # None unless --deep
     platform: str = "linux-x86_64"  # as doctor/stack/torch_builds.toml names it
-    mock: str | None = None  # why no ML package is used, if so
+    mock: str | None = None  # why no ML package is needed, if so
     options: tuple[str, ...] = ()  # of this run, to repeat in commands: --python PATH
 
     def doctor_command(self, *options: str) -> str:
