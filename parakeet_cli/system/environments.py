@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -37,11 +36,11 @@ def kept_environments(data: Path) -> Iterator[KeptEnvironment]:
     A file that isn't one of ours, or can't be read, is left out.
     """
     try:
-        names = sorted(entry for entry in os.listdir(data / FOLDER) if entry.endswith(_SUFFIX))
+        files = sorted(path for path in (data / FOLDER).iterdir() if path.suffix == _SUFFIX)
     except OSError:
         return
-    for name in names:
-        kept = read_kept(data, name.removesuffix(_SUFFIX))
+    for path in files:
+        kept = read_kept(data, path.stem)
         if kept is not None:
             yield kept
 

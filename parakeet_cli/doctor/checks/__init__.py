@@ -89,7 +89,9 @@ def run_few_checks(facts: Facts, stack: Stack, ids: Iterable[str]) -> tuple[Find
 
     A Python that can't start is the other thing to know. What is left is skipped.
     """
-    judged = {presence.STACK_INSTALLED} | ({"python-version"} if facts.interpreter.problem else set())
+    judged = {presence.STACK_INSTALLED} | (
+        {"python-version"} if facts.interpreter.problem else set()
+    )
     requested = set(ids)
     found = {one.id: one for one in run_checks(facts, stack, judged & requested)}
     return tuple(

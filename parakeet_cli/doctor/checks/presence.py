@@ -53,4 +53,3 @@ def stack_installed(context: CheckContext) -> Finding:
     there = [name for name in CORE if facts.installed(name)]
     summary = f"{join_names(there)} installed" if there else "files of the stack are here"
     return Finding(STACK_INSTALLED, CheckStatus.OK, summary, why)
-

@@ -42,8 +42,16 @@ def test_without_a_list_nothing_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "3", '{"stack": "3.0"}', '{"path": 3, "stack": ""}', '{"path": "a/b", "stack": "3.0"}'],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"stack": "3.0"}',
+        '{"path": 3, "stack": ""}',
+        '{"path": "a/b", "stack": "3.0"}',
+    ],
+)
 def test_a_file_that_is_none_of_ours_is_left_out(tmp_path: Path, text: str) -> None:
     keep(tmp_path, NEMO)
     (tmp_path / FOLDER / "other.json").write_text(text)
