@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.decode.amr import AudioDecoder, decoder_for
 from parakeet_cli.audio.decode.libav import language_tag, open_container
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
@@ -36,6 +37,7 @@ class Opened:
 
     container: InputContainer
     stream: AudioStream
+    decoder: AudioDecoder
     origin: float
     lost_start: bool = False  # the audio at `origin` is missing
 
@@ -74,7 +76,7 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    return Opened(container, stream, *_origin(container, path))
+    return Opened(container, stream, decoder_for(stream.codec_context), *_origin(container, path))
 
 
 def _origin(container: InputContainer, path: Path) -> tuple[float, bool]:

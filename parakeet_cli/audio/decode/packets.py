@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import av
-from av import AudioCodecContext, AudioFrame, AudioStream, Packet
+from av import AudioFrame, AudioStream, Packet
 
+from parakeet_cli.audio.decode.amr import AudioDecoder
 from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP
 from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.recover.flac import FlacFrames
@@ -62,15 +63,15 @@ class ByTimestamps:
         self._opened = opened
         self._path = path
         self._origin = opened.origin
-        self._codec = opened.stream.codec_context
+        self._codec = opened.decoder
         self._keeps_time = not TIMEKEEPERS.isdisjoint(opened.container.format.name.split(","))
         self._shift = 0.0  # for timestamps that went back, as in files joined from several
         self._end = 0.0  # of the last frame, in seconds
         self._frame_seconds = 0.0  # the length of the last frame
         self._damaged_since = 0  # damaged packets since the last frame
-        if self._codec.name == "flac":
+        if opened.stream.codec_context.name == "flac":
             # Without this, garbage between two frames is decoded to noise.
-            self._codec.options = {"err_detect": "crccheck+explode"}
+            opened.stream.codec_context.options = {"err_detect": "crccheck+explode"}
 
     def __iter__(self) -> Iterator[TimedFrame]:
         for packet in self._packets():
@@ -244,7 +245,7 @@ class ByCount:
     def __init__(self, opened: Opened, path: Path, index: FrameIndex) -> None:
         self.damaged_packets = 0
         self.reached = 0.0
-        self._codec = opened.stream.codec_context
+        self._codec = opened.decoder
         self._path = path
         self._index = index
 
@@ -281,7 +282,7 @@ class ByCount:
 class ByNumber:
     """Decodes FLAC frames from a byte on, each at the place of its own number."""
 
-    def __init__(self, codec: AudioCodecContext, path: Path, position: int, end: float) -> None:
+    def __init__(self, codec: AudioDecoder, path: Path, position: int, end: float) -> None:
         self.damaged_packets = 0
         self.reached = end
         self._codec = codec
