@@ -13,11 +13,11 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from parakeet_cli.audio.decode.amr import AudioDecoder, decoder_for
 from parakeet_cli.audio.decode.libav import language_tag, open_container
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
+from parakeet_cli.audio.decode.streams.amr import AudioDecoder, decoder_for
 from parakeet_cli.errors import InputError
 
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})

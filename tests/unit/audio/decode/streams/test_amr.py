@@ -9,10 +9,10 @@ import av
 import pytest
 from av import AudioCodecContext
 
-from parakeet_cli.audio.decode.amr import AMR_DECODERS, PausesAsSilence, decoder_for
 from parakeet_cli.audio.decode.libav import open_container
 from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.decode.recover.mpeg_headers import AMR_SIZES, AMR_WIDE_SIZES
+from parakeet_cli.audio.decode.streams.amr import AMR_DECODERS, PausesAsSilence, decoder_for
 
 FRAMES = 200
 SECONDS = FRAMES * 0.02
