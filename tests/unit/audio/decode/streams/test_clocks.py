@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from av.container import OutputContainer
 
@@ -36,6 +37,7 @@ def film(
     packets: list[av.Packet[Any]] = []
     with av.open(str(path), "w", format=form, options=dict(options or {})) as container:
         video = container.add_stream(PICTURES.get(path.suffix, "mpeg4"), rate=25)
+        assert isinstance(video, av.VideoStream)
         video.width = video.height = 64
         video.pix_fmt = "yuv420p"
         sound = container.add_stream(codec, rate=RATE)
@@ -52,7 +54,7 @@ def film(
             packets += sound.encode(frame)
         packets += sound.encode(None)
         for number in range(round(picture * 25)):
-            image = av.VideoFrame(64, 64, "yuv420p")
+            image = av.VideoFrame.from_ndarray(np.zeros((96, 64), np.uint8), "yuv420p")
             image.pts, image.time_base = number, Fraction(1, 25)
             packets += video.encode(image)
         packets += video.encode(None)
