@@ -23,7 +23,7 @@ from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
 from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
-from parakeet_cli.audio.decode.streams.clocks import by_timestamps
+from parakeet_cli.audio.decode.timing.clocks import by_timestamps
 from parakeet_cli.audio.samples import BLOCK_SECONDS, Block
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Source

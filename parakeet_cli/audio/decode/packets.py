@@ -4,7 +4,7 @@ The container and its damage decide which of these ways is used:
 
     by timestamps   libav's demuxer and clock, for every container that keeps time; with
                     Matroska also the blocks that it skips, with FLAC until the first damage
-                    (`streams/clocks.py` has more of these ways, and the choice)
+                    (`timing/clocks.py` has more of these ways, and the choice)
     by count        MP3, ADTS and AMR with holes: frame by frame from their own headers
     by number       FLAC after damage: its frames are numbered
 """

@@ -1,1 +1,1 @@
-"""Chooses one of a file's streams, its decoder, and the way to follow its clock."""
+"""Chooses one of a file's audio streams, and its decoder."""
