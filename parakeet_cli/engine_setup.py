@@ -32,8 +32,10 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
 
 
 def print_engine(choice: EngineChoice, info: EngineInfo, workers: str = "") -> None:
-    """One line on stderr: which engine was chosen, and why."""
+    """One line on stderr: which engine was chosen, and why; advice where someone may read it."""
     console.info(f"Engine: {info.name} {info.model} on {info.device}{workers} ({choice.reason}).")
+    if choice.advice is not None and console.is_terminal():
+        console.info(choice.advice)
 
 
 def _warn_of_trust() -> None:
