@@ -218,7 +218,7 @@ class InProcessMedia(Media):
         reached = plan.decoding.reached
         decoded = coverage.decoded_end - offset
         missing = until is not None and until - decoded > declared.slack
-        if until is not None and missing and not _has_everything(plan.decoding, decoded, until):
+        if until is not None and missing and not _has_everything(plan, decoded, until):
             coverage.lose_until(offset + until, declared.reason)
         elif plan.decoding.damaged_packets and reached - decoded > ROUNDING:
             # Within the declared duration's slack, damaged packets show where they ended.
@@ -248,10 +248,11 @@ class InProcessMedia(Media):
         return True
 
 
-def _has_everything(decoding: Decoding, decoded: float, until: float) -> bool:
+def _has_everything(plan: DecodePlan, decoded: float, until: float) -> bool:
     """Whether the stream simply ends before the file does, as the sound of a video may."""
+    decoding, several = plan.decoding, len(plan.opened.container.streams) > 1
     damaged = decoding.damaged_packets and decoding.reached - decoded > ROUNDING
-    return not damaged and until - decoding.covered < STREAM_SLACK
+    return not damaged and until - decoding.covered < (STREAM_SLACK if several else ROUNDING)
 
 
 def _too_long(name: str, seconds: float) -> str:
