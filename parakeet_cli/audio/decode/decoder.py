@@ -23,6 +23,8 @@ from parakeet_cli.audio.decode.duration import declared_duration, planned_second
 from parakeet_cli.audio.decode.ending import Ending, examine_end
 from parakeet_cli.audio.decode.layout.parts import Recording, recording_at
 from parakeet_cli.audio.decode.libav import open_container
+from parakeet_cli.audio.decode.mixing.doubts import SoundDoubts
+from parakeet_cli.audio.decode.mixing.mixer import Mixer
 from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
@@ -48,7 +50,6 @@ class DecodePlan:
 
     recording: Recording
     opened: Opened
-    channel: int | None
     declared: DeclaredDuration
     decoding: Decoding
     begin: float = 0.0  # start of the audio on the source's clock, in seconds
@@ -75,7 +76,6 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
         return DecodePlan(
             recording,
             opened,
-            request.channel,
             declared_duration(part, opened),
             by_timestamps(opened, part),
             begin=_begin(opened),
@@ -87,7 +87,7 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
     )
     decoding = by_timestamps(opened, part) if index.whole else ByCount(opened, part, index)
     limit = None if index.whole else index.seconds
-    return DecodePlan(recording, opened, request.channel, declared, decoding, limit=limit)
+    return DecodePlan(recording, opened, declared, decoding, limit=limit)
 
 
 def _begin(opened: Opened) -> float:
@@ -119,6 +119,8 @@ class InProcessMedia(Media):
         super().__init__(source, Accounting(declared, plan.declared.basis))
         self._request = request
         self._plan = plan
+        self._mixer = Mixer(request.channel)
+        self._doubts = SoundDoubts()
         self._span = request.span
         self._coverage = Coverage(begin=plan.begin)
         self._offset = 0.0  # where the recording that is being decoded begins, in seconds
@@ -165,6 +167,9 @@ class InProcessMedia(Media):
             else:
                 message = f"{self.source.path} has no sound in it: it ends after its header."
             raise InputError(message)
+        begin = coverage.decoded[0][0]
+        self._doubts.add_silent(self._mixer.silent_channels, begin, coverage.decoded_end)
+        self.doubts = self._doubts.within(span)
         self.accounting = coverage.account(
             max(bases, key=BASES.index), self.damaged_packets, span.start, span.end
         )
@@ -172,7 +177,7 @@ class InProcessMedia(Media):
     def _decode_recording(self, maker: BlockMaker) -> Generator[Block, None, bool]:
         """Decode one recording; returns whether it was read to its end."""
         coverage, end = self._coverage, self._span.end
-        for part in mono_parts(self._plan.decoding, self._plan.channel):
+        for part in mono_parts(self._plan.decoding, self._mixer):
             yield from self._place(part, maker)
             if end is not None and coverage.decoded_end >= end:
                 return False
@@ -200,6 +205,7 @@ class InProcessMedia(Media):
             coverage.begin = start
         jumps = first or start - coverage.decoded_end > MIN_GAP
         coverage.add(start, start + len(samples) / rate, part.reason)
+        self._doubts.add(part.remark, start, coverage.decoded_end)
         yield from self._cut(maker.add(samples, rate, start if jumps else None))
 
     def _cut(self, blocks: Iterator[Block]) -> Iterator[Block]:
@@ -243,7 +249,7 @@ class InProcessMedia(Media):
             return False
         self._damaged_before += self._plan.decoding.damaged_packets
         self.close()
-        self._plan = replace(plan, channel=self._request.channel)
+        self._plan = plan
         self._offset = self._coverage.end - plan.begin
         return True
 
