@@ -58,6 +58,17 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
             }
             for doubt in transcript.doubts
         ],
+        "streams": [
+            {
+                "index": stream.index,
+                "language": stream.language,
+                "title": stream.title,
+                "default": stream.default,
+                "codec": stream.codec,
+                "taken": stream.taken,
+            }
+            for stream in source.streams
+        ],
     }
     yield "{\n"
     for key, value in head.items():

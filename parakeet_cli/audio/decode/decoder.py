@@ -29,10 +29,11 @@ from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
 from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
+from parakeet_cli.audio.decode.streams.choose import describe_streams
 from parakeet_cli.audio.decode.timing.clocks import by_timestamps
 from parakeet_cli.audio.samples import BLOCK_SECONDS, Block
 from parakeet_cli.errors import InputError
-from parakeet_cli.transcript import Accounting, Basis, Source
+from parakeet_cli.transcript import Accounting, Basis, Source, StreamInfo
 
 ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
 PART_SLACK = 0.1  # seconds; manifests round, and decoders differ in their padding
@@ -63,13 +64,13 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
     Raises InputError.
     """
     recording = recording_at(Path(request.path), start)
-    opened = open_stream(recording, request.name, request.audio_stream, request.channel)
+    opened = open_stream(recording, request)
     container = opened.container.format.name
     index = index_frames(recording.part, container)
     if index is not None and index.following is not None:
         opened.container.close()
         recording = recording.until(start + index.following)
-        opened = open_stream(recording, request.name, request.audio_stream, request.channel)
+        opened = open_stream(recording, request)
         index = index_frames(recording.part, container)
     part = recording.part
     if index is None:
@@ -115,6 +116,7 @@ class InProcessMedia(Media):
             else declared,
             sample_rate=context.sample_rate or None,
             channels=context.layout.nb_channels or None,
+            streams=plan.opened.streams,
         )
         super().__init__(source, Accounting(declared, plan.declared.basis))
         self._request = request
@@ -277,3 +279,13 @@ def duration_in_process(path: Path) -> float | None:
             return planned_seconds(layout, container)
     except (InputError, av.FFmpegError):
         return None
+
+
+def streams_in_process(path: Path) -> tuple[StreamInfo, ...]:
+    """The audio streams of a file, none of them taken; none if it can't be opened."""
+    try:
+        check_readable(path, str(path))
+        with open_container(f"file:{path}") as container:
+            return describe_streams(container.streams.audio, None)
+    except (InputError, av.FFmpegError):
+        return ()

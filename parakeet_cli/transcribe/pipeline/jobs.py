@@ -25,7 +25,12 @@ from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
-from parakeet_cli.transcribe.pipeline.results import failed, failed_unexpectedly, refusal
+from parakeet_cli.transcribe.pipeline.results import (
+    failed,
+    failed_unexpectedly,
+    refusal,
+    streams_in_words,
+)
 from parakeet_cli.transcript import (
     Accounting,
     Doubt,
@@ -177,7 +182,10 @@ class _Pipeline:
         return open_media(
             path,
             name=job.name,
-            audio_stream=self._options.audio_stream,
+            audio_stream=(
+                self._options.audio_stream if job.audio_stream is None else job.audio_stream
+            ),
+            language=self._options.language,
             channel=self._options.channel,
             offset=job.offset,
             duration=job.duration,
@@ -260,6 +268,7 @@ class _Pipeline:
             reason=_loss_in_words(transcript.accounting),
             outputs=tuple(written),
             sums=tuple(written.values()),
+            notes=streams_in_words(transcript, chosen=file.item.job.audio_stream is not None),
         )
 
     def _write_outputs(self, file: _FileInWork, transcript: Transcript) -> dict[str, str]:

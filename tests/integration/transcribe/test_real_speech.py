@@ -171,6 +171,14 @@ def test_a_video_s_sound_and_the_stream_and_channel_asked_for(tmp_path: Path) ->
     other = json.loads(transcribe(tmp_path, *asked, "--audio-stream", "1").out)
     assert other["source"]["channels"] == 1
     assert other["accounting"]["decoded_seconds"] == pytest.approx(1.0, abs=0.1)
+    assert [one["taken"] for one in other["streams"]] == [False, True]
+    each = transcribe(tmp_path, "film.mp4", "--audio-stream", "all", "-o", "out", "-f", "json")
+    assert each.code == 0, each.err
+    named = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in named] == ["film.0.json", "film.1.json"]
+    for index, path in enumerate(named):
+        streams = json.loads(path.read_bytes())["streams"]
+        assert [one["index"] for one in streams if one["taken"]] == [index]
     for option, number in (("--audio-stream", "2"), ("--channel", "2")):
         refused = transcribe(tmp_path, *asked, option, number)
         assert refused.code == 1
