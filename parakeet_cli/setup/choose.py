@@ -18,6 +18,7 @@ from parakeet_cli.doctor.stack.torch_builds import (
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
 from parakeet_cli.errors import Refused, UsageError
 from parakeet_cli.models.registry import look_up
+from parakeet_cli.models.resolve import is_path
 from parakeet_cli.models.types import NEMO, ONNX
 from parakeet_cli.setup.request import SetupRequest
 
@@ -111,14 +112,6 @@ def _model(name: str | None) -> str | None:
     if name is None or not is_path(name):
         return name
     return str(Path(name).expanduser().absolute())
-
-
-def is_path(name: str) -> bool:
-    """Whether a model is named by a path. A known name is that, whatever the folder holds."""
-    if look_up(name) is not None:
-        return False
-    path = Path(name).expanduser()
-    return path.suffix == ".nemo" or name.startswith((".", "/", "~")) or path.exists()
 
 
 def _kind_of_model(name: str | None) -> str | None:

@@ -7,7 +7,6 @@ interrupted or killed is on the list of environments; the same command goes on w
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,10 +28,10 @@ from parakeet_cli.errors import (
 )
 from parakeet_cli.models import hub, inventory
 from parakeet_cli.models.cache import find_cached, repository_folder
-from parakeet_cli.models.resolve import find_model, resolve_name
+from parakeet_cli.models.resolve import OFFLINE_BY_SETTING, find_model, is_path, resolve_name
 from parakeet_cli.models.types import ONNX, KnownModel
 from parakeet_cli.setup import environment
-from parakeet_cli.setup.choose import Choice, choose, is_path
+from parakeet_cli.setup.choose import Choice, choose
 from parakeet_cli.setup.config_file import change_config, overriding, read_config
 from parakeet_cli.setup.install import StackSource, install, take_back
 from parakeet_cli.setup.plan import SetupFacts, make_plan
@@ -46,6 +45,7 @@ from parakeet_cli.setup.request import (
     SetupView,
 )
 from parakeet_cli.system.environments import KeptEnvironment, keep
+from parakeet_cli.system.install_command import install_command
 
 Prove = Callable[[EngineUnderTest, ProofSample], str]
 
@@ -144,7 +144,7 @@ def _plan(request: SetupRequest) -> _Planned:
     if choice.engine == ONNX and find_spec("onnx_asr") is None:
         raise EngineUnavailable(
             "The engine onnx needs the package onnx-asr, which isn't installed here.",
-            hint=f"{sys.executable} -m pip install onnx-asr",
+            hint=install_command("onnx-asr"),
         )
     model = _missing_model(choice, offline=settings.offline)
     kept, base = None, None
@@ -165,8 +165,10 @@ def _missing_model(choice: Choice, *, offline: bool) -> KnownModel | None:
     known = resolve_name(choice.model, choice.engine)
     if find_cached(known) is not None:
         return None
-    if offline or hub.offline_by_environment():
-        raise hub.offline_error(known, "--offline is set" if offline else "HF_HUB_OFFLINE is set")
+    if offline:
+        raise hub.offline_error(known, OFFLINE_BY_SETTING)
+    if (variable := hub.offline_variable()) is not None:
+        raise hub.offline_error(known, f"{variable} is set")
     return known
 
 
