@@ -23,6 +23,7 @@ from parakeet_cli.audio.decode.duration import declared_duration, planned_second
 from parakeet_cli.audio.decode.ending import Ending, examine_end
 from parakeet_cli.audio.decode.layout.parts import Recording, recording_at
 from parakeet_cli.audio.decode.libav import open_container
+from parakeet_cli.audio.decode.mixing import levels
 from parakeet_cli.audio.decode.mixing.doubts import SoundDoubts
 from parakeet_cli.audio.decode.mixing.mixer import Mixer
 from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
@@ -121,7 +122,7 @@ class InProcessMedia(Media):
         super().__init__(source, Accounting(declared, plan.declared.basis))
         self._request = request
         self._plan = plan
-        self._mixer = Mixer(request.channel)
+        self._mixer = Mixer(request.channel, plan.opened.full_scale)
         self._doubts = SoundDoubts()
         self._span = request.span
         self._coverage = Coverage(begin=plan.begin)
@@ -208,6 +209,8 @@ class InProcessMedia(Media):
         jumps = first or start - coverage.decoded_end > MIN_GAP
         coverage.add(start, start + len(samples) / rate, part.reason)
         self._doubts.add(part.remark, start, coverage.decoded_end)
+        scale = levels.in_words(self._mixer.full_scale)
+        self._doubts.add(scale, start, coverage.decoded_end, "levels")
         yield from self._cut(maker.add(samples, rate, start if jumps else None))
 
     def _cut(self, blocks: Iterator[Block]) -> Iterator[Block]:
@@ -252,6 +255,7 @@ class InProcessMedia(Media):
         self._damaged_before += self._plan.decoding.damaged_packets
         self.close()
         self._plan = plan
+        self._mixer.full_scale = plan.opened.full_scale
         self._offset = self._coverage.end - plan.begin
         return True
 

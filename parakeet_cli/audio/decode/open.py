@@ -17,6 +17,7 @@ from parakeet_cli.audio.decode.base import MediaRequest
 from parakeet_cli.audio.decode.layout.base import Layout
 from parakeet_cli.audio.decode.layout.parts import Recording
 from parakeet_cli.audio.decode.libav import language_tag, open_container
+from parakeet_cli.audio.decode.mixing.levels import full_scale
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
@@ -50,6 +51,7 @@ class Opened:
     decoder: AudioDecoder
     origin: float
     streams: tuple[StreamInfo, ...]
+    full_scale: float  # of its samples: 1, unless floats are on another scale
     lost_start: bool = False  # the audio at `origin` is missing
     layout: Layout | None = None
 
@@ -92,7 +94,8 @@ def open_stream(recording: Recording, request: MediaRequest) -> Opened:
     decoder = decoder_for(stream.codec_context)
     origin, lost_start = _origin(container, part)
     streams = describe_streams(container.streams.audio, number)
-    return Opened(container, stream, decoder, origin, streams, lost_start, recording.layout)
+    scale = full_scale(lambda: _open_container(part, name), stream, number)
+    return Opened(container, stream, decoder, origin, streams, scale, lost_start, recording.layout)
 
 
 def _origin(container: InputContainer, part: FilePart) -> tuple[float, bool]:

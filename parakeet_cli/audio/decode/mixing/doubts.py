@@ -17,16 +17,18 @@ class SoundDoubts:
 
     def __init__(self) -> None:
         self._doubts: list[Doubt] = []
+        self._last: dict[str, int] = {}  # by the reason, the number of its last doubt
 
     def add(self, reason: str, start: float, end: float, kind: DoubtKind = "channels") -> None:
         """Add a stretch, unless the reason is empty; one that continues another extends it."""
         if not reason:
             return
-        last = self._doubts[-1] if self._doubts else None
-        if last and last.reason == reason and start - last.end < JOINED_SECONDS:
-            self._doubts[-1] = Doubt(kind, last.start, end, reason)
-        else:
-            self._doubts.append(Doubt(kind, start, end, reason))
+        number = self._last.get(reason)
+        if number is not None and start - self._doubts[number].end < JOINED_SECONDS:
+            self._doubts[number] = replace(self._doubts[number], end=end)
+            return
+        self._last[reason] = len(self._doubts)
+        self._doubts.append(Doubt(kind, start, end, reason))
 
     def add_silent(self, channels: Sequence[int], start: float, end: float) -> None:
         """Add the channels without any sound of a recording in which one other has some."""

@@ -42,7 +42,7 @@ class Mixer:
     def __init__(self, channel: int | None = None, full_scale: float = 1.0) -> None:
         self.channel = channel
         self.remark = ""  # on how the last part was joined, if that wasn't by the mean
-        self._full_scale = full_scale
+        self.full_scale = full_scale
         self._weights: Weights = ()  # of the last part; empty is the mean
         self._loudest = 0.0
         self._powers = np.zeros(0)  # of each channel, over all parts of as many channels
@@ -52,7 +52,7 @@ class Mixer:
 
         `scale` is the stored value of full scale.
         """
-        scale *= self._full_scale
+        scale *= self.full_scale
         total = channels[0].astype(np.float32)
         if len(channels) == 1:
             self.remark = ""
