@@ -32,8 +32,16 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
 
 
 def print_engine(choice: EngineChoice, info: EngineInfo, workers: str = "") -> None:
-    """One line on stderr: which engine was chosen, and why; advice where someone may read it."""
-    console.info(f"Engine: {info.name} {info.model} on {info.device}{workers} ({choice.reason}).")
+    """One line on stderr: which engine was chosen, and why; advice where someone may read it.
+
+    Another line says why the model isn't the usual one.
+    """
+    language = f", language {info.language}" if info.language else ""
+    console.info(
+        f"Engine: {info.name} {info.model} on {info.device}{language}{workers} ({choice.reason})."
+    )
+    if info.note:
+        console.info(info.note)
     if choice.advice is not None and console.is_terminal():
         console.info(choice.advice)
 

@@ -151,12 +151,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """The engine and model that made a transcript."""
+    """The engine and model that made a transcript.
+
+    `language` is a code, `detected`, or None where the engine doesn't say; `note` is a sentence
+    for people on why the model isn't the usual one. Both are for the line that names the engine.
+    """
 
     name: str
     model: str
     device: str
     version: str
+    language: str | None = None
+    note: str | None = None
 
 
 class Status(StrEnum):

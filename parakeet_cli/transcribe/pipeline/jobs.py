@@ -21,6 +21,7 @@ from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
+from parakeet_cli.transcribe.pipeline.doubts import doubts_of
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -247,15 +248,14 @@ class _Pipeline:
             return failed(file.item.job, file.failure)
         assert file.source is not None
         lost = sorted((*file.accounting.lost, *file.lost), key=lambda interval: interval.start)
+        segments = file.assembler.finish()
         transcript = Transcript(
             source=file.source,
             accounting=replace(file.accounting, lost=tuple(lost)),
             engine=self._engine.info,
             language=file.assembler.language,
-            segments=file.assembler.finish(),
-            doubts=tuple(
-                sorted((*file.doubts, *file.assembler.doubts), key=lambda doubt: doubt.start)
-            ),
+            segments=segments,
+            doubts=doubts_of((*file.doubts, *file.assembler.doubts), segments),
         )
         try:
             written = self._write_outputs(file, transcript)

@@ -53,7 +53,7 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
 ) -> None:
     from faster_whisper import WhisperModel
 
-    from parakeet_cli.engines.whisper.model import find_folder
+    from parakeet_cli.engines.whisper.model import find_whisper
 
     expected: dict[str, list[str]] = {}
     paths = []
@@ -70,9 +70,7 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
         name: spoken(json.loads((tmp_path / f"out/{name}.json").read_bytes())["text"])
         for name in expected
     }
-    model = WhisperModel(
-        str(find_folder(None, offline=True).path), device="cpu", compute_type="int8"
-    )
+    model = WhisperModel(str(find_whisper(None).prepare().path), device="cpu", compute_type="int8")
 
     def directly(sound: str | Floats) -> list[str]:
         return spoken("".join(part.text for part in model.transcribe(sound, beam_size=5)[0]))
