@@ -67,6 +67,8 @@ def choose(request: SetupRequest, gpus: Gpus, platform: str | None = None) -> Ch
             f"{build.reason} Nothing was changed.",
             hint=f"{build.advice} Without the GPU: parakeet setup --engine onnx",
         )
+    if index is None and gpus.nvidia_smi and not gpus.devices and not gpus.hidden:
+        index = load_stack(stack).torch_index.rpartition("/")[2]  # for the GPU that isn't seen yet
     return Choice(NEMO, model, reason, stack, index or build.index)
 
 

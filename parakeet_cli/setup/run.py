@@ -119,9 +119,11 @@ def _taken_back_on_failure(view: SetupView) -> Iterator[_Made]:
     try:
         yield made
     except KeyboardInterrupt:
-        view.show_status(
-            "The same command goes on with what is there; parakeet setup --list names it."
-        )
+        if made.environment is not None:
+            view.show_status(
+                f"The same command goes on with what is in {made.environment.path}. To remove it: "
+                f"parakeet setup --remove {made.environment.name}"
+            )
         raise
     except BaseException as error:
         with uninterruptible():
@@ -204,6 +206,8 @@ def _carry_out(
     prover: Prove,
 ) -> str:
     kept = planned.kept
+    if planned.model is not None:
+        hub.check_available(planned.model)  # before minutes are spent on a stack without a model
     if kept is not None:
         kept = _build(replace(kept, stack=planned.plan.stack or kept.stack), planned, lock, made)
         _install(kept, request, view, made)
