@@ -91,7 +91,7 @@ def _engine(request: SetupRequest, gpus: Gpus, build: TorchChoice) -> tuple[str,
         return kind, f"{request.model} is a model for it"
     if build.uses_gpu:
         return NEMO, f"{gpu_names(gpus.devices)}, driver {gpus.devices[0].driver}"
-    return ONNX, f"it is the fastest on a CPU, and {_no_gpu(gpus, build)}"
+    return ONNX, f"it runs on any CPU, and {_no_gpu(gpus, build)}"
 
 
 def _no_gpu(gpus: Gpus, build: TorchChoice) -> str:
