@@ -234,7 +234,8 @@ def _build(kept: KeptEnvironment, planned: _Planned, lock: int, made: _Made) -> 
     if kept.made and not kept.ready:
         made.environment = kept
     if planned.base is not None:
-        made.environment = kept = replace(kept, ready=False)
+        # Also where somebody's own was, if that is gone: this one is setup's to remove.
+        made.environment = kept = replace(kept, ready=False, made=True)
         environment.make(kept, planned.base, lock)
     return kept
 
