@@ -261,7 +261,9 @@ def test_a_text_without_a_known_failure_is_exit_1(run: Any) -> None:
 
 
 def test_without_a_known_failure_the_next_step_is_named(run: Any) -> None:
-    frames = 'Traceback (most recent call last):\n  File "/x/site-packages/gradio/a.py", line 1, in f\n'
+    frames = (
+        'Traceback (most recent call last):\n  File "/x/site-packages/gradio/a.py", line 1, in f\n'
+    )
     done = run("match", stdin=frames + "ValueError: odd\n")
     assert "Next: " in done.stdout
     assert "--upgrade gradio" in done.stdout

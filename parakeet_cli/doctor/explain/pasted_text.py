@@ -227,5 +227,3 @@ def cleaned(line: str) -> str:
     while (prefix := PREFIX.match(line)) and prefix.end() and prefix.end() < len(line):
         line = line[prefix.end() :]
     return SUFFIX.sub("", line)
-
-

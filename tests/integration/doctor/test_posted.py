@@ -121,8 +121,24 @@ def no_name_server(folder: Path) -> str:
 def own_certificate(folder: Path) -> str:
     """An index whose certificate nobody signed."""
     subprocess.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 1"
-        " -subj /CN=localhost -addext subjectAltName=DNS:localhost".split(),
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "k.pem",
+            "-out",
+            "c.pem",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ],
         cwd=folder,
         check=True,
         capture_output=True,
@@ -157,7 +173,9 @@ def built_with(statement: str, name: str = "made-up") -> Callable[[Path], str]:
             f'[project]\nname = "{name}"\nversion = "1.0"\n'
         )
         body = f"def build_wheel(*a, **k):\n    {statement}\n"
-        (source / "backend.py").write_text(f"{body}prepare_metadata_for_build_wheel = build_wheel\n")
+        (source / "backend.py").write_text(
+            f"{body}prepare_metadata_for_build_wheel = build_wheel\n"
+        )
         return output(*PIP, "install", "--no-index", "./source", folder=folder)
 
     return build

@@ -24,7 +24,11 @@ ISOLATED = (
 @pytest.mark.parametrize(
     ("text", "facts", "words"),
     [
-        (OLD_NUMBA, having(HEALTHY, dist("numpy", "2.4.6")), "This environment shows it (numpy-pin"),
+        (
+            OLD_NUMBA,
+            having(HEALTHY, dist("numpy", "2.4.6")),
+            "This environment shows it (numpy-pin",
+        ),
         (OLD_NUMBA, HEALTHY, "This environment doesn't show it (numpy-pin"),
         (ISOLATED, HEALTHY, "torch 2.13.0"),
         (ISOLATED, HEALTHY, "pip or uv made for the build"),

@@ -21,7 +21,7 @@ def raised_in(path: str) -> str:
         (raised_in("/x/site-packages/nemo/a.py"), "a part of the stack", "parakeet doctor report"),
         (raised_in("/home/ana/a.py"), "your own file /home/ana/a.py", "Look there first"),
         (raised_in("/tmp/pip-build-env-a/x.py"), "pip or uv built", "parakeet doctor --fix"),
-        ("ModuleNotFoundError: No module named 'google.cloud'", "google.cloud is no part", "Install"),
+        ("ModuleNotFoundError: No module named 'google.cloud'", "google.cloud is no", "Install"),
     ],
 )
 def test_the_next_step_follows_from_whose_file_raised_it(

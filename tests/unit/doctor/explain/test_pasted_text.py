@@ -58,7 +58,8 @@ def test_a_hit_that_isn_t_accepted_gives_way_to_a_later_one() -> None:
 
 def test_a_frame_that_a_terminal_broke_is_read() -> None:
     path = "/a/very/long/folder/lib/python3.11/site-packages/nemo/core/common.py"
-    text = f'Traceback (most recent call last):\n  File "{path[:30]}\n{path[30:]}", line 5, in f\nE\n'
+    head = "Traceback (most recent call last):"
+    text = f'{head}\n  File "{path[:30]}\n{path[30:]}", line 5, in f\nE\n'
     assert [one.package for one in PastedText(text).frames] == ["nemo"]
 
 
