@@ -260,6 +260,25 @@ def test_a_text_without_a_known_failure_is_exit_1(run: Any) -> None:
     assert json.loads(run("--json", "match", stdin="all is well").stdout)["matches"] == []
 
 
+def test_without_a_known_failure_the_next_step_is_named(run: Any) -> None:
+    frames = (
+        'Traceback (most recent call last):\n  File "/x/site-packages/gradio/a.py", line 1, in f\n'
+    )
+    done = run("match", stdin=frames + "ValueError: odd\n")
+    assert "Next: " in done.stdout
+    assert "--upgrade gradio" in done.stdout
+    found = json.loads(run("match", "--json", stdin="odd").stdout)
+    assert "parakeet doctor" in found["next"]
+
+
+def test_a_guess_is_compared_with_the_environment_that_is_named(env: OnDisk, run: Any) -> None:
+    done = run("match", "--python", str(env.python), stdin=TRACEBACK)
+    assert "Here " in done.stdout
+    found = json.loads(run("--json", "match", "--python", str(env.python), stdin=TRACEBACK).stdout)
+    assert "nemo-requirements" in found["matches"][0]["here"]
+    assert json.loads(run("match", "--json", stdin=TRACEBACK).stdout)["matches"][0]["here"] is None
+
+
 def test_a_missing_file_is_a_usage_error(run: Any) -> None:
     done = run("match", "no-such-file.log")
     assert done.returncode == 2

@@ -123,5 +123,7 @@ def test_a_built_wheel_contains_the_policy_and_the_catalogue(tmp_path: Path) -> 
     assert {
         "parakeet_cli/doctor/stack/policy.toml",
         "parakeet_cli/doctor/stack/combinations.toml",
+        "parakeet_cli/doctor/stack/torch_builds.toml",
         "parakeet_cli/doctor/explain/catalogue.toml",
+        "parakeet_cli/doctor/explain/posted.toml",
     } <= names

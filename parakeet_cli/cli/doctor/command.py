@@ -201,11 +201,15 @@ def match(
     json: Json = False,
     yes: Yes = False,
 ) -> None:
-    """Name the cause of a pasted traceback, and the remedy. Exit 0 matched, 1 not."""
+    """Name the cause of a pasted traceback, and the remedy. Exit 0 matched, 1 not.
+
+    With --python, each guess is compared with that environment.
+    """
     from parakeet_cli.cli.doctor import output
 
     request = _merged(context, DoctorRequest(python=python, json=json, yes=yes))
-    raise typer.Exit(output.show_matches(text, as_json=request.json))
+    environment = request.named_environment()
+    raise typer.Exit(output.show_matches(text, environment, as_json=request.json))
 
 
 @doctor_app.command("report")

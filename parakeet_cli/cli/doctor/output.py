@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parakeet_cli import __version__, console
 from parakeet_cli.doctor.checks import CHECKS, run_checks
@@ -17,6 +20,10 @@ from parakeet_cli.doctor.diagnose import (
 )
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from parakeet_cli.doctor.explain.match import FailureMatch
+    from parakeet_cli.doctor.explain.next_step import NextStep
 
 
 def _print_wrapped(line: str, *, hang: int) -> None:
@@ -70,33 +77,65 @@ def show_why(package: str, request: DiagnosisRequest, *, as_json: bool) -> ExitC
     return ExitCode.OK if report.satisfied else ExitCode.FAILED
 
 
-def show_matches(text: str, *, as_json: bool) -> ExitCode:
-    """The known failures in a pasted text; exit 1 if there are none."""
+def show_matches(text: str, environment: DiagnosisRequest | None, *, as_json: bool) -> ExitCode:
+    """The known failures in a pasted text, compared with the environment if one is named.
+
+    Exit 1 if there are none; then the next step is named.
+    """
     from parakeet_cli.doctor.explain.match import match
 
-    found = match(_pasted(text))
+    pasted = _pasted(text)
+    found = match(pasted)
+    here = _confirmations(found, environment)
+    step = None if found else _next_step(pasted, environment)
     if as_json:
         fields = ("row", "title", "cause", "remedy", "check", "evidence", "source")
+        rows = [{name: getattr(hit, name) for name in fields} for hit in found]
         console.print_json(
             {
                 "schema": "parakeet.doctor.match/1",
-                "matches": [{name: getattr(hit, name) for name in fields} for hit in found],
+                "matches": [
+                    {**row, "here": said or None} for row, said in zip(rows, here, strict=True)
+                ],
+                "next": step.action if step else None,
             }
         )
-    elif not found:
-        console.out("This text shows no known failure. To examine the stack: parakeet doctor\n")
-    for hit in () if as_json else found:
-        for label, text in (
+    elif step:
+        _print_wrapped(step.known, hang=2)
+        _print_wrapped(f"Next: {step.action}", hang=6)
+    for hit, said in () if as_json else zip(found, here, strict=True):
+        for label, value in (
             ("", hit.title),
             ("  Cause     ", hit.cause),
             ("  Type      ", hit.remedy),
+            ("  Here      ", said),
             ("  Seen in   ", hit.evidence),
-            ("  Check     ", f"parakeet doctor --only {hit.check}"),
+            ("  Check     ", f"parakeet doctor --only {hit.check}" if hit.check else ""),
             ("  See       ", hit.source),
-            ("", ""),
         ):
-            _print_wrapped(label + text, hang=12)
+            if value:
+                _print_wrapped(label + value, hang=12)
+        console.out("\n")
     return ExitCode.OK if found else ExitCode.FAILED
+
+
+def _confirmations(
+    found: Sequence[FailureMatch], environment: DiagnosisRequest | None
+) -> list[str]:
+    """What the environment says about each guess; empty strings if none is named."""
+    if environment is None or not found:
+        return [""] * len(found)
+    from parakeet_cli.doctor.explain.confirm import confirm
+
+    facts, stack = examine(environment)
+    return [confirm(hit, facts, stack) for hit in found]
+
+
+def _next_step(text: str, environment: DiagnosisRequest | None) -> NextStep:
+    from parakeet_cli.doctor.explain.next_step import EXAMINE, next_step
+
+    options = environment.options if environment else ()
+    return next_step(text, shlex.join([*EXAMINE.split(), *options]))
 
 
 def _pasted(text: str) -> str:

@@ -88,6 +88,11 @@ class DoctorRequest:
             options=tuple(word for name, value in given.items() if value for word in (name, value)),
         )
 
+    def named_environment(self) -> DiagnosisRequest | None:
+        """The diagnosis of the Python that --python, the environment or config.json names."""
+        request = self.diagnosis()
+        return request if self.python or request.python != sys.executable else None
+
     def repair(self) -> RepairRequest:
         """The repair that is asked for, which always runs the probes. Raises ConfigError."""
         from parakeet_cli.doctor.repair.request import RepairRequest

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -24,19 +24,27 @@ class Failure:
     title: str
     messages: tuple[str, ...]  # patterns of what is printed; spaces in them don't count
     cause: str
-    detect: str  # how the doctor sees it, for the guide
     remedy: str
-    check: str  # the id that reports it
     mark: str
     sources: tuple[str, ...]
+    detect: str = ""  # how the doctor sees it, for the guide
+    check: str = ""  # the id that reports it, if one does
     beside: str = ""  # a pattern that must match in the same text
+    unless: str = ""  # a pattern that must not
     frames: str = ""  # a pattern that one frame of the traceback must match, if it has any
+    not_frames: str = ""  # a pattern that no frame may match
+    raised_in: str = ""  # a pattern for the package whose file raised it, if that is known
+    needs_frames: bool = False  # without frames to compare with the two above, no match
+    build: bool = False  # it also happens where pip or uv builds a package, in its own environment
+    in_build: bool = False  # it happens there alone
     outranks: tuple[int, ...] = ()  # less exact rows for the same failure
+    notice: bool = False  # nothing is broken: listed after every failure
     weak: bool = False  # listed after every other row
+    names: Mapping[str, str] = field(default_factory=dict)  # for {name}s that no group filled
 
     @property
     def kind(self) -> str:
-        """`staged`, `facts only` or `impossible here`: the mark without its reason."""
+        """`staged`, `facts only`, `text` or `impossible here`: the mark without its reason."""
         return self.mark.partition(":")[0]
 
 
@@ -50,6 +58,12 @@ def catalogue() -> tuple[Failure, ...]:
 def guide() -> tuple[Failure, ...]:
     """Common troubles from the guide that no row of the forty covers: numbers above 40."""
     return _failures("guide")
+
+
+@cache
+def posted() -> tuple[Failure, ...]:
+    """What else people of this stack post, beyond the checks: numbers from 101."""
+    return tuple(Failure(**_row(row)) for row in _read("posted.toml")["row"])
 
 
 @cache
@@ -67,13 +81,19 @@ def missing_module_pattern(distributions: Iterable[str]) -> str:
 
 @cache
 def _data() -> dict[str, Any]:
-    return tomllib.loads((files(__package__) / "catalogue.toml").read_text(encoding="utf-8"))
+    return _read("catalogue.toml")
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((files(__package__) / name).read_text(encoding="utf-8"))
 
 
 def _failures(table: str) -> tuple[Failure, ...]:
-    return tuple(
-        Failure(**{name: _frozen(value) for name, value in row.items()}) for row in _data()[table]
-    )
+    return tuple(Failure(**_row(row)) for row in _data()[table])
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _frozen(value) for name, value in row.items()}
 
 
 def _frozen(value: Any) -> Any:

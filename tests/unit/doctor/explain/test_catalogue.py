@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from parakeet_cli.doctor.checks import CHECKS
-from parakeet_cli.doctor.explain.catalogue import Failure, catalogue, guide
+from parakeet_cli.doctor.explain.catalogue import Failure, catalogue, guide, posted
 
 ALL = (*catalogue(), *guide())
 
@@ -19,6 +19,30 @@ def test_the_catalogue_has_forty_rows_in_order() -> None:
 
 def test_the_guides_own_troubles_follow_the_forty() -> None:
     assert [row.number for row in guide()] == list(range(41, 41 + len(guide())))
+
+
+def test_the_posted_rows_have_numbers_of_their_own_in_order() -> None:
+    numbers = [row.number for row in posted()]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] > 100
+
+
+@pytest.mark.parametrize("row", posted(), ids=lambda row: str(row.number))
+def test_a_posted_row_has_cause_remedy_source_and_names_a_check_or_none(row: Failure) -> None:
+    assert row.title
+    assert row.messages
+    assert row.cause.endswith("."), row.cause
+    assert row.remedy
+    assert row.sources
+    assert all(source.startswith("https://") for source in row.sources)
+    assert row.check in {*CHECKS, ""}
+    assert row.mark in ("staged", "text")
+
+
+@pytest.mark.parametrize("row", (*ALL, *posted()), ids=lambda row: str(row.number))
+def test_what_a_row_outranks_exists(row: Failure) -> None:
+    numbers = {one.number for one in (*ALL, *posted())}
+    assert set(row.outranks) <= numbers - {row.number}
 
 
 @pytest.mark.parametrize("row", ALL, ids=lambda row: str(row.number))

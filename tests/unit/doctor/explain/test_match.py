@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import textwrap
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from parakeet_cli.doctor.explain.catalogue import Failure, catalogue, guide
+from parakeet_cli.doctor.checks import CHECKS
+from parakeet_cli.doctor.explain.catalogue import Failure, catalogue, guide, posted
 from parakeet_cli.doctor.explain.match import match
 
 TEXTS = Path(__file__).parent / "texts"
 KNOWN = sorted(TEXTS.glob("*.txt"))
 NONE = sorted((TEXTS / "none").glob("*.txt"))
+POSTS = tomllib.loads((Path(__file__).parent / "posts.toml").read_text("utf-8"))["post"]
 
 
 def rows(text: str) -> list[int]:
@@ -23,12 +27,40 @@ def rows(text: str) -> list[int]:
 
 @pytest.mark.parametrize("text", KNOWN, ids=lambda path: path.stem)
 def test_each_known_error_is_matched_by_its_row_first(text: Path) -> None:
-    assert rows(text.read_text())[:1] == [int(text.name[:2])]
+    assert rows(text.read_text())[:1] == [int(text.name.split("-")[0])]
 
 
 def test_every_row_has_a_text_to_test_it() -> None:
-    tested = {int(path.name[:2]) for path in KNOWN}
-    assert tested == {failure.number for failure in (*catalogue(), *guide())}
+    tested = {int(path.name.split("-")[0]) for path in KNOWN} | {post["row"] for post in POSTS}
+    assert tested - {0} == {failure.number for failure in (*catalogue(), *guide(), *posted())}
+
+
+@pytest.mark.parametrize("post", POSTS, ids=lambda post: f"{post['row']}-{post['name']}")
+def test_a_post_is_matched_by_the_row_of_its_cause_first(post: dict[str, Any]) -> None:
+    assert rows(post["text"])[:1] == ([post["row"]] if post["row"] else [])
+
+
+@pytest.mark.parametrize("post", POSTS, ids=lambda post: f"{post['row']}-{post['name']}")
+def test_a_post_with_a_log_s_stamps_and_colours_is_matched_alike(post: dict[str, Any]) -> None:
+    assert rows(logged(coloured(post["text"])))[:1] == rows(post["text"])[:1]
+
+
+def test_there_are_posts_of_every_kind_and_some_without_a_known_failure() -> None:
+    assert len([post for post in POSTS if post["row"]]) >= 60
+    assert len([post for post in POSTS if not post["row"]]) >= 10
+
+
+def test_each_check_has_texts_that_lead_to_it() -> None:
+    """But for stack-installed, whose finding replaces the other checks' where nothing is."""
+    led_to = {failure.check for failure in (*catalogue(), *guide(), *posted())}
+    assert led_to - {""} <= set(CHECKS)
+    assert set(CHECKS) - led_to <= {"stack-installed"}
+
+
+def test_a_result_has_no_name_that_nothing_filled() -> None:
+    for post in POSTS:
+        for found in match(post["text"]):
+            assert "{" not in found.title + found.cause + found.remedy, found.row
 
 
 @pytest.mark.parametrize("text", NONE, ids=lambda path: path.stem)
@@ -178,7 +210,9 @@ def test_the_evidence_of_an_endless_line_is_cut() -> None:
     assert "PortAudio" in found.evidence
 
 
-@pytest.mark.parametrize("failure", (*catalogue(), *guide()), ids=lambda row: str(row.number))
+@pytest.mark.parametrize(
+    "failure", (*catalogue(), *guide(), *posted()), ids=lambda row: str(row.number)
+)
 def test_no_pattern_reaches_without_bound_over_a_long_log(failure: Failure) -> None:
     for pattern in failure.messages:
         outside_classes = re.sub(r"\[[^\]]*\]", "", pattern)
