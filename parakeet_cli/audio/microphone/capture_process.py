@@ -89,6 +89,10 @@ def _capture(sounddevice: Any, index: int) -> None:
         _send({"error": "open", "detail": reason, "name": device["name"]})
         return
     _send({"name": device["name"], "rate": rate, "channels": channels})
+    # From here on nobody reads stderr, and sound libraries print for as long as they record.
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
     while (item := packets.get()) is not None:
         data, overflowed = item
         try:

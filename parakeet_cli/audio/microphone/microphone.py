@@ -16,8 +16,9 @@ import soxr
 
 from parakeet_cli.audio.microphone.capture_process import PACKET
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_pcm
-from parakeet_cli.errors import InputError, UsageError
+from parakeet_cli.errors import InputError, ProgramError, UsageError
 from parakeet_cli.system import processes
+from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
 
 _ENTRY = "from parakeet_cli.audio.microphone.capture_process import main; main(sys.argv[1:])"
 _PACKET_TIMEOUT = 1.5  # seconds without a packet until the device counts as lost
@@ -68,19 +69,21 @@ CaptureEvent = CapturedAudio | DeviceLost | DeviceFound
 
 def list_devices() -> list[InputDevice]:
     """Every device with an input. Raises InputError if PortAudio is missing."""
+    output, printed = b"", b""
     try:
-        output = subprocess.run(
+        done = subprocess.run(
             _command("--list"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=_environment(),
             timeout=_OPEN_TIMEOUT,
-        ).stdout
+        )
+        output, printed = done.stdout, done.stderr
     except subprocess.TimeoutExpired:  # PortAudio can hang while a sound server dies
-        output = b""
+        pass
     message = _message(output.partition(b"\n")[0])
     if "devices" not in message:
-        raise _error(message)
+        raise _error(message, printed.decode(errors="replace"))
     return [InputDevice(**device) for device in message["devices"]]
 
 
@@ -222,11 +225,12 @@ class Microphone:
         return same[0] if same else find_device(None, devices)
 
     def _open(self) -> tuple[int, int]:
+        errors = ErrorOutput()
         self._process = subprocess.Popen(
             _command("--open", str(self._device.index)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=errors.file,
             env=_environment(),
             bufsize=0,
         )
@@ -237,10 +241,11 @@ class Microphone:
             if data == b"":
                 break
             line += data or b""
-        message = _message(line)
+        message, printed = _message(line), errors.read()
+        errors.close()
         if "rate" not in message:
             self._end_process()
-            raise _error(message)
+            raise _error(message, printed)
         return message["rate"], message["channels"]
 
     def _packets(self, width: int) -> Iterator[tuple[bytes, bool]]:
@@ -302,7 +307,11 @@ def _message(line: bytes) -> dict[str, Any]:
     return message if isinstance(message, dict) else {"error": "died"}
 
 
-def _error(message: dict[str, Any]) -> InputError:
+def _error(message: dict[str, Any], printed: str) -> InputError:
+    """The error in a message, or else the exception in what the process printed to stderr."""
+    traceback = last_traceback(printed)
+    if message["error"] == "died" and (exception := exception_of(traceback)):
+        return ProgramError(f"The process that records failed: {exception}.", traceback=traceback)
     if message["error"] == "portaudio":
         return InputError(
             f"Microphones need PortAudio, which can't be loaded: {message['detail']}.",

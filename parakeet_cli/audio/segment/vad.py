@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from parakeet_cli.audio.samples import Samples
 from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.system.install_command import install_command
 
 _CONTEXT = 64  # samples of the frame before, which the model takes in front of each
 _STATE = (1, 1, 128)  # shape of the recurrent state's two halves
@@ -85,13 +86,13 @@ def _load_session() -> Any:
     if spec is None or spec.origin is None:
         raise EngineUnavailable(
             "The speech detector's model is missing: the package faster-whisper is not installed.",
-            hint="pip install faster-whisper, or run with --no-vad",
+            hint=f"{install_command('faster-whisper')}, or run with --no-vad",
         )
     found = sorted((Path(spec.origin).parent / "assets").glob("silero_vad*.onnx"))
     if not found:
         raise EngineUnavailable(
             "The installed faster-whisper doesn't include a Silero VAD model.",
-            hint="pip install 'faster-whisper>=1.2.1'",
+            hint=install_command("faster-whisper"),
         )
     import onnxruntime
 

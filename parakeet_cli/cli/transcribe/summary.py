@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parakeet_cli import console
+from parakeet_cli.errors import PROGRAM_FAULT
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.stats import MAX_LISTED, BatchStats
 from parakeet_cli.transcript import Doubt, FileResult, Status
@@ -16,6 +17,7 @@ _STYLES = {
     Status.FAILED: "red",
 }
 _NARROW = 60  # columns
+_NAMED = 3  # files that are named where many failed by one fault
 _FIGURES, _FIGURES_NARROW = 33, 22  # columns of everything beside a file's name
 
 
@@ -40,9 +42,12 @@ def show_summary(stats: BatchStats) -> None:
     for result in results:
         if result.status is Status.PARTIAL:
             _show_reason("Partial", result)
-    for result in results:
-        if result.status is Status.FAILED:
-            _show_reason("Failed", result)
+    failed = [result for result in results if result.status is Status.FAILED]
+    for alike in _by_fault(failed):
+        if len(alike) == 1:
+            _show_reason("Failed", alike[0])
+        else:
+            _show_fault(alike)
 
 
 def show_how_to_resume(stats: BatchStats, request: TranscribeRequest) -> None:
@@ -61,6 +66,30 @@ def _show_reason(word: str, result: FileResult) -> None:
     console.note(f"{word}: {text}", style=style)
     if result.hint:
         console.note(f"  {result.hint}")
+
+
+def _by_fault(failed: Sequence[FileResult]) -> list[list[FileResult]]:
+    """Those together that failed by one fault of the program, and each of the others alone."""
+    groups: dict[object, list[FileResult]] = {}
+    for number, result in enumerate(failed):
+        key = _without_name(result) if result.hint == PROGRAM_FAULT else number
+        groups.setdefault(key, []).append(result)
+    return list(groups.values())
+
+
+def _show_fault(alike: Sequence[FileResult]) -> None:
+    """Say once what kept several files from being transcribed."""
+    first, *_ = alike
+    names = ", ".join(console.shown_name(result.source) for result in alike[:_NAMED])
+    more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+    reason = console.shown_name(_without_name(first))
+    console.note(f"Failed: {len(alike)} files ({names}{more}): {reason}", style="red")
+    console.note(f"  {first.hint}")
+
+
+def _without_name(result: FileResult) -> str:
+    """The reason without the name of the file: `can't be opened: its decoder failed ...`."""
+    return (result.reason or "").removeprefix(result.source).strip()
 
 
 def _show_doubt(result: FileResult, doubt: Doubt) -> None:

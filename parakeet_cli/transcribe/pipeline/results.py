@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parakeet_cli import console
-from parakeet_cli.errors import ParakeetError, describe_unexpected
+from parakeet_cli.errors import PROGRAM_FAULT, ParakeetError, describe_unexpected
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -52,6 +52,7 @@ def _stream_in_words(stream: StreamInfo) -> str:
 
 
 def failed(job: Job, error: ParakeetError) -> FileResult:
+    console.trace(error)
     return FileResult(job.name, Status.FAILED, reason=str(error), hint=error.hint)
 
 
@@ -59,5 +60,5 @@ def failed_unexpectedly(job: Job, error: Exception) -> FileResult:
     """The result after a bug of ours, which must not cost the other files."""
     console.trace(error)
     reason = f"An {describe_unexpected(error)}"
-    hint = "--debug shows where it happened."
+    hint = PROGRAM_FAULT
     return FileResult(job.name, Status.FAILED, reason=reason, hint=hint)

@@ -21,6 +21,8 @@ def _accident(media: decoder.InProcessMedia) -> Iterator[Block]:
                 os.kill(os.getpid(), signal.SIGSEGV)
             if "endless" in name:
                 time.sleep(1_000)
+            if "bug" in name:
+                raise KeyError("codec")
             if "flood" in name:
                 flood = [bytearray(1 << 26) for _ in range(1_000)]
                 flood.clear()

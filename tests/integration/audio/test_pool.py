@@ -25,7 +25,7 @@ from parakeet_cli.audio.decode.pool import (
     IsolatedMedia,
     isolated_duration,
 )
-from parakeet_cli.errors import InputError
+from parakeet_cli.errors import InputError, ProgramError
 from parakeet_cli.transcript import Accounting
 
 SECONDS = 60
@@ -61,6 +61,7 @@ def decoded(path: Path, pool: DecoderPool) -> tuple[list[Block], Accounting]:
         ("segfault.wav", "crashed (SIGSEGV)"),
         ("endless.wav", "made no progress for 3 seconds"),
         ("flood.wav", "wanted more than the 256 MB"),
+        ("bug.wav", "its decoder failed: KeyError: 'codec'"),
     ],
 )
 def test_audio_decoded_before_an_accident_remains_and_the_rest_is_reported(
@@ -99,6 +100,31 @@ def test_a_decoder_that_dies_while_it_opens_a_file_fails_that_file(
     with pytest.raises(InputError, match=rf"a\.wav can't be opened: its decoder {reason}\."):
         decoded(path, pool)
     assert isolated_duration(path, pool) is None
+
+
+def test_an_exception_in_a_decoder_is_a_fault_of_the_program_and_not_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode_pool, "ENTRY", "sys.stdin.readline(); open(1, errors_='replace')")
+    with pytest.raises(ProgramError) as caught:
+        decoded(write_wav(tmp_path / "a.wav", 1), DecoderPool(DecoderLimits()))
+    reason = "its decoder failed: TypeError: 'errors_' is an invalid keyword argument for open()"
+    assert str(caught.value) == f"a.wav can't be opened: {reason}."
+    assert "Traceback" in caught.value.__notes__[0]
+    assert "parakeet doctor report" in str(caught.value.hint)
+
+
+def test_what_libraries_print_does_not_reach_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        decode_pool,
+        "ENTRY",
+        "print('Traceback of a library', file=sys.stderr); import os; os._exit(4)",
+    )
+    with pytest.raises(InputError, match=r"its decoder failed \(exit code 4\)\.") as caught:
+        decoded(write_wav(tmp_path / "a.wav", 1), DecoderPool(DecoderLimits()))
+    assert not isinstance(caught.value, ProgramError)
 
 
 def test_a_worker_that_died_while_idle_is_replaced(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -74,15 +75,32 @@ class Environment:
         assert done.returncode == 0, done.stderr
         return environment
 
+    @classmethod
+    def make_with_uv(cls, path: Path, python: str, *install: str | Path) -> Environment:
+        """A new one of this interpreter, with what uv makes of these arguments in it."""
+        assert uv("venv", "--python", python, path).returncode == 0
+        done = uv("pip", "install", "--python", path / "bin" / "python", *install)
+        assert done.returncode == 0, done.stderr
+        return cls(path)
+
     @property
     def bin(self) -> Path:
         return self.path / "bin"
 
-    def parakeet(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def parakeet(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run its command, in a folder outside of the checkout."""
-        return run(self.bin / "parakeet", *arguments, cwd=self.path)
+        return run(self.bin / "parakeet", *arguments, cwd=self.path, env=env)
 
 
+def uv(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run uv, with packages from where pip has them on this machine."""
+    index = {"UV_DEFAULT_INDEX": os.environ.get("UV_DEFAULT_INDEX") or pip_index()}
+    return run(sys.executable, "-m", "uv", *arguments, cwd=cwd, env=index)
+
+
+@cache
 def pip_index() -> str:
     """Where this machine's pip looks for packages: `pip install --help` names it.
 

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import sys
 import tarfile
-import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,32 +14,9 @@ from tests.integration.packaging.environments import (
     ROOT,
     Environment,
     copy_checkout,
-    run,
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder that is removed after the tests, since environments are large."""
-    with tempfile.TemporaryDirectory(prefix="parakeet-wheel-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
-def built(folder: Path) -> Path:
-    """The folder of an sdist and of the wheel that was built from it."""
-    checkout = copy_checkout(folder / "built")
-    done = run(sys.executable, "-m", "build", "--outdir", folder / "dist", checkout)
-    assert done.returncode == 0, done.stderr
-    return folder / "dist"
-
-
-@pytest.fixture(scope="module")
-def wheel(built: Path) -> Path:
-    (wheel,) = built.glob("*.whl")
-    return wheel
 
 
 def test_the_wheel_contains_the_whole_package_and_nothing_else(wheel: Path) -> None:

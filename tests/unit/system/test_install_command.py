@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -35,3 +36,10 @@ def test_in_an_environment_without_pip_uv_is_named(
 def test_no_hint_names_a_package_of_ours_on_an_index() -> None:
     for path in Path(module.__file__).parents[1].rglob("*.py"):
         assert "pip install 'parakeet-cli" not in path.read_text("utf-8"), path
+
+
+def test_every_hint_to_install_names_the_python_that_runs() -> None:
+    """A bare `pip` may be another Python's, and uv's environments have none."""
+    bare = re.compile(r"hint=f?\"pip install|return f?\"pip install")
+    for path in Path(module.__file__).parents[1].rglob("*.py"):
+        assert not bare.search(path.read_text("utf-8")), path

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from parakeet_cli.dictate.sinks.typed.base import Focus, wait_for_release
 from parakeet_cli.dictate.sinks.typed.keymap import BACKSPACE, CAPS_LOCK, Keymap, Stroke, keysym
 from parakeet_cli.errors import SinkError, SinkUnavailable
+from parakeet_cli.system.install_command import install_command
 
 if TYPE_CHECKING:
     from Xlib.display import Display
@@ -43,7 +44,7 @@ class XTest:
             from Xlib.display import Display
         except ImportError:
             raise SinkUnavailable(
-                "python-xlib is not installed.", hint="pip install python-xlib"
+                "python-xlib is not installed.", hint=install_command("python-xlib")
             ) from None
         try:
             display = Display()

@@ -205,7 +205,12 @@ def test_the_user_site_is_where_the_interpreter_puts_it(tmp_path: Path) -> None:
     env = tmp_path / "v"
     command = [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(env)]
     subprocess.run(command, check=True)
-    user = tmp_path / "home/.local/lib/python3.11/site-packages"
+    user = (
+        tmp_path
+        / "home/.local/lib"
+        / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        / "site-packages"
+    )
     user.mkdir(parents=True)
     variables = {"HOME": str(tmp_path / "home")}
     printed = subprocess.run(

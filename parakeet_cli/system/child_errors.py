@@ -1,0 +1,39 @@
+"""Reads from a child's stderr which exception ended it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import BinaryIO
+
+_TRACEBACK = "Traceback (most recent call last):"
+_END = 1 << 16  # bytes of the output that are read: a traceback is at its end
+
+
+class ErrorOutput:
+    """A file without a name that a child has as its stderr."""
+
+    def __init__(self) -> None:
+        self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+
+    def read(self) -> str:
+        """The end of what was written."""
+        size = os.fstat(self.file.fileno()).st_size
+        return os.pread(self.file.fileno(), _END, max(0, size - _END)).decode(errors="replace")
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def last_traceback(output: str) -> str:
+    """The last traceback in the output, or "" if there is none."""
+    start = output.rfind(_TRACEBACK)
+    return output[start:].rstrip() if start >= 0 else ""
+
+
+def exception_of(traceback: str) -> str:
+    """The exception that a traceback ends with, in one line: `TypeError: it has no len()`."""
+    for line in traceback.splitlines()[1:]:
+        if line and not line.startswith(" "):
+            return line.strip()
+    return ""

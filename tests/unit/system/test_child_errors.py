@@ -1,0 +1,44 @@
+"""What a child prints says which exception ended it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
+
+
+def printed(code: str) -> str:
+    """What a real Python prints to stderr."""
+    output = ErrorOutput()
+    subprocess.run([sys.executable, "-c", code], stderr=output.file, check=False)
+    text = output.read()
+    output.close()
+    return text
+
+
+@pytest.mark.parametrize(
+    ("code", "exception"),
+    [
+        ("len(3)", "TypeError: object of type 'int' has no len()"),
+        ("import no_such", "ModuleNotFoundError: No module named 'no_such'"),
+        ("raise ValueError('one\\ntwo')", "ValueError: one"),
+        ("raise KeyError", "KeyError"),
+        ("try:\n 1/0\nexcept Exception:\n raise OSError(5, 'gone')", "OSError: [Errno 5] gone"),
+        ("print('x' * 200_000); 1/0", "ZeroDivisionError: division by zero"),
+        (
+            "import sys; sys.stderr.write('x' * 200_000 + '\\n'); 1/0",
+            "ZeroDivisionError: division by zero",
+        ),
+        ("import sys; sys.exit('no')", ""),
+        ("", ""),
+    ],
+)
+def test_the_exception_is_one_line(code: str, exception: str) -> None:
+    assert exception_of(last_traceback(printed(code))) == exception
+
+
+def test_of_a_flood_only_the_end_is_read() -> None:
+    assert len(printed("import sys; sys.stderr.write('x' * 10_000_000)")) == 1 << 16
