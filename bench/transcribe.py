@@ -20,7 +20,7 @@ from pathlib import Path
 from measure import Runs, in_turn, machine, spread, write_table
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.engines.whisper.model import find_model
+from parakeet_cli.engines.whisper.model import find_whisper
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data"
@@ -70,7 +70,7 @@ def _make_clips(count: int) -> tuple[Path, list[Path]]:
 
 def _commands() -> dict[str, Callable[[list[Path]], list[str]]]:
     """For each program, a function from the files to transcribe to its command line."""
-    model = str(find_model(None, offline=True).path)
+    model = str(find_whisper(None, offline=True).prepare().path)
     threads = str(EngineOptions().cores)
     peer = _peer()
     out = DATA / "out"
