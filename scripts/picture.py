@@ -1,6 +1,6 @@
 """Writes docs/images/transcribe.svg: a terminal in which parakeet's own output was recorded.
 
-    python scripts/picture.py
+python scripts/picture.py
 """
 
 from __future__ import annotations
