@@ -19,7 +19,10 @@ from tests.integration.packaging.environments import (
 
 pytestmark = pytest.mark.slow
 
-PRINT_HINT = "from parakeet_cli.system.install_command import install_command as i; print(i('iniconfig'))"
+PRINT_HINT = """
+from parakeet_cli.system.install_command import install_command
+print(install_command("iniconfig"))
+"""
 
 
 def check(tmp_path: Path, environment: Path, path: str) -> None:
