@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nemo
 import torch
 from nemo.collections.asr import models
 from omegaconf import DictConfig
@@ -98,20 +99,40 @@ def ctc_head() -> dict[str, Any]:
     }  # fmt: skip
 
 
+# The encoders of models for live speech, as NeMo's own configurations have them.
+STREAMING = {
+    "nemotron": {
+        "causal_downsampling": True, "conv_context_size": "causal", "conv_norm_type": "layer_norm",
+        "att_context_size": [[70, 13], [70, 6], [70, 1], [70, 0]],
+        "att_context_style": "chunked_limited",
+    },
+    "unified": {
+        "att_context_style": "chunked_limited_with_rc", "conv_context_style": "dcc",
+        "att_chunk_context_size": [[70], [1, 2, 7, 13], [0, 1, 3, 7, 13]],
+    },
+}  # fmt: skip
+NEEDS_NEMO_3 = {"unified"}
+SEEDS = {"tdt_ctc": 20}  # which gives more than one token
+
+
 def make(name: str, folder: Path) -> Any:
     if name == "ctc":
         config = {**common(folder, 80), "decoder": ctc_head(), "decoding": {"strategy": "greedy"}}
         return models.EncDecCTCModelBPE(DictConfig(config))
-    if name == "hybrid":
-        config = transducer(folder, 80, [])
+    if name in ("hybrid", "tdt_ctc"):
+        config = transducer(folder, 80, DURATIONS if name == "tdt_ctc" else [])
         config["aux_ctc"] = {
             "ctc_loss_weight": 0.3, "use_cer": False, "ctc_reduction": "mean_batch",
             "decoder": ctc_head(), "decoding": {"strategy": "greedy"},
         }  # fmt: skip
         return models.EncDecHybridRNNTCTCBPEModel(DictConfig(config))
     durations = DURATIONS if name.startswith("tdt") else []
-    mels = 128 if name.endswith("128") else 80
-    return models.EncDecRNNTBPEModel(DictConfig(transducer(folder, mels, durations)))
+    mels = 128 if name in ("tdt-128", "nemotron", "unified") else 80
+    config = transducer(folder, mels, durations)
+    config["encoder"] |= STREAMING.get(name, {})
+    if name in STREAMING:
+        config["preprocessor"]["normalize"] = "NA"
+    return models.EncDecRNNTBPEModel(DictConfig(config))
 
 
 def enliven(model: Any) -> None:
@@ -128,14 +149,18 @@ def enliven(model: Any) -> None:
         head.weight.mul_(6.0)
         blank = len(model.tokenizer.vocab)
         head.bias[blank] += 2.0
+        head.bias[0] -= 30.0  # <unk>, which NeMo writes as a sign of its own
 
 
 def main() -> None:
     folder, clip = Path(sys.argv[1]), sys.argv[2]
     tokenizer(folder)
     texts = {}
-    for number, name in enumerate(("rnnt", "ctc", "hybrid", "tdt-128")):
-        torch.manual_seed(number)
+    names = ["rnnt", "ctc", "hybrid", "tdt-128", "tdt_ctc", *STREAMING]
+    for number, name in enumerate(names):
+        if name in NEEDS_NEMO_3 and nemo.__version__ < "3":
+            continue
+        torch.manual_seed(SEEDS.get(name, number))
         model = make(name, folder)
         enliven(model)
         model.eval()
