@@ -104,6 +104,13 @@ PARAKEETS = (
         size=2_473_041_920,
         licence=_NVIDIA_OPEN,
     ),
+    _nemo(
+        "nemotron-3.5",
+        "nemotron-3.5-asr-streaming-0.6b",
+        "40 locales",
+        licence="OpenMDW-1.1",
+        oldest_nemo="3.0",  # the first with EncDecRNNTBPEModelWithPrompt
+    ),
     _nemo("1.1b", "parakeet-tdt-1.1b", size=4_280 * _MB),
     _nemo("tdt_ctc-1.1b", "parakeet-tdt_ctc-1.1b", size=4_290 * _MB),
     _nemo("110m", "parakeet-tdt_ctc-110m", size=459 * _MB),

@@ -47,18 +47,14 @@ def find_model(
 def is_path(name: str) -> bool:
     """Whether it names a file or folder, and not a model: a path has a slash or a suffix.
 
-    A name of the table is the table's, whatever is in the working folder. A hub id has a slash,
-    too: it is a path where there is such a file or folder.
+    A name of the table is the table's, whatever is in the working folder. Hub ids have slashes,
+    and other names dots: those are paths where there is such a file or folder.
     """
     if look_up(name) is not None:
         return False
-    return (
-        name.startswith((".", "/", "~"))
-        or name.endswith(".nemo")
-        or name.count("/") > 1
-        or name.endswith("/")
-        or ("/" in name and Path(name).exists())
-    )
+    if name.startswith((".", "/", "~")) or name.endswith((".nemo", "/")):
+        return True
+    return ("/" in name or Path(name).suffix != "") and Path(name).exists()
 
 
 def resolve_name(name: str, kind: str) -> KnownModel:

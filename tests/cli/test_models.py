@@ -36,7 +36,8 @@ def test_the_list_has_sizes_and_says_what_is_not_known(empty: dict[str, str]) ->
     assert "2.51 GB" in rows["v3"]
     assert "486 MB" in rows["small"]
     assert "?" in rows["ctc-1.1b"]
-    assert "unified needs NeMo 3.0 or newer." in done.stdout
+    assert all("built in" in rows[name] for name in ("base", "tiny.en"))
+    assert "unified and nemotron-3.5 need NeMo 3.0 or newer." in done.stdout
     assert "? is not known." in done.stdout
 
 

@@ -88,7 +88,7 @@ def assert_nothing_was_sent(traced: Trace) -> None:
         (("transcribe", CLIP, "--engine", "onnx", "--model", TOY), "Engine: onnx"),
         (("dictate", "--from-file", CLIP), "young man"),
         (("doctor",), "Next: "),
-        (("models", "list"), "parakeet-tdt-0.6b-v3"),
+        (("models", "list"), "Engine nemo"),
         (("models", "scan", TOY), "nothing in it could run code"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

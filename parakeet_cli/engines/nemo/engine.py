@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_source_clock
+from parakeet_cli.engines.nemo.language_tags import split_tags, without_tags
 from parakeet_cli.engines.nemo.packages import require_packages
 from parakeet_cli.engines.nemo.process import NemoProcess, WorkerDiedError, default_python
 from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_segments
@@ -146,17 +147,19 @@ class Nemo:
                     ) from death
                 _log.info("NeMo's worker died: %s. A new one continues.", death)
             else:
-                segments = self._segments(chunk, tokens)
-                return ChunkResult(on_source_clock(chunk, segments), self._language)
+                segments, language = self._segments(chunk, tokens)
+                return ChunkResult(on_source_clock(chunk, segments), language or self._language)
 
-    def _segments(self, chunk: Chunk, tokens: dict[str, Any]) -> list[Segment]:
+    def _segments(self, chunk: Chunk, tokens: dict[str, Any]) -> tuple[list[Segment], str | None]:
+        """The segments, and the language if the model writes it."""
         each, most = self._frame_seconds, chunk.duration
-        return tokens_to_segments(
+        words, language = split_tags(
             Token(piece, min(start * each, most), min(end * each, most), probability)
             for piece, (start, end), probability in zip(
                 tokens["pieces"], tokens["frames"], tokens["probabilities"], strict=True
             )
         )
+        return tokens_to_segments(words), language
 
     def _running_worker(self) -> NemoProcess:
         """The worker, or a new one where it has died. Raises EngineUnavailable."""
@@ -187,7 +190,7 @@ class _Utterance:
         self._request("open_stream")
 
     def accept(self, samples: NDArray[np.float32]) -> str:
-        return str(self._request("accept", samples))
+        return without_tags(str(self._request("accept", samples)))
 
     def close(self) -> None:
         if not self._worker.dead:

@@ -8,7 +8,7 @@ from pathlib import Path
 from parakeet_cli.errors import EngineUnavailable, UsageError
 from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.embedded import BASE, EMBEDDED, TINY, EmbeddedModel, ModelFiles
-from parakeet_cli.models.resolve import find_model, resolve_name
+from parakeet_cli.models.resolve import find_model, is_path, resolve_name
 from parakeet_cli.models.types import WHISPER
 
 _REQUIRED = ("model.bin", "config.json")
@@ -66,10 +66,10 @@ def find_whisper(
     embedded = EMBEDDED.get(asked)
     if embedded is not None and (embedded is TINY or embedded.obstacle() is None):
         return WhisperFiles(asked, embedded)
-    path = Path(asked).expanduser()
-    if embedded is None and path.is_dir():
-        return _local(path)
-    if path.exists() or asked.startswith((".", "/", "~")):
+    if is_path(asked):
+        path = Path(asked).expanduser()
+        if path.is_dir():
+            return _local(path)
         raise EngineUnavailable(
             f"The model {asked} is not a folder with a CTranslate2 Whisper model.",
             hint="Name a folder with model.bin and config.json, or a hub id such as "

@@ -28,6 +28,7 @@ _MODEL_CLASSES = {
     "EncDecCTCModel": "ctc_models",
     "EncDecHybridRNNTCTCBPEModel": "hybrid_rnnt_ctc_bpe_models",
     "EncDecHybridRNNTCTCModel": "hybrid_rnnt_ctc_models",
+    "EncDecRNNTBPEModelWithPrompt": "rnnt_bpe_models_prompt",  # NeMo 3: the language is a prompt
 }
 
 TARGETS = frozenset(

@@ -43,7 +43,7 @@ def test_every_head_transcribes_as_nemo_itself_does(
 ) -> None:
     """Other vocabularies, mels, heads and encoders: NeMo's own text, to the letter.
 
-    `tdt_ctc`, `nemotron` and `unified` are made like the published models of these names.
+    `tdt_ctc`, `nemotron`, `unified` and `nemotron-3.5` are made like the published models.
     """
     clip = SAMPLES / "sense_0880.wav"
     script = Path(__file__).with_name("nemo_models.py")
@@ -54,7 +54,8 @@ def test_every_head_transcribes_as_nemo_itself_does(
     expected = json.loads((tmp_path / "texts.json").read_text())
     sound = Clip(clip, ()).sound()
     names = {"rnnt", "ctc", "hybrid", "tdt-128", "tdt_ctc", "nemotron"}
-    assert set(expected) == names | ({"unified"} if stack == "verified-3" else set())
+    newest = {"unified", "nemotron-3.5"} if stack == "verified-3" else set()
+    assert set(expected) == names | newest
     worker = NemoProcess(python)
     try:
         for name, text in expected.items():

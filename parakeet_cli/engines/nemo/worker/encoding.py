@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .memory import LOCAL_CONTEXT, SHARE, WAYS, EncoderShape, Way, free_on_cpu
+from .prompts import add_prompt
 
 SAMPLE_RATE = 16_000
 _SHORTEST = 3200  # samples: normalising a spectrum over time needs some frames
@@ -155,7 +156,7 @@ class Encoder:
 
     def _run(self, features: Any, counts: Any) -> tuple[Any, Any]:
         encoded, lengths = self._model.encoder(audio_signal=features.to(self._dtype), length=counts)
-        return encoded.transpose(1, 2), lengths
+        return add_prompt(self._model, encoded).transpose(1, 2), lengths
 
     def _attend(self, way: str) -> None:
         """Full or local attention; the weights stay, the modules are new."""

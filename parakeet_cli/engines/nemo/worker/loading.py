@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .prompts import MODULE, set_prompt
+
 
 class UnusableError(Exception):
     """The model or the device can't be used at all; the message says why."""
@@ -50,13 +52,14 @@ def restore(request: LoadRequest) -> Any:
     for part in ("encoder", "preprocessor"):
         if not hasattr(model, part):
             raise UnusableError(f"{type(model).__name__} has no {part}, so it can't transcribe.")
+    set_prompt(model)
     featurizer = getattr(model.preprocessor, "featurizer", None)
     if featurizer is not None:
         featurizer.dither = 0.0  # noise for training
         featurizer.pad_to = 0
     # The features are computed in float32: bfloat16 has too few digits for a spectrum.
     model.preprocessor.to(device)
-    for part in ("encoder", "decoder", "joint"):
+    for part in ("encoder", MODULE, "decoder", "joint"):
         if hasattr(model, part):
             getattr(model, part).to(device=device, dtype=_precision(device))
     return model
