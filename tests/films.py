@@ -62,12 +62,13 @@ def write_film(
 
 
 def _add_picture(container: OutputContainer, form: str) -> av.VideoStream:
-    video = container.add_stream(PICTURES.get(form, "mpeg4"), rate=25)
+    # WebM's encoder takes seconds for black pictures otherwise.
+    options = {"deadline": "realtime", "threads": "1", "lag-in-frames": "0"}
+    codec = PICTURES.get(form, "mpeg4")
+    video = container.add_stream(codec, rate=25, options=options if form == "webm" else {})
     assert isinstance(video, av.VideoStream)
     video.width = video.height = 64
     video.pix_fmt = "yuv420p"
-    if form == "webm":  # its encoder takes seconds for black pictures otherwise
-        video.codec_context.options = {"deadline": "realtime", "cpu-used": "8"}
     return video
 
 
