@@ -20,7 +20,7 @@ from parakeet_cli.audio.decode.coverage import (
     DeclaredDuration,
 )
 from parakeet_cli.audio.decode.duration import declared_duration, planned_seconds
-from parakeet_cli.audio.decode.ending import Ending, examine_end
+from parakeet_cli.audio.decode.ending import Ending, end_of_frames, examine_end
 from parakeet_cli.audio.decode.layout.parts import Recording, recording_at
 from parakeet_cli.audio.decode.libav import open_container
 from parakeet_cli.audio.decode.mixing import levels
@@ -68,9 +68,10 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
     opened = open_stream(recording, request)
     container = opened.container.format.name
     index = index_frames(recording.part, container)
-    if index is not None and index.following is not None:
+    following = None if index is None else index.following or end_of_frames(recording.part, index)
+    if following is not None:
         opened.container.close()
-        recording = recording.until(start + index.following)
+        recording = recording.until(start + following)
         opened = open_stream(recording, request)
         index = index_frames(recording.part, container)
     part = recording.part
@@ -130,6 +131,7 @@ class InProcessMedia(Media):
         self._coverage = Coverage(begin=plan.begin)
         self._offset = 0.0  # where the recording that is being decoded begins, in seconds
         self._recordings = 1
+        self._begun = False  # some of this recording's sound was decoded
         self._damaged_before = 0  # damaged packets of the recordings before it
         # A file that goes on long after its own declared end never ends.
         exact = plan.declared.basis == "exact" and declared is not None
@@ -206,8 +208,13 @@ class InProcessMedia(Media):
             samples = samples[: max(0, round(left * rate))]
             if not len(samples):
                 return
-        if first and part.reason == JUMP and start - coverage.begin < self._plan.warm_up:
-            coverage.begin = start
+        late = start - max(coverage.end, coverage.begin)
+        if not self._begun and part.reason == JUMP and 0 < late < self._plan.warm_up:
+            if first:
+                coverage.begin = start
+            else:
+                self._offset, start = self._offset - late, start - late
+        self._begun = True
         jumps = first or start - coverage.decoded_end > MIN_GAP
         coverage.add(start, start + len(samples) / rate, part.reason)
         self._doubts.add(part.remark, start, coverage.decoded_end)
@@ -259,6 +266,7 @@ class InProcessMedia(Media):
         self._plan = plan
         self._mixer.full_scale = plan.opened.full_scale
         self._offset = self._coverage.end - plan.begin
+        self._begun = False
         return True
 
 

@@ -15,8 +15,11 @@ from parakeet_cli.audio.decode.layout.parts import Recording
 from parakeet_cli.audio.decode.layout.tail import Tail, examine_tail
 from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.packets import Decoding
+from parakeet_cli.audio.decode.recover.file_part import FilePart
+from parakeet_cli.audio.decode.recover.mpeg import FrameIndex
 from parakeet_cli.audio.decode.recover.reader import Reader
 
+SHORTEST = 2048  # bytes; behind the last frame there are mostly just tags
 LITTLE, MUCH = 0.05, 3.0  # ratios of two estimates
 HARMLESS = 0.1  # seconds; as much sound as fits into the unread bytes may be padding
 # By libav's name of the container: bytes that may follow its last packet of sound, which are
@@ -74,8 +77,8 @@ def examine_end(
     per_byte = seconds / read if read > 0 else 0.0
     tail = _unread_tail(recording, opened, decoding)
     resume = recording.following
-    if (following := decoding.following or tail.next_start) is not None:
-        resume = part.start + following
+    if tail.next_start is not None:
+        resume = part.start + tail.next_start
     unread_seconds = (len(tail.unread) + len(recording.unread)) * per_byte
     if layout is not None and layout.size is not None and declared.basis != "exact":
         missing = layout.start + layout.size - part.size
@@ -92,6 +95,15 @@ def examine_end(
     return Ending(declared, unread_seconds, resume, part.path.stat().st_size, per_byte)
 
 
+def end_of_frames(part: FilePart, index: FrameIndex) -> int | None:
+    """Where another kind of recording begins behind the last frame, if one does."""
+    end = index.runs[-1].end
+    if part.size - end < SHORTEST:
+        return None
+    with part.open() as file:
+        return examine_tail(Reader(file, part.size), end).next_start
+
+
 def _nearer(measured: float, declared: float | None) -> float:
     """The declared seconds, if those measured by bytes are near them but not next to them.
 
@@ -105,6 +117,8 @@ def _nearer(measured: float, declared: float | None) -> float:
 def _unread_tail(recording: Recording, opened: Opened, decoding: Decoding) -> Tail:
     """What follows the last byte that was read, within the bytes that the sound should have."""
     part, layout = recording.part, recording.layout
+    if decoding.following is not None:
+        return Tail(decoding.following)
     stop = part.size
     if layout is not None and layout.size is not None:
         stop = min(stop, layout.start + layout.size)

@@ -19,7 +19,7 @@ import av
 from av import AudioFrame, AudioStream, Packet
 
 from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP, PAUSE
-from parakeet_cli.audio.decode.layout.table import FLAC, find_recording
+from parakeet_cli.audio.decode.layout.table import find_recording
 from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.flac import FlacFrames
@@ -39,6 +39,7 @@ UNTIMED = frozenset({("asf", "flac")})
 UNTRIMMED = frozenset({("caf", "alac")})
 MIN_DAMAGE_GAP = 0.002  # seconds; beside damage every gap counts that isn't rounding
 MAX_CLUSTER = 1 << 24  # bytes of Matroska; five seconds or megabytes are common
+FLAC_OVERHEAD = 64  # bytes of a frame that are not its samples
 MAX_PADDING = 8  # bytes of zeros behind the sound, which libav takes for a packet
 MAX_READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
 
@@ -100,11 +101,19 @@ class ByTimestamps(Progress):
     def __iter__(self) -> Iterator[TimedFrame]:
         for packet in self._packets():
             frames = self._decode(packet)
-            if frames is None:
-                self._damaged_since += 1
-            else:
+            if frames is not None:
                 yield from self._place_all(packet, frames)
+                continue
+            self._damaged_since += 1
+            if self._is_following(packet):
+                self.damaged_packets -= 1
+                self.reached = 0.0
+                break
         self.reached = max(self.reached, self._end)
+
+    def _is_following(self, packet: Packet[Any]) -> bool:
+        """Whether a damaged packet belongs to another recording, at `following`."""
+        return False
 
     def _place_all(
         self, packet: Packet[AudioStream], frames: list[AudioFrame]
@@ -245,14 +254,15 @@ class FlacByTimestamps(ByTimestamps):
         self._last = 0  # its first byte; the header of another recording may be in its last ones
 
     def __iter__(self) -> Iterator[TimedFrame]:
-        yield from self._until_damage()
-        if self._damaged_since:
-            # The numbers of the frames also begin again where another recording follows.
+        damaged = yield from self._until_damage()
+        if damaged:
+            # The damage may be the beginning of another recording.
             with self._part.open() as file:
                 reader = Reader(file, self._part.size)
-                self.following = find_recording(reader, max(1, self._last), FLAC)
+                self.following = find_recording(reader, max(1, self._last))
             part = self._part
             if self.following is not None:
+                self.damaged_packets = 0  # the one with the header of another recording
                 part = replace(part, end=part.start + self.following)
             numbered = ByNumber(self._codec, part, self._intact, self._end)
             yield from numbered
@@ -260,20 +270,32 @@ class FlacByTimestamps(ByTimestamps):
             self._end = numbered.reached
         self.reached = max(self.reached, self._end)
 
-    def _until_damage(self) -> Iterator[TimedFrame]:
+    def _until_damage(self) -> Generator[TimedFrame, None, bool]:
+        """The frames before the first damage; returns whether there is any.
+
+        A packet that is longer than its samples has something else behind them.
+        """
+        context = self._opened.stream.codec_context
+        parameters = context.sample_rate, context.layout.nb_channels
         for packet in self._packets():
             frames = self._decode(packet)
             if frames is None:
                 self._damaged_since += 1
-                return
+                return True
             for frame in frames:
                 gap = self._gap(frame)
-                if abs(gap) > MIN_DAMAGE_GAP:
+                same = (frame.sample_rate, frame.layout.nb_channels) == parameters
+                if abs(gap) > MIN_DAMAGE_GAP or not same:
                     self._damaged_since += 1
-                    return
+                    return True
                 yield self._place(frame, gap)
             if packet.size and packet.pos is not None:
                 self._last, self._intact = packet.pos, packet.pos + packet.size
+                samples = sum(frame.samples * frame.layout.nb_channels for frame in frames)
+                if packet.size > FLAC_OVERHEAD + samples * 4:
+                    self._intact = packet.pos + 1
+                    return True
+        return False
 
 
 class ByCount(Progress):

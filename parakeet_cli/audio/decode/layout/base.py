@@ -22,7 +22,8 @@ class Layout:
     headers lead. With the `patches` (a position and the bytes that belong there), libav reads
     on to the end of the file. A size of 32 bits may have `wrapped` around at 4 GiB.
     `seconds` is a duration that the header states besides, which may be rounded. With an
-    `open_end` the format has a mark for the end, and it is missing.
+    `open_end` the format has a mark for the end, and it is missing. A `likely` end is one only
+    if another recording begins there: it may also be damage.
     """
 
     start: int
@@ -32,6 +33,7 @@ class Layout:
     wrapped: bool = False
     seconds: float | None = None
     open_end: bool = False
+    likely: bool = False
 
 
 def known_size(declared: int, present: int) -> int | None:

@@ -50,10 +50,17 @@ def wavpack_layout(reader: Reader) -> Layout | None:
 
 
 def mp4_layout(reader: Reader) -> Layout | None:
-    """The MP4 family: boxes up to the next one that says again what the file is."""
+    """The MP4 family: boxes up to the next one that says again what the file is, or to others."""
+    seen: set[bytes] = set()
     for box in boxes(reader.file, 0, reader.size):
         if box.kind == b"ftyp" and box.start:
             return Layout(0, box.start, box.start)
         if box.kind not in TOP_LEVEL and not box.kind.isalnum():
-            break
+            return _likely_end(box.start, seen)
+        seen.add(box.kind)
     return None
+
+
+def _likely_end(position: int, seen: set[bytes]) -> Layout | None:
+    """The end of a file that has sound and an index, if what follows isn't a box."""
+    return Layout(0, position, position, likely=True) if seen >= {b"moov", b"mdat"} else None

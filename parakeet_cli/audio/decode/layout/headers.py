@@ -73,16 +73,17 @@ def tta_layout(reader: Reader) -> Layout | None:
 
 
 def asf_layout(reader: Reader) -> Layout | None:
-    """ASF: objects with a GUID and a size, up to the header of another recording."""
+    """ASF: objects with a GUID and a size, as far as they lead."""
     position = 0
     for _ in range(MAX_CHUNKS):
         head = reader.read(position, 24)
-        if len(head) < 24 or (length := int.from_bytes(head[16:], "little")) < 24:
+        length = int.from_bytes(head[16:], "little")
+        if len(head) < 24 or (position and head[:16] == ASF_HEADER):
             break
-        if position and head[:16] == ASF_HEADER:
-            return Layout(0, position, position)
+        if not 24 <= length <= reader.size - position:
+            break
         position += length
-    return None
+    return Layout(0, position, position, likely=True) if 0 < position < reader.size else None
 
 
 def matroska_layout(reader: Reader) -> Layout | None:

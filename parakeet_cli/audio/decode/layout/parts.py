@@ -6,15 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli.audio.decode.layout.base import MISCOUNT, Layout
-from parakeet_cli.audio.decode.layout.table import WTV, find_recording, kind_at, read_layout
+from parakeet_cli.audio.decode.layout.table import (
+    FLV,
+    OGG,
+    WTV,
+    find_recording,
+    kind_at,
+    read_layout,
+)
 from parakeet_cli.audio.decode.layout.tail import examine_tail
 from parakeet_cli.audio.decode.recover.file_part import FilePart
-from parakeet_cli.audio.decode.recover.ogg import first_pages
+from parakeet_cli.audio.decode.recover.ogg import end_of_pages, first_pages
 from parakeet_cli.audio.decode.recover.reader import Reader
 
 # Their headers don't say where the recording ends, and libav reads on into the next one with
 # the parameters of the first, or stops.
-SEARCHED = frozenset({b"OggS\0", b"FLV\1", b"#!AMR", b"nut/multimedia container\0", WTV})
+SEARCHED = frozenset({OGG, FLV, b"#!AMR", b"nut/multimedia container\0", WTV})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,17 @@ def recording_at(path: Path, start: int) -> Recording:
         if kind is None or kind.magic not in SEARCHED:
             return Recording(part)
         found = find_recording(reader, max(1, first_pages(reader)), (kind,))
+        if found is None and kind.magic == OGG:
+            found = _behind_pages(reader)
     if found is None:
         return Recording(part)
     return Recording(replace(part, end=start + found), following=start + found)
+
+
+def _behind_pages(reader: Reader) -> int | None:
+    """Where a recording of another kind begins behind the last page of an Ogg file."""
+    end = end_of_pages(reader)
+    return None if end is None or end == reader.size else examine_tail(reader, end).next_start
 
 
 def _laid_out(reader: Reader, part: FilePart, layout: Layout) -> Recording:
@@ -58,6 +73,8 @@ def _laid_out(reader: Reader, part: FilePart, layout: Layout) -> Recording:
     tail = examine_tail(reader, layout.end)
     if tail.unread and layout.end % 2:  # chunks of an odd size are padded
         tail = min(tail, examine_tail(reader, layout.end + 1), key=lambda one: len(one.unread))
+    if layout.likely and (tail.unread or tail.next_start is None):
+        return Recording(part)
     following = None if tail.next_start is None else part.start + tail.next_start
     end = part.start + layout.end
     if layout.wrapped:

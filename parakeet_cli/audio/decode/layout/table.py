@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -42,6 +43,17 @@ class Kind(NamedTuple):
     at: int = 0
 
 
+OGG, FLV = b"OggS\0", b"FLV\1"
+# What else the first bytes have in common, where four bytes may appear anywhere by chance.
+PATTERNS = {
+    FLV: re.compile(rb"FLV\x01[\0-\x05]\0\0\0\t\0\0\0\0", re.DOTALL),
+    b"ftyp": re.compile(rb"\0\0[\0-\4].ftyp[ -~]{4}", re.DOTALL),
+    b"wvpk": re.compile(rb"wvpk..[\0-\x1f]\0[\0-\x10]\x04", re.DOTALL),
+    b"TTA1": re.compile(rb"TTA1[\1-\3]\0[\1-\x20]\0[\1-\x20]\0..[\0-\x05]\0", re.DOTALL),
+    b".SoX": re.compile(rb".SoX..\0\0", re.DOTALL),
+    b"XoS.": re.compile(rb"XoS.\0\0", re.DOTALL),
+    b"\x1a\x45\xdf\xa3": re.compile(rb".{4,24}B\x82.{1,8}(?:webm|matroska)", re.DOTALL),
+}
 FLAC = (Kind(b"fLaC\0\0\0\x22"), Kind(b"fLaC\x80\0\0\x22"))
 KINDS = (
     Kind(b"RIFF", riff_layout, b"WAVE"),
@@ -64,8 +76,8 @@ KINDS = (
     Kind(ASF_HEADER, asf_layout),
     Kind(b"\x1a\x45\xdf\xa3", matroska_layout),
     *FLAC,
-    Kind(b"OggS\0"),
-    Kind(b"FLV\1"),
+    Kind(OGG),
+    Kind(FLV),
     Kind(b"#!AMR"),
     Kind(b"nut/multimedia container\0"),
     Kind(WTV),
@@ -85,12 +97,11 @@ def kind_at(reader: Reader, position: int) -> Kind | None:
 
 def _is_first(reader: Reader, position: int, kind: Kind) -> bool:
     """Whether more than the magic says that a recording begins here."""
-    if kind.magic == b"OggS\0":
+    if kind.magic == OGG:
         page = page_at(reader.read(position, MAX_PAGE), 0)
         return page is not None and bool(page.flags & FIRST)
-    if kind.magic == b"FLV\1":
-        return reader.read(position + 5, 8) == struct.pack(">II", 9, 0)
-    return True
+    pattern = PATTERNS.get(kind.magic)
+    return pattern is None or pattern.match(reader.read(position, HEAD)) is not None
 
 
 def read_layout(reader: Reader) -> Layout | None:

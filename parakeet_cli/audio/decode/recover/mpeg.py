@@ -119,8 +119,17 @@ def index_frames(part: FilePart, container: str) -> FrameIndex | None:
             total = _declared_total(reader.read(found[0].start, 1024))
             if total.frames is not None:  # the frame with the header is silent, and not counted
                 found[0] = _without_first(found[0], reader)
-                following = _following_stream(reader, found, total.frames)
+                following = _tagged_stream(reader, found)
+                following = following or _following_stream(reader, found, total.frames)
     return replace(_place_runs(found, total, reader.size, frame_format), following=following)
+
+
+def _tagged_stream(reader: Reader, runs: Sequence[FrameRun]) -> int | None:
+    """Where another stream begins with a declared total, behind tags or damage."""
+    for before, run in pairwise(runs):
+        if _declared_total(reader.read(run.start, 1024)).frames is not None:
+            return before.end
+    return None
 
 
 def _following_stream(reader: Reader, runs: Sequence[FrameRun], frames: int) -> int | None:

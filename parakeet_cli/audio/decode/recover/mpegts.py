@@ -18,6 +18,7 @@ class TsPacket(NamedTuple):
     pid: int
     counter: int  # of the packets of this PID, modulo 16
     discontinuity: bool  # the multiplexer says that the clock may jump here
+    position: int  # in the bytes that were searched
 
 
 def is_joint(file: BinaryIO, previous: int, position: int) -> bool:
@@ -26,17 +27,28 @@ def is_joint(file: BinaryIO, previous: int, position: int) -> bool:
     A multiplexer begins with a program table, and counts the packets of every PID from 0; an
     editor marks the place in the packets.
     """
-    begin = max(previous + 1, position - MAX_BEFORE)
-    file.seek(begin)
-    data = file.read(position - begin + 2 * max(SIZES) + 1)
-    at = position - begin
-    packets = list(_packets(data, at))
+    _, packets = _packets_between(file, previous, position)
     if not packets:
         return False
     sound = packets[-1]
     restarted = any(one.pid == PROGRAMS and one.counter == 0 for one in packets)
     marked = any(one.discontinuity for one in packets if one.pid in (PROGRAMS, sound.pid))
     return marked or (restarted and sound.counter == 0)
+
+
+def program_table(file: BinaryIO, previous: int, position: int) -> int | None:
+    """The byte of the last program table between the packets of sound at these two bytes."""
+    begin, packets = _packets_between(file, previous, position)
+    tables = [begin + one.position for one in packets if one.pid == PROGRAMS]
+    return tables[-1] if tables else None
+
+
+def _packets_between(file: BinaryIO, previous: int, position: int) -> tuple[int, list[TsPacket]]:
+    """The packets after `previous` up to the one at `position`, and their first byte."""
+    begin = max(previous + 1, position - MAX_BEFORE)
+    file.seek(begin)
+    data = file.read(position - begin + 2 * max(SIZES) + 1)
+    return begin, list(_packets(data, position - begin))
 
 
 def _packets(data: bytes, last: int) -> Iterator[TsPacket]:
@@ -49,4 +61,5 @@ def _packets(data: bytes, last: int) -> Iterator[TsPacket]:
         if data[at] == SYNC and at + 6 <= len(data):
             pid = (data[at + 1] & 0x1F) << 8 | data[at + 2]
             adapted = data[at + 3] & 0x20 and data[at + 4] > 0
-            yield TsPacket(pid, data[at + 3] & 15, bool(adapted and data[at + 5] & 0x80))
+            marked = bool(adapted and data[at + 5] & 0x80)
+            yield TsPacket(pid, data[at + 3] & 15, marked, at)

@@ -92,6 +92,18 @@ def first_pages(reader: Reader) -> int:
     return position
 
 
+def end_of_pages(reader: Reader) -> int | None:
+    """The byte after the last page of a file; None if it has none."""
+    end = reader.size
+    while end > 0:
+        begin = max(0, end - TAIL)
+        pages = pages_in(reader.read(begin, min(reader.size, end + MAX_PAGE) - begin))
+        if pages:
+            return begin + pages[-1].position + pages[-1].size
+        end = begin
+    return None
+
+
 def ogg_duration(file: BinaryIO, rate: int, begin: float) -> DeclaredDuration:
     """The duration by the last granule, exact if the last page is marked as the last.
 

@@ -23,7 +23,7 @@ from parakeet_cli.audio.decode.packets import (
     MatroskaByTimestamps,
 )
 from parakeet_cli.audio.decode.recover.file_part import FilePart
-from parakeet_cli.audio.decode.recover.mpegts import is_joint
+from parakeet_cli.audio.decode.recover.mpegts import is_joint, program_table
 from parakeet_cli.audio.decode.resample import TimedFrame
 
 # A gap without damage that is longer is a joint even where nothing else marks it.
@@ -105,6 +105,15 @@ class TsByTimestamps(ByTimestamps):
             yield self._place(frame, gap)
         if packet.pos is not None:
             self._last = packet.pos
+
+    def _is_following(self, packet: Packet[Any]) -> bool:
+        """Whether a packet is damaged only because it is of a stream with another codec."""
+        if packet.pos is None or self._damaged_since > 1 or not self._last:
+            return False
+        with self._part.open() as file:
+            if is_joint(file, self._last, packet.pos):
+                self.following = program_table(file, self._last, packet.pos)
+        return self.following is not None
 
     def _is_joint(self, packet: Packet[Any], gap: float) -> bool:
         if packet.pos is None or self._damaged_since:
