@@ -21,15 +21,35 @@ from parakeet_cli.audio.decode.pool import DecoderLimits, DecoderPool, IsolatedM
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting
 from tests.fuzz.mutations import Mutation, mutation
-from tests.media_files import RECIPES, speech, write_media
+from tests.media_files import RECIPES, Recipe, speech, write_media
 
 SECONDS = 8
 SHARE, ALL = 30, 1_000  # mutations per format
 # These check every byte, so an `ok` file must decode to the same samples.
 CHECKED = {"flac", "vorbis", "opus"}
+# Seconds that may be missing unseen. WMA's header rounds up by its packets of 46 ms, of which
+# the last two may go unseen; AVI and FLV don't number their packets, and FLV's header rounds.
+SHORT = {"wma": 0.1, "avi": 0.3, "flv": 0.15}
 # These neither number nor count their frames: cutting one out leaves no trace.
 UNCOUNTED = {"adts", "amr"}
-KINDS = ["wav", "aiff", "flac", "mp3", "adts", "amr", "m4a", "vorbis", "opus", "webm", "wma"]
+# Containers whose header states a size or a length, besides those of RECIPES.
+CONTAINERS = {
+    "au": Recipe("au", "pcm_s16be", 16_000, 1),
+    "caf": Recipe("caf", "pcm_s16le", 16_000, 1),
+    "w64": Recipe("w64", "pcm_s16le", 16_000, 1),
+    "adpcm": Recipe("wav", "adpcm_ms", 16_000, 1),
+    "g722": Recipe("wav", "g722", 16_000, 1),
+    "voc": Recipe("voc", "pcm_s16le", 16_000, 1),
+    "avi": Recipe("avi", "libmp3lame", 44_100, 1, 64_000),
+    "flv": Recipe("flv", "libmp3lame", 44_100, 1, 64_000),
+    "tta": Recipe("tta", "tta", 16_000, 1),
+    "wavpack": Recipe("wv", "wavpack", 16_000, 1),
+}
+FORMATS = {**RECIPES, **CONTAINERS}
+KINDS = [
+    *("wav", "aiff", "flac", "mp3", "adts", "amr", "m4a", "vorbis", "opus", "webm", "wma"),
+    *CONTAINERS,
+]
 
 
 @dataclass(frozen=True)
@@ -67,8 +87,7 @@ def complaint(kind: str, whole: Decoded, one: Decoded, change: Mutation) -> str 
         return None  # a changed header declares something else
     short = whole.accounting.decoded_seconds - accounting.decoded_seconds
     torn = kind in UNCOUNTED and change.kind in ("truncation", "deletion")
-    # WMA's header rounds up by its packets of 46 ms, of which the last two may go unseen.
-    if short > (0.1 if kind == "wma" else 0.03) and not torn:
+    if short > SHORT.get(kind, 0.03) and not torn:
         return f"ok, though {short:.3f} seconds are missing"
     if kind in CHECKED:
         both = min(len(whole.samples), len(one.samples))
@@ -89,7 +108,7 @@ def complaint(kind: str, whole: Decoded, one: Decoded, change: Mutation) -> str 
 def test_mutated_files_are_accounted_for_correctly(
     kind: str, seeds: range, pool: DecoderPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = RECIPES[kind]
+    recipe = FORMATS[kind]
     path = tmp_path / f"whole.{recipe.suffix}"
     write_media(path, soxr.resample(speech(SECONDS), SAMPLE_RATE, recipe.rate), recipe)
     data = path.read_bytes()

@@ -81,16 +81,18 @@ def examine_end(
         resume = part.start + tail.next_start
     unread_seconds = (len(tail.unread) + len(recording.unread)) * per_byte
     if layout is not None and layout.size is not None and declared.basis != "exact":
-        missing = layout.start + layout.size - part.size
+        missing = max(layout.start + layout.size, layout.end or 0) - part.size
+        unread_sound = layout.start + layout.size - decoding.position
         constant = opened.stream.codec_context.name.startswith(CONSTANT)
-        if missing > MISCOUNT:
-            until = seconds + (layout.start + layout.size - decoding.position) * per_byte
+        if missing > MISCOUNT and unread_sound > MISCOUNT:
+            until = seconds + unread_sound * per_byte
             until = _nearer(until, layout.seconds)
             reason = NO_END_MARK if layout.open_end else ENDS_EARLY
             declared = DeclaredDuration(until, "estimated", 0.0, reason, known_until=until)
             unread_seconds = 0.0
         if constant and _is_sequential(opened) and not layout.open_end:
-            declared = replace(declared, basis="exact", seconds=declared.known_until or seconds)
+            until = declared.known_until or max(seconds, decoding.reached)
+            declared = replace(declared, basis="exact", seconds=until)
     unread_seconds = unread_seconds if unread_seconds > HARMLESS else 0.0
     return Ending(declared, unread_seconds, resume, part.path.stat().st_size, per_byte)
 

@@ -168,7 +168,7 @@ class ByTimestamps(Progress):
                     if packet.pos is not None:
                         self.position = packet.pos + packet.size
                     yield packet
-            except av.FFmpegError:
+            except (av.FFmpegError, IndexError):  # the latter for a stream that appears midway
                 errors += 1  # libav skips what it can't parse when it is called again
             else:
                 return

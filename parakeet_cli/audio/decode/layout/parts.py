@@ -24,6 +24,10 @@ from parakeet_cli.audio.decode.recover.reader import Reader
 SEARCHED = frozenset({OGG, FLV, b"#!AMR", b"nut/multimedia container\0", WTV})
 
 
+# libav looks for chunks behind the sound, and takes each eight zeros for one.
+MAX_TAGS = 1 << 24  # bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One recording of a file: its bytes, and its layout if the header states one.
@@ -68,7 +72,7 @@ def _behind_pages(reader: Reader) -> int | None:
 
 def _laid_out(reader: Reader, part: FilePart, layout: Layout) -> Recording:
     """A recording whose layout is known, with what follows it."""
-    if layout.end is None or layout.end >= reader.size - MISCOUNT:
+    if layout.end is None or (layout.end >= reader.size - MISCOUNT and not layout.wrapped):
         return Recording(part, layout)
     tail = examine_tail(reader, layout.end)
     if tail.unread and layout.end % 2:  # chunks of an odd size are padded
@@ -84,6 +88,6 @@ def _laid_out(reader: Reader, part: FilePart, layout: Layout) -> Recording:
         # The header says too little: everything up to the next recording is sound.
         patched = replace(part, end=following or part.end, patches=layout.patches)
         return Recording(patched, Layout(layout.start, None), following)
-    if layout.patches and following is None:
+    if layout.patches and following is None and reader.size - layout.end < MAX_TAGS:
         return Recording(part, layout)  # libav keeps to the size itself, and reads the tags
     return Recording(replace(part, end=end), layout, following, tail.unread)

@@ -21,6 +21,8 @@ class Reader:
 
         At least `length` bytes follow that index; fewer only at the end of the file.
         """
+        if position >= self.size:  # it may be beyond what a file can have
+            return b"", 0
         at = position - self._base
         if at < 0 or at + length > len(self._data):
             self.file.seek(position)

@@ -47,3 +47,27 @@ def test_sound_behind_a_size_that_is_too_small_belongs_to_the_recording(tmp_path
     assert recording.layout.size is None
     with recording.part.open() as file:
         assert file.read()[at : at + 4] == b"\xff" * 4
+
+
+def test_a_size_that_wrapped_around_at_4_gib_is_the_whole_file(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.wav", tone(1, 44_100), RECIPES["wav"])
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate((1 << 32) + size)  # sparse: it takes no room
+    recording = recording_at(path, 0)
+    assert recording.part.patches
+    assert recording.layout is not None
+    assert recording.layout.size is not None
+    assert recording.layout.size >> 32 == 1
+    assert recording.part.end == pytest.approx((1 << 32) + size, abs=64)
+
+
+def test_zeros_without_end_behind_the_sound_are_not_read_as_chunks(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.wav", tone(1, 44_100), RECIPES["wav"])
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(1 << 28)
+    recording = recording_at(path, 0)
+    assert recording.part.end == pytest.approx(size, abs=64)
+    assert recording.following is None
+    assert not recording.unread
