@@ -61,7 +61,7 @@ fi
 
 rm -f "$venv"/parakeet-setup*
 log=$venv/parakeet-pip.log
-echo "Setting up $venv with $("$venv/bin/python" --version): about 300 MB to download the first" \
+echo "Setting up $venv with $("$venv/bin/python" --version): about 350 MB to download the first" \
     "time, which takes a few minutes." >&2
 
 # pip's messages go to the log. What it is doing is shown on one line of a terminal, and its
