@@ -97,15 +97,15 @@ def doctor(
         typer.Option(
             "--gpu-report",
             metavar="[FILE]",
-            help="Write Markdown about the GPU, torch and NeMo, and how fast the GPU transcribes; "
-            "- is stdout.",
-            show_default="gpu-report.md",
+            help="Write Markdown about the GPU, torch and NeMo, and how fast it transcribes, to "
+            "gpu-report.md or FILE; - is stdout.",
             rich_help_panel=GPU,
         ),
     ] = None,
     hours: Annotated[
         float,
         typer.Option(
+            metavar="N",
             min=0.01,
             help="With --gpu-report: hours of audio, to see whether memory grows.",
             rich_help_panel=GPU,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from parakeet_cli.doctor.checks.common import pip_command
 from parakeet_cli.doctor.checks.gpu import arch_range, runs_on
@@ -174,7 +175,7 @@ def _throughput(report: GpuReport) -> Iterator[str]:
         values = one.values
         rows.append(
             (
-                str(values["batch"]),
+                _size(values),
                 f"{values['rtfx']:.1f}",
                 f"{values['audio_seconds']:.0f}",
                 f"{values['wall_seconds']:.2f}",
@@ -187,6 +188,11 @@ def _throughput(report: GpuReport) -> Iterator[str]:
          "graphs captured, first batch + later"),
         rows,
     )  # fmt: skip
+
+
+def _size(values: Mapping[str, Any]) -> str:
+    asked, largest = values["batch"], values["largest"]
+    return str(asked) if largest >= asked else f"{asked} (memory for {largest})"
 
 
 def _hours(report: GpuReport) -> Iterator[str]:

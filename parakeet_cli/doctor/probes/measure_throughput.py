@@ -101,13 +101,13 @@ class Captures:
 
     def __init__(self) -> None:
         self.count = 0
-        enter = torch.cuda.graph.__enter__
+        begin = torch.cuda.CUDAGraph.capture_begin
 
-        def counted(graph: Any) -> Any:
+        def counted(graph: Any, *arguments: Any, **options: Any) -> None:
             self.count += 1
-            return enter(graph)
+            begin(graph, *arguments, **options)
 
-        torch.cuda.graph.__enter__ = counted
+        torch.cuda.CUDAGraph.capture_begin = counted
 
 
 def _load(worker: str, plan: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
@@ -150,23 +150,25 @@ def _load(worker: str, plan: dict[str, Any], measured: dict[str, Any]) -> dict[s
 
 
 def _batches(size: int, plan: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
-    clips, device = measured["clips"], measured["device"]
+    worker, clips, device = measured["worker"], measured["clips"], measured["device"]
     # The first batch allocates memory and captures graphs, and isn't timed.
     captured = measured["captures"].count
-    for _ in _results(measured["worker"], [clips[:size]]):
+    for _ in _results(worker, itertools.islice(_fitting(worker.encoder, clips, size), 1)):
         pass
     warm = measured["captures"].count - captured
     _reset_peak(device)
     began = time.perf_counter()
     limit = began + plan["seconds"]
-    batches = (clips[at : at + size] for at in range(0, len(clips), size))
-    audio, tokens = 0.0, 0
-    for sounds, results in _results(measured["worker"], _until(limit, batches)):
+    batches = _fitting(worker.encoder, clips, size)
+    audio, tokens, largest = 0.0, 0, 0
+    for sounds, results in _results(worker, _until(limit, batches)):
+        largest = max(largest, len(sounds))
         audio += sum(map(len, sounds)) / RATE
         tokens += sum(len(one.pieces) for one in results)
     seconds = time.perf_counter() - began
     return {
         "batch": size,
+        "largest": largest,
         "audio_seconds": audio,
         "wall_seconds": seconds,
         "rtfx": audio / seconds,
@@ -238,11 +240,16 @@ def _recording(hours: float, measured: dict[str, Any]) -> Iterator[list[Any]]:
             queued.append(next(chunks))
             left -= len(queued[-1]) / RATE
         queued.sort(key=len, reverse=True)
-        while queued:
-            seconds = len(queued[0]) / RATE
-            fitting = max(1, int(encoder.budget(seconds) / seconds))
-            yield queued[:fitting]
-            queued = queued[fitting:]
+        yield from _fitting(encoder, queued, MOST_CHUNKS)
+
+
+def _fitting(encoder: Any, sounds: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Batches of that size, or smaller where the worker's own estimate of memory says so."""
+    while sounds:
+        seconds = len(sounds[0]) / RATE
+        count = min(size, max(1, int(encoder.budget(seconds) / seconds)))
+        yield sounds[:count]
+        sounds = sounds[count:]
 
 
 def _cut(sound: Any, seconds: tuple[float, float]) -> Iterator[Any]:
