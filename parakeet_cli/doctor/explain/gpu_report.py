@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,12 +17,14 @@ from parakeet_cli.doctor.probes.throughput import HOURS, LOAD
 from parakeet_cli.doctor.stack.stack import NEMO
 
 NO_GRAPHS_IN_HEAD = "none were captured (a CTC head has no loop that they would run)"
+GPU_ID = re.compile(r"\b(GPU|MIG)-(?:GPU-)?[0-9a-f]{8}[0-9a-f/-]*")
 NO_CUDA_PYTHON = "not installed: without it NeMo can't run its decoding loops inside a CUDA graph. "
 
 
 def gpu_markdown(report: GpuReport, version: str, now: datetime | None = None) -> str:
-    """The whole report, not yet redacted."""
-    return "\n".join(_lines(report, version, now or datetime.now(UTC))) + "\n"
+    """The whole report without the ids of GPUs, and otherwise not yet redacted."""
+    text = "\n".join(_lines(report, version, now or datetime.now(UTC))) + "\n"
+    return GPU_ID.sub(r"\1-<id>", text)
 
 
 def _lines(report: GpuReport, version: str, now: datetime) -> Iterator[str]:
@@ -125,8 +128,8 @@ def _kernels(build: TorchBuild, gpus: Gpus) -> Iterator[str]:
 
 
 def _cuda_python(facts: Facts) -> str:
-    found = [(name, _version(facts, name)) for name in ("cuda-python", "cuda-bindings")]
-    return ", ".join(f"{name} {version}" for name, version in found if version)
+    version, bindings = _version(facts, "cuda-python"), _version(facts, "cuda-bindings")
+    return f"{version}, with cuda-bindings {bindings or 'missing'}" if version else ""
 
 
 def _version(facts: Facts, name: str) -> str | None:

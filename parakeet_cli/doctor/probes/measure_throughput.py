@@ -229,7 +229,7 @@ def _until(limit: float, batches: Iterable[Sequence[Any]]) -> Iterator[Sequence[
             return
 
 
-def _recording(hours: float, measured: dict[str, Any]) -> Iterator[list[Any]]:
+def _recording(hours: float, measured: dict[str, Any]) -> Iterator[Sequence[Any]]:
     """Batches of chunks as a recording of that many hours gives them, within the memory."""
     encoder = measured["worker"].encoder
     chunks = _cut(measured["sound"], CHUNK_SECONDS)
