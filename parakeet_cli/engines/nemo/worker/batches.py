@@ -35,6 +35,7 @@ class WorkerRequest:
 
     head: dict[str, Any]
     samples: NDArray[np.float32]
+    retried: bool = False  # whether it failed by itself and is tried once more
 
     @property
     def seconds(self) -> float:

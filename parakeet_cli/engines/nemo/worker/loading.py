@@ -58,10 +58,10 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
 
     if request.threads:
         torch.set_num_threads(request.threads)
-    with _blaming(request.device):
+    with blaming(request.device):
         cuda, why_cpu = choose_device(request.device)
     where = cuda.name()
-    with _blaming(where or "the CPU"):
+    with blaming(where or "the CPU"):
         cuda.try_out()
         model = restore(request, cuda)
         decoder = make_decoder(model)
@@ -85,7 +85,7 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
 
 
 @contextmanager
-def _blaming(where: str) -> Iterator[None]:
+def blaming(where: str) -> Iterator[None]:
     """Raises UnusableError in the place of an error of the device `where`."""
     try:
         yield

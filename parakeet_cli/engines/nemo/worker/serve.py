@@ -191,12 +191,20 @@ class ModelServer:
             for one in batch:
                 self._launch([one])
         else:
-            self._failed(batch[0].head["id"], error)
+            self._retry_or_fail(batch[0], error)
+
+    def _retry_or_fail(self, request: WorkerRequest, error: Exception) -> None:
+        """Try a chunk that failed by itself once more: some errors pass."""
+        if request.retried:
+            self._failed(request.head["id"], error)
+        else:
+            request.retried = True
+            self._launch([request])
 
     def _launch_halves(self, batch: Batch, error: Exception) -> None:
         self.model.cuda.empty_cache()
         if not self.model.encoder.reduce_limit(max(one.seconds for one in batch), len(batch)):
-            self._failed(batch[0].head["id"], error)
+            self._retry_or_fail(batch[0], error)
             return
         for one in batch:
             one.head["way"] = None  # the one asked for takes too much memory
