@@ -86,7 +86,6 @@ class EngineThreads:
             seconds = chunk.duration
             # Nothing of this chunk may stay in memory while the thread waits for the next.
             del item, chunk, future
-            self._idle.release()
             self._limit.release(seconds)
 
     def _load(self) -> None:
@@ -94,8 +93,11 @@ class EngineThreads:
         self._on_loaded(self._engine)
 
     def _transcribe(self, chunk: Chunk) -> ChunkResult:
-        self._loaded.result()
-        return self._engine.transcribe(chunk)
+        try:
+            self._loaded.result()
+            return self._engine.transcribe(chunk)
+        finally:
+            self._idle.release()  # before anyone who waits for the result submits the next chunk
 
 
 class _InflightLimit:
