@@ -32,6 +32,7 @@ FACTS = {
     "ways": ["whole"],
 }  # fmt: skip
 VARIABLE = "TEST_FAULTS"  # the JSON object
+CHANGES = "TEST_FACTS"  # a JSON object of facts that are different
 COUNTS = "TEST_COUNTS"  # a folder with a file for each kind of event, a byte an event
 
 
@@ -146,6 +147,7 @@ def main() -> None:
 
         with blaming("NVIDIA Test GPU"):
             faults.happen("load")
-        return LoadedModel(Encoder(faults), Decoder(faults), Device(faults), FACTS)  # type: ignore[arg-type]
+        facts = {**FACTS, **json.loads(os.environ.get(CHANGES) or "{}")}
+        return LoadedModel(Encoder(faults), Decoder(faults), Device(faults), facts)  # type: ignore[arg-type]
 
     serve.main(load)

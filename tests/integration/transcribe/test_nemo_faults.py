@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.integration.transcribe.command import Done, transcribe
 from tests.integration.transcribe.nemo_engine import write
 from tests.media_files import speech
-from tests.scripted_worker import COUNTS, VARIABLE, write_interpreter
+from tests.scripted_worker import CHANGES, COUNTS, VARIABLE, write_interpreter
 
 FILES = 6
 POISON = 3  # the file that breaks every worker
@@ -31,7 +32,7 @@ MEMORY = (
 )
 
 
-def run(folder: Path, faults: dict[str, dict[str, str]]) -> Done:
+def run(folder: Path, faults: dict[str, dict[str, str]], **more: str) -> Done:
     counts = folder / "counts"
     counts.mkdir()
     (folder / "model.nemo").write_bytes(b"")
@@ -39,11 +40,12 @@ def run(folder: Path, faults: dict[str, dict[str, str]]) -> Done:
         write(folder / f"{number}.wav", speech(2.0 + 0.25 * number))
     return transcribe(
         folder, *(f"{number}.wav" for number in range(FILES)),
-        "-f", "txt", "-v", "--no-vad", "--trust-model",
+        "-f", "txt", "-f", "json", "-v", "--no-vad", "--trust-model",
         engine={
             "PARAKEET_ENGINE": "nemo", "PARAKEET_MODEL": "model.nemo",
             "PARAKEET_ML_PYTHON": str(write_interpreter(folder)),
             VARIABLE: json.dumps(faults), COUNTS: str(counts),
+            **more,
         },
     )  # fmt: skip
 
@@ -131,3 +133,22 @@ def test_a_device_that_is_gone_for_good_ends_the_run_with_the_engine_s_exit_code
     done = run(tmp_path, faults)
     assert done.code == 3, done.err
     assert "parakeet doctor" in done.err
+
+
+def test_a_torch_without_cuda_beside_a_gpu_is_said_and_never_called_cuda(tmp_path: Path) -> None:
+    smi = tmp_path / "bin" / "nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text("#!/bin/sh\necho 'NVIDIA T4, 7.5, 570.86.10, 15360 MiB'\n")
+    smi.chmod(0o755)
+    why = "torch 2.8.0+cpu is built without CUDA"
+    facts = {
+        "device": "cpu", "gpu": None, "precision": "float32", "graphs": False, "why_cpu": why,
+    }  # fmt: skip
+    path = f"{smi.parent}:{os.environ['PATH']}"
+    done = run(tmp_path, {}, PATH=path, **{CHANGES: json.dumps(facts)})
+    assert done.code == 0, done.err
+    assert f"Warning: nvidia-smi lists a GPU, but {why}: NeMo runs on the CPU." in done.err
+    assert "parakeet doctor --python" in done.err
+    assert "Engine: nemo model on cpu (float32) (" in done.err
+    assert "on cuda" not in done.err
+    assert json.loads((tmp_path / "0.json").read_bytes())["engine"]["device"] == "cpu"
