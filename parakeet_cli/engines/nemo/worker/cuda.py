@@ -35,6 +35,25 @@ class Cuda(Protocol):
         """The `torch.device`."""
         ...
 
+    def name(self) -> str | None:
+        """The GPU's name; None for a CPU."""
+        ...
+
+    def capability(self) -> tuple[int, int] | None:
+        """The GPU's compute capability; None for a CPU."""
+        ...
+
+    def allow_tf32(self) -> None:
+        """Let the encoder's products of float32 be rounded to 10 bits first, where that is faster.
+
+        From Ampere on, with seven times the throughput on an A100 (NVIDIA's figure).
+        """
+        ...
+
+    def try_out(self) -> None:
+        """Compute something. Raises an error where torch has no code for the GPU."""
+        ...
+
     def select(self) -> None:
         """Make it the calling thread's device: every thread that uses CUDA begins with that.
 
@@ -105,13 +124,26 @@ class NoCuda:
 
         return torch.device("cpu")
 
+    def name(self) -> str | None:
+        return None
+
+    def capability(self) -> tuple[int, int] | None:
+        return None
+
+    def allow_tf32(self) -> None:
+        pass
+
+    def try_out(self) -> None:
+        pass
+
     def select(self) -> None:
         pass
 
     def inference(self) -> AbstractContextManager[Any]:
         import torch
 
-        return torch.inference_mode()
+        mode: AbstractContextManager[Any] = torch.inference_mode()
+        return mode
 
     def free_memory(self) -> float:
         return float(free_on_cpu())
@@ -168,6 +200,21 @@ class OneGpu:
         self.select()
         self._ahead = torch.cuda.Stream(self.device)
 
+    def name(self) -> str | None:
+        return str(self._torch.cuda.get_device_name(self.device))
+
+    def capability(self) -> tuple[int, int] | None:
+        major, minor = self._torch.cuda.get_device_capability(self.device)
+        return int(major), int(minor)
+
+    def allow_tf32(self) -> None:
+        self._torch.backends.cuda.matmul.allow_tf32 = True
+        self._torch.backends.cudnn.allow_tf32 = True
+
+    def try_out(self) -> None:
+        # A copy needs no code of torch's, an addition does.
+        self._torch.ones(1, device=self.device).add_(1).item()
+
     def select(self) -> None:
         self._torch.cuda.set_device(self.device)
 
@@ -218,7 +265,7 @@ class OneGpu:
     def works(self) -> bool:
         try:
             self.synchronize()
-            self._torch.zeros(1, device=self.device).item()
+            self.try_out()
         except RuntimeError:
             return False
         return True
