@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from parakeet_cli.engines.nemo.engine import Nemo
-from parakeet_cli.engines.nemo.worker.memory import WAYS
 from parakeet_cli.engines.nemo.worker.decoding import join_pieces as text_of
+from parakeet_cli.engines.nemo.worker.memory import WAYS
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import COMMAND
