@@ -126,6 +126,7 @@ class Nemo:
                     "trusted": self._options.trust_model,
                     "workers": self._options.sharers,
                     "precision": self._tuning.precision,
+                    "max_chunk_seconds": self.max_chunk_seconds,
                 },
             )
         except WorkerDiedError as death:

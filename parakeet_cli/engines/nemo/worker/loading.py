@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .batches import MAX_BATCH
 from .cuda import Cuda, NoCuda, OneGpu
 from .faults import doctor_line, first_line, is_out_of_memory, why_unusable
 
@@ -35,6 +37,7 @@ class LoadRequest:
     threads: int | None = None
     trusted: bool = False  # whether the weights may be a pickle of any objects
     workers: int = 1  # processes that share the device and its memory
+    max_chunk_seconds: float = 120.0  # the longest audio that will usually come
     precision: str | None = None  # float32, bfloat16 or float16; None is the device's own
 
 
@@ -64,8 +67,9 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
     with blaming(where or "the CPU"):
         cuda.try_out()
         model = restore(request, cuda)
-        decoder = make_decoder(model)
+        decoder = make_decoder(model, cuda, note)
         encoder = Encoder(model, cuda, note, workers=request.workers)
+        decoder.prime(MAX_BATCH, math.ceil(request.max_chunk_seconds / encoder.frame_seconds) + 1)
         cuda.synchronize()
     if decoder.graphs:
         note(f"CUDA graphs are not used: {decoder.graphs}.")
