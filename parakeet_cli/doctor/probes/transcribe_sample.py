@@ -54,7 +54,7 @@ def _transcribe(model_path: str, clip: str, device: str) -> str:
     encoder: Any = encoding.Encoder(model, _to_stderr)
     with torch.inference_mode():
         encoded, lengths, _ = encoder.encode([audio])
-        (tokens,) = decoder.decode(encoded, lengths)
+        (tokens,) = decoder.decode(encoded, lengths).result()
     return str(decoding.join_pieces(tokens.pieces))
 
 
