@@ -16,7 +16,7 @@ from parakeet_cli.doctor.measure_gpu import GpuReport
 from parakeet_cli.doctor.probes.throughput import HOURS, LOAD
 from parakeet_cli.doctor.stack.stack import NEMO
 
-NO_GRAPHS_IN_HEAD = "none were captured (a CTC head has no loop that they would run)"
+NO_GRAPHS_IN_HEAD = "none (a CTC head has no loop that they would run)"
 GPU_ID = re.compile(r"\b(GPU|MIG)-(?:GPU-)?[0-9a-f]{8}[0-9a-f/-]*")
 NO_CUDA_PYTHON = "not installed: without it NeMo can't run its decoding loops inside a CUDA graph. "
 
@@ -147,8 +147,8 @@ def _model(report: GpuReport) -> Iterator[str]:
         return
     facts = loaded.values
     yield (
-        f"- {facts['class']}, {facts['parameters'] / 1e6:.0f} M parameters, loaded on "
-        f"{facts['device']} in {facts['load_seconds']:.1f} s"
+        f"- {facts['class']}, loaded on {facts['device']} in {facts['load_seconds']:.1f} s, with "
+        f"{facts['memory'] / 2**20:.0f} MiB of the GPU"
     )
     yield f"- Precision of the encoder and the decoder: {facts['precision']}"
     if facts["capability"]:
@@ -159,11 +159,11 @@ def _model(report: GpuReport) -> Iterator[str]:
 
 def _graphs(steps: Sequence[ProbeResult]) -> str:
     timed = [one.values for one in steps if one.ok and "captures" in one.values]
-    reason = next((values["graphs"] for values in timed if values["graphs"]), None)
     captured = sum(values["captures"] + values.get("captures_before", 0) for values in timed)
-    if reason:
-        return f"{reason}; {captured} captured"
-    return f"used, {captured} captured" if captured else NO_GRAPHS_IN_HEAD
+    mode, reason = timed[-1]["graph_mode"], timed[-1]["no_graphs"]
+    if mode is None and reason is None:
+        return NO_GRAPHS_IN_HEAD
+    return f"{mode or 'none'}, {captured} captured" + (f" ({reason})" if reason else "")
 
 
 def _throughput(report: GpuReport) -> Iterator[str]:

@@ -39,6 +39,9 @@ READINGS = 10  # of the memory over the hours
 # CUDA errors after which every other call fails, too, except for these.
 PASSING = ("out of memory", "alloc_failed")
 
+# Of what the worker says of a model that it has loaded.
+FACTS = ("device", "gpu", "precision", "class", "nemo", "torch")
+
 torch: Any = None
 np: Any = None
 
@@ -83,13 +86,10 @@ class Worker:
 
     def __init__(self, worker: str, model: str, device: str) -> None:
         runpy.run_path(worker, run_name="parakeet_nemo_worker_folder")["load_package"]()
-        loading, encoding, decoding = (
-            importlib.import_module(f"{PACKAGE}.{name}")
-            for name in ("loading", "encoding", "decoding")
-        )
-        self.model = loading.restore(loading.LoadRequest(model, device))
-        self.decoder = decoding.make_decoder(self.model)
-        self.encoder = encoding.Encoder(self.model, _to_stderr)
+        loading = importlib.import_module(f"{PACKAGE}.loading")
+        loaded = loading.load_model(loading.LoadRequest(model, device), _to_stderr)
+        self.encoder, self.decoder, self.cuda = loaded.encoder, loaded.decoder, loaded.cuda
+        self.facts = {name: loaded.facts[name] for name in FACTS}
 
     def launch(self, sounds: Sequence[Any]) -> Any:
         encoded, lengths, _ = self.encoder.encode(list(sounds))
@@ -118,7 +118,8 @@ def _load(worker: str, plan: dict[str, Any], measured: dict[str, Any]) -> dict[s
     began = time.monotonic()
     made = measured["worker"] = Worker(worker, plan["model"], plan["device"])
     took = time.monotonic() - began
-    device = measured["device"] = made.encoder.device
+    device = measured["device"] = made.cuda.device
+    capability = made.cuda.capability()
     if plan.get("files"):
         sounds = [_read(path) for path in plan["files"]]
     else:
@@ -128,20 +129,12 @@ def _load(worker: str, plan: dict[str, Any], measured: dict[str, Any]) -> dict[s
     measured["clips"] = sorted(sounds, key=len, reverse=True)
     if "sound" not in measured:
         measured["sound"] = np.concatenate(sounds)
-    on_gpu = device.type == "cuda"
     return {
-        "device": str(device),
-        "gpu": torch.cuda.get_device_name(device) if on_gpu else None,
-        "capability": ".".join(map(str, torch.cuda.get_device_capability(device)))
-        if on_gpu
-        else None,
-        "archs": torch.cuda.get_arch_list() if on_gpu else [],
-        "precision": str(next(made.model.encoder.parameters()).dtype).removeprefix("torch."),
-        "class": type(made.model).__name__,
-        "parameters": sum(one.numel() for one in made.model.parameters()),
-        "torch": torch.__version__,
-        "nemo": importlib.import_module("nemo").__version__,
-        "cuda": torch.version.cuda,
+        **made.facts,
+        "capability": ".".join(map(str, capability)) if capability else None,
+        "archs": torch.cuda.get_arch_list() if capability else [],
+        "captures": measured["captures"].count,
+        **_graphs(measured),
         "load_seconds": took,
         "memory": _gpu_memory(device),
         "clips": len(sounds),
@@ -176,7 +169,7 @@ def _batches(size: int, plan: dict[str, Any], measured: dict[str, Any]) -> dict[
         "peak_memory": _gpu_peak(device),
         "captures_before": warm,
         "captures": measured["captures"].count - captured - warm,
-        "graphs": _no_graphs(measured),
+        **_graphs(measured),
     }
 
 
@@ -201,14 +194,14 @@ def _hours(hours: float, measured: dict[str, Any]) -> dict[str, Any]:
         "peak_memory": _gpu_peak(device),
         "batches": len(readings),
         "captures": measured["captures"].count - captured,
-        "graphs": _no_graphs(measured),
+        **_graphs(measured),
     }
 
 
 def _results(worker: Worker, batches: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, list[Any]]]:
     """Each batch with its tokens, in order, with one batch launched ahead."""
     launched: collections.deque[tuple[Any, Any]] = collections.deque()
-    with torch.inference_mode():
+    with worker.cuda.inference():
         for sounds in batches:
             launched.append((sounds, worker.launch(sounds)))
             if len(launched) == IN_FLIGHT:
@@ -218,7 +211,7 @@ def _results(worker: Worker, batches: Iterable[Sequence[Any]]) -> Iterator[tuple
 
 
 def _finished(sounds: Any, pending: Any) -> tuple[Any, list[Any]]:
-    return sounds, pending.result() if hasattr(pending, "result") else pending
+    return sounds, pending.result()
 
 
 def _until(limit: float, batches: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
@@ -269,10 +262,10 @@ def _read(path: str) -> Any:
     return samples.astype(np.float32) / 32768
 
 
-def _no_graphs(measured: dict[str, Any]) -> str | None:
-    """Why the decoder uses no CUDA graphs; None if it does."""
-    reason = getattr(measured["worker"].decoder, "graphs", None)
-    return None if reason is None else str(reason)
+def _graphs(measured: dict[str, Any]) -> dict[str, str | None]:
+    """NeMo's name for the CUDA graphs in use, and why they aren't full ones, if they aren't."""
+    decoder = measured["worker"].decoder
+    return {"graph_mode": decoder.graph_mode, "no_graphs": decoder.graphs}
 
 
 def _highest(readings: Sequence[tuple[float, int, int]], which: int) -> tuple[float, float]:

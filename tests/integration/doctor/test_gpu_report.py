@@ -103,7 +103,7 @@ def test_the_engines_worker_is_measured(stacks: Stacks, stack: str) -> None:
     ]  # fmt: skip
     loaded, one, three, hours = (step.values for step in steps)
     assert (loaded["device"], loaded["gpu"], loaded["precision"]) == ("cpu", None, "float32")
-    assert loaded["parameters"] == 1_086_854
+    assert (loaded["class"], loaded["captures"]) == ("EncDecRNNTBPEModel", 0)
     assert loaded["clips"] == 6
     assert (one["largest"], three["largest"]) == (1, 3)
     assert three["audio_seconds"] == pytest.approx(loaded["clips_seconds"])
@@ -122,7 +122,7 @@ def test_a_model_of_random_weights_is_made_where_there_is_no_other(stacks: Stack
     made, loaded, batch = measure(str(stacks("verified").python), subject, plan, print)
     assert (made.cause, loaded.cause, batch.cause) == ("", "", "")
     assert made.values["layers"] == 1
-    assert loaded.values["parameters"] == made.values["parameters"]
+    assert made.values["parameters"] > 47_000_000
     assert batch.values["audio_seconds"] == pytest.approx(2.0)
 
 

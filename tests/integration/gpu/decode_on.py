@@ -44,19 +44,20 @@ def both(path: Path, device: str, dtype: Any, sounds: list[Any]) -> list[list[li
     loading, encoding, decoding = (
         importlib.import_module(f"{PACKAGE}.{name}") for name in ("loading", "encoding", "decoding")
     )
-    model = loading.restore(loading.LoadRequest(str(path), "cpu"))
-    encoder = encoding.Encoder(model, print_to_stderr)
+    on_cpu = loading.choose_device("cpu")[0]
+    model = loading.restore(loading.LoadRequest(str(path), "cpu"), on_cpu)
+    encoder = encoding.Encoder(model, on_cpu, print_to_stderr)
     results = []
     with torch.inference_mode():
         encoded, lengths, _ = encoder.encode(sounds)
-        for where in ("cpu", device):
+        for name in ("cpu", device):
+            cuda = loading.choose_device(name)[0]
             for part in ("decoder", "joint"):
                 if hasattr(model, part):
-                    getattr(model, part).to(device=where, dtype=dtype)
-            decoder = decoding.make_decoder(model)
-            pending = decoder.decode(encoded.to(where, dtype), lengths.to(where))
-            found = pending.result() if hasattr(pending, "result") else pending
-            results.append([list(tokens.pieces) for tokens in found])
+                    getattr(model, part).to(device=cuda.device, dtype=dtype)
+            decoder = decoding.make_decoder(model, cuda, print_to_stderr)
+            pending = decoder.decode(encoded.to(cuda.device, dtype), lengths.to(cuda.device))
+            results.append([list(tokens.pieces) for tokens in pending.result()])
     return results
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from parakeet_cli.doctor.probes.throughput import HOURS, LOAD, MeasurePlan, Subject, measure
+from parakeet_cli.engines.nemo.worker.loading import precision_for
 from tests.integration.gpu.comparing import CLIPS, WORKER, loaded_engine
 from tests.integration.gpu.conftest import GpuStack
 from tests.integration.transcribe.held_out import TDT, clips
@@ -35,15 +36,18 @@ def measured(gpu_stack: GpuStack) -> Mapping[str, Mapping[str, Any]]:
 
 def test_cuda_graphs_are_captured_and_used(measured: Mapping[str, Mapping[str, Any]]) -> None:
     batches = [values for name, values in measured.items() if name.startswith("batch")]
-    assert [values["graphs"] for values in batches] == [None] * len(batches)
-    assert sum(values["captures_before"] + values["captures"] for values in batches) > 0
+    # Full graphs need cuda-python, which is in no requirements file.
+    modes = {values["graph_mode"] for values in batches}
+    assert modes <= {"full_graph", "no_while_loops"}, batches[0]["no_graphs"]
+    # One batch of the usual size and length is captured at the load, and serves for all of these.
+    assert measured[LOAD]["captures"] > 0
+    assert sum(values["captures_before"] + values["captures"] for values in batches) == 0
 
 
 def test_the_precision_suits_the_card(
     gpu_stack: GpuStack, measured: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    expected = {"bfloat16"} if gpu_stack.capabilities[0] >= (8, 0) else {"float16", "float32"}
-    assert measured[LOAD]["precision"] in expected
+    assert measured[LOAD]["precision"] == precision_for(gpu_stack.capabilities[0])
 
 
 def test_memory_doesnt_grow_over_an_hour(measured: Mapping[str, Mapping[str, Any]]) -> None:

@@ -23,20 +23,23 @@ STEPS = (
     ProbeResult("load", True, values={
         "device": "cuda:0", "gpu": "NVIDIA GeForce RTX 5090", "capability": "12.0",
         "archs": ["sm_120"], "precision": "bfloat16", "class": "EncDecRNNTBPEModel",
-        "parameters": 627_000_000, "load_seconds": 4.25, "clips": 64, "clips_seconds": 720.0,
+        "memory": 2**31, "load_seconds": 4.25, "clips": 64, "clips_seconds": 720.0, "captures": 1,
+        "graph_mode": "full_graph", "no_graphs": None,
     }),
     ProbeResult("batch 8", True, values={
         "batch": 8, "largest": 8, "rtfx": 812.34, "audio_seconds": 720.0, "wall_seconds": 0.886,
-        "peak_memory": 3210.4, "captures_before": 1, "captures": 0, "graphs": None,
+        "peak_memory": 3210.4, "captures_before": 1, "captures": 0,
+         "graph_mode": "full_graph", "no_graphs": None,
     }),
     ProbeResult("batch 256", True, values={
         "batch": 256, "largest": 190, "rtfx": 3012.0, "audio_seconds": 720.0, "wall_seconds": 0.239,
-        "peak_memory": 21_000.0, "captures_before": 2, "captures": 1, "graphs": None,
+        "peak_memory": 21_000.0, "captures_before": 2, "captures": 1,
+         "graph_mode": "full_graph", "no_graphs": None,
     }),
     ProbeResult("hours", True, values={
         "hours": 1.0, "rtfx": 2500.0, "audio_seconds": 3600.0, "wall_seconds": 1.44, "batches": 5,
         "ram": [2000.0, 2010.0], "gpu_memory": [9000.0, 9001.0], "peak_memory": 9500.0,
-        "captures": 3, "graphs": None,
+        "captures": 3, "graph_mode": "full_graph", "no_graphs": None,
     }),
 )  # fmt: skip
 REPORT = GpuReport(
@@ -65,9 +68,9 @@ def test_a_measured_gpu_is_described_with_its_torch_its_speed_and_its_memory() -
         "- NeMo: 2.4.0",
         "- cuda-python: 12.9.0, with cuda-bindings 12.9.0",
         "- parakeet-tdt-0.6b-v3.nemo",
-        "- EncDecRNNTBPEModel, 627 M parameters, loaded on cuda:0 in 4.2 s",
+        "- EncDecRNNTBPEModel, loaded on cuda:0 in 4.2 s, with 2048 MiB of the GPU",
         "- Precision of the encoder and the decoder: bfloat16",
-        "- CUDA graphs: used, 7 captured",
+        "- CUDA graphs: full_graph, 8 captured",
         "| 8 | 812.3 | 720 | 0.89 | 3210 | 1 + 0 |",
         "| 256 (memory for 190) | 3012.0 | 720 | 0.24 | 21000 | 2 + 1 |",
         "- RTFx 2500.0: 1.00 hours in 1 s, in 5 batches",
@@ -82,11 +85,11 @@ def test_a_measured_gpu_is_described_with_its_torch_its_speed_and_its_memory() -
 def test_why_cuda_graphs_are_not_used_is_said() -> None:
     reason = "this CUDA has no conditional nodes"
     steps = tuple(
-        replace(one, values={**one.values, "graphs": reason, "captures": 0, "captures_before": 0})
+        replace(one, values={**one.values, "no_graphs": reason, "graph_mode": "no_while_loops"})
         for one in STEPS
     )
     text = gpu_markdown(replace(REPORT, steps=steps), "0.1.0", NOW)
-    assert f"- CUDA graphs: {reason}; 0 captured\n" in text
+    assert f"- CUDA graphs: no_while_loops, 8 captured ({reason})\n" in text
 
 
 def test_a_step_that_failed_is_named_and_the_others_are_shown() -> None:
