@@ -95,7 +95,7 @@ def test_the_engines_worker_is_measured(stacks: Stacks, stack: str) -> None:
     """On a CPU, with a small model: the same script that measures a GPU."""
     clip = SAMPLES / "sense_0880.wav"
     subject = Subject(str(WORKER), str(clip), str(TDT), TDT.name)
-    plan = MeasurePlan("cpu", batches=(1, 3), count=6, seconds=5.0, hours=0.02)
+    plan = MeasurePlan("cpu", batches=(1, 3), count=6, seconds=1e6, hours=0.02)
     notes: list[str] = []
     steps = measure(str(stacks(stack).python), subject, plan, notes.append)
     assert [(one.name, one.cause) for one in steps] == [
@@ -106,9 +106,9 @@ def test_the_engines_worker_is_measured(stacks: Stacks, stack: str) -> None:
     assert (loaded["class"], loaded["captures"]) == ("EncDecRNNTBPEModel", 0)
     assert loaded["clips"] == 6
     assert (one["largest"], three["largest"]) == (1, 3)
-    assert three["audio_seconds"] == pytest.approx(loaded["clips_seconds"])
-    assert three["tokens"] > 10
-    assert 0 < one["audio_seconds"] <= loaded["clips_seconds"]
+    for batch in (one, three):
+        assert batch["audio_seconds"] == pytest.approx(loaded["clips_seconds"])
+        assert batch["tokens"] > 10
     assert hours["audio_seconds"] >= 72
     assert all(used > 0 for used in hours["ram"])
     assert (hours["captures"], hours["peak_memory"]) == (0, None)
