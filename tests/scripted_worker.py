@@ -27,7 +27,8 @@ from parakeet_cli.engines.nemo.worker.faults import is_sticky
 from parakeet_cli.engines.nemo.worker.loading import LoadedModel, LoadRequest
 
 FACTS = {
-    "device": "cuda:0", "precision": "bfloat16", "gpu": "NVIDIA Test GPU", "graphs": True,
+    "device": "cuda:0", "precision": "bfloat16", "gpu": "NVIDIA Test GPU", "graphs": "full_graph",
+    "graphs_reason": None,
     "why_cpu": None, "nemo": "2.4.0", "torch": "2.8.0", "class": "Double", "frame_seconds": 0.08,
     "ways": ["whole"],
 }  # fmt: skip

@@ -44,6 +44,8 @@ _CPU_CONCURRENCY = 16
 GPU_CONCURRENCY = 1024
 _CPU_SECONDS, _GPU_SECONDS = 960.0, 7680.0  # in flight: 61 and 492 MB of samples
 _MAX_ATTEMPTS = 2
+# NeMo's names of its modes; the graphs are made as batches come.
+_GRAPHS = {"full_graph": "CUDA graphs", "no_while_loops": "CUDA graphs in parts"}
 _MAX_STARTS = 2  # of a worker in the place of one that died
 
 
@@ -263,11 +265,14 @@ def _checked_language(model: str, asked: str | None) -> str | None:
 
 def _where(loaded: dict[str, Any]) -> str:
     """The device, precision and graphs that the worker uses, in words."""
-    graphs = ", CUDA graphs" if loaded["graphs"] else ""
-    details = f"{loaded['precision']}{graphs}"
+    details = [str(loaded["precision"])]
+    if (graphs := loaded["graphs"]) is not None:
+        details.append(_GRAPHS.get(graphs, f"graphs: {graphs}"))
+    elif loaded["graphs_reason"]:  # a CTC head has no use for them, and none is given
+        details.append("no CUDA graphs")
     if loaded["gpu"] is None:
-        return f"{loaded['device']} ({details})"
-    return f"{loaded['gpu']} ({loaded['device']}, {details})"
+        return f"{loaded['device']} ({', '.join(details)})"
+    return f"{loaded['gpu']} ({', '.join([loaded['device'], *details])})"
 
 
 def _description(loaded: dict[str, Any]) -> str:

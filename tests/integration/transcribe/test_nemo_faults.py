@@ -142,7 +142,7 @@ def test_a_torch_without_cuda_beside_a_gpu_is_said_and_never_called_cuda(tmp_pat
     smi.chmod(0o755)
     why = "torch 2.8.0+cpu is built without CUDA"
     facts = {
-        "device": "cpu", "gpu": None, "precision": "float32", "graphs": False, "why_cpu": why,
+        "device": "cpu", "gpu": None, "precision": "float32", "graphs": None, "why_cpu": why,
     }  # fmt: skip
     path = f"{smi.parent}:{os.environ['PATH']}"
     done = run(tmp_path, {}, PATH=path, **{CHANGES: json.dumps(facts)})
