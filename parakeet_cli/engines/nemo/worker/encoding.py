@@ -127,7 +127,7 @@ class Encoder:
 
     def succeeded(self) -> None:
         """Count a batch that did not run out of memory: after some, larger ones are tried."""
-        if self._limit.succeeded(self._available()):
+        if self._limit.applies and self._limit.succeeded(self._available()):
             self._middle = min(_MIDDLE, 2 * self._middle)
             self._log("Batches may take twice the memory again.")
 
