@@ -5,8 +5,8 @@ batches, retries and exits are the real ones. A chunk's text is the number of it
 
 The faults are a JSON object: {"load": {"2": TEXT}, "launch": {"3": TEXT}, "result": {"1": TEXT},
 "poison": {"70000": TEXT}}. The numbers count loads, launches and results over the lives of all
-workers, from 1; a poison is raised at each launch with a chunk of so many samples. After a text
-that is sticky, everything fails in that process.
+workers, from 1, and * is each; a poison is raised at each launch with a chunk of so many samples.
+After a text that is sticky, everything fails in that process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from parakeet_cli.engines.nemo.worker.faults import is_sticky
 from parakeet_cli.engines.nemo.worker.loading import LoadedModel, LoadRequest
 
 FACTS = {
-    "device": "cuda:0", "precision": "bfloat16", "gpu": "NVIDIA Test GPU", "graphs": True,
+    "device": "cuda:0", "precision": "bfloat16", "gpu": "NVIDIA Test GPU", "graphs": "full_graph",
+    "graphs_reason": None,
     "why_cpu": None, "nemo": "2.4.0", "torch": "2.8.0", "class": "Double", "frame_seconds": 0.08,
     "ways": ["whole"],
 }  # fmt: skip
@@ -60,7 +61,8 @@ class Faults:
             raise RuntimeError(self.broken)
         numbers = [self._count(kind)] if keys is None else keys
         for number in numbers:
-            text = self._plan.get(kind, {}).get(str(number))
+            planned = self._plan.get(kind, {})
+            text = planned.get(str(number)) or planned.get("*")
             if text is not None:
                 error = RuntimeError(text)
                 if is_sticky(error):

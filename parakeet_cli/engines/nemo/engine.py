@@ -44,6 +44,9 @@ _CPU_CONCURRENCY = 16
 GPU_CONCURRENCY = 1024
 _CPU_SECONDS, _GPU_SECONDS = 960.0, 7680.0  # in flight: 61 and 492 MB of samples
 _MAX_ATTEMPTS = 2
+# NeMo's names of its modes; the graphs are made as batches come.
+_GRAPHS = {"full_graph": "CUDA graphs", "no_while_loops": "CUDA graphs in parts"}
+_MAX_DEATHS = 10  # of workers in a row, without one result: then it isn't the audio
 _MAX_STARTS = 2  # of a worker in the place of one that died
 
 
@@ -96,6 +99,7 @@ class Nemo:
         self._frame_seconds = 0.08
         self._why_cpu: str | None = None  # if it could have been a GPU
         self._worker: NemoProcess | None = None
+        self._deaths = 0  # of workers, since the last result
         self._lock = Lock()  # one thread starts the next worker
 
     def load(self) -> None:
@@ -163,6 +167,7 @@ class Nemo:
                     ) from death
                 _log.info("NeMo's worker died: %s. A new one continues.", death)
             else:
+                self._deaths = 0
                 segments = self._segments(chunk, tokens)
                 return ChunkResult(on_source_clock(chunk, segments), self._language)
 
@@ -188,6 +193,12 @@ class Nemo:
 
         What made that one die may also make the first load fail: memory that is not free yet.
         """
+        self._deaths = min(self._deaths + 1, _MAX_DEATHS)
+        if self._deaths == _MAX_DEATHS:
+            raise EngineUnavailable(
+                f"NeMo's worker died {_MAX_DEATHS} times in a row on {self.runs_on}.",
+                hint=f"parakeet doctor --deep --python {self._python}",
+            )
         for _ in range(_MAX_STARTS - 1):
             try:
                 return self._start_worker()
@@ -263,11 +274,14 @@ def _checked_language(model: str, asked: str | None) -> str | None:
 
 def _where(loaded: dict[str, Any]) -> str:
     """The device, precision and graphs that the worker uses, in words."""
-    graphs = ", CUDA graphs" if loaded["graphs"] else ""
-    details = f"{loaded['precision']}{graphs}"
+    details = [str(loaded["precision"])]
+    if (graphs := loaded["graphs"]) is not None:
+        details.append(_GRAPHS.get(graphs, f"graphs: {graphs}"))
+    elif loaded["graphs_reason"]:  # a CTC head has no use for them, and none is given
+        details.append("no CUDA graphs")
     if loaded["gpu"] is None:
-        return f"{loaded['device']} ({details})"
-    return f"{loaded['gpu']} ({loaded['device']}, {details})"
+        return f"{loaded['device']} ({', '.join(details)})"
+    return f"{loaded['gpu']} ({', '.join([loaded['device'], *details])})"
 
 
 def _description(loaded: dict[str, Any]) -> str:

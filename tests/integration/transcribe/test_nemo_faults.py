@@ -32,20 +32,26 @@ MEMORY = (
 )
 
 
-def run(folder: Path, faults: dict[str, dict[str, str]], **more: str) -> Done:
+def run(
+    folder: Path,
+    faults: dict[str, dict[str, str]],
+    *,
+    files: int = FILES,
+    more: dict[str, str] | None = None,
+) -> Done:
     counts = folder / "counts"
     counts.mkdir()
     (folder / "model.nemo").write_bytes(b"")
-    for number in range(FILES):
+    for number in range(files):
         write(folder / f"{number}.wav", speech(2.0 + 0.25 * number))
     return transcribe(
-        folder, *(f"{number}.wav" for number in range(FILES)),
+        folder, *(f"{number}.wav" for number in range(files)),
         "-f", "txt", "-f", "json", "-v", "--no-vad", "--trust-model",
         engine={
             "PARAKEET_ENGINE": "nemo", "PARAKEET_MODEL": "model.nemo",
             "PARAKEET_ML_PYTHON": str(write_interpreter(folder)),
             VARIABLE: json.dumps(faults), COUNTS: str(counts),
-            **more,
+            **(more or {}),
         },
     )  # fmt: skip
 
@@ -135,6 +141,15 @@ def test_a_device_that_is_gone_for_good_ends_the_run_with_the_engine_s_exit_code
     assert "parakeet doctor" in done.err
 
 
+def test_a_device_that_breaks_at_every_chunk_does_not_start_workers_for_ever(
+    tmp_path: Path,
+) -> None:
+    done = run(tmp_path, {"launch": {"*": ILLEGAL}}, files=20)
+    assert done.code == 3, done.err
+    assert "died 10 times in a row on NVIDIA Test GPU" in done.err
+    assert loads(tmp_path) == 10
+
+
 def test_a_torch_without_cuda_beside_a_gpu_is_said_and_never_called_cuda(tmp_path: Path) -> None:
     smi = tmp_path / "bin" / "nvidia-smi"
     smi.parent.mkdir()
@@ -142,10 +157,10 @@ def test_a_torch_without_cuda_beside_a_gpu_is_said_and_never_called_cuda(tmp_pat
     smi.chmod(0o755)
     why = "torch 2.8.0+cpu is built without CUDA"
     facts = {
-        "device": "cpu", "gpu": None, "precision": "float32", "graphs": False, "why_cpu": why,
+        "device": "cpu", "gpu": None, "precision": "float32", "graphs": None, "why_cpu": why,
     }  # fmt: skip
     path = f"{smi.parent}:{os.environ['PATH']}"
-    done = run(tmp_path, {}, PATH=path, **{CHANGES: json.dumps(facts)})
+    done = run(tmp_path, {}, more={"PATH": path, CHANGES: json.dumps(facts)})
     assert done.code == 0, done.err
     assert f"Warning: nvidia-smi lists a GPU, but {why}: NeMo runs on the CPU." in done.err
     assert "parakeet doctor --python" in done.err

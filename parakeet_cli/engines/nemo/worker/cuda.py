@@ -269,3 +269,8 @@ class OneGpu:
         except RuntimeError:
             return False
         return True
+
+
+def cuda_of(device: Any) -> Cuda:
+    """The seam for a `torch.device` that a model is on already."""
+    return OneGpu(device.index or 0) if device.type == "cuda" else NoCuda()

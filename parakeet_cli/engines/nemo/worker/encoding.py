@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cuda import Cuda
+from .cuda import Cuda, cuda_of
 from .memory import LOCAL_CONTEXT, SHARE, WAYS, EncoderShape, MemoryLimit, Way
 
 SAMPLE_RATE = 16_000
@@ -34,11 +34,16 @@ class Encoder:
     """A model's preprocessor and encoder."""
 
     def __init__(
-        self, model: Any, cuda: Cuda, log: Callable[[str], None], *, workers: int = 1
+        self,
+        model: Any,
+        log: Callable[[str], None],
+        cuda: Cuda | None = None,
+        *,
+        workers: int = 1,
     ) -> None:
         """`workers` is how many processes share the device's memory, this one included."""
         self._model = model
-        self._cuda = cuda
+        self._cuda = cuda or cuda_of(next(model.encoder.parameters()).device)
         self._share = SHARE / workers
         self._log = log
         encoder = model.encoder
@@ -122,7 +127,7 @@ class Encoder:
 
     def succeeded(self) -> None:
         """Count a batch that did not run out of memory: after some, larger ones are tried."""
-        if self._limit.succeeded(self._available()):
+        if self._limit.applies and self._limit.succeeded(self._available()):
             self._middle = min(_MIDDLE, 2 * self._middle)
             self._log("Batches may take twice the memory again.")
 

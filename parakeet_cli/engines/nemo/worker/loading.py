@@ -68,7 +68,7 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
         cuda.try_out()
         model = restore(request, cuda)
         decoder = make_decoder(model, cuda, note)
-        encoder = Encoder(model, cuda, note, workers=request.workers)
+        encoder = Encoder(model, note, cuda, workers=request.workers)
         decoder.prime(MAX_BATCH, math.ceil(request.max_chunk_seconds / encoder.frame_seconds) + 1)
         cuda.synchronize()
     if decoder.graphs:
@@ -77,7 +77,8 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
         "device": str(cuda.device),
         "precision": str(next(model.encoder.parameters()).dtype).removeprefix("torch."),
         "gpu": where,
-        "graphs": where is not None and hasattr(model, "joint") and decoder.graphs is None,
+        "graphs": decoder.graph_mode if where is not None else None,
+        "graphs_reason": decoder.graphs,
         "why_cpu": why_cpu,
         "nemo": nemo_version,
         "torch": torch.__version__,
@@ -102,10 +103,11 @@ def blaming(where: str) -> Iterator[None]:
         raise UnusableError(*reason) from error
 
 
-def restore(request: LoadRequest, cuda: Cuda) -> Any:
+def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
     """The model on its device, in evaluation mode. Raises UnusableError."""
     import torch
 
+    cuda = cuda or choose_device(request.device)[0]
     if not request.trusted:
         _load_weights_only()
     _silence_nemo()

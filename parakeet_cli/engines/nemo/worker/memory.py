@@ -63,6 +63,10 @@ class MemoryLimit:
     _patience: int = _PATIENCE
     _good: int = 0  # batches since it was changed
 
+    @property
+    def applies(self) -> bool:
+        return self.bytes < math.inf
+
     def halve(self, taken: float) -> None:
         """A batch that was estimated to take that many bytes ran out of memory."""
         self.bytes = min(self.bytes, taken) / 2
@@ -71,7 +75,7 @@ class MemoryLimit:
 
     def succeeded(self, available: float) -> bool:
         """Count a batch that worked, with that many bytes to be had; whether the limit grew."""
-        if self.bytes == math.inf:
+        if not self.applies:
             return False
         self._good += 1
         if self._good < self._patience:

@@ -12,21 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Semaphore, Thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .batches import Batch
 from .faults import is_out_of_memory
 from .loading import LoadedModel
 
+if TYPE_CHECKING:
+    from .decoding import PendingTokens
+
 _IN_FLIGHT = 2  # batches: a third would only take memory
-
-
-class PendingTokens(Protocol):
-    """A batch's tokens, perhaps still on the device."""
-
-    def result(self) -> list[Any]:
-        """Each chunk's `Tokens`, once the device has them. For any thread."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ class BatchPipeline:
             encoded, lengths, way = self._model.encoder.encode(
                 [one.samples for one in batch], head.get("way"), head.get("boundaries") or ()
             )
-            return batch, _pending(self._model.decoder.decode(encoded, lengths)), way
+            return batch, self._model.decoder.decode(encoded, lengths), way
 
     def drain(self) -> None:
         """Wait until every launched batch is answered or has failed."""
@@ -108,17 +103,3 @@ def _as_result(tokens: Any, way: str) -> dict[str, Any]:
         "probabilities": tokens.probabilities,
         "way": way,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """Tokens that are there already."""
-
-    tokens: list[Any]
-
-    def result(self) -> list[Any]:
-        return self.tokens
-
-
-def _pending(decoded: Any) -> PendingTokens:
-    return decoded if hasattr(decoded, "result") else _Decoded(decoded)

@@ -44,15 +44,33 @@ def test_where_a_gpu_is_only_listed_its_use_is_not_claimed(
 ) -> None:
     monkeypatch.setattr(engine, "has_gpu", lambda: True)
     assert made(tmp_path, "auto").concurrency == GPU_CONCURRENCY  # a guess of its size alone
-    loaded = {"device": "cpu", "gpu": None, "precision": "float32", "graphs": False}
+    loaded = {
+        "device": "cpu",
+        "gpu": None,
+        "precision": "float32",
+        "graphs": None,
+        "graphs_reason": None,
+    }
     assert engine._where(loaded) == "cpu (float32)"
 
 
-def test_a_gpu_is_named_with_its_number_precision_and_graphs() -> None:
+@pytest.mark.parametrize(
+    ("mode", "reason", "words"),
+    [
+        ("full_graph", None, "NVIDIA T4 (cuda:1, float16, CUDA graphs)"),
+        ("no_while_loops", "cuda-python", "NVIDIA T4 (cuda:1, float16, CUDA graphs in parts)"),
+        (None, "cuda-python", "NVIDIA T4 (cuda:1, float16, no CUDA graphs)"),
+        (None, None, "NVIDIA T4 (cuda:1, float16)"),  # a CTC head
+    ],
+)
+def test_a_gpu_is_named_with_its_number_precision_and_graphs(
+    mode: str | None, reason: str | None, words: str
+) -> None:
     loaded = {
-        "device": "cuda:1", "gpu": "NVIDIA T4", "precision": "float16", "graphs": True,
+        "device": "cuda:1", "gpu": "NVIDIA T4", "precision": "float16", "graphs": mode,
+        "graphs_reason": reason,
     }  # fmt: skip
-    assert engine._where(loaded) == "NVIDIA T4 (cuda:1, float16, CUDA graphs)"
+    assert engine._where(loaded) == words
 
 
 def mean_batch(in_flight: int, chunks: int = 20_000) -> float:
