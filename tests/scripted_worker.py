@@ -79,6 +79,7 @@ class Device:
     """The seam's double: a device without any of its own."""
 
     device = "cuda:0"
+    max_batches = 2
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults

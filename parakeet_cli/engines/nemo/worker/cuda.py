@@ -35,6 +35,11 @@ class Cuda(Protocol):
         """The `torch.device`."""
         ...
 
+    @property
+    def max_batches(self) -> int:
+        """Batches that it is worth giving to it at once."""
+        ...
+
     def name(self) -> str | None:
         """The GPU's name; None for a CPU."""
         ...
@@ -118,6 +123,8 @@ class _Here:
 class NoCuda:
     """The CPU: every call does its work before it returns."""
 
+    max_batches = 1  # with two, the second would be made of fewer chunks, and nothing overlaps
+
     @property
     def device(self) -> Any:
         import torch
@@ -191,6 +198,8 @@ class _Copying:
 
 class OneGpu:
     """A GPU that torch can use. Making it is the first thing that touches CUDA."""
+
+    max_batches = 2  # one that it works on, and the next: a third would only take memory
 
     def __init__(self, index: int) -> None:
         import torch

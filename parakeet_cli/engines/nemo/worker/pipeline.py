@@ -1,9 +1,9 @@
-"""Has two batches in flight: one on the device, and the next one on its way to it.
+"""Has two batches in flight on a GPU: one that it works on, and the next on its way to it.
 
 One thread, the caller's, pads and launches. Another waits for the device's results, makes lists
 and JSON of them and writes them to the pipe. On a GPU a launch returns at once, so the device
-always has the next batch; on a CPU a launch takes as long as the work, and only the answers are
-made meanwhile.
+always has the next batch. On a CPU a launch takes as long as the work: one batch is in flight,
+and the next is made of all the chunks that have come until it is answered.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from .loading import LoadedModel
 
 if TYPE_CHECKING:
     from .decoding import PendingTokens
-
-_IN_FLIGHT = 2  # batches: a third would only take memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,8 @@ class BatchPipeline:
         self._model = model
         self._send = send
         self._failed = failed
-        self._room = Semaphore(_IN_FLIGHT)
+        self._max_batches = model.cuda.max_batches
+        self._room = Semaphore(self._max_batches)
         self._launched: SimpleQueue[tuple[Batch, PendingTokens, str]] = SimpleQueue()
         Thread(target=self._answer_batches, name="answers", daemon=True).start()
 
@@ -69,11 +68,16 @@ class BatchPipeline:
             )
             return batch, self._model.decoder.decode(encoded, lengths), way
 
+    def wait_for_room(self) -> None:
+        """Wait until `launch` would not: what arrives meanwhile can be in the next batch."""
+        self._room.acquire()
+        self._room.release()
+
     def drain(self) -> None:
         """Wait until every launched batch is answered or has failed."""
-        for _ in range(_IN_FLIGHT):
+        for _ in range(self._max_batches):
             self._room.acquire()
-        self._room.release(_IN_FLIGHT)
+        self._room.release(self._max_batches)
 
     def _answer_batches(self) -> None:
         self._model.cuda.select()

@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
@@ -84,15 +84,26 @@ class ModelServer:
         if self.load is load_model:
             self._import_nemo()
         while True:
-            for request in self._received():
-                if isinstance(request, FailedBatch):
-                    self._recover(request)
-                elif request.head["operation"] == "transcribe":
-                    self.queued_chunks.append(request)
-                else:
-                    self._answer(request)
+            if not self.queued_chunks:
+                self._handle(self.requests.get())
+            self._handle_arrived()
             if self.queued_chunks:
+                self.pipeline.wait_for_room()
+                self._handle_arrived()  # what came meanwhile can be in the next batch
                 self._transcribe_next_batch()
+
+    def _handle_arrived(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._handle(self.requests.get_nowait())
+
+    def _handle(self, request: WorkerRequest | FailedBatch) -> None:
+        if isinstance(request, FailedBatch):
+            self._recover(request)
+        elif request.head["operation"] == "transcribe":
+            self.queued_chunks.append(request)
+        else:
+            self._answer(request)
 
     def _import_nemo(self) -> None:
         try:
@@ -110,14 +121,6 @@ class ModelServer:
     def pipeline(self) -> BatchPipeline:
         assert self.running is not None, "load comes first"
         return self.running
-
-    def _received(self) -> Iterator[WorkerRequest | FailedBatch]:
-        """All requests received so far; waits for one unless there are chunks to transcribe."""
-        if not self.queued_chunks:
-            yield self.requests.get()
-        with contextlib.suppress(Empty):
-            while True:
-                yield self.requests.get_nowait()
 
     def _note(self, text: str) -> None:
         self.send({"note": text})

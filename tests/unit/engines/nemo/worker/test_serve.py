@@ -28,6 +28,7 @@ class Model:
     graphs = None
     frame_seconds = 0.08
     device = "cuda:0"
+    max_batches = 2
 
     def __init__(self, most: int = 2) -> None:
         self.most = most
@@ -165,6 +166,21 @@ def test_the_next_batch_is_launched_while_the_device_works_on_one_and_no_third()
     assert order.index("result [1, 2]") < order.index("launch [5, 6]")
     results = {one["id"]: one["result"] for one in running.sent if one.get("id")}
     assert [results[number]["pieces"] for number in range(1, 7)] == [[f"▁{n}"] for n in range(1, 7)]
+
+
+def test_what_arrives_while_a_batch_is_at_work_is_in_the_next_where_there_is_room_for_one() -> None:
+    model = Model(most=8)
+    model.max_batches = 1  # a CPU
+    model.gate.clear()
+    running = Running(model)
+    running.chunk(1)
+    running.start()
+    model.wait_for("launch [1]")
+    for number in (2, 3, 4):
+        running.chunk(number)
+    model.gate.set()
+    assert running.answers(4) == [1, 2, 3, 4]
+    assert running.launches() == ["launch [1]", "launch [2, 3, 4]"]
 
 
 def test_the_thread_that_waits_for_results_selects_its_device_first() -> None:
