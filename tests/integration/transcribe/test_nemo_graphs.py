@@ -66,19 +66,23 @@ def test_the_path_of_a_gpu_gives_the_same_tokens_as_the_plain_one(
     assert len(graphs["live"][-1]) > 20
 
 
-def test_confidences_in_bfloat16_are_those_of_float32_and_not_rounded_to_128ths(
+def test_confidences_in_bfloat16_are_those_of_float32_and_not_rounded_to_256ths(
     python: str, models: Path
 ) -> None:
-    tokens = [
-        run(python, "paths", models, str(TDT), precision, CLIPS[0])["no_graphs"]["tokens"][0]
+    tokens = [  # of all clips in a row, whole
+        run(python, "paths", models, str(TDT), precision, *CLIPS)["no_graphs"]["tokens"][
+            5 + len(CLIPS)
+        ]
         for precision in ("float32", "bfloat16")
     ]
     exact, rounded = (one["probabilities"] for one in tokens)
     assert tokens[0]["pieces"] == tokens[1]["pieces"]
-    assert exact == pytest.approx(rounded, abs=0.15)
-    certain = [abs(a - b) for a, b in zip(exact, rounded, strict=True) if a > 0.99]
-    assert max(certain) < 0.004
-    assert sum((one * 128) % 1 not in (0, 0.5) for one in rounded) > 0.5 * len(rounded)
+    assert exact == pytest.approx(rounded, abs=0.1)
+    doubtful = [one for one in rounded if one < 0.995]
+    assert len(doubtful) > 5
+    # bfloat16 has eight binary digits: from a half to one, a 256th is its step.
+    steps = [abs(one * 256 - round(one * 256)) for one in doubtful]
+    assert sum(step > 0.01 for step in steps) > 0.7 * len(doubtful)
 
 
 def words_of(tokens: dict[str, Any]) -> list[Word]:
