@@ -29,9 +29,9 @@ nemo_models = importlib.import_module("nemo_models")  # beside this script
 
 SETTING = "PARAKEET_NEMO_GRAPHS"
 runpy.run_path(str(Path(sys.argv[1]) / "__main__.py"), run_name="worker")["load_package"]()
-loading, decoding, encoding, live = (
+loading, decoding, encoding, live, cuda = (
     importlib.import_module(f"parakeet_nemo_worker.{name}")
-    for name in ("loading", "decoding", "encoding", "live")
+    for name in ("loading", "decoding", "encoding", "live", "cuda")
 )
 
 
@@ -42,7 +42,7 @@ def sound_of(path: str) -> Any:
 
 
 def load(path: Path, precision: str = "float32") -> Any:
-    model = loading.restore(loading.LoadRequest(str(path), "cpu", threads=2))
+    model = loading.restore(loading.LoadRequest(str(path), "cpu"), cuda.NoCuda())
     for part in ("encoder", "decoder", "joint"):
         if hasattr(model, part):
             getattr(model, part).to(dtype=getattr(torch, precision))
@@ -84,7 +84,7 @@ def paths(model_name: str, precision: str, folder: Path, clips: list[str]) -> di
     """
     sounds = [sound_of(clip) for clip in clips]
     model = load(made(model_name, folder), precision)
-    encoder = encoding.Encoder(model, print)
+    encoder = encoding.Encoder(model, cuda.NoCuda(), print)
     long = np.concatenate(sounds)
     batches: list[tuple[Any, str]] = [
         *((some, "whole") for some in (sounds[:1], sounds[:3], sounds, sounds[1:2])),
@@ -188,21 +188,24 @@ def recording(
     return decoder, capture
 
 
+SCALE = 16  # frames are counted in sixteens here, so that a CPU simulates in seconds
+
+
 def mixtures() -> dict[str, list[tuple[int, int]]]:
     """Batches (items, frames) as they come from short, long and mixed recordings."""
     chance = random.Random(7)
 
     def some(items: tuple[int, int], frames: tuple[int, int]) -> tuple[int, int]:
-        return chance.randint(*items), chance.randint(*frames)
+        return chance.randint(*items), chance.randint(*frames) // SCALE
 
     return {
-        "short": [some((20, 128), (25, 75)) for _ in range(300)],
-        "long": [some((1, 32), (900, 1501)) for _ in range(300)],
+        "short": [some((20, 128), (25, 75)) for _ in range(80)],
+        "long": [some((1, 32), (900, 1501)) for _ in range(80)],
         "mixed": [
             some((1, 8), (1000, 1501)) if chance.random() < 0.3 else some((1, 128), (20, 200))
-            for _ in range(300)
+            for _ in range(80)
         ],
-        "growing": [(1 + number // 3, 20 + 5 * number) for number in range(300)],
+        "growing": [(2 * number, 19 * number // SCALE) for number in range(1, 65)],
     }
 
 
@@ -212,18 +215,18 @@ def captures(folder: Path, model_name: str) -> dict[str, Any]:
     width = model.joint.encoder_hidden
     counts: dict[str, Any] = {}
     for name, batches in mixtures().items():
-        row = counts[name] = {}
+        row = counts[name] = {"batches": len(batches)}
         for way in ("nemo", "ours", "primed"):
             decoder, capture = recording(model, [])
-            if way == "primed":
-                decoder.prime(128, 1526)
-            run = decoder._computer.cuda_graphs_impl if way == "nemo" else decoder._runner.run
+            decoder._computer.INITIAL_MAX_TIME //= SCALE
             capture.instant = True
+            if way == "primed":
+                decoder.prime(128, 1526 // SCALE)
+            run = decoder._computer.cuda_graphs_impl if way == "nemo" else decoder._runner.run
             for items, frames in batches:
-                encoded = torch.zeros(1, 1, width).expand(items, frames, width)
+                encoded = torch.zeros(1, 1, width).expand(items, max(1, frames), width)
                 run(encoded, torch.ones(items).long(), None)
             row[way] = len(capture.made)
-            row[f"{way} last"] = [batches[-1], capture.made[-1]]
     return counts
 
 
@@ -239,7 +242,7 @@ FAILURES: dict[str, Callable[[str, Any], bool]] = {
 def failures(folder: Path, model_name: str, *clips: str) -> dict[str, Any]:
     """What is decoded when graphs can't be made, primed and not."""
     model = load(made(model_name, folder))
-    encoder = encoding.Encoder(model, print)
+    encoder = encoding.Encoder(model, cuda.NoCuda(), print)
     sounds = [sound_of(clip) for clip in clips]
     batches = [encoder.encode(one)[:2] for one in (sounds[:2], sounds * 3, sounds[:2], sounds * 3)]
     plain = decoder_of(model, "off")
@@ -268,7 +271,7 @@ def words(tokens: list[dict[str, Any]]) -> list[str]:
 def without_cuda(folder: Path, model_name: str, clip: str) -> dict[str, Any]:
     """Full graphs asked for on a machine that has no GPU: NeMo's own capture, which fails."""
     model = load(made(model_name, folder))
-    encoder = encoding.Encoder(model, print)
+    encoder = encoding.Encoder(model, cuda.NoCuda(), print)
     encoded, lengths, _ = encoder.encode([sound_of(clip)])
     notes: list[str] = []
     decoder = decoder_of(model, "full_graph", log=notes.append)

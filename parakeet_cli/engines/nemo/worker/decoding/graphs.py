@@ -64,7 +64,6 @@ class GraphRunner:
         self._logged: set[str] = set()
         self._failures = 0
         self._refused: int | None = None  # cells that no graphs could be made for
-        self.captures = 0  # how often graphs were made
         self.reason: str | None = None  # why not by full graphs
         if mode is None:
             mode = _mode_of(computer) or _OFF
@@ -95,7 +94,7 @@ class GraphRunner:
         """Make graphs for the largest batch to come, or the largest for which there is memory."""
         frames = min(frames, _MOST_CELLS)
         batch = max(1, min(batch, _MOST_CELLS // frames))
-        while self.mode is not None and not self._make(batch, frames) and batch > 1:
+        while self.mode is not None and not self._make(batch, frames):
             batch //= 2
 
     def _ready(self, encoded: Any) -> bool:
@@ -126,20 +125,17 @@ class GraphRunner:
             self._set_mode(mode)
             failure = self._try(batch, frames)
             if failure is None:
-                self.captures += 1
+                if mode != best:
+                    self._log_once(f"CUDA graphs of parts of the decoding only: {self.reason}")
                 return True
             self.reason = failure
             mode = _LESS.get(mode)
-            self._log_once(
-                "partial" if mode else "none",
-                f"CUDA graphs of the whole decoding can't be made, only of its parts: {failure}"
-                if mode
-                else f"No CUDA graphs for {batch} x {frames} frames: {failure}",
-            )
+        self._log_once(f"No CUDA graphs for batches of {batch} x {frames} frames: {self.reason}")
         self._failures += 1
         self._refused = cells
-        # Perhaps only the memory didn't suffice: smaller batches are tried again, not for ever.
-        self._set_mode(best if self._failures < _MOST_FAILURES else None)
+        # Perhaps only the memory didn't suffice. A smaller batch may try again, but not for ever.
+        again = batch > _LEAST_BATCH and self._failures < _MOST_FAILURES
+        self._set_mode(best if again else None)
         return False
 
     def _try(self, batch: int, frames: int) -> str | None:
@@ -162,7 +158,8 @@ class GraphRunner:
             return f"{type(cause).__name__}: {cause}".strip().partition("\n")[0]
         return None
 
-    def _log_once(self, kind: str, line: str) -> None:
+    def _log_once(self, line: str) -> None:
+        kind = line.split()[0]
         if kind not in self._logged:
             self._logged.add(kind)
             self._log(line)
