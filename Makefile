@@ -33,7 +33,7 @@ check: lint types contracts limits shell test
 
 lint:
 	@$(bin)/ruff check --quiet .
-	@$(bin)/ruff format --quiet --check .
+	@$(bin)/ruff format --quiet --check . || { echo "To format: $(bin)/ruff format ."; exit 1; }
 
 types:
 	@$(bin)/mypy --no-error-summary

@@ -52,8 +52,9 @@ class ChunkResult:
 class Engine(Protocol):
     """Speech to text, one chunk at a time.
 
-    Making one is cheap and raises EngineUnavailable if it can't work here at all; `load` does
-    the heavy part. `transcribe` may be called from `concurrency` threads at once.
+    Made as `Name(options, concurrency=N)`, which is cheap and raises EngineUnavailable if it can't
+    work here at all; `load` does the heavy part. `transcribe` may be called from `concurrency`
+    threads at once.
     """
 
     @property

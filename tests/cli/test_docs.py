@@ -75,7 +75,9 @@ def test_the_readme_s_table_lists_each_format_and_engine(column: str, names: Ite
     table = re.search(rf"^\| {column} \|.*\n\|-.*\n((?:\|.*\n)+)", readme, flags=re.MULTILINE)
     assert table is not None, f"README.md has no table of {column}s"
     first_cells = [row.split("|")[1] for row in table[1].splitlines()]
-    assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) == set(names)
+    assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) == set(names), (
+        f"README.md's table of {column}s differs: add or remove a row"
+    )
 
 
 @every_document

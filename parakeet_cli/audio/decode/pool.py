@@ -108,14 +108,16 @@ class DecoderWorker:
         return data
 
     def _exit_in_words(self) -> str:
-        """Wait for the process, and describe how it ended."""
+        """Wait for the process, and describe how it ended, in words that are in the JSON."""
         self._stdin.close()
         self._stdout.close()
         code = self._process.wait()
         if code == OUT_OF_MEMORY:
             limit = self._limits.memory >> 20
-            return f"its decoder wanted more than the {limit} MiB that one file may take"
-        return f"its decoder {processes.exit_in_words(code)}"
+            return f"its decoder wanted more than the {limit} MB that one file may take"
+        if code < 0:
+            return f"its decoder crashed ({processes.signal_name(-code)})"
+        return f"its decoder failed (exit code {code})"
 
     def kill(self) -> None:
         """End the process now."""

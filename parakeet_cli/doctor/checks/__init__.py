@@ -1,7 +1,6 @@
 """The table of checks: id -> what the check requires and the function that checks it.
 
-A check is a pure function of the facts and the stack. To add one, write the function and a
-row, and name its id in a row of explain/catalogue.toml.
+A check is a pure function of the facts and the stack. CONTRIBUTING.md says how to add one.
 """
 
 from __future__ import annotations

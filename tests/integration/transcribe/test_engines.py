@@ -112,7 +112,8 @@ def words_of(engine: Engine, piece: Chunk) -> list[Word]:
             assert word.text == word.text.strip() != ""
             assert word.confidence is None or 0 <= word.confidence <= 1
             clock = word.start
-        assert "".join(segment.text.split()) == "".join(word.text for word in segment.words)
+        spelled = "".join(word.text for word in segment.words)
+        assert "".join(segment.text.split()) == spelled, "see transcript.words_of"
     return words
 
 

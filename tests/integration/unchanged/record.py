@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.integration.unchanged import cases
-from tests.integration.unchanged.running import RECORDED
+from tests.integration.unchanged.running import AS_DATA, RECORDED
 
 
 def main(names: list[str]) -> None:
@@ -25,7 +25,7 @@ def main(names: list[str]) -> None:
         folder = RECORDED / "outputs" / name
         shutil.rmtree(folder, ignore_errors=True)
         for file, data in found.items():
-            path = folder / file
+            path = folder / f"{file}{AS_DATA if file.endswith('.html') else ''}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         print(f"{name}: {len(found)} files")

@@ -127,11 +127,14 @@ def case(function: Case) -> Case:
     return function
 
 
+AS_DATA = ".data"  # follows the name of a recorded page, so that no tool takes it for source
+
+
 def recorded(name: str) -> Files:
     """The outputs of a case as they were recorded."""
     folder = RECORDED / "outputs" / name
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        str(path.relative_to(folder)).removesuffix(AS_DATA): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

@@ -14,16 +14,19 @@ import pytest
 from tests.integration.unchanged.cases import CASES
 from tests.integration.unchanged.running import RECORDED, recorded
 
+AGAIN = "If that is meant: python -m tests.integration.unchanged.record {}"
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_made_is_what_was_recorded(name: str, tmp_path: Path) -> None:
     found = CASES[name](tmp_path.resolve())
     wanted = recorded(name)
-    assert sorted(found) == sorted(wanted)
+    again = AGAIN.format(name)
+    assert sorted(found) == sorted(wanted), f"other files than recorded. {again}"
     for file, data in wanted.items():
         made, kept = (text.decode("utf-8", "replace") for text in (found[file], data))
-        assert made.splitlines() == kept.splitlines(), f"{name}/{file} has changed"
-        assert found[file] == data, f"the line ends of {name}/{file} have changed"
+        assert made.splitlines() == kept.splitlines(), f"{name}/{file} has changed. {again}"
+        assert found[file] == data, f"the line ends of {name}/{file} have changed. {again}"
 
 
 def test_nothing_is_recorded_that_no_case_makes() -> None:

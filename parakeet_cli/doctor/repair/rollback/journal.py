@@ -7,7 +7,7 @@ system as the files that are linked, outside what pip changes, and gone with the
     .parakeet/ID/before     the manifest of all files before the repair
     .parakeet/ID/after      the manifest after it, once the repair is complete
     .parakeet/ID/kept/      the snapshot: hard links to the files as they were before
-    .parakeet/ID/work/      wheels and pip's temporary files, removed when the repair has ended
+    .parakeet/ID/work       wheels and pip's temporary files, removed when the repair has ended
     .parakeet/ID/ballast    disk space that is freed before files are restored
 """
 
