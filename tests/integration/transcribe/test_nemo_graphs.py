@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +16,60 @@ from parakeet_cli.engines.nemo.worker.memory import WAYS
 from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_words
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import environment
-from tests.integration.transcribe.nemo_clips import TDT
+from tests.integration.transcribe.nemo_clips import MODELS, TDT
 from tests.media_files import SAMPLES
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("nemo_graphs.py")
 WORKER = Path(decoding.__file__).parents[1]
-CLIPS = sorted(str(path) for path in SAMPLES.glob("sense_08*.wav"))
+CLIPS = [str(SAMPLES / f"sense_{number}.wav") for number in ("0930", "0880", "0890")]  # 11.6 s
 FRAME = 0.08  # seconds
-LIMIT = 600.0
+LIMIT = 900.0
+SMALL, SMALL_CTC = str(TDT), str(MODELS / "small-parakeet-ctc.nemo")
+PATHS = [
+    (SMALL, "float32"), (SMALL, "bfloat16"), ("rnnt", "float32"), ("rnnt", "bfloat16"),
+    ("hybrid", "float32"), ("hybrid", "bfloat16"), ("tdt-128", "float32"), ("ctc", "bfloat16"),
+    (SMALL_CTC, "float32"),
+]  # fmt: skip
+HEADS = [SMALL, "rnnt", "hybrid", "tdt-128", SMALL_CTC]
+QUESTIONS = {
+    **{f"paths {head} {precision}": ["paths", head, precision] for head, precision in PATHS},
+    **{f"nemo {head}": ["nemo", head] for head in HEADS},
+    **{part: [part, SMALL] for part in ("captures", "failures", "without-cuda")},
+}
+BATCH = slice(4, 4 + len(CLIPS))  # of the tokens in `paths`: those of all clips in one batch
+
+Found = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, stack: str) -> Path:
-    """The folder of the models with random weights, which are made once."""
-    return tmp_path_factory.mktemp(stack)
-
-
-def run(python: str, part: str, folder: Path, *more: str) -> Any:
+def found(tmp_path_factory: pytest.TempPathFactory, python: str) -> Found:
+    """What the script found, by the key of each question."""
+    folder = tmp_path_factory.mktemp("models")
+    command = [python, "-B", str(SCRIPT), str(WORKER), str(folder), json.dumps(QUESTIONS), *CLIPS]
+    # A second thread gains these small models nothing, and waits for the first by spinning.
     done = subprocess.run(
-        [python, "-B", str(SCRIPT), str(WORKER), part, str(folder), *more],
-        capture_output=True, env=environment(folder), timeout=LIMIT,
+        command, capture_output=True, env=environment(folder, {"OMP_NUM_THREADS": "1"}),
+        timeout=LIMIT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
-    return json.loads(done.stdout)
+    answers: Found = json.loads(done.stdout)
+    return answers
 
 
-@pytest.mark.parametrize(
-    ("head", "precision"),
-    [
-        (str(TDT), "float32"), (str(TDT), "bfloat16"), ("rnnt", "float32"), ("rnnt", "bfloat16"),
-        ("hybrid", "bfloat16"), ("tdt-128", "float32"), ("ctc", "bfloat16"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("head", "precision"), PATHS)
 def test_the_path_of_a_gpu_gives_the_same_tokens_as_the_plain_one(
-    python: str, models: Path, head: str, precision: str
+    found: Found, head: str, precision: str
 ) -> None:
     """Batches that grow and shrink, all ways, and live speech between batches."""
-    found = run(python, "paths", models, head, precision, *CLIPS)
-    plain, graphs = found["off"], found["no_graphs"]
-    assert found["ways"] == ["whole"] * 4 + list(WAYS)
-    assert (plain["mode"], graphs["mode"]) == (None, None if head == "ctc" else "no_graphs")
+    answer = found[f"paths {head} {precision}"]
+    plain, graphs = answer["off"], answer["no_graphs"]
+    assert answer["ways"] == ["whole"] * 4 + list(WAYS)
+    assert (plain["mode"], graphs["mode"]) == (
+        None,
+        None if "ctc" in Path(head).name else "no_graphs",
+    )
     assert len(plain["tokens"]) == len(graphs["tokens"]) == 5 + len(CLIPS) + len(WAYS)
     for one, other in zip(plain["tokens"], graphs["tokens"], strict=True):
         assert one["pieces"] == other["pieces"]
@@ -67,22 +81,31 @@ def test_the_path_of_a_gpu_gives_the_same_tokens_as_the_plain_one(
 
 
 def test_confidences_in_bfloat16_are_those_of_float32_and_not_rounded_to_256ths(
-    python: str, models: Path
+    found: Found,
 ) -> None:
-    tokens = [  # of all clips in a row, whole
-        run(python, "paths", models, str(TDT), precision, *CLIPS)["no_graphs"]["tokens"][
-            5 + len(CLIPS)
-        ]
+    exact, rounded = (
+        found[f"paths {SMALL} {precision}"]["no_graphs"]["tokens"][BATCH]
         for precision in ("float32", "bfloat16")
-    ]
-    exact, rounded = (one["probabilities"] for one in tokens)
-    assert tokens[0]["pieces"] == tokens[1]["pieces"]
-    assert exact == pytest.approx(rounded, abs=0.1)
-    doubtful = [one for one in rounded if one < 0.995]
-    assert len(doubtful) > 5
+    )
+    pairs = [pair for one, other in zip(exact, rounded, strict=True) for pair in agreed(one, other)]
+    assert len(pairs) > 0.8 * sum(len(one["pieces"]) for one in exact)
+    assert all(one == pytest.approx(other, abs=0.15) for one, other in pairs)
+    doubtful = [other for _, other in pairs if other < 0.995]
+    assert len(doubtful) > 15
     # bfloat16 has eight binary digits: from a half to one, a 256th is its step.
     steps = [abs(one * 256 - round(one * 256)) for one in doubtful]
     assert sum(step > 0.01 for step in steps) > 0.7 * len(doubtful)
+
+
+def agreed(one: Found, other: Found) -> Iterator[tuple[float, float]]:
+    """The probabilities of the pieces that both have: near a tie, bfloat16 decides otherwise."""
+    same = SequenceMatcher(None, one["pieces"], other["pieces"], autojunk=False)
+    for at, there, count in same.get_matching_blocks():
+        yield from zip(
+            one["probabilities"][at : at + count],
+            other["probabilities"][there : there + count],
+            strict=True,
+        )
 
 
 def words_of(tokens: dict[str, Any]) -> list[Word]:
@@ -94,53 +117,60 @@ def words_of(tokens: dict[str, Any]) -> list[Word]:
     )
 
 
-@pytest.mark.parametrize("head", [str(TDT), "rnnt", "hybrid"])
-def test_the_path_of_a_gpu_gives_nemo_s_own_words_and_their_times(
-    python: str, models: Path, head: str
-) -> None:
-    found = run(python, "paths", models, head, "float32", *CLIPS)["no_graphs"]["tokens"]
-    theirs = run(python, "nemo", models, head, *CLIPS)
-    ours = [words_of(one) for one in found[4 : 4 + len(CLIPS)]]  # the batch of all clips
-    assert [" ".join(word.text for word in words) for words in ours] == [
-        one["text"] for one in theirs
-    ]
+@pytest.mark.parametrize("head", HEADS)
+def test_the_path_of_a_gpu_gives_nemo_s_own_words_and_their_times(found: Found, head: str) -> None:
+    ours = [words_of(one) for one in found[f"paths {head} float32"]["no_graphs"]["tokens"][BATCH]]
+    theirs = found[f"nemo {head}"]
     for words, one in zip(ours, theirs, strict=True):
-        assert [word.text for word in words] == [text for text, *_ in one["words"]]
-        for word, (_, start, _) in zip(words, one["words"], strict=True):
+        # Random weights write word marks in a row, which NeMo 3.0 takes for words without text.
+        expected = [word for word in one["words"] if word[0]]
+        texts = [word.text for word in words]
+        assert texts == [text for text, *_ in expected] == one["text"].split()
+        assert len(texts) >= 5
+        for word, (_, start, end) in zip(words, expected, strict=True):
+            if (
+                "ctc" in Path(head).name
+            ):  # NeMo's word begins with the piece before it, and ends with its last
+                assert word.start - FRAME < end < word.end
+                continue
             assert word.start == pytest.approx(start, abs=FRAME + 0.001)
+            if "tdt" in Path(head).name:
+                assert word.end == pytest.approx(end, abs=FRAME + 0.001)
+            else:  # NeMo's word lasts until the next one begins, however long the pause is
+                assert word.end <= end + FRAME + 0.001
 
 
-def test_graphs_are_made_a_handful_of_times_whatever_comes(python: str, models: Path) -> None:
+def test_graphs_are_made_a_handful_of_times_whatever_comes(found: Found) -> None:
     """NeMo's own code and a double of the capture: by itself it makes them for every batch."""
-    found = run(python, "captures", models, str(TDT))
-    assert set(found) == {"short", "long", "mixed", "growing"}
-    for name, counts in found.items():
-        assert counts["ours"] <= 8, name
-        assert counts["primed"] == 1, name
-    assert min(found["long"]["nemo"], found["mixed"]["nemo"]) > 30
+    counts = found["captures"]
+    assert set(counts) == {"short", "long", "mixed", "growing"}
+    for name, count in counts.items():
+        assert count["ours"] <= 8, name
+        assert count["primed"] == 1, name
+    assert min(counts["long"]["nemo"], counts["mixed"]["nemo"]) > 30
 
 
-def test_graphs_that_cannot_be_made_cost_speed_and_no_words(python: str, models: Path) -> None:
+def test_graphs_that_cannot_be_made_cost_speed_and_no_words(found: Found) -> None:
     """Full graphs, then partial ones, then none; nothing is replayed that was never captured."""
-    found = run(python, "failures", models, str(TDT), *CLIPS)
-    assert all(one["equal"] for one in found.values())
-    modes = {name: one["mode"] for name, one in found.items()}
-    notes = {name: len(one["notes"]) for name, one in found.items()}
+    runs = found["failures"]
+    assert all(one["equal"] for one in runs.values())
+    modes = {name: one["mode"] for name, one in runs.items()}
+    notes = {name: len(one["notes"]) for name, one in runs.items()}
     for primed in ("", ", primed"):
         assert (modes[f"none{primed}"], notes[f"none{primed}"]) == ("full_graph", 0)
         assert (modes[f"full{primed}"], notes[f"full{primed}"]) == ("no_while_loops", 1)
         assert (modes[f"all{primed}"], notes[f"all{primed}"]) == (None, 1)
         assert modes[f"large{primed}"] == "full_graph"
         assert modes[f"large full{primed}"] == "no_while_loops"
-        assert len(found[f"all{primed}"]["captures"]) <= 10
-    assert "previous error" in found["full"]["notes"][0]
-    assert found["large, primed"]["captures"][-1] == ["full_graph", 8, 400]
+        assert len(runs[f"all{primed}"]["captures"]) <= 10
+    assert "previous error" in runs["full"]["notes"][0]
+    assert runs["large, primed"]["captures"][-1] == ["full_graph", 8, 400]
 
 
-def test_full_graphs_without_a_gpu_end_as_no_graphs(python: str, models: Path) -> None:
+def test_full_graphs_without_a_gpu_end_as_no_graphs(found: Found) -> None:
     """The failure is NeMo's and torch's own here."""
-    found = run(python, "without-cuda", models, str(TDT), CLIPS[0])
-    assert found["found"] == found["expected"]
-    assert found["mode"] is None
-    assert len(found["notes"]) == 1
-    assert "CUDA" in found["notes"][0]
+    answer = found["without-cuda"]
+    assert answer["found"] == answer["expected"]
+    assert answer["mode"] is None
+    assert len(answer["notes"]) == 1
+    assert "CUDA" in answer["notes"][0]

@@ -79,6 +79,9 @@ def _pieces(model: Any) -> list[str]:
         return ["▁" if letter == " " else str(letter) for letter in model.cfg.labels]
     count = int(tokenizer.vocab_size)
     pieces = [str(piece) for piece in tokenizer.ids_to_tokens(list(range(count)))]
+    # SentencePiece's `<s>` and the like are no text, for NeMo neither.
+    is_control = getattr(getattr(tokenizer, "tokenizer", None), "is_control", lambda _: False)
+    pieces = ["" if is_control(one) else piece for one, piece in enumerate(pieces)]
     if any(piece.startswith("##") for piece in pieces):
         return [_from_word_piece(piece) for piece in pieces]
     return pieces
