@@ -11,11 +11,11 @@ RTFX_TRIAL := --device cpu --layers 2 --files 160 --batch 8 --rounds 3 --hours 0
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
-.PHONY: help setup check lint types contracts limits shell unit test bench gpu soak snapshots verify-stack
+.PHONY: help setup venv check lint types contracts limits shell unit test bench gpu soak snapshots verify-stack
 .NOTPARALLEL:
 
 help:
-	@echo "make setup      make the environment .venv, with the tools of the checks"
+	@echo "make venv       make the environment .venv, with the tools of the checks"
 	@echo "make check      every check, then every test: what CI runs"
 	@echo "make unit       the quick tests, in less than a minute"
 	@echo "make test       every test (PYTEST_ARGS='-k subtitles' selects some)"
@@ -25,9 +25,9 @@ help:
 	@echo "make soak       the long seeded runs"
 	@echo "make verify-stack  both ML stacks built, migrated, rolled back and transcribed with"
 
-setup:
+setup venv:
 	@scripts/install-system-packages.sh --tests
-	@scripts/setup.sh --dev
+	@scripts/venv.sh --dev
 
 check: lint types contracts limits shell test
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Literal
 
 Basis = Literal["exact", "estimated", "none"]
+DoubtKind = Literal["language", "low-confidence", "repetition", "channels", "levels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,20 @@ class Accounting:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A reason to doubt the text between two times, or the sound that it was made from.
+
+    Nothing is lost by it: the transcript is `ok`. `reason` is in plain words, without a name of
+    the file and without a full stop.
+    """
+
+    kind: DoubtKind
+    start: float
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """The recording. `path` is as the user wrote it, or `stdin`."""
 
@@ -149,6 +164,7 @@ class Transcript:
     engine: EngineInfo
     language: str | None
     segments: tuple[Segment, ...]
+    doubts: tuple[Doubt, ...] = ()  # by their start
 
     @property
     def status(self) -> Status:

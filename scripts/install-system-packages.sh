@@ -20,12 +20,13 @@ EOT
 # looks at them. PulseAudio is a microphone without hardware, which PortAudio hears through
 # ALSA's plugin. Dictation types into real windows, of X11 without a screen (from xvfb on)
 # and of Wayland (from sway); espeak-ng says what the small Parakeet learns. The compiler and
-# its headers are for evdev, which pynput, the extra `hotkey`, brings as source.
+# its headers are for evdev, which pynput, the extra `hotkey`, brings as source. strace shows
+# what a command reads and whom it talks to.
 packages=(python3 python3-venv libportaudio2)
 test_packages=(make shellcheck chromium chromium-driver espeak-ng
     pulseaudio pulseaudio-utils libasound2-plugins
     xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard
-    dbus-daemon gcc libc6-dev python3-dev)
+    dbus-daemon gcc libc6-dev python3-dev strace)
 
 python=${PYTHON:-python3}
 

@@ -20,6 +20,6 @@ esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/install-system-packages.sh --tests
-scripts/setup.sh --dev
+scripts/venv.sh --dev
 exec make --keep-going --no-print-directory check VENV=.venv \
     PYTEST_ARGS="${*:+$(printf '%q ' "$@")}"

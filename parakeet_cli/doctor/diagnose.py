@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parakeet_cli.doctor.checks import CHECKS, run_checks
+from parakeet_cli.doctor.checks import CHECKS, run_checks, run_few_checks
+from parakeet_cli.doctor.checks.presence import STACK_INSTALLED, nothing_installed
 from parakeet_cli.doctor.facts import Facts, Sample, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding, RequirementRow, StageRows
 from parakeet_cli.doctor.inspect.gather import gather_facts
@@ -26,7 +27,7 @@ class DiagnosisRequest:
     skip: Collection[str] = ()
     deep: bool = False
     sample: Sample | Unavailable = NO_SAMPLE  # transcribed if `deep`
-    mock: str | None = None
+    mock: str | None = None  # why no ML package is needed, if so
     options: tuple[str, ...] = ()  # to repeat in the commands that are shown
     environment: Mapping[str, str] | None = None
     cache_folder: Path | None = None
@@ -59,9 +60,16 @@ def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
 
 
 def diagnose(request: DiagnosisRequest) -> Diagnosis:
-    """Run the checks. Raises UsageError for an unknown check, stack or interpreter."""
+    """Run the checks. Raises UsageError for an unknown check, stack or interpreter.
+
+    Where nothing of the stack is installed that is all there is to say, unless checks are
+    asked for by name.
+    """
     ids = select_checks(request.only, request.skip)
     facts, stack = examine(request)
+    if STACK_INSTALLED in ids and not facts.mock and nothing_installed(facts):
+        found = make_diagnosis(facts, stack, run_few_checks(facts, stack, ids))
+        return replace(found, stages=())
     if request.deep and not request.mock:
         from parakeet_cli.doctor.probes.runner import run_probes
 

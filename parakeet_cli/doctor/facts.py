@@ -158,12 +158,14 @@ class Gpus:
     """What nvidia-smi reports. `nvidia_smi` is None if it is not on PATH: no GPU."""
 
     nvidia_smi: str | None = None  # its path
-    devices: tuple[Gpu, ...] = ()
+    devices: tuple[Gpu, ...] = ()  # those that CUDA_VISIBLE_DEVICES doesn't hide
     cuda: str | None = None  # the newest CUDA that the driver supports
     problem: str = ""  # nvidia-smi's own error
     kernel_module: str | None = None  # the first line of /proc/driver/nvidia/version
     libcuda: tuple[str, ...] = ()  # every libcuda.so.1 that the loader finds, in its order
     wsl: bool = False
+    hidden: tuple[Gpu, ...] = ()  # those that it hides
+    indexes: tuple[int, ...] = ()  # of `devices`, as nvidia-smi counts
 
     @property
     def present(self) -> bool:
@@ -267,7 +269,8 @@ class Facts:
     # Folder of LD_LIBRARY_PATH -> the libraries in it that hide torch's own.
     shadowing_libraries: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: Probes | None = None  # None unless --deep
-    mock: str | None = None  # why no ML package is used, if so
+    platform: str = "linux-x86_64"  # as doctor/stack/torch_builds.toml names it
+    mock: str | None = None  # why no ML package is needed, if so
     options: tuple[str, ...] = ()  # of this run, to repeat in commands: --python PATH
 
     def doctor_command(self, *options: str) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.system.hardware import usable_cores
-from parakeet_cli.transcript import EngineInfo, Segment
+from parakeet_cli.transcript import Doubt, EngineInfo, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class ChunkResult:
 
     segments: tuple[Segment, ...]
     language: str | None = None
+    doubts: tuple[Doubt, ...] = ()  # on the source's clock
 
 
 class Engine(Protocol):

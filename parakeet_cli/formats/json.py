@@ -49,6 +49,15 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
         "language": transcript.language,
         "status": str(transcript.status),
         "text": transcript.text,
+        "doubts": [
+            {
+                "kind": doubt.kind,
+                "start": number(doubt.start),
+                "end": number(doubt.end),
+                "reason": doubt.reason,
+            }
+            for doubt in transcript.doubts
+        ],
     }
     yield "{\n"
     for key, value in head.items():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import reprlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,15 @@ class ManifestRow:
     offset: float | None
     line: int
     written: str = field(default="", compare=False)  # the path as it is in the row
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that can't be used, and why. `written` is the path in it, empty if it has none."""
+
+    line: int
+    error: InputError
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +94,35 @@ def earlier_lines(path: Path) -> dict[str, str]:
     return lines
 
 
-def read_manifest(path: Path) -> Iterator[ManifestRow]:
+def read_manifest(path: Path) -> Iterator[ManifestRow | BadRow]:
     """Its rows in order; a relative `audio_filepath` starts at the manifest's own folder.
 
-    Raises InputError, with the file and the line, at the first row that can't be used.
+    A line that can't be used is a `BadRow`, and the others are read all the same. Raises
+    InputError if the file itself can't be read.
     """
-    for line, row in _objects(path):
-        audio = row.get(PATH_KEY)
-        if not isinstance(audio, str) or not audio.strip() or "\0" in audio:
-            raise _bad_row(path, line, f"{PATH_KEY!r} must be the path of a file")
-        yield ManifestRow(
-            path=path.parent / Path(audio).expanduser(),
-            duration=_seconds(path, line, row, "duration"),
-            offset=_seconds(path, line, row, "offset"),
-            line=line,
-            written=audio,
-        )
+    for line, text in _lines(path):
+        written = ""
+        try:
+            row = _object(path, line, text)
+            written = _written_path(path, line, row)
+            yield ManifestRow(
+                path=path.parent / Path(written).expanduser(),
+                duration=_seconds(path, line, row, "duration"),
+                offset=_seconds(path, line, row, "offset"),
+                line=line,
+                written=written,
+            )
+        except InputError as error:
+            yield BadRow(line, error, written)
+
+
+def _written_path(path: Path, line: int, row: dict[str, Any]) -> str:
+    audio = row.get(PATH_KEY)
+    if isinstance(audio, str) and audio.strip() and "\0" not in audio:
+        with suppress(ValueError):  # a surrogate that stands for no byte
+            os.fsencode(audio)
+            return audio
+    raise _bad_row(path, line, f"{PATH_KEY!r} must be the path of a file")
 
 
 def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifest:
@@ -110,7 +135,8 @@ def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifes
     best: dict[tuple[str, float], tuple[dict[str, Any], Path]] = {}
     repeated = replaced = 0
     for path in manifests:
-        for line, row in _objects(path):
+        for line, text in _lines(path):
+            row = _object(path, line, text)
             if not isinstance(row.get(PATH_KEY), str):
                 raise _bad_row(path, line, f"it has no {PATH_KEY!r}")
             name = (row[PATH_KEY], float(row.get("offset") or 0.0))
@@ -137,14 +163,14 @@ def _wins(row: dict[str, Any], known: dict[str, Any], prefer: str | None, where:
     return new < old or (new == old and prefer == "last")
 
 
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The number of each line that isn't blank, from 1, and its JSON object."""
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The number of each line that isn't blank, from 1, and its text. Raises InputError."""
     try:
         # Names that are not UTF-8 come through as the surrogates that os.fsencode undoes.
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
             for line, text in enumerate(file, 1):
                 if text.strip():
-                    yield line, _object(path, line, text)
+                    yield line, text
     except OSError as error:
         raise InputError(f"The manifest {path} can't be read: {error.strerror}.") from error
 
@@ -154,6 +180,8 @@ def _object(path: Path, line: int, text: str) -> dict[str, Any]:
         row = json.loads(text)
     except ValueError as error:
         raise _bad_row(path, line, f"it is not JSON ({error})") from error
+    except RecursionError as error:
+        raise _bad_row(path, line, "it is nested too deeply for JSON") from error
     if not isinstance(row, dict):
         raise _bad_row(path, line, "it is not a JSON object")
     return row
@@ -164,10 +192,11 @@ def _seconds(path: Path, line: int, row: dict[str, Any], key: str) -> float | No
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    raise _bad_row(path, line, f"{key!r} must be a number of seconds, not {value!r}")
+        with suppress(OverflowError):  # JSON's integers have no limit
+            if 0 <= float(value) < math.inf:
+                return float(value)
+    shown = reprlib.repr(value)
+    raise _bad_row(path, line, f"{key!r} must be a number of seconds from 0, not {shown}")
 
 
 def _bad_row(path: Path, line: int, why: str) -> InputError:

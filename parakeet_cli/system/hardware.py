@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
@@ -18,6 +18,7 @@ _SECONDS = 15.0  # for nvidia-smi: a driver that sleeps takes one or two to wake
 _CUDA_VERSION = re.compile(r"CUDA Version:\s*([0-9]+\.[0-9]+)")
 _MIG = "MIG-"  # the ids of parts of GPUs, by NVIDIA's multi-instance GPU guide
 _CAPABILITY = re.compile(r"\d+\.\d+")
+_UUID = re.compile(r"^(\s*)(GPU|MIG) .*\(UUID: (\S+)\)", re.MULTILINE)  # of `nvidia-smi -L`
 
 
 def usable_cores() -> int:
@@ -51,6 +52,12 @@ class Gpu:
     def sm(self) -> str:
         """Its architecture as torch lists it, "sm_120"."""
         return "sm_" + self.capability.replace(".", "")
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Its compute capability as numbers that can be compared, (12, 0)."""
+        major, _, minor = self.capability.partition(".")
+        return int(major), int(minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,55 @@ def list_gpus(environment: Mapping[str, str] = os.environ, *, with_cuda: bool = 
         cuda=cuda[1] if cuda else None,
         problem="" if gpus else problem or "nvidia-smi lists no device",
     )
+
+
+def visible_indexes(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tuple[int, ...]:
+    """Which of these GPUs, as nvidia-smi counts them, CUDA_VISIBLE_DEVICES leaves visible.
+
+    It takes indices and UUIDs (or their beginnings), a MIG device's among them; what follows
+    the first that names no device is hidden too, and an empty value hides all. CUDA counts
+    the fastest GPU first, which is taken to be the one of the newest architecture, unless
+    CUDA_DEVICE_ORDER=PCI_BUS_ID has it count as nvidia-smi does.
+    https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables
+    """
+    order = list(range(len(gpus)))
+    value = environment.get("CUDA_VISIBLE_DEVICES")
+    if value is None:
+        return tuple(order)
+    if environment.get("CUDA_DEVICE_ORDER", "").strip().upper() != "PCI_BUS_ID":
+        order.sort(key=lambda index: gpus[index].numbers, reverse=True)
+    names = [name.strip() for name in value.split(",")]
+    by_name = any(name.startswith(("GPU-", "MIG-")) for name in names)
+    uuids = _uuids(environment) if by_name else {}
+    visible: list[int] = []
+    for name in names:
+        if name.isdigit():
+            index = order[int(name)] if int(name) < len(order) else None
+        elif by_name and not uuids:
+            return tuple(order)  # nvidia-smi doesn't say which these are: hide none
+        else:
+            index = next((at for uuid, at in uuids.items() if name and uuid.startswith(name)), None)
+        if index is None or index >= len(gpus):
+            break
+        if index not in visible:
+            visible.append(index)
+    return tuple(visible)
+
+
+def _uuids(environment: Mapping[str, str]) -> dict[str, int]:
+    """UUID -> the index of its GPU, for GPUs and the MIG devices on them."""
+    path = find_program("nvidia-smi", environment)
+    if path is None:
+        return {}
+    listing, _ = _finish(_start([path, "-L"], environment))
+    found: dict[str, int] = {}
+    index = -1
+    for match in _UUID.finditer(listing):
+        index += match[2] == "GPU"
+        found[match[3]] = index
+        if match[2] == "GPU":
+            found[f"MIG-{match[3]}"] = index  # as drivers before 470 name a MIG device
+    return found
 
 
 def visible_gpus() -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class TranscribeRequest:
     folder: str | None = None  # of the outputs; `-` is stdout, None the working folder
     template: str = "{filename}"
     manifest_out: str | None = None
+    all_files: bool = False  # of folders, whatever their suffixes
     allow_partial: bool = False
     options: PipelineOptions = field(default_factory=PipelineOptions)
     dry_run: bool = False

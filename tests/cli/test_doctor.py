@@ -14,6 +14,7 @@ import pytest
 
 from parakeet_cli.cli.doctor.sample import CLIP, TEXT
 from parakeet_cli.doctor.checks import CHECKS
+from parakeet_cli.system.environments import KeptEnvironment, keep
 from tests.doctor_facts import OnDisk
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +153,75 @@ def test_mock_speech_recognition_is_healthy_without_any_ml_package(
     config.write_text('{"use_mock_stt": true}')
     assert run("--python", str(empty.python), "--config", str(config)).returncode == 0
     assert run("--python", str(empty.python)).returncode == 1
+
+
+@pytest.mark.parametrize("engine", ["mock", "onnx", "whisper"])
+def test_where_an_engine_without_a_stack_was_chosen_every_check_is_skipped(
+    run: Any, env: OnDisk, tmp_path: Path, engine: str
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"engine": engine}))
+    for done in (
+        run("--python", str(env.python), "--json", PARAKEET_ENGINE=engine),
+        run("--python", str(env.python), "--json", PARAKEET_CONFIG=str(config)),
+    ):
+        report = json.loads(done.stdout)
+        assert done.returncode == 0
+        assert {f["status"] for f in report["findings"]} == {"skip"}
+        assert all(engine in f["summary"] for f in report["findings"])
+
+
+def test_where_nothing_is_installed_one_finding_says_so_and_what_to_type(
+    run: Any, tmp_path: Path
+) -> None:
+    empty = OnDisk.new(tmp_path / "empty")
+    empty.install("numpy", "2.4.6")
+    for options in ((), ("--deep",)):
+        done = run("--python", str(empty.python), *options, COLUMNS="80")
+        assert done.returncode == 1
+        assert len(done.stdout.splitlines()) <= 24
+        assert max(map(len, done.stdout.splitlines())) <= 80 or str(tmp_path) in done.stdout
+        assert done.stdout.count("\N{BALLOT X}") == 1
+        for word in ("transcribe", "dictate", "parakeet setup"):
+            assert word in done.stdout
+        assert done.stdout.splitlines()[-1] == "Next: parakeet setup"
+    report = json.loads(run("--python", str(empty.python), "--json").stdout)
+    assert report["healthy"] is False
+    statuses = {f["id"]: f["status"] for f in report["findings"]}
+    assert list(statuses) == list(CHECKS)
+    assert statuses.pop("stack-installed") == "fail"
+    assert set(statuses.values()) == {"skip"}
+
+
+def test_a_check_that_is_asked_for_by_name_is_run_where_nothing_is_installed(
+    run: Any, tmp_path: Path
+) -> None:
+    empty = OnDisk.new(tmp_path / "empty")
+    done = run("--python", str(empty.python), "--json", "--only", "nemo-version")
+    assert [f["status"] for f in json.loads(done.stdout)["findings"]] == ["fail"]
+
+
+def test_every_environment_that_setup_keeps_is_judged(
+    env: OnDisk, run: Any, tmp_path: Path
+) -> None:
+    data = tmp_path / "home" / ".local" / "share" / "parakeet"
+    nothing = run("--all")
+    assert (nothing.returncode, "parakeet setup" in nothing.stdout) == (0, True)
+    keep(data, KeptEnvironment("a", str(env.prefix), "2.4"))
+    keep(data, KeptEnvironment("b", str(tmp_path / "gone"), "3.0"))
+    done = run("--all", "--json", PARAKEET_ENGINE="onnx")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["healthy"]) == (1, False)
+    first, second = report["environments"]
+    assert (first["name"], first["report"]["python"]) == ("a", str(env.python))
+    assert "numpy-pin" in [f["id"] for f in first["report"]["findings"] if f["status"] == "fail"]
+    assert (second["name"], second["report"]) == ("b", None)
+    assert "gone" in second["error"]
+    text = run("--all").stdout
+    assert "# a" in text
+    assert "parakeet setup --remove b" in text
+    for options in (("--fix",), ("--python", str(env.python)), ("--ray",)):
+        assert run("--all", *options).returncode == 2
 
 
 def test_an_environment_without_nemo_is_judged_by_the_stack_asked_for(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from parakeet_cli.audio.samples import Block, Span
-from parakeet_cli.transcript import Accounting, Source
+from parakeet_cli.transcript import Accounting, Doubt, Source
 
 WHOLE = Span()
 
@@ -28,12 +28,15 @@ class Media(ABC):
     """An open media file: iterate over it once for its blocks, then read `accounting`.
 
     Until the iteration ends, `source` and `accounting` hold the header's values; then they
-    hold the decoded file's.
+    hold the decoded file's, and `doubts` holds what is doubtful about its sound.
     """
 
-    def __init__(self, source: Source, accounting: Accounting) -> None:
+    def __init__(
+        self, source: Source, accounting: Accounting, doubts: tuple[Doubt, ...] = ()
+    ) -> None:
         self.source = source
         self.accounting = accounting
+        self.doubts = doubts
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ DAMAGED = "damaged: this stretch could not be decoded"
 ENDS_EARLY = "the file ends before the length that its header promises"
 ENDS_BEFORE_PART = "the file ends before the part of it that was asked for"
 JUMP = "missing: the timestamps of the file jump over this stretch"
+PAUSE = ""  # a gap that the file itself declares: nothing was ever there
 NO_END_MARK = "the file ends without its end-of-stream mark: the rest is missing, of unknown length"
 
 MIN_GAP = 1e-4  # seconds; timestamps aren't finer, so a shorter gap isn't one
@@ -52,9 +53,10 @@ class Coverage:
         return max(self.decoded_end, self.lost[-1].end if self.lost else 0.0)
 
     def add(self, start: float, end: float, reason: str = DAMAGED) -> None:
-        """Add a decoded interval. A gap before it is lost, for `reason`."""
+        """Add a decoded interval. A gap before it is lost, for `reason`, but for a pause."""
         if start - self.decoded_end > MIN_GAP:
-            self.lost.append(LostInterval(self.decoded_end, start, reason))
+            if reason != PAUSE:
+                self.lost.append(LostInterval(self.decoded_end, start, reason))
             self.decoded.append((start, end))
         elif self.decoded:
             self.decoded[-1] = (self.decoded[-1][0], end)

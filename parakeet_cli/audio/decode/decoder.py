@@ -18,16 +18,19 @@ from parakeet_cli.audio.decode.coverage import (
     DeclaredDuration,
 )
 from parakeet_cli.audio.decode.duration import declared_duration, declared_seconds
+from parakeet_cli.audio.decode.libav import open_container
 from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
-from parakeet_cli.audio.decode.packets import ByCount, Decoding, by_timestamps
+from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
 from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
+from parakeet_cli.audio.decode.timing.clocks import by_timestamps
 from parakeet_cli.audio.samples import BLOCK_SECONDS, Block
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Source
 
 ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
 PART_SLACK = 0.1  # seconds; manifests round, and decoders differ in their padding
+STREAM_SLACK = 0.15  # seconds; the last picture may have no declared duration
 MAX_SECONDS = 100 * 3600.0  # small files can be made that decode to years of silence
 # WMA's decoder returns nothing for its first two packets, which last 92 ms at 44.1 kHz.
 ASF_WARM_UP = 0.25  # seconds
@@ -131,8 +134,12 @@ class InProcessMedia(Media):
                 coverage.lose_until(span.end, ENDS_BEFORE_PART)
             self.source = replace(self.source, duration=round(length, 6))
         yield from self._cut(maker.finish())
-        if not coverage.decoded and (plan.decoding.damaged_packets or coverage.lost):
-            raise InputError(f"{self.source.path} is damaged: none of its sound can be decoded.")
+        if not coverage.decoded:
+            if plan.decoding.damaged_packets or coverage.lost:
+                message = f"{self.source.path} is damaged: none of its sound can be decoded."
+            else:
+                message = f"{self.source.path} has no sound in it: it ends after its header."
+            raise InputError(message)
         self.accounting = coverage.account(
             plan.declared, plan.decoding.damaged_packets, span.start, span.end
         )
@@ -169,11 +176,18 @@ def _lose_missing_end(coverage: Coverage, plan: DecodePlan) -> None:
     declared = plan.declared
     until = declared.seconds if declared.basis == "exact" else declared.known_until
     reached = plan.decoding.reached
-    if until is not None and until - coverage.decoded_end > declared.slack:
+    missing = until is not None and until - coverage.decoded_end > declared.slack
+    if until is not None and missing and not _has_everything(plan.decoding, coverage, until):
         coverage.lose_until(until, declared.reason)
     elif plan.decoding.damaged_packets and reached - coverage.decoded_end > ROUNDING:
         # Within the declared duration's slack, damaged packets show where they ended.
         coverage.lose_until(reached if until is None else min(until, reached), DAMAGED)
+
+
+def _has_everything(decoding: Decoding, coverage: Coverage, until: float) -> bool:
+    """Whether the stream simply ends before the file does, as the sound of a video may."""
+    damaged = decoding.damaged_packets and decoding.reached - coverage.decoded_end > ROUNDING
+    return not damaged and until - decoding.covered < STREAM_SLACK
 
 
 def _too_long(name: str, seconds: float) -> str:
@@ -187,7 +201,7 @@ def duration_in_process(path: Path) -> float | None:
     """The length that the header declares, in seconds; None if it declares none."""
     try:
         check_readable(path, str(path))
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_container(f"file:{path}") as container:
             return declared_seconds(container)
     except (InputError, av.FFmpegError):
         return None

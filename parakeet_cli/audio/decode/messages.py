@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.transcript import Accounting, LostInterval, Source
+from parakeet_cli.transcript import Accounting, Doubt, LostInterval, Source
 
 HEADER = struct.Struct("<cI")
 BLOCK = struct.Struct("<dI")
@@ -28,7 +29,7 @@ class MessageKind(Enum):
 
     OPENED = b"O"  # the source and the accounting that its header declares
     BLOCK = b"B"
-    DONE = b"D"  # the final source and accounting
+    DONE = b"D"  # the final source and accounting, and the doubts
     REFUSED = b"R"  # an InputError's message and hint
     PROBED = b"P"  # a duration
 
@@ -65,13 +66,18 @@ def pack_block(block: Block, damaged: int) -> tuple[bytes, memoryview]:
     return head + BLOCK.pack(block.start, damaged), samples.view(np.uint8).data
 
 
-def to_json(source: Source, accounting: Accounting) -> dict[str, Any]:
-    """A source and its accounting as JSON values; `from_json` reads them back."""
-    return {"source": dataclasses.asdict(source), "accounting": dataclasses.asdict(accounting)}
+def to_json(source: Source, accounting: Accounting, doubts: Iterable[Doubt] = ()) -> dict[str, Any]:
+    """A source, its accounting and doubts as JSON values; `from_json` reads them back."""
+    return {
+        "source": dataclasses.asdict(source),
+        "accounting": dataclasses.asdict(accounting),
+        "doubts": [dataclasses.asdict(doubt) for doubt in doubts],
+    }
 
 
-def from_json(value: dict[str, Any]) -> tuple[Source, Accounting]:
-    """A source and its accounting from JSON values."""
+def from_json(value: dict[str, Any]) -> tuple[Source, Accounting, tuple[Doubt, ...]]:
+    """A source, its accounting and doubts from JSON values."""
     accounting = dict(value["accounting"])
     accounting["lost"] = tuple(LostInterval(**one) for one in accounting["lost"])
-    return Source(**value["source"]), Accounting(**accounting)
+    doubts = tuple(Doubt(**one) for one in value["doubts"])
+    return Source(**value["source"]), Accounting(**accounting), doubts

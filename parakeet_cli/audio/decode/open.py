@@ -13,13 +13,13 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.decode.libav import language_tag, open_container
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
+from parakeet_cli.audio.decode.streams.amr import AudioDecoder, decoder_for
 from parakeet_cli.errors import InputError
 
-# A playlist could otherwise make the decoder fetch addresses or open other files.
-LIBAV_OPTIONS = {"protocol_whitelist": "file"}
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
 LATE = 0.1  # seconds; an encoder's delay is shorter
@@ -37,6 +37,7 @@ class Opened:
 
     container: InputContainer
     stream: AudioStream
+    decoder: AudioDecoder
     origin: float
     lost_start: bool = False  # the audio at `origin` is missing
 
@@ -75,7 +76,7 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    return Opened(container, stream, *_origin(container, path))
+    return Opened(container, stream, decoder_for(stream.codec_context), *_origin(container, path))
 
 
 def _origin(container: InputContainer, path: Path) -> tuple[float, bool]:
@@ -113,7 +114,7 @@ def _open_container(path: Path, name: str) -> InputContainer:
     # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
     source = repair(path) or f"file:{path}"
     try:
-        container = av.open(source, metadata_errors="replace", options=LIBAV_OPTIONS)
+        container = open_container(source)
     except av.FFmpegError as error:
         if lacks_index(path):
             raise InputError(
@@ -129,7 +130,6 @@ def _open_container(path: Path, name: str) -> InputContainer:
         raise InputError(
             f"{name} is a playlist, not a media file.", hint="Pass the files that it lists."
         )
-    assert isinstance(container, InputContainer)
     return container
 
 
@@ -164,6 +164,6 @@ def _check_channel(stream: AudioStream, name: str, channel: int | None) -> None:
 def _describe(stream: AudioStream) -> str:
     context = stream.codec_context
     parts = [context.name, f"{context.sample_rate} Hz", context.layout.name]
-    if language := stream.metadata.get("language"):
+    if language := language_tag(stream):
         parts.append(language)
     return " ".join(parts)

@@ -4,6 +4,7 @@ The container and its damage decide which of these ways is used:
 
     by timestamps   libav's demuxer and clock, for every container that keeps time; with
                     Matroska also the blocks that it skips, with FLAC until the first damage
+                    (`timing/clocks.py` has more of these ways, and the choice)
     by count        MP3, ADTS and AMR with holes: frame by frame from their own headers
     by number       FLAC after damage: its frames are numbered
 """
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import av
-from av import AudioCodecContext, AudioFrame, AudioStream, Packet
+from av import AudioFrame, AudioStream, Packet
 
-from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP
+from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP, PAUSE
 from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.recover.flac import FlacFrames
 from parakeet_cli.audio.decode.recover.matroska import block_around, skipped_blocks
@@ -25,6 +26,7 @@ from parakeet_cli.audio.decode.recover.mpeg import FrameIndex
 from parakeet_cli.audio.decode.recover.mpeg_headers import HEADER_BYTES
 from parakeet_cli.audio.decode.recover.reader import Reader
 from parakeet_cli.audio.decode.resample import TimedFrame
+from parakeet_cli.audio.decode.streams.amr import AudioDecoder
 
 JITTER_SECONDS = 0.04  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
 # Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
@@ -37,20 +39,15 @@ MAX_READ_ERRORS = 100  # in a row, without a packet between them: the rest can't
 class Decoding(Protocol):
     """A stream's frames in order, once; damage is counted on the way.
 
-    `reached` is the end of the last packet, decoded or not, in seconds.
+    `reached` is the end of the last packet, decoded or not, in seconds. Up to `covered` the
+    file is known to have everything, whether the stream has sound there or not.
     """
 
     damaged_packets: int
     reached: float
+    covered: float
 
     def __iter__(self) -> Iterator[TimedFrame]: ...
-
-
-def by_timestamps(opened: Opened, path: Path) -> Decoding:
-    """The way to decode a container by its timestamps."""
-    kinds = opened.container.format.name.split(",")
-    strategy = next((BY_CONTAINER[kind] for kind in kinds if kind in BY_CONTAINER), ByTimestamps)
-    return strategy(opened, path)
 
 
 class ByTimestamps:
@@ -59,18 +56,19 @@ class ByTimestamps:
     def __init__(self, opened: Opened, path: Path) -> None:
         self.damaged_packets = 0
         self.reached = 0.0
+        self.covered = 0.0
         self._opened = opened
         self._path = path
         self._origin = opened.origin
-        self._codec = opened.stream.codec_context
+        self._codec = opened.decoder
         self._keeps_time = not TIMEKEEPERS.isdisjoint(opened.container.format.name.split(","))
         self._shift = 0.0  # for timestamps that went back, as in files joined from several
         self._end = 0.0  # of the last frame, in seconds
         self._frame_seconds = 0.0  # the length of the last frame
         self._damaged_since = 0  # damaged packets since the last frame
-        if self._codec.name == "flac":
+        if opened.stream.codec_context.name == "flac":
             # Without this, garbage between two frames is decoded to noise.
-            self._codec.options = {"err_detect": "crccheck+explode"}
+            opened.stream.codec_context.options = {"err_detect": "crccheck+explode"}
 
     def __iter__(self) -> Iterator[TimedFrame]:
         for packet in self._packets():
@@ -93,12 +91,13 @@ class ByTimestamps:
             return frame.time - self._origin + self._shift - self._end
         return self._damaged_since * self._frame_seconds
 
-    def _place(self, frame: AudioFrame, gap: float) -> TimedFrame:
-        """The next frame, at its time if a gap precedes it."""
+    def _place(self, frame: AudioFrame, gap: float, reason: str = JUMP) -> TimedFrame:
+        """The next frame, at its time if a gap precedes it; `reason` is the gap's."""
         if gap > (MIN_DAMAGE_GAP if self._damaged_since else JITTER_SECONDS):
-            self.damaged_packets += not self._damaged_since and self._end > 0
+            damaged = reason != PAUSE and not self._damaged_since and self._end > 0
+            self.damaged_packets += damaged
             self._end += gap
-            timed = TimedFrame(frame, self._end, DAMAGED if self._damaged_since else JUMP)
+            timed = TimedFrame(frame, self._end, DAMAGED if self._damaged_since else reason)
         else:
             self._shift -= gap if gap < -JITTER_SECONDS else 0.0
             timed = TimedFrame(frame, None, DAMAGED)
@@ -119,11 +118,14 @@ class ByTimestamps:
             return None
         return [frame for frame in frames if frame.samples]
 
+    def _demux(self) -> Iterator[Packet[AudioStream]]:
+        return self._opened.container.demux(self._opened.stream)
+
     def _packets(self) -> Iterator[Packet[AudioStream]]:
         errors = 0
         while errors < MAX_READ_ERRORS:
             try:
-                for packet in self._opened.container.demux(self._opened.stream):
+                for packet in self._demux():
                     errors = 0
                     yield packet
             except av.FFmpegError:
@@ -234,17 +236,14 @@ class FlacByTimestamps(ByTimestamps):
                 self._intact = packet.pos + packet.size
 
 
-# By libav's name of the container; all others need no special treatment.
-BY_CONTAINER = {"matroska": MatroskaByTimestamps, "flac": FlacByTimestamps}
-
-
 class ByCount:
     """Decodes MP3, ADTS or AMR frames from an index of them, each run at its place."""
 
     def __init__(self, opened: Opened, path: Path, index: FrameIndex) -> None:
         self.damaged_packets = 0
         self.reached = 0.0
-        self._codec = opened.stream.codec_context
+        self.covered = 0.0
+        self._codec = opened.decoder
         self._path = path
         self._index = index
 
@@ -281,9 +280,10 @@ class ByCount:
 class ByNumber:
     """Decodes FLAC frames from a byte on, each at the place of its own number."""
 
-    def __init__(self, codec: AudioCodecContext, path: Path, position: int, end: float) -> None:
+    def __init__(self, codec: AudioDecoder, path: Path, position: int, end: float) -> None:
         self.damaged_packets = 0
         self.reached = end
+        self.covered = 0.0
         self._codec = codec
         self._path = path
         self._position = position

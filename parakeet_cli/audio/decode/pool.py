@@ -200,7 +200,7 @@ class IsolatedMedia(Media):
                 return
             self._raise_if_refused(message)
             if message.kind is MessageKind.DONE:
-                self.source, self.accounting = from_json(message.json)
+                self.source, self.accounting, self.doubts = from_json(message.json)
                 self._release()
                 return
             block, damaged = message.block

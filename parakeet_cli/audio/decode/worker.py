@@ -69,7 +69,8 @@ def _decode(output: BinaryIO, request: MediaRequest, media_type: type[InProcessM
             for block in media:
                 for part in pack_block(block, media.damaged_packets):
                     _send(output, part)
-            _send(output, pack(MessageKind.DONE, to_json(media.source, media.accounting)))
+            done = to_json(media.source, media.accounting, media.doubts)
+            _send(output, pack(MessageKind.DONE, done))
     except InputError as error:
         _send(output, pack(MessageKind.REFUSED, {"message": str(error), "hint": error.hint}))
 

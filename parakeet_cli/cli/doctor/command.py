@@ -73,6 +73,9 @@ def doctor(
         list[str] | None, typer.Option("--skip", metavar="ID", help="Skip this check; repeatable.")
     ] = None,
     list_checks: Annotated[bool, typer.Option("--list", help="List the checks.")] = False,
+    all_kept: Annotated[
+        bool, typer.Option("--all", help="Examine every environment that setup keeps.")
+    ] = False,
     json: Json = False,
     yes: Yes = False,
     verbose: Annotated[
@@ -132,7 +135,7 @@ def doctor(
         typer.Option(
             "--torch-index",
             metavar="NAME|URL",
-            help="cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
+            help="cu126, cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
             show_default="by the GPU",
             rich_help_panel=REPAIR,
         ),
@@ -182,11 +185,15 @@ def doctor(
         output.show_checks(as_json=json)
         return
     on_nodes = ray or bool(ray_address)
-    request.check_options(on_nodes=on_nodes)
-    if on_nodes:
+    request.check_options(on_nodes=on_nodes, on_all=all_kept)
+    if all_kept:
+        from parakeet_cli.cli.doctor.kept import show_all
+
+        code: int = show_all(request, as_json=json, verbose=verbose)
+    elif on_nodes:
         from parakeet_cli.cli.doctor.ray_nodes import show_nodes
 
-        code: int = show_nodes(ray_address, request.as_arguments(), as_json=json)
+        code = show_nodes(ray_address, request.as_arguments(), as_json=json)
     elif gpu_report:
         from parakeet_cli.cli.doctor.gpu_output import show_gpu_report
 

@@ -63,10 +63,15 @@ class DoctorRequest:
         given = {one.name: getattr(after_verb, one.name) for one in fields(after_verb)}
         return replace(self, **{name: value for name, value in given.items() if value})
 
-    def check_options(self, *, on_nodes: bool) -> None:
+    def check_options(self, *, on_nodes: bool, on_all: bool = False) -> None:
         """Raises UsageError for options that don't go together."""
+        if on_all and (on_nodes or self.is_repair or self.python):
+            raise UsageError(
+                "--all examines the environments that setup keeps, on this machine.",
+                hint="Leave out --all, and name one with --python.",
+            )
         if self.gpu_report:
-            self._check_gpu_report(on_nodes=on_nodes)
+            self._check_gpu_report(on_nodes=on_nodes, on_all=on_all)
             return
         if on_nodes:
             if self.is_repair:
@@ -84,9 +89,9 @@ class DoctorRequest:
         if (self.model or self.sample) and not self.deep:
             raise UsageError("Without --deep nothing is transcribed.", hint="Add --deep.")
 
-    def _check_gpu_report(self, *, on_nodes: bool) -> None:
-        given = {"a repair": self.is_repair, "--ray": on_nodes, "--json": self.json,
-                 "--deep": self.deep, "--sample": bool(self.sample),
+    def _check_gpu_report(self, *, on_nodes: bool, on_all: bool) -> None:
+        given = {"a repair": self.is_repair, "--ray": on_nodes, "--all": on_all,
+                 "--json": self.json, "--deep": self.deep, "--sample": bool(self.sample),
                  "--only and --skip": bool(self.only or self.skip)}  # fmt: skip
         for name, is_given in given.items():
             if is_given:
@@ -111,7 +116,6 @@ class DoctorRequest:
         settings = load_settings({"model": self.model}, config=self.config)
         console.show_warnings(settings.warnings, show=console.note)
         given = {"--python": self.python, "--stack": self.stack}
-        origin = settings.origins.get("engine", "the configuration")
         return DiagnosisRequest(
             python=self.python or settings.ml_python or sys.executable,
             stack=self.stack,
@@ -119,7 +123,7 @@ class DoctorRequest:
             skip=self.skip,
             deep=self.deep,
             sample=self._sample(settings),
-            mock=f"the mock engine is selected ({origin})" if settings.engine == "mock" else None,
+            mock=_why_not_needed(settings),
             options=tuple(word for name, value in given.items() if value for word in (name, value)),
         )
 
@@ -152,3 +156,14 @@ class DoctorRequest:
         from parakeet_cli.cli.doctor.sample import find_sample
 
         return find_sample(settings, self.sample)
+
+
+_WITHOUT_STACK = ("mock", "onnx", "whisper")  # the engines that need no ML stack
+
+
+def _why_not_needed(settings: Settings) -> str | None:
+    """Why no ML package is needed: an engine was chosen that does without; None if one is."""
+    if settings.engine not in _WITHOUT_STACK:
+        return None
+    origin = settings.origins.get("engine", "the configuration")
+    return f"the engine {settings.engine} is chosen ({origin})"

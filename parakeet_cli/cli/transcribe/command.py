@@ -28,6 +28,14 @@ def transcribe(
             show_default=False,
         ),
     ] = None,
+    all_files: Annotated[
+        bool,
+        typer.Option(
+            "--all-files",
+            help="Try every file of a folder, whatever its suffix.",
+            rich_help_panel=BATCH,
+        ),
+    ] = False,
     output_format: Annotated[
         list[str] | None,
         typer.Option(
@@ -233,6 +241,7 @@ def transcribe(
     )
     request = TranscribeRequest(
         inputs=tuple(inputs or ()),
+        all_files=all_files,
         formats=tuple(output_format or ()),
         folder=output_dir,
         template=output_template,

@@ -1,4 +1,4 @@
-"""Shows at the end of a batch how its files ended, and why some failed."""
+"""Shows at the end of a batch how its files ended, which are doubtful, and why some failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from parakeet_cli import console
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.stats import MAX_LISTED, BatchStats
-from parakeet_cli.transcript import FileResult, Status
+from parakeet_cli.transcript import Doubt, FileResult, Status
 
 _STYLES = {
     Status.OK: "green",
@@ -20,7 +20,10 @@ _FIGURES, _FIGURES_NARROW = 33, 22  # columns of everything beside a file's name
 
 
 def show_summary(stats: BatchStats) -> None:
-    """Show the table, the counts and the failures; nothing for one file that ended well."""
+    """Show the table, the counts, the doubts and the failures.
+
+    Nothing for one file that ended well and leaves no doubt.
+    """
     results = stats.listed
     if stats.total > 1:
         shown = console.is_terminal() and not console.verbosity().quiet
@@ -28,6 +31,9 @@ def show_summary(stats: BatchStats) -> None:
             _show_table(results)
         for line in stats.summary():
             console.info(line)
+    for result in results:
+        for doubt in result.transcript.doubts if result.transcript else ():
+            _show_doubt(result, doubt)
     for result in results:
         if result.status is Status.PARTIAL:
             _show_reason("Partial", result)
@@ -52,6 +58,11 @@ def _show_reason(word: str, result: FileResult) -> None:
     console.note(f"{word}: {text}", style=style)
     if result.hint:
         console.note(f"  {result.hint}")
+
+
+def _show_doubt(result: FileResult, doubt: Doubt) -> None:
+    name, reason = console.shown_name(result.source), console.shown_name(doubt.reason)
+    console.info(f"Doubtful: {name}: {doubt.start:.2f} to {doubt.end:.2f} s: {reason}.")
 
 
 def _show_table(results: Sequence[FileResult]) -> None:

@@ -16,6 +16,7 @@ from parakeet_cli.doctor.checks import (
     models,
     nemo,
     pins,
+    presence,
     probes,
 )
 from parakeet_cli.doctor.checks.combinations import add_combinations
@@ -28,17 +29,14 @@ from parakeet_cli.doctor.stack.stack import Stack
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row: what the check requires, in one line, and its function.
-
-    `ml` is false for a check that matters even if no ML package is used.
-    """
+    """One row: what the check requires, in one line, and its function."""
 
     title: str
     run: CheckFunction
-    ml: bool = True
 
 
 CHECKS: dict[str, Check] = {
+    "stack-installed": Check("something of the ML stack is installed", presence.stack_installed),
     "python-version": Check("Python starts and suits the stack", environment.python_version),
     "numpy-pin": Check("NumPy is within the stack's bounds", pin_check("numpy-pin")),
     "scipy-pin": Check("SciPy is within the stack's bounds", pin_check("scipy-pin")),
@@ -68,9 +66,7 @@ CHECKS: dict[str, Check] = {
     "environment-variables": Check(
         "no variable affects the stack", environment.environment_variables
     ),
-    "system-libraries": Check(
-        "the system's libraries can be found", environment.system_libraries, ml=False
-    ),
+    "system-libraries": Check("the system's libraries can be found", environment.system_libraries),
     "disk-space": Check("there is enough disk space to install", environment.disk_space),
     "model-cache": Check("models in the cache are complete", models.model_cache),
     "advisories": Check("no known vulnerability applies", models.advisories),
@@ -88,10 +84,27 @@ def run_checks(facts: Facts, stack: Stack, ids: Iterable[str] = CHECKS) -> tuple
     return tuple(_run(id_, context) for id_ in CHECKS if id_ in requested)
 
 
+def run_few_checks(facts: Facts, stack: Stack, ids: Iterable[str]) -> tuple[Finding, ...]:
+    """The findings where nothing of the stack is installed: that alone, and no list of cures.
+
+    A Python that can't start is the other thing to know. What is left is skipped.
+    """
+    judged = {presence.STACK_INSTALLED} | (
+        {"python-version"} if facts.interpreter.problem else set()
+    )
+    requested = set(ids)
+    found = {one.id: one for one in run_checks(facts, stack, judged & requested)}
+    return tuple(
+        found.get(id_) or Finding(id_, CheckStatus.SKIP, "nothing of the stack is installed")
+        for id_ in CHECKS
+        if id_ in requested
+    )
+
+
 def _run(id_: str, context: CheckContext) -> Finding:
     check, facts = CHECKS[id_], context.facts
-    if facts.mock and check.ml:
-        return Finding(id_, CheckStatus.SKIP, f"no ML package is used: {facts.mock}")
+    if facts.mock:
+        return Finding(id_, CheckStatus.SKIP, f"no ML package is needed: {facts.mock}")
     try:
         return add_combinations(check.run(context), facts)
     except FactUnavailable as unavailable:

@@ -11,6 +11,7 @@ from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
 from parakeet_cli.doctor.stack.stack import Pin, Stack
+from parakeet_cli.doctor.stack.torch_builds import TorchChoice, choose_for_facts
 
 
 @dataclass(frozen=True)  # without slots, because cached_property needs the instance's __dict__
@@ -28,6 +29,12 @@ class CheckContext:
     def needed(self) -> frozenset[str]:
         """The distributions that the stack needs, directly or not."""
         return self.graph.needed(self.stack)
+
+    @cached_property
+    def torch_choice(self) -> TorchChoice:
+        """The build of torch that suits the GPUs. Raises FactUnavailable if they are unknown."""
+        pin = self.stack.pin("torch")
+        return choose_for_facts(self.facts, pin.spec if pin else "")
 
 
 CheckFunction = Callable[[CheckContext], Finding]

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import CheckContext
-from parakeet_cli.doctor.checks.gpu import NO_GPU, gpu_names, short_name
-from parakeet_cli.doctor.facts import Facts, FactUnavailable, Gpus, TorchBuild, require
+from parakeet_cli.doctor.checks.gpu import NO_GPU
+from parakeet_cli.doctor.facts import FactUnavailable, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
-from parakeet_cli.doctor.stack.stack import Drivers
+from parakeet_cli.doctor.stack.torch_builds import (
+    ALL_HIDDEN,
+    driver_series,
+    generation_of,
+    gpu_names,
+    oldest_driver,
+    short_name,
+)
 
+DRIVER_SOURCE = "https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/index.html"
 DRIVER = "cuda-driver"
 TOOLKIT = "cuda-toolkit"
 
@@ -17,22 +25,26 @@ TOOLKIT = "cuda-toolkit"
 class _DriverProblem(NamedTuple):
     summary: str
     remedy: str
+    stages: tuple[int, ...] = ()  # that install a torch for this driver
+    source: str = DRIVER_SOURCE
 
 
 def cuda_driver(context: CheckContext) -> Finding:
     """The driver works, knows the GPU, and supports the CUDA that torch was built for."""
-    facts, drivers = context.facts, context.stack.drivers
+    facts = context.facts
     gpus = require(facts.gpus)
     if gpus.nvidia_smi is None:
         return Finding(DRIVER, CheckStatus.SKIP, NO_GPU)
     if not gpus.present:
-        return _no_usable_gpu(gpus, drivers.link)
+        if gpus.hidden:
+            return Finding(DRIVER, CheckStatus.SKIP, ALL_HIDDEN)
+        return _no_usable_gpu(gpus, DRIVER_SOURCE)
     why = "torch brings its own CUDA, but the driver must know the GPU and support that CUDA."
     evidence = _driver_evidence(gpus)
-    problem = _libcuda_problem(gpus) or _capability_problem(gpus, drivers)
+    problem = _libcuda_problem(gpus) or _generation_problem(gpus)
     build = None if problem else require(facts.torch)
     if build is not None:
-        problem = _cuda_problem(facts, gpus, build, drivers)
+        problem = _cuda_problem(context, gpus, build)
     if problem is not None:
         return Finding(
             DRIVER,
@@ -41,15 +53,16 @@ def cuda_driver(context: CheckContext) -> Finding:
             why,
             evidence,
             problem.remedy,
-            drivers.link,
+            problem.source,
+            problem.stages,
         )
-    summary = f"driver {gpus.devices[0].driver} supports {gpu_names(gpus)}"
+    summary = f"driver {gpus.devices[0].driver} supports {gpu_names(gpus.devices)}"
     if build is not None and build.cuda is not None:
         summary = (
             f"driver {gpus.devices[0].driver} supports CUDA {gpus.cuda or 'unknown'}; "
             f"torch is built for {build.cuda}"
         )
-    return Finding(DRIVER, CheckStatus.OK, summary, why, evidence, source=drivers.link)
+    return Finding(DRIVER, CheckStatus.OK, summary, why, evidence, source=DRIVER_SOURCE)
 
 
 def _driver_evidence(gpus: Gpus) -> str:
@@ -84,38 +97,54 @@ def _libcuda_problem(gpus: Gpus) -> _DriverProblem | None:
     return None
 
 
-def _capability_problem(gpus: Gpus, drivers: Drivers) -> _DriverProblem | None:
-    """The driver is older than a GPU."""
+def _generation_problem(gpus: Gpus) -> _DriverProblem | None:
+    """The driver is older than a GPU, or no longer supports it."""
     for gpu in gpus.devices:
-        needed = drivers.capability.get(gpu.capability)
-        if needed and _major(gpu.driver) < int(needed):
+        generation, series = generation_of(gpu), _series(gpu.driver)
+        if generation is None:
+            continue
+        if series < generation.driver:
             return _DriverProblem(
-                f"driver {gpu.driver} is too old for {short_name(gpu)}: it needs {needed} or newer",
-                f"Install an NVIDIA driver of series {needed} or newer, then restart.",
+                f"driver {gpu.driver} is too old for {short_name(gpu)}: "
+                f"it needs {generation.driver} or newer",
+                f"Install an NVIDIA driver of series {generation.driver} or newer, then restart.",
+                source=generation.source,
+            )
+        if generation.last_driver and series > generation.last_driver:
+            return _DriverProblem(
+                f"driver {gpu.driver} no longer supports {short_name(gpu)}: series "
+                f"{generation.last_driver} is the last that does",
+                f"Install the NVIDIA driver of series {generation.last_driver}, then restart.",
+                source=generation.source,
             )
     return None
 
 
-def _cuda_problem(
-    facts: Facts, gpus: Gpus, build: TorchBuild, drivers: Drivers
-) -> _DriverProblem | None:
-    """The driver is older than torch's CUDA."""
+def _cuda_problem(context: CheckContext, gpus: Gpus, build: TorchBuild) -> _DriverProblem | None:
+    """The driver is older than torch's CUDA. Minor releases of one CUDA are compatible."""
     if build.cuda is None:
         return None
-    driver = gpus.devices[0].driver
+    facts, driver = context.facts, gpus.devices[0].driver
     major = build.cuda.split(".")[0]
-    series = drivers.cuda.get(major)
+    series = oldest_driver(int(major), facts.platform)
     supported = gpus.cuda.split(".")[0] if gpus.cuda else None
-    old_series = series is not None and _major(driver) < int(series)
-    if not old_series and not (supported and int(supported) < int(major)):
+    if _series(driver) >= series and not (supported and int(supported) < int(major)):
         return None
     supports = f", which supports CUDA {gpus.cuda}" if gpus.cuda else ""
     needed = f"driver {series} or newer" if series else "a newer driver"
-    return _DriverProblem(
+    choice = context.torch_choice
+    pin = context.stack.pin("torch")
+    newer_driver = f"Install an NVIDIA {needed}, then restart."
+    summary = (
         f"torch {build.version} is built for CUDA {build.cuda} and needs {needed}; "
-        f"this is {driver}{supports}",
-        f"Install an NVIDIA {needed}, then restart; or install a torch for an older CUDA: "
-        f"{facts.repair_command} --torch-index cu128",
+        f"this is {driver}{supports}"
+    )
+    if choice.driver or not choice.uses_gpu or choice.index == f"cu{build.cuda.replace('.', '')}":
+        return _DriverProblem(summary, choice.advice or newer_driver)
+    return _DriverProblem(
+        f"{summary}. A build for an older CUDA suits it: {choice.index}",
+        f"{facts.repair_command}\nOr keep this torch: {newer_driver[0].lower()}{newer_driver[1:]}",
+        (pin.stage,) if pin else (),
     )
 
 
@@ -170,11 +199,11 @@ def _no_usable_gpu(gpus: Gpus, source: str) -> Finding:
     )
 
 
-def _major(driver: str) -> int:
-    head = driver.split(".")[0]
-    if not head.isdigit():
-        raise FactUnavailable(f"the driver's version {driver!r} can't be read")
-    return int(head)
+def _series(driver: str) -> int:
+    try:
+        return driver_series(driver)
+    except ValueError as error:
+        raise FactUnavailable(str(error)) from error
 
 
 def cuda_toolkit(context: CheckContext) -> Finding:

@@ -187,9 +187,9 @@ def system_libraries(context: CheckContext) -> Finding:
 
 
 def _missing_libraries(facts: Facts, libraries: SharedLibraries) -> Iterator[_MissingLibrary]:
-    """The serious ones first. Without ML packages only PortAudio matters."""
+    """The serious ones first."""
     system, needed = libraries.libstdcxx_system, libraries.libstdcxx_needed
-    if not facts.mock and system and needed and _number(system) < _number(needed):
+    if system and needed and _number(system) < _number(needed):
         yield _MissingLibrary(
             f"libstdc++ has GLIBCXX up to {system}, but {libraries.libstdcxx_needed_by} "
             f"needs {needed}: 'GLIBCXX_{needed} not found'",
@@ -197,7 +197,7 @@ def _missing_libraries(facts: Facts, libraries: SharedLibraries) -> Iterator[_Mi
             serious=True,
         )
     no_sndfile = libraries.found.get("libsndfile.so.1") is None
-    if not facts.mock and libraries.bundled_sndfile is False and no_sndfile:
+    if libraries.bundled_sndfile is False and no_sndfile:
         reinstall = pip_command(facts, "install", "--force-reinstall", "--no-deps", "soundfile")
         yield _MissingLibrary(
             "libsndfile is missing, and soundfile was installed without its own",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from parakeet_cli.doctor.checks.common import (
     CheckContext,
@@ -14,10 +14,17 @@ from parakeet_cli.doctor.checks.common import (
 )
 from parakeet_cli.doctor.facts import Distribution, FactUnavailable, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
-from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Pin
+from parakeet_cli.doctor.stack.stack import TORCH_FAMILY
+from parakeet_cli.doctor.stack.torch_builds import (
+    ALL_HIDDEN,
+    CPU,
+    gpu_names,
+    hide_command,
+    runs_on,
+    short_name,
+)
 from parakeet_cli.system.hardware import Gpu
 
-ARCH = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)$")
 GUIDE = "https://docs.nvidia.com/cuda/blackwell-compatibility-guide/"
 NO_GPU = "no GPU: nvidia-smi is not on PATH"
 ARCH_CHECK, FAMILY_CHECK = "torch-arch", "torch-family"
@@ -25,35 +32,6 @@ ARCH_WHY = (
     "GPU code is compiled for an architecture. It runs on the same major version with the "
     "same or a higher minor version; only PTX also runs on newer GPUs."
 )
-
-
-def runs_on(gpu: Gpu, archs: Iterable[str]) -> str | None:
-    """Which of the architectures the GPU can run, or None.
-
-    A cubin (sm_XY) runs on its own major version at the same or a higher minor one, one
-    for sm_XYa on exactly that; PTX (compute_XY) is compiled for any newer GPU.
-    """
-    major, _, minor = gpu.capability.partition(".")
-    capability = (int(major), int(minor))
-    by_ptx: str | None = None
-    for arch in archs:
-        match = ARCH.match(arch)
-        if match is None or not _fits(match, capability):
-            continue
-        if match[1] == "sm":
-            return arch
-        by_ptx = arch
-    return by_ptx
-
-
-def _fits(arch: re.Match[str], capability: tuple[int, int]) -> bool:
-    kind, suffix = arch[1], arch[4]
-    built_for = (int(arch[2]), int(arch[3]))
-    if suffix == "a":
-        return built_for == capability
-    if kind == "sm" or suffix == "f":
-        return built_for[0] == capability[0] and built_for[1] <= capability[1]
-    return built_for <= capability
 
 
 def arch_range(archs: Iterable[str]) -> str:
@@ -71,21 +49,14 @@ def arch_range(archs: Iterable[str]) -> str:
     return " and ".join(parts) or "no GPU code"
 
 
-def short_name(gpu: Gpu) -> str:
-    return gpu.name.removeprefix("NVIDIA ").removeprefix("GeForce ")
-
-
-def gpu_names(gpus: Gpus) -> str:
-    return join_names(list(dict.fromkeys(short_name(gpu) for gpu in gpus.devices)))
-
-
 def torch_arch(context: CheckContext) -> Finding:
     """Every GPU has kernels in torch and in the other packages that bring their own."""
     gpus = require(context.facts.gpus)
     if gpus.nvidia_smi is None:
         return Finding(ARCH_CHECK, CheckStatus.SKIP, NO_GPU)
     if not gpus.present:
-        return Finding(ARCH_CHECK, CheckStatus.SKIP, "no GPU could be read: see cuda-driver")
+        unread = "no GPU could be read: see cuda-driver"
+        return Finding(ARCH_CHECK, CheckStatus.SKIP, ALL_HIDDEN if gpus.hidden else unread)
     build = require(context.facts.torch)
     if build is None:
         return Finding(ARCH_CHECK, CheckStatus.SKIP, "torch is not installed")
@@ -104,16 +75,16 @@ def torch_arch(context: CheckContext) -> Finding:
             *packages.values(),
         ]
     )
-    for gpu in gpus.devices:
-        if runs_on(gpu, build.arch_list) is None:
-            return _torch_without_kernels(context, gpu, build, evidence)
+    lacking = [gpu for gpu in gpus.devices if runs_on(gpu, build.arch_list) is None]
+    if lacking:
+        return _torch_without_kernels(context, lacking, build, evidence)
     if packages:
         serious = (context.needed | set(TORCH_FAMILY)) & packages.keys()
         return Finding(
             ARCH_CHECK,
             CheckStatus.FAIL if serious else CheckStatus.WARN,
-            f"torch has kernels for {gpu_names(gpus)}, but {join_names(list(packages))} has none: "
-            "its first kernel will fail with 'no kernel image'",
+            f"torch has kernels for {gpu_names(gpus.devices)}, but {join_names(list(packages))} "
+            "has none: its first kernel will fail with 'no kernel image'",
             ARCH_WHY,
             evidence,
             pip_command(context.facts, "install", "--upgrade", *packages),
@@ -132,43 +103,74 @@ def torch_arch(context: CheckContext) -> Finding:
 
 
 def _torch_remedy(context: CheckContext) -> str:
-    facts = context.facts
-    torch_file = str(context.stack.files[0])
-    return repair_remedy(
-        facts, pip_command(facts, "install", "--force-reinstall", "-r", torch_file)
-    )
+    """What gives this machine a torch with kernels for its GPUs: a build, or a driver first."""
+    facts, choice, pin = context.facts, context.torch_choice, context.stack.pin("torch")
+    if choice.driver:
+        return choice.advice
+    wanted = pin.requirement.text if pin else "torch"
+    wanted += f",{choice.bound}" if choice.bound else ""
+    index = context.stack.torch_index_of(choice.index)
+    by_hand = pip_command(facts, "install", "--force-reinstall", wanted, "--index-url", index)
+    return repair_remedy(facts, by_hand)
 
 
-def _torch_stages(pin: Pin | None) -> tuple[int, ...]:
-    return (pin.stage,) if pin else ()
+def _torch_stages(context: CheckContext) -> tuple[int, ...]:
+    """The stage that installs torch; none if no build works before the driver is another."""
+    pin = context.stack.pin("torch")
+    return (pin.stage,) if pin and not context.torch_choice.driver else ()
 
 
 def _cpu_build(context: CheckContext, gpus: Gpus, build: TorchBuild) -> Finding:
+    choice = context.torch_choice
+    if choice.index == CPU:
+        return Finding(
+            ARCH_CHECK, CheckStatus.OK, f"torch {build.version} is a CPU build. {choice.reason}"
+        )
     return Finding(
         ARCH_CHECK,
         CheckStatus.FAIL,
-        f"torch {build.version} is a CPU build: {gpu_names(gpus)} will not be used",
+        f"torch {build.version} is a CPU build: {gpu_names(gpus.devices)} will not be used",
         "With it, torch.cuda.is_available() is False whatever the driver is.",
-        f"{build.folder}/version.py contains no CUDA version",
+        join_lines([f"{build.folder}/version.py contains no CUDA version", choice.reason]),
         _torch_remedy(context),
-        GUIDE,
-        _torch_stages(context.stack.pin("torch")),
+        choice.source or GUIDE,
+        _torch_stages(context),
     )
 
 
 def _torch_without_kernels(
-    context: CheckContext, gpu: Gpu, build: TorchBuild, evidence: str
+    context: CheckContext, lacking: Sequence[Gpu], build: TorchBuild, evidence: str
 ) -> Finding:
-    return Finding(
+    """Some GPUs have no kernels in torch: another build has, or none has and they are hidden."""
+    choice, gpus = context.torch_choice, require(context.facts.gpus)
+    gpu = lacking[0]
+    summary = (
+        f"{short_name(gpu)} is {gpu.sm}; torch {_build_name(build)} has "
+        f"{arch_range(build.arch_list)}; the first kernel will fail with 'no kernel image'"
+    )
+    finding = Finding(
         ARCH_CHECK,
         CheckStatus.FAIL,
-        f"{short_name(gpu)} is {gpu.sm}; torch {_build_name(build)} has "
-        f"{arch_range(build.arch_list)}; the first kernel will fail with 'no kernel image'",
+        summary,
         ARCH_WHY,
-        evidence,
+        join_lines([evidence, choice.reason]),
         _torch_remedy(context),
-        GUIDE,
-        _torch_stages(context.stack.pin("torch")),
+        choice.source or GUIDE,
+        _torch_stages(context),
+    )
+    if not choice.hidden:
+        return finding
+    hide = hide_command(gpus, choice.hidden)
+    if any(gpu not in choice.hidden for gpu in lacking):
+        return replace(finding, remedy=f"{finding.remedy}\n{hide}")
+    others = [gpu for gpu in gpus.devices if gpu not in choice.hidden]
+    beside = f" has code for it and for {gpu_names(others)}" if others else " has code for it"
+    return replace(
+        finding,
+        status=CheckStatus.WARN,
+        summary=f"{summary}; no build of torch{beside}, so hide {gpu_names(choice.hidden)}",
+        remedy=hide,
+        stages=(),
     )
 
 
@@ -237,7 +239,7 @@ def torch_family(context: CheckContext) -> Finding:
         join_lines(problems),
         repair_remedy(facts, command),
         source,
-        _torch_stages(pin),
+        (pin.stage,) if pin else (),
     )
 
 

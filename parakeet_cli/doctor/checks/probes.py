@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from parakeet_cli.doctor.checks.common import CheckContext, count, repair_remedy
 from parakeet_cli.doctor.facts import Facts, ProbeResult, SampleResult, Unavailable, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
+from parakeet_cli.doctor.stack.torch_builds import hide_command
 
 NOT_REQUESTED = "not tried without --deep"
 # The share of the words. A working model may get one of a few words wrong; one whose
@@ -133,7 +134,27 @@ def gpu_probe(context: CheckContext) -> Finding:
         "a matrix product on the GPU is right",
         "Only a kernel that ran proves that driver, CUDA and torch's kernels work together.",
     )
-    return _check_results(context, passed, probes.gpu)
+    finding = _check_results(context, passed, probes.gpu)
+    if finding.status is CheckStatus.FAIL and _only_hidden_failed(context, probes.gpu):
+        gpus, hidden = require(context.facts.gpus), context.torch_choice.hidden
+        return replace(
+            finding,
+            status=CheckStatus.WARN,
+            remedy=hide_command(gpus, hidden),
+            why=context.torch_choice.reason,
+        )
+    return finding
+
+
+def _only_hidden_failed(context: CheckContext, results: tuple[ProbeResult, ...]) -> bool:
+    """Whether all that failed is a GPU that no build serves beside the others."""
+    if not context.torch_choice.hidden:
+        return False
+    products = [result for result in results if result.name != "torch.cuda"]
+    failed = [result for result in results if not result.ok]
+    return any(result.ok for result in products) and all(
+        "no kernel image" in result.cause for result in failed
+    )
 
 
 def _check_results(

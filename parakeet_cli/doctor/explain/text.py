@@ -19,6 +19,7 @@ ASCII_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?", "skip
 COLOURS = {"ok": "32", "warn": "33", "fail": "31", "unknown": "35", "skip": "2"}
 NARROWEST, WIDEST = 48, 100
 DETAIL_LINES = 6
+SKIPPED_BY_NAME = 12  # checks that are skipped for one reason; of more only the number is shown
 INDENT = "    "
 
 
@@ -72,7 +73,7 @@ def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Ite
         yield ""
         yield from _finding(_printable(finding), style, verbose)
     yield ""
-    yield from _skipped(diagnosis, style)
+    yield from _skipped(diagnosis, style, verbose)
     for note in diagnosis.notes:
         yield from wrapped(f"Note: {note}", style, 6)
     yield from _closing(diagnosis, style)
@@ -155,20 +156,27 @@ def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
         yield f"{INDENT}See   {finding.source}"
 
 
-def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
+def _skipped(diagnosis: Diagnosis, style: Style, verbose: bool) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     for finding in diagnosis.findings:
         if finding.status is CheckStatus.SKIP:
             reasons.setdefault(finding.summary, []).append(finding.id)
     for reason, ids in reasons.items():
-        text = f"Skipped ({reason}): {', '.join(ids)}"
+        several = len(ids) > SKIPPED_BY_NAME and not verbose
+        text = f"Skipped ({reason}): {f'{len(ids)} checks' if several else ', '.join(ids)}"
         yield from (style.paint(line, "2") for line in wrapped(text, style, 2))
 
 
 def next_command(diagnosis: Diagnosis) -> str:
     """The command to type next: the repair, if a step can fix something."""
     # A Python that doesn't start or isn't suitable comes first: nothing can be installed there.
-    first = [finding for finding in diagnosis.unhealthy if finding.id == "python-version"]
+    # So does a driver that no build of torch suits: no step can use the GPU before.
+    first = [
+        finding
+        for finding in diagnosis.unhealthy
+        if finding.id == "python-version"
+        or (finding.id == "cuda-driver" and not finding.stages and finding.status == "fail")
+    ]
     fixable = [finding for finding in diagnosis.unhealthy if finding.stages]
     for finding in (*first, *fixable, *diagnosis.unhealthy):
         if finding.remedy:

@@ -20,6 +20,7 @@ from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_inter
 from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libraries
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
 from parakeet_cli.doctor.inspect.torch_build import read_torch_build
+from parakeet_cli.doctor.stack.torch_builds import this_platform
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ def gather_facts(
         model_cache=_try_read(lambda: host.read_model_cache(env)),
         variables=host.read_variables(env),
         shadowing_libraries=shadowing_libraries(env),
+        platform=this_platform(),
         mock=mock,
         options=options,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.facts import Gpus
 from parakeet_cli.doctor.inspect.libraries import find_library
-from parakeet_cli.system.hardware import list_gpus
+from parakeet_cli.system.hardware import list_gpus, visible_indexes
 
 MIG_SECONDS = 15.0
 # "  MIG 1g.10gb     Device  0: (UUID: MIG-...)", below the line of its GPU
@@ -21,9 +21,12 @@ def read_gpus(environment: Mapping[str, str], root: Path = Path("/")) -> Gpus:
     listed = list_gpus(environment, with_cuda=True)
     if listed.path is None:
         return Gpus()
+    indexes = visible_indexes(listed.gpus, environment)
     return Gpus(
         nvidia_smi=listed.path,
-        devices=listed.gpus,
+        devices=tuple(listed.gpus[index] for index in indexes),
+        hidden=tuple(gpu for index, gpu in enumerate(listed.gpus) if index not in indexes),
+        indexes=indexes,
         cuda=listed.cuda,
         problem=listed.problem,
         kernel_module=_first_line(root / "proc/driver/nvidia/version"),

@@ -8,7 +8,6 @@ that is removed.
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
 import tempfile
@@ -29,6 +28,7 @@ from parakeet_cli.doctor.facts import (
 )
 from parakeet_cli.doctor.stack.stack import NEMO, Stack
 from parakeet_cli.system.processes import exit_in_words, kill_group, signal_name
+from parakeet_cli.system.telemetry import ml_environment
 
 # nemo.collections.asr takes 11 s warm on two cores; from a cold disk several times that.
 IMPORT_SECONDS = 300.0
@@ -109,7 +109,7 @@ def run_script(
     source = (Path(__file__).parent / f"{script}.py").read_bytes()
     with tempfile.TemporaryDirectory(prefix="parakeet-probe-") as folder:
         environment = {
-            **os.environ,
+            **ml_environment(),
             "NUMBA_CACHE_DIR": f"{folder}/numba",
             "MPLCONFIGDIR": f"{folder}/matplotlib",
             "PYTHONDONTWRITEBYTECODE": "1",

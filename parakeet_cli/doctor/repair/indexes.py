@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Facts, Unavailable
+from parakeet_cli.doctor.facts import Facts, FactUnavailable, Unavailable
 from parakeet_cli.doctor.repair.pip import PipFailed
 from parakeet_cli.doctor.stack.stack import Stack
+from parakeet_cli.doctor.stack.torch_builds import CPU, choose_for_facts
 from parakeet_cli.errors import Refused, UsageError
 
+TORCH = "torch"
 SHORT_INDEX = re.compile(r"(nightly/|test/)?(cu\d+|cpu|rocm[\d.]+)$")
 
 
@@ -23,6 +25,7 @@ class PackageSources:
 
     torch_index: str | None = None
     wheelhouse: str | None = None
+    torch_bound: str = ""  # such as "<2.11", where only older releases of the index suit the GPUs
 
     @property
     def nightly(self) -> bool:
@@ -39,7 +42,7 @@ class PackageSources:
 def choose_sources(
     facts: Facts, stack: Stack, named: str | None, wheelhouse: str | None
 ) -> PackageSources:
-    """The named index, or the one for this machine: CUDA with a GPU, else the CPU builds.
+    """The named index, or the one that suits this machine's GPUs and driver.
 
     Raises UsageError for a name that isn't an index, a URL or a folder.
     """
@@ -47,9 +50,7 @@ def choose_sources(
         folder = Path(wheelhouse).expanduser()
         return PackageSources(None, os.path.abspath(folder))
     if named is None:
-        gpus = facts.gpus
-        gpu = not isinstance(gpus, Unavailable) and (gpus.present or gpus.nvidia_smi is not None)
-        return PackageSources(stack.torch_index if gpu else stack.torch_index_of("cpu"))
+        return _for_this_machine(facts, stack)
     if named == "default":
         return PackageSources(None)
     if SHORT_INDEX.fullmatch(named):
@@ -60,8 +61,21 @@ def choose_sources(
         return PackageSources(Path(named).expanduser().resolve().as_uri())
     raise UsageError(
         f"There is no index {named} for torch.",
-        hint="Use cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
+        hint="Use cu126, cu128, cu130, nightly/cu128, cpu, default (pip's own) or a URL.",
     )
+
+
+def _for_this_machine(facts: Facts, stack: Stack) -> PackageSources:
+    gpus, pin = facts.gpus, stack.pin(TORCH)
+    if isinstance(gpus, Unavailable) or gpus.nvidia_smi is None:
+        return PackageSources(stack.torch_index_of(CPU))
+    if not gpus.present and not gpus.hidden:
+        return PackageSources(stack.torch_index)  # nvidia-smi lists none yet: see cuda-driver
+    try:
+        choice = choose_for_facts(facts, pin.spec if pin else "")
+    except FactUnavailable:
+        return PackageSources(stack.torch_index)
+    return PackageSources(stack.torch_index_of(choice.index), torch_bound=choice.bound)
 
 
 UNREACHABLE = re.compile(

@@ -100,8 +100,10 @@ class Resolver:
         if not self._goal.torch or index is None or pin is None:
             return None
         flags = ["--no-deps", "--ignore-installed", *(["--pre"] if self._sources.nightly else [])]
+        bound = self._sources.torch_bound
+        wanted = f"{pin.requirement.text},{bound}" if bound else pin.requirement.text
         report = self._report(
-            [*flags, "--index-url", index, pin.requirement.text],
+            [*flags, "--index-url", index, wanted],
             settings=network_settings(self._pip),
         )
         return next((change.after for change in report if change.name == TORCH), None)

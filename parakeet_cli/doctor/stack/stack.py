@@ -82,15 +82,6 @@ class Advisory:
 
 
 @dataclass(frozen=True, slots=True)
-class Drivers:
-    """The oldest driver series for each CUDA major version and each compute capability."""
-
-    cuda: Mapping[str, str] = field(default_factory=dict)
-    capability: Mapping[str, str] = field(default_factory=dict)
-    link: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Stack:
     """One stack: its stages in order, and the rules that the checks apply."""
 
@@ -103,7 +94,6 @@ class Stack:
     pkg_resources: bool = False  # whether the stack imports that module
     unneeded: Mapping[str, str] = field(default_factory=dict)  # by NeMo: name -> reason
     advisories: tuple[Advisory, ...] = ()
-    drivers: Drivers = Drivers()
     files: tuple[Path, ...] = ()
     other_pins: Mapping[str, Pin] = field(default_factory=dict)  # pins of other stacks only
 
@@ -205,7 +195,6 @@ def _read_stack(name: str) -> Stack:
         advisories=tuple(
             Advisory(**{**row, "ids": tuple(row["ids"])}) for row in policy["advisories"]
         ),
-        drivers=Drivers(**policy["drivers"]),
         files=files,
     )
 

@@ -9,7 +9,6 @@ import atexit
 import contextlib
 import itertools
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from parakeet_cli.engines.nemo.worker import messages
 from parakeet_cli.errors import EngineError, EngineUnavailable
 from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.telemetry import ml_environment
 
 FOLDER = Path(__file__).parent / "worker"
 _STDERR_LINES = 40  # that an error may quote from
@@ -184,7 +184,7 @@ def _bytes(samples: NDArray[np.float32]) -> memoryview:
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment, with settings that keep libraries from asking a hub."""
+    """This process's environment, with settings that keep libraries from the network."""
     return {
         # Threads that wait by spinning take the cores from those they wait for: with two
         # busy neighbours on two cores, a chunk took three times as long.
@@ -192,7 +192,7 @@ def _environment() -> dict[str, str]:
         # oneDNN caches its code for the last 1024 shapes, and most chunks have a new length:
         # three hours took a third more memory than one. With 64 they take the same, as fast.
         "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
-        **os.environ,
+        **ml_environment(),
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",

@@ -60,6 +60,9 @@ def plan_outputs(
     suffixes = tuple(form.suffix for form in formats)
     inputs = {canonical(job.path) for job in jobs if str(job.path).endswith(suffixes)}
     for index, job in enumerate(jobs, start=1):
+        if job.error is not None:  # it never writes, so it can't collide either
+            planned.append(PlannedFile(job, (), number=index - 1))
+            continue
         name = job.stem if plain else _fill_template(template, job, index, today)
         below = f"{job.folder}/{name}" if job.folder else name
         paths = tuple([(form, _below(folder, below + form.suffix)) for form in formats])
@@ -98,6 +101,21 @@ def folders(items: Iterable[PlannedFile]) -> set[Path]:
     """The local folders that outputs are written to."""
     paths = (path for item in items for _, path in item.paths)
     return {Path(path).parent for path in paths if isinstance(path, str)}
+
+
+def check_folders(items: Iterable[PlannedFile]) -> None:
+    """Raise UsageError if a file is where a folder for outputs must be, before anything starts."""
+    paths = (path for item in items for _, path in item.paths)
+    names = {os.path.dirname(path) for path in paths if isinstance(path, str)}  # noqa: PTH120
+    for name in sorted(names):
+        folder = Path(name)
+        nearest = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+        if not nearest.is_dir():
+            raise UsageError(
+                f"{nearest} is a file, and outputs need a folder there.",
+                hint="-o names a folder, which is made where it is missing; each output is named "
+                "after its input.",
+            )
 
 
 def check_template(template: str) -> None:

@@ -1,4 +1,4 @@
-"""Joins the engine's results for a file's chunks to one transcript's segments."""
+"""Joins the engine's results for a file's chunks to one transcript's segments and doubts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.overlap_merge import merge_overlap
-from parakeet_cli.transcript import Segment, monotonic_words
+from parakeet_cli.transcript import Doubt, Segment, monotonic_words
 
 
 class Assembler:
@@ -19,12 +19,14 @@ class Assembler:
 
     def __init__(self) -> None:
         self.language: str | None = None
+        self.doubts: list[Doubt] = []
         self._segments: list[Segment] = []
         self._pending: list[Segment] = []
         self._clock = 0.0  # seconds: the latest start so far
 
     def add(self, chunk: Chunk, result: ChunkResult) -> None:
         self.language = self.language or result.language
+        self.doubts += result.doubts
         segments = list(result.segments)
         if chunk.overlap:
             end = chunk.start + chunk.overlap

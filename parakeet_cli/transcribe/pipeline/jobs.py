@@ -26,7 +26,14 @@ from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import failed, failed_unexpectedly, refusal
-from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Source, Transcript
+from parakeet_cli.transcript import (
+    Accounting,
+    Doubt,
+    FileResult,
+    LostInterval,
+    Source,
+    Transcript,
+)
 
 _POLL_SECONDS = 0.02  # between two requests for another job, while none is known
 
@@ -81,6 +88,7 @@ class _FileInWork:
     failure: EngineError | None = None  # the last of the engine's failures
     source: Source | None = None
     accounting: Accounting = field(default_factory=Accounting)
+    doubts: tuple[Doubt, ...] = ()  # about its sound
     collectors: dict[str, Collector] = field(default_factory=dict)  # by their output
     fully_submitted: bool = False
 
@@ -154,6 +162,7 @@ class _Pipeline:
                     self._collect_results(file)
                     yield
                 file.source, file.accounting = media.source, media.accounting
+                file.doubts = media.doubts
                 if job.offset and not media.accounting.decoded_seconds:
                     raise InputError(
                         f"{job.name} ends before second {job.offset:g}, where the part begins."
@@ -238,6 +247,9 @@ class _Pipeline:
             engine=self._engine.info,
             language=file.assembler.language,
             segments=file.assembler.finish(),
+            doubts=tuple(
+                sorted((*file.doubts, *file.assembler.doubts), key=lambda doubt: doubt.start)
+            ),
         )
         try:
             written = self._write_outputs(file, transcript)

@@ -7,21 +7,29 @@ with open_batch(request, settings) as batch:
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.config import Settings
 from parakeet_cli.engine_setup import choose_engine, engine_options
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.hardware import usable_cores
-from parakeet_cli.transcribe.inputs.find import find_jobs
+from parakeet_cli.transcribe.inputs.find import JobFinder
 from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
 from parakeet_cli.transcribe.outputs.line_store import LineStore
-from parakeet_cli.transcribe.outputs.plan import PlannedFile, check_apart, folders, plan_outputs
+from parakeet_cli.transcribe.outputs.plan import (
+    PlannedFile,
+    check_apart,
+    check_folders,
+    folders,
+    plan_outputs,
+)
 from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
@@ -36,6 +44,8 @@ from parakeet_cli.transcribe.run.schedule import (
 from parakeet_cli.transcribe.run.stats import BatchStats
 from parakeet_cli.transcribe.workers.choose import BatchRunner, Placement, open_runner
 from parakeet_cli.transcript import FileResult, Status
+
+_SUFFIXES_NAMED = 5  # of the files that folders leave out
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +219,29 @@ def _without_garbage_collection() -> Iterator[None]:
 def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFile]:
     """Every input of this shard with its outputs. Raises UsageError if outputs collide."""
     forget_listings()
-    jobs = find_jobs(request.inputs)
+    finder = JobFinder(all_files=request.all_files)
+    jobs = finder.find(request.inputs)
+    if finder.left_out:
+        console.info(_left_out_in_words(finder.left_out))
     folder = to_place(request.folder or ".")
     planned = plan_outputs(jobs, request.file_formats, folder, request.template, today=today)
+    check_folders(planned)
     if request.manifest_path is not None:
         check_apart(request.manifest_path, request.inputs, planned)
     if request.shard is None:
         return planned
     shard = Shard.parse(request.shard)
     return [item for item in planned if shard.contains(item.job)]
+
+
+def _left_out_in_words(suffixes: Counter[str]) -> str:
+    """What folders left out, with the suffixes that most of it has."""
+    count = suffixes.total()
+    few = ", ".join(suffix or "no suffix" for suffix, _ in suffixes.most_common(_SUFFIXES_NAMED))
+    few += ", ..." if len(suffixes) > _SUFFIXES_NAMED else ""
+    if count == 1:
+        return f"1 file with an unknown suffix left out ({few}); --all-files tries it."
+    return f"{count} files with unknown suffixes left out ({few}); --all-files tries them."
 
 
 def _skipped_as_earlier(earlier: EarlierResult) -> FileResult:

@@ -12,7 +12,7 @@ from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.run.run_folder import EarlierResult
 from parakeet_cli.transcript import FileResult, Status
 
-MAX_LISTED = 50  # files: of more, only those that went wrong are listed
+MAX_LISTED = 50  # files: of more, only those that went wrong or are doubtful are listed
 
 _ALWAYS_LISTED = {Status.PARTIAL, Status.FAILED}
 
@@ -42,7 +42,7 @@ class BatchStats:
         transcript = result.transcript
         if transcript is not None:
             self.audio_seconds += transcript.accounting.decoded_seconds
-        if self._is_listed(result.status):
+        if self._is_listed(result.status) or (transcript and transcript.doubts):
             bare = replace(transcript, segments=()) if transcript else None
             self._listed[number] = replace(result, transcript=bare)
 

@@ -19,6 +19,7 @@ from typing import Any
 from parakeet_cli import __version__
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.errors import EngineUnavailable, ParakeetError, UsageError, describe_unexpected
+from parakeet_cli.system import telemetry
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.workers.dispatcher import POLL_SECONDS, WorkerDied, WorkerHandle
 from parakeet_cli.transcribe.workers.worker import (
@@ -44,7 +45,6 @@ def connect(address: str | None, cores: int | None = None) -> Any:
 
     Returns the module `ray`. Raises UsageError if Ray isn't installed or nothing answers.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     try:
         import ray
     except ImportError as error:
@@ -60,7 +60,9 @@ def connect(address: str | None, cores: int | None = None) -> Any:
     try:
         if wanted:
             passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
-            ray.init(address=wanted, runtime_env={"env_vars": passed}, **quiet)
+            # The cluster's own processes were started by someone else, with or without these.
+            variables = {**passed, **telemetry.SWITCHES}
+            ray.init(address=wanted, runtime_env={"env_vars": variables}, **quiet)
         else:
             ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:

@@ -120,7 +120,8 @@ def test_no_module_of_the_target_is_executed_in_our_own_process(
 
 def test_2000_distributions_are_diagnosed(tmp_path: Path) -> None:
     env = OnDisk.new(tmp_path / "env")
-    for number in range(2000):
+    env.install("torchmetrics", "1.4.3")
+    for number in range(1999):
         env.install(
             f"d{number}", "1.0", f"d{(number + 1) % 2000}>=1", f'd{number // 2}; extra == "x"'
         )

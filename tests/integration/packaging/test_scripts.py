@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -39,11 +41,52 @@ def test_try_sets_up_once_and_again_after_a_change() -> None:
 
         assert "Setting up" in tried(checkout).stderr
         assert "Setting up" not in tried(checkout).stderr
+        compared = run("bash", "scripts/try.sh", cwd=checkout)
+        assert compared.returncode == 0, compared.stderr
+        assert_samples_are_compared(compared.stdout)
+        assert_next_commands_work(compared.stdout, checkout)
         with (checkout / "pyproject.toml").open("a") as pyproject:
             pyproject.write("# changed\n")
         assert "Setting up" in tried(checkout).stderr
         checkout.rename(moved)
         assert "Setting up" in tried(moved).stderr
+
+
+def assert_samples_are_compared(shown: str) -> None:
+    for clip in (ROOT / "samples").rglob("*.wav"):
+        assert f"\n{clip.relative_to(ROOT / 'samples').as_posix()}  (" in shown
+    right, total = re.findall(r"^([0-9]+) of ([0-9]+) words are as they were read", shown, re.M)[0]
+    assert int(right) > 0.85 * int(total) > 50
+
+
+def assert_next_commands_work(shown: str, checkout: Path) -> None:
+    """Type the commands that set PATH and make pages; only look for those that need a person."""
+    path, pages, dictate, *_ = shown[shown.index("Next, type:") :].splitlines()[1:]
+    shell = f"{path}\n{pages}\ncommand -v parakeet\n{dictate.split('#')[0]} --help"
+    typed = run("bash", "-ec", shell, cwd=checkout)
+    assert typed.returncode == 0, typed.stderr
+    assert f"{checkout}/.venv/bin/parakeet\n" in typed.stdout
+    assert (checkout / "transcripts" / "sense_0880.html").stat().st_size > 10_000
+
+
+COMPARE = runpy.run_path(str(SCRIPTS / "compare_samples.py"))
+
+
+@pytest.mark.parametrize(
+    ("read", "transcribed", "count", "sentences"),
+    [
+        ("ten of clubs", "10 of clubs.", 0, []),
+        ("mister dashwood", "Mr. Dashwood", 0, []),
+        ("four queen of clubs", "4 Queen of Cloves", 1, ["“cloves” instead of “clubs”"]),
+        ("and he was", "he was", 1, ["“and” is missing"]),
+        ("he was", "he was not", 1, ["“not” was not read"]),
+    ],
+)
+def test_a_transcript_is_compared_word_by_word(
+    read: str, transcribed: str, count: int, sentences: list[str]
+) -> None:
+    words = COMPARE["words"]
+    assert COMPARE["differences"](words(read), words(transcribed)) == (count, sentences)
 
 
 class BareMachine:
@@ -130,13 +173,13 @@ def test_a_python_that_is_too_old_is_named_with_the_remedy(tmp_path: Path) -> No
     old = tmp_path / "python3.9"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
     old.chmod(0o755)
-    done = run("bash", SCRIPTS / "setup.sh", env={"PYTHON": str(old)})
+    done = run("bash", SCRIPTS / "venv.sh", env={"PYTHON": str(old)})
     assert done.returncode == 1
     assert "Python 3.9.2 is too old: parakeet needs Python 3.11 or newer" in done.stderr
     assert "PYTHON=" in done.stderr
 
 
 def test_a_missing_python_is_reported_in_one_sentence() -> None:
-    done = run("bash", SCRIPTS / "setup.sh", env={"PYTHON": "python9.9"})
+    done = run("bash", SCRIPTS / "venv.sh", env={"PYTHON": "python9.9"})
     assert done.returncode == 1
     assert "There is no python9.9 here." in done.stderr

@@ -111,6 +111,35 @@ def test_a_manifest_s_rows_are_jobs_and_offsets_are_parts_on_the_file_s_clock(
     assert (written[3]["pred_text"], written[3]["duration"]) == ("", None)
 
 
+def test_a_bad_row_fails_alone_and_what_a_folder_leaves_out_is_said(tmp_path: Path) -> None:
+    clip(tmp_path / "in/a.wav")
+    clip(tmp_path / "in/b.unusual")
+    (tmp_path / "in/notes.txt").touch()
+    header = (tmp_path / "in/a.wav").read_bytes()[:44]
+    (tmp_path / "in/header.wav").write_bytes(header[:40] + bytes(4))
+    rows = (
+        '{"audio_filepath": "in/a.wav", "duration": -5}\nbroken\n{"audio_filepath": "last.wav"}\n'
+    )
+    (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
+    clip(tmp_path / "last.wav")
+    done = transcribe(tmp_path, "rows.jsonl", "in", "-o", "out", "--manifest-out", "m.jsonl")
+    assert done.code == 1
+    assert files(tmp_path / "out") == {"a.txt", "last.txt"}
+    for part in (
+        "rows.jsonl, line 1: 'duration' must be a number of seconds from 0, not -5",
+        "rows.jsonl, line 3: it is not JSON",
+        "in/header.wav has no sound in it: it ends after its header",
+        "2 files with unknown suffixes left out (.txt, .unusual); --all-files tries them.",
+    ):
+        assert part in done.err, done.err
+    written = [json.loads(line) for line in (tmp_path / "m.jsonl").open(encoding="utf-8")]
+    assert [row["status"] for row in written] == ["failed", "failed", "ok", "ok", "failed"]
+    every = transcribe(tmp_path, "in", "-o", "every", "--all-files")
+    assert files(tmp_path / "every") == {"a.txt", "b.txt"}
+    assert "in/notes.txt" in every.err
+    assert "left out" not in every.err
+
+
 def test_a_file_that_can_t_be_transcribed_fails_alone(tmp_path: Path) -> None:
     """One run over all of it: every failure has its own sentence, the rest is written."""
     clip(tmp_path / "first.wav")

@@ -50,6 +50,9 @@ def test_files_go_where_they_were_asked_for(
         (("x/a.wav", "--manifest-out", "x/a.wav"), "is an input"),
         (("list.jsonl", "--manifest-out", "list.jsonl"), "is an input"),
         (("x/a.wav", "--manifest-out", "x"), "is a folder"),
+        (("x/a.wav", "-o", "y/a.wav"), "y/a.wav is a file"),
+        (("x/a.wav", "-f", "srt", "-o", "y/a.wav/deeper/still"), "y/a.wav is a file"),
+        (("tree", "-o", "y"), "y/a.wav is a file"),
         (("x/a.wav", "--nonsense"), "--nonsense"),
         (("x/a.wav", "--beam-size", "0"), "--beam-size"),
         (("x/a.wav", "--threads", "many"), "--threads"),
@@ -61,7 +64,7 @@ def test_files_go_where_they_were_asked_for(
 def test_usage_is_refused_before_anything_starts(
     tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    for name in ("x/a.wav", "x/a.flac", "y/a.wav"):
+    for name in ("x/a.wav", "x/a.flac", "y/a.wav", "tree/a.wav/b.wav"):
         clip(tmp_path / name)
     (tmp_path / "list.jsonl").write_text('{"audio_filepath": "x/a.wav"}\n', encoding="utf-8")
     before = files(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parakeet_cli.transcript import (
     Accounting,
+    Doubt,
     EngineInfo,
     LostInterval,
     Segment,
@@ -38,6 +39,7 @@ def make(
     path: str = "clip.wav",
     lost: tuple[LostInterval, ...] = (),
     duration: float | None = None,
+    doubts: tuple[Doubt, ...] = (),
 ) -> Transcript:
     """A transcript of the given segments, half a second longer than they are."""
     if duration is None:
@@ -49,4 +51,5 @@ def make(
         engine=EngineInfo("whisper", "tiny.en", "cpu", "1.2.1"),
         language=language,
         segments=segments,
+        doubts=doubts,
     )

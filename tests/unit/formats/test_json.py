@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from parakeet_cli.formats import FORMATS, encode
-from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
+from parakeet_cli.transcript import Doubt, LostInterval, Segment, Transcript, Word
 from tests.unit.formats.spoken import make, speak
 
 
@@ -42,6 +42,7 @@ def test_everything_is_there_in_the_order_of_its_schema() -> None:
         ("language", "en"),
         ("status", "partial"),
         ("text", "Good day."),
+        ("doubts", []),
         (
             "segments",
             [
@@ -59,6 +60,22 @@ def test_everything_is_there_in_the_order_of_its_schema() -> None:
             ],
         ),
     ]
+
+
+def test_a_doubt_has_its_kind_its_times_and_its_reason() -> None:
+    doubt = Doubt("language", 0.12345, 4.0, "it sounds like French")
+    assert loaded(make(speak("Yes."), doubts=(doubt,)))["doubts"] == [
+        {"kind": "language", "start": 0.123, "end": 4.0, "reason": "it sounds like French"}
+    ]
+
+
+def test_a_doubt_changes_no_other_format() -> None:
+    plain, doubted = (
+        make(speak("Yes."), doubts=doubts)
+        for doubts in ((), (Doubt("repetition", 0.0, 1.0, "it repeats itself"),))
+    )
+    for name in FORMATS.keys() - {"json"}:
+        assert FORMATS[name].render(plain) == FORMATS[name].render(doubted)
 
 
 def test_a_file_name_that_is_not_unicode_survives() -> None:

@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import encode
-from parakeet_cli.formats.manifest import ManifestRow, manifest_line, merge, read_manifest
+from parakeet_cli.formats.manifest import (
+    BadRow,
+    ManifestRow,
+    manifest_line,
+    merge,
+    read_manifest,
+)
 from parakeet_cli.transcript import FileResult, Status
 from tests.unit.formats.spoken import make, speak
 
@@ -38,13 +45,23 @@ def test_a_relative_path_starts_at_the_manifest(tmp_path: Path) -> None:
         ('{"audio_filepath": "x.wav", "offset": -1}', "'offset' must be"),
         ('{"audio_filepath": "x.wav", "duration": NaN}', "'duration' must be"),
         ('{"audio_filepath": "x.wav", "duration": true}', "'duration' must be"),
+        ('{"audio_filepath": "x.wav", "duration": -5}', "'duration' must be"),
+        ('{"audio_filepath": "x.wav", "offset": Infinity}', "'offset' must be"),
+        (f'{{"audio_filepath": "x.wav", "offset": 1{"0" * 400}}}', "'offset' must be"),
+        ('{"audio_filepath": "\\ud800.wav"}', "'audio_filepath' must be"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_bad_line_names_its_file_and_number(tmp_path: Path, row: str, why: str) -> None:
     manifest = tmp_path / "list.jsonl"
-    manifest.write_text(f'{{"audio_filepath": "ok.wav"}}\n{row}\n')
-    with pytest.raises(InputError, match=f"list.jsonl, line 2: .*{why}"):
-        list(read_manifest(manifest))
+    manifest.write_text(
+        f'{{"audio_filepath": "ok.wav"}}\n{row}\n{{"audio_filepath": "last.wav"}}\n'
+    )
+    first, bad, last = read_manifest(manifest)
+    assert isinstance(bad, BadRow)
+    assert re.search(f"list.jsonl, line 2: .*{why}", str(bad.error))
+    assert (first.written, bad.line, last.written, last.line) == ("ok.wav", 2, "last.wav", 3)
+    assert bad.written == ("x.wav" if "x.wav" in row and "'audio_filepath'" not in why else "")
 
 
 def test_a_missing_manifest_is_one_plain_sentence(tmp_path: Path) -> None:
@@ -68,6 +85,7 @@ def test_a_name_that_is_not_unicode_goes_out_and_comes_back(tmp_path: Path) -> N
     manifest = tmp_path / "list.jsonl"
     manifest.write_bytes(encode(manifest_line(FileResult(name, Status.FAILED))))
     (row,) = read_manifest(manifest)
+    assert isinstance(row, ManifestRow)
     assert os.fsencode(row.path.name) == b"caf\xe9.wav"
 
 

@@ -112,3 +112,55 @@ def test_a_part_of_a_gpu_is_the_first_device_of_the_process_that_sees_it_alone()
     environment = {"CUDA_VISIBLE_DEVICES": "MIG-5c89"}
     assert hardware.visible_device("MIG-5c89") == ("cuda:0", environment)
     assert hardware.visible_device("cuda:1") == ("cuda:1", {})
+
+
+MIXED = (
+    hardware.Gpu("NVIDIA GeForce GTX 1080", "6.1", "580.65.06", "8192 MiB"),
+    hardware.Gpu("NVIDIA GeForce RTX 5090", "12.0", "580.65.06", "32607 MiB"),
+    hardware.Gpu("NVIDIA H100 PCIe", "9.0", "580.65.06", "81559 MiB"),
+)
+WITH_UUIDS = """#!/bin/sh
+[ "$1" = -L ] || exit 9
+echo 'GPU 0: NVIDIA GeForce GTX 1080 (UUID: GPU-1080aaaa-0000-1111-2222-333333333333)'
+echo 'GPU 1: NVIDIA GeForce RTX 5090 (UUID: GPU-5090bbbb-0000-1111-2222-333333333333)'
+echo 'GPU 2: NVIDIA H100 PCIe (UUID: GPU-9000cccc-0000-1111-2222-333333333333)'
+echo '  MIG 1g.10gb     Device  0: (UUID: MIG-77dddddd-0000-1111-2222-333333333333)'
+"""
+
+
+@pytest.mark.parametrize(
+    ("visible", "order", "indexes"),
+    [
+        (None, None, (0, 1, 2)),
+        ("", None, ()),
+        ("-1", None, ()),
+        ("NoDevFiles", None, ()),
+        ("0", None, (1,)),  # CUDA counts the fastest first
+        ("0,2", None, (1, 0)),
+        ("0", "PCI_BUS_ID", (0,)),
+        ("2, 0", "PCI_BUS_ID", (2, 0)),
+        ("1,1", "PCI_BUS_ID", (1,)),
+        ("0,-1,1", "PCI_BUS_ID", (0,)),  # what follows an invalid entry is hidden too
+        ("0,7,1", "PCI_BUS_ID", (0,)),
+        ("GPU-5090bbbb-0000-1111-2222-333333333333", None, (1,)),
+        ("GPU-5090,GPU-1080", None, (1, 0)),
+        ("GPU-unknown", None, ()),
+        ("MIG-77dddddd-0000-1111-2222-333333333333", None, (2,)),
+        ("MIG-GPU-9000cccc-0000-1111-2222-333333333333", None, (2,)),
+    ],
+)
+def test_cuda_visible_devices_names_gpus_by_index_and_by_uuid(
+    tmp_path: Path, visible: str | None, order: str | None, indexes: tuple[int, ...]
+) -> None:
+    environment = nvidia_smi(tmp_path, WITH_UUIDS)
+    if visible is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = visible
+    if order is not None:
+        environment["CUDA_DEVICE_ORDER"] = order
+    assert hardware.visible_indexes(MIXED, environment) == indexes
+
+
+def test_uuids_that_nvidia_smi_does_not_tell_hide_nothing(tmp_path: Path) -> None:
+    environment = nvidia_smi(tmp_path, "#!/bin/sh\nexit 1\n")
+    environment["CUDA_VISIBLE_DEVICES"] = "GPU-5090bbbb"
+    assert len(hardware.visible_indexes(MIXED, environment)) == 3

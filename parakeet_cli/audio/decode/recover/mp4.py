@@ -26,6 +26,8 @@ from typing import BinaryIO, NamedTuple
 import av
 from av import AudioCodecContext, Packet
 
+from parakeet_cli.audio.decode.libav import open_container
+
 TOP_LEVEL = frozenset(
     {b"ftyp", b"free", b"skip", b"wide", b"mdat", b"moov", b"udta", b"uuid", b"meta", b"pnot"}
 )
@@ -203,7 +205,7 @@ def _find_hole(file: BinaryIO, layout: Mp4Layout, last: int) -> int | None:
     """The byte from which on packets lie earlier than the index says."""
     filled = _fill(file, last, layout)
     try:
-        with av.open(filled, metadata_errors="replace") as container:
+        with open_container(filled) as container:
             if not container.streams.audio:
                 return None
             stream = container.streams.audio[0]

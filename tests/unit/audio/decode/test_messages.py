@@ -13,7 +13,7 @@ from parakeet_cli.audio.decode.messages import (
     to_json,
 )
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.transcript import Accounting, LostInterval, Source
+from parakeet_cli.transcript import Accounting, Doubt, LostInterval, Source
 
 
 def received(data: bytes) -> Message:
@@ -51,4 +51,10 @@ def test_a_source_and_its_accounting_arrive_as_they_were_sent() -> None:
     lost = (LostInterval(1.0, 2.0, "3 damaged packets"), LostInterval(3.0, 4.0, "it ends early"))
     accounting = Accounting(4.0, "exact", 2.0, lost, 3)
     message = received(pack(MessageKind.DONE, to_json(source, accounting)))
-    assert from_json(message.json) == (source, accounting)
+    assert from_json(message.json) == (source, accounting, ())
+
+
+def test_doubts_arrive_as_they_were_sent() -> None:
+    doubts = (Doubt("channels", 0.0, 4.0, "its channels cancel"),)
+    sent = to_json(Source("a.wav"), Accounting(), doubts)
+    assert from_json(received(pack(MessageKind.DONE, sent)).json)[2] == doubts

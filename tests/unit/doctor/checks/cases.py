@@ -37,6 +37,7 @@ from tests.doctor_facts import (
 )
 
 HEALTHY = healthy()
+EMPTY = replace(HEALTHY, distributions=(), torch=None)
 NOT_READ = Unavailable("it can't be read")
 
 
@@ -72,6 +73,7 @@ DEEP_BAD = Probes(
 
 
 CASES: dict[str, dict[str, Facts]] = {
+    "stack-installed": {"ok": HEALTHY, "fail": EMPTY},
     "python-version": {
         "ok": HEALTHY,
         "fail": interpreter(version="3.14.0"),

@@ -5,11 +5,13 @@ from typing import Any, cast
 
 import pytest
 
-from parakeet_cli.doctor.checks import CHECKS, run_checks
+from parakeet_cli.doctor.checks import CHECKS, run_checks, run_few_checks
+from parakeet_cli.doctor.checks.presence import nothing_installed
+from parakeet_cli.doctor.facts import Facts, Leftover, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus
 from parakeet_cli.doctor.stack.stack import load_stack
-from tests.doctor_facts import healthy
-from tests.unit.doctor.checks.cases import CASES, check_one
+from tests.doctor_facts import SITE, built, dist, having, healthy
+from tests.unit.doctor.checks.cases import CASES, EMPTY, check_one
 
 
 def test_every_check_has_cases() -> None:
@@ -59,9 +61,50 @@ def test_findings_name_the_stage_that_repairs_them() -> None:
     assert check_one("cuda-driver", CASES["cuda-driver"]["fail"]).stages == ()
 
 
-def test_the_mock_engine_skips_the_checks_of_ml_packages() -> None:
+def test_where_no_ml_package_is_needed_every_check_is_skipped() -> None:
     broken = replace(CASES["numpy-pin"]["fail"], mock="use_mock_stt")
     findings = run_checks(broken, load_stack("2.4"))
-    assert {f.status for f in findings if CHECKS[f.id].ml} == {CheckStatus.SKIP}
-    assert all(f.healthy for f in findings)
-    assert "use_mock_stt" in next(f for f in findings if f.id == "numpy-pin").summary
+    assert {f.status for f in findings} == {CheckStatus.SKIP}
+    assert all("use_mock_stt" in f.summary for f in findings)
+
+
+def test_where_nothing_is_installed_only_that_is_judged() -> None:
+    findings = run_few_checks(EMPTY, load_stack("2.4"), CHECKS)
+    assert [f.id for f in findings] == list(CHECKS)
+    assert [f.id for f in findings if f.status is not CheckStatus.SKIP] == ["stack-installed"]
+
+
+def test_a_python_that_can_not_start_is_judged_where_nothing_is_installed_too() -> None:
+    broken = replace(EMPTY, interpreter=replace(EMPTY.interpreter, problem="its base is gone"))
+    findings = run_few_checks(broken, load_stack("2.4"), CHECKS)
+    failing = [f.id for f in findings if f.status is CheckStatus.FAIL]
+    assert failing == ["stack-installed", "python-version"]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        having(EMPTY, dist("torch", "2.9.0")),
+        having(EMPTY, dist("nemo-toolkit", None)),
+        having(EMPTY, dist("lightning", "2.2.5")),
+        replace(EMPTY, torch=built("2.9.0", None, ())),
+        replace(EMPTY, torch=Unavailable("its version.py can't be read")),
+        replace(EMPTY, leftovers=(Leftover(f"{SITE}/~orch"),)),
+        replace(EMPTY, leftovers=(Leftover(f"{SITE}/~emo_toolkit-2.4.0.dist-info"),)),
+        replace(EMPTY, unlisted=("permission denied",)),
+    ],
+)
+def test_an_environment_with_a_piece_of_the_stack_is_judged_whole(facts: Facts) -> None:
+    assert not nothing_installed(facts)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        EMPTY,
+        having(EMPTY, dist("numpy", "2.4.6"), dist("huggingface-hub", "1.2.0")),
+        replace(EMPTY, leftovers=(Leftover(f"{SITE}/~umpy"),)),
+    ],
+)
+def test_what_any_program_brings_is_no_piece_of_the_stack(facts: Facts) -> None:
+    assert nothing_installed(facts)

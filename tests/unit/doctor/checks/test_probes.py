@@ -6,7 +6,8 @@ import pytest
 
 from parakeet_cli.doctor.facts import ProbeResult, Sample, SampleResult, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus, Finding
-from tests.unit.doctor.checks.cases import DEEP_OK, HEALTHY, check_one
+from tests.doctor_facts import RTX_5090, gpu
+from tests.unit.doctor.checks.cases import DEEP_OK, HEALTHY, check_one, with_gpu
 
 SAMPLE = Sample("/models/v3.nemo", "/clip.wav", "he was not an ill disposed young man", "/w")
 
@@ -59,3 +60,27 @@ def test_without_a_model_the_imports_pass_with_a_note() -> None:
     finding = check_one("import-probe", replace(HEALTHY, probes=probes))
     assert finding.status is CheckStatus.OK
     assert "No sample was transcribed: The model v3 is not on this machine." in finding.detail
+
+
+NO_KERNEL = "RuntimeError: CUDA error: no kernel image is available"
+
+
+@pytest.mark.parametrize(
+    ("first_works", "cause", "status"),
+    [
+        (True, NO_KERNEL, CheckStatus.WARN),
+        (False, NO_KERNEL, CheckStatus.FAIL),
+        (True, "ArithmeticError: the product is wrong by 3", CheckStatus.FAIL),
+    ],
+)
+def test_a_gpu_that_no_build_serves_beside_another_is_only_to_be_hidden(
+    first_works: bool, cause: str, status: CheckStatus
+) -> None:
+    old = gpu("6.1", "GeForce GTX 1080")
+    both = replace(RTX_5090, devices=(*RTX_5090.devices, *old.devices), indexes=(0, 1))
+    first = ProbeResult("matrix product on cuda:0", first_works, "" if first_works else NO_KERNEL)
+    second = ProbeResult("matrix product on cuda:1", False, cause)
+    probes = replace(DEEP_OK, gpu=(ProbeResult("torch.cuda", True), first, second))
+    finding = check_one("gpu-probe", replace(with_gpu(both), probes=probes))
+    assert finding.status is status
+    assert ("CUDA_VISIBLE_DEVICES=0" in finding.remedy) == (status is CheckStatus.WARN)

@@ -50,6 +50,14 @@ def test_what_no_step_can_repair_has_its_own_command() -> None:
     assert "570" in next_command(diagnosis)
 
 
+def test_a_driver_that_no_build_suits_comes_before_a_repair() -> None:
+    old = replace(BROKEN, gpus=gpu("12.0", "GeForce RTX 5090", "550.54.15", "12.4"))
+    expected = "Install an NVIDIA driver of series 570 or newer, then restart."
+    assert next_command(diagnosis_of(old)) == expected
+    served = replace(BROKEN, gpus=gpu("8.9", "GeForce RTX 4090", "550.54.15", "12.4"))
+    assert next_command(diagnosis_of(served)) == "parakeet doctor --fix"
+
+
 def test_findings_show_what_why_and_what_to_type() -> None:
     text = shown(BROKEN)
     at = text.index("numpy-pin:")

@@ -80,3 +80,11 @@ def test_the_instances_of_a_divided_gpu_are_listed_without_their_ids(tmp_path: P
 def test_a_machine_without_nvidia_smi_has_no_instances(tmp_path: Path) -> None:
     assert gpu.list_mig_instances(None) == ()
     assert gpu.list_mig_instances(str(tmp_path / "none")) == ()
+
+
+def test_what_cuda_visible_devices_hides_is_listed_apart(tmp_path: Path) -> None:
+    environment = fake_smi(tmp_path / "bin", LISTING) | {"CUDA_VISIBLE_DEVICES": "1"}
+    gpus = gpu.read_gpus(environment, tmp_path)
+    assert [d.sm for d in gpus.devices] == ["sm_90"]
+    assert [d.sm for d in gpus.hidden] == ["sm_120"]
+    assert gpus.indexes == (1,)

@@ -9,7 +9,7 @@ from parakeet_cli.doctor.facts import Gpus, Unavailable
 from parakeet_cli.doctor.repair.indexes import PackageSources, choose_sources, refusal
 from parakeet_cli.doctor.repair.pip import PipFailed
 from parakeet_cli.errors import UsageError
-from tests.doctor_facts import RTX_5090
+from tests.doctor_facts import RTX_5090, gpu
 from tests.unit.doctor.repair.facts import STACK, facts
 
 CPU = STACK.torch_index_of("cpu")
@@ -28,6 +28,30 @@ CUDA = STACK.torch_index
 def test_torch_s_build_is_that_of_the_machine(gpus: Gpus | Unavailable, index: str) -> None:
     there = replace(facts(), gpus=gpus)
     assert choose_sources(there, STACK, None, None) == PackageSources(index)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "build", "bound"),
+    [
+        (gpu("6.1", "GeForce GTX 1080"), "cu126", ""),
+        (gpu("7.0", "Tesla V100"), "cu126", ""),
+        (gpu("8.6", "GeForce RTX 3090"), "cu128", ""),
+        (gpu("12.1", "GB10"), "cu130", ""),
+        (gpu("3.7", "Tesla K80"), "cpu", ""),
+        (gpu("12.0", "GeForce RTX 5090", "550.54.15", "12.4"), "cu128", ""),
+        (replace(RTX_5090, devices=(), hidden=RTX_5090.devices), "cpu", ""),
+        (
+            replace(RTX_5090, devices=(*RTX_5090.devices, *gpu("7.0", "Tesla V100").devices)),
+            "cu128",
+            "<2.11",
+        ),
+        (gpu("8.6", "GeForce RTX 3090", "[N/A]"), "cu128", ""),
+    ],
+)
+def test_the_index_is_the_one_that_the_checks_advise(gpus: Gpus, build: str, bound: str) -> None:
+    there = replace(facts(), gpus=gpus)
+    expected = PackageSources(STACK.torch_index_of(build), torch_bound=bound)
+    assert choose_sources(there, STACK, None, None) == expected
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_the_stages_are_those_of_the_guide_in_its_order() -> None:
     titles = {stage.number: stage.title for stage in load_stack("2.4").stages}
     assert list(titles) == [1, 2, 3, 4, 5, 6]
     assert titles[1] == "Core scientific stack"
-    assert titles[2] == "PyTorch for RTX 5090"
+    assert titles[2] == "PyTorch"
 
 
 @pytest.mark.parametrize(

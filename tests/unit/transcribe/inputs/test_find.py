@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from av.format import ContainerFormat, formats_available
 
-from parakeet_cli.transcribe.inputs.find import Job, find_jobs
+from parakeet_cli.transcribe.inputs.find import Job, JobFinder, find_jobs
 from parakeet_cli.transcribe.inputs.storage import is_regular
 
 
@@ -109,17 +110,67 @@ def test_a_manifest_s_rows_are_parts_only_with_an_offset() -> None:
         '{"audio_filepath": "a.wav", "duration": 3}\n'
         '{"audio_filepath": "a.wav", "offset": 1, "duration": 2}\n'
         '{"audio_filepath": "/abs/b.wav", "offset": 0}\n'
-        '{"audio_filepath": "a.wav", "duration": 9}\n'
-        "broken\n",
+        '{"audio_filepath": "a.wav", "duration": 9}\n',
         encoding="utf-8",
     )
-    *jobs, broken = find_jobs(["m/list.jsonl"])
-    assert [(job.name, job.offset, job.duration) for job in jobs] == [
+    assert [(job.name, job.offset, job.duration) for job in find_jobs(["m/list.jsonl"])] == [
         ("m/a.wav", 0.0, None),
         ("m/a.wav", 1.0, 2.0),
         ("/abs/b.wav", 0.0, None),
     ]
-    assert "line 5" in reason(broken)
+
+
+def test_each_bad_row_of_a_manifest_is_a_failure_of_its_own() -> None:
+    Path("list.jsonl").write_text(
+        '{"audio_filepath": "a.wav"}\n'
+        '{"audio_filepath": "a.wav", "duration": -5}\n'
+        "broken\n"
+        '{"audio_filepath": "b.wav"}\n'
+        "broken\n",
+        encoding="utf-8",
+    )
+    jobs = find_jobs(["list.jsonl"])
+    assert [(job.name, job.error is not None) for job in jobs] == [
+        ("a.wav", False),
+        ("a.wav", True),
+        ("list.jsonl, line 3", True),
+        ("b.wav", False),
+        ("list.jsonl, line 5", True),
+    ]
+    assert "line 2" in reason(jobs[1])
+    assert len({job.key for job in jobs}) == len({job.shared_name for job in jobs}) == 5
+
+
+def test_a_folder_counts_what_it_leaves_out_by_suffix() -> None:
+    touch("in/a.wav", "in/b.XYZ", "in/c.xyz", "in/sub/bare", "in/.hidden", "in/._a.wav")
+    finder = JobFinder()
+    assert names(finder.find(["in", "in/b.XYZ"])) == ["in/a.wav", "in/b.XYZ"]
+    assert finder.left_out == {".xyz": 2, "": 1}
+
+
+def test_all_files_of_a_folder_are_tried_if_that_is_asked_for() -> None:
+    touch("in/a.wav", "in/b.xyz", "in/sub/bare", "in/.hidden", "in/._a.wav")
+    finder = JobFinder(all_files=True)
+    assert names(finder.find(["in"])) == ["in/a.wav", "in/b.xyz", "in/sub/bare"]
+    assert not finder.left_out
+
+
+# Containers that libav reads, and the suffixes that it knows for them beside those that aren't
+# for sound or say nothing: `.str`, `.v`, `.txt`.
+CONTAINERS = (
+    "aac ac3 adx amr ape avi caf dts dtshd eac3 flac flv g722 gsm iamf kux lc3 matroska mlp mov "
+    "mp3 mpc nistsphere nut ogg oma paf qoa sbc tak truehd tta vqf wsd"
+)
+NOT_FOR_SOUND = {"avif", "heic", "heif", "mks", "mac", "apl", "msbc", "722"}
+
+
+@pytest.mark.parametrize("container", CONTAINERS.split())
+def test_a_folder_s_media_are_those_that_libav_opens(container: str) -> None:
+    if container not in formats_available:
+        pytest.skip("this build of libav lacks it")
+    for suffix in ContainerFormat(container, "r").extensions - NOT_FOR_SOUND:
+        touch(f"in/clip.{suffix}")
+        assert f"in/clip.{suffix}" in names(find_jobs(["in"]))
 
 
 def test_a_manifest_without_a_row_is_a_failure() -> None:

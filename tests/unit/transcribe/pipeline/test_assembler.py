@@ -7,7 +7,7 @@ import numpy as np
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import ChunkResult, on_source_clock
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
-from parakeet_cli.transcript import Segment, Word
+from parakeet_cli.transcript import Doubt, Segment, Word
 
 
 def chunk(start: float, seconds: float, overlap: float = 0.0) -> Chunk:
@@ -39,6 +39,14 @@ def test_the_first_language_detected_is_the_transcript_s() -> None:
     for language in (None, "de", "en"):
         assembler.add(chunk(0, 1), ChunkResult((), language))
     assert assembler.language == "de"
+
+
+def test_the_doubts_of_every_chunk_are_the_transcript_s() -> None:
+    assembler = Assembler()
+    doubts = (Doubt("repetition", 0.0, 1.0, "a"), Doubt("language", 1.0, 2.0, "b"))
+    for doubt in doubts:
+        assembler.add(chunk(doubt.start, 1), ChunkResult((), doubts=(doubt,)))
+    assert tuple(assembler.doubts) == doubts
 
 
 def test_empty_segments_are_left_out() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.run.stats import MAX_LISTED, BatchStats
 from parakeet_cli.transcript import (
     Accounting,
+    Doubt,
     EngineInfo,
     FileResult,
     Segment,
@@ -38,6 +40,14 @@ def test_results_are_listed_in_the_order_of_the_inputs_without_their_segments() 
     assert stats.listed[0].transcript is not None
     assert stats.listed[0].transcript.segments == ()
     assert stats.listed[0].transcript.source == TRANSCRIPT.source
+
+
+def test_of_a_long_batch_the_doubtful_are_listed_too() -> None:
+    count = MAX_LISTED + 1
+    results = [result(str(number), Status.OK, TRANSCRIPT) for number in range(count)]
+    doubt = Doubt("levels", 0.0, 1.0, "it is clipped")
+    results[5] = result("5", Status.OK, replace(TRANSCRIPT, doubts=(doubt,)))
+    assert [one.source for one in BatchStats.of(results).listed] == ["5"]
 
 
 def test_of_a_long_batch_only_those_that_went_wrong_are_listed() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,16 +26,17 @@ STREAMS = {"mp3": ("mp3", MPEG), "adts": ("aac", ADTS), "amr": ("amr", AMR)}
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+    """Makes the bytes of a healthy stream, once for each kind."""
     folder = tmp_path_factory.mktemp("streams")
-    return {
-        kind: write_media(
-            folder / f"{kind}.{RECIPES[kind].suffix}",
-            tone(SECONDS, RECIPES[kind].rate),
-            RECIPES[kind],
-        )
-        for kind in STREAMS
-    }
+
+    @cache
+    def encoded(kind: str) -> bytes:
+        path = folder / f"{kind}.{RECIPES[kind].suffix}"
+        samples = tone(SECONDS, RECIPES[kind].rate)
+        return write_media(path, samples, RECIPES[kind]).read_bytes()
+
+    return encoded
 
 
 def runs_of(data: bytes, frame_format: FrameFormat) -> list[FrameRun]:
@@ -41,8 +44,8 @@ def runs_of(data: bytes, frame_format: FrameFormat) -> list[FrameRun]:
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_a_healthy_stream_is_one_run(kind: str, files: dict[str, Path]) -> None:
-    data = files[kind].read_bytes()
+def test_a_healthy_stream_is_one_run(kind: str, stream: Callable[[str], bytes]) -> None:
+    data = stream(kind)
     (run,) = runs_of(data, STREAMS[kind][1])
     assert run.end == len(data)
     assert not run.broken
@@ -51,8 +54,10 @@ def test_a_healthy_stream_is_one_run(kind: str, files: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("kind", STREAMS)
 @pytest.mark.parametrize("filling", [bytes(2_000), random.Random(1).randbytes(2_000), b""])
-def test_a_hole_splits_a_stream_in_two(kind: str, filling: bytes, files: dict[str, Path]) -> None:
-    data = files[kind].read_bytes()
+def test_a_hole_splits_a_stream_in_two(
+    kind: str, filling: bytes, stream: Callable[[str], bytes]
+) -> None:
+    data = stream(kind)
     at = len(data) // 2
     broken = data[:at] + filling + data[at + 2_000 :]
     first, second = runs_of(broken, STREAMS[kind][1])
@@ -64,8 +69,8 @@ def test_a_hole_splits_a_stream_in_two(kind: str, filling: bytes, files: dict[st
 
 
 @pytest.mark.parametrize("kind", ["mp3", "adts"])
-def test_tags_are_not_holes(kind: str, files: dict[str, Path]) -> None:
-    data = files[kind].read_bytes()
+def test_tags_are_not_holes(kind: str, stream: Callable[[str], bytes]) -> None:
+    data = stream(kind)
     frame_format = STREAMS[kind][1]
     id3 = b"ID3\x04\x00\x00" + bytes([0, 0, 7, 0x68]) + b"\xff" * 1_000
     ape = b"APETAGEX" + (2000).to_bytes(4, "little") + (32).to_bytes(4, "little")
@@ -83,9 +88,9 @@ def indexed(path: Path, data: bytes, container: str) -> FrameIndex:
 
 
 def test_the_declared_total_of_an_mp3_gives_the_length_of_a_cut(
-    files: dict[str, Path], tmp_path: Path
+    stream: Callable[[str], bytes], tmp_path: Path
 ) -> None:
-    data = files["mp3"].read_bytes()
+    data = stream("mp3")
     at = len(data) // 4
     whole = indexed(tmp_path / "a.mp3", data, "mp3")
     cut = indexed(tmp_path / "b.mp3", data[:at] + data[at + 2_000 :], "mp3")
@@ -99,9 +104,9 @@ def test_the_declared_total_of_an_mp3_gives_the_length_of_a_cut(
 
 
 def test_without_a_total_the_bytes_give_the_length_of_a_hole(
-    files: dict[str, Path], tmp_path: Path
+    stream: Callable[[str], bytes], tmp_path: Path
 ) -> None:
-    data = files["adts"].read_bytes()
+    data = stream("adts")
     at = len(data) // 2
     whole = indexed(tmp_path / "a.aac", data, "aac")
     holed = indexed(tmp_path / "b.aac", data[:at] + bytes(2_000) + data[at + 2_000 :], "aac")

@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'EOT'
-Usage: scripts/setup.sh [--dev]
+Usage: scripts/venv.sh [--dev]
 
 Makes the virtual environment .venv in this checkout, with parakeet in it (editable).
 Done again it costs nothing, until pyproject.toml or the Python changes. pip's own
@@ -45,7 +45,7 @@ fi
 # somebody else made here is taken as it is.
 home=$("$python" -c 'import sys; print(sys.version, sys.base_prefix, sep="\n")' && pwd)
 # What was installed from. An environment made for the tests also serves without them.
-fingerprint=$(sha256sum pyproject.toml scripts/setup.sh)
+fingerprint=$(sha256sum pyproject.toml scripts/venv.sh)
 stamp=$venv/parakeet-setup${dev:+-dev}
 holds() { # file, text
     [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
@@ -60,17 +60,54 @@ if holds "$stamp" "$fingerprint" || holds "$venv/parakeet-setup-dev" "$fingerpri
 fi
 
 rm -f "$venv"/parakeet-setup*
-echo "Setting up $venv with $("$venv/bin/python" --version): a minute or two the first time." >&2
-pip=("$venv/bin/python" -m pip install --quiet)
+log=$venv/parakeet-pip.log
+echo "Setting up $venv with $("$venv/bin/python" --version): about 300 MB to download the first" \
+    "time, which takes a few minutes." >&2
+
+# pip's messages go to the log. What it is doing is shown on one line of a terminal, and its
+# large downloads anywhere.
+pip_install() {
+    "$venv/bin/python" -m pip install --progress-bar off "$@" 2>&1 | tee -a "$log" | report
+}
+report() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+            "Installing collected packages: "*) line="Installing $(wc -w <<<"${line#*: }") packages" ;;
+            *Downloading*" MB)"* | *"Using cached"*" MB)"*) ;;
+            Collecting*) [ -t 2 ] || continue ;;
+            *) continue ;;
+        esac
+        line=${line#"${line%%[! ]*}"}
+        if [ -t 2 ]; then
+            printf '\r\033[K  %.70s' "$line" >&2
+        else
+            echo "  $line" >&2
+        fi
+    done
+    if [ -t 2 ]; then
+        printf '\r\033[K' >&2
+    fi
+}
+must_install() {
+    if ! pip_install "$@"; then
+        grep -v '^ *$' "$log" | tail -n 15 >&2
+        echo "pip could not install parakeet; its last messages are above, all of them in" \
+            "$PWD/$log. The same command tries again." >&2
+        exit 1
+    fi
+}
+
+: >"$log"
 if [ -n "$dev" ]; then
-    "${pip[@]}" --upgrade "pip>=25.1" # the first that knows dependency groups
-    "${pip[@]}" --editable . --group dev
+    must_install --upgrade "pip>=25.1" # the first that knows dependency groups
+    must_install --editable . --group dev
     # pynput's evdev comes as source alone, and is compiled.
-    if ! "${pip[@]}" --editable '.[hotkey]' 2>"$venv/parakeet-hotkey.log"; then
+    if ! pip_install --editable '.[hotkey]'; then
         echo "The extra hotkey can't be built (Debian: apt-get install gcc libc6-dev python3-dev;" \
-            "pip's words are in $venv/parakeet-hotkey.log): the tests of hotkeys will be skipped." >&2
+            "pip's messages are in $log): the tests of hotkeys will be skipped." >&2
     fi
 else
-    "${pip[@]}" --editable .
+    must_install --editable .
 fi
 echo "$fingerprint" >"$stamp"

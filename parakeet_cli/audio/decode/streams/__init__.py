@@ -1,0 +1,1 @@
+"""Chooses one of a file's audio streams, and its decoder."""

@@ -1,0 +1,1 @@
+"""Follows the clocks of containers, each in its own way."""

@@ -1,0 +1,109 @@
+"""Follows the clocks of containers that say more about a gap than that there is one.
+
+A jump in a stream's timestamps is a loss only if nothing else explains it: MP4's index
+declares pauses, ASF's duration is that of its longest stream, and where two MPEG transport
+streams were joined, the second has a clock of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from av import AudioFrame, AudioStream, Packet
+from av.stream import Discard
+
+from parakeet_cli.audio.decode.coverage import JUMP, PAUSE
+from parakeet_cli.audio.decode.open import Opened
+from parakeet_cli.audio.decode.packets import (
+    JITTER_SECONDS,
+    ByTimestamps,
+    Decoding,
+    FlacByTimestamps,
+    MatroskaByTimestamps,
+)
+from parakeet_cli.audio.decode.recover.mpegts import is_joint
+from parakeet_cli.audio.decode.resample import TimedFrame
+
+# A gap without damage that is longer is a joint even where nothing else marks it.
+MAX_TS_GAP = 600.0  # seconds
+
+
+def by_timestamps(opened: Opened, path: Path) -> Decoding:
+    """The way to decode a container by its timestamps."""
+    kinds = opened.container.format.name.split(",")
+    strategy = next((BY_CONTAINER[kind] for kind in kinds if kind in BY_CONTAINER), ByTimestamps)
+    return strategy(opened, path)
+
+
+class Mp4ByTimestamps(ByTimestamps):
+    """Takes a packet that lasts longer than its sound for a pause.
+
+    Without an edit list the index declares a late start that way, and a recorder its pauses.
+    A hole leaves the index as it was, and shows as damaged packets.
+    """
+
+    def _place_all(
+        self, packet: Packet[AudioStream], frames: list[AudioFrame]
+    ) -> Iterator[TimedFrame]:
+        for frame in frames:
+            gap = self._gap(frame)
+            declared = self.covered >= self._end + gap - JITTER_SECONDS
+            yield self._place(frame, gap, PAUSE if declared else JUMP)
+        self._cover(packet)
+
+    def _cover(self, packet: Packet[Any]) -> None:
+        if packet.pts is not None and packet.time_base is not None:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self.covered = end - self._origin + self._shift
+
+
+class AsfByTimestamps(ByTimestamps):
+    """Reads all streams: the declared duration is that of the longest one."""
+
+    def _demux(self) -> Iterator[Packet[AudioStream]]:
+        for stream in self._opened.container.streams:
+            stream.discard = Discard.default
+        for packet in self._opened.container.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self.covered = max(self.covered, end - self._origin)
+            if packet.stream.index == self._opened.stream.index:  # also of the last, empty one
+                yield packet  # type: ignore[misc]
+
+
+class TsByTimestamps(ByTimestamps):
+    """Goes on without a gap where another transport stream was joined to the first."""
+
+    def __init__(self, opened: Opened, path: Path) -> None:
+        super().__init__(opened, path)
+        self._last = 0  # byte of the last packet
+
+    def _place_all(
+        self, packet: Packet[AudioStream], frames: list[AudioFrame]
+    ) -> Iterator[TimedFrame]:
+        for frame in frames:
+            gap = self._gap(frame)
+            if gap > JITTER_SECONDS and self._is_joint(packet, gap):
+                self._shift -= gap
+                gap = 0.0
+            yield self._place(frame, gap)
+        if packet.pos is not None:
+            self._last = packet.pos
+
+    def _is_joint(self, packet: Packet[Any], gap: float) -> bool:
+        if packet.pos is None or self._damaged_since:
+            return False
+        with self._path.open("rb") as file:
+            return is_joint(file, self._last, packet.pos) or gap > MAX_TS_GAP
+
+
+# By libav's name of the container; all others need no special treatment.
+BY_CONTAINER = {
+    "matroska": MatroskaByTimestamps,
+    "flac": FlacByTimestamps,
+    "mov": Mp4ByTimestamps,
+    "asf": AsfByTimestamps,
+    "mpegts": TsByTimestamps,
+}
