@@ -43,6 +43,12 @@ BATCH = slice(4, 4 + len(CLIPS))  # of the tokens in `paths`: those of all clips
 Found = dict[str, Any]
 
 
+@pytest.fixture(scope="module", params=["verified", "verified-3"])
+def stack(request: pytest.FixtureRequest) -> str:
+    """Both stacks, in CI too: their decoders differ most in what graphs need."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory, python: str) -> Found:
     """What the script found, by the key of each question."""
