@@ -86,7 +86,10 @@ class Nemo:
         self._language = _checked_language(self._model.name, options.language)
         device = options.device
         if device == "auto":  # a guess, until the loaded worker says which it uses
-            device = "cuda" if has_gpu() and not torch_without_cuda(self._python) else "cpu"
+            device = "cuda" if has_gpu() else "cpu"
+            torch = torch_without_cuda(self._python) if device == "cuda" else None
+            if torch is not None:
+                raise _unused_gpu(f"{torch} is built without CUDA", self._python)
         self.max_chunk_seconds = self._tuning.max_chunk_seconds
         in_flight, self.max_inflight_seconds = (
             (_CPU_CONCURRENCY, _CPU_SECONDS) if device == "cpu" else (GPU_CONCURRENCY, _GPU_SECONDS)
@@ -97,7 +100,6 @@ class Nemo:
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
         self.runs_on = device
         self._frame_seconds = 0.08
-        self._why_cpu: str | None = None  # if it could have been a GPU
         self._worker: NemoProcess | None = None
         self._deaths = 0  # of workers, since the last result
         self._lock = Lock()  # one thread starts the next worker
@@ -105,14 +107,6 @@ class Nemo:
     def load(self) -> None:
         with self._lock:
             self._worker = self._start_worker()
-        why = self._why_cpu
-        if why is not None and has_gpu():  # it would take many times as long, without a word
-            _log.warning(
-                "Warning: nvidia-smi lists a GPU, but %s: NeMo runs on the CPU. "
-                "`parakeet doctor --python %s` finds out why.",
-                why,
-                self._python,
-            )
 
     def _start_worker(self) -> NemoProcess:
         worker = NemoProcess(self._python)
@@ -141,7 +135,10 @@ class Nemo:
         except BaseException:
             worker.kill()
             raise
-        self._frame_seconds, self._why_cpu = loaded["frame_seconds"], loaded["why_cpu"]
+        if loaded["why_cpu"] is not None and has_gpu():
+            worker.kill()
+            raise _unused_gpu(loaded["why_cpu"], self._python)
+        self._frame_seconds = loaded["frame_seconds"]
         self.info = EngineInfo("nemo", self._model.name, loaded["device"], f"NeMo {loaded['nemo']}")
         self.runs_on = _where(loaded)
         _log.info("%s", _description(loaded))
@@ -238,6 +235,14 @@ class _Utterance:
             return self._worker.request(operation, samples, utterance=self._number)
         except WorkerDiedError as death:
             raise EngineError(f"NeMo's worker died during live speech: {death}.") from death
+
+
+def _unused_gpu(why: str, python: str) -> EngineUnavailable:
+    """For `--device auto`: on the CPU it would take many times as long, without a word."""
+    return EngineUnavailable(
+        f"nvidia-smi lists a GPU, and NeMo can't use it: {why}.",
+        hint=f"`parakeet doctor --python {python}` finds out why; `--device cpu` uses the CPU.",
+    )
 
 
 def _ml_python(named: str | None) -> str:

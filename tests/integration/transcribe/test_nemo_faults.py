@@ -150,20 +150,38 @@ def test_a_device_that_breaks_at_every_chunk_does_not_start_workers_for_ever(
     assert loads(tmp_path) == 10
 
 
-def test_a_torch_without_cuda_beside_a_gpu_is_said_and_never_called_cuda(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "why",
+    [
+        "torch 2.8.0+cpu is built without CUDA",
+        "torch 2.8.0 can't use it: The NVIDIA driver on your system is too old",
+    ],
+)
+def test_a_gpu_that_torch_cannot_use_is_not_replaced_by_the_cpu_without_a_word(
+    tmp_path: Path, why: str
+) -> None:
     smi = tmp_path / "bin" / "nvidia-smi"
     smi.parent.mkdir()
     smi.write_text("#!/bin/sh\necho 'NVIDIA T4, 7.5, 570.86.10, 15360 MiB'\n")
     smi.chmod(0o755)
-    why = "torch 2.8.0+cpu is built without CUDA"
     facts = {
         "device": "cpu", "gpu": None, "precision": "float32", "graphs": None, "why_cpu": why,
     }  # fmt: skip
     path = f"{smi.parent}:{os.environ['PATH']}"
     done = run(tmp_path, {}, more={"PATH": path, CHANGES: json.dumps(facts)})
+    assert done.code == 3, done.err
+    assert f"nvidia-smi lists a GPU, and NeMo can't use it: {why}." in done.err
+    assert "`parakeet doctor --python" in done.err
+    assert "Engine: nemo" not in done.err
+    assert texts(tmp_path) == []
+
+
+def test_where_no_gpu_is_listed_the_cpu_is_used_and_said(tmp_path: Path) -> None:
+    facts = {
+        "device": "cpu", "gpu": None, "precision": "float32", "graphs": None,
+        "why_cpu": "torch 2.8.0+cpu is built without CUDA",
+    }  # fmt: skip
+    done = run(tmp_path, {}, more={"CUDA_VISIBLE_DEVICES": "", CHANGES: json.dumps(facts)})
     assert done.code == 0, done.err
-    assert f"Warning: nvidia-smi lists a GPU, but {why}: NeMo runs on the CPU." in done.err
-    assert "parakeet doctor --python" in done.err
     assert "Engine: nemo model on cpu (float32) (" in done.err
-    assert "on cuda" not in done.err
     assert json.loads((tmp_path / "0.json").read_bytes())["engine"]["device"] == "cpu"

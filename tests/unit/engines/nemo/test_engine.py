@@ -11,6 +11,7 @@ from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.engines.nemo import engine
 from parakeet_cli.engines.nemo.engine import GPU_CONCURRENCY, Nemo
 from parakeet_cli.engines.nemo.worker.batches import MAX_BATCH, next_batch
+from parakeet_cli.errors import EngineUnavailable
 from tests.unit.engines.nemo.worker.test_batches import Chunk
 
 
@@ -52,6 +53,17 @@ def test_where_a_gpu_is_only_listed_its_use_is_not_claimed(
         "graphs_reason": None,
     }
     assert engine._where(loaded) == "cpu (float32)"
+
+
+def test_a_torch_without_cuda_beside_a_gpu_is_refused_unless_the_cpu_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "has_gpu", lambda: True)
+    monkeypatch.setattr(engine, "torch_without_cuda", lambda _: "torch 2.13.0+cpu")
+    with pytest.raises(EngineUnavailable, match=r"torch 2\.13\.0\+cpu is built without") as refused:
+        made(tmp_path, "auto")
+    assert "parakeet doctor --python" in (refused.value.hint or "")
+    assert made(tmp_path, "cpu").runs_on == "cpu"
 
 
 @pytest.mark.parametrize(
