@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from parakeet_cli.doctor.checks.common import pip_command
-from parakeet_cli.doctor.checks.gpu import arch_range, runs_on
+from parakeet_cli.doctor.checks.gpu import arch_range
 from parakeet_cli.doctor.explain.report import markdown_cell
 from parakeet_cli.doctor.facts import Facts, Gpus, ProbeResult, TorchBuild, Unavailable
 from parakeet_cli.doctor.measure_gpu import GpuReport
 from parakeet_cli.doctor.probes.throughput import HOURS, LOAD
 from parakeet_cli.doctor.stack.stack import NEMO
+from parakeet_cli.doctor.stack.torch_builds import runs_on
 
 NO_GRAPHS_IN_HEAD = "none (a CTC head has no loop that they would run)"
 GPU_ID = re.compile(r"\b(GPU|MIG)-(?:GPU-)?[0-9a-f]{8}[0-9a-f/-]*")
