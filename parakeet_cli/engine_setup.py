@@ -37,7 +37,7 @@ class EngineLine:
     """The line on stderr that says which engine runs, where and why: printed once.
 
     An engine that finds its device while it loads is announced after that, so that the line
-    says what is so.
+    says what is so. Advice follows where someone may read it.
     """
 
     def __init__(self, choice: EngineChoice, workers: str = "") -> None:
@@ -63,6 +63,8 @@ class EngineLine:
             f"Engine: {info.name} {info.model} on {where or info.device}{self._workers} "
             f"({self._choice.reason})."
         )
+        if self._choice.advice is not None and console.is_terminal():
+            console.info(self._choice.advice)
 
 
 def runs_on(engine: Engine) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -109,8 +110,18 @@ class _Parakeet(TyperGroup):
                 return ExitCode.INTERRUPTED
             if not hasattr(error, "exit_code"):
                 return console.show_unexpected(error)
-            error.show()  # type: ignore[attr-defined]  # a usage error of the parser
-            return int(error.exit_code)
+            return self._show_usage_error(error, options.get("args") or sys.argv[1:])
+
+    def _show_usage_error(self, error: Any, words: list[str]) -> int:
+        """Show an error of the parser, or a better one with what to type."""
+        from parakeet_cli.cli.suggestions import suggest
+
+        better = suggest(error, words, self.commands)
+        if better is None:
+            error.show()
+        else:
+            console.show_error(better)
+        return int(error.exit_code)
 
 
 def _code(result: object) -> int:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 
 from parakeet_cli import console
 from parakeet_cli.config import load_settings
 from parakeet_cli.console import Verbosity
+from parakeet_cli.engines.nemo.packages import refuse_older_nemo
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.models import hub, inventory
+from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.inventory import FileCheck, ListedModel, Outcome
 from parakeet_cli.models.progress import show_progress
-from parakeet_cli.models.resolve import find_model
+from parakeet_cli.models.resolve import OFFLINE_BY_SETTING
 from parakeet_cli.models.scan.model import scan_model
-from parakeet_cli.models.types import KINDS, KnownModel
-from parakeet_cli.system.units import megabytes
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel
+from parakeet_cli.system.units import bytes_in_words, megabytes
 
-_COLUMNS = ("name", "for", "size", "cached", "licence", "languages", "repository")
+# The list's columns; those at the end are left out where the terminal is too narrow for them.
+_COLUMNS = ("name", "size", "cached", "languages", "licence", "repository")
+_TITLES = {
+    NEMO: "Engine nemo: Parakeet by NVIDIA NeMo",
+    ONNX: "Engine onnx: Parakeet without torch and NeMo",
+    WHISPER: "Engine whisper",
+}
 
 
 def show_list(*, as_json: bool) -> None:
@@ -29,25 +38,51 @@ def show_list(*, as_json: bool) -> None:
             {"schema": "parakeet.models/1", "models": [_as_json(one) for one in models]}
         )
         return
-    rows = [_COLUMNS, *(_row(one) for one in models)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.out(f"{line.rstrip()}\n")
+    columns = get_terminal_size().columns
+    console.out("".join(f"{line}\n" for line in _table(models, columns)))
+
+
+def _table(models: Sequence[ListedModel], columns: int) -> Iterator[str]:
+    """The lines of the list: each engine's models below its title."""
+    rows = [(one.known.kind, _row(one)) for one in models]
+    cells = [_COLUMNS, *(row for _, row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    shown = len(widths)
+    while shown > 1 and sum(widths[:shown]) + 2 * (shown - 1) > columns:
+        shown -= 1
+    yield _line(_COLUMNS, widths[:shown])
+    for kind in KINDS:
+        yield ""
+        yield _TITLES[kind]
+        for row in (row for one, row in rows if one == kind):
+            yield _line(row, widths[:shown])
+    yield ""
+    yield from _notes(models)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
 
 
 def _row(model: ListedModel) -> tuple[str, ...]:
-    known, cached = model.known, model.cached
+    known = model.known
     size = model.cached_bytes or known.size
     return (
         known.name,
-        known.kind,
-        megabytes(size, ",.0f") if size else "?",
-        (cached.revision or "")[:8] if cached else "-",
-        known.licence or "?",
+        bytes_in_words(size) if size else "?",
+        "built in" if model.embedded else "yes" if model.cached else "-",
         known.languages or "?",
+        known.licence or "?",
         known.repository,
     )
+
+
+def _notes(models: Sequence[ListedModel]) -> Iterator[str]:
+    for oldest in sorted({one.known.oldest_nemo or "" for one in models} - {""}):
+        names = [one.known.name for one in models if one.known.oldest_nemo == oldest]
+        verb = "needs" if len(names) == 1 else "need"
+        yield f"{' and '.join(names)} {verb} NeMo {oldest} or newer."
+    yield "? is not known. With all columns: --json"
 
 
 def _as_json(model: ListedModel) -> dict[str, object]:
@@ -60,6 +95,8 @@ def _as_json(model: ListedModel) -> dict[str, object]:
         "licence": known.licence,
         "languages": known.languages,
         "pinned": known.revision,
+        "oldest_nemo": known.oldest_nemo,
+        "embedded": model.embedded,
         "cached": None
         if cached is None
         else {"path": str(cached.path), "revision": cached.revision, "bytes": model.cached_bytes},
@@ -70,8 +107,15 @@ def show_pull(name: str, kind: str | None, *, offline: bool | None, progress: bo
     """Download a model and print its path. Raises EngineUnavailable."""
     known = _model_named(name, kind)
     console.set_verbosity(Verbosity(progress=progress))
-    if load_settings({"offline": offline}).offline:
-        raise hub.offline_error(known, "--offline is set")
+    settings = load_settings({"offline": offline})
+    if settings.offline and find_cached(known) is None:
+        raise hub.offline_error(known, OFFLINE_BY_SETTING)
+    if settings.offline:
+        console.info(f"{known.name} is cached; it was not compared with the hub's.")
+        show_path(name, kind)
+        return
+    if known.kind == NEMO:
+        refuse_older_nemo(settings.ml_python or sys.executable, known)
     with show_progress(visible=console.shows_progress()) as shown:
         model = hub.fetch(known, shown)
     checked = (
@@ -145,7 +189,7 @@ def show_scan(file: str, *, as_json: bool) -> int:
 def show_path(name: str, kind: str | None) -> None:
     """Print the path of a cached model. Raises EngineUnavailable."""
     known = _model_named(name, kind)
-    console.out(f"{find_model(known.name, kind=known.kind, offline=True).path}\n")
+    console.out(f"{inventory.cached_model(known).path}\n")
 
 
 def show_remove(name: str, kind: str | None, *, yes: bool) -> None:

@@ -20,8 +20,12 @@ from parakeet_cli.engines.onnx.engine import default_model
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
 from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.registry import DEFAULT, look_up
+from parakeet_cli.models.resolve import is_path
 from parakeet_cli.models.types import NEMO, ONNX, WHISPER
 from parakeet_cli.system.hardware import has_gpu
+from parakeet_cli.system.units import megabytes
+
+_FOR_ANY_CPU = "v3-int8"
 
 
 class EngineRequest(Protocol):
@@ -50,14 +54,27 @@ def choose_automatically(request: EngineRequest) -> EngineChoice:
                 return _automatic(name, f"{engine.needs} and the model {model} are available")
             obstacle = "no model for it is on this machine"
         obstacles.append(f"{name}: {obstacle}")
-    return _automatic(WHISPER, "; ".join(obstacles))
+    return EngineChoice(WHISPER, f"auto: {'; '.join(obstacles)}", _advice(request))
+
+
+def _advice(request: EngineRequest) -> str | None:
+    """How to get to Parakeet, where the only thing missing is its model."""
+    if request.language is not None or _onnx_obstacle(request) is not None:
+        return None
+    known = look_up(_FOR_ANY_CPU, ONNX)
+    assert known is not None
+    size = f" ({megabytes(known.size)})" if known.size else ""
+    return (
+        f"For Parakeet, which makes fewer errors: parakeet models pull {_FOR_ANY_CPU}{size}; "
+        "with an NVIDIA GPU: parakeet setup"
+    )
 
 
 def _choose_by_model(model: str, request: EngineRequest) -> EngineChoice:
-    path = Path(model).expanduser()
-    if path.suffix == ".nemo":
-        return _automatic(NEMO, "the model is a .nemo file")
-    if path.is_dir():
+    if is_path(model):
+        path = Path(model).expanduser()
+        if path.suffix == ".nemo":
+            return _automatic(NEMO, "the model is a .nemo file")
         if is_onnx_folder(path):
             return _automatic(ONNX, "the model is a folder of ONNX files")
         return _automatic(WHISPER, "the model is a folder")

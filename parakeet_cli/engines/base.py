@@ -39,6 +39,7 @@ class EngineChoice:
 
     name: str
     reason: str
+    advice: str | None = None  # how to come to a better engine, for people at a terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,12 @@ class HubFile:
         return self.sha256 or self.blob
 
 
-def offline_by_environment() -> bool:
-    """Whether HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, read as the hub's client does."""
-    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return value.upper() in {"1", "ON", "YES", "TRUE"}
+def offline_variable() -> str | None:
+    """HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE, whichever takes the hub's client offline."""
+    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        if value := os.environ.get(variable):
+            return variable if value.upper() in {"1", "ON", "YES", "TRUE"} else None
+    return None
 
 
 def fetch(known: KnownModel, progress: FileProgress) -> LocalModel:
@@ -294,7 +296,8 @@ def _readable_errors(known: KnownModel) -> Iterator[None]:
             "hf auth login",
         ) from error
     except OfflineModeIsEnabled as error:
-        raise offline_error(known, "HF_HUB_OFFLINE is set") from error
+        variable = offline_variable() or "HF_HUB_OFFLINE"
+        raise offline_error(known, f"{variable} is set") from error
     except _network_errors(ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise EngineUnavailable(

@@ -35,6 +35,7 @@ class ListedModel:
     known: KnownModel
     cached: LocalModel | None
     cached_bytes: int  # of its files
+    embedded: bool = False  # whether it comes with the program
 
 
 class Outcome(StrEnum):
@@ -134,6 +135,14 @@ def models_in_same_folder(known: KnownModel) -> list[str]:
     """The names of the other cached models in the same repository's folder."""
     others = [row for row in KNOWN if row.repository == known.repository and row != known]
     return [row.name for row in others if find_cached(row)]
+
+
+def cached_model(known: KnownModel) -> LocalModel:
+    """The model in the cache. Raises EngineUnavailable where it isn't, or not whole."""
+    cached = find_cached(known)
+    if cached is None:
+        raise _not_cached(known)
+    return cached
 
 
 def cached_folder(known: KnownModel) -> Path:

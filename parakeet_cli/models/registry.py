@@ -14,8 +14,10 @@ from parakeet_cli.models.types import NEMO, ONNX, WHISPER, KnownModel
 DEFAULT = "v3"
 
 _CC_BY = "CC-BY-4.0"
+_NVIDIA_OPEN = "NVIDIA-Open-Model"
 ENGLISH = "English"
 _EUROPEAN = "25 European languages"
+_MB = 10**6  # of sizes that are known to three digits only
 
 
 def _nemo(name: str, file: str, languages: str = ENGLISH, **more: object) -> KnownModel:
@@ -86,11 +88,28 @@ PARAKEETS = (
             )
         },
     ),
-    _nemo("1.1b", "parakeet-tdt-1.1b"),
-    _nemo("ctc", "parakeet-ctc-0.6b"),
+    # Its licence is left out: public sources disagree on it.
+    _nemo(
+        "unified",
+        "parakeet-unified-en-0.6b",
+        size=2_474_055_680,
+        licence=None,
+        oldest_nemo="3.0",  # the first with the attention style chunked_limited_with_rc
+    ),
+    _nemo(
+        "nemotron",
+        "nemotron-speech-streaming-en-0.6b",
+        size=2_473_041_920,
+        licence=_NVIDIA_OPEN,
+    ),
+    _nemo("1.1b", "parakeet-tdt-1.1b", size=4_280 * _MB),
+    _nemo("tdt_ctc-1.1b", "parakeet-tdt_ctc-1.1b", size=4_290 * _MB),
+    _nemo("110m", "parakeet-tdt_ctc-110m", size=459 * _MB),
+    _nemo("ja", "parakeet-tdt_ctc-0.6b-ja", "Japanese", size=2_490 * _MB),
+    _nemo("ctc", "parakeet-ctc-0.6b", size=2_440 * _MB),
     _nemo("ctc-1.1b", "parakeet-ctc-1.1b"),
-    _nemo("rnnt", "parakeet-rnnt-0.6b"),
-    _nemo("rnnt-1.1b", "parakeet-rnnt-1.1b"),
+    _nemo("rnnt", "parakeet-rnnt-0.6b", size=2_470 * _MB),
+    _nemo("rnnt-1.1b", "parakeet-rnnt-1.1b", size=4_280 * _MB),
     _onnx(
         "v3-onnx",
         "parakeet-tdt-0.6b-v3",
@@ -195,30 +214,47 @@ WHISPER_FILES = (
 )
 _WHISPER_OPTIONAL = ("preprocessor_config.json", "tokenizer.json")
 
-# faster-whisper's names for the models that its authors converted.
-HUB_NAMES = {
-    size: f"Systran/faster-whisper-{size}"
-    for size in (
-        *("tiny", "base", "base.en", "small", "small.en", "medium", "medium.en"),
-        *("large-v1", "large-v2", "large-v3"),
-    )
-} | {
+# faster-whisper's names for the models that its authors converted, and the megabytes of their
+# files as the hub's pages show them.
+_WHISPER_SIZES = {
+    "tiny": 78.2,
+    "base": 148,
+    "base.en": 148,
+    "small": 486,
+    "small.en": 486,
+    "medium": 1_530,
+    "medium.en": 1_530,
+    "large-v3": 3_090,
+    "large-v2": 3_090,
+    "large-v1": 3_090,
+    "distil-small.en": 335,
+    "distil-medium.en": 792,
+    "distil-large-v3": 1_510,
+    "distil-large-v3.5": None,
+    "turbo": 1_620,
+}
+_ELSEWHERE = {
     "distil-small.en": "Systran/faster-distil-whisper-small.en",
     "distil-medium.en": "Systran/faster-distil-whisper-medium.en",
     "distil-large-v3": "Systran/faster-distil-whisper-large-v3",
     "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
     "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
 }
+HUB_NAMES = {
+    size: _ELSEWHERE.get(size, f"Systran/faster-whisper-{size}") for size in _WHISPER_SIZES
+}
 
 
 def _whisper(name: str, repository: str) -> KnownModel:
     english = name.endswith(".en") or name.startswith("distil-")
+    megabytes = _WHISPER_SIZES[name]
     return KnownModel(
         name=name,
         kind=WHISPER,
         repository=repository,
         files=WHISPER_FILES,
         optional=_WHISPER_OPTIONAL,
+        size=None if megabytes is None else round(megabytes * _MB),
         licence="MIT",
         languages=ENGLISH if english else "multilingual",
     )
@@ -234,6 +270,22 @@ def look_up(name: str, kind: str | None = None) -> KnownModel | None:
         if name == row.name or (name == row.repository and row.quantization is None):
             return row
     return next((row for row in rows if name in row.aliases), None)
+
+
+def similar_names(name: str, kind: str | None = None) -> list[str]:
+    """At most three known names that a person may have meant, the likeliest first."""
+    from difflib import get_close_matches
+
+    asked = name.rpartition("/")[2].lower()
+    rows = {EMBEDDED_NAME: EMBEDDED_NAME} if kind in (None, WHISPER) else {}
+    for row in KNOWN:
+        if kind in (None, row.kind):
+            for spelling in (row.name, *row.aliases):
+                rows.setdefault(spelling, row.name)
+    close = get_close_matches(asked, rows, n=3, cutoff=0.75)
+    # `large` and `parakeet` are parts of several names, and `v3-nemo` contains one.
+    parts = [one for one in rows if asked in one or (len(one) > 1 and one in asked)]
+    return list(dict.fromkeys(rows[one] for one in (*close, *parts)))[:3]
 
 
 def by_repository(repository: str, kind: str) -> KnownModel:

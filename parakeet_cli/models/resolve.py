@@ -6,8 +6,17 @@ from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.cache import cached_repositories, find_cached
-from parakeet_cli.models.registry import DEFAULT, KNOWN, by_repository, look_up, names
+from parakeet_cli.models.registry import (
+    DEFAULT,
+    KNOWN,
+    by_repository,
+    look_up,
+    names,
+    similar_names,
+)
 from parakeet_cli.models.types import NEMO, KnownModel, LocalModel
+
+OFFLINE_BY_SETTING = 'downloads are off (--offline, PARAKEET_OFFLINE or "offline" in config.json)'
 
 
 def find_model(
@@ -19,9 +28,8 @@ def find_model(
     `progress`. Raises EngineUnavailable, with what to type.
     """
     asked = name or DEFAULT
-    path = Path(asked).expanduser()
-    if path.exists() or asked.startswith((".", "/", "~")) or path.suffix == ".nemo":
-        return _model_at(path, kind)
+    if is_path(asked):
+        return _model_at(Path(asked).expanduser(), kind)
     known = resolve_name(asked, kind)
     if (cached := find_cached(known)) is not None:
         return cached
@@ -29,11 +37,28 @@ def find_model(
     from parakeet_cli.models.progress import show_progress
 
     if offline:
-        raise hub.offline_error(known, "--offline is set")
-    if hub.offline_by_environment():
-        raise hub.offline_error(known, "HF_HUB_OFFLINE is set")
+        raise hub.offline_error(known, OFFLINE_BY_SETTING)
+    if (variable := hub.offline_variable()) is not None:
+        raise hub.offline_error(known, f"{variable} is set")
     with show_progress(visible=progress) as shown:
         return hub.fetch(known, shown)
+
+
+def is_path(name: str) -> bool:
+    """Whether it names a file or folder, and not a model: a path has a slash or a suffix.
+
+    A name of the table is the table's, whatever is in the working folder. A hub id has a slash,
+    too: it is a path where there is such a file or folder.
+    """
+    if look_up(name) is not None:
+        return False
+    return (
+        name.startswith((".", "/", "~"))
+        or name.endswith(".nemo")
+        or name.count("/") > 1
+        or name.endswith("/")
+        or ("/" in name and Path(name).exists())
+    )
 
 
 def resolve_name(name: str, kind: str) -> KnownModel:
@@ -43,12 +68,24 @@ def resolve_name(name: str, kind: str) -> KnownModel:
         return known
     if name.count("/") == 1:
         return by_repository(name, kind)
+    raise unknown_name(name, kind)
+
+
+def unknown_name(name: str, kind: str) -> EngineUnavailable:
+    """The error for a name that no model of that kind has, with the names that come close."""
     others = [row.kind for row in KNOWN if name in (row.name, *row.aliases)]
     other = f"; that is a name for {others[0]}" if others else ""
-    raise EngineUnavailable(
-        f"There is no model called '{name}' for the engine {kind}{other}.",
-        hint=f"Known names: {', '.join(names(kind))}; or a hub id such as "
-        "nvidia/parakeet-tdt-0.6b-v3, or a path.",
+    if Path(name).exists():
+        hint = f"For the one in this folder, name its path: --model ./{name}"
+    elif similar := similar_names(name, kind) or similar_names(name):
+        hint = f"Did you mean {' or '.join(similar)}? All names: parakeet models list"
+    else:
+        hint = (
+            f"Known names: {', '.join(names(kind))}; or a hub id such as "
+            "nvidia/parakeet-tdt-0.6b-v3, or a path."
+        )
+    return EngineUnavailable(
+        f"There is no model called '{name}' for the engine {kind}{other}.", hint=hint
     )
 
 

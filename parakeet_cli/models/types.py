@@ -25,12 +25,13 @@ class KnownModel:
     files: tuple[str, ...]
     aliases: tuple[str, ...] = ()  # other names of it, for engines of its kind
     optional: tuple[str, ...] = ()
-    size: int | None = None  # bytes; None where no source gives it
+    size: int | None = None  # bytes, rounded where a source gives three digits; None if none does
     licence: str | None = None
     languages: str | None = None
     revision: str | None = None
     sha256: Mapping[str, str] = field(default_factory=dict)
     quantization: str | None = None  # onnx: what precedes .onnx in the file names, int8
+    oldest_nemo: str | None = None  # nemo: the first release that can load it; None is any
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MB = 1e6  # bytes, as disks and downloads are counted; 2**20 bytes are a MiB
+MB, GB = 1e6, 1e9  # bytes, as disks and downloads are counted; 2**20 bytes are a MiB
 
 
 def clock_time(seconds: float) -> str:
@@ -10,6 +10,11 @@ def clock_time(seconds: float) -> str:
     minutes, whole = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{whole:02d}" if hours else f"{minutes}:{whole:02d}"
+
+
+def bytes_in_words(count: float) -> str:
+    """Bytes to three digits: `459 MB`, `2.51 GB`."""
+    return f"{count / GB:.2f} GB" if count >= GB else f"{count / MB:.0f} MB"
 
 
 def megabytes(count: float, figures: str = ".0f") -> str:

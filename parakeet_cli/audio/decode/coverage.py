@@ -12,6 +12,7 @@ ENDS_EARLY = "the file ends before the length that its header promises"
 ENDS_BEFORE_PART = "the file ends before the part of it that was asked for"
 JUMP = "missing: the timestamps of the file jump over this stretch"
 PAUSE = ""  # a gap that the file itself declares: nothing was ever there
+UNREAD = "the file goes on here, but with nothing that can be recognised as sound"
 NO_END_MARK = "the file ends without its end-of-stream mark: the rest is missing, of unknown length"
 
 MIN_GAP = 1e-4  # seconds; timestamps aren't finer, so a shorter gap isn't one
@@ -34,6 +35,12 @@ class DeclaredDuration:
     reason: str = ENDS_EARLY
     known_until: float | None = None
 
+    def basis_after(self, decoded: float) -> Basis:
+        """The basis, once it is known how many seconds there are."""
+        if self.basis == "exact" and decoded - (self.seconds or 0.0) > self.slack + 0.1:
+            return "estimated"  # there was more audio than the header declares
+        return self.basis
+
 
 @dataclass(slots=True)
 class Coverage:
@@ -50,13 +57,13 @@ class Coverage:
     @property
     def end(self) -> float:
         """The end of the audio, decoded or lost."""
-        return max(self.decoded_end, self.lost[-1].end if self.lost else 0.0)
+        return max(self.decoded_end, self.lost[-1].end) if self.lost else self.decoded_end
 
     def add(self, start: float, end: float, reason: str = DAMAGED) -> None:
         """Add a decoded interval. A gap before it is lost, for `reason`, but for a pause."""
+        if start - self.end > MIN_GAP and reason != PAUSE:
+            self.lost.append(LostInterval(self.end, start, reason))
         if start - self.decoded_end > MIN_GAP:
-            if reason != PAUSE:
-                self.lost.append(LostInterval(self.decoded_end, start, reason))
             self.decoded.append((start, end))
         elif self.decoded:
             self.decoded[-1] = (self.decoded[-1][0], end)
@@ -69,7 +76,7 @@ class Coverage:
             self.lost.append(LostInterval(self.end, end, reason))
 
     def account(
-        self, declared: DeclaredDuration, damaged_packets: int, start: float, end: float | None
+        self, basis: Basis, damaged_packets: int, start: float, end: float | None
     ) -> Accounting:
         """The totals between `start` and `end`; decoded and lost add up to expected."""
         last = math.inf if end is None else end
@@ -83,9 +90,6 @@ class Coverage:
             sum(max(0.0, min(stop, last) - max(begin, start)) for begin, stop in self.decoded), 6
         )
         expected = round(decoded + sum(one.seconds for one in lost), 6)
-        basis = declared.basis
-        if basis == "exact" and self.decoded_end - (declared.seconds or 0.0) > declared.slack + 0.1:
-            basis = "estimated"  # there was more audio than the header declares
         accounting = Accounting(
             expected_seconds=None if basis == "none" else expected,
             expected_basis=basis,

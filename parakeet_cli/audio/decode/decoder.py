@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from parakeet_cli.audio.decode.coverage import (
     ENDS_BEFORE_PART,
     JUMP,
     MIN_GAP,
+    UNREAD,
     Coverage,
     DeclaredDuration,
 )
-from parakeet_cli.audio.decode.duration import declared_duration, declared_seconds
+from parakeet_cli.audio.decode.duration import declared_duration, planned_seconds
+from parakeet_cli.audio.decode.ending import Ending, examine_end
+from parakeet_cli.audio.decode.layout.parts import Recording, recording_at
 from parakeet_cli.audio.decode.libav import open_container
 from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
@@ -26,11 +30,13 @@ from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
 from parakeet_cli.audio.decode.timing.clocks import by_timestamps
 from parakeet_cli.audio.samples import BLOCK_SECONDS, Block
 from parakeet_cli.errors import InputError
-from parakeet_cli.transcript import Accounting, Source
+from parakeet_cli.transcript import Accounting, Basis, Source
 
 ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
 PART_SLACK = 0.1  # seconds; manifests round, and decoders differ in their padding
 STREAM_SLACK = 0.15  # seconds; the last picture may have no declared duration
+BASES: tuple[Basis, ...] = ("exact", "estimated", "none")  # by how much they promise
+MAX_RECORDINGS = 10_000  # in one file
 MAX_SECONDS = 100 * 3600.0  # small files can be made that decode to years of silence
 # WMA's decoder returns nothing for its first two packets, which last 92 ms at 44.1 kHz.
 ASF_WARM_UP = 0.25  # seconds
@@ -40,6 +46,7 @@ ASF_WARM_UP = 0.25  # seconds
 class DecodePlan:
     """An open file, its declared duration, and the way to decode it in its condition."""
 
+    recording: Recording
     opened: Opened
     channel: int | None
     declared: DeclaredDuration
@@ -49,18 +56,28 @@ class DecodePlan:
     limit: float | None = None  # the end; decoded audio after it is padding
 
 
-def plan_decoding(request: MediaRequest) -> DecodePlan:
-    """Open a file and examine its condition. Raises InputError."""
-    path = Path(request.path)
-    opened = open_stream(path, request.name, request.audio_stream, request.channel)
+def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
+    """Open the recording that begins at the byte `start`, and examine its condition.
+
+    Raises InputError.
+    """
+    recording = recording_at(Path(request.path), start)
+    opened = open_stream(recording, request.name, request.audio_stream, request.channel)
     container = opened.container.format.name
-    index = index_frames(path, container)
+    index = index_frames(recording.part, container)
+    if index is not None and index.following is not None:
+        opened.container.close()
+        recording = recording.until(start + index.following)
+        opened = open_stream(recording, request.name, request.audio_stream, request.channel)
+        index = index_frames(recording.part, container)
+    part = recording.part
     if index is None:
         return DecodePlan(
+            recording,
             opened,
             request.channel,
-            declared_duration(path, opened),
-            by_timestamps(opened, path),
+            declared_duration(part, opened),
+            by_timestamps(opened, part),
             begin=_begin(opened),
             warm_up=ASF_WARM_UP if container == "asf" else 0.0,
         )
@@ -68,10 +85,9 @@ def plan_decoding(request: MediaRequest) -> DecodePlan:
     declared = DeclaredDuration(
         index.seconds, "exact" if index.exact else "estimated", known_until=index.seconds
     )
-    if index.whole:
-        return DecodePlan(opened, request.channel, declared, by_timestamps(opened, path))
-    decoding = ByCount(opened, path, index)
-    return DecodePlan(opened, request.channel, declared, decoding, limit=index.seconds)
+    decoding = by_timestamps(opened, part) if index.whole else ByCount(opened, part, index)
+    limit = None if index.whole else index.seconds
+    return DecodePlan(recording, opened, request.channel, declared, decoding, limit=limit)
 
 
 def _begin(opened: Opened) -> float:
@@ -85,21 +101,29 @@ def _begin(opened: Opened) -> float:
 
 
 class InProcessMedia(Media):
-    """A file that libav has open in this process."""
+    """A file that libav has open in this process: one recording, or several in a row."""
 
     def __init__(self, request: MediaRequest) -> None:
+        check_readable(Path(request.path), request.name)
         plan = plan_decoding(request)
         context = plan.opened.stream.codec_context
         declared = plan.declared.seconds
         source = Source(
             path=request.name,
-            duration=declared_seconds(plan.opened.container) if declared is None else declared,
+            duration=planned_seconds(plan.recording.layout, plan.opened.container)
+            if declared is None
+            else declared,
             sample_rate=context.sample_rate or None,
             channels=context.layout.nb_channels or None,
         )
         super().__init__(source, Accounting(declared, plan.declared.basis))
+        self._request = request
         self._plan = plan
         self._span = request.span
+        self._coverage = Coverage(begin=plan.begin)
+        self._offset = 0.0  # where the recording that is being decoded begins, in seconds
+        self._recordings = 1
+        self._damaged_before = 0  # damaged packets of the recordings before it
         # A file that goes on long after its own declared end never ends.
         exact = plan.declared.basis == "exact" and declared is not None
         self._max_seconds = (
@@ -112,52 +136,66 @@ class InProcessMedia(Media):
     @property
     def damaged_packets(self) -> int:
         """The number of them so far."""
-        return self._plan.decoding.damaged_packets
+        return self._damaged_before + self._plan.decoding.damaged_packets
 
     def close(self) -> None:
         self._plan.opened.container.close()
 
     def __iter__(self) -> Iterator[Block]:
-        plan, span = self._plan, self._span
-        coverage = Coverage(begin=plan.begin)
+        span, coverage = self._span, self._coverage
         maker = BlockMaker(BLOCK_SECONDS)
-        for part in mono_parts(plan.decoding, plan.channel):
-            yield from self._place(part, coverage, maker)
-            if span.end is not None and coverage.decoded_end >= span.end:
+        bases: list[Basis] = []
+        while True:
+            whole = yield from self._decode_recording(maker)
+            if not whole:
+                bases.append(self._plan.declared.basis)
                 break
-            if coverage.decoded_end > self._max_seconds:
-                raise InputError(_too_long(self.source.path, coverage.decoded_end))
-        else:
-            _lose_missing_end(coverage, plan)
-            length = coverage.end
-            if span.end is not None and span.end - coverage.end > PART_SLACK:
-                coverage.lose_until(span.end, ENDS_BEFORE_PART)
-            self.source = replace(self.source, duration=round(length, 6))
+            end = self._lose_missing_end()
+            bases.append(end.declared.basis_after(coverage.decoded_end - self._offset))
+            if end.resume is None or not self._open_next(end.resume):
+                coverage.lose_until(coverage.end + end.seconds_from(end.resume), UNREAD)
+                self.source = replace(self.source, duration=round(coverage.end, 6))
+                if span.end is not None and span.end - coverage.end > PART_SLACK:
+                    coverage.lose_until(span.end, ENDS_BEFORE_PART)
+                break
         yield from self._cut(maker.finish())
         if not coverage.decoded:
-            if plan.decoding.damaged_packets or coverage.lost:
+            if self.damaged_packets or coverage.lost:
                 message = f"{self.source.path} is damaged: none of its sound can be decoded."
             else:
                 message = f"{self.source.path} has no sound in it: it ends after its header."
             raise InputError(message)
         self.accounting = coverage.account(
-            plan.declared, plan.decoding.damaged_packets, span.start, span.end
+            max(bases, key=BASES.index), self.damaged_packets, span.start, span.end
         )
 
-    def _place(self, part: MonoPart, coverage: Coverage, maker: BlockMaker) -> Iterator[Block]:
+    def _decode_recording(self, maker: BlockMaker) -> Generator[Block, None, bool]:
+        """Decode one recording; returns whether it was read to its end."""
+        coverage, end = self._coverage, self._span.end
+        for part in mono_parts(self._plan.decoding, self._plan.channel):
+            yield from self._place(part, maker)
+            if end is not None and coverage.decoded_end >= end:
+                return False
+            if coverage.decoded_end > self._offset + self._max_seconds:
+                raise InputError(_too_long(self.source.path, coverage.decoded_end))
+        return True
+
+    def _place(self, part: MonoPart, maker: BlockMaker) -> Iterator[Block]:
         """Enter a part into the coverage, and make blocks of it."""
-        samples, rate = part.samples, part.rate
-        start = coverage.decoded_end if part.start is None else part.start
-        if start < 0:  # an encoder's delay
-            early = min(len(samples), round(-start * rate))
+        samples, rate, coverage = part.samples, part.rate, self._coverage
+        first = not coverage.decoded
+        continued = max(coverage.end, self._offset)
+        start = continued if part.start is None else part.start + self._offset
+        if start < self._offset:  # an encoder's delay
+            early = min(len(samples), round((self._offset - start) * rate))
             samples, start = samples[early:], start + early / rate
             if not len(samples):
                 return
         if self._plan.limit is not None:  # an encoder's padding
-            samples = samples[: max(0, round((self._plan.limit - start) * rate))]
+            left = self._plan.limit + self._offset - start
+            samples = samples[: max(0, round(left * rate))]
             if not len(samples):
                 return
-        first = not coverage.decoded
         if first and part.reason == JUMP and start - coverage.begin < self._plan.warm_up:
             coverage.begin = start
         jumps = first or start - coverage.decoded_end > MIN_GAP
@@ -170,24 +208,51 @@ class InProcessMedia(Media):
             if part is not None:
                 yield part
 
+    def _lose_missing_end(self) -> Ending:
+        """Account for the sound that is missing after the last decoded sample."""
+        plan, coverage, offset = self._plan, self._coverage, self._offset
+        seconds = coverage.end - offset
+        end = examine_end(plan.recording, plan.opened, plan.decoding, plan.declared, seconds)
+        declared = end.declared
+        until = declared.seconds if declared.basis == "exact" else declared.known_until
+        reached = plan.decoding.reached
+        decoded = coverage.decoded_end - offset
+        missing = until is not None and until - decoded > declared.slack
+        if until is not None and missing and not _has_everything(plan, decoded, until):
+            coverage.lose_until(offset + until, declared.reason)
+        elif plan.decoding.damaged_packets and reached - decoded > ROUNDING:
+            # Within the declared duration's slack, damaged packets show where they ended.
+            shown = reached if until is None else min(until, reached)
+            coverage.lose_until(offset + shown, DAMAGED)
+        if end.unread_seconds:
+            coverage.lose_until(coverage.end + end.unread_seconds, UNREAD)
+        return end
 
-def _lose_missing_end(coverage: Coverage, plan: DecodePlan) -> None:
-    """Account for the audio that is missing after the last decoded sample."""
-    declared = plan.declared
-    until = declared.seconds if declared.basis == "exact" else declared.known_until
-    reached = plan.decoding.reached
-    missing = until is not None and until - coverage.decoded_end > declared.slack
-    if until is not None and missing and not _has_everything(plan.decoding, coverage, until):
-        coverage.lose_until(until, declared.reason)
-    elif plan.decoding.damaged_packets and reached - coverage.decoded_end > ROUNDING:
-        # Within the declared duration's slack, damaged packets show where they ended.
-        coverage.lose_until(reached if until is None else min(until, reached), DAMAGED)
+    def _open_next(self, start: int) -> bool:
+        """Go on with the recording that begins at the byte `start`, if it can be opened."""
+        self._recordings += 1
+        if self._recordings > MAX_RECORDINGS:
+            return False
+        # It may lack the stream and the channel that were asked for.
+        anything = replace(self._request, audio_stream=None, channel=None)
+        plan = None
+        for request in (self._request, anything):
+            with contextlib.suppress(InputError):
+                plan = plan or plan_decoding(request, start)
+        if plan is None:
+            return False
+        self._damaged_before += self._plan.decoding.damaged_packets
+        self.close()
+        self._plan = replace(plan, channel=self._request.channel)
+        self._offset = self._coverage.end - plan.begin
+        return True
 
 
-def _has_everything(decoding: Decoding, coverage: Coverage, until: float) -> bool:
+def _has_everything(plan: DecodePlan, decoded: float, until: float) -> bool:
     """Whether the stream simply ends before the file does, as the sound of a video may."""
-    damaged = decoding.damaged_packets and decoding.reached - coverage.decoded_end > ROUNDING
-    return not damaged and until - decoding.covered < STREAM_SLACK
+    decoding, several = plan.decoding, len(plan.opened.container.streams) > 1
+    damaged = decoding.damaged_packets and decoding.reached - decoded > ROUNDING
+    return not damaged and until - decoding.covered < (STREAM_SLACK if several else ROUNDING)
 
 
 def _too_long(name: str, seconds: float) -> str:
@@ -201,7 +266,8 @@ def duration_in_process(path: Path) -> float | None:
     """The length that the header declares, in seconds; None if it declares none."""
     try:
         check_readable(path, str(path))
+        layout = recording_at(path, 0).layout
         with open_container(f"file:{path}") as container:
-            return declared_seconds(container)
+            return planned_seconds(layout, container)
     except (InputError, av.FFmpegError):
         return None

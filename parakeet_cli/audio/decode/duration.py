@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 
 from parakeet_cli.audio.decode.coverage import DeclaredDuration
+from parakeet_cli.audio.decode.layout.base import MISCOUNT, Layout
 from parakeet_cli.audio.decode.open import LATE, Opened
+from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.flac import stream_info
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.ogg import ogg_duration
 
 HEAD = 1 << 16  # bytes that hold every header read here
-MISCOUNT = 64  # bytes by which some writers of WAV are off
-UNKNOWN_SIZE = 0xFFFFFFFF  # in RIFF
 FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # its GUID in ASF
+# Codecs whose bytes last equally long, so that missing bytes are missing seconds.
+CONSTANT = ("pcm_", "adpcm_", "g722", "g726", "gsm", "dfpwm")
+ADX_FRAMES = 64  # samples to which writers round up
+FLV_TAGS = (8, 9, 18)  # sound, picture, data
+PICTURE = 0.045  # seconds; the slowest of the usual rates has 24 a second
+PACKET = 0.12  # seconds of sound, that writers put into one packet of FLV
 MPEG4_FRAME = 1024 / 44_100  # seconds of an AAC frame, to which an index or a muxer may round
 
 
-def declared_duration(path: Path, opened: Opened) -> DeclaredDuration:
+def declared_duration(part: FilePart, opened: Opened) -> DeclaredDuration:
     """The duration that the header declares for the chosen stream."""
     for name in opened.container.format.name.split(","):
         if name in DECLARED_DURATIONS:
-            with path.open("rb") as file:
+            with part.open() as file:
                 return DECLARED_DURATIONS[name](file, opened)
-    declared = declared_seconds(opened.container)
-    return DeclaredDuration(declared, "none" if declared is None else "estimated")
+    return _estimated(opened)
 
 
 def declared_seconds(container: InputContainer) -> float | None:
@@ -39,6 +44,11 @@ def declared_seconds(container: InputContainer) -> float | None:
     if container.duration is None or container.duration <= 0:
         return None
     return container.duration / av.time_base
+
+
+def planned_seconds(layout: Layout | None, container: InputContainer) -> float | None:
+    """What libav takes for the duration, unless the header has a placeholder for it."""
+    return None if layout is not None and layout.size is None else declared_seconds(container)
 
 
 def stream_end(opened: Opened) -> float | None:
@@ -50,43 +60,31 @@ def stream_end(opened: Opened) -> float | None:
     return start + float(stream.duration * base)
 
 
-def _riff(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """The data chunk's size (RIFF, RIFX; RF64 and BW64 with ds64), if it counts samples.
+def _sized(file: BinaryIO, opened: Opened) -> DeclaredDuration:
+    """The declared size of the sound, if it counts samples of one size.
 
-    A recorder that can't go back to fill in the size writes 0 or 0xFFFFFFFF.
+    Of other codecs libav's duration is an estimate; what a cut file lacks is found out at its
+    end, from the sound that its bytes held (`ending`).
     """
-    order = ">" if file.read(12)[:4] == b"RIFX" else "<"
-    wide_size: int | None = None
-    pcm: tuple[int, int] | None = None  # bytes per sample frame, and the rate
-    for kind, size, body in _riff_chunks(file, order):
-        if kind == b"data":
-            if size == UNKNOWN_SIZE and wide_size is not None:
-                size = wide_size
-            if pcm is None or size in (0, UNKNOWN_SIZE):
-                break
-            align, rate = pcm
-            return DeclaredDuration(size // align / rate, "exact", slack=MISCOUNT / align / rate)
-        if kind == b"ds64" and len(body) >= 16:
-            wide_size = struct.unpack("<Q", body[8:16])[0]
-        if kind == b"fmt " and len(body) >= 16:
-            pcm = _pcm_format(order, body)
-    return DeclaredDuration()
+    layout, context = opened.layout, opened.stream.codec_context
+    if layout is None or layout.size is None:
+        return DeclaredDuration()
+    frame = pcm_frame_bytes(context.name, context.layout.nb_channels)
+    if not frame or not context.sample_rate:
+        return _estimated(opened)
+    seconds = layout.size // frame / context.sample_rate
+    return DeclaredDuration(seconds, "exact", slack=MISCOUNT / frame / context.sample_rate)
 
 
-def _pcm_format(order: str, body: bytes) -> tuple[int, int] | None:
-    """Bytes per sample frame and the rate; None if the size doesn't count samples."""
-    _, channels, rate, _, align, bits = struct.unpack(order + "HHIIHH", body[:16])
-    countable = align and rate and align == channels * ((bits + 7) // 8)
-    return (align, rate) if countable else None
+def pcm_frame_bytes(codec: str, channels: int) -> int:
+    """Bytes of one sample of all channels; 0 if the codec isn't PCM."""
+    pcm = re.fullmatch(r"pcm_(?:[suf](\d+)(?:le|be)?(?:_planar)?|alaw|mulaw)", codec)
+    return channels * int(pcm[1] or 8) // 8 if pcm else 0
 
 
-def _riff_chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int, bytes]]:
-    """Each chunk's kind, its declared size and the first 64 bytes of its content."""
-    while len(header := file.read(8)) == 8:
-        kind, size = header[:4], struct.unpack(order + "I", header[4:])[0]
-        body = file.read(min(size, 64))
-        yield kind, size, body
-        file.seek(size - len(body) + size % 2, 1)
+def _estimated(opened: Opened) -> DeclaredDuration:
+    declared = declared_seconds(opened.container)
+    return DeclaredDuration(declared, "none" if declared is None else "estimated")
 
 
 def _flac(file: BinaryIO, opened: Opened) -> DeclaredDuration:
@@ -111,7 +109,9 @@ def _matroska(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     """
     late = opened.origin if opened.origin > LATE and first_cue(file) is not None else 0.0
     file.seek(0)
-    slack = 0.035  # an AAC priming frame, rounded milliseconds, Opus' pre-skip
+    # An AAC priming frame, rounded milliseconds, Opus' pre-skip.
+    frame = 1024 / (opened.stream.codec_context.sample_rate or 1024)
+    slack = 0.035 if opened.stream.codec_context.name != "aac" else 0.012 + frame
     statistics = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", opened.stream.metadata.get("DURATION", ""))
     if statistics:
         hours, minutes, seconds = statistics.groups()
@@ -144,23 +144,80 @@ def _asf(file: BinaryIO, opened: Opened) -> DeclaredDuration:
 
 
 def _count(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """The number of sample frames in the header (AIFF's COMM, CAF's packet table)."""
+    """The number of samples in the header."""
     end = stream_end(opened)
     return DeclaredDuration() if end is None else DeclaredDuration(end, "exact")
 
 
-def _nothing(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """AMR's header is only its name."""
-    return DeclaredDuration()
+def _packets(file: BinaryIO, opened: Opened) -> DeclaredDuration:
+    """CAF: the packet table's number of samples, else the size of the data."""
+    end = stream_end(opened)
+    if end is None or opened.stream.codec_context.name.startswith(CONSTANT):
+        return _sized(file, opened)
+    return DeclaredDuration(end, "exact", slack=MPEG4_FRAME)
+
+
+def _adx(file: BinaryIO, opened: Opened) -> DeclaredDuration:
+    """ADX: the number of samples, in big-endian."""
+    samples = int.from_bytes(file.read(16)[12:], "big")
+    rate = opened.stream.codec_context.sample_rate
+    if not samples or not rate:
+        return DeclaredDuration()
+    return DeclaredDuration(samples / rate, "exact", slack=ADX_FRAMES / rate)
+
+
+def _edit_units(file: BinaryIO, opened: Opened) -> DeclaredDuration:
+    """MXF: the duration of the sound's track, in units as long as a picture."""
+    end = stream_end(opened)
+    return DeclaredDuration() if end is None else DeclaredDuration(end, "exact", slack=PICTURE)
+
+
+def _last_timestamp(file: BinaryIO, opened: Opened) -> DeclaredDuration:
+    """FLV and RealMedia: a duration that a writer took from its last packet.
+
+    Where a picture may outlast the sound, the file must also end within a packet.
+    """
+    declared = _estimated(opened)
+    alone = len(opened.container.streams) == 1
+    cut = opened.container.format.name == "flv" and _is_cut_flv(file)
+    if declared.seconds is None or not (alone or cut):
+        return declared
+    return replace(declared, slack=0.0 if cut else PACKET, known_until=declared.seconds)
+
+
+def _is_cut_flv(file: BinaryIO) -> bool:
+    """Whether an FLV file doesn't end with a tag and its size (FLV 10.1, E.4.1)."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 4))
+    length = int.from_bytes(file.read(4), "big")
+    file.seek(max(0, size - 4 - length))
+    head = file.read(4)
+    return not (11 <= length == int.from_bytes(head[1:4], "big") + 11 and head[0] & 31 in FLV_TAGS)
 
 
 DECLARED_DURATIONS: dict[str, Callable[[BinaryIO, Opened], DeclaredDuration]] = {
-    "wav": _riff,
-    "aiff": _count,
+    "wav": _sized,
+    "w64": _sized,
+    "aiff": _sized,
+    "au": _sized,
+    "nistsphere": _sized,
+    "sox": _sized,
+    "caf": _packets,
+    "tta": _count,
+    "wv": _count,
+    "mxf": _edit_units,
     "flac": _flac,
     "mov": _index,
     "matroska": _matroska,
     "ogg": _ogg,
     "asf": _asf,
-    "amr": _nothing,
+    "flv": _last_timestamp,
+    "rm": _last_timestamp,
+    # What game engines use; the header counts samples.
+    "adx": _adx,
+    "ast": _count,
+    "apm": _count,
+    "argo_asf": _count,
+    "kvag": _count,
+    "smjpeg": _count,
 }

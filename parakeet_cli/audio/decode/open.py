@@ -13,7 +13,10 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.decode.layout.base import Layout
+from parakeet_cli.audio.decode.layout.parts import Recording
 from parakeet_cli.audio.decode.libav import language_tag, open_container
+from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
@@ -40,6 +43,7 @@ class Opened:
     decoder: AudioDecoder
     origin: float
     lost_start: bool = False  # the audio at `origin` is missing
+    layout: Layout | None = None
 
 
 def check_readable(path: Path, name: str) -> None:
@@ -62,10 +66,12 @@ def check_readable(path: Path, name: str) -> None:
         raise InputError(f"{name} is empty: it has no bytes at all.")
 
 
-def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | None) -> Opened:
-    """Open `path` and choose its audio stream. Raises InputError."""
-    check_readable(path, name)
-    container = _open_container(path, name)
+def open_stream(
+    recording: Recording, name: str, audio_stream: int | None, channel: int | None
+) -> Opened:
+    """Open a recording and choose its audio stream. Raises InputError."""
+    part = recording.part
+    container = _open_container(part, name)
     try:
         stream = _choose(container, name, audio_stream)
         _check_channel(stream, name, channel)
@@ -76,21 +82,23 @@ def open_stream(path: Path, name: str, audio_stream: int | None, channel: int | 
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    return Opened(container, stream, decoder_for(stream.codec_context), *_origin(container, path))
+    decoder = decoder_for(stream.codec_context)
+    origin, lost_start = _origin(container, part)
+    return Opened(container, stream, decoder, origin, lost_start, recording.layout)
 
 
-def _origin(container: InputContainer, path: Path) -> tuple[float, bool]:
+def _origin(container: InputContainer, part: FilePart) -> tuple[float, bool]:
     """The zero of the timestamps, and whether the audio that began there is missing."""
     if not container.start_time:  # it may be None, whatever PyAV's stubs say
         return 0.0, False
     start = container.start_time / av.time_base
     kinds = container.format.name.split(",")
     if "ogg" in kinds and 0 < start < MAX_LOST_START:
-        with path.open("rb") as file:
+        with part.open() as file:
             if lacks_first_pages(file.read(TAIL)):
                 return 0.0, True
     if "matroska" in kinds and start > LATE:
-        with path.open("rb") as file:
+        with part.open() as file:
             first = first_cue(file)
         if first is not None and first < start - LATE:
             return first, True
@@ -110,13 +118,13 @@ def _cannot_open(name: str, error: OSError) -> str:
     return reasons.get(error.errno or 0, f"{name} can't be opened: {error.strerror}.")
 
 
-def _open_container(path: Path, name: str) -> InputContainer:
+def _open_container(part: FilePart, name: str) -> InputContainer:
     # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
-    source = repair(path) or f"file:{path}"
+    source = repair(part) or (f"file:{part.path}" if part.is_whole else part.open())
     try:
         container = open_container(source)
     except av.FFmpegError as error:
-        if lacks_index(path):
+        if lacks_index(part):
             raise InputError(
                 f"{name} was cut off before its index was written, and nothing can be "
                 "played without it.",

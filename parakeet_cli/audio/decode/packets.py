@@ -12,14 +12,16 @@ The container and its damage decide which of these ways is used:
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Protocol
 
 import av
 from av import AudioFrame, AudioStream, Packet
 
 from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP, PAUSE
+from parakeet_cli.audio.decode.layout.table import FLAC, find_recording
 from parakeet_cli.audio.decode.open import Opened
+from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.flac import FlacFrames
 from parakeet_cli.audio.decode.recover.matroska import block_around, skipped_blocks
 from parakeet_cli.audio.decode.recover.mpeg import FrameIndex
@@ -31,37 +33,62 @@ from parakeet_cli.audio.decode.streams.amr import AudioDecoder
 JITTER_SECONDS = 0.04  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
 # Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
 TIMEKEEPERS = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf"})
+# Packets that share a parser's frames get the wrong timestamps.
+UNTIMED = frozenset({("asf", "flac")})
+# libav trims the packet table's remainder from a last frame that is short already.
+UNTRIMMED = frozenset({("caf", "alac")})
 MIN_DAMAGE_GAP = 0.002  # seconds; beside damage every gap counts that isn't rounding
 MAX_CLUSTER = 1 << 24  # bytes of Matroska; five seconds or megabytes are common
+MAX_PADDING = 8  # bytes of zeros behind the sound, which libav takes for a packet
 MAX_READ_ERRORS = 100  # in a row, without a packet between them: the rest can't be read
 
 
 class Decoding(Protocol):
     """A stream's frames in order, once; damage is counted on the way.
 
-    `reached` is the end of the last packet, decoded or not, in seconds. Up to `covered` the
-    file is known to have everything, whether the stream has sound there or not.
+    `reached` is the end of the last packet, decoded or not, in seconds; `position` the last
+    byte that was read; `failed` if reading ended with an error, not at the end of the file.
+    Up to `covered` the file is known to have everything, whether the stream has sound there or
+    not. Another recording begins at the byte `following`, if one was found on the way.
     """
 
     damaged_packets: int
     reached: float
     covered: float
+    position: int
+    failed: bool
+    following: int | None
 
     def __iter__(self) -> Iterator[TimedFrame]: ...
 
 
-class ByTimestamps:
+class Progress:
+    """How far a decoding came: the state that all ways have."""
+
+    def __init__(self, reached: float = 0.0) -> None:
+        self.damaged_packets = 0
+        self.reached = reached
+        self.covered = 0.0
+        self.position = 0
+        self.failed = False
+        self.following: int | None = None
+
+
+class ByTimestamps(Progress):
     """Decodes the packets of libav's demuxer, at their timestamps."""
 
-    def __init__(self, opened: Opened, path: Path) -> None:
-        self.damaged_packets = 0
-        self.reached = 0.0
-        self.covered = 0.0
+    def __init__(self, opened: Opened, part: FilePart) -> None:
+        super().__init__()
         self._opened = opened
-        self._path = path
+        self._part = part
         self._origin = opened.origin
         self._codec = opened.decoder
-        self._keeps_time = not TIMEKEEPERS.isdisjoint(opened.container.format.name.split(","))
+        context, container = opened.stream.codec_context, opened.container.format.name
+        self._keeps_time = not TIMEKEEPERS.isdisjoint(container.split(","))
+        if (container, context.name) in UNTIMED:
+            self._keeps_time = False
+        if (container, context.name) in UNTRIMMED:
+            context.options = {"flags2": "+skip_manual"}
         self._shift = 0.0  # for timestamps that went back, as in files joined from several
         self._end = 0.0  # of the last frame, in seconds
         self._frame_seconds = 0.0  # the length of the last frame
@@ -111,6 +138,8 @@ class ByTimestamps:
         try:
             frames = self._codec.decode(packet)
         except av.FFmpegError:
+            if not packet.size or (packet.size <= MAX_PADDING and not any(bytes(packet))):
+                return []
             self.damaged_packets += 1
             if packet.pts is not None and packet.time_base is not None:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
@@ -127,23 +156,26 @@ class ByTimestamps:
             try:
                 for packet in self._demux():
                     errors = 0
+                    if packet.pos is not None:
+                        self.position = packet.pos + packet.size
                     yield packet
             except av.FFmpegError:
                 errors += 1  # libav skips what it can't parse when it is called again
             else:
                 return
+        self.failed = True
 
 
 class MatroskaByTimestamps(ByTimestamps):
     """Also decodes the blocks behind a hole that libav skips."""
 
-    def __init__(self, opened: Opened, path: Path) -> None:
-        super().__init__(opened, path)
+    def __init__(self, opened: Opened, part: FilePart) -> None:
+        super().__init__(opened, part)
         self._last = 0, 0.0  # byte and second of the last packet that was decoded
 
     def __iter__(self) -> Iterator[TimedFrame]:
         yield from super().__iter__()
-        found = list(self._skipped(self._path.stat().st_size, None))
+        found = list(self._skipped(self._part.size, None))
         self.damaged_packets += bool(found) and not self._damaged_since
         yield from found
 
@@ -180,8 +212,8 @@ class MatroskaByTimestamps(ByTimestamps):
         """
         position, start = self._last
         end = self._end
-        with self._path.open("rb") as file:
-            reader = Reader(file, self._path.stat().st_size)
+        with self._part.open() as file:
+            reader = Reader(file, self._part.size)
             last = block_around(reader, position)
             if last is None:
                 return
@@ -207,14 +239,22 @@ class MatroskaByTimestamps(ByTimestamps):
 class FlacByTimestamps(ByTimestamps):
     """Decodes by timestamps until the first damage, and by frame number from there on."""
 
-    def __init__(self, opened: Opened, path: Path) -> None:
-        super().__init__(opened, path)
+    def __init__(self, opened: Opened, part: FilePart) -> None:
+        super().__init__(opened, part)
         self._intact = 0  # byte after the last packet that was decoded
+        self._last = 0  # its first byte; the header of another recording may be in its last ones
 
     def __iter__(self) -> Iterator[TimedFrame]:
         yield from self._until_damage()
         if self._damaged_since:
-            numbered = ByNumber(self._codec, self._path, self._intact, self._end)
+            # The numbers of the frames also begin again where another recording follows.
+            with self._part.open() as file:
+                reader = Reader(file, self._part.size)
+                self.following = find_recording(reader, max(1, self._last), FLAC)
+            part = self._part
+            if self.following is not None:
+                part = replace(part, end=part.start + self.following)
+            numbered = ByNumber(self._codec, part, self._intact, self._end)
             yield from numbered
             self.damaged_packets += numbered.damaged_packets
             self._end = numbered.reached
@@ -233,23 +273,21 @@ class FlacByTimestamps(ByTimestamps):
                     return
                 yield self._place(frame, gap)
             if packet.size and packet.pos is not None:
-                self._intact = packet.pos + packet.size
+                self._last, self._intact = packet.pos, packet.pos + packet.size
 
 
-class ByCount:
+class ByCount(Progress):
     """Decodes MP3, ADTS or AMR frames from an index of them, each run at its place."""
 
-    def __init__(self, opened: Opened, path: Path, index: FrameIndex) -> None:
-        self.damaged_packets = 0
-        self.reached = 0.0
-        self.covered = 0.0
+    def __init__(self, opened: Opened, part: FilePart, index: FrameIndex) -> None:
+        super().__init__()
         self._codec = opened.decoder
-        self._path = path
+        self._part = part
         self._index = index
 
     def __iter__(self) -> Iterator[TimedFrame]:
-        with self._path.open("rb") as file:
-            reader = Reader(file, self._path.stat().st_size)
+        with self._part.open() as file:
+            reader = Reader(file, self._part.size)
             for number, run in enumerate(self._index.runs):
                 if number:  # discard decoder state from before the gap
                     self._codec.flush_buffers()
@@ -275,17 +313,16 @@ class ByCount:
                 self.reached = self._index.starts[number] + done / run.rate
             if self._index.runs[-1].broken:
                 self.damaged_packets += 1
+            self.position = self._part.size
 
 
-class ByNumber:
+class ByNumber(Progress):
     """Decodes FLAC frames from a byte on, each at the place of its own number."""
 
-    def __init__(self, codec: AudioDecoder, path: Path, position: int, end: float) -> None:
-        self.damaged_packets = 0
-        self.reached = end
-        self.covered = 0.0
+    def __init__(self, codec: AudioDecoder, part: FilePart, position: int, end: float) -> None:
+        super().__init__(end)
         self._codec = codec
-        self._path = path
+        self._part = part
         self._position = position
         self._end = end
 
@@ -293,8 +330,8 @@ class ByNumber:
         end = self._end
         counted = False  # the damage before the next frame
         self._codec.flush_buffers()
-        with self._path.open("rb") as file:
-            size = self._path.stat().st_size
+        with self._part.open() as file:
+            size = self._part.size
             reader = Reader(file, size)  # the search is a frame ahead, with its own window
             for one in FlacFrames(Reader(file, size), self._position):
                 start = one.sample / one.rate

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from parakeet_cli.audio.decode.base import Media, MediaRequest
-from parakeet_cli.audio.decode.coverage import Coverage, DeclaredDuration
+from parakeet_cli.audio.decode.coverage import Coverage
 from parakeet_cli.audio.decode.messages import (
     HEADER,
     OUT_OF_MEMORY,
@@ -235,8 +235,9 @@ class IsolatedMedia(Media):
             until = min(until, self._span.end)
         # If the remaining length is unknown, at least the block being decoded is missing.
         coverage.lose_until(max(until, coverage.decoded_end + 1.0), str(error))
-        declared = DeclaredDuration(header.expected_seconds, header.expected_basis)
-        self.accounting = coverage.account(declared, damaged + 1, self._span.start, self._span.end)
+        self.accounting = coverage.account(
+            header.expected_basis, damaged + 1, self._span.start, self._span.end
+        )
         self.source = replace(self.source, duration=until or coverage.decoded_end)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from parakeet_cli.errors import ParakeetError, UsageError
+from parakeet_cli.system.install_command import install_command
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def _pynput() -> Any:
         from pynput import keyboard
     except ModuleNotFoundError:
         raise ParakeetError(
-            "--hotkey and --push-to-talk need pynput.", hint="pip install 'parakeet-cli[hotkey]'"
+            "--hotkey and --push-to-talk need pynput.", hint=install_command("pynput")
         ) from None
     except Exception as error:  # importing it connects to X11, and raises X11's errors
         raise ParakeetError(

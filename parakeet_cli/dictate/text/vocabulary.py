@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from parakeet_cli.errors import UsageError
+from parakeet_cli.system.install_command import install_command
 
 _MAX_TERM_WORDS = 4  # that a model may write for one term: "pie torch lightning"
 # Letters that a term must have for one or two of them to be wrong: short words are too alike.
@@ -109,7 +110,7 @@ def _digits_change(language: str) -> TextChange:
     except ImportError:
         raise UsageError(
             "--digits needs the package text2num, which is not installed.",
-            hint="pip install 'parakeet-cli[digits]'",
+            hint=install_command("text2num"),
         ) from None
     try:
         alpha2digit("", language)

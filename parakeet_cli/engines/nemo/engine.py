@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_source_clock
+from parakeet_cli.engines.nemo.packages import require_packages
 from parakeet_cli.engines.nemo.process import NemoProcess, WorkerDiedError, default_python
 from parakeet_cli.engines.nemo.stack_check import torch_without_cuda
 from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
-from parakeet_cli.models.registry import ENGLISH, look_up
+from parakeet_cli.models.registry import DEFAULT, ENGLISH, look_up
 from parakeet_cli.models.resolve import find_model
 from parakeet_cli.models.scan.model import refuse_hostile
 from parakeet_cli.models.types import NEMO
@@ -80,6 +81,7 @@ class Nemo:
         self._options = options
         self._tuning = Tuning.from_environment()
         self._python = _ml_python(options.ml_python)
+        require_packages(self._python, look_up(options.model or DEFAULT, NEMO))
         self._model = find_model(
             options.model, kind=NEMO, offline=options.offline, progress=options.progress
         )

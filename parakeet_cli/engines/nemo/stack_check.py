@@ -22,7 +22,7 @@ _METADATA = re.compile(r"(?P<name>[\w.]+?)-(?P<version>\d[\w.!+]*)\.dist-info")
 
 def missing_from_stack(python: str) -> str | None:
     """Why the interpreter has no whole stack, in a few words; None if it has one."""
-    installed = _installed_versions(python)
+    installed = installed_versions(python)
     if not installed:
         return "the ML interpreter's packages can't be found"
     for name in ("nemo-toolkit", "torch"):
@@ -69,7 +69,7 @@ def _requirement_lines(stack: str) -> list[str]:
         return []
 
 
-def _installed_versions(python: str) -> dict[str, str]:
+def installed_versions(python: str) -> dict[str, str]:
     """Each distribution in the interpreter's site-packages, by its normalized name."""
     versions: dict[str, str] = {}
     for folder in _site_packages(python):

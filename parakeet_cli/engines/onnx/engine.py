@@ -18,6 +18,7 @@ from parakeet_cli.models.registry import DEFAULT, ENGLISH, KNOWN, look_up
 from parakeet_cli.models.resolve import find_model
 from parakeet_cli.models.types import ONNX
 from parakeet_cli.system.hardware import has_gpu
+from parakeet_cli.system.install_command import install_command
 from parakeet_cli.transcript import EngineInfo
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _require(package: str) -> None:
     if find_spec(package) is None or find_spec("onnxruntime") is None:
         raise EngineUnavailable(
             "The engine onnx needs packages that are not installed: onnx-asr and ONNX Runtime.",
-            hint="pip install 'parakeet-cli[onnx]'",
+            hint=install_command("onnx-asr", "onnxruntime"),
         )
 
 
@@ -148,6 +149,7 @@ def _has_cuda() -> bool:
 def _no_gpu(asked: str, why: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"The device {asked} was asked for, but {why}.",
-        hint="The package onnxruntime-gpu in the place of onnxruntime brings CUDA; "
-        "`parakeet doctor` checks the driver; `--device cpu` works without a GPU.",
+        hint=f"{install_command('--force-reinstall', '--no-deps', 'onnxruntime-gpu')} puts ONNX "
+        "Runtime for CUDA in the place of the other; `parakeet doctor` checks the driver; "
+        "`--device cpu` works without a GPU.",
     )

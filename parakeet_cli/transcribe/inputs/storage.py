@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from parakeet_cli.errors import InputError, OutputError, UsageError
 from parakeet_cli.formats import encode
+from parakeet_cli.system.install_command import install_command
 
 # Storages in which an upload appears only when it is complete; in others it is renamed
 # into place.
@@ -224,7 +225,7 @@ def _system(url: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise UsageError(
             f"{url}: {_message(error)}.",
-            hint="The extra `ray` brings what S3 needs: pip install 'parakeet-cli[ray]'. "
-            "Other storages have packages of their own (gcsfs for gs://).",
+            hint=f"S3 needs s3fs: {install_command('s3fs')}. Other storages have packages of "
+            "their own (gcsfs for gs://).",
         ) from error
     return fs, path

@@ -1,4 +1,4 @@
-"""Starts workers as Ray actors: `--ray`. Ray itself is the extra `parakeet-cli[ray]`.
+"""Starts workers as Ray actors: `--ray`. Ray itself comes with the extra `ray`.
 
 Each actor has one engine on a GPU of its own, or on a share of the cores. Ray retries
 nothing here: the dispatcher does, as with processes, and the driver writes the journal.
@@ -20,6 +20,7 @@ from parakeet_cli import __version__
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.errors import EngineUnavailable, ParakeetError, UsageError, describe_unexpected
 from parakeet_cli.system import telemetry
+from parakeet_cli.system.install_command import install_command
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.workers.dispatcher import POLL_SECONDS, WorkerDied, WorkerHandle
 from parakeet_cli.transcribe.workers.worker import (
@@ -49,7 +50,7 @@ def connect(address: str | None, cores: int | None = None) -> Any:
         import ray
     except ImportError as error:
         raise UsageError(
-            "--ray needs Ray, which is not installed.", hint="pip install 'parakeet-cli[ray]'"
+            "--ray needs Ray, which is not installed.", hint=install_command("ray")
         ) from error
     if ray.is_initialized():
         return ray

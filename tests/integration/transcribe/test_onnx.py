@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import wave
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_without_its_packages_the_command_to_install_them_is_named(tmp_path: Pat
     done = transcribe(tmp_path, "a.wav", *asked, engine=env)
     assert (done.code, done.out) == (3, b""), done.err
     assert "onnx-asr" in done.err
-    assert "pip install 'parakeet-cli[onnx]'" in done.err
+    assert f"{sys.executable} -m pip install 'onnx-asr<0.13,>=0.12'" in done.err
 
 
 def test_without_a_network_a_model_that_is_not_here_is_refused(tmp_path: Path) -> None:

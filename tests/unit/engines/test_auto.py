@@ -175,3 +175,27 @@ def test_a_parakeet_that_no_engine_can_run_is_not_given_to_whisper(without_onnx:
     choice = choose("auto", "default", request)
     assert choice.name == "onnx"  # its error names what to install
     assert "onnx-asr is not installed" in choice.reason
+
+
+def test_where_only_the_model_is_missing_the_way_to_parakeet_is_advised(with_onnx: None) -> None:
+    advice = choose("auto", "default").advice or ""
+    assert "parakeet models pull v3-int8 (670 MB)" in advice
+    assert "parakeet setup" in advice
+    for request in (EngineOptions(language="de"), EngineOptions(model="small")):
+        assert choose("auto", "default", request).advice is None
+    assert choose("whisper", "--engine").advice is None
+
+
+def test_after_the_model_is_pulled_auto_takes_it(tmp_path: Path, with_onnx: None) -> None:
+    cached(tmp_path, "v3-int8", "onnx")
+    choice = choose("auto", "default")
+    assert (choice.name, choice.advice) == ("onnx", None)
+
+
+def test_a_folder_with_a_model_s_name_changes_nothing(
+    tmp_path: Path, with_onnx: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("v3").mkdir()
+    assert choose("auto", "default", EngineOptions(model="v3")).name == "onnx"
+    assert choose("auto", "default", EngineOptions(model="./v3")).name == "whisper"

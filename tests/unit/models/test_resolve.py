@@ -8,7 +8,7 @@ import pytest
 from parakeet_cli.errors import EngineUnavailable, ExitCode
 from parakeet_cli.models.registry import look_up
 from parakeet_cli.models.resolve import cached_models, find_model
-from parakeet_cli.models.types import KINDS, NEMO, ONNX
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER
 from tests.unit.models.hub_cache import put
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -73,6 +73,65 @@ def test_a_path_is_used_as_it_is(tmp_path: Path) -> None:
     for path, kind in ((tmp_path, NEMO), (model, ONNX), (tmp_path / "none.nemo", NEMO)):
         with pytest.raises(EngineUnavailable, match="The model"):
             find_model(str(path), kind=kind)
+
+
+@pytest.mark.parametrize("name", ["v3", "v3-int8", "nvidia/parakeet-tdt-0.6b-v3", "small"])
+def test_a_name_of_the_table_is_the_table_s_whatever_is_in_the_working_folder(
+    name: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir(parents=True)
+    known = look_up(name)
+    assert known is not None
+    folder = put(cache, known.repository, "a" * 40, *known.files, main=True)
+    found = find_model(name, kind=known.kind, offline=True)
+    assert found.path in (folder, *folder.iterdir())
+    assert find_model(f"./{name}", kind=ONNX).path == Path(name)
+
+
+@pytest.mark.parametrize("name", ["mine", "v9", "0.6b"])
+def test_a_path_has_a_slash(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    with pytest.raises(EngineUnavailable, match="no model called") as refused:
+        find_model(name, kind=ONNX)
+    assert f"--model ./{name}" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "meant"),
+    [
+        ("large", WHISPER, "large-v3 or large-v2 or large-v1"),
+        ("smal", WHISPER, "small"),
+        ("v3int8", ONNX, "v3-int8"),
+        ("parakeet-tdt-0.6b-v33", NEMO, "v3"),
+        ("parakeet", WHISPER, "v3"),
+        ("TURBO", WHISPER, "turbo"),
+    ],
+)
+def test_the_names_that_come_close_are_suggested(name: str, kind: str, meant: str) -> None:
+    with pytest.raises(EngineUnavailable) as refused:
+        find_model(name, kind=kind, offline=True)
+    assert (refused.value.hint or "").startswith(f"Did you mean {meant}")
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
+        ({"TRANSFORMERS_OFFLINE": "true"}, "TRANSFORMERS_OFFLINE is set"),
+        ({"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
+    ],
+)
+def test_what_forbids_a_download_is_named(
+    variables: dict[str, str], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(EngineUnavailable, match=reason):
+        find_model("v2", kind=NEMO)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -117,6 +117,16 @@ def first_cue(file: BinaryIO) -> float | None:
     return None if ticks is None else ticks * scale / 1e9
 
 
+def segment_at(head: bytes) -> tuple[int, int | None] | None:
+    """Where a segment's content starts, and its declared size; None if that is left open."""
+    found = next((one for one in _elements(head, 0, len(head)) if one[0] == SEGMENT), None)
+    if found is None:
+        return None
+    at = head.index(SEGMENT.to_bytes(4, "big")) + 4
+    size, width = _variable_number(head, at)
+    return found[1], None if size == (1 << 7 * width) - 1 else size
+
+
 def _declared_index(head: bytes) -> tuple[int, int] | None:
     """The declared position of the index, and the nanoseconds per tick."""
     segment = next((one for one in _elements(head, 0, len(head)) if one[0] == SEGMENT), None)

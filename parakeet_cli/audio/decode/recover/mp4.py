@@ -20,13 +20,13 @@ import io
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import av
 from av import AudioCodecContext, Packet
 
 from parakeet_cli.audio.decode.libav import open_container
+from parakeet_cli.audio.decode.recover.file_part import FilePart, PatchedFile
 
 TOP_LEVEL = frozenset(
     {b"ftyp", b"free", b"skip", b"wide", b"mdat", b"moov", b"udta", b"uuid", b"meta", b"pnot"}
@@ -66,69 +66,21 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
         start += length
 
 
-def lacks_index(path: Path) -> bool:
+def lacks_index(part: FilePart) -> bool:
     """Whether this is an MP4 family file without its index, the `moov` box."""
-    with path.open("rb") as file:
-        kinds = {box.kind for box in boxes(file, 0, path.stat().st_size)}
+    with part.open() as file:
+        kinds = {box.kind for box in boxes(file, 0, part.size)}
     return bool(kinds & {b"ftyp", b"mdat"}) and b"moov" not in kinds
 
 
-class PatchedFile(io.RawIOBase):
-    """Slices of a file and bytes from memory, read as one file."""
-
-    def __init__(self, file: BinaryIO, parts: Sequence[tuple[int, int] | bytes]) -> None:
-        self._file = file
-        self._parts: list[tuple[int, int, tuple[int, int] | bytes]] = []
-        start = 0
-        for part in parts:
-            length = len(part) if isinstance(part, bytes) else part[1] - part[0]
-            self._parts.append((start, start + length, part))
-            start += length
-        self._size = start
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def read(self, size: int | None = -1) -> bytes:
-        wanted = self._size if size is None or size < 0 else size
-        data = bytearray()
-        for start, end, part in self._parts:
-            if start <= self._at < end and len(data) < wanted:
-                first = self._at - start
-                count = min(wanted - len(data), end - self._at)
-                if isinstance(part, bytes):
-                    data += part[first : first + count]
-                else:
-                    self._file.seek(part[0] + first)
-                    data += self._file.read(count)
-                self._at = start + first + count
-        return bytes(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def repair(path: Path) -> PatchedFile | None:
+def repair(part: FilePart) -> PatchedFile | None:
     """The repaired file; None if neither kind of damage was found."""
-    with path.open("rb") as file:
+    with part.open() as file:
         if file.read(8)[4:] not in TOP_LEVEL:
             return None
         if (rebuilt := rebuild_index(file)) is not None:
             start, data = rebuilt
-            return PatchedFile(path.open("rb"), [(0, start), data])
+            return PatchedFile(part.open(), [(0, start), data])
         layout = find_layout(file)
         if layout is None or layout.missing > MAX_MISSING:
             return None
@@ -138,7 +90,7 @@ def repair(path: Path) -> PatchedFile | None:
         position = _find_hole(file, layout, last)
     if position is None:
         return None
-    return _fill(path.open("rb"), position, layout)
+    return _fill(part.open(), position, layout)
 
 
 # Bytes cut out of the audio data.

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
+from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.mpeg_headers import (
     ADTS,
     AMR,
@@ -71,7 +71,8 @@ class FrameIndex:
     """The runs of a stream, and the second at which each one starts.
 
     `seconds` is the length of the whole stream, holes and a missing end included; `exact`
-    if the stream's own header declares it.
+    if the stream's own header declares it. Another stream with such a header begins at the
+    byte `following`, if files were joined.
     """
 
     runs: tuple[FrameRun, ...]
@@ -79,6 +80,7 @@ class FrameIndex:
     seconds: float
     exact: bool
     frame_format: FrameFormat
+    following: int | None = None
 
     @property
     def whole(self) -> bool:
@@ -88,13 +90,13 @@ class FrameIndex:
         )
 
 
-def index_frames(path: Path, container: str) -> FrameIndex | None:
+def index_frames(part: FilePart, container: str) -> FrameIndex | None:
     """Read the frame headers of a stream.
 
     None if its container keeps time itself, or if it doesn't look like a recording.
     """
-    with path.open("rb") as file:
-        reader = Reader(file, path.stat().st_size)
+    with part.open() as file:
+        reader = Reader(file, part.size)
         frame_format = next(
             (
                 one
@@ -112,12 +114,37 @@ def index_frames(path: Path, container: str) -> FrameIndex | None:
                 return None
         if not found:
             return None
-        total = DeclaredTotal()
+        total, following = DeclaredTotal(), None
         if frame_format is MPEG:
             total = _declared_total(reader.read(found[0].start, 1024))
             if total.frames is not None:  # the frame with the header is silent, and not counted
                 found[0] = _without_first(found[0], reader)
-    return _place_runs(found, total, reader.size, frame_format)
+                following = _following_stream(reader, found, total.frames)
+    return replace(_place_runs(found, total, reader.size, frame_format), following=following)
+
+
+def _following_stream(reader: Reader, runs: Sequence[FrameRun], frames: int) -> int | None:
+    """Where another stream begins behind the `frames` that the first one declares."""
+    end = runs[0].start
+    for run in runs:
+        if frames < run.frames:
+            position = end if not frames else run.start
+            at = run.start
+            for _ in range(frames):
+                header = MPEG.parse(*reader.window(at, HEADER_BYTES))
+                if header is None:
+                    return None
+                at += header.size
+            declares = _declared_total(reader.read(at, 1024)).frames is not None
+            return (position if not frames else at) if declares and at > runs[0].start else None
+        frames -= run.frames
+        end = run.end
+    return None
+
+
+def starts_stream(reader: Reader, position: int) -> bool:
+    """Whether MPEG or ADTS frames begin at `position`."""
+    return any(_starts_chain(reader, one, position) for one in (MPEG, ADTS))
 
 
 def _without_first(run: FrameRun, reader: Reader) -> FrameRun:

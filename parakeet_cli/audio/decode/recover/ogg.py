@@ -8,10 +8,12 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from parakeet_cli.audio.decode.coverage import NO_END_MARK, DeclaredDuration
+from parakeet_cli.audio.decode.recover.reader import Reader
 
 CAPTURE = b"OggS"
 TAIL = 1 << 18  # bytes; a page has at most 65,307, so this holds three whole ones
 MAX_AHEAD = 48_000 * 60  # granules between two pages
+MAX_PAGE = 27 + 255 + 255 * 255  # bytes
 FIRST = 2  # the beginning-of-stream flag
 LAST = 4  # the end-of-stream flag
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -80,6 +82,14 @@ def lacks_first_pages(head: bytes) -> bool:
     numbers = [page.sequence for page in pages if page.serial == first.serial]
     before = numbers[: numbers.index(first.sequence) + 1]
     return before != list(range(before[0], before[0] + len(before)))
+
+
+def first_pages(reader: Reader) -> int:
+    """The byte after the first pages of all streams, with which a recording begins."""
+    position = 0
+    while (page := page_at(reader.read(position, MAX_PAGE), 0)) and page.flags & FIRST:
+        position += page.size
+    return position
 
 
 def ogg_duration(file: BinaryIO, rate: int, begin: float) -> DeclaredDuration:

@@ -12,7 +12,7 @@ class Reader:
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.size = size
-        self._file = file
+        self.file = file
         self._base = 0
         self._data = b""
 
@@ -23,11 +23,21 @@ class Reader:
         """
         at = position - self._base
         if at < 0 or at + length > len(self._data):
-            self._file.seek(position)
+            self.file.seek(position)
             self._base, at = position, 0
-            self._data = self._file.read(max(WINDOW, length))
+            self._data = self.file.read(max(WINDOW, length))
         return self._data, at
 
     def read(self, position: int, length: int) -> bytes:
         data, at = self.window(position, length)
         return data[at : at + length]
+
+    def find(self, wanted: bytes, position: int) -> int | None:
+        """The first place of `wanted` from `position` on, if there is one."""
+        while position < self.size:
+            data, at = self.window(position, len(wanted))
+            found = data.find(wanted, at)
+            if found >= 0:
+                return position + found - at
+            position += max(1, len(data) - at - len(wanted) + 1)
+        return None

@@ -8,7 +8,6 @@ streams were joined, the second has a clock of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from av import AudioFrame, AudioStream, Packet
@@ -23,6 +22,7 @@ from parakeet_cli.audio.decode.packets import (
     FlacByTimestamps,
     MatroskaByTimestamps,
 )
+from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.mpegts import is_joint
 from parakeet_cli.audio.decode.resample import TimedFrame
 
@@ -30,11 +30,11 @@ from parakeet_cli.audio.decode.resample import TimedFrame
 MAX_TS_GAP = 600.0  # seconds
 
 
-def by_timestamps(opened: Opened, path: Path) -> Decoding:
+def by_timestamps(opened: Opened, part: FilePart) -> Decoding:
     """The way to decode a container by its timestamps."""
     kinds = opened.container.format.name.split(",")
     strategy = next((BY_CONTAINER[kind] for kind in kinds if kind in BY_CONTAINER), ByTimestamps)
-    return strategy(opened, path)
+    return strategy(opened, part)
 
 
 class Mp4ByTimestamps(ByTimestamps):
@@ -76,8 +76,8 @@ class AsfByTimestamps(ByTimestamps):
 class TsByTimestamps(ByTimestamps):
     """Goes on without a gap where another transport stream was joined to the first."""
 
-    def __init__(self, opened: Opened, path: Path) -> None:
-        super().__init__(opened, path)
+    def __init__(self, opened: Opened, part: FilePart) -> None:
+        super().__init__(opened, part)
         self._last = 0  # byte of the last packet
 
     def _place_all(
@@ -95,7 +95,7 @@ class TsByTimestamps(ByTimestamps):
     def _is_joint(self, packet: Packet[Any], gap: float) -> bool:
         if packet.pos is None or self._damaged_since:
             return False
-        with self._path.open("rb") as file:
+        with self._part.open() as file:
             return is_joint(file, self._last, packet.pos) or gap > MAX_TS_GAP
 
 

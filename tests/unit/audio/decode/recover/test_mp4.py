@@ -9,7 +9,8 @@ import pytest
 import soxr
 
 from parakeet_cli.audio.decode.media import open_media
-from parakeet_cli.audio.decode.recover.mp4 import PatchedFile, boxes, rebuild_index, repair
+from parakeet_cli.audio.decode.recover.file_part import FilePart, PatchedFile
+from parakeet_cli.audio.decode.recover.mp4 import boxes, rebuild_index, repair
 from parakeet_cli.transcript import Accounting
 from tests.media_files import RECIPES, speech, write_media
 
@@ -43,7 +44,7 @@ def test_a_patched_file_reads_like_one_file() -> None:
 def test_a_healthy_file_is_not_changed(m4a: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.m4a"
     path.write_bytes(m4a)
-    assert repair(path) is None
+    assert repair(FilePart.whole(path)) is None
     assert accounting(path).lost == ()
 
 

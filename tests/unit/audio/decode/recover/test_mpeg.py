@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.mpeg import (
     FrameIndex,
     FrameRun,
@@ -82,7 +83,7 @@ def test_tags_are_not_holes(kind: str, stream: Callable[[str], bytes]) -> None:
 
 def indexed(path: Path, data: bytes, container: str) -> FrameIndex:
     path.write_bytes(data)
-    found = index_frames(path, container)
+    found = index_frames(FilePart.whole(path), container)
     assert found is not None
     return found
 

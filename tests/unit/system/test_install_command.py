@@ -1,0 +1,37 @@
+"""Tests the commands that hints give to install a package into the Python that runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.system import install_command as module
+from parakeet_cli.system.install_command import install_command
+
+
+def test_a_package_of_an_extra_has_its_bounds() -> None:
+    words = shlex.split(install_command("pynput", "text2num"))
+    assert words == [sys.executable, "-m", "pip", "install", "pynput>=1.8", "text2num>=3"]
+
+
+def test_a_package_of_nobody_and_an_option_stay_as_they_are() -> None:
+    assert install_command("--no-deps", "nobody").endswith("pip install --no-deps nobody")
+
+
+def test_in_an_environment_without_pip_uv_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert install_command("nobody") == f"uv pip install --python {sys.executable} nobody"
+
+
+def test_no_hint_names_a_package_of_ours_on_an_index() -> None:
+    for path in Path(module.__file__).parents[1].rglob("*.py"):
+        assert "pip install 'parakeet-cli" not in path.read_text("utf-8"), path
