@@ -174,7 +174,15 @@ def load_settings(options: Mapping[str, Any], *, config: str | None = None) -> S
     for name in SETTINGS:
         if options.get(name) is not None:
             take(name, options[name], _OPTIONS.get(name, "--" + name.replace("_", "-")))
+    if origins.get("model") == str(path) and _is_of_another_engine(file, values.get("engine")):
+        del values["model"], origins["model"]
     return Settings(**values, origins=origins, warnings=tuple(warnings))
+
+
+def _is_of_another_engine(file: Mapping[str, Any], engine: str | None) -> bool:
+    """Whether the file's `model` belongs to an engine beside it, and another was asked for."""
+    beside = file.get("engine", "auto")
+    return bool(beside != "auto" and beside != engine)
 
 
 def _mock_by_variable() -> bool | None:

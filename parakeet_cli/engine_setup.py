@@ -37,7 +37,8 @@ class EngineLine:
     """The line on stderr that says which engine runs, where and why: printed once.
 
     An engine that finds its device while it loads is announced after that, so that the line
-    says what is so. Advice follows where someone may read it.
+    says what is so. Other lines say why the model isn't the usual one, and give advice where
+    someone may read it.
     """
 
     def __init__(self, choice: EngineChoice, workers: str = "") -> None:
@@ -59,10 +60,13 @@ class EngineLine:
             if self._printed:
                 return
             self._printed = True
+        language = f", language {info.language}" if info.language else ""
         console.info(
-            f"Engine: {info.name} {info.model} on {where or info.device}{self._workers} "
+            f"Engine: {info.name} {info.model} on {where or info.device}{language}{self._workers} "
             f"({self._choice.reason})."
         )
+        if info.note:
+            console.info(info.note)
         if self._choice.advice is not None and console.is_terminal():
             console.info(self._choice.advice)
 

@@ -6,6 +6,7 @@
     ├── EngineError          1  an engine that failed while it transcribed
     ├── SinkError            1  a text that could not be inserted or undone
     ├── SinkUnavailable      1  a sink that can't work here
+    ├── SetupError           1  a setup that was declined, or an engine that isn't proved
     ├── EngineUnavailable    3  an engine or a model that can't be used here
     ├── UsageError           2  options that can't be combined
     │   └── ConfigError      2  a configuration that can't be read or is invalid
@@ -64,6 +65,10 @@ class SinkError(ParakeetError):
 
 class SinkUnavailable(ParakeetError):
     """A sink that can't work here at all."""
+
+
+class SetupError(ParakeetError):
+    """A setup that was declined, or an engine that could not be proved."""
 
 
 class EngineUnavailable(ParakeetError):

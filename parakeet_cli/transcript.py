@@ -127,6 +127,18 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One audio stream of a file: what the file says of it, and whether it was transcribed."""
+
+    index: int  # from 0, among the audio streams
+    codec: str | None = None  # libav's name
+    language: str | None = None  # as the file writes it: `eng`, `de-AT`
+    title: str | None = None
+    default: bool = False
+    taken: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """The recording. `path` is as the user wrote it, or `stdin`."""
 
@@ -134,16 +146,23 @@ class Source:
     duration: float | None = None  # seconds; None until known
     sample_rate: int | None = None  # of the source, before resampling
     channels: int | None = None
+    streams: tuple[StreamInfo, ...] = ()  # of audio
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """The engine and model that made a transcript."""
+    """The engine and model that made a transcript.
+
+    `language` is a code, `detected`, or None where the engine doesn't say; `note` is a sentence
+    for people on why the model isn't the usual one. Both are for the line that names the engine.
+    """
 
     name: str
     model: str
     device: str
     version: str
+    language: str | None = None
+    note: str | None = None
 
 
 class Status(StrEnum):
@@ -187,3 +206,4 @@ class FileResult:
     hint: str | None = None
     outputs: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()  # the outputs' SHA-256
+    notes: tuple[str, ...] = ()  # sentences about it that no output has

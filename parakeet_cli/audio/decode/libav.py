@@ -27,6 +27,12 @@ def open_container(source: str | BinaryIO | RawIOBase) -> InputContainer:
 
 
 def language_tag(stream: AudioStream) -> str | None:
-    """The language that the file names for a stream, as text that can be printed."""
-    tag = stream.metadata.get("language")
+    """The language that the file names for a stream; None also where it says `undetermined`."""
+    tag = text_tag(stream, "language")
+    return None if tag == "und" else tag
+
+
+def text_tag(stream: AudioStream, name: str) -> str | None:
+    """A tag of a stream, as text that can be printed."""
+    tag = stream.metadata.get(name)
     return None if tag is None else tag.encode(errors="surrogateescape").decode(errors="replace")

@@ -22,8 +22,10 @@ from parakeet_cli.audio.decode.pool import (
     IsolatedMedia,
     default_pool,
     isolated_duration,
+    isolated_streams,
 )
 from parakeet_cli.audio.samples import BLOCK_SECONDS, SAMPLE_RATE, Block, Samples, Span
+from parakeet_cli.transcript import StreamInfo
 
 __all__ = [
     "BLOCK_SECONDS",
@@ -33,6 +35,7 @@ __all__ = [
     "Samples",
     "open_media",
     "probe_duration",
+    "probe_streams",
     "warm_up",
 ]
 
@@ -43,6 +46,7 @@ def open_media(
     name: str | None = None,
     audio_stream: int | None = None,
     channel: int | None = None,
+    language: str | None = None,
     offset: float = 0.0,
     duration: float | None = None,
     isolated: bool = True,
@@ -50,15 +54,15 @@ def open_media(
 ) -> Media:
     """Open a media file. `name` is the user's name for it, such as `stdin`.
 
-    `audio_stream` and `channel` count from 0; the defaults are the first stream and the
-    mean of all channels. `offset` and `duration` select a part, in seconds; its blocks
-    still have the whole source's clock. `isolated` decodes in a worker process of `pool`
-    (by default this process's own pool), so that a codec's crash affects this file only.
-    Raises InputError, with one sentence.
+    `audio_stream` and `channel` count from 0; the defaults are the file's default stream, or
+    the one in the `language`, and the mean of all channels. `offset` and `duration` select a
+    part, in seconds; its blocks still have the whole source's clock. `isolated` decodes in a worker
+    process of `pool` (by default this process's own), so that a codec's crash affects this file
+    only. Raises InputError, with one sentence.
     """
     end = None if duration is None else offset + duration
     request = MediaRequest(
-        str(path.absolute()), name or str(path), audio_stream, channel, Span(offset, end)
+        str(path.absolute()), name or str(path), audio_stream, channel, Span(offset, end), language
     )
     if isolated:
         return IsolatedMedia(request, pool or default_pool())
@@ -73,6 +77,11 @@ def probe_duration(path: Path, *, pool: DecoderPool | None = None) -> float | No
     Cheap, for planning: nothing is decoded, and it may be an estimate.
     """
     return isolated_duration(path, pool or default_pool())
+
+
+def probe_streams(path: Path, *, pool: DecoderPool | None = None) -> tuple[StreamInfo, ...]:
+    """The audio streams that the header names; none if it can't be read."""
+    return isolated_streams(path, pool or default_pool())
 
 
 def warm_up(workers: int = 1) -> None:

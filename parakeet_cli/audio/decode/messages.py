@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.transcript import Accounting, Doubt, LostInterval, Source
+from parakeet_cli.transcript import Accounting, Doubt, LostInterval, Source, StreamInfo
 
 HEADER = struct.Struct("<cI")
 BLOCK = struct.Struct("<dI")
@@ -80,4 +80,6 @@ def from_json(value: dict[str, Any]) -> tuple[Source, Accounting, tuple[Doubt, .
     accounting = dict(value["accounting"])
     accounting["lost"] = tuple(LostInterval(**one) for one in accounting["lost"])
     doubts = tuple(Doubt(**one) for one in value["doubts"])
-    return Source(**value["source"]), Accounting(**accounting), doubts
+    streams = tuple(StreamInfo(**one) for one in value["source"]["streams"])
+    source = Source(**{**value["source"], "streams": streams})
+    return source, Accounting(**accounting), doubts

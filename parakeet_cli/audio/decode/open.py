@@ -13,15 +13,23 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
+from parakeet_cli.audio.decode.base import MediaRequest
 from parakeet_cli.audio.decode.layout.base import Layout
 from parakeet_cli.audio.decode.layout.parts import Recording
 from parakeet_cli.audio.decode.libav import language_tag, open_container
+from parakeet_cli.audio.decode.mixing.levels import full_scale
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
 from parakeet_cli.audio.decode.streams.amr import AudioDecoder, decoder_for
+from parakeet_cli.audio.decode.streams.choose import (
+    choose_stream,
+    describe_streams,
+    is_decodable,
+)
 from parakeet_cli.errors import InputError
+from parakeet_cli.transcript import StreamInfo
 
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
@@ -42,6 +50,8 @@ class Opened:
     stream: AudioStream
     decoder: AudioDecoder
     origin: float
+    streams: tuple[StreamInfo, ...]
+    full_scale: float  # of its samples: 1, unless floats are on another scale
     lost_start: bool = False  # the audio at `origin` is missing
     layout: Layout | None = None
 
@@ -66,15 +76,14 @@ def check_readable(path: Path, name: str) -> None:
         raise InputError(f"{name} is empty: it has no bytes at all.")
 
 
-def open_stream(
-    recording: Recording, name: str, audio_stream: int | None, channel: int | None
-) -> Opened:
+def open_stream(recording: Recording, request: MediaRequest) -> Opened:
     """Open a recording and choose its audio stream. Raises InputError."""
-    part = recording.part
+    part, name = recording.part, request.name
     container = _open_container(part, name)
     try:
-        stream = _choose(container, name, audio_stream)
-        _check_channel(stream, name, channel)
+        number = _choose(container, part, request)
+        stream = container.streams.audio[number]
+        _check_channel(stream, name, request.channel)
     except BaseException:
         container.close()
         raise
@@ -84,7 +93,9 @@ def open_stream(
             other.discard = Discard.all
     decoder = decoder_for(stream.codec_context)
     origin, lost_start = _origin(container, part)
-    return Opened(container, stream, decoder, origin, lost_start, recording.layout)
+    streams = describe_streams(container.streams.audio, number)
+    scale = full_scale(lambda: _open_container(part, name), stream, number)
+    return Opened(container, stream, decoder, origin, streams, scale, lost_start, recording.layout)
 
 
 def _origin(container: InputContainer, part: FilePart) -> tuple[float, bool]:
@@ -141,24 +152,24 @@ def _open_container(part: FilePart, name: str) -> InputContainer:
     return container
 
 
-def _choose(container: InputContainer, name: str, audio_stream: int | None) -> AudioStream:
-    streams = container.streams.audio
+def _choose(container: InputContainer, part: FilePart, request: MediaRequest) -> int:
+    """The number of the stream to take, from 0. Raises InputError."""
+    streams, name, wanted = container.streams.audio, request.name, request.audio_stream
     if not streams:
         kinds = {stream.type for stream in container.streams}
         if "video" in kinds:
             raise InputError(f"{name} is a video without sound: it has no audio stream.")
         raise InputError(f"{name} has no sound in it: no audio stream was found.")
-    wanted = audio_stream or 0
+    if wanted is None:
+        wanted = choose_stream(streams, request.language, lambda: _open_container(part, name))
     if not 0 <= wanted < len(streams):
         listing = "; ".join(f"{number}: {_describe(one)}" for number, one in enumerate(streams))
         raise InputError(
             f"{name} has no audio stream {wanted}. It has {listing}.", hint=AUDIO_STREAM_HINT
         )
-    stream = streams[wanted]
-    context = stream.codec_context
-    if context is None or (not context.sample_rate and context.name in ("none", "unknown")):
+    if not is_decodable(streams[wanted]):
         raise InputError(f"The sound of {name} is in a format that can't be decoded here.")
-    return stream
+    return wanted
 
 
 def _check_channel(stream: AudioStream, name: str, channel: int | None) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from parakeet_cli.audio.decode.base import Media, MediaRequest
 from parakeet_cli.audio.decode.coverage import Coverage
@@ -32,6 +33,7 @@ from parakeet_cli.audio.decode.messages import (
 from parakeet_cli.audio.samples import Block
 from parakeet_cli.errors import InputError
 from parakeet_cli.system import processes
+from parakeet_cli.transcript import StreamInfo
 
 ENTRY = "from parakeet_cli.audio.decode.worker import main; main()"
 PIPE_BYTES = 1 << 20  # a block and a half: the worker decodes that far ahead
@@ -243,9 +245,21 @@ class IsolatedMedia(Media):
 
 def isolated_duration(path: Path, pool: DecoderPool) -> float | None:
     """The length that the header declares, read by a worker; None if it can't be read."""
+    seconds = _probed({"probe": str(path.absolute())}, pool)
+    return None if seconds is None else float(seconds)
+
+
+def isolated_streams(path: Path, pool: DecoderPool) -> tuple[StreamInfo, ...]:
+    """The audio streams of the file, read by a worker; none if it can't be read."""
+    found = _probed({"probe_streams": str(path.absolute())}, pool)
+    return tuple(StreamInfo(**one) for one in found or ())
+
+
+def _probed(request: dict[str, str], pool: DecoderPool) -> Any:
+    """A worker's answer to a question about a file; None if the file ends the worker."""
     worker = pool.take()
     try:
-        worker.send({"probe": str(path.absolute())})
+        worker.send(request)
         message = worker.receive()
     except DecoderDied:
         return None
@@ -253,5 +267,4 @@ def isolated_duration(path: Path, pool: DecoderPool) -> float | None:
         worker.kill()
         raise
     pool.give_back(worker)
-    seconds = message.json
-    return None if seconds is None else float(seconds)
+    return message.json

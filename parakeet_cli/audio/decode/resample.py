@@ -11,6 +11,7 @@ import soxr
 from av import AudioFrame
 from numpy.typing import NDArray
 
+from parakeet_cli.audio.decode.mixing.mixer import Mixer
 from parakeet_cli.audio.samples import SAMPLE_RATE, Block, Samples
 
 PART_SECONDS = 1.0  # of frames, mixed and resampled together
@@ -37,12 +38,17 @@ class TimedFrame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MonoPart:
-    """Mono samples at the source's rate; `start` is None if they continue the part before."""
+    """Mono samples at the source's rate; `start` is None if they continue the part before.
+
+    `reason` is that of the gap before them, and `remark` says how channels were joined that
+    cancel.
+    """
 
     samples: Samples
     rate: int
     start: float | None
     reason: str
+    remark: str = ""
 
 
 class SampleLayout(NamedTuple):  # one is made for every frame, and a tuple is the cheapest
@@ -61,22 +67,22 @@ class SampleLayout(NamedTuple):  # one is made for every frame, and a tuple is t
         return self.format.endswith("p")
 
 
-def mix(frames: Sequence[AudioFrame], layout: SampleLayout, channel: int | None) -> Samples:
-    """Mix frames of one layout to mono float32, shape (n,): one channel, or the mean of all.
+def mix(frames: Sequence[AudioFrame], layout: SampleLayout, mixer: Mixer) -> Samples:
+    """Join frames of one layout to mono float32, shape (n,).
 
-    Channels are added one by one: `(left + right) / 2` runs sixteen times as fast as
-    `mean(axis=1)` over the same samples. A stream whose channels change midway may lack
-    the requested one; then its last one is taken.
+    A stream whose channels change midway may lack the one that is asked for; then its last one
+    is taken.
     """
     stored, full_scale = SAMPLE_FORMATS[layout.format.removesuffix("p")]
-    wanted = range(layout.channels) if channel is None else [min(channel, layout.channels - 1)]
-    total = np.zeros(sum(frame.samples for frame in frames), np.float32)
-    for number in wanted:
-        total += np.concatenate([_channel(frame, layout, stored, number) for frame in frames])
-    if full_scale != 1.0 or len(wanted) > 1:
-        total *= 1 / (full_scale * len(wanted))
-    if stored is np.uint8:
-        total -= 1.0
+    last = layout.channels - 1
+    wanted = range(last + 1) if mixer.channel is None else [min(mixer.channel, last)]
+    channels = [
+        np.concatenate([_channel(frame, layout, stored, number) for frame in frames])
+        for number in wanted
+    ]
+    if stored is np.uint8:  # unsigned
+        channels = [one.astype(np.int16) - 128 for one in channels]
+    total = mixer.join(channels, layout.rate, full_scale)
     if not np.isfinite(total.sum()):  # float files may contain NaN, which a filter spreads
         np.nan_to_num(total, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     return total
@@ -93,7 +99,7 @@ def _channel(
     return values if layout.planar else values[number::step]
 
 
-def mono_parts(frames: Iterable[TimedFrame], channel: int | None) -> Iterator[MonoPart]:
+def mono_parts(frames: Iterable[TimedFrame], mixer: Mixer) -> Iterator[MonoPart]:
     """Join consecutive frames of one layout, a second at a time."""
     layout: SampleLayout | None = None
     pending: list[AudioFrame] = []
@@ -104,12 +110,14 @@ def mono_parts(frames: Iterable[TimedFrame], channel: int | None) -> Iterator[Mo
         now = SampleLayout.of(frame)
         if now != layout or at is not None or count >= now.rate * PART_SECONDS:
             if pending and layout is not None:
-                yield MonoPart(mix(pending, layout, channel), layout.rate, start, reason)
+                samples = mix(pending, layout, mixer)
+                yield MonoPart(samples, layout.rate, start, reason, mixer.remark)
             pending, count, layout, start, reason = [], 0, now, at, why
         pending.append(frame)
         count += frame.samples
     if pending and layout is not None:
-        yield MonoPart(mix(pending, layout, channel), layout.rate, start, reason)
+        samples = mix(pending, layout, mixer)
+        yield MonoPart(samples, layout.rate, start, reason, mixer.remark)
 
 
 class BlockMaker:

@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -36,7 +37,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     memory = int(sys.argv[1])
     # Loaded before the limit is set, so that the limit counts only what files take.
-    from parakeet_cli.audio.decode.decoder import InProcessMedia, duration_in_process
+    from parakeet_cli.audio.decode.decoder import (
+        InProcessMedia,
+        duration_in_process,
+        streams_in_process,
+    )
 
     _limit_memory(memory)
     # Keep what a library prints out of the messages.
@@ -48,6 +53,9 @@ def main() -> None:
             if "probe" in request:
                 seconds = duration_in_process(Path(request["probe"]))
                 _send(output, pack(MessageKind.PROBED, seconds))
+            elif "probe_streams" in request:
+                streams = streams_in_process(Path(request["probe_streams"]))
+                _send(output, pack(MessageKind.PROBED, [asdict(one) for one in streams]))
             else:
                 _decode(output, _media_request(request), InProcessMedia)
 

@@ -31,10 +31,11 @@ def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
         sound, text = _clip(clip)
     except FileNotFoundError:
         return Unavailable(f"{CLIP} is missing: reinstall parakeet-cli")
+    origin = settings.origins.get("model")
+    for_nemo = origin == "--model" or settings.engine in ("auto", "nemo")
     try:
-        model, known = _model(settings.model)
+        model, known = _model(settings.model if for_nemo else None)
     except EngineUnavailable as error:
-        origin = settings.origins.get("model")
         if origin == "--model":
             raise
         return Unavailable(f"{error} {error.hint or ''}" + (f" ({origin})" if origin else ""))

@@ -177,9 +177,12 @@ def transcribe(
         ),
     ] = False,
     audio_stream: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            min=0, help="Which audio stream, from 0.", rich_help_panel=AUDIO, show_default="first"
+            metavar="INDEX|all",
+            help="Which audio stream, from 0, or each by itself.",
+            rich_help_panel=AUDIO,
+            show_default="the file's default, or the one in --language",
         ),
     ] = None,
     channel: Annotated[
@@ -221,6 +224,7 @@ def transcribe(
     from parakeet_cli import console
     from parakeet_cli.cli.transcribe.run import transcribe_request
     from parakeet_cli.formats import FormatOptions
+    from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
     from parakeet_cli.transcribe.request import TranscribeRequest
 
@@ -239,9 +243,11 @@ def transcribe(
         highlight_words,
         link_audio=html_link_audio,
     )
+    stream_number, every_stream = parse_audio_stream(audio_stream)
     request = TranscribeRequest(
         inputs=tuple(inputs or ()),
         all_files=all_files,
+        every_stream=every_stream,
         formats=tuple(output_format or ()),
         folder=output_dir,
         template=output_template,
@@ -256,7 +262,8 @@ def transcribe(
         ray=ray,
         ray_address=ray_address,
         options=PipelineOptions(
-            audio_stream=audio_stream,
+            audio_stream=stream_number,
+            language=settings.language,
             channel=channel,
             vad=vad,
             skip_existing=skip_existing,

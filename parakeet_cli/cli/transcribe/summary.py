@@ -32,6 +32,9 @@ def show_summary(stats: BatchStats) -> None:
         for line in stats.summary():
             console.info(line)
     for result in results:
+        for note in result.notes:
+            console.info(f"{console.shown_name(result.source)}: {console.shown_name(note)}")
+    for result in results:
         for doubt in result.transcript.doubts if result.transcript else ():
             _show_doubt(result, doubt)
     for result in results:

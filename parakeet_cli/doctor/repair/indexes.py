@@ -49,8 +49,11 @@ def choose_sources(
     if wheelhouse is not None:
         folder = Path(wheelhouse).expanduser()
         return PackageSources(None, os.path.abspath(folder))
-    if named is None:
-        return _for_this_machine(facts, stack)
+    return _for_this_machine(facts, stack) if named is None else named_sources(stack, named)
+
+
+def named_sources(stack: Stack, named: str) -> PackageSources:
+    """The index of that name for torch. Raises UsageError if it is no name, URL or folder."""
     if named == "default":
         return PackageSources(None)
     if SHORT_INDEX.fullmatch(named):

@@ -274,7 +274,8 @@ def _checked_language(model: str, asked: str | None) -> str | None:
         limit = "knows English only" if only else "can't be told a language"
         raise UsageError(
             f"The model {model} {limit}; --language {asked} was asked for.",
-            hint="Leave --language out" + ("." if only else ": Parakeet detects the language."),
+            hint=("v3 detects 25 languages" if only else "Leave --language out: it is detected")
+            + "; --engine whisper --model base can be told one of 99.",
         )
     return only
 

@@ -109,7 +109,8 @@ def _check_language(model: str, language: str | None) -> None:
         return
     raise UsageError(
         f"The model {model} doesn't accept a language; --language {language} was asked for.",
-        hint="Leave --language out: Parakeet detects the language.",
+        hint="Leave --language out: Parakeet detects the language. "
+        "--engine whisper --model base can be told one of 99.",
     )
 
 

@@ -20,12 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
+
+from parakeet_cli.engines.whisper.language import is_clear
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from faster_whisper.tokenizer import Tokenizer
     from faster_whisper.transcribe import TranscriptionOptions
+
+    from parakeet_cli.models.embedded import ModelFiles
 
 # Tokens, their mean log-probability, the temperature and the compression ratio.
 Decoded = tuple[Any, float, float, float]
@@ -49,13 +54,36 @@ class ShortContextWhisper(WhisperModel):  # type: ignore[misc]  # faster_whisper
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._thread = local()  # each thread's features, to encode them again
+        self._thread = local()  # each thread's features, to encode them again, and their encoding
 
     def encode(self, features: NDArray[np.float32]) -> StorageView:
         """Encode features of shape (mels, 3000) without most of their padding."""
         count = _frames_to_encode(features)
         self._thread.features = features if count < features.shape[-1] else None
-        return super().encode(features[..., :count])
+        encoded, output = getattr(self._thread, "encoded", (None, None))
+        if encoded is None or not np.array_equal(encoded, features):
+            output = super().encode(features[..., :count])
+            self._thread.encoded = features, output
+        return output
+
+    def language_probabilities(self, samples: NDArray[np.float32]) -> dict[str, float]:
+        """How likely each language is in up to 30 s of 16 kHz mono, shape (n,).
+
+        Where none is clear, the whole window is encoded, too. The thread's next transcription of
+        the same samples uses the encoding again.
+        """
+        # Without the last frame, as when it transcribes.
+        features = pad_or_trim(self.feature_extractor(samples)[..., :-1])
+        found = self._probabilities(self.encode(features))
+        if not is_clear(found):
+            whole = self._probabilities(super().encode(features))
+            found = {name: (share + whole[name]) / 2 for name, share in found.items()}
+        return found
+
+    def _probabilities(self, encoder_output: StorageView) -> dict[str, float]:
+        """From the tokens `<|en|>` and so on to their languages."""
+        (found,) = self.model.detect_language(encoder_output)
+        return {token[2:-2]: float(probability) for token, probability in found}
 
     def generate_with_fallback(
         self,
@@ -77,6 +105,26 @@ class ShortContextWhisper(WhisperModel):  # type: ignore[misc]  # faster_whisper
                 return decoded
             encoder_output = super().encode(features)
         return decode(encoder_output, prompt, tokenizer, options)
+
+
+def open_model(
+    files: ModelFiles, *, device: str, device_index: int, compute_type: str, **threads: int
+) -> ShortContextWhisper:
+    """Load a model. Raises what CTranslate2 does: RuntimeError, ValueError, OSError."""
+    contents: dict[str, Any] | None = None
+    if files.contents is not None:
+        # CTranslate2 reads its files itself, one after the other; faster-whisper wants bytes.
+        contents = dict(files.contents)
+        contents["tokenizer.json"] = files.contents["tokenizer.json"].read()
+    return ShortContextWhisper(
+        str(files.path),
+        device=device,
+        device_index=device_index,
+        compute_type=compute_type,
+        files=contents,
+        local_files_only=True,
+        **threads,
+    )
 
 
 def _is_good(decoded: Decoded, most: int, tokenizer: Tokenizer) -> bool:

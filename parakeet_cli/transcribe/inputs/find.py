@@ -65,25 +65,34 @@ class Job(NamedTuple):
     error: InputError | None = None
     relative: str = ""  # the `shared_name`, for a job without a root
     root: SearchRoot | None = None
+    audio_stream: int | None = None  # if it is one of several jobs for the streams of a file
+    label: str = ""  # of that stream, for the outputs' names
 
     @property
     def shared_name(self) -> str:
         """Its name below the input it was found in: the same on every machine."""
-        return self.relative if self.root is None else str(self.path)[self.root.prefix_length :]
+        name = self.relative if self.root is None else str(self.path)[self.root.prefix_length :]
+        return name + self.label
 
     @property
     def key(self) -> str:
         """A name that doesn't depend on the working folder: the absolute path and the part."""
         if self.root is not None:
-            return self.root.path + self.path[self.root.prefix_length :]  # type: ignore[index]
+            name: str = self.path[self.root.prefix_length :]  # type: ignore[index]
+            return self.root.path + name + self._stream_mark
         if self.is_stdin:
             return STDIN
         part = self.offset or self.duration is not None
-        return canonical(self.path) + (f"#{self.offset:g}+{self.duration}" if part else "")
+        mark = f"#{self.offset:g}+{self.duration}" if part else ""
+        return canonical(self.path) + mark + self._stream_mark
+
+    @property
+    def _stream_mark(self) -> str:
+        return "" if self.audio_stream is None else f"@{self.audio_stream}"
 
     @property
     def stem(self) -> str:
-        return self.name if self.is_stdin else split_suffix(name_of(self.path))[0]
+        return self.name if self.is_stdin else split_suffix(name_of(self.path))[0] + self.label
 
     @property
     def is_stdin(self) -> bool:

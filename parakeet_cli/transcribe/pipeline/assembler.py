@@ -18,14 +18,16 @@ class Assembler:
     """
 
     def __init__(self) -> None:
-        self.language: str | None = None
+        self._languages: dict[str, float] = {}  # seconds of each
         self.doubts: list[Doubt] = []
         self._segments: list[Segment] = []
         self._pending: list[Segment] = []
         self._clock = 0.0  # seconds: the latest start so far
 
     def add(self, chunk: Chunk, result: ChunkResult) -> None:
-        self.language = self.language or result.language
+        if result.language is not None:
+            seconds = self._languages.get(result.language, 0.0)
+            self._languages[result.language] = seconds + chunk.duration
         self.doubts += result.doubts
         segments = list(result.segments)
         if chunk.overlap:
@@ -33,6 +35,11 @@ class Assembler:
             self._pending, segments = merge_overlap(self._pending, segments, chunk.start, end)
         self._accept_pending()
         self._pending = segments
+
+    @property
+    def language(self) -> str | None:
+        """The language of most of the audio; the first of two that have as much."""
+        return max(self._languages, key=lambda name: self._languages[name], default=None)
 
     def finish(self) -> tuple[Segment, ...]:
         self._accept_pending()

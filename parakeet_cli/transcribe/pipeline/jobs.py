@@ -21,11 +21,17 @@ from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
+from parakeet_cli.transcribe.pipeline.doubts import doubts_of
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
-from parakeet_cli.transcribe.pipeline.results import failed, failed_unexpectedly, refusal
+from parakeet_cli.transcribe.pipeline.results import (
+    failed,
+    failed_unexpectedly,
+    refusal,
+    streams_in_words,
+)
 from parakeet_cli.transcript import (
     Accounting,
     Doubt,
@@ -179,7 +185,10 @@ class _Pipeline:
         return open_media(
             path,
             name=job.name,
-            audio_stream=self._options.audio_stream,
+            audio_stream=(
+                self._options.audio_stream if job.audio_stream is None else job.audio_stream
+            ),
+            language=self._options.language,
             channel=self._options.channel,
             offset=job.offset,
             duration=job.duration,
@@ -241,15 +250,14 @@ class _Pipeline:
             return failed(file.item.job, file.failure)
         assert file.source is not None
         lost = sorted((*file.accounting.lost, *file.lost), key=lambda interval: interval.start)
+        segments = file.assembler.finish()
         transcript = Transcript(
             source=file.source,
             accounting=replace(file.accounting, lost=tuple(lost)),
             engine=self._engine.info,
             language=file.assembler.language,
-            segments=file.assembler.finish(),
-            doubts=tuple(
-                sorted((*file.doubts, *file.assembler.doubts), key=lambda doubt: doubt.start)
-            ),
+            segments=segments,
+            doubts=doubts_of((*file.doubts, *file.assembler.doubts), segments),
         )
         try:
             written = self._write_outputs(file, transcript)
@@ -262,6 +270,7 @@ class _Pipeline:
             reason=_loss_in_words(transcript.accounting),
             outputs=tuple(written),
             sums=tuple(written.values()),
+            notes=streams_in_words(transcript, chosen=file.item.job.audio_stream is not None),
         )
 
     def _write_outputs(self, file: _FileInWork, transcript: Transcript) -> dict[str, str]:

@@ -11,7 +11,8 @@ from parakeet_cli.formats import FormatOptions
 class PipelineOptions:
     """How recordings are decoded and outputs written; the engine has its own options."""
 
-    audio_stream: int | None = None  # from 0; None is the first
+    audio_stream: int | None = None  # from 0; None is the file's default
+    language: str | None = None  # of the stream to prefer
     channel: int | None = None  # from 0; None is all, averaged
     vad: bool = True
     skip_existing: bool = False

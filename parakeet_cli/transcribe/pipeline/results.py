@@ -7,7 +7,7 @@ from parakeet_cli.errors import ParakeetError, describe_unexpected
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcript import FileResult, Status
+from parakeet_cli.transcript import FileResult, Status, StreamInfo, Transcript
 
 
 def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
@@ -27,6 +27,28 @@ def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
         reason=f"{item.existing[0]} already exists.",
         hint="--skip-existing leaves it alone, --overwrite replaces it.",
     )
+
+
+def streams_in_words(transcript: Transcript, *, chosen: bool) -> tuple[str, ...]:
+    """Which of several audio streams was transcribed, and which there are beside it.
+
+    Nothing if it was `chosen` as one of all of them, unless it has no speech.
+    """
+    streams, empty = transcript.source.streams, not transcript.text
+    taken = next((one for one in streams if one.taken), None)
+    if taken is None or len(streams) < 2 or (chosen and not empty):
+        return ()
+    others = ", ".join(_stream_in_words(one) for one in streams if not one.taken)
+    found = "has no speech" if empty else "was transcribed"
+    return (
+        f"audio stream {_stream_in_words(taken)} {found}; there are others: {others}. "
+        "--audio-stream N or all takes those.",
+    )
+
+
+def _stream_in_words(stream: StreamInfo) -> str:
+    parts = (stream.language, stream.title, stream.codec, "default" if stream.default else None)
+    return f"{stream.index} ({', '.join(part for part in parts if part)})"
 
 
 def failed(job: Job, error: ParakeetError) -> FileResult:

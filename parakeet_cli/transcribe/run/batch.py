@@ -22,6 +22,7 @@ from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.transcribe.inputs.find import JobFinder
 from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
+from parakeet_cli.transcribe.inputs.streams import with_every_stream
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import (
     PlannedFile,
@@ -221,6 +222,8 @@ def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFi
     forget_listings()
     finder = JobFinder(all_files=request.all_files)
     jobs = finder.find(request.inputs)
+    if request.every_stream:
+        jobs = with_every_stream(jobs)
     if finder.left_out:
         console.info(_left_out_in_words(finder.left_out))
     folder = to_place(request.folder or ".")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from parakeet_cli.config import Settings
 from parakeet_cli.transcribe.inputs.storage import canonical, to_place
+from parakeet_cli.transcribe.inputs.streams import EVERY_STREAM
 from parakeet_cli.transcribe.request import TranscribeRequest
 
 
@@ -20,12 +21,13 @@ def fingerprint(request: TranscribeRequest, settings: Settings) -> str:
     options = request.options
     layout = asdict(options.format_options)
     link_audio = layout.pop("link_audio")
+    stream = EVERY_STREAM if request.every_stream else options.audio_stream
     deciding = {
         "formats": [form.name for form in request.file_formats],
         "folder": canonical(to_place(request.folder or ".")),
         "template": request.template,
         "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
-        "sound": [options.audio_stream, options.channel, options.vad],
+        "sound": [stream, options.channel, options.vad],
         # These keys are those of older versions, whose runs must go on.
         "shape": {**layout, "sound": None},
         "html_link_audio": link_audio,

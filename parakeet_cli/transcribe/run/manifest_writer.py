@@ -29,9 +29,12 @@ class ManifestWriter:
 
     def add(self, item: PlannedFile, result: FileResult) -> int:
         """Store the item's line, and return its offset among the stored lines."""
-        earlier = self._earlier.get(result.source) if result.status is Status.SKIPPED else None
-        job = item.job
-        line = earlier or manifest_line(result, offset=job.offset, duration=job.duration)
+        job, earlier = item.job, None
+        if result.status is Status.SKIPPED:
+            earlier = self._earlier.get((result.source, job.offset, job.audio_stream))
+        line = earlier or manifest_line(
+            result, offset=job.offset, duration=job.duration, audio_stream=job.audio_stream
+        )
         offset = self._lines.add(line)
         if self._path is not None:
             self._offsets[item.number] = offset

@@ -42,7 +42,7 @@ class BatchStats:
         transcript = result.transcript
         if transcript is not None:
             self.audio_seconds += transcript.accounting.decoded_seconds
-        if self._is_listed(result.status) or (transcript and transcript.doubts):
+        if self._is_listed(result.status) or result.notes or (transcript and transcript.doubts):
             bare = replace(transcript, segments=()) if transcript else None
             self._listed[number] = replace(result, transcript=bare)
 

@@ -11,7 +11,7 @@ from tests.integration.dictate.speech import SENTENCES, make_talk, read_wav, spo
 from tests.integration.transcribe.command import Done, run
 from tests.integration.transcribe.words import errors, spoken
 
-WHISPER = {"PARAKEET_ENGINE": "whisper"}
+WHISPER = {"PARAKEET_ENGINE": "whisper", "PARAKEET_MODEL": "tiny.en"}
 
 
 def dictate(folder: Path, *arguments: str | Path, **options: Any) -> Done:

@@ -40,7 +40,7 @@ def dictation(desktop: Desktop, speaker: Speaker, folder: Path) -> Iterator[Path
         process = start(
             folder,
             *("dictate", "--sink", "type", "--input-device", "pulse"),
-            engine={"PARAKEET_ENGINE": "whisper"},
+            engine={"PARAKEET_ENGINE": "whisper", "PARAKEET_MODEL": "tiny.en"},
             env={**speaker.env, **desktop.env, "HOME": str(folder)},
             stdout=subprocess.DEVNULL,
             stderr=stderr,

@@ -15,7 +15,7 @@ from tests.integration.dictate.speech import SENTENCES, Talk, make_talk, spoken_
 from tests.integration.transcribe.command import MOCK, run, start
 from tests.integration.transcribe.words import errors, spoken
 
-WHISPER = {"PARAKEET_ENGINE": "whisper"}
+WHISPER = {"PARAKEET_ENGINE": "whisper", "PARAKEET_MODEL": "tiny.en"}
 _GRACE = 0.2  # seconds before the kill in which words may be missing
 
 

@@ -18,7 +18,7 @@ from tests.integration.transcribe.words import errors, spoken
 
 pytestmark = needs_pulseaudio
 
-WHISPER = {"PARAKEET_ENGINE": "whisper"}
+WHISPER = {"PARAKEET_ENGINE": "whisper", "PARAKEET_MODEL": "tiny.en"}
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_sound_without_speech_gives_no_text(
     done = run(
         tmp_path,
         *("dictate", "--from-file", path, "--fast", "--json"),
-        engine={"PARAKEET_ENGINE": "whisper"},
+        engine={"PARAKEET_ENGINE": "whisper", "PARAKEET_MODEL": "tiny.en"},
         limit=300,
     )
     assert done.code == 0, done.err

@@ -46,7 +46,7 @@ def both(path: Path, device: str, dtype: Any, sounds: list[Any]) -> list[list[li
     )
     on_cpu = loading.choose_device("cpu")[0]
     model = loading.restore(loading.LoadRequest(str(path), "cpu"), on_cpu)
-    encoder = encoding.Encoder(model, on_cpu, print_to_stderr)
+    encoder = encoding.Encoder(model, print_to_stderr, on_cpu)
     results = []
     with torch.inference_mode():
         encoded, lengths, _ = encoder.encode(sounds)

@@ -17,6 +17,7 @@ COMMAND = str(Path(sys.executable).parent / "parakeet")
 CLIP = SAMPLES / "sense_0880.wav"
 CLIP_SECONDS = 2.99
 MOCK = {"PERSONALPARAKEET_USE_MOCK_STT": "true"}
+TINY = {"PARAKEET_MODEL": "tiny.en"}  # real speech to text, where little depends on the model
 SAID = b"This is a mock transcript of 2.99 seconds of audio.\n"
 
 Argument = str | bytes | Path

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import soxr
 
-from tests.integration.transcribe.command import transcribe
+from tests.integration.transcribe.command import TINY, transcribe
 from tests.media_files import RECIPES, speech, write_media
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def test_words_behind_a_hole_keep_their_place(tmp_path: Path, kind: str) -> None
     (tmp_path / f"holed.{kind}").write_bytes(data[:at] + noise + data[at + HOLE :])
     asked = ("-f", "json", "-o", "out", "--quiet")
 
-    done = transcribe(tmp_path, f"whole.{kind}", f"holed.{kind}", *asked, engine={}, limit=300)
+    done = transcribe(tmp_path, f"whole.{kind}", f"holed.{kind}", *asked, engine=TINY, limit=300)
     assert done.code == 1
     good, bad = (json.loads((tmp_path / f"out/{n}.json").read_bytes()) for n in ("whole", "holed"))
     assert (good["status"], bad["status"]) == ("ok", "partial")

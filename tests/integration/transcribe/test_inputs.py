@@ -127,7 +127,7 @@ def test_a_bad_row_fails_alone_and_what_a_folder_leaves_out_is_said(tmp_path: Pa
     assert files(tmp_path / "out") == {"a.txt", "last.txt"}
     for part in (
         "rows.jsonl, line 1: 'duration' must be a number of seconds from 0, not -5",
-        "rows.jsonl, line 3: it is not JSON",
+        "rows.jsonl, line 2: it is not JSON",
         "in/header.wav has no sound in it: it ends after its header",
         "2 files with unknown suffixes left out (.txt, .unusual); --all-files tries them.",
     ):

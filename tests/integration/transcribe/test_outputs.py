@@ -53,6 +53,8 @@ def test_files_go_where_they_were_asked_for(
         (("x/a.wav", "-o", "y/a.wav"), "y/a.wav is a file"),
         (("x/a.wav", "-f", "srt", "-o", "y/a.wav/deeper/still"), "y/a.wav is a file"),
         (("tree", "-o", "y"), "y/a.wav is a file"),
+        (("x/a.wav", "--audio-stream", "first"), "a number from 0, or all"),
+        (("-", "--audio-stream", "all"), "streams of stdin"),
         (("x/a.wav", "--nonsense"), "--nonsense"),
         (("x/a.wav", "--beam-size", "0"), "--beam-size"),
         (("x/a.wav", "--threads", "many"), "--threads"),
@@ -162,7 +164,8 @@ def test_the_json_holds_every_field_of_its_schema(tmp_path: Path) -> None:
     found = json.loads(text)
     seconds = pytest.approx(CLIP_SECONDS, abs=0.01)
     assert list(found) == [
-        *("schema", "source", "accounting", "engine", "language", "status", "text", "segments")
+        *("schema", "source", "accounting", "engine", "language", "status", "text"),
+        *("doubts", "streams", "segments"),
     ]
     assert found["schema"] == "parakeet.transcript/1"
     assert found["source"] == {

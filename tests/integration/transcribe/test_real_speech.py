@@ -53,7 +53,7 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
 ) -> None:
     from faster_whisper import WhisperModel
 
-    from parakeet_cli.engines.whisper.model import find_folder
+    from parakeet_cli.engines.whisper.model import find_whisper
 
     expected: dict[str, list[str]] = {}
     paths = []
@@ -70,9 +70,7 @@ def test_no_more_words_are_wrong_than_when_faster_whisper_is_called_directly(
         name: spoken(json.loads((tmp_path / f"out/{name}.json").read_bytes())["text"])
         for name in expected
     }
-    model = WhisperModel(
-        str(find_folder(None, offline=True).path), device="cpu", compute_type="int8"
-    )
+    model = WhisperModel(str(find_whisper(None).prepare().path), device="cpu", compute_type="int8")
 
     def directly(sound: str | Floats) -> list[str]:
         return spoken("".join(part.text for part in model.transcribe(sound, beam_size=5)[0]))
@@ -171,6 +169,14 @@ def test_a_video_s_sound_and_the_stream_and_channel_asked_for(tmp_path: Path) ->
     other = json.loads(transcribe(tmp_path, *asked, "--audio-stream", "1").out)
     assert other["source"]["channels"] == 1
     assert other["accounting"]["decoded_seconds"] == pytest.approx(1.0, abs=0.1)
+    assert [one["taken"] for one in other["streams"]] == [False, True]
+    each = transcribe(tmp_path, "film.mp4", "--audio-stream", "all", "-o", "out", "-f", "json")
+    assert each.code == 0, each.err
+    named = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in named] == ["film.0.json", "film.1.json"]
+    for index, path in enumerate(named):
+        streams = json.loads(path.read_bytes())["streams"]
+        assert [one["index"] for one in streams if one["taken"]] == [index]
     for option, number in (("--audio-stream", "2"), ("--channel", "2")):
         refused = transcribe(tmp_path, *asked, option, number)
         assert refused.code == 1

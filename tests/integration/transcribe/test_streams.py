@@ -15,6 +15,7 @@ from tests.integration.transcribe.command import (
     COMMAND,
     MOCK,
     SAID,
+    TINY,
     clip,
     environment,
     run,
@@ -163,7 +164,7 @@ def test_the_configuration_is_made_shown_and_found(tmp_path: Path) -> None:
     content = json.loads(where.read_bytes())
     assert content["version"] == 1
     where.write_text(json.dumps(content | {"use_mock_stt": True}), encoding="utf-8")
-    done = transcribe(tmp_path, "a.wav", engine={})
+    done = transcribe(tmp_path, "a.wav", engine=TINY)
     assert (done.code, done.out) == (0, SAID), done.err
     shown = run(tmp_path, "config", "show", engine={"PARAKEET_BEAM_SIZE": "7"}).out.decode()
     rows = {line.split()[0]: line for line in shown.splitlines()}

@@ -43,6 +43,7 @@ def test_everything_is_there_in_the_order_of_its_schema() -> None:
         ("status", "partial"),
         ("text", "Good day."),
         ("doubts", []),
+        ("streams", []),
         (
             "segments",
             [

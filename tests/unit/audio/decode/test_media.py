@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 
 from parakeet_cli.audio.decode.media import SAMPLE_RATE, Block, Samples, open_media, probe_duration
 from parakeet_cli.errors import InputError
@@ -18,6 +19,7 @@ from tests.media_files import (
     Floats,
     Recipe,
     clicks,
+    speech,
     tone,
     write_media,
     write_silent_video,
@@ -130,6 +132,33 @@ def test_all_channels_count_the_same(kind: str, channels: int, tmp_path: Path) -
     for number, level in enumerate(levels):
         one, _ = decode(path, channel=number)
         np.testing.assert_allclose(one, tone(1, SAMPLE_RATE, level=level), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "m4a"])
+def test_channels_in_opposite_phase_are_heard_and_named(kind: str, tmp_path: Path) -> None:
+    recipe = RECIPES[kind]
+    voice = soxr.resample(speech(6), 16_000, recipe.rate).astype(np.float32)
+    path = write_media(tmp_path / f"a.{recipe.suffix}", np.stack([voice, -voice], axis=1), recipe)
+    with open_media(path) as media:
+        samples = np.concatenate([block.samples for block in media])
+    assert samples.std() == pytest.approx(voice.std(), rel=0.1)
+    (doubt,) = media.doubts
+    assert (doubt.kind, doubt.start) == ("channels", 0.0)
+    assert doubt.end == pytest.approx(6.0, abs=0.1)
+    assert "channel 1 was inverted" in doubt.reason
+    with open_media(path, channel=0) as one:
+        list(one)
+    assert one.doubts == ()
+
+
+def test_a_silent_channel_is_named_and_healthy_ones_are_not_doubted(tmp_path: Path) -> None:
+    voice = soxr.resample(speech(6), 16_000, 44_100).astype(np.float32)
+    for other, count in ((np.zeros_like(voice), 1), (voice[::-1], 0), (voice, 0)):
+        path = tmp_path / "a.wav"
+        write_media(path, np.stack([voice, other], axis=1), RECIPES["wav"])
+        with open_media(path) as media:
+            list(media)
+        assert len(media.doubts) == count
 
 
 def test_planar_channels_are_mixed_like_packed_ones(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from parakeet_cli.audio.decode.mixing.mixer import Mixer
 from parakeet_cli.audio.decode.resample import (
     BlockMaker,
     SampleLayout,
@@ -35,7 +36,7 @@ def mono(count: int, rate: int = 8_000, level: float = 0.5) -> AudioFrame:
 
 
 def mixed(one: AudioFrame, channel: int | None = None) -> list[float]:
-    return [float(sample) for sample in mix([one], SampleLayout.of(one), channel)]
+    return [float(sample) for sample in mix([one], SampleLayout.of(one), Mixer(channel))]
 
 
 def blocks_of(
@@ -81,7 +82,7 @@ def test_what_is_not_a_number_is_silence_and_infinity_full_scale() -> None:
 
 def test_frames_are_joined_to_a_second_and_the_rest() -> None:
     frames = [TimedFrame(mono(4_000), 0.0 if n == 0 else None, "") for n in range(5)]
-    parts = list(mono_parts(frames, None))
+    parts = list(mono_parts(frames, Mixer()))
     assert [(len(part.samples), part.start) for part in parts] == [
         (8_000, 0.0),
         (8_000, None),
@@ -96,7 +97,7 @@ def test_a_gap_and_a_change_of_layout_begin_a_part() -> None:
         TimedFrame(mono(100), 5.0, "damaged"),
         TimedFrame(mono(100, rate=16_000), None, ""),
     ]
-    parts = list(mono_parts(frames, None))
+    parts = list(mono_parts(frames, Mixer()))
     assert [(len(part.samples), part.rate, part.start, part.reason) for part in parts] == [
         (200, 8_000, 0.0, ""),
         (100, 8_000, 5.0, "damaged"),

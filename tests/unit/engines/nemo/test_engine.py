@@ -15,6 +15,12 @@ from parakeet_cli.errors import EngineUnavailable
 from tests.unit.engines.nemo.worker.test_batches import Chunk
 
 
+@pytest.fixture(autouse=True)
+def packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter of the tests has neither NeMo nor torch."""
+    monkeypatch.setattr(engine, "require_packages", lambda python, model: None)
+
+
 def made(folder: Path, device: str, *, threads: int | None = None, concurrency: int = 64) -> Nemo:
     model = folder / "model.nemo"
     model.write_bytes(b"")

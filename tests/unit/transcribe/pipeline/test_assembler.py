@@ -34,11 +34,13 @@ def test_words_never_go_backwards() -> None:
     assert [word.text for word in words] == ["one", "two", "three", "four"]
 
 
-def test_the_first_language_detected_is_the_transcript_s() -> None:
+def test_the_language_of_most_of_the_sound_is_the_transcript_s() -> None:
     assembler = Assembler()
-    for language in (None, "de", "en"):
-        assembler.add(chunk(0, 1), ChunkResult((), language))
+    for seconds, language in ((9, None), (1, "de"), (1, "en")):
+        assembler.add(chunk(0, seconds), ChunkResult((), language))
     assert assembler.language == "de"
+    assembler.add(chunk(0, 1), ChunkResult((), "en"))
+    assert assembler.language == "en"
 
 
 def test_the_doubts_of_every_chunk_are_the_transcript_s() -> None:

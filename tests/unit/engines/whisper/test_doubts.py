@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from parakeet_cli.engines.whisper.doubts import foreign_language, mean_certainty
+from parakeet_cli.engines.whisper.language import Probabilities
+from parakeet_cli.transcript import Segment, Word
+
+
+@pytest.mark.parametrize(
+    ("found", "certainty", "language"),
+    [
+        ({"en": 0.99, "fr": 0.01}, 0.2, None),
+        ({"en": 0.01, "fr": 0.98}, 0.6, "fr"),
+        ({"en": 0.01, "fr": 0.98}, None, "fr"),
+        # Decided for English in doubt: how sure the text is makes the difference.
+        ({"en": 0.12, "de": 0.3, "cy": 0.35}, 0.45, "cy"),
+        ({"en": 0.12, "de": 0.3, "cy": 0.35}, 0.55, None),
+        ({"en": 0.3, "la": 0.5}, 0.3, None),
+    ],
+)
+def test_the_language_that_was_probably_spoken_instead_of_english(
+    found: Probabilities, certainty: float | None, language: str | None
+) -> None:
+    assert foreign_language(found, certainty) == language
+
+
+def test_certainty_is_the_mean_of_the_words_else_of_the_segments() -> None:
+    words = (Word(0, 1, "a", 0.5), Word(1, 2, "b", 0.9), Word(2, 3, "c"))
+    assert mean_certainty([Segment(0, 3, "a b c", words, 0.1)]) == pytest.approx(0.7)
+    assert mean_certainty([Segment(0, 3, "a b c", (), 0.1)]) == pytest.approx(0.1)
+    assert mean_certainty([]) is None
