@@ -83,7 +83,8 @@ def mix(frames: Sequence[AudioFrame], layout: SampleLayout, mixer: Mixer) -> Sam
     if stored is np.uint8:  # unsigned
         channels = [one.astype(np.int16) - 128 for one in channels]
     total = mixer.join(channels, layout.rate, full_scale)
-    if not np.isfinite(total.sum()):  # float files may contain NaN, which a filter spreads
+    # Float files may contain NaN, which a filter spreads.
+    if full_scale == 1.0 and not np.isfinite(total.sum()):
         np.nan_to_num(total, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     return total
 

@@ -44,19 +44,33 @@ class Mp4ByTimestamps(ByTimestamps):
     A hole leaves the index as it was, and shows as damaged packets.
     """
 
+    def __init__(self, opened: Opened, part: FilePart) -> None:
+        super().__init__(opened, part)
+        self._packet: Packet[AudioStream] | None = None  # the last one that was decoded
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        yield from super().__iter__()
+        self.covered = self._declared_end()
+
     def _place_all(
         self, packet: Packet[AudioStream], frames: list[AudioFrame]
     ) -> Iterator[TimedFrame]:
         for frame in frames:
             gap = self._gap(frame)
-            declared = self.covered >= self._end + gap - JITTER_SECONDS
-            yield self._place(frame, gap, PAUSE if declared else JUMP)
-        self._cover(packet)
+            reason = JUMP
+            if gap > JITTER_SECONDS and self._declared_end() >= self._end + gap - JITTER_SECONDS:
+                reason = PAUSE
+            yield self._place(frame, gap, reason)
+        if frames:
+            self._packet = packet
 
-    def _cover(self, packet: Packet[Any]) -> None:
-        if packet.pts is not None and packet.time_base is not None:
-            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            self.covered = end - self._origin + self._shift
+    def _declared_end(self) -> float:
+        """The end of the last packet by the index, in seconds."""
+        packet = self._packet
+        if packet is None or packet.pts is None or packet.time_base is None:
+            return 0.0
+        end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        return end - self._origin + self._shift
 
 
 class AsfByTimestamps(ByTimestamps):
