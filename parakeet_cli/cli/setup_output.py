@@ -54,7 +54,7 @@ def show_setup(request: SetupRequest, *, as_json: bool, verbose: bool) -> int:
 def _print_outcome(outcome: SetupOutcome) -> None:
     plan = outcome.plan
     console.out(
-        f"{outcome.proof}\nparakeet transcribe and parakeet dictate now use the engine "
+        f"parakeet transcribe and parakeet dictate now use the engine "
         f"{plan.engine} with the model {plan.model}.\nNext: parakeet transcribe FILE\n"
     )
 

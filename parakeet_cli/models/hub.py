@@ -74,6 +74,13 @@ def fetch(known: KnownModel, progress: FileProgress) -> LocalModel:
     return model
 
 
+def check_available(known: KnownModel) -> None:
+    """Raise EngineUnavailable unless the hub has the model, and the disk has room for it."""
+    with _readable_errors(known):
+        _, files = _list_files(known)
+        _check_space(known, files)
+
+
 def _list_files(known: KnownModel) -> tuple[str, list[HubFile]]:
     """The commit, and the files of it that the model needs."""
     from huggingface_hub import HfApi

@@ -67,6 +67,8 @@ def choose(request: SetupRequest, gpus: Gpus, platform: str | None = None) -> Ch
             f"{build.reason} Nothing was changed.",
             hint=f"{build.advice} Without the GPU: parakeet setup --engine onnx",
         )
+    if index is None and gpus.nvidia_smi and not gpus.devices and not gpus.hidden:
+        index = load_stack(stack).torch_index.rpartition("/")[2]  # for the GPU that isn't seen yet
     return Choice(NEMO, model, reason, stack, index or build.index)
 
 
@@ -89,7 +91,7 @@ def _engine(request: SetupRequest, gpus: Gpus, build: TorchChoice) -> tuple[str,
         return kind, f"{request.model} is a model for it"
     if build.uses_gpu:
         return NEMO, f"{gpu_names(gpus.devices)}, driver {gpus.devices[0].driver}"
-    return ONNX, f"it is the fastest on a CPU, and {_no_gpu(gpus, build)}"
+    return ONNX, f"it runs on any CPU, and {_no_gpu(gpus, build)}"
 
 
 def _no_gpu(gpus: Gpus, build: TorchChoice) -> str:

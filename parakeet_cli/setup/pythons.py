@@ -12,11 +12,15 @@ from pathlib import Path
 
 from parakeet_cli.doctor.stack.requirement_strings import allows
 from parakeet_cli.doctor.stack.stack import Stack
-from parakeet_cli.errors import Refused, UsageError
+from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import exit_in_words
 
 # The stacks were built on 3.11; newer ones lack a wheel now and then.
 MINORS = ("3.11", "3.12", "3.13", "3.10", "3.14")
+_TO_GET_ONE = (
+    "To get one: uv python install 3.11, or pyenv install 3.11, or sudo apt install "
+    "python3.11-venv, or conda create -n py311 python=3.11."
+)
 _SECONDS = 15.0  # for an interpreter that is asked what it is, from a cold disk
 _NAMES = (*(f"python{minor}" for minor in MINORS), "python3", "python")
 # Without -S: on macOS and in conda, site decides whether venv can be found.
@@ -48,7 +52,7 @@ def find_base_python(
 ) -> BasePython:
     """The Python that was named, the running one, or another that is found.
 
-    Raises UsageError where the named one is no Python, and Refused where none suits.
+    Raises Refused where the named one, or every one, can't be used.
     """
     if named is not None:
         return _named(stack, named)
@@ -63,9 +67,7 @@ def find_base_python(
     raise Refused(
         f"Stack {stack.name} needs Python {stack.python}, and none is on this machine "
         f"({versions} found). Nothing was changed.",
-        hint="To get one: uv python install 3.11, or pyenv install 3.11, or sudo apt install "
-        "python3.11-venv, or conda create -n py311 python=3.11. "
-        "To name one: parakeet setup --base-python PATH",
+        hint=f"{_TO_GET_ONE} To name one: parakeet setup --base-python PATH",
     )
 
 
@@ -75,9 +77,9 @@ def _named(stack: Stack, named: str) -> BasePython:
         path /= "bin/python"
     found = ask(str(path))
     if isinstance(found, str):
-        raise UsageError(
-            f"--base-python {named} can't be used: {found}.",
-            hint=f"Name the executable of a Python {stack.python}.",
+        raise Refused(
+            f"--base-python {named} can't be used: {found}. Nothing was changed.",
+            hint=f"Name the executable of a Python {stack.python}. {_TO_GET_ONE}",
         )
     if not allows(stack.python, found.version):
         raise Refused(

@@ -119,9 +119,11 @@ def _taken_back_on_failure(view: SetupView) -> Iterator[_Made]:
     try:
         yield made
     except KeyboardInterrupt:
-        view.show_status(
-            "The same command goes on with what is there; parakeet setup --list names it."
-        )
+        if made.environment is not None:
+            view.show_status(
+                f"The same command goes on with what is in {made.environment.path}. To remove it: "
+                f"parakeet setup --remove {made.environment.name}"
+            )
         raise
     except BaseException as error:
         with uninterruptible():
@@ -204,6 +206,8 @@ def _carry_out(
     prover: Prove,
 ) -> str:
     kept = planned.kept
+    if planned.model is not None:
+        hub.check_available(planned.model)  # before minutes are spent on a stack without a model
     if kept is not None:
         kept = _build(replace(kept, stack=planned.plan.stack or kept.stack), planned, lock, made)
         _install(kept, request, view, made)
@@ -230,7 +234,8 @@ def _build(kept: KeptEnvironment, planned: _Planned, lock: int, made: _Made) -> 
     if kept.made and not kept.ready:
         made.environment = kept
     if planned.base is not None:
-        made.environment = kept = replace(kept, ready=False)
+        # Also where somebody's own was, if that is gone: this one is setup's to remove.
+        made.environment = kept = replace(kept, ready=False, made=True)
         environment.make(kept, planned.base, lock)
     return kept
 

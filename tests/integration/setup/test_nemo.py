@@ -116,7 +116,7 @@ def _kill_and_repeat(machine: Machine, seconds: float) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        if machine.config.exists():
+        if machine.config.exists() and "ml_python" in machine.settings():
             assert Path(machine.settings()["ml_python"]).exists()
     _repeat(machine)
 

@@ -6,6 +6,7 @@ import json
 import shutil
 
 from tests.held_out import held_out, small_parakeet
+from tests.hub import Hub
 from tests.integration.doctor.fake_stack import gpu_line, nvidia_smi
 from tests.integration.setup.machine import ONNX, Machine
 
@@ -102,3 +103,30 @@ def test_what_keeps_it_from_being_used_is_said(machine: Machine) -> None:
     done = machine.setup_onnx("--engine", "onnx", "--yes")
     assert done.returncode == 0
     assert "unset PARAKEET_ENGINE" in done.stderr
+
+
+def test_a_model_of_a_hub_is_pulled_and_goes_again_if_it_is_not_proved(machine: Machine) -> None:
+    with Hub() as hub:
+        files = {path.name: path.read_bytes() for path in small_parakeet(ONNX).iterdir()}
+        hub.add("me/small", files)
+        cache = machine.folder / "cache"
+        machine.variables |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache)}
+        words = ("setup", "--engine", "onnx", "--model", "me/small", "--yes")
+        plan = json.loads(machine.run(*words, "--dry-run", "--json").stdout)
+        assert (plan["model"], plan["bytes"]) == ("me/small", None)
+        refused = machine.run(*words)  # it doesn't know the words of the clip that ships
+        assert refused.returncode == 1, refused.stderr
+        assert not (cache / "hub" / "models--me--small").exists()
+        done = machine.run(*words, "--sample", str(machine.clip))
+        assert done.returncode == 0, done.stderr
+        assert machine.settings()["model"] == "me/small"
+    heard = machine.run("transcribe", str(machine.clip))
+    assert heard.stdout.split() == list(held_out()[0].words)
+
+
+def test_without_the_model_no_environment_is_made(machine: Machine) -> None:
+    machine.variables |= {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_ETAG_TIMEOUT": "1"}
+    for engine in ("onnx", "nemo"):
+        done = machine.run("setup", "--engine", engine, "--yes")
+        assert done.returncode == 3, done.stderr
+        assert machine.left() == []

@@ -96,7 +96,10 @@ def test_what_is_asked_for_is_taken() -> None:
     asked = replace(NOTHING, engine="nemo", stack="2.4", torch_index="nightly/cu128", model="v2")
     choice = choose(asked, NO_GPU, LINUX)
     assert (choice.stack, choice.torch_index, choice.model) == ("2.4", "nightly/cu128", "v2")
-    assert choose(replace(NOTHING, engine="nemo"), NO_GPU, LINUX).torch_index == "cpu"
+    nemo = replace(NOTHING, engine="nemo")
+    assert choose(nemo, NO_GPU, LINUX).torch_index == "cpu"
+    failing = Gpus("/usr/bin/nvidia-smi", problem="NVIDIA-SMI has failed.")
+    assert choose(nemo, failing, LINUX).torch_index == "cu128"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.doctor.stack.stack import load_stack
-from parakeet_cli.errors import Refused, UsageError
+from parakeet_cli.errors import Refused
 from parakeet_cli.setup import pythons
 from parakeet_cli.setup.pythons import BasePython, ask, find_base_python
 
@@ -81,7 +81,7 @@ def test_the_named_one_is_taken_or_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"Python 9\.4\.0"):
         find_base_python(STACK, str(path))
     for no_python in ("/bin/ls", "/no/such/file", str(tmp_path / "empty")):
-        with pytest.raises(UsageError, match="--base-python"):
+        with pytest.raises(Refused, match="--base-python"):
             find_base_python(STACK, no_python)
 
 
