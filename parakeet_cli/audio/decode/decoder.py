@@ -26,7 +26,7 @@ from parakeet_cli.audio.decode.libav import open_container
 from parakeet_cli.audio.decode.mixing import levels
 from parakeet_cli.audio.decode.mixing.doubts import SoundDoubts
 from parakeet_cli.audio.decode.mixing.mixer import Mixer
-from parakeet_cli.audio.decode.open import Opened, check_readable, open_stream
+from parakeet_cli.audio.decode.open import LATE, Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
 from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
@@ -75,13 +75,15 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
         index = index_frames(recording.part, container)
     part = recording.part
     if index is None:
+        begin = _begin(opened)
+        late = LATE if begin else 0.0  # an encoder's delay is cut off sound that starts late, too
         return DecodePlan(
             recording,
             opened,
             declared_duration(part, opened),
             by_timestamps(opened, part),
-            begin=_begin(opened),
-            warm_up=ASF_WARM_UP if container == "asf" else 0.0,
+            begin=begin,
+            warm_up=ASF_WARM_UP if container == "asf" else late,
         )
     # All frames were counted, those that are there and those that aren't, so the end is known.
     declared = DeclaredDuration(

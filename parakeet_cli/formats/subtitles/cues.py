@@ -36,7 +36,8 @@ TOO_SHORT = 5.0  # for each second that a cue is shorter than `min_cue_seconds`
 
 READING_SPEED = 20.0  # columns a second for adults (Netflix's Timed Text Style Guide)
 _SHORTEST_GAP = 0.5  # seconds; a shorter gap between two cues is closed to `min_gap`
-LEAST = 0.05  # seconds: the least a cue is shown, even if its words are crowded
+LEAST = 0.05  # seconds: the least a cue is shown, if its words aren't crowded
+CROWDED = 0.001  # seconds: the least it is shown if they are, even by parts of a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,20 +218,28 @@ def _timed(
         if held is not None:
             cue = _cue(held, options, clock, _ms(lines[0][0].start))
             yield cue
-            clock = cue.end + _ms(options.min_gap)
+            clock = cue.end
         held = lines
     if held is not None:
         end = math.inf if duration is None or not math.isfinite(duration) else _ms(duration)
-        yield _cue(held, options, clock, end + _ms(options.min_gap))
+        yield _cue(held, options, clock, end, gap=0)
 
 
-def _cue(lines: tuple[Line, ...], options: FormatOptions, clock: int, following: float) -> Cue:
+def _cue(
+    lines: tuple[Line, ...],
+    options: FormatOptions,
+    clock: int,
+    following: float,
+    *,
+    gap: int | None = None,
+) -> Cue:
     """A cue is shown while it is spoken, and into the silence after it until it can be read.
 
     The gap is taken from this cue's end, since the next one starts with its first word.
-    Words crowded into no time at all delay each other, so that all are shown.
+    Where words are crowded, the gap is the first thing to be left out; those in no time at all
+    delay each other, so that all are shown.
     """
-    gap = _ms(options.min_gap)
+    gap = _ms(options.min_gap) if gap is None else gap
     start = max(_ms(lines[0][0].start), clock)
     spoken = _ms(lines[-1][-1].end)
     columns = sum(token.width for line in lines for token in line)
@@ -239,7 +248,8 @@ def _cue(lines: tuple[Line, ...], options: FormatOptions, clock: int, following:
     room = following - gap
     if end > room or room - end < _ms(_SHORTEST_GAP):
         end = room
-    end = min(max(end, start + _ms(LEAST)), start + _ms(options.max_cue_seconds))
+    least = min(_ms(LEAST), max(_ms(CROWDED), following - start))
+    end = min(max(end, start + least), start + _ms(options.max_cue_seconds))
     return Cue(start, int(end), lines)
 
 

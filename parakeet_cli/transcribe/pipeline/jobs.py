@@ -32,6 +32,7 @@ from parakeet_cli.transcribe.pipeline.results import (
     refusal,
     streams_in_words,
 )
+from parakeet_cli.transcribe.pipeline.word_times import spread_words
 from parakeet_cli.transcript import (
     Accounting,
     Doubt,
@@ -250,7 +251,9 @@ class _Pipeline:
             return failed(file.item.job, file.failure)
         assert file.source is not None
         lost = sorted((*file.accounting.lost, *file.lost), key=lambda interval: interval.start)
-        segments = file.assembler.finish()
+        # Of a part, the source's duration may be an estimate that the part goes beyond.
+        duration = None if file.item.job.duration is not None else file.source.duration
+        segments = spread_words(file.assembler.finish(), duration)
         transcript = Transcript(
             source=file.source,
             accounting=replace(file.accounting, lost=tuple(lost)),

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from parakeet_cli.formats import FormatOptions
-from parakeet_cli.formats.subtitles.cues import LEAST, Cue, cues
+from parakeet_cli.formats.subtitles.cues import CROWDED, LEAST, Cue, cues
 from parakeet_cli.formats.subtitles.text_width import clean, width
+from parakeet_cli.transcribe.pipeline.word_times import MIN_WORD_SECONDS, spread_words
 from parakeet_cli.transcript import Segment, Transcript, Word
 from tests.unit.formats.random_transcripts import OPTIONS, transcripts
 from tests.unit.formats.spoken import SENSE, make, speak
@@ -103,8 +107,10 @@ def test_cues_respect_their_options_and_their_order(
     clock = 0
     for cue in cues(transcript, options):
         assert cue.start >= clock
-        assert round(1000 * LEAST) <= cue.end - cue.start <= round(1000 * options.max_cue_seconds)
-        clock = cue.end + round(1000 * options.min_gap)
+        length = cue.end - cue.start
+        assert round(1000 * CROWDED) <= length <= round(1000 * options.max_cue_seconds)
+        crowded = length <= round(1000 * LEAST)
+        clock = cue.end + (0 if crowded else round(1000 * options.min_gap))
         assert 1 <= len(cue.lines) <= options.max_line_count
         assert all(line for line in cue.lines)
         alone = len(cue.tokens) == 1
@@ -113,6 +119,21 @@ def test_cues_respect_their_options_and_their_order(
             assert alone or width(line) <= options.max_line_width
         if options.max_words_per_line is not None:
             assert len({token.word for token in cue.tokens}) <= options.max_words_per_line
+
+
+@given(transcripts(), OPTIONS, st.floats(0.5, 20.0))
+@settings(deadline=None, max_examples=120)
+def test_no_cue_goes_beyond_the_end_of_the_recording(
+    transcript: Transcript, options: FormatOptions, duration: float
+) -> None:
+    """Of words that lie inside it, as a transcription's do."""
+    segments = spread_words([segment for segment in transcript.segments if segment.words], duration)
+    words = sum(len(segment.words) for segment in segments)
+    if words * MIN_WORD_SECONDS > duration:
+        return
+    source = replace(transcript.source, duration=duration)
+    inside = replace(transcript, source=source, segments=segments)
+    assert all(cue.end <= round(1000 * duration) for cue in cues(inside, options))
 
 
 @given(transcripts(), OPTIONS)

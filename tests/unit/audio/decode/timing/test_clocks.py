@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
 import pytest
-from av.container import OutputContainer
 
 from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.transcript import Accounting
+from tests.films import write_film
 from tests.media_files import RECIPES, Recipe, tone, write_media
 
 RATE = 44_100
 SECONDS = 3.0
 NO_EDIT_LIST = {"use_editlist": "0"}
-PICTURES = {".ts": "mpeg2video", ".flv": "flv"}
+FORMATS = {".ts": "mpegts", ".mkv": "matroska"}
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 
 
@@ -31,40 +28,11 @@ def film(
     picture: float = SECONDS,
     seconds: float = SECONDS,
     options: Mapping[str, str] | None = None,
-    form: str | None = None,
 ) -> Path:
     """A film whose sound starts `late` and lasts `seconds`, and whose picture lasts `picture`."""
-    packets: list[av.Packet[Any]] = []
-    with av.open(str(path), "w", format=form, options=dict(options or {})) as container:
-        video = container.add_stream(PICTURES.get(path.suffix, "mpeg4"), rate=25)
-        assert isinstance(video, av.VideoStream)
-        video.width = video.height = 64
-        video.pix_fmt = "yuv420p"
-        sound = container.add_stream(codec, rate=RATE)
-        assert isinstance(sound, av.AudioStream)
-        sound.codec_context.layout = "mono"
-        container.start_encoding()
-        step = sound.codec_context.frame_size or 1024
-        samples = tone(seconds, RATE)
-        for first in range(0, len(samples), step):
-            part = samples[None, first : first + step]
-            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
-            frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
-            frame.pts = first + round(late * RATE)
-            packets += sound.encode(frame)
-        packets += sound.encode(None)
-        for number in range(round(picture * 25)):
-            image = av.VideoFrame.from_ndarray(np.zeros((96, 64), np.uint8), "yuv420p")
-            image.pts, image.time_base = number, Fraction(1, 25)
-            packets += video.encode(image)
-        packets += video.encode(None)
-        mux(container, packets)
-    return path
-
-
-def mux(container: OutputContainer, packets: list[av.Packet[Any]]) -> None:
-    for packet in sorted(packets, key=lambda one: (one.dts or 0) * (one.time_base or 0)):
-        container.mux(packet)
+    sound = tone(seconds, RATE)[None, :]
+    form = FORMATS.get(path.suffix, path.suffix[1:])
+    return write_film(path, form, codec, sound, RATE, late=late, picture=picture, options=options)
 
 
 def account(path: Path) -> Accounting:
@@ -98,8 +66,7 @@ def assert_healthy(accounting: Accounting, seconds: float) -> None:
 def test_sound_that_starts_late_or_ends_before_the_picture_is_not_lost(
     name: str, codec: str, options: dict[str, str], late: float, picture: float, tmp_path: Path
 ) -> None:
-    form = "mpegts" if name.endswith(".ts") else None
-    path = film(tmp_path / name, codec, late=late, picture=picture, options=options, form=form)
+    path = film(tmp_path / name, codec, late=late, picture=picture, options=options)
     assert_healthy(account(path), SECONDS)
 
 
@@ -142,7 +109,7 @@ def test_transport_streams_joined_by_cat_go_on_without_a_gap(
     jump: float, pictures: bool, tmp_path: Path
 ) -> None:
     if pictures:
-        first = film(tmp_path / "a.ts", "aac", form="mpegts")
+        first = film(tmp_path / "a.ts", "aac")
     else:
         recipe = Recipe("ts", "aac", RATE, 1, 64_000)
         first = write_media(tmp_path / "a.ts", tone(SECONDS, RATE), recipe)
@@ -155,7 +122,7 @@ def test_transport_streams_joined_by_cat_go_on_without_a_gap(
 
 @pytest.mark.parametrize("filling", ["cut out", "zeros"])
 def test_a_hole_in_a_transport_stream_is_lost(filling: str, tmp_path: Path) -> None:
-    path = film(tmp_path / "a.ts", "aac", seconds=30.0, picture=30.0, form="mpegts")
+    path = film(tmp_path / "a.ts", "aac", seconds=30.0, picture=30.0)
     data = path.read_bytes()
     first, last = (round(len(data) * share) // 188 * 188 for share in (0.3, 0.8))
     hole = bytes(last - first) if filling == "zeros" else b""
