@@ -5,12 +5,13 @@ BENCH_ARGS ?=
 BENCH_ONNX ?= tests/fixtures/models/small-parakeet-tdt-onnx
 BATCH_ARGS ?=
 RTFX_ARGS ?=
+GPU_ARGS ?=
 # Without a GPU the script is only tried.
 RTFX_TRIAL := --device cpu --layers 2 --files 160 --batch 8 --rounds 3 --hours 0.2
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
-.PHONY: help setup venv check lint types contracts limits shell unit test bench soak snapshots verify-stack
+.PHONY: help setup venv check lint types contracts limits shell unit test bench gpu soak snapshots verify-stack
 .NOTPARALLEL:
 
 help:
@@ -20,6 +21,7 @@ help:
 	@echo "make test       every test (PYTEST_ARGS='-k subtitles' selects some)"
 	@echo "make snapshots  write the --help snapshots again, after a change on purpose"
 	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
+	@echo "make gpu        all that needs an NVIDIA GPU, in one report; a trial without one"
 	@echo "make soak       the long seeded runs"
 	@echo "make verify-stack  both ML stacks built, migrated, rolled back and transcribed with"
 
@@ -72,6 +74,9 @@ bench:
 	elif nvidia-smi -L 2>/dev/null | grep -q GPU; then \
 	$(bin)/python bench/rtfx.py $(BENCH_STACK) $(RTFX_ARGS); \
 	else $(bin)/python bench/rtfx.py $(BENCH_STACK) $(RTFX_TRIAL) $(RTFX_ARGS); fi
+
+gpu:
+	@$(bin)/python bench/gpu.py $(if $(BENCH_STACK),--python $(BENCH_STACK)) $(GPU_ARGS)
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)

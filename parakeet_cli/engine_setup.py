@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from parakeet_cli import console
 from parakeet_cli.config import Settings
-from parakeet_cli.engines.base import EngineChoice, EngineOptions
+from parakeet_cli.engines.base import DeviceFinder, Engine, EngineChoice, EngineOptions
 from parakeet_cli.engines.registry import choose
 from parakeet_cli.transcript import EngineInfo
 
@@ -31,19 +33,47 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
     )
 
 
-def print_engine(choice: EngineChoice, info: EngineInfo, workers: str = "") -> None:
-    """One line on stderr: which engine was chosen, and why; advice where someone may read it.
+class EngineLine:
+    """The line on stderr that says which engine runs, where and why: printed once.
 
-    Another line says why the model isn't the usual one.
+    An engine that finds its device while it loads is announced after that, so that the line
+    says what is so. Other lines say why the model isn't the usual one, and give advice where
+    someone may read it.
     """
-    language = f", language {info.language}" if info.language else ""
-    console.info(
-        f"Engine: {info.name} {info.model} on {info.device}{language}{workers} ({choice.reason})."
-    )
-    if info.note:
-        console.info(info.note)
-    if choice.advice is not None and console.is_terminal():
-        console.info(choice.advice)
+
+    def __init__(self, choice: EngineChoice, workers: str = "") -> None:
+        self._choice, self._workers = choice, workers
+        self._lock = Lock()
+        self._printed = False
+
+    def made(self, engine: Engine) -> None:
+        """Print it for an engine that isn't loaded yet, if its device is certain."""
+        if not isinstance(engine, DeviceFinder):
+            self.print(engine.info)
+
+    def loaded(self, engine: Engine) -> None:
+        """Print it for an engine that is loaded."""
+        self.print(engine.info, runs_on(engine))
+
+    def print(self, info: EngineInfo, where: str | None = None) -> None:
+        with self._lock:  # engines may be loaded in several threads
+            if self._printed:
+                return
+            self._printed = True
+        language = f", language {info.language}" if info.language else ""
+        console.info(
+            f"Engine: {info.name} {info.model} on {where or info.device}{language}{self._workers} "
+            f"({self._choice.reason})."
+        )
+        if info.note:
+            console.info(info.note)
+        if self._choice.advice is not None and console.is_terminal():
+            console.info(self._choice.advice)
+
+
+def runs_on(engine: Engine) -> str:
+    """Where a loaded engine runs, in words."""
+    return engine.runs_on if isinstance(engine, DeviceFinder) else engine.info.device
 
 
 def _warn_of_trust() -> None:

@@ -8,8 +8,9 @@ ends as `unknown`, never as a pass.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from packaging.version import Version
 
@@ -211,6 +212,7 @@ class ProbeResult:
     detail: str = ""
     seconds: float = 0.0
     text: str = ""  # the transcript, if something was transcribed
+    values: Mapping[str, Any] = field(default_factory=dict)  # what was measured, if anything
 
 
 @dataclass(frozen=True, slots=True)

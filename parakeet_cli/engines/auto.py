@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from parakeet_cli.engines.base import EngineChoice
-from parakeet_cli.engines.nemo.stack_check import missing_from_stack
+from parakeet_cli.engines.nemo.stack_check import missing_from_stack, torch_without_cuda
 from parakeet_cli.engines.onnx.engine import default_model
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
 from parakeet_cli.models.cache import find_cached
@@ -100,7 +100,10 @@ def _nemo_obstacle(request: EngineRequest) -> str | None:
         return "--device is cpu"
     if missing := missing_from_stack(request.ml_python or sys.executable):
         return missing
-    return None if has_gpu() else "no CUDA device"
+    if not has_gpu():
+        return "no CUDA device"
+    torch = torch_without_cuda(request.ml_python or sys.executable)
+    return f"{torch} is built without CUDA" if torch else None
 
 
 def _onnx_obstacle(request: EngineRequest) -> str | None:

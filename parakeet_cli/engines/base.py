@@ -26,6 +26,7 @@ class EngineOptions:
     progress: bool = False  # whether a download may draw a bar on stderr
     ml_python: str | None = None  # the ML interpreter; None is the one that runs the tool
     trust_model: bool = False  # whether a model may contain code, which then runs
+    sharers: int = 1  # engines in processes of their own that share the device's memory
 
     @property
     def cores(self) -> int:
@@ -121,6 +122,16 @@ class StreamingEngine(Protocol):
 def gpu_index(device: str) -> int:
     """The number in `cuda:N`; 0 for `cuda`."""
     return int(device.partition(":")[2] or 0)
+
+
+@runtime_checkable
+class DeviceFinder(Protocol):
+    """An Engine that only knows where it runs once its model is loaded."""
+
+    @property
+    def runs_on(self) -> str:
+        """The device in words, "NVIDIA H100 (cuda:0, bfloat16, CUDA graphs)"; after `load`."""
+        ...
 
 
 def on_source_clock(chunk: Chunk, segments: list[Segment]) -> tuple[Segment, ...]:

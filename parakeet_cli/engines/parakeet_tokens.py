@@ -5,6 +5,7 @@ A token is a piece of a word; `▁` at its front begins a new word (SentencePiec
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from parakeet_cli.transcript import Segment, Word
 
 MARK = "▁"
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+_SPOKEN = frozenset("%&@#*/\\§")  # Unicode's punctuation that people pronounce
 _PAUSE = 1.5  # seconds without a word: a new segment, for models that write no full stops
 
 
@@ -44,13 +46,23 @@ def _word(tokens: Sequence[Token]) -> Word | None:
     text = "".join(token.piece for token in tokens).replace(MARK, "").strip()
     if not text:
         return None
-    timed = [token for token in tokens if token.piece.strip(MARK)]
-    known = [token.probability for token in timed if token.probability is not None]
+    visible = [token for token in tokens if token.piece.strip(MARK)]
+    known = [token.probability for token in visible if token.probability is not None]
+    # Punctuation takes no time, but a model may write it as late as at the end of the pause
+    # after a word. NeMo, too, lets it end where the token before it ended.
+    spoken = [token for token in visible if not _is_punctuation(token.piece)] or visible
     return Word(
-        start=timed[0].start,
-        end=max(token.end for token in timed),
+        start=tokens[0].start,
+        end=max(token.end for token in spoken),
         text=text,
-        confidence=round(min(known), 4) if len(known) == len(timed) else None,
+        confidence=round(min(known), 4) if len(known) == len(visible) else None,
+    )
+
+
+def _is_punctuation(piece: str) -> bool:
+    return all(
+        unicodedata.category(letter).startswith("P") and letter not in _SPOKEN
+        for letter in piece.strip(MARK)
     )
 
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 from parakeet_cli.system.processes import exit_in_words
@@ -15,6 +16,7 @@ from parakeet_cli.system.processes import exit_in_words
 _QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader")
 _SECONDS = 15.0  # for nvidia-smi: a driver that sleeps takes one or two to wake
 _CUDA_VERSION = re.compile(r"CUDA Version:\s*([0-9]+\.[0-9]+)")
+_MIG = "MIG-"  # the ids of parts of GPUs, by NVIDIA's multi-instance GPU guide
 _CAPABILITY = re.compile(r"\d+\.\d+")
 _UUID = re.compile(r"^(\s*)(GPU|MIG) .*\(UUID: (\S+)\)", re.MULTILINE)  # of `nvidia-smi -L`
 
@@ -144,16 +146,32 @@ def _uuids(environment: Mapping[str, str]) -> dict[str, int]:
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """`cuda:0` and so on for each GPU this process may use.
+    """`cuda:0` and so on for each GPU this process may use; the ids of parts of GPUs (MIG).
 
-    CUDA_VISIBLE_DEVICES decides where it is set, nvidia-smi elsewhere.
+    CUDA_VISIBLE_DEVICES decides where it is set, nvidia-smi elsewhere. CUDA shows a process
+    only the first part of a GPU that the variable names, so several are only for several
+    processes, each with the variable set to its own.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         count = len(list_gpus().gpus)
     else:
-        count = len([one for one in visible.split(",") if one.strip() not in ("", "-1")])
+        named = _named(visible)
+        if named and named[0].startswith(_MIG):
+            return tuple(one for one in named if one.startswith(_MIG))
+        count = len(named)
     return tuple(f"cuda:{number}" for number in range(count))
+
+
+def _named(visible: str) -> list[str]:
+    """The devices that a CUDA_VISIBLE_DEVICES names: CUDA ignores what follows -1."""
+    names = [one.strip() for one in visible.split(",")]
+    return list(takewhile(lambda name: name not in ("", "-1"), names))
+
+
+def visible_device(gpu: str) -> tuple[str, dict[str, str]]:
+    """For one of `visible_gpus`: the device's name in a process, and what its environment needs."""
+    return ("cuda:0", {"CUDA_VISIBLE_DEVICES": gpu}) if gpu.startswith(_MIG) else (gpu, {})
 
 
 def has_gpu() -> bool:

@@ -45,7 +45,6 @@ ELSEWHERE = {
     "doctor/repair/request.py": "integration/doctor/test_repair.py",
     "doctor/repair/run.py": "integration/doctor/test_repair.py",
     "doctor/repair/transaction.py": "integration/doctor/test_repair_in_place.py",
-    "engine_setup.py": "integration/transcribe/test_engines.py",
     "engines/nemo/": "integration/transcribe/test_nemo.py",
     "engines/onnx/": "integration/transcribe/test_onnx.py",
     "engines/whisper/": "integration/transcribe/test_engines.py",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from parakeet_cli.cli import options
-from parakeet_cli.cli.doctor.request import DoctorRequest
+from parakeet_cli.cli.doctor.request import DoctorRequest, with_report_name
 
 Python = Annotated[
     str | None,
@@ -25,8 +26,17 @@ StackOption = Annotated[
 ]
 
 REPAIR = "Repair"
+GPU = "GPU"
 
-doctor_app = typer.Typer(invoke_without_command=True)
+
+class DoctorGroup(TyperGroup):
+    """The doctor's command, of which one option may go without its value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, with_report_name(args, self.commands))
+
+
+doctor_app = typer.Typer(cls=DoctorGroup, invoke_without_command=True)
 
 
 @doctor_app.callback()
@@ -85,6 +95,25 @@ def doctor(
             show_default="this machine",
         ),
     ] = None,
+    gpu_report: Annotated[
+        str | None,
+        typer.Option(
+            "--gpu-report",
+            metavar="[FILE]",
+            help="Write Markdown about the GPU, torch and NeMo, and how fast it transcribes, to "
+            "gpu-report.md or FILE; - is stdout.",
+            rich_help_panel=GPU,
+        ),
+    ] = None,
+    hours: Annotated[
+        float,
+        typer.Option(
+            metavar="N",
+            min=0.01,
+            help="With --gpu-report: hours of audio, to see whether memory grows.",
+            rich_help_panel=GPU,
+        ),
+    ] = 1.0,
     fix: Annotated[
         bool,
         typer.Option(
@@ -145,8 +174,10 @@ def doctor(
         download=download,
         torch_index=torch_index,
         wheelhouse=wheelhouse,
+        gpu_report=gpu_report,
     )
     if context.invoked_subcommand is not None:
+        request.check_verb(context.invoked_subcommand)
         return
     from parakeet_cli.cli.doctor import output
 
@@ -163,6 +194,10 @@ def doctor(
         from parakeet_cli.cli.doctor.ray_nodes import show_nodes
 
         code = show_nodes(ray_address, request.as_arguments(), as_json=json)
+    elif gpu_report:
+        from parakeet_cli.cli.doctor.gpu_output import show_gpu_report
+
+        code = show_gpu_report(request, hours)
     elif request.is_repair:
         from parakeet_cli.cli.doctor.repair_output import show_repair
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
     from parakeet_cli.doctor.diagnose import DiagnosisRequest
     from parakeet_cli.doctor.facts import Sample, Unavailable
     from parakeet_cli.doctor.repair.request import RepairRequest
+
+
+GPU_REPORT = "gpu-report.md"
+
+
+def with_report_name(arguments: Sequence[str], verbs: Collection[str]) -> list[str]:
+    """The arguments, with a FILE after a --gpu-report that has none."""
+    found = list(arguments)
+    for at, word in enumerate(arguments):
+        if word.replace("_", "-") == "--gpu-report":
+            after = arguments[at + 1] if at + 1 < len(arguments) else "--"
+            if (after.startswith("-") and after != "-") or after in verbs:
+                found.insert(at + 1, GPU_REPORT)
+            break
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,7 @@ class DoctorRequest:
     download: bool = False
     torch_index: str | None = None
     wheelhouse: str | None = None
+    gpu_report: str | None = None  # where it is written; - for stdout
 
     @property
     def is_repair(self) -> bool:
@@ -53,6 +70,9 @@ class DoctorRequest:
                 "--all examines the environments that setup keeps, on this machine.",
                 hint="Leave out --all, and name one with --python.",
             )
+        if self.gpu_report:
+            self._check_gpu_report(on_nodes=on_nodes, on_all=on_all)
+            return
         if on_nodes:
             if self.is_repair:
                 raise UsageError(
@@ -68,6 +88,25 @@ class DoctorRequest:
             )
         if (self.model or self.sample) and not self.deep:
             raise UsageError("Without --deep nothing is transcribed.", hint="Add --deep.")
+
+    def _check_gpu_report(self, *, on_nodes: bool, on_all: bool) -> None:
+        given = {"a repair": self.is_repair, "--ray": on_nodes, "--all": on_all,
+                 "--json": self.json, "--deep": self.deep, "--sample": bool(self.sample),
+                 "--only and --skip": bool(self.only or self.skip)}  # fmt: skip
+        for name, is_given in given.items():
+            if is_given:
+                raise UsageError(
+                    f"--gpu-report can't be combined with {name}.",
+                    hint="parakeet doctor --gpu-report [FILE] [--model NAME|FILE] [--hours N]",
+                )
+
+    def check_verb(self, verb: str) -> None:
+        """Raises UsageError for an option that no verb takes."""
+        if self.gpu_report:
+            raise UsageError(
+                f"--gpu-report can't be combined with `{verb}`.",
+                hint=f"A file of that name is meant by --gpu-report=./{verb}",
+            )
 
     def diagnosis(self) -> DiagnosisRequest:
         """With the settings of the configuration and the environment. Raises ConfigError."""

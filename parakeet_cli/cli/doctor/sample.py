@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parakeet_cli.config import Settings
 from parakeet_cli.doctor.facts import Sample, Unavailable
 from parakeet_cli.errors import EngineUnavailable, UsageError
 from parakeet_cli.system.files import data_file
+
+if TYPE_CHECKING:
+    from parakeet_cli.doctor.probes.throughput import Subject
 
 CLIP = "sense_0880.wav"  # of samples/, from a LibriVox recording: public domain
 TEXT = "he was not an ill disposed young man"
@@ -37,11 +41,29 @@ def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
         return Unavailable(f"{error} {error.hint or ''}" + (f" ({origin})" if origin else ""))
     except ImportError as error:  # the tool is in the environment that is to be repaired
         return Unavailable(f"models can't be examined here: {error}")
+    certain = known or clip is not None
+    return Sample(str(model), str(sound), text, str(_worker()), certain)
+
+
+def find_subject(settings: Settings) -> Subject:
+    """What `--gpu-report` measures: the model that is named, or v3.
+
+    Where it can't be used, one with random weights. Raises EngineUnavailable for one that an
+    option names.
+    """
+    from parakeet_cli.doctor.probes.throughput import Subject
+
+    sample = find_sample(settings, None)
+    clip = str(data_file(CLIP, folder="samples"))
+    if isinstance(sample, Unavailable):
+        return Subject(str(_worker()), clip, reason=sample.reason)
+    return Subject(sample.worker, clip, sample.model, Path(sample.model).name)
+
+
+def _worker() -> Path:
     from parakeet_cli.engines.nemo import worker
 
-    script = Path(worker.__file__).with_name("__main__.py")
-    certain = known or clip is not None
-    return Sample(str(model), str(sound), text, str(script), certain)
+    return Path(worker.__file__).with_name("__main__.py")
 
 
 def _model(name: str | None) -> tuple[Path, bool]:

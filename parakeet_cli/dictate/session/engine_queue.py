@@ -61,8 +61,11 @@ class EngineQueue:
     The threads are daemons: a program that must end at once does not wait for them.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self, engine: Engine, *, on_loaded: Callable[[Engine], object] = lambda _: None
+    ) -> None:
         self.engine = engine
+        self._on_loaded = on_loaded
         self.loaded: Future[None] = Future()
         self._jobs: list[tuple[Priority, int, EngineJob[Any]]] = []
         self._numbers = count()
@@ -128,6 +131,7 @@ class EngineQueue:
     def _load(self) -> None:
         try:
             self.engine.load()
+            self._on_loaded(self.engine)
         except BaseException as error:  # raised by `loaded`, and by every job
             self.loaded.set_exception(error)
         else:

@@ -24,14 +24,13 @@ from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.dictate.sinks.delivery import Delivery
 from parakeet_cli.dictate.text.rules import TextRules
 from parakeet_cli.dictate.text.vocabulary import make_text_change
-from parakeet_cli.engine_setup import choose_engine, engine_options, print_engine
+from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import OutputError
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.events import DictationView
     from parakeet_cli.dictate.session.sources import SoundSource
-    from parakeet_cli.engines.base import Engine
 
 
 class SessionResources:
@@ -76,7 +75,7 @@ class SessionResources:
         """Start loading the engine, unless it is loaded. Raises EngineUnavailable."""
         queue = self._engine_queue
         if queue is None or (queue.loaded.done() and queue.loaded.exception()):
-            queue = self._engine_queue = EngineQueue(_make_engine(self._request))
+            queue = self._engine_queue = _make_queue(self._request)
             queue.start()
         return queue
 
@@ -119,10 +118,11 @@ def _open_delivery(specs: tuple[str, ...]) -> Delivery | None:
     return delivery
 
 
-def _make_engine(request: DictationRequest) -> Engine:
+def _make_queue(request: DictationRequest) -> EngineQueue:
     choice = choose_engine(request.settings)
     options = engine_options(request.settings, trust_model=request.trust_model)
     # Two chunks at once: a final never waits for a partial.
     engine = make_engine(choice.name, options, concurrency=2)
-    print_engine(choice, engine.info)
-    return engine
+    line = EngineLine(choice)
+    line.made(engine)
+    return EngineQueue(engine, on_loaded=line.loaded)

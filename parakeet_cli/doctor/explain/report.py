@@ -58,7 +58,7 @@ def _lines(diagnosis: Diagnosis, facts: Facts, stack: Stack, version: str) -> It
     yield "| check | status | what was found |"
     yield "| --- | --- | --- |"
     for finding in diagnosis.findings:
-        yield f"| {finding.id} | {finding.status.value} | {_cell(finding.summary)} |"
+        yield f"| {finding.id} | {finding.status.value} | {markdown_cell(finding.summary)} |"
     for finding in diagnosis.findings:
         if finding.detail and finding.status not in (CheckStatus.OK, CheckStatus.SKIP):
             yield ""
@@ -90,7 +90,7 @@ def _gpu(facts: Facts) -> str:
     return f"{devices}; driver {gpus.devices[0].driver}, CUDA {gpus.cuda or 'unknown'}"
 
 
-def _cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Gpus
 from parakeet_cli.doctor.inspect.libraries import find_library
 from parakeet_cli.system.hardware import list_gpus, visible_indexes
+
+MIG_SECONDS = 15.0
+# "  MIG 1g.10gb     Device  0: (UUID: MIG-...)", below the line of its GPU
+MIG_LINE = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):")
 
 
 def read_gpus(environment: Mapping[str, str], root: Path = Path("/")) -> Gpus:
@@ -27,6 +33,21 @@ def read_gpus(environment: Mapping[str, str], root: Path = Path("/")) -> Gpus:
         libcuda=tuple(find_library("libcuda.so.1", environment, root)),
         wsl="microsoft" in (_first_line(root / "proc/version") or "").lower(),
     )
+
+
+def list_mig_instances(nvidia_smi: str | None) -> tuple[str, ...]:
+    """The parts that a GPU is divided into ("1g.10gb, device 0"), without their ids."""
+    if nvidia_smi is None:
+        return ()
+    try:
+        done = subprocess.run(
+            [nvidia_smi, "-L"], capture_output=True, text=True, errors="replace",
+            timeout=MIG_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = map(MIG_LINE.match, done.stdout.splitlines())
+    return tuple(f"{match[1]}, device {match[2]}" for match in found if match)
 
 
 def _first_line(path: Path) -> str | None:

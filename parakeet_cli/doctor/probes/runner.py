@@ -189,7 +189,7 @@ def _read(process: subprocess.Popen[bytes], events: queue.Queue[Event | None]) -
 
 
 def _result(event: Event) -> ProbeResult:
-    seconds = event.get("seconds", 0.0)
+    seconds, values = event.get("seconds", 0.0), event.get("values")
     return ProbeResult(
         name=str(event.get("name", "")),
         ok=event.get("event") == "ok",
@@ -197,6 +197,7 @@ def _result(event: Event) -> ProbeResult:
         detail=_where(event),
         seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
         text=str(event.get("text", "")),
+        values=values if isinstance(values, dict) else {},
     )
 
 

@@ -42,19 +42,16 @@ def main() -> None:
 
 def _transcribe(model_path: str, clip: str, device: str) -> str:
     np: Any = importlib.import_module("numpy")
-    torch: Any = importlib.import_module("torch")
-    loading, encoding, decoding = (
-        importlib.import_module(f"{PACKAGE}.{name}") for name in ("loading", "encoding", "decoding")
+    loading, decoding = (
+        importlib.import_module(f"{PACKAGE}.{name}") for name in ("loading", "decoding")
     )
     with wave.open(clip) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     audio = samples.astype(np.float32) / 32768
-    model = loading.restore(loading.LoadRequest(model_path, device))
-    decoder: Any = decoding.make_decoder(model)
-    encoder: Any = encoding.Encoder(model, _to_stderr)
-    with torch.inference_mode():
-        encoded, lengths, _ = encoder.encode([audio])
-        (tokens,) = decoder.decode(encoded, lengths)
+    loaded: Any = loading.load_model(loading.LoadRequest(model_path, device), _to_stderr)
+    with loaded.cuda.inference():
+        encoded, lengths, _ = loaded.encoder.encode([audio])
+        (tokens,) = loaded.decoder.decode(encoded, lengths).result()
     return str(decoding.join_pieces(tokens.pieces))
 
 

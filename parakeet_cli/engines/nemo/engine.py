@@ -23,6 +23,7 @@ from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_sou
 from parakeet_cli.engines.nemo.language_tags import split_tags, without_tags
 from parakeet_cli.engines.nemo.packages import require_packages
 from parakeet_cli.engines.nemo.process import NemoProcess, WorkerDiedError, default_python
+from parakeet_cli.engines.nemo.stack_check import torch_without_cuda
 from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.models.registry import DEFAULT, ENGLISH, look_up
@@ -38,12 +39,17 @@ _log = logging.getLogger(__name__)
 # attention costs little: its share of the encoder's work grows with the length, and is a sixth
 # at two minutes.
 _MAX_CHUNK_SECONDS = 120.0
-# Chunks in flight: the next batch gathers while one is transcribed, so a batch has half of them.
-# A GPU wants the 128 of NeMo's own measurements, and a CPU no more than its two minutes.
+# Chunks in flight. A CPU wants no more than two minutes in a batch. A GPU wants the 128 chunks of
+# NeMo's own measurements, all about as long as each other, and two batches at once: simulated
+# with speech of mixed length, 256 in flight give batches of 42 on average, and 1024 of 100.
 _CPU_CONCURRENCY = 16
-_GPU_CONCURRENCY = 256
-_CPU_SECONDS, _GPU_SECONDS = 960.0, 3840.0  # in flight: 61 and 246 MB of samples
+GPU_CONCURRENCY = 1024
+_CPU_SECONDS, _GPU_SECONDS = 960.0, 7680.0  # in flight: 61 and 492 MB of samples
 _MAX_ATTEMPTS = 2
+# NeMo's names of its modes; the graphs are made as batches come.
+_GRAPHS = {"full_graph": "CUDA graphs", "no_while_loops": "CUDA graphs in parts"}
+_MAX_DEATHS = 10  # of workers in a row, without one result: then it isn't the audio
+_MAX_STARTS = 2  # of a worker in the place of one that died
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +58,14 @@ class Tuning:
 
     way: str | None = None  # PARAKEET_NEMO_WAY: whole, local, windows
     max_chunk_seconds: float = _MAX_CHUNK_SECONDS  # PARAKEET_NEMO_WINDOW
+    precision: str | None = None  # PARAKEET_NEMO_PRECISION: float32, bfloat16, float16
 
     @classmethod
     def from_environment(cls) -> Tuning:
         return cls(
             way=os.environ.get("PARAKEET_NEMO_WAY") or None,
             max_chunk_seconds=float(os.environ.get("PARAKEET_NEMO_WINDOW") or _MAX_CHUNK_SECONDS),
+            precision=os.environ.get("PARAKEET_NEMO_PRECISION") or None,
         )
 
 
@@ -82,16 +90,21 @@ class Nemo:
         device = options.device
         if device == "auto":  # a guess, until the loaded worker says which it uses
             device = "cuda" if has_gpu() else "cpu"
+            torch = torch_without_cuda(self._python) if device == "cuda" else None
+            if torch is not None:
+                raise _unused_gpu(f"{torch} is built without CUDA", self._python)
         self.max_chunk_seconds = self._tuning.max_chunk_seconds
         in_flight, self.max_inflight_seconds = (
-            (_CPU_CONCURRENCY, _CPU_SECONDS)
-            if device == "cpu"
-            else (_GPU_CONCURRENCY, _GPU_SECONDS)
+            (_CPU_CONCURRENCY, _CPU_SECONDS) if device == "cpu" else (GPU_CONCURRENCY, _GPU_SECONDS)
         )
-        self.concurrency = 1 if concurrency == 1 else in_flight
+        # A GPU's batches have nothing to do with the cores.
+        alone = concurrency == 1 or (device == "cpu" and options.cores == 1)
+        self.concurrency = 1 if alone else in_flight
         self.info = EngineInfo("nemo", self._model.name, device, "NeMo")
+        self.runs_on = device
         self._frame_seconds = 0.08
         self._worker: NemoProcess | None = None
+        self._deaths = 0  # of workers, since the last result
         self._lock = Lock()  # one thread starts the next worker
 
     def load(self) -> None:
@@ -112,6 +125,9 @@ class Nemo:
                     "device": self._options.device,
                     "threads": self._options.threads,
                     "trusted": self._options.trust_model,
+                    "workers": self._options.sharers,
+                    "precision": self._tuning.precision,
+                    "max_chunk_seconds": self.max_chunk_seconds,
                 },
             )
         except WorkerDiedError as death:
@@ -122,8 +138,12 @@ class Nemo:
         except BaseException:
             worker.kill()
             raise
+        if loaded["why_cpu"] is not None and has_gpu():
+            worker.kill()
+            raise _unused_gpu(loaded["why_cpu"], self._python)
         self._frame_seconds = loaded["frame_seconds"]
         self.info = EngineInfo("nemo", self._model.name, loaded["device"], f"NeMo {loaded['nemo']}")
+        self.runs_on = _where(loaded)
         _log.info("%s", _description(loaded))
         return worker
 
@@ -147,6 +167,7 @@ class Nemo:
                     ) from death
                 _log.info("NeMo's worker died: %s. A new one continues.", death)
             else:
+                self._deaths = 0
                 segments, language = self._segments(chunk, tokens)
                 return ChunkResult(on_source_clock(chunk, segments), language or self._language)
 
@@ -166,8 +187,26 @@ class Nemo:
         with self._lock:
             assert self._worker is not None, "load() comes first"
             if self._worker.dead:
-                self._worker = self._start_worker()
+                self._worker = self._replacement()
             return self._worker
+
+    def _replacement(self) -> NemoProcess:
+        """A worker in the place of one that died. Raises EngineUnavailable.
+
+        What made that one die may also make the first load fail: memory that is not free yet.
+        """
+        self._deaths = min(self._deaths + 1, _MAX_DEATHS)
+        if self._deaths == _MAX_DEATHS:
+            raise EngineUnavailable(
+                f"NeMo's worker died {_MAX_DEATHS} times in a row on {self.runs_on}.",
+                hint=f"parakeet doctor --deep --python {self._python}",
+            )
+        for _ in range(_MAX_STARTS - 1):
+            try:
+                return self._start_worker()
+            except EngineUnavailable as error:
+                _log.info("NeMo's next worker can't be used: %s Another is tried.", error)
+        return self._start_worker()
 
     def open_stream(self) -> Stream:
         return _Utterance(self._running_worker)
@@ -203,6 +242,14 @@ class _Utterance:
             raise EngineError(f"NeMo's worker died during live speech: {death}.") from death
 
 
+def _unused_gpu(why: str, python: str) -> EngineUnavailable:
+    """For `--device auto`: on the CPU it would take many times as long, without a word."""
+    return EngineUnavailable(
+        f"nvidia-smi lists a GPU, and NeMo can't use it: {why}.",
+        hint=f"`parakeet doctor --python {python}` finds out why; `--device cpu` uses the CPU.",
+    )
+
+
 def _ml_python(named: str | None) -> str:
     """The ML interpreter. Raises EngineUnavailable where it can't be run."""
     if named is None:
@@ -236,9 +283,17 @@ def _checked_language(model: str, asked: str | None) -> str | None:
     return only
 
 
+def _where(loaded: dict[str, Any]) -> str:
+    """The device, precision and graphs that the worker uses, in words."""
+    details = [str(loaded["precision"])]
+    if (graphs := loaded["graphs"]) is not None:
+        details.append(_GRAPHS.get(graphs, f"graphs: {graphs}"))
+    elif loaded["graphs_reason"]:  # a CTC head has no use for them, and none is given
+        details.append("no CUDA graphs")
+    if loaded["gpu"] is None:
+        return f"{loaded['device']} ({', '.join(details)})"
+    return f"{loaded['gpu']} ({', '.join([loaded['device'], *details])})"
+
+
 def _description(loaded: dict[str, Any]) -> str:
-    where = loaded["gpu"] or loaded["device"]
-    return (
-        f"NeMo {loaded['nemo']}, torch {loaded['torch']}: {loaded['class']} on {where} "
-        f"in {loaded['precision']}."
-    )
+    return f"NeMo {loaded['nemo']}, torch {loaded['torch']}: {loaded['class']} on {_where(loaded)}."

@@ -15,6 +15,8 @@ from parakeet_cli.system.ml_versions import normalized_name, read_requirements, 
 
 # One file for each stack, beside torch, whose version depends on the GPU.
 _STACKS = ("requirements-ml.txt", "requirements-ml-nemo3.txt")
+_QUOTES = "'\""
+_ASSIGNMENT = re.compile(r"^(cuda|__version__)(?:\s*:[^=\n]*)?\s*=\s*(\S+)", re.MULTILINE)
 _METADATA = re.compile(r"(?P<name>[\w.]+?)-(?P<version>\d[\w.!+]*)\.dist-info")
 
 
@@ -28,6 +30,20 @@ def missing_from_stack(python: str) -> str | None:
             return f"{name} is not installed"
     problems = [list(_unmet_requirements(stack, installed)) for stack in _STACKS]
     return min(problems, key=len)[0] if all(problems) else None
+
+
+def torch_without_cuda(python: str) -> str | None:
+    """The interpreter's torch, "torch 2.13.0+cpu", if it is built without CUDA; else None."""
+    for folder in _site_packages(python):
+        try:
+            text = (folder / "torch" / "version.py").read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        values = dict(_ASSIGNMENT.findall(text))
+        if values.get("cuda") == "None":
+            return f"torch {values.get('__version__', '').strip(_QUOTES)}".rstrip()
+        return None
+    return None
 
 
 def _unmet_requirements(stack: str, installed: dict[str, str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from threading import Condition, Thread
+from threading import Condition, Semaphore, Thread
 from typing import TypeVar
 
 from parakeet_cli.audio.segment.chunker import Chunk
@@ -22,24 +22,38 @@ _WAITING_CHUNKS = 2
 class EngineThreads:
     """Takes chunks and returns futures. The model is loaded in the background, first of all.
 
-    The threads are daemons: an interrupted program doesn't wait for the chunks in work.
+    The threads are daemons: an interrupted program doesn't wait for the chunks in work. They
+    start as there is work for them: an engine on a GPU takes a thousand chunks at once.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self, engine: Engine, *, on_loaded: Callable[[Engine], object] = lambda _: None
+    ) -> None:
         self._engine = engine
+        self._on_loaded = on_loaded
         self._loaded: Future[None] = Future()
         self._queue: SimpleQueue[tuple[Chunk, Future[ChunkResult]] | None] = SimpleQueue()
         chunks = engine.concurrency + _WAITING_CHUNKS
         self._limit = _InflightLimit(chunks, engine.max_inflight_seconds)
-        self._threads = [
-            Thread(target=self._work, args=(number == 0,), name=f"engine-{number}", daemon=True)
-            for number in range(engine.concurrency)
-        ]
+        self._max_threads = engine.concurrency
+        self._threads: list[Thread] = []
+        self._idle = Semaphore(0)  # threads that have nothing to do, or soon won't
 
     def __enter__(self) -> EngineThreads:
-        for thread in self._threads:
-            thread.start()
+        self._start_thread()
         return self
+
+    def _start_thread(self) -> None:
+        number = len(self._threads)
+        work = Thread(target=self._work, args=(number == 0,), name=f"engine-{number}", daemon=True)
+        try:
+            work.start()
+        except RuntimeError:  # the system has no more for us
+            if not self._threads:
+                raise
+            self._max_threads = number
+            return
+        self._threads.append(work)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for _thread in self._threads:
@@ -58,11 +72,14 @@ class EngineThreads:
         self._limit.acquire(chunk.duration)
         future: Future[ChunkResult] = Future()
         self._queue.put((chunk, future))
+        if len(self._threads) < self._max_threads and not self._idle.acquire(blocking=False):
+            self._start_thread()
         return future
 
     def _work(self, loads: bool) -> None:
         if loads:
-            _resolve(self._loaded, self._engine.load)
+            _resolve(self._loaded, self._load)
+            self._idle.release()
         while (item := self._queue.get()) is not None:
             chunk, future = item
             _resolve(future, partial(self._transcribe, chunk))
@@ -71,9 +88,16 @@ class EngineThreads:
             del item, chunk, future
             self._limit.release(seconds)
 
+    def _load(self) -> None:
+        self._engine.load()
+        self._on_loaded(self._engine)
+
     def _transcribe(self, chunk: Chunk) -> ChunkResult:
-        self._loaded.result()
-        return self._engine.transcribe(chunk)
+        try:
+            self._loaded.result()
+            return self._engine.transcribe(chunk)
+        finally:
+            self._idle.release()  # before anyone who waits for the result submits the next chunk
 
 
 class _InflightLimit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
@@ -52,6 +52,7 @@ def transcribe_jobs(
     view: ProgressView,
     *,
     while_writing: AbstractContextManager[object] | None = None,
+    on_loaded: Callable[[Engine], object] = lambda _: None,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -59,6 +60,7 @@ def transcribe_jobs(
     jobs means that the next one isn't known yet: it is asked for again soon. An input that
     fails is a result; only an engine that can't be used at all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
+    `on_loaded` is called, in another thread, once the engine is loaded.
     """
     with ExitStack() as stack:
         pipeline: _Pipeline | None = None
@@ -73,7 +75,7 @@ def transcribe_jobs(
                 yield result
                 continue
             if pipeline is None:
-                threads = stack.enter_context(EngineThreads(engine))
+                threads = stack.enter_context(EngineThreads(engine, on_loaded=on_loaded))
                 pipeline = _Pipeline(threads, engine, options, view, while_writing or nullcontext())
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:

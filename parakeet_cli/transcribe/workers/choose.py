@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import probe_duration
-from parakeet_cli.engine_setup import print_engine
+from parakeet_cli.engine_setup import EngineLine
 from parakeet_cli.engines.base import Engine, EngineChoice, EngineOptions
 from parakeet_cli.engines.registry import ENGINES, make_engine
 from parakeet_cli.errors import UsageError
@@ -24,11 +24,11 @@ from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.workers.dispatcher import WorkerPool, dispatch
 from parakeet_cli.transcribe.workers.local import LocalWorkerPool, automatic_count
-from parakeet_cli.transcribe.workers.worker import WorkerReady, WorkerSetup
+from parakeet_cli.transcribe.workers.worker import MAX_CONCURRENCY, Loaded, WorkerSetup
 from parakeet_cli.transcript import FileResult
 
 ItemResults = Iterator[tuple[PlannedFile, FileResult]]
-_MAX_CONCURRENCY = 64  # chunks: more would only wait for the one decoder
+_FEW_ITEMS = 16  # that one of several workers may have in any case
 _ATTEMPTS = 2  # at a file that crashes its engine's process
 _ONE_CHUNK_SECONDS = 30.0  # a recording up to that long is a single chunk
 
@@ -78,15 +78,15 @@ def open_runner(
     count = max(1, min(count, len(items)))
     if count > 1 and _has_stdin(items):
         raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
-    engine = make_engine(
-        choice.name, engine_options, concurrency=_concurrency(engine_options, items)
-    )
-    print_engine(choice, engine.info, f", {count} workers" if count > 1 else "")
+    engine = make_engine(choice.name, engine_options, concurrency=_concurrency(items))
+    line = EngineLine(choice, f", {count} workers" if count > 1 else "")
+    line.made(engine)
     if count == 1 and not _needs_process(choice, items, resumable=placement.resumable):
-        yield partial(_run_here, engine, options)
+        yield partial(_run_here, engine, options, line)
         return
+    setup = replace(setup, max_items=_fair_share(len(items), count))
     with LocalWorkerPool(setup, count, gpus) as pool:
-        yield _PoolRunner(pool, count)
+        yield _PoolRunner(pool, count, line)
 
 
 def _needs_process(choice: EngineChoice, items: Sequence[PlannedFile], *, resumable: bool) -> bool:
@@ -120,20 +120,23 @@ def _open_ray_runner(
     gpu = choice.name != "mock" and options.device != "cpu"
     layout = ActorLayout.of(node_resources(ray), placement.workers, options, gpu=gpu)
     count = max(1, min(layout.count, len(items)))
-    printed = False
-
-    def print_once(ready: WorkerReady) -> None:
-        nonlocal printed
-        if not printed:  # all actors have the same engine
-            print_engine(choice, ready.info, f", Ray with {count} actors")
-            printed = True
-
+    line = EngineLine(choice, f", Ray with {count} actors")
+    setup = replace(setup, max_items=_fair_share(len(items), count))
     with RayWorkerPool(ray, setup, layout) as pool:
-        yield _PoolRunner(pool, count, print_once)
+        yield _PoolRunner(pool, count, line)
+
+
+def _fair_share(items: int, workers: int) -> int:
+    """How many items a worker may have at once, so that none has all and another none."""
+    return max(_FEW_ITEMS, items // (2 * workers)) if workers > 1 else sys.maxsize
 
 
 def _run_here(
-    engine: Engine, options: PipelineOptions, items: Iterable[PlannedFile], view: ProgressView
+    engine: Engine,
+    options: PipelineOptions,
+    line: EngineLine,
+    items: Iterable[PlannedFile],
+    view: ProgressView,
 ) -> ItemResults:
     """Use this process's own engine: results come in the order of the items."""
     taken: list[PlannedFile] = []
@@ -143,35 +146,34 @@ def _run_here(
             taken.append(item)
             yield item
 
-    for result in transcribe_jobs(remember_taken(), engine, options, view):
+    results = transcribe_jobs(remember_taken(), engine, options, view, on_loaded=line.loaded)
+    for result in results:
         yield taken.pop(0), result
 
 
 class _PoolRunner:
     """Runs items in a pool's workers, which start when this is made."""
 
-    def __init__(
-        self,
-        pool: WorkerPool,
-        count: int,
-        on_ready: Callable[[WorkerReady], object] = lambda _: None,
-    ) -> None:
+    def __init__(self, pool: WorkerPool, count: int, line: EngineLine) -> None:
         self._pool = pool
         self._handles = [pool.start() for _ in range(count)]
-        self._on_ready = on_ready
+        self._line = line
 
     def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> ItemResults:
         return dispatch(
-            items, self._pool, self._handles, view, attempts=_ATTEMPTS, on_ready=self._on_ready
+            items, self._pool, self._handles, view, attempts=_ATTEMPTS, on_loaded=self._on_loaded
         )
 
+    def _on_loaded(self, event: Loaded) -> None:
+        self._line.print(event.info, event.runs_on)
 
-def _concurrency(options: EngineOptions, items: Sequence[PlannedFile]) -> int:
-    """1, with every core, if there is only one chunk to transcribe; else one a core."""
+
+def _concurrency(items: Sequence[PlannedFile]) -> int:
+    """1 if there is only one chunk to transcribe; else more than any engine takes by its cores."""
     if len(items) == 1 and not items[0].job.is_stdin:
         path = items[0].job.path
         regular = isinstance(path, str) and is_regular(path)
         duration = probe_duration(Path(str(path))) if regular else None
         if duration is not None and duration <= _ONE_CHUNK_SECONDS:
             return 1
-    return min(options.cores, _MAX_CONCURRENCY)
+    return MAX_CONCURRENCY

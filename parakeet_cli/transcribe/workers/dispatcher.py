@@ -24,6 +24,7 @@ from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.workers.worker import (
     Dropped,
     Finished,
+    Loaded,
     Progressed,
     Unusable,
     WorkerEvent,
@@ -82,13 +83,13 @@ def dispatch(
     view: ProgressView,
     *,
     attempts: int,
-    on_ready: Callable[[WorkerReady], object] = lambda _: None,
+    on_loaded: Callable[[Loaded], object] = lambda _: None,
 ) -> Iterator[tuple[PlannedFile, FileResult]]:
     """Each item with its result, as they come. Raises EngineUnavailable.
 
     `workers` are those of the pool that were started; others replace those that die.
     """
-    return _Dispatcher(todo, pool, workers, view, attempts, on_ready).run()
+    return _Dispatcher(todo, pool, workers, view, attempts, on_loaded).run()
 
 
 class _Dispatcher:
@@ -99,14 +100,14 @@ class _Dispatcher:
         workers: Iterable[WorkerHandle],
         view: ProgressView,
         attempts: int,
-        on_ready: Callable[[WorkerReady], object],
+        on_loaded: Callable[[Loaded], object],
     ) -> None:
         self._todo = iter(todo)
         self._more_todo = True
         self._pool = pool
         self._view = view
         self._attempts = attempts
-        self._on_ready = on_ready
+        self._on_loaded = on_loaded
         self._slots = {worker: Slot() for worker in workers}
         self._suspects: deque[PlannedFile] = deque()  # their worker died; to be tried alone
         self._deaths: Counter[int] = Counter()  # of workers, by the items they had
@@ -153,7 +154,8 @@ class _Dispatcher:
             case WorkerReady():
                 slot.capacity = event.capacity
                 self._early_deaths = 0
-                self._on_ready(event)
+            case Loaded():
+                self._on_loaded(event)
             case Progressed():
                 if event.number in slot.items:
                     self._view.advanced(slot.items[event.number].job, event.seconds)

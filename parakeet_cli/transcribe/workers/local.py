@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.system.hardware import available_memory
+from parakeet_cli.system.hardware import available_memory, visible_device
 from parakeet_cli.system.processes import exit_in_words, python_command
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.workers.dispatcher import POLL_SECONDS, WorkerDied, WorkerHandle
@@ -23,13 +24,15 @@ _MEMORY_EACH = 2 << 30  # bytes: for a small model and its work
 class WorkerProcess:
     """One worker's process."""
 
-    def __init__(self, setup: WorkerSetup, position: int) -> None:
+    def __init__(self, setup: WorkerSetup, position: int, gpus: tuple[str, ...] = ()) -> None:
+        _, environment = _gpu_of(position, gpus)
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 python_command(ENTRY, str(theirs.fileno())),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, **environment},
                 process_group=0,  # so that Ctrl-C reaches the dispatcher alone
             )
         self.position = position  # among the pool's processes: which cores and GPU are its own
@@ -80,7 +83,7 @@ class LocalWorkerPool:
         taken = {process.position for process in self._processes}
         position = min(set(range(self._count)) - taken)
         options = share_of(self._setup.engine_options, position, self._count, self._gpus)
-        process = WorkerProcess(replace(self._setup, engine_options=options), position)
+        process = WorkerProcess(replace(self._setup, engine_options=options), position, self._gpus)
         self._processes.append(process)
         return process
 
@@ -103,10 +106,16 @@ def share_of(
     """The options of one of `count` engines: its share of the cores, and one of the GPUs."""
     extra = 1 if position < options.cores % count else 0
     cores = max(1, options.cores // count + extra)
-    device = options.device
+    device, sharers = options.device, count
     if gpus and device in ("auto", "cuda"):
-        device = gpus[position % len(gpus)]
-    return replace(options, threads=cores, device=device, progress=False)
+        device, _ = _gpu_of(position, gpus)
+        sharers = len(range(position % len(gpus), count, len(gpus)))
+    return replace(options, threads=cores, device=device, progress=False, sharers=sharers)
+
+
+def _gpu_of(position: int, gpus: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """The device of the worker at that position, and what its environment needs for it."""
+    return visible_device(gpus[position % len(gpus)]) if gpus else ("auto", {})
 
 
 def automatic_count(options: EngineOptions, gpus: tuple[str, ...], items: int) -> int:

@@ -27,6 +27,7 @@ from parakeet_cli.transcribe.workers.worker import (
     CORES_EACH,
     Dropped,
     Finished,
+    Loaded,
     Unusable,
     Worker,
     WorkerEvent,
@@ -119,6 +120,7 @@ class Actor:
     def __init__(self, setup: WorkerSetup) -> None:
         self._waiting: dict[int, Future[WorkerEvent]] = {}
         self._error: ParakeetError | None = None
+        self._loaded: Future[WorkerEvent] = Future()
         self._stopped = False
         ml_python = os.environ.get("PARAKEET_ML_PYTHON") or setup.engine_options.ml_python
         options = replace(setup.engine_options, ml_python=ml_python)
@@ -139,6 +141,10 @@ class Actor:
             )
         return Unusable(self._error) if self._error else self._worker.ready
 
+    def loaded(self) -> WorkerEvent:
+        """Waits until the model is loaded."""
+        return Unusable(self._error) if self._error else self._loaded.result()
+
     def transcribe(self, item: PlannedFile) -> WorkerEvent:
         future: Future[WorkerEvent] = Future()
         self._waiting[item.number] = future
@@ -157,7 +163,9 @@ class Actor:
             future.set_result(Dropped(number))
 
     def _receive(self, event: WorkerEvent) -> None:
-        if isinstance(event, Finished):
+        if isinstance(event, Loaded):
+            self._loaded.set_result(event)
+        elif isinstance(event, Finished):
             self._waiting.pop(event.number).set_result(event)
 
     def _work(self) -> None:
@@ -170,6 +178,8 @@ class Actor:
 
     def _fail(self, error: ParakeetError) -> None:
         self._error = error
+        if not self._loaded.done():
+            self._loaded.set_result(Unusable(error))
         for future in self._waiting.values():
             future.set_result(Unusable(error))
 
@@ -190,10 +200,19 @@ class RayWorkerPool:
 
     def __init__(self, ray: Any, setup: WorkerSetup, layout: ActorLayout) -> None:
         self._ray = ray
-        options = replace(setup.engine_options, threads=layout.cores, progress=False)
+        sharers = max(1, round(1 / layout.gpus)) if layout.gpus else 1
+        options = replace(
+            setup.engine_options, threads=layout.cores, progress=False, sharers=sharers
+        )
         # An engine sees only the GPU that Ray gave to its actor, as the first one.
         device = "auto" if layout.gpus and options.device.startswith("cuda") else options.device
-        self._setup = ray.put(replace(setup, engine_options=replace(options, device=device)))
+        self._setup = ray.put(
+            replace(
+                setup,
+                engine_options=replace(options, device=device),
+                max_items=min(setup.max_items, _MAX_CALLS // 2),
+            )
+        )
         self._layout = layout
         self._refs: dict[Any, RayWorkerHandle] = {}
 
@@ -216,6 +235,7 @@ class RayWorkerPool:
         )
         worker = RayWorkerHandle(self, actor_class.remote(self._setup))
         self.expect(worker.actor.ready.remote(__version__), worker)
+        self.expect(worker.actor.loaded.remote(), worker)
         return worker
 
     def expect(self, ref: Any, worker: RayWorkerHandle) -> None:

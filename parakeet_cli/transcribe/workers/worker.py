@@ -21,6 +21,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from parakeet_cli import console
+from parakeet_cli.engine_setup import runs_on
 from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import ParakeetError
@@ -30,6 +31,7 @@ from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcript import EngineInfo, FileResult, Segment
 
+MAX_CONCURRENCY = 64  # chunks: more would only wait for the one decoder
 CORES_EACH = 4  # that one process keeps busy, before its own interpreter lock limits it
 
 
@@ -38,6 +40,7 @@ class WorkerSetup:
     """What a worker is made from.
 
     With `full_transcripts` its results have all words and times, else the text alone.
+    `max_items` is how many it is given at once, at most.
     """
 
     engine: str
@@ -45,6 +48,7 @@ class WorkerSetup:
     options: PipelineOptions
     full_transcripts: bool
     verbosity: console.Verbosity
+    max_items: int = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,14 @@ class WorkerReady:
 
     info: EngineInfo
     capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The engine's model is loaded; `runs_on` says where, in words."""
+
+    info: EngineInfo
+    runs_on: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ class Unusable:
     error: ParakeetError
 
 
-WorkerEvent = WorkerReady | Progressed | Finished | Dropped | Unusable
+WorkerEvent = WorkerReady | Loaded | Progressed | Finished | Dropped | Unusable
 
 
 class Worker:
@@ -95,7 +107,7 @@ class Worker:
         options = setup.engine_options
         self._setup = setup
         self._send = send
-        self._engine: Engine = make_engine(setup.engine, options, concurrency=options.cores)
+        self._engine: Engine = make_engine(setup.engine, options, concurrency=MAX_CONCURRENCY)
         self._inbox: SimpleQueue[PlannedFile] = SimpleQueue()
         self._in_work: dict[int, PlannedFile] = {}  # by the job's identity
         self._writing = Lock()
@@ -103,7 +115,8 @@ class Worker:
     @property
     def ready(self) -> WorkerReady:
         # One item more than the engine takes: it is decoded while the others are transcribed.
-        return WorkerReady(self._engine.info, self._engine.concurrency + 1)
+        capacity = min(self._engine.concurrency + 1, self._setup.max_items)
+        return WorkerReady(self._engine.info, capacity)
 
     def put(self, item: PlannedFile) -> None:
         """Add an item to the inbox."""
@@ -112,7 +125,12 @@ class Worker:
     def work(self) -> None:
         """Transcribe until the process ends. Raises EngineUnavailable, and what `send` raises."""
         results = transcribe_jobs(
-            self._items(), self._engine, self._setup.options, self, while_writing=self._writing
+            self._items(),
+            self._engine,
+            self._setup.options,
+            self,
+            while_writing=self._writing,
+            on_loaded=lambda engine: self._send(Loaded(engine.info, runs_on(engine))),
         )
         for _ in results:
             pass  # `ended` has sent it

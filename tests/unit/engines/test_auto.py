@@ -112,6 +112,21 @@ def test_with_a_whole_stack_a_gpu_and_a_model_it_is_nemo(
     assert choice.reason == "auto: a CUDA device, a whole NeMo stack and the model v3 are available"
 
 
+def test_a_torch_without_cuda_beside_a_gpu_is_not_taken_for_nemo(
+    tmp_path: Path, with_onnx: None
+) -> None:
+    request = EngineOptions(ml_python=stack(tmp_path / "env"))
+    cached(tmp_path, "v3", "nemo")
+    gpu(tmp_path)
+    assert choose("auto", "default", request).name == "nemo"
+    torch = tmp_path / "env/lib/python3.11/site-packages/torch"
+    torch.mkdir()
+    (torch / "version.py").write_text("__version__ = '2.13.0+cpu'\ncuda = None\n")
+    choice = choose("auto", "default", request)
+    assert choice.name == "whisper"
+    assert "nemo: torch 2.13.0+cpu is built without CUDA" in choice.reason
+
+
 def test_without_a_gpu_it_is_onnx_if_a_model_is_cached(tmp_path: Path, with_onnx: None) -> None:
     request = EngineOptions(ml_python=stack(tmp_path / "env"))
     cached(tmp_path, "v3", "nemo")

@@ -53,7 +53,15 @@ def test_a_driver_that_lists_nothing_says_why(tmp_path: Path, script: str, probl
 
 @pytest.mark.parametrize(
     ("visible", "gpus"),
-    [("0,1", ("cuda:0", "cuda:1")), ("", ()), ("-1", ()), (None, ("cuda:0",))],
+    [
+        ("0,1", ("cuda:0", "cuda:1")),
+        ("", ()),
+        ("-1", ()),
+        ("3,-1,1", ("cuda:0",)),
+        ("MIG-5c89,MIG-0d3f", ("MIG-5c89", "MIG-0d3f")),
+        ("GPU-8932f937", ("cuda:0",)),
+        (None, ("cuda:0",)),
+    ],
 )
 def test_cuda_visible_devices_decides_where_it_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, gpus: tuple[str, ...]
@@ -98,6 +106,12 @@ def test_nvidia_smi_is_asked_once_for_whether_there_is_a_gpu(
 def test_there_is_a_core_and_some_memory() -> None:
     assert hardware.usable_cores() >= 1
     assert hardware.available_memory() > 1 << 20
+
+
+def test_a_part_of_a_gpu_is_the_first_device_of_the_process_that_sees_it_alone() -> None:
+    environment = {"CUDA_VISIBLE_DEVICES": "MIG-5c89"}
+    assert hardware.visible_device("MIG-5c89") == ("cuda:0", environment)
+    assert hardware.visible_device("cuda:1") == ("cuda:1", {})
 
 
 MIXED = (

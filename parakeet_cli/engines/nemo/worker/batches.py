@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .encoding import SAMPLE_RATE
+
+MAX_BATCH = 128  # chunks, as in NeMo's own measurements
 
 # Silence that pads a chunk to the longest of its batch costs as much as speech does.
 _PADDING = 0.25  # of a batch's length, at most
@@ -21,6 +29,24 @@ class Queued(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class WorkerRequest:
+    """One message from the tool: what to do, and samples, mono at 16 kHz, shape (n,)."""
+
+    head: dict[str, Any]
+    samples: NDArray[np.float32]
+    retried: bool = False  # whether it failed by itself and is tried once more
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+    @property
+    def alone(self) -> bool:
+        return bool(self.head.get("alone") or self.head.get("boundaries"))
+
+
+Batch = list[WorkerRequest]
 Q = TypeVar("Q", bound=Queued)
 
 

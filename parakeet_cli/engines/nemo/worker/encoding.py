@@ -14,14 +14,14 @@ no boundary loses or doubles anything.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .memory import LOCAL_CONTEXT, SHARE, WAYS, EncoderShape, Way, free_on_cpu
+from .cuda import Cuda, cuda_of
+from .memory import LOCAL_CONTEXT, SHARE, WAYS, EncoderShape, MemoryLimit, Way
 from .prompts import add_prompt
 
 SAMPLE_RATE = 16_000
@@ -34,8 +34,18 @@ _LEAST_MIDDLE = 2.0  # seconds: if that takes too much memory, the window is not
 class Encoder:
     """A model's preprocessor and encoder."""
 
-    def __init__(self, model: Any, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        log: Callable[[str], None],
+        cuda: Cuda | None = None,
+        *,
+        workers: int = 1,
+    ) -> None:
+        """`workers` is how many processes share the device's memory, this one included."""
         self._model = model
+        self._cuda = cuda or cuda_of(next(model.encoder.parameters()).device)
+        self._share = SHARE / workers
         self._log = log
         encoder = model.encoder
         first = next(encoder.parameters())
@@ -60,7 +70,7 @@ class Encoder:
         )
         self._current_attention = self._attention
         self._middle = _MIDDLE
-        self._limit = math.inf  # bytes, once a batch ran out of memory
+        self._limit = MemoryLimit()
 
     def ways(self) -> tuple[Way, ...]:
         """The ways that this encoder supports, the best first."""
@@ -78,14 +88,10 @@ class Encoder:
 
     def free(self) -> float:
         """Bytes that a batch may take."""
-        if self.device.type == "cuda":
-            import torch
+        return min(self._limit.bytes, self._available())
 
-            free, _ = torch.cuda.mem_get_info(self.device)
-            reserved = torch.cuda.memory_reserved(self.device)
-            unused = reserved - torch.cuda.memory_allocated(self.device)
-            return min(self._limit, float(free + unused) * SHARE)
-        return min(self._limit, free_on_cpu() * SHARE)
+    def _available(self) -> float:
+        return self._cuda.free_memory() * self._share
 
     def way_for(self, seconds: float, count: int = 1) -> Way:
         """The best way that fits the free memory."""
@@ -112,26 +118,37 @@ class Encoder:
         False if it was the smallest window already and can't be halved.
         """
         way = self.way_for(seconds, count)
-        self._limit = min(self._limit, self._shape.peak(way, seconds, count)) / 2
+        self._limit.halve(self._shape.peak(way, seconds, count))
         if way == "windows" and count == 1:
             if self._middle <= _LEAST_MIDDLE:
                 return False
             self._middle /= 2
-        self._log(f"Out of memory: batches of at most {self._limit / 2**20:.0f} MiB from now on.")
+        self._log(f"Out of memory: batches of at most {self._limit.bytes / 2**20:.0f} MiB now.")
         return True
+
+    def succeeded(self) -> None:
+        """Count a batch that did not run out of memory: after some, larger ones are tried."""
+        if self._limit.applies and self._limit.succeeded(self._available()):
+            self._middle = min(_MIDDLE, 2 * self._middle)
+            self._log("Batches may take twice the memory again.")
 
     def features(self, sounds: Sequence[NDArray[np.float32]]) -> tuple[Any, Any]:
         """Mel features, shape (batch, mels, frames), and each item's number of frames."""
         import torch
 
         longest = max(_SHORTEST, max(map(len, sounds)))
-        padded = torch.zeros(len(sounds), longest)
-        for row, sound in enumerate(sounds):
-            padded[row, : len(sound)] = torch.from_numpy(sound)
+        padded = self._cuda.host_buffer(len(sounds), longest)
+        rows = padded.numpy()
+        for row, sound in zip(rows, sounds, strict=True):
+            row[: len(sound)] = sound
+            row[len(sound) :] = 0.0
         lengths = torch.tensor([max(_SHORTEST, len(sound)) for sound in sounds])
-        return self._model.preprocessor(  # type: ignore[no-any-return]
-            input_signal=padded.to(self.device), length=lengths.to(self.device)
-        )
+        with self._cuda.ahead():
+            features, counts = self._model.preprocessor(
+                input_signal=self._cuda.to_device(padded), length=self._cuda.to_device(lengths)
+            )
+        self._cuda.join([features, counts])
+        return features, counts
 
     def encode(
         self,

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import functools
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .batches import MAX_BATCH
+from .cuda import Cuda, NoCuda, OneGpu
+from .faults import doctor_line, first_line, is_out_of_memory, why_unusable
+
+if TYPE_CHECKING:
+    from .decoding import Decoder
+    from .encoding import Encoder
 
 from .prompts import MODULE, set_prompt
 
@@ -26,15 +38,78 @@ class LoadRequest:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     threads: int | None = None
     trusted: bool = False  # whether the weights may be a pickle of any objects
+    workers: int = 1  # processes that share the device and its memory
+    max_chunk_seconds: float = 120.0  # the longest audio that will usually come
+    precision: str | None = None  # float32, bfloat16 or float16; None is the device's own
 
 
-def restore(request: LoadRequest) -> Any:
-    """The model on its device, in evaluation mode. Raises UnusableError."""
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model, ready to transcribe; `facts` say what it is and where it runs."""
+
+    encoder: Encoder
+    decoder: Decoder
+    cuda: Cuda
+    facts: dict[str, Any]
+
+
+def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel:
+    """The model on its device. Raises UnusableError."""
     import torch
+    from nemo import __version__ as nemo_version
+
+    from .decoding import make_decoder
+    from .encoding import Encoder
 
     if request.threads:
         torch.set_num_threads(request.threads)
-    device = _device(request.device)
+    with blaming(request.device):
+        cuda, why_cpu = choose_device(request.device)
+    where = cuda.name()
+    with blaming(where or "the CPU"):
+        cuda.try_out()
+        model = restore(request, cuda)
+        decoder = make_decoder(model, cuda, note)
+        encoder = Encoder(model, note, cuda, workers=request.workers)
+        decoder.prime(MAX_BATCH, math.ceil(request.max_chunk_seconds / encoder.frame_seconds) + 1)
+        cuda.synchronize()
+    if decoder.graphs:
+        note(f"CUDA graphs are not used: {decoder.graphs}.")
+    facts = {
+        "device": str(cuda.device),
+        "precision": str(next(model.encoder.parameters()).dtype).removeprefix("torch."),
+        "gpu": where,
+        "graphs": decoder.graph_mode if where is not None else None,
+        "graphs_reason": decoder.graphs,
+        "why_cpu": why_cpu,
+        "nemo": nemo_version,
+        "torch": torch.__version__,
+        "class": type(model).__name__,
+        "frame_seconds": encoder.frame_seconds,
+        "ways": encoder.ways(),
+    }
+    return LoadedModel(encoder, decoder, cuda, facts)
+
+
+@contextmanager
+def blaming(where: str) -> Iterator[None]:
+    """Raises UnusableError in the place of an error of the device `where`."""
+    try:
+        yield
+    except UnusableError:
+        raise
+    except Exception as error:
+        reason = why_unusable(error, where)
+        if reason is None:
+            raise
+        raise UnusableError(*reason) from error
+
+
+def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
+    """The model on its device, in evaluation mode. Raises UnusableError."""
+    import torch
+
+    cuda = cuda or choose_device(request.device)[0]
     if not request.trusted:
         _load_weights_only()
     _silence_nemo()
@@ -42,11 +117,11 @@ def restore(request: LoadRequest) -> Any:
 
     try:
         model = ASRModel.restore_from(request.path, map_location=torch.device("cpu"))
-    except MemoryError:
-        raise
     except Exception as error:  # for a file that it can't read, NeMo raises any kind of error
+        if is_out_of_memory(error):
+            raise
         raise UnusableError(
-            f"NeMo can't load {Path(request.path).name}: {_first_line(error)}"
+            f"NeMo can't load {Path(request.path).name}: {first_line(error)}"
         ) from error
     model.eval()
     for part in ("encoder", "preprocessor"):
@@ -58,38 +133,58 @@ def restore(request: LoadRequest) -> Any:
         featurizer.dither = 0.0  # noise for training
         featurizer.pad_to = 0
     # The features are computed in float32: bfloat16 has too few digits for a spectrum.
-    model.preprocessor.to(device)
+    model.preprocessor.to(cuda.device)
+    precision = getattr(torch, request.precision or precision_for(cuda.capability()))
+    if precision == torch.float32:
+        cuda.allow_tf32()
     for part in ("encoder", MODULE, "decoder", "joint"):
         if hasattr(model, part):
-            getattr(model, part).to(device=device, dtype=_precision(device))
+            getattr(model, part).to(device=cuda.device, dtype=precision)
     return model
 
 
-def _device(asked: str) -> Any:
+def choose_device(asked: str) -> tuple[Cuda, str | None]:
+    """The device, and why it is the CPU if `auto` was asked for. Raises UnusableError."""
     import torch
 
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if asked == "auto":
-        asked = "cuda" if count else "cpu"
     if asked == "cpu":
-        return torch.device("cpu")
+        return NoCuda(), None
+    # Of a driver that is too old, torch speaks in a warning only.
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    why = _why_no_gpu(torch.__version__, torch.version.cuda, [str(one.message) for one in said])
+    if asked == "auto" and not count:
+        return NoCuda(), why
     index = int(asked.partition(":")[2] or 0)
-    if index >= count:
-        raise UnusableError(
-            f"The device {asked} was asked for, but torch {torch.__version__} sees {count} "
-            "CUDA devices.",
-            "`parakeet doctor` finds out why; `--device cpu` works without a GPU.",
-        )
-    return torch.device("cuda", index)
+    if index < count:
+        return OneGpu(index), None
+    if count:
+        why = f"torch {torch.__version__} sees {count} CUDA devices"
+    raise UnusableError(
+        f"The device {asked} was asked for, but {why}.",
+        f"`{doctor_line()}` finds out why; `--device cpu` works without a GPU.",
+    )
 
 
-def _precision(device: Any) -> Any:
-    """bfloat16 if the GPU computes in it (Ampere and newer), else float32."""
-    import torch
+def _why_no_gpu(version: str, cuda: str | None, warned: list[str]) -> str:
+    if cuda is None:
+        return f"torch {version} is built without CUDA"
+    for text in warned:
+        if "CUDA" in text:
+            said = text.partition("(Triggered")[0].strip(" .")
+            return f"torch {version} can't use it: {said}"
+    return f"torch {version} sees 0 CUDA devices"
 
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
-        return torch.bfloat16
-    return torch.float32
+
+def precision_for(capability: tuple[int, int] | None) -> str:
+    """The precision that a GPU of this compute capability is fast in; a CPU has none.
+
+    Ampere (8.0) and newer compute in bfloat16, Volta (7.0) and Turing (7.5) in float16.
+    """
+    if capability is None or capability < (7, 0):
+        return "float32"
+    return "bfloat16" if capability >= (8, 0) else "float16"
 
 
 def _load_weights_only() -> None:
@@ -111,8 +206,3 @@ def _silence_nemo() -> None:
     from nemo.utils import logging as nemo_logging
 
     nemo_logging.setLevel(logging.ERROR)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

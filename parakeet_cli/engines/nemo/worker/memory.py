@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,46 @@ class EncoderShape:
         else:
             scores = self.heads * frames * 4 * LOCAL_CONTEXT * _LOCAL_SCORES
         return count * self.bytes_each * max(convolved, hidden + scores)
+
+
+_PATIENCE = 8  # good batches; twice as many after each batch that ran out of memory
+_MOST_PATIENCE = 1024
+
+
+@dataclass(slots=True)
+class MemoryLimit:
+    """The most bytes a batch may take: halved when one runs out of memory, and doubled again.
+
+    Estimates can be wrong, and other programs come and go. After `_PATIENCE` batches that
+    worked the limit grows, until it no longer limits anything.
+    """
+
+    bytes: float = math.inf
+    _patience: int = _PATIENCE
+    _good: int = 0  # batches since it was changed
+
+    @property
+    def applies(self) -> bool:
+        return self.bytes < math.inf
+
+    def halve(self, taken: float) -> None:
+        """A batch that was estimated to take that many bytes ran out of memory."""
+        self.bytes = min(self.bytes, taken) / 2
+        self._patience = min(2 * self._patience, _MOST_PATIENCE)
+        self._good = 0
+
+    def succeeded(self, available: float) -> bool:
+        """Count a batch that worked, with that many bytes to be had; whether the limit grew."""
+        if not self.applies:
+            return False
+        self._good += 1
+        if self._good < self._patience:
+            return False
+        self._good = 0
+        self.bytes *= 2
+        if self.bytes >= available:
+            self.bytes = math.inf
+        return True
 
 
 def free_on_cpu(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from threading import Lock
 from typing import IO, Any
 
 _LENGTHS = struct.Struct("<II")
@@ -27,6 +28,22 @@ def send(stream: IO[bytes], head: Mapping[str, Any], samples: bytes | memoryview
     _write(stream, _LENGTHS.pack(len(text), memoryview(samples).nbytes) + text)
     if samples:
         _write(stream, samples)
+
+
+class Sender:
+    """Writes messages to one stream, from several threads."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._lock = Lock()
+
+    def __call__(self, head: Mapping[str, Any]) -> None:
+        with self._lock:
+            send(self._stream, head)
+
+    def finish(self) -> None:
+        """Wait until no message is half written, and keep it that way."""
+        self._lock.acquire()
 
 
 def _write(stream: IO[bytes], data: bytes | memoryview) -> None:

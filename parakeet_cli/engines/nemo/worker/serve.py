@@ -4,6 +4,9 @@ Requests (`operation`): `load` first; `transcribe` for a chunk; `open_stream`, `
 `close_stream` for live speech. Answers carry the request's `id` and a `result` or an `error`.
 `started` names the chunks that are being worked on, so that the tool knows which they were if
 the worker dies; `note` is a line for --verbose.
+
+After an error that leaves CUDA broken for this process, the process ends: the tool starts
+another.
 """
 
 from __future__ import annotations
@@ -14,53 +17,44 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import messages
-from .batches import next_batch
-from .loading import LoadRequest, UnusableError, restore
+from .batches import MAX_BATCH, Batch, WorkerRequest, next_batch
+from .faults import DeviceLostError, first_line, is_out_of_memory, is_sticky
+from .loading import LoadedModel, LoadRequest, UnusableError, load_model
+from .pipeline import BatchPipeline, FailedBatch, without_tensors
 
-_MAX_BATCH = 128  # chunks
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+Load = Callable[[LoadRequest, Callable[[str], None]], LoadedModel]
 
 
-def main() -> None:
+def main(load: Load = load_model) -> None:
     """Serve the pipes that the worker was started with."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the tool handles Ctrl-C
     # What NeMo and torch print to stdout must not get between the messages.
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    send = messages.Sender(os.fdopen(os.dup(1), "wb", buffering=0))
     os.dup2(2, 1)
-    requests: SimpleQueue[WorkerRequest] = SimpleQueue()
+    requests: SimpleQueue[WorkerRequest | FailedBatch] = SimpleQueue()
     threading.Thread(target=_read, args=(os.fdopen(0, "rb"), requests), daemon=True).start()
-    with contextlib.suppress(BrokenPipeError):
-        ModelServer(answers, requests).run()
+    code = 0
+    try:
+        ModelServer(send, requests, load).run()
+    except BrokenPipeError:
+        pass
+    except DeviceLostError as error:
+        send.finish()
+        print(error, file=sys.stderr, flush=True)  # the last line, which the tool quotes
+        code = 1
     # A GPU's libraries can take seconds to shut down, and have nothing to save.
-    os._exit(0)
+    os._exit(code)
 
 
-@dataclass(slots=True)
-class WorkerRequest:
-    """One message from the tool."""
-
-    head: dict[str, Any]
-    samples: NDArray[np.float32]
-
-    @property
-    def seconds(self) -> float:
-        return len(self.samples) / 16_000
-
-    @property
-    def alone(self) -> bool:
-        return bool(self.head.get("alone") or self.head.get("boundaries"))
-
-
-def _read(stream: BinaryIO, requests: SimpleQueue[WorkerRequest]) -> None:
+def _read(stream: BinaryIO, requests: SimpleQueue[WorkerRequest | FailedBatch]) -> None:
     """Queue the requests; end the process once the tool is gone, whatever the main thread does."""
     try:
         while (message := messages.receive(stream)) is not None:
@@ -73,57 +67,84 @@ def _read(stream: BinaryIO, requests: SimpleQueue[WorkerRequest]) -> None:
 
 @dataclass(slots=True)
 class ModelServer:
-    """Takes requests from a queue and writes answers to a pipe."""
+    """Takes requests from a queue and sends answers."""
 
-    answers: BinaryIO
-    requests: SimpleQueue[WorkerRequest]
+    send: Callable[[dict[str, Any]], object]
+    requests: SimpleQueue[WorkerRequest | FailedBatch]
+    load: Load = load_model
     queued_chunks: list[WorkerRequest] = field(default_factory=list)
     utterances: dict[int, Any] = field(default_factory=dict)
     import_error: Exception | None = None
-    encoder: Any = None
-    decoder: Any = None
+    loaded: LoadedModel | None = None
+    running: BatchPipeline | None = None
 
     def run(self) -> None:
+        """Serve for ever. Raises DeviceLostError, and BrokenPipeError once the tool is gone."""
         # It takes ten seconds, in which the tool finds and scans the model and decodes.
+        if self.load is load_model:
+            self._import_nemo()
+        while True:
+            if not self.queued_chunks:
+                self._handle(self.requests.get())
+            self._handle_arrived()
+            if self.queued_chunks:
+                self.pipeline.wait_for_room()
+                self._handle_arrived()  # what came meanwhile can be in the next batch
+                self._transcribe_next_batch()
+
+    def _handle_arrived(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._handle(self.requests.get_nowait())
+
+    def _handle(self, request: WorkerRequest | FailedBatch) -> None:
+        if isinstance(request, FailedBatch):
+            self._recover(request)
+        elif request.head["operation"] == "transcribe":
+            self.queued_chunks.append(request)
+        else:
+            self._answer(request)
+
+    def _import_nemo(self) -> None:
         try:
             import nemo.collections.asr.models  # noqa: F401
         except Exception as error:  # a broken stack raises anything: AttributeError, ValueError
             traceback.print_exception(error)
             self.import_error = error
-        while True:
-            for request in self._received():
-                if request.head["operation"] == "transcribe":
-                    self.queued_chunks.append(request)
-                else:
-                    self._answer(request)
-            if self.queued_chunks:
-                self._transcribe_next_batch()
 
-    def _received(self) -> Iterator[WorkerRequest]:
-        """All requests received so far; waits for one unless there are chunks to transcribe."""
-        if not self.queued_chunks:
-            yield self.requests.get()
-        with contextlib.suppress(Empty):
-            while True:
-                yield self.requests.get_nowait()
+    @property
+    def model(self) -> LoadedModel:
+        assert self.loaded is not None, "load comes first"
+        return self.loaded
+
+    @property
+    def pipeline(self) -> BatchPipeline:
+        assert self.running is not None, "load comes first"
+        return self.running
 
     def _note(self, text: str) -> None:
-        messages.send(self.answers, {"note": text})
+        self.send({"note": text})
 
     def _answer(self, request: WorkerRequest) -> None:
         number = request.head["id"]
         try:
             result = getattr(self, f"_do_{request.head['operation']}")(request)
         except UnusableError as error:
-            messages.send(self.answers, {"id": number, "unusable": str(error), "hint": error.hint})
+            self.send({"id": number, "unusable": str(error), "hint": error.hint})
         except Exception as error:
             self._failed(number, error)
         else:
-            messages.send(self.answers, {"id": number, "result": result})
+            self.send({"id": number, "result": result})
 
     def _failed(self, number: int, error: Exception) -> None:
+        """Answer with the error. Raises DeviceLostError if nothing more can be done after it."""
         traceback.print_exception(error)  # to the tool, which shows it with --verbose
-        messages.send(self.answers, {"id": number, "error": f"{type(error).__name__}: {error}"})
+        self._end_if_broken(error)
+        self.send({"id": number, "error": f"{type(error).__name__}: {error}"})
+
+    def _end_if_broken(self, error: Exception) -> None:
+        if is_sticky(error) or (self.loaded is not None and not self.loaded.cuda.works()):
+            raise DeviceLostError(first_line(error)) from error
 
     def _do_load(self, request: WorkerRequest) -> dict[str, Any]:
         if self.import_error is not None:
@@ -131,108 +152,80 @@ class ModelServer:
                 f"The ML stack in {sys.prefix} can't be imported: {self.import_error}",
                 f"parakeet doctor --python {sys.executable}",
             ) from self.import_error
-        import torch
-        from nemo import __version__ as nemo_version
-
-        from .decoding import make_decoder
-        from .encoding import Encoder
-
-        model = restore(LoadRequest(**request.head["model"]))
-        self.decoder = make_decoder(model)
-        self.encoder = Encoder(model, self._note)
-        if self.decoder.graphs:
-            self._note(f"CUDA graphs are not used: {self.decoder.graphs}.")
-        device = self.encoder.device
-        return {
-            "device": str(device),
-            "precision": str(next(model.encoder.parameters()).dtype).removeprefix("torch."),
-            "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-            "nemo": nemo_version,
-            "torch": torch.__version__,
-            "class": type(model).__name__,
-            "frame_seconds": self.encoder.frame_seconds,
-            "ways": self.encoder.ways(),
-        }
+        self.loaded = self.load(LoadRequest(**request.head["model"]), self._note)
+        self.running = BatchPipeline(self.loaded, self.send, self.requests.put)
+        return self.loaded.facts
 
     def _transcribe_next_batch(self) -> None:
         oldest = self.queued_chunks[0]
-        budget = self.encoder.budget(max(oldest.seconds, 1.0), oldest.head.get("way"))
-        batch = next_batch(self.queued_chunks, budget, _MAX_BATCH)
+        budget = self.model.encoder.budget(max(oldest.seconds, 1.0), oldest.head.get("way"))
+        batch = next_batch(self.queued_chunks, budget, MAX_BATCH)
         taken = {id(one) for one in batch}
         self.queued_chunks = [one for one in self.queued_chunks if id(one) not in taken]
-        messages.send(self.answers, {"started": [one.head["id"] for one in batch]})
-        self._transcribe(batch)
+        alone = oldest.alone
+        if alone:  # whatever happens to the worker, this chunk did it
+            self.pipeline.drain()
+        self.send({"started": [one.head["id"] for one in batch]})
+        self._launch(batch)
+        if alone:
+            self.pipeline.drain()
 
-    def _transcribe(self, batch: list[WorkerRequest]) -> None:
-        """Answer every request of the batch, in halves if it takes too much memory."""
-        import torch
-
+    def _launch(self, batch: Batch) -> None:
+        """Launch a batch, in smaller ones if that fails."""
         try:
-            with torch.inference_mode():
-                results = self._tokens(batch)
+            self.pipeline.launch(batch)
         except Exception as error:
             # The traceback refers to every tensor of the failed batch: free them before a retry.
-            failure = error.with_traceback(None) if is_out_of_memory(error) else error
+            failure = without_tensors(error)
         else:
-            for request, result in zip(batch, results, strict=True):
-                messages.send(self.answers, {"id": request.head["id"], "result": result})
+            self.model.encoder.succeeded()
             return
-        if is_out_of_memory(failure):
-            self._transcribe_in_halves(batch, failure)
-        elif len(batch) > 1:  # one by one, to find the chunk that causes it
+        self._recover(FailedBatch(batch, failure))
+
+    def _recover(self, failed: FailedBatch) -> None:
+        """Answer every request of a batch that failed, however many launches that takes."""
+        batch, error = failed.batch, failed.error
+        self.pipeline.drain()
+        if is_out_of_memory(error, self.model.cuda.free_memory):
+            self._launch_halves(batch, error)
+            return
+        self._end_if_broken(error)
+        if len(batch) > 1:  # one by one, to find the chunk that causes it
             for one in batch:
-                self._transcribe([one])
+                self._launch([one])
         else:
-            self._failed(batch[0].head["id"], failure)
+            self._retry_or_fail(batch[0], error)
 
-    def _transcribe_in_halves(self, batch: list[WorkerRequest], error: Exception) -> None:
-        if self.encoder.device.type == "cuda":
-            import torch
+    def _retry_or_fail(self, request: WorkerRequest, error: Exception) -> None:
+        """Try a chunk that failed by itself once more: some errors pass."""
+        if request.retried:
+            self._failed(request.head["id"], error)
+        else:
+            request.retried = True
+            self._launch([request])
 
-            torch.cuda.empty_cache()
-        if not self.encoder.reduce_limit(max(one.seconds for one in batch), len(batch)):
-            self._failed(batch[0].head["id"], error)
+    def _launch_halves(self, batch: Batch, error: Exception) -> None:
+        self.model.cuda.empty_cache()
+        if not self.model.encoder.reduce_limit(max(one.seconds for one in batch), len(batch)):
+            self._retry_or_fail(batch[0], error)
             return
         for one in batch:
             one.head["way"] = None  # the one asked for takes too much memory
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
             if half:
-                self._transcribe(half)
-
-    def _tokens(self, batch: list[WorkerRequest]) -> list[dict[str, Any]]:
-        head = batch[0].head
-        encoded, lengths, way = self.encoder.encode(
-            [one.samples for one in batch], head.get("way"), head.get("boundaries") or ()
-        )
-        return [
-            {
-                "pieces": tokens.pieces,
-                "frames": tokens.frames,
-                "probabilities": tokens.probabilities,
-                "way": way,
-            }
-            for tokens in self.decoder.decode(encoded, lengths)
-        ]
+                self._launch(half)
 
     def _do_open_stream(self, request: WorkerRequest) -> None:
         from .live import LiveUtterance
 
-        self.utterances[request.head["utterance"]] = LiveUtterance(self.encoder, self.decoder)
+        self.utterances[request.head["utterance"]] = LiveUtterance(
+            self.model.encoder, self.model.decoder
+        )
 
     def _do_accept(self, request: WorkerRequest) -> str:
-        import torch
-
-        with torch.inference_mode():
+        with self.model.cuda.inference():
             return str(self.utterances[request.head["utterance"]].accept(request.samples))
 
     def _do_close_stream(self, request: WorkerRequest) -> None:
         self.utterances.pop(request.head["utterance"], None)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python ran out of memory."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
-    )

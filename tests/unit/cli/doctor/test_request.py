@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.cli.doctor.request import DoctorRequest
+from parakeet_cli.cli.doctor.request import DoctorRequest, with_report_name
 from parakeet_cli.errors import UsageError
 
 
@@ -33,6 +33,10 @@ def test_options_after_a_verb_take_precedence_and_others_stay() -> None:
         (DoctorRequest(wheelhouse="wheels"), False),
         (DoctorRequest(model="v3"), False),
         (DoctorRequest(sample="a.wav"), False),
+        (DoctorRequest(gpu_report="-", fix=True), False),
+        (DoctorRequest(gpu_report="-", json=True), False),
+        (DoctorRequest(gpu_report="-", only=("torch-arch",)), False),
+        (DoctorRequest(gpu_report="-"), True),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
@@ -44,7 +48,11 @@ def test_options_that_do_not_go_together_are_refused(
 
 @pytest.mark.parametrize(
     "request_",
-    [DoctorRequest(dry_run=True, torch_index="cpu"), DoctorRequest(deep=True, model="v3")],
+    [
+        DoctorRequest(dry_run=True, torch_index="cpu"),
+        DoctorRequest(deep=True, model="v3"),
+        DoctorRequest(gpu_report="-", model="v3"),
+    ],
 )
 def test_options_that_go_together_are_accepted(request_: DoctorRequest) -> None:
     request_.check_options(on_nodes=False)
@@ -69,3 +77,27 @@ def test_a_repair_runs_the_probes_whether_they_are_asked_for_or_not(
 def test_the_options_of_a_diagnosis_are_passed_to_other_machines() -> None:
     request_ = DoctorRequest(python="/a", only=("x", "y"), skip=("z",), deep=True, json=True)
     assert request_.as_arguments() == ("--python=/a", "--only=x", "--only=y", "--skip=z", "--deep")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--gpu-report"], ["--gpu-report", "gpu-report.md"]),
+        (["--gpu-report", "--hours", "2"], ["--gpu-report", "gpu-report.md", "--hours", "2"]),
+        (["--gpu_report", "-v"], ["--gpu_report", "gpu-report.md", "-v"]),
+        (["--gpu-report", "mine.md"], ["--gpu-report", "mine.md"]),
+        (["--gpu-report", "-"], ["--gpu-report", "-"]),
+        (["--gpu-report=report"], ["--gpu-report=report"]),
+        (["--gpu-report", "report"], ["--gpu-report", "gpu-report.md", "report"]),
+        (["--deep"], ["--deep"]),
+    ],
+)
+def test_a_gpu_report_without_a_file_gets_the_usual_one(
+    arguments: list[str], expected: list[str]
+) -> None:
+    assert with_report_name(arguments, ["report", "why"]) == expected
+
+
+def test_no_verb_takes_a_gpu_report() -> None:
+    with pytest.raises(UsageError):
+        DoctorRequest(gpu_report="gpu-report.md").check_verb("report")

@@ -63,6 +63,25 @@ def test_a_hanging_nvidia_smi_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     assert "did not answer" in gpus.problem
 
 
+INSTANCES = """
+[ "$1" = -L ] || exit 9
+echo "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6)"
+echo "  MIG 1g.5gb      Device  0: (UUID: MIG-c6d4f1ef)"
+echo "  MIG 3g.20gb     Device  1: (UUID: MIG-a28ad590)"
+"""
+
+
+def test_the_instances_of_a_divided_gpu_are_listed_without_their_ids(tmp_path: Path) -> None:
+    fake_smi(tmp_path, INSTANCES)
+    found = gpu.list_mig_instances(str(tmp_path / "nvidia-smi"))
+    assert found == ("1g.5gb, device 0", "3g.20gb, device 1")
+
+
+def test_a_machine_without_nvidia_smi_has_no_instances(tmp_path: Path) -> None:
+    assert gpu.list_mig_instances(None) == ()
+    assert gpu.list_mig_instances(str(tmp_path / "none")) == ()
+
+
 def test_what_cuda_visible_devices_hides_is_listed_apart(tmp_path: Path) -> None:
     environment = fake_smi(tmp_path / "bin", LISTING) | {"CUDA_VISIBLE_DEVICES": "1"}
     gpus = gpu.read_gpus(environment, tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.engines.nemo.stack_check import missing_from_stack
+from parakeet_cli.engines.nemo.stack_check import missing_from_stack, torch_without_cuda
 from tests.unit.engines.test_auto import STACK, stack
 
 
@@ -35,3 +35,23 @@ def test_one_missing_or_wrong_package_is_named(tmp_path: Path, name: str, versio
     reason = missing_from_stack(python)
     assert reason is not None
     assert name in reason
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("cuda: Optional[str] = None", "torch 2.13.0+cpu"),
+        ("cuda = None", "torch 2.13.0+cpu"),
+        ("cuda: Optional[str] = '12.8'", None),
+        ("", None),
+    ],
+)
+def test_a_torch_without_cuda_is_told_by_its_own_file(
+    tmp_path: Path, line: str, found: str | None
+) -> None:
+    python = str(tmp_path / "env/bin/python")
+    assert torch_without_cuda(python) is None
+    folder = tmp_path / "env/lib/python3.11/site-packages/torch"
+    folder.mkdir(parents=True)
+    (folder / "version.py").write_text(f"__version__ = '2.13.0+cpu'\ndebug = False\n{line}\n")
+    assert torch_without_cuda(python) == found

@@ -96,3 +96,37 @@ def test_no_more_chunks_wait_than_there_is_room_for() -> None:
         gate.set()
         feeder.join(10)
         assert len(handed) == 20
+
+
+def test_threads_start_as_there_is_work_for_them() -> None:
+    with EngineThreads(Scripted(concurrency=1000)) as threads:
+        for number in range(20):  # one after the other
+            threads.submit(chunk(number)).result(10)
+        assert len(threads._threads) <= 3
+
+
+def test_a_system_with_few_threads_to_give_makes_it_slower_and_not_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def refusing(thread: threading.Thread) -> None:
+        if thread.name.startswith("engine-"):
+            if len(started) == 3:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    with EngineThreads(Scripted(concurrency=100)) as threads:
+        futures = [threads.submit(chunk(number)) for number in range(50)]
+        assert [text_of(one.result(10)) for one in futures] == [f"{n}.0" for n in range(50)]
+
+
+def test_the_loaded_engine_is_announced_before_its_first_chunk() -> None:
+    order: list[str] = []
+    engine = Scripted(during=lambda _: order.append("chunk"))
+    with EngineThreads(engine, on_loaded=lambda _: order.append("loaded")) as threads:
+        threads.submit(chunk(0)).result(10)
+    assert order == ["loaded", "chunk"]

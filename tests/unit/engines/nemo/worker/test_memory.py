@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import pytest
 
-from parakeet_cli.engines.nemo.worker.memory import WAYS, EncoderShape, free_on_cpu
+from parakeet_cli.engines.nemo.worker.memory import (
+    WAYS,
+    EncoderShape,
+    MemoryLimit,
+    free_on_cpu,
+)
 
 # Parakeet 0.6B, in the precision of a CPU.
 LARGE = EncoderShape(mels=128, width=1024, heads=8, channels=256, subsampling=8, bytes_each=4)
@@ -60,3 +66,24 @@ def test_a_container_s_limit_applies_if_it_is_lower() -> None:
 
 def test_a_system_without_these_files_still_has_memory() -> None:
     assert free_on_cpu(_files({})) > 0
+
+
+def test_a_limit_is_halved_and_recovers_after_batches_that_work() -> None:
+    limit = MemoryLimit()
+    assert not limit.succeeded(1000)
+    limit.halve(800)
+    limit.halve(800)
+    assert limit.bytes == 200
+    changes = [limit.bytes for _ in range(1000) if limit.succeeded(700)]
+    assert changes == [400, math.inf]
+    assert limit.bytes == math.inf
+
+
+def test_a_limit_that_was_too_high_again_grows_later() -> None:
+    def batches_until_it_grows() -> int:
+        limit.halve(800)
+        return next(number for number in range(1, 10_000) if limit.succeeded(10_000))
+
+    limit = MemoryLimit()
+    waits = [batches_until_it_grows() for _ in range(3)]
+    assert waits == [waits[0], 2 * waits[0], 4 * waits[0]]
