@@ -1,10 +1,10 @@
-"""Writes the tables of docs/ml-dependencies.md from the files that the doctor reads.
+"""Writes the tables of the guide to the ML stack from the files that the doctor reads.
 
     python scripts/ml_guide.py           write the tables
-    python scripts/ml_guide.py --check   exit 1 if the document is not current
+    python scripts/ml_guide.py --check   exit 1 if a document is not current
 
 A table is between `<!-- table: NAME -->` and `<!-- end -->`. The versions are written in the
-requirements files only; the document shows them in these tables.
+requirements files only; the documents show them in these tables.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from parakeet_cli.doctor.checks import CHECKS
 from parakeet_cli.doctor.explain.catalogue import catalogue, guide
 from parakeet_cli.doctor.stack.stack import Pin, Stack, Stage, load_stack, stack_names
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "ml-dependencies.md"
+DOCS = Path(__file__).parent.parent / "docs"
+DOCUMENTS = (DOCS / "ml-dependencies.md", DOCS / "ml-tables.md")
 BLOCK = re.compile(r"(<!-- table: ([\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TORCH_STAGE = 2
 
@@ -143,14 +144,16 @@ def with_tables(text: str) -> str:
 
 
 def main() -> int:
-    before = DOCUMENT.read_text("utf-8")
-    after = with_tables(before)
-    if "--check" in sys.argv[1:]:
-        if after != before:
-            print(f"{DOCUMENT.name} is not current: run python scripts/ml_guide.py")
-        return int(after != before)
-    DOCUMENT.write_text(after, "utf-8")
-    return 0
+    outdated = 0
+    for document in DOCUMENTS:
+        before = document.read_text("utf-8")
+        after = with_tables(before)
+        if "--check" not in sys.argv[1:]:
+            document.write_text(after, "utf-8")
+        elif after != before:
+            print(f"{document.name} is not current: run python scripts/ml_guide.py")
+            outdated = 1
+    return outdated
 
 
 if __name__ == "__main__":
