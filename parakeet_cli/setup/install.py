@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
 from parakeet_cli.doctor.facts import Unavailable
+from parakeet_cli.doctor.repair.preconditions import refused_journals
 from parakeet_cli.doctor.repair.request import RepairRequest, RepairView
 from parakeet_cli.doctor.repair.rollback.restore import (
     ChangedSinceRepair,
@@ -14,6 +15,7 @@ from parakeet_cli.doctor.repair.rollback.restore import (
     restore_points,
     rollback,
 )
+from parakeet_cli.doctor.repair.rollback.validate import JournalRefused
 from parakeet_cli.doctor.repair.run import run_repair
 from parakeet_cli.errors import RestoreFailed
 from parakeet_cli.system.environments import KeptEnvironment
@@ -56,7 +58,8 @@ def install(kept: KeptEnvironment, source: StackSource, view: RepairView) -> str
     )
     if outcome.summary and not kept.made:  # what setup made is removed, not rolled back
         view.show_status(outcome.summary)
-    points = restore_points(kept.path) if outcome.plan.steps else []
+    with refused_journals():
+        points = restore_points(kept.path) if outcome.plan.steps else []
     return points[0].id if points else None
 
 
@@ -64,7 +67,14 @@ def take_back(kept: KeptEnvironment, repair: str) -> None:
     """Roll the repair back. Raises RestoreFailed."""
     try:
         rollback(kept.path, repair)
-    except (ChangedSinceRepair, RestoreIncomplete, LookupError, LockHeld, OSError) as error:
+    except (
+        ChangedSinceRepair,
+        JournalRefused,
+        RestoreIncomplete,
+        LookupError,
+        LockHeld,
+        OSError,
+    ) as error:
         raise RestoreFailed(
             f"The repair of {kept.path} could not be undone: {error}",
             hint=f"Try: parakeet doctor rollback --python {kept.python}",

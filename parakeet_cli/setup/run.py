@@ -15,6 +15,7 @@ from pathlib import Path
 
 from parakeet_cli.config import config_path, load_settings
 from parakeet_cli.doctor.inspect.gpu import read_gpus
+from parakeet_cli.doctor.repair.preconditions import refused_journals
 from parakeet_cli.doctor.repair.rollback.restore import restore_points
 from parakeet_cli.doctor.repair.transaction import uninterruptible
 from parakeet_cli.doctor.stack.stack import load_stack
@@ -182,7 +183,8 @@ def _is_there(kept: KeptEnvironment) -> bool:
     """
     if not kept.python.exists():
         return False
-    return kept.ready or not kept.made or bool(restore_points(kept.path))
+    with refused_journals():
+        return kept.ready or not kept.made or bool(restore_points(kept.path))
 
 
 def _refuse_offline(request: SetupRequest) -> None:

@@ -30,11 +30,18 @@ def encode(row: Mapping[str, Any], *, readable: bool = False) -> bytes:
 class Appender:
     """A file of rows that is being written. For one thread at a time."""
 
-    def __init__(self, path: Path, *, mode: int = 0o666, readable: bool = False) -> None:
-        """Create the file if need be, with `mode` less the umask. Raises OSError."""
+    def __init__(
+        self, path: Path, *, mode: int = 0o666, readable: bool = False, folder: int | None = None
+    ) -> None:
+        """Create the file if need be, with `mode` less the umask. Raises OSError.
+
+        With the descriptor of a `folder` the path is relative to that, and no link is followed.
+        """
         self._readable = readable
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, mode)
+        if folder is not None:
+            flags |= os.O_NOFOLLOW
+        self._descriptor = os.open(path, flags, mode, dir_fd=folder)
         self._torn = not ends_whole(self._descriptor)
 
     def append(self, row: Mapping[str, Any], *, sync: bool = False) -> None:
@@ -64,9 +71,10 @@ def append(
     sync: bool = False,
     mode: int = 0o666,
     readable: bool = False,
+    folder: int | None = None,
 ) -> None:
     """Write one row to a file that isn't open. Raises OSError."""
-    appender = Appender(path, mode=mode, readable=readable)
+    appender = Appender(path, mode=mode, readable=readable, folder=folder)
     try:
         appender.append(row, sync=sync)
     finally:

@@ -10,6 +10,7 @@ from parakeet_cli.cli.doctor.repair_screen import RepairScreen
 from parakeet_cli.console import Verbosity
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
+from parakeet_cli.doctor.repair.preconditions import refused_journals
 from parakeet_cli.doctor.repair.request import RepairOutcome, RepairRequest
 from parakeet_cli.doctor.repair.rollback.restore import (
     ChangedSinceRepair,
@@ -67,7 +68,8 @@ def _prefix(request: DiagnosisRequest) -> str:
 def show_restore_points(request: DiagnosisRequest, *, as_json: bool) -> None:
     """The repairs that can be rolled back, the newest first."""
     prefix = _prefix(request)
-    points = restore_points(prefix)
+    with refused_journals():
+        points = restore_points(prefix)
     if as_json:
         rows = [
             {"id": point.id, "time": point.time, "size": point.size, "changes": point.summary}
@@ -86,7 +88,8 @@ def show_rollback(request: DiagnosisRequest, id_: str | None, *, as_json: bool) 
     """Roll back a repair. Raises Refused, RestoreFailed."""
     prefix = _prefix(request)
     try:
-        point = rollback(prefix, id_)
+        with refused_journals():
+            point = rollback(prefix, id_)
     except LockHeld:
         raise Refused(
             f"A repair of {prefix} is under way. Nothing was changed.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Interpreter
 from parakeet_cli.doctor.repair.request import RepairRequest
 from parakeet_cli.doctor.repair.rollback.journal import environment_lock
+from parakeet_cli.doctor.repair.rollback.validate import JournalRefused
 from parakeet_cli.errors import Refused, UsageError
 from parakeet_cli.system.locks import LockHeld
 
@@ -66,6 +67,15 @@ def locked(prefix: str) -> Iterator[int]:
             f"Another repair of {prefix} is under way. Nothing was changed.",
             hint="Wait until it has ended.",
         ) from None
+
+
+@contextmanager
+def refused_journals() -> Iterator[None]:
+    """A journal that isn't what a repair leaves is a refusal. Raises Refused."""
+    try:
+        yield
+    except JournalRefused as error:
+        raise Refused(str(error), hint=error.hint) from error
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from parakeet_cli.doctor.repair.preconditions import (
     check_environment,
     check_options,
     locked,
+    refused_journals,
     refused_on_ctrl_c,
 )
 from parakeet_cli.doctor.repair.request import RepairOutcome, RepairRequest, RepairView
@@ -95,7 +96,7 @@ def run_repair(request: RepairRequest, view: RepairView) -> RepairOutcome:
             if request.download:
                 _download(planned, request, view)
         return planned.outcome()
-    with locked(target.prefix) as lock:
+    with locked(target.prefix) as lock, refused_journals():
         # The command looked for interrupted repairs when it started, a moment ago.
         if _restored(lambda: bool(recover_locked(target.prefix))):
             view.show_status("An earlier repair was interrupted. Everything was put back.")

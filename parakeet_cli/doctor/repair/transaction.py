@@ -20,9 +20,11 @@ from parakeet_cli.doctor.repair.pip import OnProgress, Pip
 from parakeet_cli.doctor.repair.plan import PipRun, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.rollback import registry, snapshot
-from parakeet_cli.doctor.repair.rollback.journal import RepairEvent, RepairJournal
-from parakeet_cli.doctor.repair.rollback.restore import restore
+from parakeet_cli.doctor.repair.rollback.events import RepairEvent, is_root
+from parakeet_cli.doctor.repair.rollback.journal import RepairJournal
+from parakeet_cli.doctor.repair.rollback.restore import RestoreIncomplete, restore
 from parakeet_cli.doctor.repair.rollback.startup import start_time
+from parakeet_cli.doctor.repair.rollback.validate import JournalRefused, check_way
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import handle_signals, signal_name
@@ -80,12 +82,13 @@ class Transaction:
             needed = installed_size(self._wheels)
             roots = self._roots(needed.data_folders)
             journal.write(RepairEvent.TAKING_SNAPSHOT, roots=roots)
+            check_way(self._prefix, roots)
             before = snapshot.scan(self._prefix, roots)
             self._check_room(needed.size + NAME_SIZE * (len(before) + needed.files), "install")
             snapshot.write_manifest(journal.before, before)
             snapshot.take(self._prefix, before, journal.snapshot)
             journal.write(RepairEvent.SNAPSHOT_TAKEN, roots=roots, files=len(before))
-        except OSError as error:
+        except (OSError, JournalRefused) as error:
             raise Refused(
                 f"No snapshot can be taken, so nothing was changed: {error}",
                 hint=self._room_hint,
@@ -143,7 +146,10 @@ class Transaction:
         changed = self.changed
         if self._begun is not None:
             if changed:
-                restore(self._prefix, self._begun)
+                try:
+                    restore(self._prefix, self._begun)
+                except JournalRefused as error:  # something wrote into it meanwhile
+                    raise RestoreIncomplete(str(error)) from error
             else:
                 self._begun.remove()
         registry.unregister(self._prefix)
@@ -171,7 +177,9 @@ class Transaction:
         for dist in self._facts.distributions:
             if dist.location == self._facts.interpreter.site_packages:
                 reached |= _folders_in_record(self._prefix, dist.location, dist.info)
-        reached -= {"", ".", registry.FOLDER}
+        if odd := sorted(root for root in reached - {"", "."} if not is_root(root)):
+            raise OSError(f"files would go to {odd[0]!r}, outside of what a repair may change")
+        reached -= {"", "."}
         return sorted(
             root
             for root in reached

@@ -7,6 +7,7 @@ system as the files that are linked, outside what pip changes, and gone with the
     .parakeet/ID/before     the manifest of all files before the repair
     .parakeet/ID/after      the manifest after it, once the repair is complete
     .parakeet/ID/kept/      the snapshot: hard links to the files as they were before
+    .parakeet/ID/kept.tmp   the file that is being restored
     .parakeet/ID/work       wheels and pip's temporary files, removed when the repair has ended
     .parakeet/ID/ballast    disk space that is freed before files are restored
 """
@@ -14,45 +15,27 @@ system as the files that are linked, outside what pip changes, and gone with the
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from parakeet_cli.doctor.repair.rollback import beneath, validate
+from parakeet_cli.doctor.repair.rollback.events import (
+    BEFORE_CHANGES,
+    ENDED,
+    Event,
+    RepairEvent,
+)
 from parakeet_cli.doctor.repair.rollback.registry import FOLDER
+from parakeet_cli.doctor.repair.rollback.snapshot import SCRATCH, SNAPSHOT, Manifest
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import sync_folder
 from parakeet_cli.system.locks import lock
 
 BALLAST_BYTES = 256 * 1024  # so that a full disk can't prevent restoring
-
-
-class RepairEvent(StrEnum):
-    """The journal's events, by the names they have on disk."""
-
-    BEGUN = "begin"
-    FETCHING = "fetching"
-    FETCHED = "fetched"
-    TAKING_SNAPSHOT = "keeping"
-    SNAPSHOT_TAKEN = "kept"  # from here on the environment may have been changed
-    STEP = "step"
-    STEP_DONE = "step-done"
-    VERIFYING = "proving"
-    COMPLETE = "stands"
-    RESTORING = "putting-back"
-    RESTORED = "put-back"
-    ABANDONED = "abandoned"
-
-
-# A repair whose last event is another one was interrupted.
-ENDED = frozenset({RepairEvent.COMPLETE, RepairEvent.RESTORED, RepairEvent.ABANDONED})
-_BEFORE_CHANGES = frozenset(
-    {RepairEvent.BEGUN, RepairEvent.FETCHING, RepairEvent.FETCHED, RepairEvent.TAKING_SNAPSHOT}
-)
 
 
 @contextmanager
@@ -76,19 +59,25 @@ class RepairJournal:
     """One repair's folder and the events in its journal."""
 
     folder: Path
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    own: bool = True  # whether it is this user's; else it is root's
 
     @classmethod
     def begin(cls, prefix: str, facts: Mapping[str, Any]) -> RepairJournal:
-        """Make a new folder and write its first event. Raises OSError, and leaves nothing then."""
+        """Make a new folder and write its first event.
+
+        Raises OSError, and leaves nothing then; JournalRefused if `.parakeet` isn't to be trusted.
+        """
+        validate.repair_ids(prefix)
         around = Path(prefix, FOLDER)
         with _same_mtime(prefix):
             around.mkdir(mode=0o755, exist_ok=True)
         journal = cls(_new_folder(around))
         try:
-            (journal.folder / "ballast").write_bytes(bytes(BALLAST_BYTES))
-            journal.work.mkdir()
-            journal.snapshot.mkdir()
+            journal.work.mkdir(mode=0o755)
+            journal.snapshot.mkdir(mode=0o755)
+            with journal.opened() as folder:
+                _write_ballast(folder)
             journal.write(RepairEvent.BEGUN, prefix=prefix, pid=os.getpid(), **facts)
         except OSError:
             journal.remove()
@@ -97,23 +86,51 @@ class RepairJournal:
 
     @classmethod
     def read(cls, folder: Path) -> RepairJournal:
-        """The journal as far as it was written; a torn line is left out. Raises OSError.
+        """The journal as far as it was written; a torn line is left out.
 
+        Raises JournalRefused if it isn't exactly what a repair leaves, and OSError.
         A line can be lost with a kill, a power cut or a full disk. That hides no change of the
         environment: any event after the snapshot shows that there may be one, and two events
         name the folders that the snapshot covers.
         """
-        return cls(folder, [row for row in json_lines.read(folder / "journal") if "event" in row])
+        return cls(folder, *validate.read_repair(str(folder.parent.parent), folder.name))
+
+    def opened(self) -> AbstractContextManager[int]:
+        """The folder's descriptor, reached through no link. Raises OSError."""
+        return beneath.opened(self.prefix, FOLDER, self.id)
+
+    def checked_before(self) -> Manifest:
+        """The `before` manifest, which agrees with the snapshot and names only what is inside.
+
+        Raises JournalRefused, OSError.
+        """
+        manifest = validate.checked_manifest(self.prefix, self.id, "before", self.roots)
+        validate.check_snapshot(self.prefix, self.id, manifest, self.roots)
+        return manifest
+
+    def checked_after(self) -> Manifest:
+        """The `after` manifest. Raises JournalRefused, OSError."""
+        return validate.checked_manifest(self.prefix, self.id, "after", self.roots)
+
+    def check_removable(self) -> None:
+        """Raises JournalRefused if the folder can't be removed, and OSError."""
+        validate.check_removable(self.prefix, self.id)
 
     def write(self, event: RepairEvent, **facts: Any) -> None:
         """Append an event and wait until it is on the disk. Raises OSError."""
         row = {"event": event.value, "time": round(time.time(), 3), **facts}
-        json_lines.append(self.folder / "journal", row, sync=True, mode=0o644)
+        with self.opened() as folder:
+            json_lines.append(Path("journal"), row, sync=True, mode=0o644, folder=folder)
         if event in (RepairEvent.BEGUN, RepairEvent.SNAPSHOT_TAKEN):
             # The names of files as well, not only what is in them.
             sync_folder(self.folder)
             sync_folder(self.folder.parent)
         self.events.append(row)
+
+    @property
+    def prefix(self) -> str:
+        """The environment."""
+        return str(self.folder.parent.parent)
 
     @property
     def id(self) -> str:
@@ -129,7 +146,7 @@ class RepairJournal:
 
     @property
     def snapshot(self) -> Path:
-        return self.folder / "kept"
+        return self.folder / SNAPSHOT
 
     @property
     def work(self) -> Path:
@@ -152,10 +169,10 @@ class RepairJournal:
     @property
     def changed(self) -> bool:
         """Whether the environment may differ from the `before` manifest."""
-        return any(event["event"] not in _BEFORE_CHANGES for event in self.events)
+        return any(event["event"] not in BEFORE_CHANGES for event in self.events)
 
     @property
-    def first(self) -> dict[str, Any]:
+    def first(self) -> Event:
         return self.events[0] if self.events else {}
 
     @property
@@ -173,33 +190,41 @@ class RepairJournal:
 
     def drop_temporary(self) -> None:
         """Remove what only a repair at work needs."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        (self.folder / "ballast").unlink(missing_ok=True)
+        with suppress(OSError), self.opened() as folder:
+            _remove(folder, "work", "ballast")
 
     def remove(self) -> None:
         """Remove the folder, and `.parakeet` too if it was the last one there.
 
         The journal is removed last: if this is interrupted, the next command finds it again.
         """
-        self.drop_temporary()
-        (self.folder / "kept.tmp").unlink(missing_ok=True)
-        shutil.rmtree(self.snapshot, ignore_errors=True)
-        self.before.unlink(missing_ok=True)
-        self.after.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        around = self.folder.parent
-        with suppress(OSError), _same_mtime(str(around.parent)):  # it may hold other repairs
-            around.rmdir()
+        with suppress(OSError), self.opened() as folder:
+            _remove(folder, "work", "ballast", SCRATCH, SNAPSHOT, "before", "after")
+        with suppress(OSError), beneath.opened(self.prefix, FOLDER) as around:
+            _remove(around, self.id)
+        with suppress(OSError), _same_mtime(self.prefix), beneath.opened(self.prefix) as top:
+            os.rmdir(FOLDER, dir_fd=top)  # it may hold other repairs
 
 
 def journals(prefix: str) -> list[RepairJournal]:
-    """Every repair that left something in the environment, the oldest first."""
-    folder = Path(prefix, FOLDER)
-    try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return []
-    return [RepairJournal.read(folder / name) for name in names]
+    """Every repair that left something in the environment, the oldest first.
+
+    Raises JournalRefused if any of them isn't exactly what a repair leaves, and OSError.
+    """
+    return [RepairJournal.read(Path(prefix, FOLDER, id_)) for id_ in validate.repair_ids(prefix)]
+
+
+def _remove(folder: int, *names: str) -> None:
+    """Remove what can be removed."""
+    for name in names:
+        with suppress(OSError):
+            beneath.remove(folder, name)
+
+
+def _write_ballast(folder: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with open(os.open("ballast", flags, 0o644, dir_fd=folder), "wb") as file:
+        file.write(bytes(BALLAST_BYTES))
 
 
 def _new_folder(around: Path) -> Path:
@@ -209,7 +234,7 @@ def _new_folder(around: Path) -> Path:
     while True:
         folder = around / (f"{stamp}-{number}" if number else stamp)
         try:
-            folder.mkdir()
+            folder.mkdir(mode=0o755)
         except FileExistsError:
             number += 1
         else:

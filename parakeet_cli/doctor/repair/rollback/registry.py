@@ -7,12 +7,17 @@ it needs for that.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 FOLDER = ".parakeet"  # of the journals, in the environment itself
+_BYTES = 4096  # of a path
+# Neither is there on Windows. A FIFO in the place of a file is opened at once.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 
 
 def register(prefix: str) -> None:
@@ -23,8 +28,10 @@ def register(prefix: str) -> None:
     """
     with suppress(OSError):
         path = _file_of(prefix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(prefix, "utf-8", errors="surrogateescape")
+        _make_private(path.parent)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK | _AT_ONCE
+        with open(os.open(path, flags, 0o600), "wb") as file:
+            file.write(os.fsencode(prefix))
 
 
 def unregister(prefix: str) -> None:
@@ -44,12 +51,27 @@ def registered() -> Iterator[str]:
         return
     for name in names:
         try:
-            prefix = (_folder() / name).read_text("utf-8", errors="surrogateescape")
+            prefix = _read(_folder() / name)
         except OSError:
             continue
-        if prefix and prefix not in seen:
+        if os.path.isabs(prefix) and "\0" not in prefix and prefix not in seen:
             seen.add(prefix)
             yield prefix
+
+
+def _read(path: Path) -> str:
+    """What a file says; empty for a link, a FIFO or anything else that `register` doesn't make."""
+    descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _AT_ONCE)
+    with open(descriptor, "rb") as file:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.fsdecode(file.read(_BYTES)) if regular else ""
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder and those above it, for this user alone. Raises OSError."""
+    if not folder.is_dir():
+        _make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _folder() -> Path:

@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from parakeet_cli.doctor.repair.rollback import beneath
+from parakeet_cli.doctor.repair.rollback.beneath import Beneath
+
 CACHE = "__pycache__"
+SNAPSHOT, SCRATCH = "kept", "kept.tmp"  # in a repair's folder
+ENTRIES, MANIFEST_BYTES = 1_000_000, 2**28  # of one manifest: a stack of NeMo has 80,000 entries
+_LINE_BYTES = 2**16  # a name and a target of 4096 bytes each, in ASCII
+_KINDS = ("file", "dir", "link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,17 @@ def entry_of(path: str) -> SnapshotEntry | None:
     return _entry(path, status)
 
 
-def _entry(path: str, status: os.stat_result) -> SnapshotEntry:
+def _entry_in(folder: int, name: str) -> SnapshotEntry | None:
+    """The same for a name in an open folder."""
+    status = beneath.status_of(folder, name)
+    return None if status is None else _entry(name, status, folder)
+
+
+def _entry(path: str, status: os.stat_result, folder: int | None = None) -> SnapshotEntry:
     if stat.S_ISDIR(status.st_mode):
         kind, target, size = "dir", "", 0  # a folder's size depends on what was in it before
     elif stat.S_ISLNK(status.st_mode):
-        kind, target, size = "link", os.readlink(path), status.st_size
+        kind, target, size = "link", os.readlink(path, dir_fd=folder), status.st_size
     else:
         kind, target, size = "file", "", status.st_size
     return SnapshotEntry(
@@ -97,8 +110,14 @@ def _scan_folder(prefix: str, folder: str, manifest: Manifest) -> None:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write one JSON line per entry and wait until they are on the disk. Raises OSError."""
-    with path.open("w", encoding="utf-8", errors="surrogateescape") as out:
+    """Write one JSON line per entry and wait until they are on the disk. Raises OSError.
+
+    What could not be read again (`read_manifest`) isn't written.
+    """
+    if len(manifest) > ENTRIES:
+        raise OSError(f"{len(manifest):,} files are more than a snapshot can hold")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as out:
         for name, entry in manifest.items():
             row = [
                 name,
@@ -111,17 +130,57 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
             ]
             out.write(json.dumps(row, ensure_ascii=True) + "\n")
         out.flush()
+        if os.fstat(out.fileno()).st_size > MANIFEST_BYTES:
+            raise OSError(f"The names of {len(manifest):,} files are more than a snapshot can hold")
         os.fsync(out.fileno())
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read what `write_manifest` wrote. Raises OSError or ValueError if it can't be read."""
+    """Read what `write_manifest` wrote: all names are relative, and none leads out or is a link's.
+
+    Raises OSError, and ValueError for anything that `write_manifest` doesn't write.
+    """
+    with beneath.opened(str(path.parent)) as folder:
+        return read_manifest_in(folder, path.name)
+
+
+def read_manifest_in(folder: int, name: str) -> Manifest:
+    """The same for a file in an open folder."""
     manifest: Manifest = {}
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            name, kind, mode, size, mtime, inode, target = json.loads(line)
-            manifest[name] = SnapshotEntry(kind, mode, size, mtime, inode, target)
+    with open(beneath.open_file(folder, name), "rb") as lines:
+        size = os.fstat(lines.fileno()).st_size
+        if size > MANIFEST_BYTES:
+            raise ValueError(f"it has {size:,} bytes")
+        while line := lines.readline(_LINE_BYTES):
+            name, entry = _parsed(line)
+            above = manifest.get(name.rpartition("/")[0])
+            if name in manifest or (above is not None and above.kind != "dir"):
+                raise ValueError(f"{name!r} is in it twice, or in something that is no folder")
+            if len(manifest) >= ENTRIES:
+                raise ValueError(f"it has more than {ENTRIES:,} lines")
+            manifest[name] = entry
     return manifest
+
+
+def _parsed(line: bytes) -> tuple[str, SnapshotEntry]:
+    """A line of a manifest. Raises ValueError."""
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        row = None
+    shape = [type(part) for part in row] if isinstance(row, list) else []
+    if shape != [str, str, int, int, int, int, str]:
+        raise ValueError(f"a line has another form: {line[:60]!r}")
+    name, kind, mode, size, mtime, inode, target = row
+    numbers = 0 <= mode <= 0o7777 and 0 <= size < 2**63 and 0 <= inode < 2**64
+    if not (numbers and abs(mtime) < 2**63 and kind in _KINDS):
+        raise ValueError(f"a line has values that no file has: {line[:60]!r}")
+    if not beneath.is_inside(name):
+        raise ValueError(f"the name {name!r} is not that of a file inside the environment")
+    if (kind == "link") != bool(target) or "\0" in target:
+        raise ValueError(f"the link {name!r} points nowhere")
+    os.fsencode(target)  # raises ValueError
+    return name, SnapshotEntry(kind, mode, size, mtime, inode, target)
 
 
 def take(prefix: str, manifest: Manifest, folder: Path) -> None:
@@ -136,7 +195,7 @@ def take(prefix: str, manifest: Manifest, folder: Path) -> None:
         stored = os.path.join(folder, name)
         parent = os.path.dirname(stored)
         if parent not in made:
-            os.makedirs(parent, exist_ok=True)
+            _make_folders(parent)
             made.add(parent)
         source = os.path.join(prefix, name)
         if entry.kind == "file" and _may_be_rewritten_in_place(name):
@@ -148,6 +207,13 @@ def take(prefix: str, manifest: Manifest, folder: Path) -> None:
             raise
         except OSError:  # another file system, or one without links
             shutil.copy2(source, stored, follow_symlinks=False)
+
+
+def _make_folders(path: str) -> None:
+    """Make a folder and those above it, which only their owner can write."""
+    if not os.path.isdir(path):
+        _make_folders(os.path.dirname(path))
+        os.mkdir(path, 0o755)
 
 
 def _may_be_rewritten_in_place(name: str) -> bool:
@@ -177,29 +243,32 @@ def _unchanged(before: SnapshotEntry | None, now: SnapshotEntry | None) -> bool:
     return before.kind == now.kind if before.kind == "dir" else before.matches(now)
 
 
-def restore(prefix: str, manifest: Manifest, folder: Path, roots: Iterable[str]) -> list[str]:
+def restore(prefix: str, manifest: Manifest, journal: int, roots: Iterable[str]) -> list[str]:
     """Make everything under the roots as in the manifest; returns the names that failed.
 
-    May be interrupted anywhere and run again: nothing under `folder` is moved or changed.
-    What was not there before is removed first, which also makes room on a full disk.
+    `journal` is the descriptor of the folder that the snapshot is in. May be interrupted
+    anywhere and run again: nothing in the snapshot is moved or changed. What was not there
+    before is removed first, which also makes room on a full disk. No link is followed.
     """
     roots = tuple(roots)
     failed: list[str] = []  # the comparison at the end finds each of them
     now = scan(prefix, roots)
-    for name in sorted(now, key=len, reverse=True):
-        before = manifest.get(name)
-        if before is None or before.kind != now[name].kind:
-            _attempt(failed, name, _remove, os.path.join(prefix, name))
+    with beneath.Beneath(prefix) as target:
+        for name in sorted(now, key=len, reverse=True):
+            before = manifest.get(name)
+            if before is None or before.kind != now[name].kind:
+                _attempt(failed, name, _remove, target, name)
     folders = {name: entry for name, entry in manifest.items() if entry.kind == "dir"}
-    for name in folders:
-        _attempt(failed, name, _make_folder, os.path.join(prefix, name))
-    scratch = f"{folder}.tmp"
-    for name, entry in manifest.items():
-        if name not in folders and not entry.is_same_file(now.get(name)):
-            _attempt(failed, name, _replace, prefix, name, entry, folder, scratch)
-    _remove(scratch)
-    for name in sorted(folders, key=len, reverse=True):
-        _attempt(failed, name, _reset_folder, os.path.join(prefix, name), folders[name])
+    with beneath.Beneath(prefix) as target, beneath.opened(journal, SNAPSHOT) as snapshot:
+        for name in folders:
+            _attempt(failed, name, target.make_folder, name)
+        with beneath.Beneath(snapshot) as stored:
+            for name, entry in manifest.items():
+                if name not in folders and not entry.is_same_file(now.get(name)):
+                    _attempt(failed, name, _replace, target, stored, journal, name, entry)
+        beneath.remove(journal, SCRATCH)
+        for name in sorted(folders, key=len, reverse=True):
+            _attempt(failed, name, _reset_folder, target, name, folders[name])
     return _not_restored(manifest, scan(prefix, roots))
 
 
@@ -224,34 +293,54 @@ def _attempt(failed: list[str], name: str, act: Callable[..., None], *given: obj
         failed.append(name)
 
 
-def _make_folder(path: str) -> None:
-    os.makedirs(path, exist_ok=True)
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
-def _replace(prefix: str, name: str, entry: SnapshotEntry, folder: Path, scratch: str) -> None:
-    """Put the stored file in the place of what is there, in one rename."""
-    stored, path = os.path.join(folder, name), os.path.join(prefix, name)
-    if not entry.matches(entry_of(stored)):
-        return  # dropped because it never changed, or damaged: the comparison shows which
-    _remove(scratch)
+def _remove(target: Beneath, name: str) -> None:
     try:
-        os.link(stored, scratch, follow_symlinks=False)
+        beneath.remove(*target.parent(name))
+    except FileNotFoundError:
+        return  # with the folder that it was in
+
+
+def _replace(
+    target: Beneath, stored: Beneath, journal: int, name: str, entry: SnapshotEntry
+) -> None:
+    """Put the stored file in the place of what is there, in one rename."""
+    try:
+        source, last = stored.parent(name)
+    except FileNotFoundError:
+        return  # dropped because it never changed
+    if not entry.matches(_entry_in(source, last)):
+        return  # dropped because it never changed, or damaged: the comparison shows which
+    beneath.remove(journal, SCRATCH)
+    try:
+        os.link(last, SCRATCH, src_dir_fd=source, dst_dir_fd=journal, follow_symlinks=False)
     except OSError:
-        shutil.copy2(stored, scratch, follow_symlinks=False)
-    os.replace(scratch, path)
-    _remove(scratch)  # a rename onto the same file leaves both names
+        _copy(source, last, journal, entry)
+    folder, last = target.parent(name)
+    os.replace(SCRATCH, last, src_dir_fd=journal, dst_dir_fd=folder)
+    beneath.remove(journal, SCRATCH)  # a rename onto the same file leaves both names
 
 
-def _reset_folder(path: str, entry: SnapshotEntry) -> None:
-    os.chmod(path, entry.mode)
-    os.utime(path, ns=(entry.mtime, entry.mtime))
+def _copy(source: int, name: str, journal: int, entry: SnapshotEntry) -> None:
+    """Copy a stored file or link, with its mode and time, where no link to it can be made."""
+    if entry.kind == "link":
+        os.symlink(entry.target, SCRATCH, dir_fd=journal)
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with (
+        open(beneath.open_file(source, name), "rb") as reader,
+        open(os.open(SCRATCH, flags, 0o600, dir_fd=journal), "wb") as writer,
+    ):
+        shutil.copyfileobj(reader, writer)
+        writer.flush()
+        os.fchmod(writer.fileno(), entry.mode)
+        os.utime(writer.fileno(), ns=(entry.mtime, entry.mtime))
+
+
+def _reset_folder(target: Beneath, name: str, entry: SnapshotEntry) -> None:
+    folder, last = target.parent(name)
+    with beneath.opened(folder, last) as descriptor:
+        os.fchmod(descriptor, entry.mode)
+        os.utime(descriptor, ns=(entry.mtime, entry.mtime))
 
 
 def drop_unchanged(prefix: str, manifest: Manifest, folder: Path) -> None:

@@ -21,6 +21,7 @@ from parakeet_cli.doctor.repair.rollback.restore import (
     recover,
     rollback,
 )
+from parakeet_cli.doctor.repair.rollback.validate import JournalRefused
 from parakeet_cli.system.locks import LockHeld
 
 # How long a command waits for the pip of a killed doctor: its packages are on this disk.
@@ -36,17 +37,30 @@ def finish_interrupted_repairs(arguments: list[str]) -> None:
     environment can't be restored.
     """
     rolling_back = asks_rollback(arguments)
-    restored = [_recover(prefix, rolling_back=rolling_back) for prefix in registry.registered()]
+    target = _target(arguments)
+    restored = [
+        _recover(prefix, rolling_back=rolling_back, named=prefix == target)
+        for prefix in registry.registered()
+    ]
     if any(restored) and rolling_back:
         raise SystemExit(0)
 
 
-def _recover(prefix: str, *, rolling_back: bool) -> bool:
-    """Restore one environment; whether there was anything to restore."""
+def _recover(prefix: str, *, rolling_back: bool, named: bool) -> bool:
+    """Restore one environment; whether there was anything to restore.
+
+    If its journal is refused, that is shown unless the environment is `named`: the command then
+    looks at it too, and refuses.
+    """
     try:
-        restored = bool(recover(prefix, wait=_seconds_to_wait(prefix), notify=_print))
+        wait = _seconds_to_wait(prefix)
+        restored = bool(recover(prefix, wait=wait, notify=_print, confirm=_confirm))
     except LockHeld:
         return False  # a doctor is at work there and reports for itself
+    except JournalRefused as error:
+        if not named:
+            _print_refusal(error)
+        return False
     except RestoreIncomplete as error:
         _print(f"Error: {error}")
         _print("  The snapshot is in " + os.path.join(prefix, FOLDER))
@@ -69,11 +83,23 @@ def asks_rollback(arguments: list[str]) -> bool:
     return words[:1] == ["doctor"] and "rollback" in words and "--help" not in arguments
 
 
+def _target(arguments: list[str]) -> str:
+    """The environment that a command repairs or rolls back; empty for other commands."""
+    words = [word for word in arguments if not word.startswith("-")]
+    changes = not {"--fix", "--reinstall"}.isdisjoint(arguments) and "--dry-run" not in arguments
+    if words[:1] == ["doctor"] and (changes or asks_rollback(arguments)):
+        return _prefix_of(_python_of(arguments))
+    return ""
+
+
 def run_rollback(arguments: list[str]) -> int:
     """`parakeet doctor rollback` without the command line's modules; returns the exit code."""
     prefix = _prefix_of(_python_of(arguments))
     try:
         point = rollback(prefix)
+    except JournalRefused as error:
+        _print_refusal(error)
+        return REFUSED
     except (LockHeld, ChangedSinceRepair, LookupError) as error:
         _print(f"Error: nothing was changed: {str(error) or 'another repair is under way'}.")
         return REFUSED
@@ -132,6 +158,22 @@ def _prefix_of(python: str) -> str:
     if os.path.isdir(path):
         return path
     return os.path.dirname(os.path.dirname(path))
+
+
+def _print_refusal(error: JournalRefused) -> None:
+    _print(f"Error: {error}")
+    _print(f"  {error.hint}")
+
+
+def _confirm(question: str) -> bool:
+    """Ask on the terminal; no where there is none."""
+    try:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except (OSError, AttributeError, ValueError):
+        return False
 
 
 def _print(text: str) -> None:

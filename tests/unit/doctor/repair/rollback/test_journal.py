@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.doctor.repair.rollback import restore, snapshot
+from parakeet_cli.doctor.repair.rollback.events import RepairEvent
 from parakeet_cli.doctor.repair.rollback.journal import (
-    RepairEvent,
     RepairJournal,
     environment_lock,
     journals,

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from parakeet_cli.doctor.repair.rollback import restore
-from parakeet_cli.doctor.repair.rollback.journal import RepairEvent, RepairJournal
+from parakeet_cli.doctor.repair.rollback.events import RepairEvent
+from parakeet_cli.doctor.repair.rollback.journal import RepairJournal
 from parakeet_cli.doctor.repair.rollback.registry import FOLDER
 
 
@@ -18,7 +19,8 @@ def repaired(
     """A repair that ended some days ago, with a snapshot of `size` bytes; its id."""
     journal = RepairJournal.begin(str(prefix), {})
     (journal.snapshot / "old.py").write_bytes(os.urandom(size))
-    journal.write(last, summary="numpy 2.4.6 \u2192 1.26.4")
+    more = {"summary": "numpy 2.4.6 \u2192 1.26.4"} if last is RepairEvent.COMPLETE else {}
+    journal.write(last, **more)
     path = journal.folder / "journal"
     first, *rest = path.read_text().splitlines()
     began = json.loads(first)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.doctor.repair.rollback import snapshot
+from parakeet_cli.doctor.repair.rollback import beneath, snapshot
 from parakeet_cli.doctor.repair.rollback.snapshot import Manifest
 
 
@@ -29,6 +29,11 @@ def take(prefix: Path, folder: Path) -> Manifest:
     return manifest
 
 
+def restore(prefix: Path, before: Manifest, journal: Path) -> list[str]:
+    with beneath.opened(str(journal)) as folder:
+        return snapshot.restore(str(prefix), before, folder, ["lib"])
+
+
 def test_what_was_removed_replaced_and_added_is_restored(prefix: Path, tmp_path: Path) -> None:
     before = take(prefix, tmp_path / "kept")
     package = prefix / "lib" / "package"
@@ -40,7 +45,7 @@ def test_what_was_removed_replaced_and_added_is_restored(prefix: Path, tmp_path:
     (prefix / "lib" / "link").unlink()
     (prefix / "lib" / "link").write_text("now a file")
     (prefix / "lib" / "empty").rmdir()
-    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+    assert restore(prefix, before, tmp_path) == []
     assert snapshot.scan(str(prefix), ["lib"]).keys() == before.keys()
     for name, entry in snapshot.scan(str(prefix), ["lib"]).items():
         assert entry.matches(before[name]), name
@@ -51,9 +56,9 @@ def test_interrupted_and_run_again_it_ends_the_same(prefix: Path, tmp_path: Path
     before = take(prefix, tmp_path / "kept")
     (prefix / "lib" / "package" / "a.py").unlink()
     (prefix / "lib" / "package" / "a.py").write_text("another")
-    (tmp_path / "snapshot.tmp").write_text("left by the one that was killed")
+    (tmp_path / "kept.tmp").write_text("left by the one that was killed")
     for _ in range(2):
-        assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+        assert restore(prefix, before, tmp_path) == []
         assert (prefix / "lib" / "package" / "a.py").read_text() == "a\n"
 
 
@@ -63,7 +68,7 @@ def test_a_file_that_was_written_in_place_is_named_as_not_restored(
     before = take(prefix, tmp_path / "kept")
     with (prefix / "lib" / "package" / "a.py").open("a") as file:
         file.write("more, and through the link into the snapshot")
-    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == ["lib/package/a.py"]
+    assert restore(prefix, before, tmp_path) == ["lib/package/a.py"]
 
 
 def test_a_path_file_is_copied_because_some_tools_write_into_it(
@@ -75,7 +80,7 @@ def test_a_path_file_is_copied_because_some_tools_write_into_it(
     before = take(prefix, tmp_path / "kept")
     with (site / "easy-install.pth").open("a") as file:
         file.write("two\n")
-    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+    assert restore(prefix, before, tmp_path) == []
     assert (site / "easy-install.pth").read_text() == "one\n"
 
 
@@ -86,7 +91,7 @@ def test_what_never_changed_is_dropped_and_restoring_still_works(
     (prefix / "lib" / "package" / "a.py").unlink()
     snapshot.drop_unchanged(str(prefix), before, tmp_path / "kept")
     assert [Path(name).name for name in snapshot.files_in(tmp_path / "kept")] == ["a.py"]
-    assert snapshot.restore(str(prefix), before, tmp_path / "kept", ["lib"]) == []
+    assert restore(prefix, before, tmp_path) == []
     assert (prefix / "lib" / "package" / "a.py").read_text() == "a\n"
 
 
