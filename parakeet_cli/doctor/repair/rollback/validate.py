@@ -36,16 +36,26 @@ class JournalRefused(Exception):
 
     def __init__(self, path: str, why: str, hint: str = "") -> None:
         """`why` goes on after the path, as in "is a link"."""
-        shown = _shown(path)
-        super().__init__(f"{shown} {_shown(why)}. Nothing was touched.")
+        super().__init__(f"{_shown(path)} {_shown(why)}. Nothing was touched.")
         self.hint = hint or (
-            f"If you know of no repair that left it, remove it: rm -r {shlex.quote(shown)}"
+            "If you know of no repair that left it, remove it and run this again: "
+            f"rm -r {_quoted(_repair_of(path))}"
         )
 
 
 def _shown(text: str) -> str:
     """Control characters escaped: the names are a stranger's."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _quoted(path: str) -> str:
+    return shlex.quote(_shown(path))
+
+
+def _repair_of(path: str) -> str:
+    """The repair's folder that something is in, or the path itself."""
+    around, folder, inside = path.rpartition(f"/{FOLDER}/")
+    return f"{around}{folder}{inside.split('/')[0]}"
 
 
 # Cheap: for every command
@@ -172,11 +182,11 @@ def _check_owner(path: str, status: os.stat_result, around: os.stat_result) -> N
     if status.st_gid == around.st_gid:
         writable &= ~(around.st_mode & stat.S_IWGRP)
     if writable:
-        shown = shlex.quote(_shown(path))
         raise JournalRefused(
             path,
             "can be written by other users",
-            f"If nobody else has written there: chmod -R go-w {shown}; else: rm -r {shown}",
+            f"If nobody else has written there: chmod go-w {_quoted(path)}; "
+            f"else: rm -r {_quoted(_repair_of(path))}",
         )
 
 

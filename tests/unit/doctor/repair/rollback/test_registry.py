@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -66,3 +67,37 @@ def test_without_a_state_folder_it_is_in_the_home(
     assert [
         path.read_text() for path in (tmp_path / ".local/state/parakeet/repairs").iterdir()
     ] == ["/env/a"]
+
+
+def test_what_no_repair_recorded_is_passed_over_at_once(state: Path, tmp_path: Path) -> None:
+    register("/env/a")
+    os.mkfifo(state / "fifo")
+    (tmp_path / "elsewhere").write_text("/env/b")
+    (state / "link").symlink_to(tmp_path / "elsewhere")
+    (state / "relative").write_text("env/c")
+    (state / "nul").write_text("/env\0/d")
+    assert list(registered()) == ["/env/a"]
+
+
+def test_the_record_is_this_user_s_alone_whatever_the_umask(state: Path) -> None:
+    before = os.umask(0)
+    try:
+        register("/env/a")
+    finally:
+        os.umask(before)
+    (record,) = state.iterdir()
+    assert record.stat().st_mode & 0o777 == 0o600
+    for folder in (state, state.parent, state.parent.parent):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_link_in_the_place_of_the_record_is_not_written_through(
+    state: Path, tmp_path: Path
+) -> None:
+    register("/env/a")
+    (record,) = state.iterdir()
+    record.unlink()
+    (tmp_path / "canary").write_text("c")
+    record.symlink_to(tmp_path / "canary")
+    register("/env/a")
+    assert (tmp_path / "canary").read_text() == "c"
