@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from parakeet_cli.system.regular_files import open_regular
+
 Row = dict[str, Any]
 _BLOCK = 1 << 16  # bytes parsed at once: what fits the processor's cache is read fastest
 
@@ -38,10 +40,8 @@ class Appender:
         With the descriptor of a `folder` the path is relative to that, and no link is followed.
         """
         self._readable = readable
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        if folder is not None:
-            flags |= os.O_NOFOLLOW
-        self._descriptor = os.open(path, flags, mode, dir_fd=folder)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        self._descriptor = open_regular(path, flags, mode, folder=folder)
         self._torn = not ends_whole(self._descriptor)
 
     def append(self, row: Mapping[str, Any], *, sync: bool = False) -> None:
@@ -84,10 +84,10 @@ def append(
 def read(path: Path) -> Iterator[Row]:
     """Each whole row, oldest first; none where there is no file. Raises OSError."""
     try:
-        file = path.open("rb")
+        descriptor = open_regular(path)
     except FileNotFoundError:
         return
-    with file:
+    with open(descriptor, "rb") as file:
         yield from _rows(file)
 
 

@@ -11,6 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from parakeet_cli.system.regular_files import open_regular
+
+_HOLDER_BYTES = 1000
 _POLL = 0.05  # seconds between two attempts
 
 
@@ -36,7 +39,7 @@ def lock_file(path: Path, *, seconds: float = 0.0, mode: int = 0o666) -> int:
 
     Raises LockHeld, OSError.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, mode)
     try:
         lock(descriptor, seconds=seconds)
     except BaseException:
@@ -54,7 +57,8 @@ def write_holder(descriptor: int, holder: str) -> None:
 def read_holder(path: Path) -> str:
     """What the holder wrote about itself; empty where it wrote nothing or can't be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        with open(open_regular(path), "rb") as file:
+            return file.read(_HOLDER_BYTES).decode("utf-8", "replace").strip()
     except OSError:
         return ""
 
@@ -67,7 +71,7 @@ def is_locked(path: Path) -> bool:
 def wait_until_released(path: Path, seconds: float) -> bool:
     """Wait until no process holds the file's lock; False where one still does after `seconds`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except OSError:
         return True
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ from parakeet_cli.dictate.session.text_writer import (
     Utterance,
 )
 from parakeet_cli.engines.base import ChunkResult
+from parakeet_cli.errors import OutputError
 
+_log = logging.getLogger(__name__)
 _READ = 10 * SAMPLE_RATE  # samples read at once
 
 
@@ -49,7 +52,12 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
         recording = Recording.reopen(folder)
         if recording is None:
             continue
-        state = read_journal(recording.journal)
+        try:
+            state = read_journal(recording.journal)
+        except OSError as error:  # no new dictation waits for it; `--recover` names it
+            _log.info("The journal %s can't be read: %s.", recording.journal, error.strerror)
+            recording.close(delete=False)
+            continue
         untranscribed = any(last > first for first, last in _untranscribed(state, recording))
         texts = tuple(
             (intent.text.strip(), None if delivery is DeliveryState.UNKNOWN else False)
@@ -60,6 +68,10 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
         if texts or untranscribed:
             began = float(state.header.get("began", 0.0))
             yield UndeliveredRecording(folder, began, texts)
+
+
+class _JournalUnreadable(OutputError):
+    """A recording's journal that can't be read, or is no regular file."""
 
 
 class Recovery:
@@ -74,8 +86,13 @@ class Recovery:
         self._time = 0.0  # of the stream, where the last utterance begins
 
     def run(self, root: Path) -> int:
-        """How many recordings are still not delivered. Raises ParakeetError."""
+        """How many recordings are still not delivered. Raises ParakeetError.
+
+        A recording whose journal can't be read is left as it is, and named once the others
+        are delivered.
+        """
         left = 0
+        unreadable: _JournalUnreadable | None = None
         for folder in recording_folders(root):
             if self._stopping:
                 break
@@ -85,9 +102,13 @@ class Recovery:
             complete = False
             try:
                 complete = self._recover(recording)
+            except _JournalUnreadable as error:
+                unreadable = error
             finally:
                 recording.close(delete=complete)
             left += not complete
+        if unreadable is not None:
+            raise unreadable
         return left
 
     def stop(self) -> None:
@@ -96,7 +117,13 @@ class Recovery:
 
     def _recover(self, recording: Recording) -> bool:
         """Deliver one recording; whether all of it is delivered now."""
-        stream = RecordedStream.resume(recording)
+        try:
+            stream = RecordedStream.resume(recording)
+        except OSError as error:
+            raise _JournalUnreadable(
+                f"The journal {recording.journal} can't be read: {error.strerror}.",
+                hint=f"The recording stays. If it is none of yours, remove it: {recording.folder}",
+            ) from error
         state = stream.journal.state
         inserter = TextInserter(
             stream,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import IO
 
 from parakeet_cli.formats import encode
 from parakeet_cli.system.json_lines import ends_whole
+from parakeet_cli.system.regular_files import open_regular
+
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND
 
 
 class LineStore:
@@ -22,7 +26,7 @@ class LineStore:
         self._file: IO[bytes] = (
             tempfile.TemporaryFile(prefix="parakeet-")  # noqa: SIM115
             if path is None
-            else path.open("a+b", buffering=0)
+            else open(open_regular(path, _APPEND), "a+b", buffering=0)  # noqa: SIM115
         )
         self._end = self._file.seek(0, 2)
         if not ends_whole(self._file.fileno()):  # a killed process tore the last line

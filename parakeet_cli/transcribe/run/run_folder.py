@@ -194,8 +194,15 @@ def open_run_folder(folder: Path, options: str) -> Iterator[RunFolder]:
         raise OutputError(f"The run folder {folder} can't be made: {error.strerror}.") from error
     with _locked(folder):
         clear_leftovers([folder])
-        with RunJournal(folder / JOURNAL) as journal, LineStore(folder / RESULTS) as results:
+        with RunJournal(folder / JOURNAL) as journal, _results(folder / RESULTS) as results:
             yield RunFolder(journal, results, options)
+
+
+def _results(path: Path) -> LineStore:
+    try:
+        return LineStore(path)
+    except OSError as error:
+        raise OutputError(f"The results {path} can't be read: {error.strerror}.") from error
 
 
 @contextmanager

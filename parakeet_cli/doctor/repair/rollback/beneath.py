@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
+from parakeet_cli.system.regular_files import open_regular
+
 NAME_BYTES = 255  # of one component, and of a whole name: what Linux's file systems allow
 PATH_BYTES = 4096
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-# A FIFO or a device is opened at once, and refused for what it is.
-_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 def is_inside(name: object) -> bool:
@@ -57,12 +57,7 @@ def open_file(folder: int, name: str) -> int:
 
     Raises OSError, also for anything that isn't a regular file.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | _NO_LINK | _AT_ONCE
-    descriptor = os.open(name, flags, dir_fd=folder)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise OSError(f"{name} is not a regular file")
+    return open_regular(name, folder=folder)
 
 
 def status_of(folder: int, name: str) -> os.stat_result | None:
