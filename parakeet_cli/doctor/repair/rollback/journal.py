@@ -209,9 +209,13 @@ class RepairJournal:
 def journals(prefix: str) -> list[RepairJournal]:
     """Every repair that left something in the environment, the oldest first.
 
-    Raises JournalRefused if any of them isn't exactly what a repair leaves, and OSError.
+    Raises JournalRefused if any of them isn't exactly what a repair leaves.
     """
-    return [RepairJournal.read(Path(prefix, FOLDER, id_)) for id_ in validate.repair_ids(prefix)]
+    found = []
+    for id_ in validate.repair_ids(prefix):
+        with suppress(FileNotFoundError):  # another process removed it meanwhile
+            found.append(RepairJournal.read(Path(prefix, FOLDER, id_)))
+    return found
 
 
 def _remove(folder: int, *names: str) -> None:

@@ -11,7 +11,8 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 
 from parakeet_cli.doctor.repair.rollback import beneath
@@ -28,6 +29,7 @@ JOURNAL_BYTES = 2**20  # a repair of 200 packages writes some 10,000
 REPAIRS = 10_000  # in one environment; those older than 30 days are removed
 DEPTH = 100  # of folders in a snapshot and in pip's temporary ones
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{1,6})?")
+_OF_THE_SYSTEM = re.compile(r"\.DS_Store\Z|\.nfs[0-9a-f]+\Z")  # files of macOS, and of NFS
 _GROUP_OR_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -64,19 +66,22 @@ def _repair_of(path: str) -> str:
 def repair_ids(prefix: str) -> list[str]:
     """The names of the repairs' folders in an environment, the oldest first.
 
-    Raises JournalRefused, OSError.
+    Raises JournalRefused.
     """
-    path = os.path.join(prefix, FOLDER)
     try:
         with beneath.opened(prefix) as top:
-            around, status = os.fstat(top), beneath.status_of(top, FOLDER)
-            if status is None:
-                return []
-            _check_folder(path, status, around)
-            with beneath.opened(top, FOLDER) as folder:
-                return sorted(_ids_in(folder, path))
+            return _ids_below(top, os.path.join(prefix, FOLDER))
     except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []  # there is no environment, or none that this user can read
+
+
+def _ids_below(top: int, path: str) -> list[str]:
+    around, status = os.fstat(top), beneath.status_of(top, FOLDER)
+    if status is None:
         return []
+    _check_folder(path, status, around)
+    with _errors_of(path), beneath.opened(top, FOLDER) as folder:
+        return sorted(_ids_in(folder, path))
 
 
 def _ids_in(folder: int, path: str) -> Iterable[str]:
@@ -97,10 +102,14 @@ def read_repair(prefix: str, id_: str) -> tuple[list[Event], bool]:
     """A repair's events, and whether its folder is this user's own.
 
     The folder's owner, mode and contents are checked, not its manifests and snapshot.
-    Raises JournalRefused, OSError.
+    Raises JournalRefused, and FileNotFoundError if it was removed meanwhile.
     """
     path = os.path.join(prefix, FOLDER, id_)
-    with beneath.opened(prefix) as top, beneath.opened(top, FOLDER, id_) as folder:
+    with (
+        _errors_of(path),
+        beneath.opened(prefix) as top,
+        beneath.opened(top, FOLDER, id_) as folder,
+    ):
         around, status = os.fstat(top), os.fstat(folder)
         _check_folder(path, status, around)
         names = set()
@@ -113,6 +122,17 @@ def read_repair(prefix: str, id_: str) -> tuple[list[Event], bool]:
         if not events and unexpected:
             raise JournalRefused(path, f"has no journal to say where its {min(unexpected)} is from")
     return events, status.st_uid == os.geteuid()
+
+
+@contextmanager
+def _errors_of(path: str) -> Iterator[None]:
+    """What can't be read is refused; what isn't there may have been removed meanwhile."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise JournalRefused(path, f"can't be read: {error.strerror or error}") from error
 
 
 def _is_scratch(mode: int) -> bool:
@@ -136,6 +156,8 @@ def _check_part(folder: int, name: str, path: str, around: os.stat_result) -> No
     if status is None:
         return
     path = os.path.join(path, name)
+    if _OF_THE_SYSTEM.match(name) and stat.S_ISREG(status.st_mode):
+        return
     if name not in _PARTS or not _PARTS[name](status.st_mode):
         raise JournalRefused(path, "is nothing that a repair makes")
     if name == SCRATCH:  # a second name of a file of the environment
@@ -205,10 +227,10 @@ def _user(uid: int) -> str:
 def check_removable(prefix: str, id_: str) -> None:
     """Whether a repair's folder can be removed: nothing is nested too deeply.
 
-    Raises JournalRefused, OSError.
+    Raises JournalRefused, and FileNotFoundError if it was removed meanwhile.
     """
     path = os.path.join(prefix, FOLDER, id_)
-    with beneath.opened(prefix, FOLDER) as around:
+    with _errors_of(path), beneath.opened(prefix, FOLDER) as around:
         for here, _, _, _ in os.fwalk(id_, dir_fd=around):
             if here.count("/") > DEPTH:
                 raise JournalRefused(path, f"has folders nested more than {DEPTH} deep")
@@ -217,14 +239,14 @@ def check_removable(prefix: str, id_: str) -> None:
 def checked_manifest(prefix: str, id_: str, name: str, roots: Iterable[str]) -> Manifest:
     """A repair's manifest `before` or `after`, every name of it under the roots.
 
-    Raises JournalRefused, OSError.
+    Raises JournalRefused.
     """
     path = os.path.join(prefix, FOLDER, id_, name)
     roots = frozenset(roots)
     if not roots:
         raise JournalRefused(os.path.dirname(path), "has a journal that names no folders")
     try:
-        with beneath.opened(prefix, FOLDER, id_) as folder:
+        with _errors_of(path), beneath.opened(prefix, FOLDER, id_) as folder:
             manifest = read_manifest_in(folder, name)
     except FileNotFoundError:
         raise JournalRefused(os.path.dirname(path), f"has no list of files ({name})") from None
@@ -239,7 +261,7 @@ def checked_manifest(prefix: str, id_: str, name: str, roots: Iterable[str]) -> 
 def check_snapshot(prefix: str, id_: str, manifest: Manifest, roots: Iterable[str]) -> None:
     """Every stored file is in the manifest as what it is, and no root is behind a link.
 
-    Raises JournalRefused, OSError.
+    Raises JournalRefused.
     """
     check_removable(prefix, id_)
     check_way(prefix, roots)
@@ -247,6 +269,16 @@ def check_snapshot(prefix: str, id_: str, manifest: Manifest, roots: Iterable[st
     above = {name.rpartition("/")[0] for name in manifest} | {
         root[:at] for root in roots for at, char in enumerate(root) if char == "/"
     }
+    try:
+        with _errors_of(path):
+            _compare(prefix, id_, manifest, above)
+    except FileNotFoundError:
+        raise JournalRefused(path, "is not there") from None
+
+
+def _compare(prefix: str, id_: str, manifest: Manifest, above: set[str]) -> None:
+    """Compare the stored files with the manifest; `above` are the folders that hold others."""
+    path = os.path.join(prefix, FOLDER, id_, SNAPSHOT)
     with beneath.opened(prefix, FOLDER, id_, SNAPSHOT) as top, beneath.Beneath(top) as stored:
         waiting = [""]
         while waiting:

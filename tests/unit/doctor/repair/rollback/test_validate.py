@@ -75,3 +75,22 @@ def test_a_refusal_says_what_to_type(tmp_path: Path, journal: RepairJournal) -> 
         f"{journal.before} is nothing that a repair makes. Nothing was touched."
     )
     assert caught.value.hint.endswith(f"rm -r {journal.folder}")
+
+
+def test_a_file_of_the_system_in_the_folder_is_passed_over(
+    tmp_path: Path, journal: RepairJournal
+) -> None:
+    (journal.folder / ".DS_Store").touch()
+    (journal.folder / ".nfs0000ab12").touch()
+    validate.read_repair(str(tmp_path), journal.id)
+    (journal.folder / ".DS_Store.x").touch()
+    with pytest.raises(JournalRefused, match="nothing that a repair makes"):
+        validate.read_repair(str(tmp_path), journal.id)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_what_can_t_be_read_is_refused(tmp_path: Path, journal: RepairJournal) -> None:
+    journal.folder.chmod(0)
+    with pytest.raises(JournalRefused, match="can't be read"):
+        validate.read_repair(str(tmp_path), journal.id)
+    journal.folder.chmod(0o755)
