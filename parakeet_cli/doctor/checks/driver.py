@@ -41,7 +41,7 @@ def cuda_driver(context: CheckContext) -> Finding:
         return _no_usable_gpu(gpus, DRIVER_SOURCE)
     why = "torch brings its own CUDA, but the driver must know the GPU and support that CUDA."
     evidence = _driver_evidence(gpus)
-    problem = _libcuda_problem(gpus) or _generation_problem(gpus)
+    problem = _libcuda_problem(gpus) or _generation_problem(context, gpus)
     build = None if problem else require(facts.torch)
     if build is not None:
         problem = _cuda_problem(context, gpus, build)
@@ -97,17 +97,18 @@ def _libcuda_problem(gpus: Gpus) -> _DriverProblem | None:
     return None
 
 
-def _generation_problem(gpus: Gpus) -> _DriverProblem | None:
+def _generation_problem(context: CheckContext, gpus: Gpus) -> _DriverProblem | None:
     """The driver is older than a GPU, or no longer supports it."""
     for gpu in gpus.devices:
         generation, series = generation_of(gpu), _series(gpu.driver)
         if generation is None:
             continue
         if series < generation.driver:
+            # Also new enough for the build of torch, so that one installation is enough.
+            needed = max(generation.driver, int(context.torch_choice.driver or 0))
             return _DriverProblem(
-                f"driver {gpu.driver} is too old for {short_name(gpu)}: "
-                f"it needs {generation.driver} or newer",
-                f"Install an NVIDIA driver of series {generation.driver} or newer, then restart.",
+                f"driver {gpu.driver} is too old for {short_name(gpu)}: install {needed} or newer",
+                f"Install an NVIDIA driver of series {needed} or newer, then restart.",
                 source=generation.source,
             )
         if generation.last_driver and series > generation.last_driver:

@@ -12,7 +12,6 @@ the usual way, with the fallback to higher temperatures.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from threading import local
@@ -24,6 +23,7 @@ from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
 from parakeet_cli.engines.whisper.language import is_clear
+from parakeet_cli.engines.whisper.repetition import repeats_itself
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
@@ -43,9 +43,6 @@ _MIN_FRAMES = 1500
 # to -0.7.
 _MAX_COMPRESSION_RATIO = 2.0
 _MIN_LOG_PROBABILITY = -0.8
-
-# "bbbbbbbbbbbbbbbb": a few letters many times, or the same again and again.
-_STUTTER = re.compile(r"(\w{1,4}?)\1{9,}")
 
 # Nobody speaks more than fifteen tokens a second; a decoder that repeats itself stops there.
 _MIN_TOKENS = 30
@@ -137,19 +134,7 @@ def _is_good(decoded: Decoded, most: int, tokenizer: Tokenizer) -> bool:
         compression_ratio <= _MAX_COMPRESSION_RATIO
         and mean_log_probability >= _MIN_LOG_PROBABILITY
         and len(tokens) < most
-        and not _repeats_itself(tokenizer.decode(tokens))
-    )
-
-
-def _repeats_itself(text: str) -> bool:
-    """Whether two or more words follow themselves, "ten of clubs, ten of clubs", or few letters."""
-    if _STUTTER.search(text):
-        return True
-    words = re.findall(r"\w+", text.lower())
-    return any(
-        words[at : at + count] == words[at + count : at + 2 * count]
-        for count in range(2, len(words) // 2 + 1)
-        for at in range(len(words) - 2 * count + 1)
+        and not repeats_itself(tokenizer.decode(tokens))
     )
 
 

@@ -52,7 +52,7 @@ def test_without_a_gpu_the_report_is_written_and_says_what_was_left_out(patient:
     [
         ("RTX 5090", "570.86.10", ("2.6.0+cu126", "12.6", CU126), "RTX 5090 is sm_120"),
         ("RTX 4090", "550.54.15", ("2.13.0+cpu", None, ""), "is a CPU build"),
-        ("H100", "470.82.01", ("2.7.1+cu128", "12.8", CU128_27), "this is 470.82.01"),
+        ("H100", "470.82.01", ("2.7.1+cu128", "12.8", CU128_27), "series 525 or newer"),
     ],
 )
 def test_a_gpu_that_this_torch_cant_use_is_not_touched(

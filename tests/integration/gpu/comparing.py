@@ -17,7 +17,7 @@ from tests.media_files import SAMPLES
 
 WORKER = Path(worker.__file__).with_name("__main__.py")
 CLIPS = sorted(SAMPLES.glob("*.wav"))
-RANDOM = ("ctc", "hybrid", "rnnt", "tdt-128")  # of nemo_models.py
+RANDOM = ("ctc", "hybrid", "rnnt", "tdt-128")  # at least, of nemo_models.py
 TRAINED = ("small-parakeet-ctc", "small-parakeet-tdt")
 
 Pieces = list[list[str]]  # of each clip

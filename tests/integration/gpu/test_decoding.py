@@ -40,7 +40,7 @@ def test_every_head_decodes_on_a_gpu_as_on_the_cpu(
     if precision == "bfloat16" and gpu_stack.capabilities[0] < (8, 0):
         pytest.skip("this GPU doesn't compute in bfloat16")
     found = decode_on(gpu_stack.python, "cuda", precision, models)
-    assert set(found) == {*RANDOM, *TRAINED}
+    assert set(found) >= {*RANDOM, *TRAINED}
     for name, (on_cpu, on_gpu) in found.items():
         assert sum(map(len, on_cpu)) > 50, name
         allowed = 0.0 if name in TRAINED else MAX_DIFFERENCE[precision]
@@ -76,7 +76,7 @@ def test_the_comparison_runs_on_a_cpu_and_tells_models_apart(
     python = str(stacks("verified").python)
     make_models(python, tmp_path)
     found = decode_on(python, "cpu", "float32", tmp_path)
-    assert set(found) == {*RANDOM, *TRAINED}
+    assert set(found) >= {*RANDOM, *TRAINED}
     for name, (first, second) in found.items():
         assert first == second, name
         assert len(first) == len(CLIPS)

@@ -13,7 +13,11 @@ from parakeet_cli.errors import ConfigError, OutputError
 from parakeet_cli.setup.config_file import change_config, overriding, read_config
 
 
-def test_a_new_file_has_its_version_and_can_be_read(tmp_path: Path) -> None:
+def test_a_new_file_has_its_version_and_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The mock engine takes no model from the configuration.
+    monkeypatch.delenv("PERSONALPARAKEET_USE_MOCK_STT", raising=False)
     path = tmp_path / "a" / "config.json"
     change_config(path, {"engine": "onnx", "model": "v3-int8"})
     assert read_config(path) == {"version": 1, "engine": "onnx", "model": "v3-int8"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.engines.whisper.encoder import _repeats_itself
+from parakeet_cli.engines.whisper.repetition import repeats_itself
 
 
 @pytest.mark.parametrize(
@@ -14,12 +14,12 @@ from parakeet_cli.engines.whisper.encoder import _repeats_itself
         "hahahahahahahahahahahaha",
     ],
 )
-def test_text_that_repeats_itself_is_decoded_again(text: str) -> None:
-    assert _repeats_itself(text)
+def test_text_thatrepeats_itself_is_decoded_again(text: str) -> None:
+    assert repeats_itself(text)
 
 
 @pytest.mark.parametrize(
     "text", ["ten of clubs, nine of clubs", "no, no, no", "Hahahaha!", "1,000,000,000", ""]
 )
 def test_other_text_is_not(text: str) -> None:
-    assert not _repeats_itself(text)
+    assert not repeats_itself(text)
