@@ -173,7 +173,10 @@ def main() -> None:
     """Work for the dispatcher at the other end of the connection, until it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the dispatcher deals with Ctrl-C
     dispatcher = Connection(int(sys.argv[1]))
-    setup: WorkerSetup = dispatcher.recv()
+    try:
+        setup: WorkerSetup = dispatcher.recv()
+    except EOFError:
+        return  # the dispatcher is gone already
     console.set_verbosity(setup.verbosity)
     try:
         worker = Worker(setup, dispatcher.send)

@@ -79,7 +79,18 @@ def transcribed(folder: Path, clips: list[Path]) -> float:
                 file.setparams(params)
                 file.writeframes(bytes(2 * 16 * milliseconds) + sound + bytes(2 * 16 * 500))
             files.append(shifted)
-        asked = ("in", "--engine", "whisper", "-f", "txt", "-o", "heard", "--overwrite")
+        asked = (
+            "in",
+            "--engine",
+            "whisper",
+            "--model",
+            "tiny.en",
+            "-f",
+            "txt",
+            "-o",
+            "heard",
+            "--overwrite",
+        )
         done = transcribe(folder, *asked, engine={}, limit=300)
         assert done.code == 0, done.err
         texts = [(folder / "heard" / f"{file.stem}.txt").read_text() for file in files]
