@@ -83,6 +83,8 @@ def parakeet(
 
 
 _VERSION = re.compile(rb'("device": "cpu", "version": "|with mock )[0-9][^" ]*')
+# requirements-torch.txt alone names it.
+_TORCH_INDEX = re.compile(rb'(--index-url )https://[^\s"\\]+')
 _EMBEDDED = re.compile(rb"(data:[a-z0-9.+-]+/[a-z0-9.+-]+;base64,)([A-Za-z0-9+/=]{1000,})")
 
 
@@ -91,12 +93,13 @@ def _sum(found: re.Match[bytes]) -> bytes:
 
 
 def stable(data: bytes, folder: Path) -> bytes:
-    """An output without the folder it was made in and the version that made it.
+    """An output without the folder it was made in, the version that made it and torch's index.
 
     An embedded recording is replaced by its sum, so that what is recorded stays small.
     """
     data = data.replace(str(folder).encode(), b"<folder>")
     data = _VERSION.sub(rb"\1<version>", data)
+    data = _TORCH_INDEX.sub(rb"\1<index>", data)
     return _EMBEDDED.sub(_sum, data)
 
 
