@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from nemo.collections.asr.models import ASRModel
 
-nemo_models = importlib.import_module("nemo_graph_models")  # beside this script
+nemo_models = importlib.import_module("nemo_models")  # beside this script
 
 SETTING = "PARAKEET_NEMO_GRAPHS"
 runpy.run_path(str(Path(sys.argv[1]) / "__main__.py"), run_name="worker")["load_package"]()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ _LEAST = 10  # characters
 WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india")
 
 
-def tokenizer(folder: Path) -> None:
-    """Another vocabulary than the repository's models have."""
+def tokenizer(folder: Path, tags: Sequence[str] = ()) -> None:
+    """Another vocabulary than the repository's models have: 40 pieces, and tags of languages."""
     chance = random.Random(5)
     text = folder / "text.txt"
     text.write_text("\n".join(" ".join(chance.choices(WORDS, k=5)) for _ in range(500)))
     SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(folder / "tokenizer"), vocab_size=42, model_type="bpe",
-        user_defined_symbols=["<en-US>", "<de-DE>"],
+        input=str(text), model_prefix=str(folder / "tokenizer"), model_type="bpe",
+        vocab_size=40 + len(tags), user_defined_symbols=list(tags),
     )  # fmt: skip
     pieces = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     vocabulary = [pieces.id_to_piece(number) for number in range(pieces.get_piece_size())]
@@ -146,27 +147,34 @@ def make(name: str, folder: Path) -> Any:
     return models.EncDecRNNTBPEModel(DictConfig(config))
 
 
-def enliven(model: Any, prompted: bool) -> None:
+def enliven(model: Any) -> None:
     """Random weights repeat one token: change them until they give several, and blanks."""
     with torch.no_grad():
-        for parameter in model.encoder.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(1.7)
-        head = (
-            model.joint.joint_net[-1]
-            if hasattr(model, "joint")
-            else model.decoder.decoder_layers[0]
-        )
+        strengthen(model.encoder, 1.7)
+        head = last_layer(model)
         head.weight.mul_(6.0)
-        blank = len(model.tokenizer.vocab)
-        head.bias[blank] += 2.0
+        head.bias[len(model.tokenizer.vocab)] += 2.0  # the blank
+
+
+def keep_to_words(model: Any, prompted: bool) -> None:
+    """Make NeMo's text comparable: without control pieces, with tags if the model is prompted."""
+    with torch.no_grad():
+        head = last_layer(model)
         if prompted:  # the prompt makes all frames alike
-            for parameter in model.prompt_kernel.parameters():
-                if parameter.dim() > 1:
-                    parameter.mul_(2.0)
-            head.bias[blank] -= 3.0
+            strengthen(model.prompt_kernel, 2.0)
+            head.bias[len(model.tokenizer.vocab)] -= 3.0
             head.bias[3:5] += 0.5  # the language tags
         head.bias[:3] -= 30.0  # <unk>, <s>, </s>: NeMo writes the first as a sign of its own
+
+
+def strengthen(part: Any, factor: float) -> None:
+    for parameter in part.parameters():
+        if parameter.dim() > 1:
+            parameter.mul_(factor)
+
+
+def last_layer(model: Any) -> Any:
+    return model.joint.joint_net[-1] if hasattr(model, "joint") else model.decoder.decoder_layers[0]
 
 
 def is_telling(name: str, text: str) -> bool:
@@ -181,7 +189,8 @@ def talking_model(name: str, folder: Path, clip: str) -> tuple[Any, str]:
     for seed in range(_SEEDS):
         torch.manual_seed(seed)
         model = make(name, folder)
-        enliven(model, name in PROMPTED)
+        enliven(model)
+        keep_to_words(model, name in PROMPTED)
         model.eval()
         (found,) = model.transcribe([sound], batch_size=1, verbose=False)
         if is_telling(name, found.text):
@@ -191,7 +200,7 @@ def talking_model(name: str, folder: Path, clip: str) -> tuple[Any, str]:
 
 def main() -> None:
     folder, clip = Path(sys.argv[1]), sys.argv[2]
-    tokenizer(folder)
+    tokenizer(folder, ["<en-US>", "<de-DE>"])
     texts = {}
     for name in ("rnnt", "ctc", "hybrid", "tdt-128", "tdt_ctc", *STREAMING):
         if name in NEEDS_NEMO_3 and nemo.__version__ < "3":
