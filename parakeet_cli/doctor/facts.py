@@ -64,10 +64,25 @@ class Interpreter:
     pth_files: tuple[PthFile, ...] = ()
     python_path: tuple[str, ...] = ()  # PYTHONPATH entries that exist
     problem: str = ""  # why it can't start
+    script_python: str = ""  # another environment's Python, which this one's `pip` runs
 
     @property
     def minor(self) -> str:
         return ".".join(self.version.split(".")[:2])
+
+    @property
+    def revival(self) -> str:
+        """The command that gives an environment a Python again; "" if none can.
+
+        Made over it by a Python of the same minor version, its packages stay usable. The links
+        that dangle have to go first: `venv` leaves them as they are.
+        """
+        if self.kind != "venv" or not self.problem or not self.minor:
+            return ""
+        names = ("python", "python3", f"python{self.minor}")
+        remove = shlex.join(["rm", "-f", *(f"{self.prefix}/bin/{name}" for name in names)])
+        fresh = shlex.join([f"python{self.minor}", "-m", "venv", "--without-pip", self.prefix])
+        return f"{remove} && {fresh}"
 
 
 @dataclass(frozen=True, slots=True)

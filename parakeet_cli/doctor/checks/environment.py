@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ def python_version(context: CheckContext) -> Finding:
             f"this Python can't start: {target.problem}",
             "Nothing of the stack can run, although its packages may all be intact.",
             f"{target.executable}\nbase: {target.base_prefix or 'not known'}",
-            "Create the environment again, then: " + context.facts.repair_command,
+            _new_python(context.facts),
         )
     if not target.version:
         raise FactUnavailable(f"the version of {target.executable} can't be found")
@@ -59,6 +60,17 @@ def python_version(context: CheckContext) -> Finding:
             evidence,
             "conda create -n parakeet python=3.11, or: python3.11 -m venv parakeet",
         )
+    if target.script_python:
+        return Finding(
+            check,
+            CheckStatus.WARN,
+            f"the command pip of this environment runs another Python, {target.script_python}",
+            "The environment was moved or copied, and its scripts name the first place: what "
+            "they install, remove and list is there.",
+            evidence,
+            f"Type {pip_command(context.facts)} instead of pip. To write the scripts again: "
+            + pip_command(context.facts, "install", "--force-reinstall", "--no-deps", "pip"),
+        )
     return Finding(
         check,
         CheckStatus.OK,
@@ -66,6 +78,23 @@ def python_version(context: CheckContext) -> Finding:
         stack.python_why,
         evidence,
     )
+
+
+def _new_python(facts: Facts) -> str:
+    """What to do about a Python that can't start: its packages may all be intact."""
+    target = facts.interpreter
+    if target.revival:
+        return join_lines(
+            [
+                target.revival,
+                f"That keeps the packages; it needs a Python {target.minor}. "
+                f"Then: {facts.doctor_command()}",
+            ]
+        )
+    if target.kind.startswith("conda"):
+        restore = shlex.join(["conda", "install", "-p", target.prefix, f"python={target.minor}"])
+        return f"{restore}\nThen: {facts.doctor_command()}"
+    return "Name another one: parakeet doctor --python PATH"
 
 
 class _Variable(NamedTuple):
