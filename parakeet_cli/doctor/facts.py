@@ -17,6 +17,7 @@ from packaging.version import Version
 from parakeet_cli.system.hardware import Gpu
 
 _CODE = (".py", ".so", ".pyd")
+_EDITED = (".pem", ".cfg", ".ini", ".conf", ".toml", ".txt")  # that people and systems change
 
 EnvironmentKind = Literal["venv", "conda", "conda-base", "base"]
 T = TypeVar("T")
@@ -27,6 +28,11 @@ class Unavailable:
     """The reason why a fact is missing, in the place of the fact."""
 
     reason: str
+
+
+def is_compiled(path: str) -> bool:
+    """Whether it is a shared library: `a.so`, `libb.so.1`."""
+    return path.endswith(".so") or ".so." in path
 
 
 class FactUnavailable(Exception):
@@ -86,6 +92,29 @@ class Interpreter:
 
 
 @dataclass(frozen=True, slots=True)
+class WrongSize:
+    """A file whose size isn't the one that RECORD gives, in bytes."""
+
+    path: str  # as RECORD has it
+    size: int
+    recorded: int
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it is cut short or overwritten, not edited.
+
+        A compiled file can't be edited. Source code that a person has changed is mostly longer,
+        and settings and certificates are there to be changed.
+        """
+        if self.size == 0 or is_compiled(self.path):
+            return True
+        return self.size < self.recorded and not self.path.endswith(_EDITED)
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.size} of {self.recorded} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
 class Distribution:
     """One installed distribution, from its dist-info folder (or egg-info)."""
 
@@ -98,11 +127,30 @@ class Distribution:
     missing: tuple[str, ...] = ()  # recorded files that don't exist
     problem: str = ""  # unreadable or truncated metadata, in words
     conda: bool = False  # INSTALLER says conda
+    resized: tuple[WrongSize, ...] = ()
+    altered: tuple[str, ...] = ()  # files whose SHA-256 isn't RECORD's; looked for by --deep
+    modules: tuple[str, ...] = ()  # the top-level names that it gives to import
 
     @property
     def missing_code(self) -> tuple[str, ...]:
         """The missing files without which an import can fail."""
         return tuple(path for path in self.missing if path.endswith(_CODE) or ".so." in path)
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """The files that are cut short or overwritten, in words."""
+        sizes = (str(file) for file in self.resized if file.damaged)
+        return (*sizes, *(f"{path} (its SHA-256 isn't RECORD's)" for path in self.altered))
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """Source code that was changed after it was installed, in words."""
+        return tuple(str(f) for f in self.resized if not f.damaged and f.path.endswith(_CODE))
+
+    @property
+    def broken(self) -> bool:
+        """Whether only installing it again can make it work."""
+        return bool(self.problem or self.missing_code or self.damaged)
 
 
 @dataclass(frozen=True, slots=True)

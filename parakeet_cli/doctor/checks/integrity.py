@@ -199,7 +199,7 @@ def _is_same_version(one: str, other: str) -> bool:
 
 
 def broken_dists(context: CheckContext) -> Finding:
-    """Metadata can be read, recorded files exist, and `.pth` files name existing folders."""
+    """Metadata can be read, recorded files are whole, and `.pth` files name existing folders."""
     check = "broken-dists"
     facts, stack = context.facts, context.stack
     _require_listings(facts)
@@ -245,11 +245,20 @@ def _serious_problems(dist: Distribution) -> Iterator[_BrokenItem]:
             f"{join_names(list(missing), 3)}"
         )
         yield _BrokenItem(dist.name, (line,))
+    if damaged := dist.damaged:
+        line = (
+            f"{dist.name} {dist.version}: {count(len(damaged), 'file')} cut short or overwritten: "
+            f"{join_names(list(damaged), 3)}"
+        )
+        yield _BrokenItem(dist.name, (line,))
 
 
 def _slight_problems(dist: Distribution) -> Iterator[str]:
     if dist.missing and not dist.missing_code:
         yield f"{dist.name}: {join_names(list(dist.missing), 2)} missing, not code"
+    if dist.edited:
+        files = join_names(list(dist.edited), 2)
+        yield f"{dist.name}: changed since it was installed: {files}"
     if not dist.has_record and _is_dist_info(dist) and not dist.conda:
         yield f"{dist.name}: no RECORD, so pip can't remove it ({dist.info})"
 

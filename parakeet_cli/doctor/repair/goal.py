@@ -91,7 +91,7 @@ def _combined_fix(failing: Sequence[Finding], facts: Facts, stack: Stack) -> Fix
 
 
 def _broken(facts: Facts) -> Fix:
-    names = {dist.name for dist in facts.distributions if dist.problem or dist.missing_code}
+    names = {dist.name for dist in facts.distributions if dist.broken}
     # pip can't uninstall what it can't read: its metadata is removed, pip writes over the rest.
     unreadable = tuple(
         dist.info
