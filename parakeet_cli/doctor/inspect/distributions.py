@@ -29,6 +29,7 @@ NOT_LOADED = tuple(
     for kind in ("pyc", "h", "hpp", "cuh", "cu", "c", "cpp", "pxd", "pyx", "md", "rst", "cmake")
     for quote in ("", '"')
 )
+_DIGITS = re.compile(r"[0-9]{1,18}")
 # They write RECORD as the files are. conda and distributions' packages change files after it.
 TRUSTED_INSTALLERS = (b"pip", b"uv", b"poetry", b"pdm", b"installer")
 
@@ -216,7 +217,7 @@ def _check_record(site: _Site, record: bytes, package: str) -> _RecordedFiles:
             if not parent and (name.endswith(".py") or ".so" in name):
                 files.modules.add(name.partition(".")[0])
         # Scripts in ../../../bin get the path of their Python when they are installed.
-        if size.isdigit() and not path.startswith("../") and not path.endswith(".pyi"):
+        if _DIGITS.fullmatch(size) and not path.startswith("../") and not path.endswith(".pyi"):
             found = _size(f"{site.folder}/{path}")
             if found is not None and found != int(size):
                 files.resized.append(WrongSize(path, found, int(size)))
@@ -241,7 +242,7 @@ def _size(path: str) -> int | None:
     """The size of a file; None if it isn't one, or is gone."""
     try:
         status = os.stat(path)  # noqa: PTH116 - hot: 40,000 files
-    except OSError:
+    except (OSError, ValueError):  # ValueError: RECORD has a path with a NUL
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
