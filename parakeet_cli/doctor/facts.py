@@ -52,6 +52,7 @@ class PthFile:
 
     path: str
     dangling: tuple[str, ...] = ()  # folders that don't exist
+    first: tuple[str, ...] = ()  # folders that its code puts before all others
     problem: str = ""  # why it can't be read
 
 
@@ -151,6 +152,22 @@ class Distribution:
     def broken(self) -> bool:
         """Whether only installing it again can make it work."""
         return bool(self.problem or self.missing_code or self.damaged)
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenModule:
+    """A module of a distribution, or of Python, for which an import finds another file."""
+
+    module: str
+    package: str  # the distribution; "" for one of the standard library
+    version: str
+    path: str  # the file or folder that is imported instead
+    folder: str  # the entry of the path that it is in
+    local: bool = False  # in the working folder, so that only what is started there finds it
+
+    def __str__(self) -> str:
+        hidden = f"{self.package} {self.version}" if self.package else f"Python's own {self.module}"
+        return f"{self.path} hides {hidden}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +336,7 @@ class Facts:
     interpreter: Interpreter
     distributions: tuple[Distribution, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
+    hidden: tuple[HiddenModule, ...] | Unavailable = ()
     unlisted: tuple[str, ...] = ()  # why a site folder can't be listed
     pkg_resources: bool = False  # whether the module can be imported
     torch: TorchBuild | Unavailable | None = None

@@ -271,8 +271,41 @@ def _pth_problems(facts: Facts) -> Iterator[str]:
             yield f"{pth.path} names {folder}, which doesn't exist"
 
 
+def hidden_by_pth(context: CheckContext) -> Finding | None:
+    """A `.pth` file puts a folder before the environment's, whose files hide what is needed."""
+    facts = context.facts
+    first = {folder: pth.path for pth in facts.interpreter.pth_files for folder in pth.first}
+    hidden = [
+        one
+        for one in require(facts.hidden)
+        if one.folder in first and (not one.package or one.package in context.needed)
+    ]
+    lines = [f"{one} (by {first[one.folder]})" for one in hidden]
+    names = [one.package or one.module for one in hidden]
+    files = [first[one.folder] for one in hidden]
+    for dist in facts.distributions:
+        if dist.location in first and dist.name in context.needed:
+            lines.append(f"{dist.name} {dist.version} in {dist.location}: {first[dist.location]}")
+            names.append(dist.name)
+            files.append(first[dist.location])
+    if not lines:
+        return None
+    moves = [shlex.join(["mv", file, f"{file}.off"]) for file in dict.fromkeys(files)]
+    return Finding(
+        "user-site",
+        CheckStatus.FAIL,
+        f"a .pth file hides {join_names(list(dict.fromkeys(names)))} of the environment",
+        "Its code puts a folder before all others: what is in there is imported instead.",
+        join_lines(lines),
+        " && ".join(moves),
+        "https://docs.python.org/3/library/site.html",
+    )
+
+
 def user_site(context: CheckContext) -> Finding:
     """No package in the user's own site folder hides one of the environment."""
+    if (hidden_first := hidden_by_pth(context)) is not None:
+        return hidden_first
     check = "user-site"
     facts, stack = context.facts, context.stack
     folder = facts.interpreter.user_site
@@ -289,6 +322,21 @@ def user_site(context: CheckContext) -> Finding:
         ]
     )
     hidden = _hidden_by(folder, inside, facts)
+    files = [
+        one
+        for one in require(facts.hidden)
+        if one.folder == folder and not one.local and one.package in context.needed
+    ]
+    if files and not hidden:
+        return Finding(
+            check,
+            CheckStatus.FAIL,
+            f"the user site hides {join_names([one.package for one in files])} of the environment",
+            why,
+            join_lines(map(str, files)),
+            "export PYTHONNOUSERSITE=1",
+            source,
+        )
     if hidden:
         serious = any(dist.name in context.needed for dist in hidden)
         return Finding(

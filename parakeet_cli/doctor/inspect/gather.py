@@ -16,6 +16,7 @@ from parakeet_cli.doctor.inspect import host
 from parakeet_cli.doctor.inspect.binaries import glibcxx_needed, scan_all
 from parakeet_cli.doctor.inspect.distributions import read_distributions
 from parakeet_cli.doctor.inspect.gpu import read_gpus
+from parakeet_cli.doctor.inspect.hidden import read_hidden
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libraries
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
@@ -51,6 +52,7 @@ def gather_facts(
         interpreter=target,
         distributions=tuple(installed.distributions),
         leftovers=tuple(installed.leftovers),
+        hidden=_try_read(lambda: read_hidden(target, installed.distributions, _working_folder())),
         unlisted=tuple(installed.unlisted),
         pkg_resources=installed.pkg_resources,
         torch=torch,
@@ -68,6 +70,13 @@ def gather_facts(
         mock=mock,
         options=options,
     )
+
+
+def _working_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""  # it was removed, so nothing is imported from it
 
 
 def _try_read(read: Callable[[], T]) -> T | Unavailable:

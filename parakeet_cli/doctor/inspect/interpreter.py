@@ -42,6 +42,8 @@ NO_SUCH_OPTION = "nknown option: -I"
 VERSION_IN_NAME = re.compile(r"python(\d+\.\d+)")
 # The names of Pythons, and of the programs that others install in their place (pyenv, asdf).
 PYTHON_NAME = re.compile(r"(python|pypy|graalpy)[\d.]*[a-z]?(\.exe)?")
+# `sys.path.insert(0, "/folder")` or `sys.path[:0] = ["/folder"]` in a .pth file
+PUT_FIRST = re.compile(r"sys\.path(?:\.insert\(\s*0\s*,|\[0?:0\]\s*=\s*\[)\s*r?(['\"])(/.+?)\1")
 # The interpreter in the first lines of a script: `#!/env/bin/python`, or, where that path is
 # long or has a space, `'''exec' "/env/bin/python" "$0" "$@"`.
 SCRIPT_PYTHON = re.compile(rb"(?:^#!\s*|exec' )\"?(/[^\"\n]*?/(?:python|pypy)[\w.]*)")
@@ -303,9 +305,10 @@ def _add_paths(
         for pth, added in _pth_files(site):
             pth_files.append(pth)
             paths.update(dict.fromkeys(added))
+    first = [folder for pth in pth_files for folder in pth.first]
     return replace(
         target,
-        paths=tuple(paths),
+        paths=tuple(dict.fromkeys([*reversed(first), *paths])),
         user_site=str(user) if user else None,
         pth_files=tuple(pth_files),
         python_path=python_path,
@@ -313,7 +316,10 @@ def _add_paths(
 
 
 def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
-    """Each `.pth` file with the folders it adds. Its `import` lines are skipped."""
+    """Each `.pth` file with the folders it adds.
+
+    Its `import` lines aren't run; of those that put a folder first, the folder is read.
+    """
     for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):  # noqa: PTH208
         path = site / name
         try:
@@ -323,9 +329,10 @@ def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
             continue
         added: list[str] = []
         dangling: list[str] = []
+        first = tuple(found[2] for found in PUT_FIRST.finditer(text) if Path(found[2]).is_dir())
         for line in (line.strip() for line in text.splitlines()):
             if not line or line.startswith(("#", "import ", "import\t")):
                 continue
             folder = os.path.normpath(site / line)
             (added if os.path.exists(folder) else dangling).append(folder)  # noqa: PTH110
-        yield PthFile(str(path), tuple(dangling)), [p for p in added if Path(p).is_dir()]
+        yield PthFile(str(path), tuple(dangling), first), [p for p in added if Path(p).is_dir()]
