@@ -30,6 +30,21 @@ class Unavailable:
     reason: str
 
 
+UV, ENSUREPIP = ("uv",), ("ensurepip",)  # in `Facts.pip`
+# What uv does by itself, and has no option for.
+_NOT_OF_UV = frozenset({"--yes", "--upgrade-strategy", "only-if-needed"})
+
+
+def _uv_command(python: str, arguments: tuple[str, ...]) -> str:
+    """The pip command with these arguments as uv has it."""
+    if not arguments:
+        return f"UV_PYTHON={shlex.quote(python)} uv pip"
+    if arguments[0] == "cache":
+        return "uv cache clean"
+    verb, *given = (word for word in arguments if word not in _NOT_OF_UV)
+    return shlex.join(["uv", "pip", verb, "--python", python, *given])
+
+
 def is_compiled(path: str) -> bool:
     """Whether it is a shared library: `a.so`, `libb.so.1`."""
     return path.endswith(".so") or ".so." in path
@@ -353,10 +368,21 @@ class Facts:
     platform: str = "linux-x86_64"  # as doctor/stack/torch_builds.toml names it
     mock: str | None = None  # why no ML package is needed, if so
     options: tuple[str, ...] = ()  # of this run, to repeat in commands: --python PATH
+    pip: tuple[str, ...] = ()  # the words that run a pip for it; () if it has its own
 
     def doctor_command(self, *options: str) -> str:
         """The command that has the doctor examine this interpreter, with these options."""
         return shlex.join(["parakeet", "doctor", *options, *self.options])
+
+    def pip_command(self, *arguments: str) -> str:
+        """A pip command that works for the examined interpreter, quoted for a shell."""
+        python = self.interpreter.executable
+        own = [python, "-m", "pip", *arguments]
+        if self.pip == ENSUREPIP:
+            return f"{shlex.join([python, '-m', 'ensurepip'])} && {shlex.join(own)}"
+        if self.pip == UV:
+            return _uv_command(python, arguments)
+        return shlex.join([*self.pip, *arguments] if self.pip else own)
 
     @property
     def repair_command(self) -> str:

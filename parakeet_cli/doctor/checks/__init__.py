@@ -12,6 +12,7 @@ from parakeet_cli.doctor.checks import (
     driver,
     environment,
     gpu,
+    hiding,
     integrity,
     models,
     nemo,
@@ -62,7 +63,7 @@ CHECKS: dict[str, Check] = {
     "numpy-abi": Check("compiled files were built for this NumPy", integrity.numpy_abi),
     "duplicate-dists": Check("nothing is installed twice", integrity.duplicate_dists),
     "broken-dists": Check("every installed package is complete", integrity.broken_dists),
-    "user-site": Check("the user site hides nothing", integrity.user_site),
+    "user-site": Check("the user site hides nothing", hiding.user_site),
     "environment-variables": Check(
         "no variable affects the stack", environment.environment_variables
     ),

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from parakeet_cli.doctor.checks import environment, integrity
+from parakeet_cli.doctor.checks import environment, hiding
 from parakeet_cli.doctor.checks.common import CheckContext, count, repair_remedy
 from parakeet_cli.doctor.facts import Facts, ProbeResult, SampleResult, Unavailable, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
@@ -52,7 +52,7 @@ def import_probe(context: CheckContext) -> Finding:
 def _failed_imports(finding: Finding, context: CheckContext) -> Finding:
     """What helps: not a repair of the environment, where something outside hides its packages."""
     outside = [environment.surroundings(context)]
-    site = integrity.user_site(context)
+    site = hiding.user_site(context)
     if site.status is CheckStatus.FAIL:
         outside.append(site.remedy)
     if any(outside):

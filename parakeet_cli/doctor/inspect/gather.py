@@ -6,12 +6,14 @@ affect the others.
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from parakeet_cli.doctor.facts import Facts, Unavailable
+from parakeet_cli.doctor.facts import ENSUREPIP, UV, Distribution, Facts, Interpreter, Unavailable
 from parakeet_cli.doctor.inspect import host
 from parakeet_cli.doctor.inspect.binaries import glibcxx_needed, scan_all
 from parakeet_cli.doctor.inspect.distributions import read_distributions
@@ -22,6 +24,7 @@ from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libr
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
 from parakeet_cli.doctor.inspect.torch_build import read_torch_build
 from parakeet_cli.doctor.stack.torch_builds import this_platform
+from parakeet_cli.system.hardware import find_program
 
 T = TypeVar("T")
 
@@ -69,7 +72,21 @@ def gather_facts(
         platform=this_platform(),
         mock=mock,
         options=options,
+        pip=_pip_words(target, installed.distributions, env),
     )
+
+
+def _pip_words(
+    target: Interpreter, distributions: Sequence[Distribution], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """How to run a pip on the interpreter: () for its own, which environments of uv lack."""
+    if target.problem or any(dist.name == "pip" for dist in distributions):
+        return ()
+    if find_program("uv", environment):
+        return UV
+    if importlib.util.find_spec("pip") is not None:
+        return (sys.executable, "-m", "pip", "--python", target.executable)
+    return ENSUREPIP
 
 
 def _working_folder() -> str:
