@@ -143,6 +143,7 @@ class Distribution:
     missing: tuple[str, ...] = ()  # recorded files that don't exist
     problem: str = ""  # unreadable or truncated metadata, in words
     conda: bool = False  # INSTALLER says conda
+    trusted: bool = True  # by who installed it, its files are as RECORD has them
     resized: tuple[WrongSize, ...] = ()
     altered: tuple[str, ...] = ()  # files whose SHA-256 isn't RECORD's; looked for by --deep
     modules: tuple[str, ...] = ()  # the top-level names that it gives to import

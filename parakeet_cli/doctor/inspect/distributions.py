@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Distribution, Leftover, WrongSize
+from parakeet_cli.doctor.facts import Distribution, Leftover, WrongSize, is_compiled
 from parakeet_cli.system.ml_versions import normalized_name
 
 FIELD = re.compile(rb"^(Name|Version|Requires-Dist):[ \t]*(.*)$", re.MULTILINE)
@@ -137,6 +137,7 @@ def _dist_info(site: _Site, entry: str) -> Distribution:
         missing=tuple(files.missing),
         problem=problem,
         conda=tool == b"conda",
+        trusted=tool.startswith(TRUSTED_INSTALLERS),
         resized=tuple(files.resized),
         modules=tuple(files.modules),
     )
@@ -197,15 +198,7 @@ def _check_record(site: _Site, record: bytes, package: str) -> _RecordedFiles:
     """Compare the listed files with those that exist. Compiled files are added to the site."""
     files = _RecordedFiles()
     parents: set[str] = set()
-    for line in record.decode("utf-8", errors="replace").splitlines():
-        path, _, size = line.rsplit(",", 2) if line.count(",") > 1 else (line, "", "")
-        imported = path.endswith(IMPORTED_SUFFIXES) or ".so." in path
-        if not imported and (not size or path.endswith(NOT_LOADED) or "/test" in path):
-            continue
-        if path.startswith('"'):
-            path = path.strip('"').replace('""', '"')
-        if path.startswith("/") or ".dist-info/" in path:
-            continue
+    for path, _, size, imported in recorded_files(record):
         if imported:
             parent, _, name = path.rpartition("/")
             if name not in site.listing(parent):
@@ -216,26 +209,41 @@ def _check_record(site: _Site, record: bytes, package: str) -> _RecordedFiles:
             parents.add(parent)
             if not parent and (name.endswith(".py") or ".so" in name):
                 files.modules.add(name.partition(".")[0])
-        # Scripts in ../../../bin get the path of their Python when they are installed.
-        if _DIGITS.fullmatch(size) and not path.startswith("../") and not path.endswith(".pyi"):
+        if size is not None:
             found = _size(f"{site.folder}/{path}")
-            if found is not None and found != int(size):
-                files.resized.append(WrongSize(path, found, int(size)))
-    files.modules.update(parent.partition("/")[0] for parent in parents if parent)
-    # A file in a package's folder can be imported whether RECORD lists it or not.
-    for parent in parents - {""}:
-        for name in site.listing(parent):
-            if name.endswith(".so") or ".so." in name:
-                site.unrecorded.setdefault(f"{parent}/{name}", package)
+            if found is not None and found != size:
+                files.resized.append(WrongSize(path, found, size))
+    parents.discard("")
+    files.modules.update(parent.partition("/")[0] for parent in parents)
+    _add_unrecorded(site, parents, package)
     return files
 
 
-def _record_row(line: str) -> tuple[str, str, str]:
-    """The path, the hash and the size of a line of RECORD, each as it is written there."""
-    path, *rest = line.rsplit(",", 2)
-    if path.startswith('"'):
-        path = path.strip('"').replace('""', '"')
-    return (path, rest[0], rest[1]) if len(rest) == 2 else (path, "", "")
+def recorded_files(record: bytes) -> Iterator[tuple[str, str, int | None, bool]]:
+    """(path, hash, size, imported) of each file that a program may load.
+
+    `imported` is true for what an import needs. The size is None if it isn't to be compared.
+    """
+    for line in record.decode("utf-8", errors="replace").splitlines():
+        path, digest, size = line.rsplit(",", 2) if line.count(",") > 1 else (line, "", "")
+        imported = path.endswith(IMPORTED_SUFFIXES) or ".so." in path
+        if not imported and (not size or path.endswith(NOT_LOADED) or "/test" in path):
+            continue
+        if path.startswith('"'):
+            path = path.strip('"').replace('""', '"')
+        if path.startswith("/") or ".dist-info/" in path:
+            continue
+        # Scripts in ../../../bin get the path of their Python when they are installed.
+        compared = _DIGITS.fullmatch(size) and not path.startswith("../")
+        yield path, digest, int(size) if compared and not path.endswith(".pyi") else None, imported
+
+
+def _add_unrecorded(site: _Site, parents: set[str], package: str) -> None:
+    """A compiled file in a package's folder can be imported whether RECORD lists it or not."""
+    for parent in parents:
+        for name in site.listing(parent):
+            if is_compiled(name):
+                site.unrecorded.setdefault(f"{parent}/{name}", package)
 
 
 def _size(path: str) -> int | None:
@@ -258,10 +266,8 @@ def _without_shared(found: list[Distribution]) -> list[Distribution]:
     whole: set[str] = set()
     for dist in found:
         record = _read_bytes(f"{dist.info}/RECORD")
-        text = record.decode("utf-8", errors="replace") if isinstance(record, bytes) else ""
-        for line in text.splitlines():
-            path, _, size = _record_row(line)
-            if path in suspects and size == str(suspects[path]):
+        for path, _, size, _ in recorded_files(record if isinstance(record, bytes) else b""):
+            if size is not None and suspects.get(path) == size:
                 whole.add(path)
     return [
         replace(dist, resized=tuple(file for file in dist.resized if file.path not in whole))

@@ -22,6 +22,7 @@ from parakeet_cli.doctor.inspect.hidden import read_hidden
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libraries
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
+from parakeet_cli.doctor.inspect.sums import compare_sums
 from parakeet_cli.doctor.inspect.torch_build import read_torch_build
 from parakeet_cli.doctor.stack.torch_builds import this_platform
 from parakeet_cli.system.hardware import find_program
@@ -37,9 +38,11 @@ def gather_facts(
     cache_folder: Path | None = None,
     mock: str | None = None,
     options: tuple[str, ...] = (),
+    deep: bool = False,
 ) -> Facts:
     """Everything that can be read about the interpreter without running anything in it.
 
+    With `deep` the content of the installed code is compared with RECORD's sums.
     Raises UsageError if there is no such interpreter.
     """
     env = dict(os.environ) if environment is None else dict(environment)
@@ -53,7 +56,9 @@ def gather_facts(
     cache.save()
     return Facts(
         interpreter=target,
-        distributions=tuple(installed.distributions),
+        distributions=compare_sums(installed.distributions)
+        if deep
+        else tuple(installed.distributions),
         leftovers=tuple(installed.leftovers),
         hidden=_try_read(lambda: read_hidden(target, installed.distributions, _working_folder())),
         unlisted=tuple(installed.unlisted),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.doctor.inspect.interpreter import read_interpreter
+from tests.integration.doctor.fake_stack import digest
 
 CODE = "VALUE = 1\nOTHER = 2\n"
 Doctor = Callable[..., subprocess.CompletedProcess[str]]
@@ -56,7 +57,7 @@ def contents(name: str) -> dict[str, str]:
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
         "Tag: py3-none-any\n",
     }
-    rows = [f"{path},,{len(text)}\n" for path, text in files.items()]
+    rows = [f"{path},sha256={digest(text)},{len(text)}\n" for path, text in files.items()]
     return {**files, f"{info}/RECORD": "".join([*rows, f"{info}/RECORD,,\n"])}
 
 
@@ -124,3 +125,31 @@ def test_if_nothing_can_be_replaced_nothing_is_changed(site: Path, doctor: Docto
     assert done.returncode == 6
     assert "private" in done.stderr
     assert module.read_text() == ""
+
+
+def test_the_command_to_do_it_by_hand_works_where_the_environment_has_no_pip(
+    site: Path, doctor: Doctor, tmp_path: Path
+) -> None:
+    module = install(site, "einops")
+    module.write_text("")
+    remedy = json.loads(doctor("--json").stdout)["findings"][0]["remedy"]
+    by_hand = remedy.splitlines()[1].removeprefix("by hand: ")
+    assert not by_hand.startswith(str(tmp_path))  # its Python has no module pip
+    build(tmp_path / "wheels", "einops")
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "wheels")}
+    subprocess.run(by_hand, shell=True, check=True, env=environment, capture_output=True)
+    assert module.read_text() == CODE
+
+
+def test_code_of_the_right_size_is_compared_by_deep_and_by_fix(
+    site: Path, doctor: Doctor, tmp_path: Path
+) -> None:
+    module = install(site, "einops")
+    module.write_text(CODE.replace("1", "7"))
+    assert doctor().returncode == 0
+    found = json.loads(doctor("--deep", "--json").stdout)["findings"][0]
+    assert "its SHA-256 isn't RECORD's" in found["detail"]
+    build(tmp_path / "wheels", "einops")
+    repaired = doctor("--fix", "--yes", "--wheelhouse", str(tmp_path / "wheels"))
+    assert "einops 1.0 reinstalled" in repaired.stdout, repaired.stderr
+    assert module.read_text() == CODE
