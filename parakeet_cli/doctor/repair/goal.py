@@ -108,7 +108,7 @@ def _needs_no_stage(finding: Finding, facts: Facts) -> bool:
 
 def _replaces_torch(causes: Sequence[Finding], facts: Facts, stack: Stack) -> bool:
     if facts.installed(TORCH) is None:
-        return bool(causes)
+        return not all(_needs_no_stage(finding, facts) for finding in causes)
     pin = stack.pin(TORCH)
     stage = pin.stage if pin else stack.stages[-1].number
     broken = any(dist.name == TORCH and dist.broken for dist in facts.distributions)

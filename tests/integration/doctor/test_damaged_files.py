@@ -15,6 +15,8 @@ import pytest
 from parakeet_cli.doctor.inspect.interpreter import read_interpreter
 from tests.integration.doctor.fake_stack import digest
 
+pytestmark = pytest.mark.slow
+
 CODE = "VALUE = 1\nOTHER = 2\n"
 Doctor = Callable[..., subprocess.CompletedProcess[str]]
 
