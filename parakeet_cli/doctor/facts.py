@@ -68,6 +68,7 @@ class PthFile:
     path: str
     dangling: tuple[str, ...] = ()  # folders that don't exist
     first: tuple[str, ...] = ()  # folders that its code puts before all others
+    added: tuple[str, ...] = ()  # folders that it adds behind its own
     problem: str = ""  # why it can't be read
 
 
@@ -119,8 +120,7 @@ class WrongSize:
     def damaged(self) -> bool:
         """Whether it is cut short or overwritten, not edited.
 
-        A compiled file can't be edited. Source code that a person has changed is mostly longer,
-        and settings and certificates are there to be changed.
+        Code that a person has edited is mostly longer; certificates may be replaced.
         """
         if self.size == 0 or is_compiled(self.path):
             return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import (
     CheckContext,
@@ -10,7 +11,7 @@ from parakeet_cli.doctor.checks.common import (
     pip_command,
     require_listings,
 )
-from parakeet_cli.doctor.facts import Distribution, Facts, require
+from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 
 WHY = "The user site comes first on the path: its packages hide the environment's own."
@@ -101,20 +102,20 @@ def _hidden_by(folder: str, inside: dict[str, Distribution], facts: Facts) -> li
 def _hidden_by_pth(context: CheckContext) -> Finding | None:
     """A `.pth` file puts a folder before the environment's, whose files hide what is needed."""
     facts = context.facts
-    first = {folder: pth.path for pth in facts.interpreter.pth_files for folder in pth.first}
-    hidden = [
-        one
-        for one in require(facts.hidden)
-        if one.folder in first and (not one.package or one.package in context.needed)
-    ]
-    lines = [f"{one} (by {first[one.folder]})" for one in hidden]
-    names = [one.package or one.module for one in hidden]
-    files = [first[one.folder] for one in hidden]
+    before = _folders_before(facts.interpreter)
+    lines, names, files = [], [], []
+    for one in require(facts.hidden):
+        of_python = not one.package and one.folder in before.first
+        if one.folder in before.all and (of_python or one.package in context.needed):
+            lines.append(f"{one} (by {before.all[one.folder]})")
+            names.append(one.package or one.module)
+            files.append(before.all[one.folder])
     for dist in facts.distributions:
-        if dist.location in first and dist.name in context.needed:
-            lines.append(f"{dist.name} {dist.version} in {dist.location}: {first[dist.location]}")
+        if dist.location in before.all and dist.name in context.needed:
+            pth = before.all[dist.location]
+            lines.append(f"{dist.name} {dist.version} in {dist.location} (by {pth})")
             names.append(dist.name)
-            files.append(first[dist.location])
+            files.append(pth)
     if not lines:
         return None
     moves = [shlex.join(["mv", file, f"{file}.off"]) for file in dict.fromkeys(files)]
@@ -127,3 +128,18 @@ def _hidden_by_pth(context: CheckContext) -> Finding | None:
         " && ".join(moves),
         "https://docs.python.org/3/library/site.html",
     )
+
+
+class _FoldersBefore(NamedTuple):
+    """Folder -> the `.pth` file that puts it before the environment's own on the path."""
+
+    first: dict[str, str]  # before Python's own library too
+    all: dict[str, str]
+
+
+def _folders_before(target: Interpreter) -> _FoldersBefore:
+    site = target.site_packages
+    earlier = target.paths[: target.paths.index(site)] if site in target.paths else ()
+    first = {folder: pth.path for pth in target.pth_files for folder in pth.first}
+    added = {folder: pth.path for pth in target.pth_files for folder in pth.added}
+    return _FoldersBefore(first, {f: p for f, p in (added | first).items() if f in earlier})

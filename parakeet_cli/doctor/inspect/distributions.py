@@ -97,7 +97,7 @@ class _Site:
         if names is None:
             try:
                 names = set(os.listdir(f"{self.folder}/{parent}"))  # noqa: PTH208
-            except OSError:
+            except (OSError, ValueError):  # ValueError: RECORD has a path with a NUL
                 names = set()
             self.listings[parent] = names
         return names

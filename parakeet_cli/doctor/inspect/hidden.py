@@ -24,17 +24,14 @@ def read_hidden(
 
     `working_folder` comes first of all for `python -c`, `python -m` and scripts in it.
     """
-    environment = target.paths.index(target.site_packages) if _is_on_path(target) else 0
     found = list(_local(target, distributions, working_folder))
-    for at, folder in enumerate(target.paths):
+    before = target.paths.index(target.site_packages) if _is_on_path(target) else 0
+    for at, folder in enumerate(target.paths[:before]):
         later = set(target.paths[at + 1 :])
         owners = _owners(dist for dist in distributions if dist.location in later)
         # A copy of a distribution is found by its metadata.
         copies = {dist.name for dist in distributions if dist.location == folder}
-        if at < environment:
-            owners = dict.fromkeys(STANDARD_LIBRARY) | owners
-        if owners:
-            found.extend(_hidden_by(folder, owners, copies))
+        found.extend(_hidden_by(folder, dict.fromkeys(STANDARD_LIBRARY) | owners, copies))
     return tuple(found)
 
 

@@ -302,9 +302,9 @@ def _add_paths(
         if not site.is_dir():
             continue
         paths[str(site)] = None
-        for pth, added in _pth_files(site):
+        for pth in _pth_files(site):
             pth_files.append(pth)
-            paths.update(dict.fromkeys(added))
+            paths.update(dict.fromkeys(pth.added))
     first = [folder for pth in pth_files for folder in pth.first]
     return replace(
         target,
@@ -315,7 +315,7 @@ def _add_paths(
     )
 
 
-def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
+def _pth_files(site: Path) -> Iterator[PthFile]:
     """Each `.pth` file with the folders it adds.
 
     Its `import` lines aren't run; of those that put a folder first, the folder is read.
@@ -325,7 +325,7 @@ def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
         try:
             text = path.read_bytes().decode("utf-8-sig", errors="replace")
         except OSError as error:
-            yield PthFile(str(path), problem=error.strerror or str(error)), []
+            yield PthFile(str(path), problem=error.strerror or str(error))
             continue
         added: list[str] = []
         dangling: list[str] = []
@@ -335,4 +335,5 @@ def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
                 continue
             folder = os.path.normpath(site / line)
             (added if os.path.exists(folder) else dangling).append(folder)  # noqa: PTH110
-        yield PthFile(str(path), tuple(dangling), first), [p for p in added if Path(p).is_dir()]
+        added = [folder for folder in added if Path(folder).is_dir()]
+        yield PthFile(str(path), tuple(dangling), first, tuple(added))

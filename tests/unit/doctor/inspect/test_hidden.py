@@ -125,3 +125,28 @@ def test_a_file_of_the_user_site_hides_a_package_of_the_environment(
 def test_a_folder_that_was_removed_hides_nothing(facts: Gather) -> None:
     Path.cwd().rmdir()
     assert judged("environment-variables", facts()).status is CheckStatus.OK
+
+
+def test_a_pth_file_of_the_user_site_adds_a_folder_before_the_environments_own(
+    env: OnDisk, facts: Gather, tmp_path: Path
+) -> None:
+    (env.prefix / "pyvenv.cfg").unlink()
+    (env.prefix / "conda-meta").mkdir()
+    (env.prefix / "conda-meta" / "python-3.11.9-0.json").write_text("{}")
+    user = tmp_path / "home/.local/lib/python3.11/site-packages"
+    (tmp_path / "mine" / "numpy").mkdir(parents=True)
+    (tmp_path / "mine" / "numpy" / "__init__.py").write_text("")
+    user.mkdir(parents=True)
+    (user / "mine.pth").write_text(f"{tmp_path}/mine\n")
+    finding = judged("user-site", facts())
+    assert finding.status is CheckStatus.FAIL
+    assert finding.remedy == f"mv {user}/mine.pth {user}/mine.pth.off"
+
+
+def test_a_pth_file_of_the_environment_adds_a_folder_that_hides_nothing(
+    env: OnDisk, facts: Gather, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "numpy.py").write_text("")
+    (env.site / "mine.pth").write_text(f"{tmp_path}/mine\n")
+    assert judged("user-site", facts()).status is CheckStatus.OK
