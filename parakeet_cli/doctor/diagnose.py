@@ -54,6 +54,7 @@ def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
         cache_folder=request.cache_folder,
         mock=request.mock,
         options=request.options,
+        deep=request.deep and not request.mock,
     )
     nemo = facts.installed(NEMO)
     return facts, choose_stack(nemo.version if nemo else None, request.stack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from parakeet_cli import console
 from parakeet_cli.cli.doctor.repair_screen import RepairScreen
 from parakeet_cli.console import Verbosity
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
+from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.repair.preconditions import refused_journals
 from parakeet_cli.doctor.repair.request import RepairOutcome, RepairRequest
@@ -42,20 +44,28 @@ def show_repair(request: RepairRequest, *, as_json: bool, verbose: bool) -> int:
 def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
     if outcome.summary:
         console.out(f"{outcome.summary}\n")
-    if request.dry_run:
-        if outcome.plan.steps:
-            console.out("Nothing was changed. To carry this out, leave out --dry-run.\n")
-        return
-    left = outcome.diagnosis.unhealthy
+    if request.dry_run and outcome.plan.steps:
+        console.out("Nothing was changed. To carry this out, leave out --dry-run.\n")
+    left = outcome.remaining
     if not outcome.plan.steps and not left:
         console.out("Healthy: nothing to repair.\n")
     if left:
         console.out("What no step can repair remains:\n")
     for finding in left:
         console.out(f"  {finding.id}: {finding.summary}\n")
-        for line in finding.remedy.splitlines():
-            if not line.startswith("parakeet doctor --fix"):
-                console.out(f"      {line}\n")
+        for line in _next_moves(finding, outcome, request):
+            console.out(f"      {line}\n")
+
+
+def _next_moves(finding: Finding, outcome: RepairOutcome, request: RepairRequest) -> list[str]:
+    """What is left to do about a finding: not the repair that has just been tried."""
+    lines = [
+        line for line in finding.remedy.splitlines() if not line.startswith("parakeet doctor --fix")
+    ]
+    tried = [line for line in lines if not line.startswith("by hand: ")]
+    if not tried and not outcome.plan.steps and not request.reinstall:
+        return [shlex.join(["parakeet", "doctor", "--reinstall", *request.diagnosis.options])]
+    return lines
 
 
 # Rollback
