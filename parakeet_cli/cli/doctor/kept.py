@@ -12,10 +12,12 @@ from parakeet_cli import console
 from parakeet_cli.cli.doctor.request import DoctorRequest
 from parakeet_cli.doctor.diagnose import diagnose
 from parakeet_cli.doctor.explain import text
+from parakeet_cli.doctor.explain.remedy import Shell
 from parakeet_cli.doctor.findings import Diagnosis
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.system.environments import KeptEnvironment, kept_environments
+from parakeet_cli.system.own_command import own_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,15 @@ def _judge_all(request: DoctorRequest) -> Iterator[_Judged]:
 def _print(judged: list[_Judged], *, verbose: bool) -> None:
     if not judged:
         console.out("parakeet setup keeps no environment. To make one: parakeet setup\n")
-    style = text.style_of(sys.stdout)
+    style, shell = text.style_of(sys.stdout), Shell(own_command())
     for number, one in enumerate(judged):
         console.out(("\n" if number else "") + style.paint(f"# {one.kept.name}", "1") + "\n")
         if one.diagnosis is None:
             console.out(f"{one.error}\nTo take it off the list: {_removal(one.kept)}\n")
             continue
         title = load_stack(one.diagnosis.stack).title
-        console.out(text.render(one.diagnosis, style, title=title, verbose=verbose))
+        report = text.render(one.diagnosis, style, title=title, verbose=verbose, shell=shell)
+        console.out(report)
 
 
 def _removal(kept: KeptEnvironment) -> str:

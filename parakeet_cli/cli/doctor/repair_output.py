@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from parakeet_cli import console
 from parakeet_cli.cli.doctor.repair_screen import RepairScreen
 from parakeet_cli.console import Verbosity
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
+from parakeet_cli.doctor.explain.remedy import Shell
+from parakeet_cli.doctor.explain.text import remedy_lines, style_of, wrapped
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.repair.request import RepairOutcome, RepairRequest
 from parakeet_cli.doctor.repair.rollback.restore import (
@@ -20,7 +23,10 @@ from parakeet_cli.doctor.repair.rollback.restore import (
 from parakeet_cli.doctor.repair.run import run_repair
 from parakeet_cli.errors import ExitCode, Refused, RestoreFailed
 from parakeet_cli.system.locks import LockHeld
+from parakeet_cli.system.own_command import own_command
 from parakeet_cli.system.units import megabytes
+
+REPAIR = "parakeet doctor --fix"  # what has just been done
 
 
 def show_repair(request: RepairRequest, *, as_json: bool, verbose: bool) -> int:
@@ -50,11 +56,12 @@ def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
         console.out("Healthy: nothing to repair.\n")
     if left:
         console.out("What no step can repair remains:\n")
+    style, shell = style_of(sys.stdout), Shell(own_command(), outcome.diagnosis.python)
     for finding in left:
-        console.out(f"  {finding.id}: {finding.summary}\n")
-        for line in finding.remedy.splitlines():
-            if not line.startswith("parakeet doctor --fix"):
-                console.out(f"      {line}\n")
+        lines = wrapped(f"  {finding.id}: {finding.summary}", style, 6)
+        steps = [one for one in finding.remedy.splitlines() if not one.startswith(REPAIR)]
+        lines += (f"      {line}" for line in remedy_lines("\n".join(steps), shell, style))
+        console.out(console.printable("\n".join(lines) + "\n"))
 
 
 # Rollback

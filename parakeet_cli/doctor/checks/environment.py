@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_command
 from parakeet_cli.doctor.facts import Facts, FactUnavailable, SharedLibraries, require
-from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
+from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 
 GIB = 2**30
@@ -43,7 +43,7 @@ def python_version(context: CheckContext) -> Finding:
             f"this Python can't start: {target.problem}",
             "Nothing of the stack can run, although its packages may all be intact.",
             f"{target.executable}\nbase: {target.base_prefix or 'not known'}",
-            "Create the environment again, then: " + context.facts.repair_command,
+            "Create the environment again. Then repair it: " + context.facts.repair_command,
         )
     if not target.version:
         raise FactUnavailable(f"the version of {target.executable} can't be found")
@@ -57,7 +57,7 @@ def python_version(context: CheckContext) -> Finding:
             f"Python {target.version} is outside {stack.python}, which stack {stack.name} needs",
             stack.python_why,
             evidence,
-            "conda create -n parakeet python=3.11, or: python3.11 -m venv parakeet",
+            "conda create -n parakeet python=3.11\nor: python3.11 -m venv parakeet",
         )
     return Finding(
         check,
@@ -75,6 +75,7 @@ class _Variable(NamedTuple):
     effect: str
     serious: bool
     unset: bool = True
+    hides: tuple[str, ...] = ()  # the distributions that it keeps from being imported
 
 
 def environment_variables(context: CheckContext) -> Finding:
@@ -100,8 +101,9 @@ def environment_variables(context: CheckContext) -> Finding:
         found[0].effect + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""),
         why,
         join_lines(variable.effect for variable in found),
-        f"unset {' '.join(unset)}" if unset else "Nothing has to be done if this is intended.",
+        f"unset {' '.join(unset)}" if unset else f"{NOTHING_TO_DO} if this is intended.",
         "https://github.com/pytorch/pytorch/issues/134929",
+        packages=tuple(name for variable in found for name in variable.hides),
     )
 
 
@@ -112,16 +114,20 @@ def _python_variables(context: CheckContext) -> Iterator[_Variable]:
         yield _Variable("PYTHONHOME", effect, serious=True)
     for folder in facts.interpreter.python_path:
         hiding = [
-            f"{dist.name} {dist.version}"
+            dist
             for dist in facts.distributions
             if dist.location == folder and dist.name in context.needed
         ]
-        effect = (
-            f"its {join_names(hiding, 3)} hide the environment's"
-            if hiding
-            else "its modules come before all others"
+        effect = "its modules come before all others"
+        if hiding:
+            names = join_names([f"{dist.name} {dist.version}" for dist in hiding], 3)
+            effect = f"its {names} hide the environment's"
+        yield _Variable(
+            "PYTHONPATH",
+            f"PYTHONPATH has {folder}: {effect}",
+            serious=bool(hiding),
+            hides=tuple(dist.name for dist in hiding),
         )
-        yield _Variable("PYTHONPATH", f"PYTHONPATH has {folder}: {effect}", serious=bool(hiding))
 
 
 def _library_variables(facts: Facts) -> Iterator[_Variable]:
@@ -193,7 +199,7 @@ def _missing_libraries(facts: Facts, libraries: SharedLibraries) -> Iterator[_Mi
         yield _MissingLibrary(
             f"libstdc++ has GLIBCXX up to {system}, but {libraries.libstdcxx_needed_by} "
             f"needs {needed}: 'GLIBCXX_{needed} not found'",
-            "conda install -c conda-forge libstdcxx-ng, or a newer system",
+            "conda install -c conda-forge libstdcxx-ng\nOr use a newer system.",
             serious=True,
         )
     no_sndfile = libraries.found.get("libsndfile.so.1") is None
@@ -201,13 +207,13 @@ def _missing_libraries(facts: Facts, libraries: SharedLibraries) -> Iterator[_Mi
         reinstall = pip_command(facts, "install", "--force-reinstall", "--no-deps", "soundfile")
         yield _MissingLibrary(
             "libsndfile is missing, and soundfile was installed without its own",
-            f"{reinstall}, or: sudo apt install libsndfile1",
+            f"{reinstall}\nor: sudo apt install libsndfile1",
             serious=True,
         )
     if libraries.found.get("libportaudio.so.2") is None:
         yield _MissingLibrary(
             "PortAudio is missing: `parakeet dictate` can't open the microphone",
-            "sudo apt install libportaudio2, or: conda install portaudio",
+            "sudo apt install libportaudio2\nor: conda install portaudio",
             serious=False,
         )
 
@@ -234,7 +240,7 @@ def disk_space(context: CheckContext) -> Finding:
     purge = pip_command(context.facts, "cache", "purge")
     remedies = {
         "the temporary folder": "Free some space there, or: export TMPDIR=/a/folder/with/room",
-        "pip's cache": f"Free some space there: {purge}",
+        "pip's cache": f"to free some space there: {purge}",
     }
     return Finding(
         check,
