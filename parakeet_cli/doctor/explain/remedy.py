@@ -18,6 +18,8 @@ from shutil import which
 BY_HAND = "by hand"
 _OR, _THEN = "or", "then"
 _LABEL = re.compile(r"(?P<label>[a-z][a-z', ]*): (?P<command>\S.*)")
+_NO_SENTENCE = ("To ", "In ", "On ", "For ", "The ", "An ", "With", "If ")
+_OR_THEN = re.compile(r"^(?:or|then|and)\b")
 _BUILTINS = frozenset({"export", "unset", "cd", "source", ".", "ulimit"})
 _PREFIXES = frozenset({"sudo", "env", "command"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
@@ -139,14 +141,23 @@ def _labelled(line: str) -> tuple[str | None, str]:
 
 
 def _without(remedy: str, command: str) -> str:
-    """The prose of a remedy without the command, where it stands behind a colon or alone."""
+    """The prose of a remedy without the command, where it can be left out of a sentence."""
     if remedy.rstrip(".") == command:
         return ""
     quoted = re.escape(command)
-    shorter, count = re.subn(rf"(, then)?: {quoted}(?=$|\.(?:$| )|, or|; )", "", remedy, count=1)
-    if not count:
+    if rest := re.fullmatch(rf"{quoted}(?:, (?=(?:or|then|and)\b)|\. )(.*)", remedy):
+        return _sentence(_OR_THEN.sub(lambda word: word[0].capitalize(), rest[1]))
+    behind = re.search(rf"(?:, then)?: {quoted}(?=$|\.(?:$| )|, or|; )", remedy)
+    if behind is None:
         return remedy
-    return shorter if shorter.endswith((".", ")")) or not shorter else f"{shorter}."
+    begin = remedy.rfind(". ", 0, behind.start())
+    if remedy[begin + 2 if begin >= 0 else 0 :].startswith(_NO_SENTENCE):
+        return remedy  # "To see it: nvidia-smi" is nothing without the command
+    return _sentence(remedy[: behind.start()] + remedy[behind.end() :])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", ")")) else f"{text}."
 
 
 def _parts(words: Sequence[str]) -> list[list[str]]:

@@ -111,6 +111,20 @@ def test_the_prose_of_a_row_is_without_its_command() -> None:
     assert alone.prose == ()
 
 
+@pytest.mark.parametrize(
+    ("remedy", "prose"),
+    [
+        ("nvidia-smi, or ask somebody", "Or ask somebody."),
+        ("nvidia-smi. If it fails, restart.", "If it fails, restart."),
+        ("Look first. To see more: nvidia-smi", "Look first. To see more: nvidia-smi"),
+        ("Look: nvidia-smi. Then restart.", "Look. Then restart."),
+        ("nvidia-smi shows it", "nvidia-smi shows it"),
+    ],
+)
+def test_what_is_left_of_a_remedy_reads_as_sentences(remedy: str, prose: str) -> None:
+    assert split_row(remedy, ["nvidia-smi"], shell("nvidia-smi")).prose == (prose,)
+
+
 def test_a_row_whose_programs_are_not_here_has_prose_alone() -> None:
     parts = split_row("conda install x", ["conda install x"], shell())
     assert (parts.command, parts.prose) == ("", ("conda install x",))
