@@ -121,5 +121,5 @@ def _run(id_: str, context: CheckContext) -> Finding:
             CheckStatus.UNKNOWN,
             f"this check itself crashed: {type(error).__name__}: {error}",
             why="The crash says nothing about the environment.",
-            remedy="parakeet doctor report\nFile its output as a bug.",
+            remedy="parakeet doctor report, and file its output as a bug.",
         )

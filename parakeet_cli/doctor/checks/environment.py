@@ -43,7 +43,7 @@ def python_version(context: CheckContext) -> Finding:
             f"this Python can't start: {target.problem}",
             "Nothing of the stack can run, although its packages may all be intact.",
             f"{target.executable}\nbase: {target.base_prefix or 'not known'}",
-            "Create the environment again. Then repair it: " + context.facts.repair_command,
+            "Create the environment again, then: " + context.facts.repair_command,
         )
     if not target.version:
         raise FactUnavailable(f"the version of {target.executable} can't be found")
@@ -57,7 +57,7 @@ def python_version(context: CheckContext) -> Finding:
             f"Python {target.version} is outside {stack.python}, which stack {stack.name} needs",
             stack.python_why,
             evidence,
-            "conda create -n parakeet python=3.11\nor: python3.11 -m venv parakeet",
+            "conda create -n parakeet python=3.11, or: python3.11 -m venv parakeet",
         )
     return Finding(
         check,
@@ -199,7 +199,7 @@ def _missing_libraries(facts: Facts, libraries: SharedLibraries) -> Iterator[_Mi
         yield _MissingLibrary(
             f"libstdc++ has GLIBCXX up to {system}, but {libraries.libstdcxx_needed_by} "
             f"needs {needed}: 'GLIBCXX_{needed} not found'",
-            "conda install -c conda-forge libstdcxx-ng\nOr use a newer system.",
+            "conda install -c conda-forge libstdcxx-ng, or a newer system",
             serious=True,
         )
     no_sndfile = libraries.found.get("libsndfile.so.1") is None
@@ -207,13 +207,13 @@ def _missing_libraries(facts: Facts, libraries: SharedLibraries) -> Iterator[_Mi
         reinstall = pip_command(facts, "install", "--force-reinstall", "--no-deps", "soundfile")
         yield _MissingLibrary(
             "libsndfile is missing, and soundfile was installed without its own",
-            f"{reinstall}\nor: sudo apt install libsndfile1",
+            f"{reinstall}, or: sudo apt install libsndfile1",
             serious=True,
         )
     if libraries.found.get("libportaudio.so.2") is None:
         yield _MissingLibrary(
             "PortAudio is missing: `parakeet dictate` can't open the microphone",
-            "sudo apt install libportaudio2\nor: conda install portaudio",
+            "sudo apt install libportaudio2, or: conda install portaudio",
             serious=False,
         )
 
@@ -240,7 +240,7 @@ def disk_space(context: CheckContext) -> Finding:
     purge = pip_command(context.facts, "cache", "purge")
     remedies = {
         "the temporary folder": "Free some space there, or: export TMPDIR=/a/folder/with/room",
-        "pip's cache": f"to free some space there: {purge}",
+        "pip's cache": f"Free some space there: {purge}",
     }
     return Finding(
         check,

@@ -1,9 +1,10 @@
 """Splits a remedy into the one command to type and the prose around it.
 
 A remedy is a text of lines: a command, a command behind a lower-case label (`by hand: pip
-check`), or a sentence, which begins with a capital. The label `or` names an alternative;
-a second command without a label follows the first. What is typed has to work where the
-person is: with this parakeet, with the examined Python, and with programs that are there.
+check`), or a sentence, which begins with a capital; a command may end in `, or: COMMAND`, or
+in `, or` or `, and` with words. The label `or` names an alternative; a second command
+without a label follows the first. What is typed has to work where the person is: with this
+parakeet, with the examined Python, and with programs that are there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from shutil import which
 
@@ -19,6 +20,7 @@ BY_HAND = "by hand"
 _OR, _THEN = "or", "then"
 _LABEL = re.compile(r"(?P<label>[a-z][a-z', ]*): (?P<command>\S.*)")
 _NO_SENTENCE = ("To ", "In ", "On ", "For ", "The ", "An ", "With", "If ")
+_ADDED = re.compile(r", (?P<word>or|and)(?P<colon>:?) ")
 _OR_THEN = re.compile(r"^(?:or|then|and)\b")
 _BUILTINS = frozenset({"export", "unset", "cd", "source", ".", "ulimit"})
 _PREFIXES = frozenset({"sudo", "env", "command"})
@@ -106,13 +108,11 @@ class Remedy:
 def split_remedy(text: str, shell: Shell) -> Remedy:
     """The parts of a finding's remedy, as they work in this shell."""
     command, prose, by_hand = "", list[str](), list[str]()
-    for line in text.splitlines():
-        label, said = _labelled(line)
+    for label, line in _clauses(text):
+        said = shell.adapted(line)
         if label is None:
-            prose.append(shell.adapted(line))
-            continue
-        said = shell.adapted(said)
-        if label == BY_HAND:
+            prose.append(said)
+        elif label == BY_HAND:
             by_hand.append(said)
         elif not command and shell.can_run(said):
             command = said
@@ -122,7 +122,23 @@ def split_remedy(text: str, shell: Shell) -> Remedy:
             prose.append(f"{(label or _THEN).capitalize()}: {said}")
         else:
             prose.append(said)  # a program that isn't here, or something to fill in
+    if not command and by_hand and shell.can_run(by_hand[0]):
+        command = by_hand.pop(0)
     return Remedy(command, tuple(prose), tuple(by_hand))
+
+
+def _clauses(text: str) -> Iterator[tuple[str | None, str]]:
+    """Each command with its label, "" if it has none; each sentence with None.
+
+    What `, or` or `, and` adds to a command is a clause of its own.
+    """
+    for line in text.splitlines():
+        added = None if line[:1].isupper() else _ADDED.search(line)
+        yield _labelled(line[: added.start()] if added else line)
+        if added:
+            word, rest = added["word"], line[added.end() :]
+            sentence = _sentence(f"{word.capitalize()} {rest}")
+            yield (word, rest) if added["colon"] else (None, sentence)
 
 
 def split_row(remedy: str, commands: Sequence[str], shell: Shell) -> Remedy:

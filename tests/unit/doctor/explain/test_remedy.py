@@ -29,12 +29,21 @@ def test_commands_sentences_and_what_is_done_by_hand_are_told_apart() -> None:
 
 
 def test_a_command_whose_program_is_not_here_is_not_the_one_to_type() -> None:
-    text = "conda install portaudio\nor: sudo apt install libportaudio2"
+    text = "conda install portaudio, or: sudo apt install libportaudio2"
     assert split_remedy(text, shell()).command == "sudo apt install libportaudio2"
     assert split_remedy(text, shell()).prose == ("conda install portaudio",)
     with_conda = split_remedy(text, shell("conda"))
     assert with_conda.command == "conda install portaudio"
     assert with_conda.prose == ("Or: sudo apt install libportaudio2",)
+
+
+def test_words_behind_a_command_are_a_sentence_of_their_own() -> None:
+    parts = split_remedy("parakeet doctor report, and file its output as a bug.", shell())
+    assert parts.command == "parakeet doctor report"
+    assert parts.prose == ("And file its output as a bug.",)
+    alone = split_remedy("by hand: python3 -m pip check, or decode without it", shell(python=""))
+    assert (alone.command, alone.by_hand) == ("python3 -m pip check", ())
+    assert alone.prose == ("Or decode without it.",)
 
 
 def test_a_second_command_follows_the_first() -> None:
