@@ -76,8 +76,8 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
 
 
 def _belongs(finding: Finding, group: list[Finding]) -> bool:
-    """Whether the finding follows from one of the group, whose first is no mere warning."""
-    if group[0].status is not CheckStatus.FAIL:
+    """Whether the finding follows from one of the group. Warnings neither explain nor follow."""
+    if group[0].status is not CheckStatus.FAIL or finding.status is CheckStatus.WARN:
         return False
     return any(_follows(finding, cause) for cause in group)
 

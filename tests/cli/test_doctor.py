@@ -345,7 +345,7 @@ def test_reports_and_matches_fit_the_screen_but_for_commands_and_paths(
 def test_a_match_types_a_command_and_says_the_rest_in_prose(env: OnDisk, run: Any) -> None:
     done = run("match", "--python", str(env.python), stdin="ImportError: numpy.core.multiarray failed to import")  # fmt: skip  # noqa: E501
     typed = [line for line in done.stdout.splitlines() if line.startswith("  Type ")]
-    assert typed[:1] == [f"  Type      {MODULE} doctor --fix"]
+    assert typed[:1] == [f"  Type      {MODULE} doctor --python {env.python} --fix"]
     assert all(line.split()[1].startswith(("/", "unset", "export")) for line in typed)
 
 

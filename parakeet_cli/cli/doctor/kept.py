@@ -75,13 +75,14 @@ def _judge_all(request: DoctorRequest) -> Iterator[_Judged]:
 def _print(judged: list[_Judged], *, verbose: bool) -> None:
     if not judged:
         console.out("parakeet setup keeps no environment. To make one: parakeet setup\n")
-    style, shell = text.style_of(sys.stdout), Shell(own_command())
+    style = text.style_of(sys.stdout)
     for number, one in enumerate(judged):
         console.out(("\n" if number else "") + style.paint(f"# {one.kept.name}", "1") + "\n")
         if one.diagnosis is None:
             console.out(f"{one.error}\nTo take it off the list: {_removal(one.kept)}\n")
             continue
         title = load_stack(one.diagnosis.stack).title
+        shell = Shell(own_command(), options=("--python", str(one.kept.python)))
         report = text.render(one.diagnosis, style, title=title, verbose=verbose, shell=shell)
         console.out(report)
 

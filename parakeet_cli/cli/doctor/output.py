@@ -58,7 +58,7 @@ def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -
     else:
         style = text.style_of(sys.stdout)
         title = load_stack(diagnosis.stack).title
-        shell = Shell(own_command())
+        shell = Shell(own_command(), options=_naming_python(request))
         console.out(text.render(diagnosis, style, title=title, verbose=verbose, shell=shell))
     return ExitCode.OK if diagnosis.healthy else ExitCode.FAILED
 
@@ -118,7 +118,14 @@ def _shell(environment: DiagnosisRequest | None) -> Shell:
     """How commands are typed here; with the Python that is named, or this one."""
     from parakeet_cli.doctor.explain.remedy import Shell
 
-    return Shell(own_command(), python=environment.python if environment else sys.executable)
+    if environment is None:
+        return Shell(own_command(), sys.executable)
+    return Shell(own_command(), environment.python, options=_naming_python(environment))
+
+
+def _naming_python(request: DiagnosisRequest) -> tuple[str, ...]:
+    """The option that names the Python to examine, if it was given."""
+    return ("--python", request.python) if "--python" in request.options else ()
 
 
 def _print_match(hit: FailureMatch, said: str, shell: Shell) -> None:

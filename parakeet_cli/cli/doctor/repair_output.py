@@ -56,7 +56,10 @@ def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
         console.out("Healthy: nothing to repair.\n")
     if left:
         console.out("What no step can repair remains:\n")
-    style, shell = style_of(sys.stdout), Shell(own_command(), outcome.diagnosis.python)
+    named = request.diagnosis.python if "--python" in request.diagnosis.options else ""
+    options = ("--python", named) if named else ()
+    shell = Shell(own_command(), outcome.diagnosis.python, options=options)
+    style = style_of(sys.stdout)
     for finding in left:
         lines = wrapped(f"  {finding.id}: {finding.summary}", style, 6)
         steps = [one for one in finding.remedy.splitlines() if not one.startswith(REPAIR)]

@@ -19,16 +19,23 @@ from shutil import which
 BY_HAND = "by hand"
 _OR, _THEN = "or", "then"
 _LABEL = re.compile(r"(?P<label>[a-z][a-z', ]*): (?P<command>\S.*)")
+# A sentence that ends in what to type. "..., then:" waits for what the sentence says, and of
+# "one, or another:" the person chooses.
+_TAIL = re.compile(
+    r"(?P<prose>[A-Z](?:(?![,;] or\b).)*(?<!, then)): "
+    r"(?P<command>(?:parakeet|python3?|pip|export|unset|sudo|conda|uv|/\S+|'/[^']+') .*)"
+)
 _NO_SENTENCE = ("To ", "In ", "On ", "For ", "The ", "An ", "With", "If ")
 _ADDED = re.compile(r", (?P<word>or|and)(?P<colon>:?) ")
 _OR_THEN = re.compile(r"^(?:or|then|and)\b")
 _BUILTINS = frozenset({"export", "unset", "cd", "source", ".", "ulimit"})
 _PREFIXES = frozenset({"sudo", "env", "command"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
-_PLACEHOLDER = re.compile(r"\.\.\.|[A-Z]{3,}(\.[a-z]+)?|/path/.*|.*=/path/.*")
+_PLACEHOLDER = re.compile(r"\.\.\.|[A-Z]{3,}(\.[a-z]+)?|(.*=)?/path/.*|.*/a/folder/.*")
 _PARAKEET = re.compile(
     r"(?<![\w./-])parakeet (?=doctor\b|transcribe\b|dictate\b|setup\b|models\b|config\b|serve\b)"
 )
+_DOCTOR = re.compile(r"(?<![\w./-])parakeet doctor\b(?!.*--python)")
 _SUDO = re.compile(r"\bsudo (?=[a-z])")
 _PYTHON = re.compile(r"(?<![\w./-])python3? (?=-[mc] )")
 _PIP = re.compile(r"(?<![\w./-])(?<!uv )(?<!-m )pip (?=(?:un)?install\b|cache\b|config\b)")
@@ -44,12 +51,14 @@ class Shell:
     """Where commands are typed: how parakeet is called, and the examined Python.
 
     An empty `python` leaves `pip` and `python` as they are. `has_pip` is false for an
-    environment that uv made. `find` looks for a program on PATH.
+    environment that uv made. `options` are those of this run that the doctor's commands need
+    to examine the same Python. `find` looks for a program on PATH.
     """
 
     program: str = "parakeet"
     python: str = ""
     has_pip: bool = True
+    options: tuple[str, ...] = ()
     find: Callable[[str], str | None] = which
     is_root: bool = field(default_factory=_is_root)
 
@@ -57,6 +66,9 @@ class Shell:
         """The text with the commands of parakeet and pip as they work here."""
         if self.is_root and self.find("sudo") is None:  # as in a container
             text = _SUDO.sub("", text)
+        if self.options:
+            doctor = shlex.join(["parakeet", "doctor", *self.options])
+            text = _DOCTOR.sub(lambda _: doctor, text)
         text = _PARAKEET.sub(lambda _: f"{self.program} ", text)
         if self.python:
             python = shlex.quote(self.python)
@@ -110,6 +122,9 @@ def split_remedy(text: str, shell: Shell) -> Remedy:
     command, prose, by_hand = "", list[str](), list[str]()
     for label, line in _clauses(text):
         said = shell.adapted(line)
+        tail = None if label is not None or command else _TAIL.fullmatch(said)
+        if tail and shell.can_run(tail["command"]):
+            command, said = tail["command"], f"{tail['prose']}."
         if label is None:
             prose.append(said)
         elif label == BY_HAND:

@@ -107,7 +107,7 @@ def _lines(diagnosis: Diagnosis, page: _Page, title: str) -> Iterator[str]:
 
 
 def _causes(diagnosis: Diagnosis, causes: tuple[Cause, ...], page: _Page) -> Iterator[str]:
-    """The first cause in full, then the others; what the first one's command repairs in a line."""
+    """The first cause in full, then the others; what a command repairs besides in a line."""
     if page.verbose:
         passed = [one for one in diagnosis.findings if one.status is CheckStatus.OK]
         each = [one for cause in causes for one in (cause.finding, *cause.follows)]
@@ -115,21 +115,27 @@ def _causes(diagnosis: Diagnosis, causes: tuple[Cause, ...], page: _Page) -> Ite
             yield ""
             yield from _finding(Cause(_printable(finding)), page)
         return
-    causes = tuple(cause for cause in causes if needs_action(cause.finding))
-    typed = split_remedy(causes[0].finding.remedy, page.shell).command if causes else ""
-    same: list[Finding] = []
-    for number, cause in enumerate(causes):
-        command = split_remedy(cause.finding.remedy, page.shell).command
-        if number and command and command == typed:
-            same += (cause.finding, *cause.follows)
-            continue
+    for first, same in _by_command(causes, page.shell):
         yield ""
-        yield from _finding(replace(cause, finding=_printable(cause.finding)), page)
-    if same:
-        yield ""
-        yield "The same command repairs:"
-    for finding in map(_printable, same):
-        yield from _headline(finding, page.style)
+        yield from _finding(replace(first, finding=_printable(first.finding)), page)
+        if same:
+            yield f"{INDENT}The same command repairs:"
+        narrower = replace(page.style, width=page.style.width - len(INDENT))
+        for finding in map(_printable, same):
+            yield from (INDENT + line for line in _headline(finding, narrower))
+
+
+def _by_command(
+    causes: tuple[Cause, ...], shell: Shell
+) -> Iterator[tuple[Cause, tuple[Finding, ...]]]:
+    """The causes that need something, each with the later findings that its command repairs."""
+    groups: dict[str, list[Cause]] = {}
+    for cause in causes:
+        if needs_action(cause.finding):
+            command = split_remedy(cause.finding.remedy, shell).command
+            groups.setdefault(command or cause.finding.id, []).append(cause)
+    for first, *others in groups.values():
+        yield first, tuple(one for cause in others for one in (cause.finding, *cause.follows))
 
 
 def needs_action(finding: Finding) -> bool:

@@ -91,4 +91,5 @@ def test_a_failed_import_alone_is_its_own_cause_and_the_gpu_is_none_of_it() -> N
 
 def test_a_warning_explains_no_failure() -> None:
     warning = Finding("numpy-pin", CheckStatus.WARN, "", packages=("numpy",))
+    assert shape(warning, failed("python-version")) == [("python-version", []), ("numpy-pin", [])]
     assert shape(warning, failed("numpy-abi", "scipy")) == [("numpy-abi", []), ("numpy-pin", [])]

@@ -7,17 +7,22 @@ import shlex
 import pytest
 
 from parakeet_cli.doctor.explain.catalogue import catalogue, guide, posted
-from parakeet_cli.doctor.explain.remedy import Shell, split_remedy, split_row
+from parakeet_cli.doctor.explain.remedy import Remedy, Shell, split_remedy, split_row
 
 PROGRAMS = {"apt", "sudo", "uv", "python3", "/env/bin/python", "/my env/bin/python"}
 
 
 def shell(
-    *more: str, python: str = "/env/bin/python", root: bool = False, **options: bool
+    *more: str, python: str = "/env/bin/python", root: bool = False, has_pip: bool = True
 ) -> Shell:
     there = PROGRAMS | set(more)
-    return Shell("parakeet", python, find=lambda name: name if name in there else None,
-                 is_root=root, **options)  # fmt: skip
+    return Shell(
+        "parakeet",
+        python,
+        has_pip,
+        find=lambda name: name if name in there else None,
+        is_root=root,
+    )
 
 
 def test_commands_sentences_and_what_is_done_by_hand_are_told_apart() -> None:
@@ -44,6 +49,20 @@ def test_words_behind_a_command_are_a_sentence_of_their_own() -> None:
     alone = split_remedy("by hand: python3 -m pip check, or decode without it", shell(python=""))
     assert (alone.command, alone.by_hand) == ("python3 -m pip check", ())
     assert alone.prose == ("Or decode without it.",)
+
+
+def test_a_sentence_may_end_in_the_command() -> None:
+    parts = split_remedy("Free some space there: /env/bin/python -m pip cache purge", shell())
+    assert parts.command == "/env/bin/python -m pip cache purge"
+    assert parts.prose == ("Free some space there.",)
+    for text in (
+        "Create the environment again, then: parakeet doctor --fix",
+        "Free some space there, or: export TMPDIR=/a/folder/with/room",
+        "Or keep this torch: install an NVIDIA driver, then restart.",
+        "Take care, or switch the stack: parakeet doctor --fix --stack 3.0",
+        "Or try a smaller model: parakeet doctor --deep --model MODEL",
+    ):
+        assert split_remedy(text, shell()) == Remedy("", (text,))
 
 
 def test_a_second_command_follows_the_first() -> None:
@@ -107,6 +126,15 @@ def test_parakeet_off_the_path_is_called_as_a_module() -> None:
     off = Shell("/e/bin/python -m parakeet_cli", find=lambda name: name)
     text = "parakeet doctor --fix\nparakeet is told by parakeet doctor, below ~/parakeet doctors."
     assert split_remedy(text, off).command == "/e/bin/python -m parakeet_cli doctor --fix"
+
+
+def test_the_doctors_commands_name_the_python_that_was_named() -> None:
+    here = Shell("/e/python -m parakeet_cli", options=("--python", "/my env/python"))
+    named = "/e/python -m parakeet_cli doctor --python '/my env/python'"
+    assert here.adapted("Repair it: parakeet doctor --fix") == f"Repair it: {named} --fix"
+    assert here.adapted(here.adapted("parakeet doctor")) == named
+    other = "parakeet doctor --fix --python new/bin/python"
+    assert here.adapted(other) == f"/e/python -m {other.replace('parakeet', 'parakeet_cli', 1)}"
 
 
 def test_the_prose_of_a_row_is_without_its_command() -> None:
