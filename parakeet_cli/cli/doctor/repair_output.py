@@ -63,7 +63,7 @@ def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
     for finding in left:
         lines = wrapped(f"  {finding.id}: {finding.summary}", style, 6)
         steps = [one for one in finding.remedy.splitlines() if not one.startswith(REPAIR)]
-        lines += (f"      {line}" for line in remedy_lines("\n".join(steps), shell, style))
+        lines += remedy_lines("\n".join(steps), shell, style, indent=" " * 6)
         console.out(console.printable("\n".join(lines) + "\n"))
 
 

@@ -228,7 +228,7 @@ def _finding(cause: Cause, page: _Page) -> Iterator[str]:
         yield from (style.paint(part, "2") for part in wrapped(f"{INDENT}      {line}", style, 12))
     if len(details) > most:
         yield style.paint(f"{INDENT}      and {len(details) - most} more lines: --verbose", "2")
-    yield from (INDENT + line for line in remedy_lines(finding.remedy, page.shell, style))
+    yield from remedy_lines(finding.remedy, page.shell, style)
     if page.verbose and finding.source:
         yield f"{INDENT}See   {finding.source}"
 
@@ -244,18 +244,18 @@ def _folded(cause: Cause, style: Style) -> Iterator[str]:
         yield from wrapped(f"{INDENT}and what follows from it: {join_names(others)}", style, 8)
 
 
-def remedy_lines(remedy: str, shell: Shell, style: Style) -> Iterator[str]:
+def remedy_lines(remedy: str, shell: Shell, style: Style, indent: str = INDENT) -> Iterator[str]:
     """The one command under Type, and sentences under Do.
 
     A command is never broken, so that it can be copied.
     """
     parts = split_remedy(remedy, shell)
     if parts.command:
-        yield f"Type  {parts.command}"
-    narrower = replace(style, width=style.width - len(INDENT))
+        yield f"{indent}Type  {parts.command}"
     for number, line in enumerate(parts.prose):
-        yield from wrapped(f"{'      ' if number else 'Do    '}{line}", narrower, 6)
-    yield from (f"By hand: {command}" for command in parts.by_hand)
+        label = "      " if number else "Do    "
+        yield from wrapped(f"{indent}{label}{line}", style, len(indent) + 6)
+    yield from (f"{indent}By hand: {command}" for command in parts.by_hand)
 
 
 def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
