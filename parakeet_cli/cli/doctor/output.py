@@ -132,20 +132,22 @@ def _print_match(hit: FailureMatch, said: str, shell: Shell) -> None:
     from parakeet_cli.doctor.explain.remedy import split_row
 
     remedy = split_row(hit.remedy, hit.commands, shell)
-    _print_wrapped(hit.title, hang=12)
-    _print_wrapped(f"  Cause     {hit.cause}", hang=12)
-    if remedy.command:  # never broken, so that it can be copied
-        console.out(console.printable(f"  Type      {remedy.command}\n"))
-    examine = shell.adapted(f"parakeet doctor --only {hit.check}")
-    for label, value in (
-        ("Do", " ".join(remedy.prose)),
-        ("Here", said),
-        ("Seen in", hit.evidence),
-        ("Check", examine if hit.check else ""),
-        ("See", hit.source),
+    examine = shell.adapted(f"parakeet doctor --only {hit.check}") if hit.check else ""
+    _print_wrapped(hit.title, hang=4)
+    for label, value, is_command in (
+        ("Cause", hit.cause, False),
+        ("Type", remedy.command, True),
+        ("Do", " ".join(remedy.prose), False),
+        ("Here", said, False),
+        ("Seen in", hit.evidence, False),
+        ("Check", examine, True),
+        ("See", hit.source, False),
     ):
-        if value:
-            _print_wrapped(f"  {label:10}{value}", hang=12)
+        line = f"  {label:10}{value}"
+        if value and is_command:  # never broken, so that it can be copied
+            console.out(console.printable(f"{line}\n"))
+        elif value:
+            _print_wrapped(line, hang=12)
     console.out("\n")
 
 

@@ -21,10 +21,9 @@ _OR, _THEN = "or", "then"
 _LABEL = re.compile(r"(?P<label>[a-z][a-z', ]*): (?P<command>\S.*)")
 # A sentence that ends in what to type. "..., then:" waits for what the sentence says, and of
 # "one, or another:" the person chooses.
-_TAIL = re.compile(
-    r"(?P<prose>[A-Z](?:(?![,;] or\b).)*(?<!, then)): "
-    r"(?P<command>(?:parakeet|python3?|pip|export|unset|sudo|conda|uv|/\S+|'/[^']+') .*)"
-)
+_COMMAND = r"(?P<command>(?:parakeet|python3?|pip|export|unset|sudo|conda|uv|/\S+|'/[^']+') .*)"
+_TAIL = re.compile(rf"(?P<prose>[A-Z](?:(?![,;] or\b).)*(?<!, then)): {_COMMAND}")
+_LAST = re.compile(rf"(?P<prose>.*:) {_COMMAND}")
 _NO_SENTENCE = ("To ", "In ", "On ", "For ", "The ", "An ", "With", "If ")
 _ADDED = re.compile(r", (?P<word>or|and)(?P<colon>:?) ")
 _OR_THEN = re.compile(r"^(?:or|then|and)\b")
@@ -154,6 +153,14 @@ def _clauses(text: str) -> Iterator[tuple[str | None, str]]:
             word, rest = added["word"], line[added.end() :]
             sentence = _sentence(f"{word.capitalize()} {rest}")
             yield (word, rest) if added["colon"] else (None, sentence)
+
+
+def split_last_command(prose: str, shell: Shell) -> tuple[str, str]:
+    """A sentence and the command that it ends in; "" if it ends in none that can be typed."""
+    found = _LAST.fullmatch(prose)
+    if found and shell.can_run(found["command"]):
+        return found["prose"], found["command"]
+    return prose, ""
 
 
 def split_row(remedy: str, commands: Sequence[str], shell: Shell) -> Remedy:

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from parakeet_cli.doctor.causes import Cause, find_causes
 from parakeet_cli.doctor.checks.common import count, join_names
-from parakeet_cli.doctor.explain.remedy import Shell, split_remedy
+from parakeet_cli.doctor.explain.remedy import Shell, split_last_command, split_remedy
 from parakeet_cli.doctor.findings import (
     NOTHING_TO_DO,
     CheckStatus,
@@ -254,7 +254,10 @@ def remedy_lines(remedy: str, shell: Shell, style: Style, indent: str = INDENT) 
         yield f"{indent}Type  {parts.command}"
     for number, line in enumerate(parts.prose):
         label = "      " if number else "Do    "
-        yield from wrapped(f"{indent}{label}{line}", style, len(indent) + 6)
+        sentence, command = split_last_command(line, shell)
+        yield from wrapped(f"{indent}{label}{sentence}", style, len(indent) + 6)
+        if command:
+            yield f"{indent}      {command}"
     yield from (f"{indent}By hand: {command}" for command in parts.by_hand)
 
 
@@ -269,15 +272,11 @@ def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
 
 
 def next_step(diagnosis: Diagnosis, shell: Shell) -> str:
-    """What to do next: the command of the first cause that has one, else its sentence."""
-    causes = [cause.finding for cause in find_causes(diagnosis.findings)]
-    remedies = [
-        split_remedy(finding.remedy, shell)
-        for finding in causes
-        if not finding.healthy and finding.remedy
-    ]
-    for remedy in remedies[:1]:
-        return remedy.command or next(iter((*remedy.prose, *remedy.by_hand)), "")
+    """What to do next: the command of the first cause with a remedy, else its sentence."""
+    for cause in find_causes(diagnosis.findings):
+        if cause.finding.remedy and not cause.finding.healthy:
+            remedy = split_remedy(cause.finding.remedy, shell)
+            return remedy.command or next(iter((*remedy.prose, *remedy.by_hand)), "")
     return ""
 
 

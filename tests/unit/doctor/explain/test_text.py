@@ -118,7 +118,13 @@ def test_findings_show_what_why_and_what_to_type() -> None:
 def test_lines_are_within_the_width(width: int, unicode: bool) -> None:
     style = Style(width=width, unicode=unicode)
     for line in shown(BROKEN, style).splitlines():
-        whole = ("By hand:", "Type ", "Next:", "/")  # commands and paths are never broken
+        whole = (
+            "By hand:",
+            "Type ",
+            "Next:",
+            "/",
+            "  parakeet doctor ",
+        )  # commands and paths are never broken
         if not any(mark in line for mark in whole):
             assert len(line) <= width, line
 
@@ -128,6 +134,13 @@ def test_commands_are_never_broken() -> None:
         line for line in shown(BROKEN, Style(width=40)).splitlines() if "By hand" in line
     )
     assert command.endswith("'numpy>=1.26,<2.0'")
+
+
+def test_a_command_at_the_end_of_a_sentence_has_a_line_of_its_own() -> None:
+    remedy = "Take care, or switch to the newer stack: parakeet doctor --fix --stack 3.0"
+    diagnosis = Diagnosis("/p", "2.4", (Finding("a", CheckStatus.WARN, "It is so", remedy=remedy),))
+    lines = [line.strip() for line in render(diagnosis, Style(width=40)).splitlines()]
+    assert "parakeet doctor --fix --stack 3.0" in lines
 
 
 def test_without_unicode_everything_is_ascii() -> None:
