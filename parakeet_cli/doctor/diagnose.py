@@ -91,6 +91,7 @@ def make_diagnosis(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) ->
         stages=() if facts.mock else tuple(_rows(facts, stack, findings)),
         notes=tuple(notes),
         deep_command=facts.doctor_command("--deep"),
+        has_pip=facts.installed("pip") is not None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_command
 from parakeet_cli.doctor.facts import Facts, FactUnavailable, SharedLibraries, require
-from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
+from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 
 GIB = 2**30
@@ -106,6 +106,7 @@ class _Variable(NamedTuple):
     serious: bool
     unset: bool = True
     remedy: str = ""  # where it isn't to be unset
+    hides: tuple[str, ...] = ()  # the distributions that it keeps from being imported
 
 
 def environment_variables(context: CheckContext) -> Finding:
@@ -133,8 +134,9 @@ def environment_variables(context: CheckContext) -> Finding:
         why,
         join_lines(variable.effect for variable in found),
         join_lines([f"unset {' '.join(unset)}" if unset else "", *(one.remedy for one in found)])
-        or "Nothing has to be done if this is intended.",
+        or f"{NOTHING_TO_DO} if this is intended.",
         "https://github.com/pytorch/pytorch/issues/134929",
+        packages=tuple(name for variable in found for name in variable.hides),
     )
 
 
@@ -165,12 +167,12 @@ def _python_variables(context: CheckContext) -> Iterator[_Variable]:
         yield _Variable("PYTHONHOME", effect, serious=True)
     for folder in facts.interpreter.python_path:
         hiding = [
-            f"{dist.name} {dist.version}"
+            dist
             for dist in facts.distributions
             if dist.location == folder and dist.name in context.needed
         ]
         files = [
-            str(hidden)
+            hidden
             for hidden in require(facts.hidden)
             if hidden.folder == folder
             and not hidden.local
@@ -178,11 +180,17 @@ def _python_variables(context: CheckContext) -> Iterator[_Variable]:
         ]
         effect = "its modules come before all others"
         if hiding:
-            effect = f"its {join_names(hiding, 3)} hide the environment's"
+            names = join_names([f"{dist.name} {dist.version}" for dist in hiding], 3)
+            effect = f"its {names} hide the environment's"
         elif files:
-            effect = join_names(files, 3)
-        serious = bool(hiding or files)
-        yield _Variable("PYTHONPATH", f"PYTHONPATH has {folder}: {effect}", serious=serious)
+            effect = join_names([str(hidden) for hidden in files], 3)
+        hidden_names = [dist.name for dist in hiding] or [one.package for one in files]
+        yield _Variable(
+            "PYTHONPATH",
+            f"PYTHONPATH has {folder}: {effect}",
+            serious=bool(hiding or files),
+            hides=tuple(name for name in hidden_names if name),
+        )
 
 
 def _library_variables(facts: Facts) -> Iterator[_Variable]:

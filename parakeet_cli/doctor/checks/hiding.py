@@ -52,6 +52,7 @@ def user_site(context: CheckContext) -> Finding:
             ),
             remedy,
             SOURCE,
+            packages=tuple(dist.name for dist in hidden),
         )
     pinned = sorted(
         name
@@ -89,6 +90,7 @@ def _hiding_files(folder: str, context: CheckContext) -> Finding | None:
         join_lines(map(str, files)),
         "export PYTHONNOUSERSITE=1",
         SOURCE,
+        packages=tuple(one.package for one in files),
     )
 
 
@@ -127,6 +129,7 @@ def _hidden_by_pth(context: CheckContext) -> Finding | None:
         join_lines(lines),
         " && ".join(moves),
         "https://docs.python.org/3/library/site.html",
+        packages=tuple(dict.fromkeys(names)),
     )
 
 

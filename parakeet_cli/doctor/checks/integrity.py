@@ -20,7 +20,7 @@ from parakeet_cli.doctor.checks.common import (
     requirement_texts,
 )
 from parakeet_cli.doctor.facts import Distribution, Facts, FactUnavailable, NumpyAbi, require
-from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
+from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 
@@ -62,6 +62,7 @@ def numpy_abi(context: CheckContext) -> Finding:
             remedy,
             source,
             stages,
+            packages=tuple(packages),
         )
     if scanned.unreadable:
         raise FactUnavailable(
@@ -135,6 +136,7 @@ def duplicate_dists(context: CheckContext) -> Finding:
         repair_remedy(facts, *_cleaning_commands(facts, packages, leftovers, stack)),
         source,
         _stages(packages, stack) or (stack.stages[0].number,),
+        packages=tuple(packages),
     )
 
 
@@ -216,6 +218,7 @@ def broken_dists(context: CheckContext) -> Finding:
             repair_remedy(facts, command),
             source,
             _stages(names, stack) or (stack.stages[-1].number,),
+            packages=tuple(names),
         )
     if slight:
         return Finding(
@@ -224,7 +227,7 @@ def broken_dists(context: CheckContext) -> Finding:
             f"{count(len(slight), 'oddity', 'oddities')}, no code is missing: {slight[0]}",
             why,
             join_lines(slight),
-            "Nothing has to be done; remove the named file or reinstall the named package.",
+            f"{NOTHING_TO_DO}; remove the named file or reinstall the named package.",
             source,
         )
     total = len(facts.distributions)
