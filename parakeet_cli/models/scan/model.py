@@ -16,7 +16,11 @@ from parakeet_cli.models.scan.archive import unpack_nemo
 from parakeet_cli.models.scan.formats import scan_file
 from parakeet_cli.models.scan.onnx_folder import graph_problems, scan_onnx_folder
 from parakeet_cli.models.scan.onnx_graph import looks_like_onnx
-from parakeet_cli.models.scan.whisper_folder import is_whisper_folder, scan_whisper_folder
+from parakeet_cli.models.scan.whisper_folder import (
+    is_whisper_folder,
+    loaded_problems,
+    scan_whisper_folder,
+)
 from parakeet_cli.models.types import Problem
 from parakeet_cli.system.files import sha256_of
 from parakeet_cli.system.regular_files import open_regular
@@ -103,6 +107,18 @@ def refuse_hostile(path: Path) -> None:
     problems = scan_model(path)
     if problems and not _is_pinned(path):
         raise _refusal(path, problems)
+
+
+def refuse_hostile_whisper(folder: Path) -> None:
+    """Raise EngineUnavailable unless the files that the engine whisper reads are what they say."""
+    try:
+        problems = list(loaded_problems(folder))
+    except OSError as error:
+        raise EngineUnavailable(
+            f"The model {folder} can't be read: {error.strerror or error}."
+        ) from error
+    if problems:
+        raise _refusal(folder, problems)
 
 
 def _refusal(path: Path, problems: Sequence[Problem]) -> EngineUnavailable:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from parakeet_cli.models.scan.onnx_graph import (
+    GraphNames,
     NotOnnxError,
     graph_names,
     leads_outside,
@@ -54,9 +55,14 @@ def graph_problems(
     except NotOnnxError as error:
         yield Problem(where, f"isn't an ONNX model: {error}")
         return
+    yield from (Problem(where, what) for what in names_problems(names, path))
+
+
+def names_problems(names: GraphNames, path: Path | None) -> Iterator[str]:
+    """What is wrong with the names in a graph, which is at `path`."""
     for name in sorted(names.domains - names.defined - _DOMAINS):
-        yield Problem(where, f"has operators of {name[:80]!r}, which a library would have to bring")
+        yield f"has operators of {name[:80]!r}, which a library would have to bring"
     for name in sorted(names.files):
         problem = weights_problem(name, path) if path else f"takes weights from {name[:80]!r}"
         if problem:
-            yield Problem(where, problem)
+            yield problem

@@ -18,6 +18,7 @@ _NEWEST_VERSION = 16  # of the format; CTranslate2 4.6 writes 6, and refuses wha
 _HEAD = struct.Struct("<IH")  # the version, and the length of the name with its zero
 _LARGEST_TEXT = 16 << 20  # bytes; a tokenizer.json of 51,865 pieces has 2.5 MB
 _MOST_FILES = 1000
+_LOADED = frozenset([WEIGHTS, "config.json", "tokenizer.json", "preprocessor_config.json"])
 _TEXTS = frozenset([".json", ".txt", ".md"])
 _HARMLESS_NAMES = frozenset([".gitattributes", "LICENSE", "license"])
 
@@ -27,24 +28,34 @@ def is_whisper_folder(folder: Path) -> bool:
     return (folder / WEIGHTS).exists() and (folder / "config.json").exists()
 
 
+def loaded_problems(folder: Path) -> Iterator[Problem]:
+    """The problems of the files that the engine reads; others in the folder don't matter to it."""
+    for path in sorted(folder.iterdir()):
+        if path.name in _LOADED or path.stem == "vocabulary":
+            yield from _file_problems(path, folder)
+
+
 def scan_whisper_folder(folder: Path) -> Iterator[Problem]:
     """The problems of a folder that the engine whisper would load. Raises OSError."""
     for count, path in enumerate(sorted(folder.iterdir()), start=1):
         if count > _MOST_FILES:
             yield Problem(folder.name, f"has more than {_MOST_FILES} files")
             return
-        if path.is_dir():
-            continue
-        if leads_outside(path, folder):
-            yield Problem(path.name, "is a link to a file outside of the folder")
-        elif not path.is_file():
-            yield Problem(path.name, "is neither a file nor a folder")
-        elif path.name == WEIGHTS:
-            yield from _weights_problems(path)
-        elif path.suffix.lower() in _TEXTS:
-            yield from _text_problems(path)
-        elif path.name not in _HARMLESS_NAMES:
-            yield Problem(path.name, "isn't part of a model: it could be code")
+        if not path.is_dir():
+            yield from _file_problems(path, folder)
+
+
+def _file_problems(path: Path, folder: Path) -> Iterator[Problem]:
+    if leads_outside(path, folder):
+        yield Problem(path.name, "is a link to a file outside of the folder")
+    elif not path.is_file():
+        yield Problem(path.name, "isn't a regular file")
+    elif path.name == WEIGHTS:
+        yield from _weights_problems(path)
+    elif path.suffix.lower() in _TEXTS:
+        yield from _text_problems(path)
+    elif path.name not in _HARMLESS_NAMES:
+        yield Problem(path.name, "isn't part of a model: it could be code")
 
 
 def _weights_problems(path: Path) -> Iterator[Problem]:

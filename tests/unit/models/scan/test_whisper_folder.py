@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.scan.model import refuse_hostile_whisper
 from tests.model_files import problems
 
 SPEC = struct.pack("<IH", 6, 12) + b"WhisperSpec\0" + struct.pack("<I", 3)
@@ -47,3 +49,13 @@ def test_anything_else_is_refused(folder: Path, name: str, content: bytes, word:
 def test_links_out_of_the_folder_are_refused(folder: Path) -> None:
     (folder / "preprocessor_config.json").symlink_to("/etc/passwd")
     assert "outside of the folder" in problems(folder)
+
+
+def test_the_engine_refuses_what_it_would_read_and_nothing_else(folder: Path) -> None:
+    (folder / "convert.py").write_text("pass")
+    refuse_hostile_whisper(folder)
+    (folder / "model.bin").write_bytes(b"\x80\x02cos\nsystem\n.")
+    with pytest.raises(EngineUnavailable, match="was not loaded"):
+        refuse_hostile_whisper(folder)
+    with pytest.raises(EngineUnavailable, match="can't be read"):
+        refuse_hostile_whisper(folder / "missing")
