@@ -39,6 +39,12 @@ TARGETS = frozenset(
     ]
 )
 
+# How NeMo's configurations for training name the trainer's strategy, beside the model: a model
+# that is restored has no use for it.
+STRATEGIES = frozenset(
+    f"{package}.strategies.DDPStrategy" for package in ("pytorch_lightning", "lightning.pytorch")
+)
+
 # Keys whose value NeMo imports and calls: Hydra's, NeMo's own `target`, Hydra 0's `cls`,
 # which NeMo rewrites to `_target_`, and those that its other collections and Lightning read.
 TARGET_KEYS = frozenset(

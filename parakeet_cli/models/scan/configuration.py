@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
 from typing import Any
 
-from parakeet_cli.models.scan.allowlist import REFUSED_KEYS, TARGET_KEYS, TARGETS
+from parakeet_cli.models.scan.allowlist import REFUSED_KEYS, STRATEGIES, TARGET_KEYS, TARGETS
 from parakeet_cli.models.scan.file_keys import dir_problem, file_problem, is_file_key, is_tokenizer
 from parakeet_cli.models.types import Problem
 
@@ -223,7 +223,8 @@ class _YamlScanner:
         if top is not None and key == "dir":
             top.folder = text
         if key in TARGET_KEYS:
-            if text not in TARGETS:
+            trains = top is not None and top.path == "trainer.strategy" and text in STRATEGIES
+            if text not in TARGETS and not trains:
                 problem = f"names {text[:100]!r}, which isn't part of a Parakeet"
         elif key in REFUSED_KEYS:
             if text.casefold() not in _NULLS:

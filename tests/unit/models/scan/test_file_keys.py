@@ -70,7 +70,11 @@ model:
   tokenizer: {dir: '???', type: bpe}
   train_ds: {manifest_filepath: '???', sample_rate: "${model.sample_rate}"}
   encoder: {_target_: nemo.collections.asr.modules.ConformerEncoder}
-trainer: {devices: -1, logger: false, enable_checkpointing: false}
-exp_manager: {exp_dir: null, name: "${name}", resume_if_exists: false}
+trainer:
+  strategy: {_target_: lightning.pytorch.strategies.DDPStrategy, gradient_as_bucket_view: true}
+  logger: false
+exp_manager: {exp_dir: null, name: "${name}", resume_from_checkpoint: null}
 """
     assert list(scan_yaml(text.encode(), "x")) == []
+    elsewhere = text.replace("  strategy:", "  plugin:")
+    assert "isn't part of a Parakeet" in str(next(scan_yaml(elsewhere.encode(), "x")))
