@@ -100,6 +100,15 @@ def test_a_model_is_copied_before_it_is_scanned(
     assert not canary.exists()
 
 
+def test_without_room_for_the_copy_a_sentence_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(EngineUnavailable, match="unpacked") as refused, private_copy(SMALL):
+        pass
+    assert "TMPDIR" in (refused.value.hint or "")
+
+
 def test_fifos_devices_and_endless_links_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.nemo")
     (tmp_path / "zero.nemo").symlink_to("/dev/zero")

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -72,15 +72,16 @@ def private_copy(path: Path) -> Iterator[Path]:
 
     Raises EngineUnavailable, with the reasons, for a model that could run code.
     """
-    with tempfile.TemporaryDirectory(prefix="parakeet-model-") as private:  # mode 0700
+    with ExitStack() as kept:
         try:
+            folder = tempfile.TemporaryDirectory(prefix="parakeet-model-")  # mode 0700
+            private = Path(kept.enter_context(folder))
             with _opened(path) as (stream, size):
-                copy = _copied(stream, size, path, Path(private))
+                copy = _copied(stream, size, path, private)
         except OSError as error:
             raise EngineUnavailable(
-                f"The model {path} can't be read and copied to {private}: "
-                f"{error.strerror or error}.",
-                hint="Its copy needs as much room as the model has; TMPDIR names another folder.",
+                f"The model {path} can't be read and unpacked: {error.strerror or error}.",
+                hint="That needs as much room as the model has; TMPDIR names another folder.",
             ) from error
         yield copy
 
