@@ -177,3 +177,19 @@ def test_it_finds_what_importlib_metadata_finds() -> None:
     }
     assert {(n, v) for n, v, _ in found} == {(n, v) for n, v, _ in expected}
     assert {n: len(r) for n, _, r in found} == {n: len(r) for n, _, r in expected}
+
+
+@pytest.mark.parametrize("name", ["METADATA", "RECORD", "INSTALLER"])
+def test_a_fifo_or_a_huge_file_in_a_distribution_is_not_read(tmp_path: Path, name: str) -> None:
+    for number, make in enumerate((os.mkfifo, _huge)):
+        info = tmp_path / str(number) / "demo-1.0.dist-info"
+        info.mkdir(parents=True)
+        make(info / name)
+        found = distributions.read_distributions((str(info.parent),)).distributions
+        assert [dist.name for dist in found] == ["demo"]
+        assert not found[0].has_record
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(100 << 20)  # a hole: it fills no disk
