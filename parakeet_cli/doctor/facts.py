@@ -318,11 +318,12 @@ class Sample:
     `certain` is true if the model must know those words, false if it may not.
     """
 
-    model: str  # a .nemo file that was scanned: it can't run code
+    model: str  # a .nemo file, for people
     clip: str  # WAV, 16 kHz, mono, 16 bit
     text: str
     worker: str  # the `__main__.py` of the engine's worker, which transcribes
     certain: bool = True
+    scanned: str | None = None  # the private folder with what was scanned of it, which is loaded
 
 
 @dataclass(frozen=True, slots=True)

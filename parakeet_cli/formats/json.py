@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
@@ -14,6 +15,9 @@ from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.transcript import Segment, StreamInfo, Transcript, Word
 
 SCHEMA = "parakeet.transcript/1"
+
+# JSON itself escapes C0 alone.
+_OBEYED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 Value = str | float | int | None
 
@@ -113,5 +117,9 @@ def number(value: float | None, *, most: float = math.inf) -> float | None:
 
 
 def dumps(value: object) -> str:
-    """JSON on one line, without escapes for letters."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    """JSON on one line, without escapes for letters.
+
+    What a terminal would obey, or show in another order, is escaped: it is read back unchanged.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from parakeet_cli.models.scan.allowlist import GLOBALS, TARGETS
 from parakeet_cli.models.scan.configuration import scan_yaml
+from parakeet_cli.models.scan.instructions import scan_pickle
 from parakeet_cli.models.scan.model import scan_model
-from parakeet_cli.models.scan.weights import scan_pickle
 from tests.model_files import CONFIG, checkpoint, nemo, running, state_dict
 
 CANARY = "raise SystemExit('code of the model ran')"

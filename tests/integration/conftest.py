@@ -1,10 +1,6 @@
-"""What every integration test may ask for: the real ML stack. And Ctrl-C as people have it."""
+"""Ctrl-C as people have it, for every integration test."""
 
 import signal
-
-from tests.stacks import stacks
-
-__all__ = ["stacks"]
 
 # A shell starts what it puts into the background with Ctrl-C ignored, and whatever that
 # starts inherits it: the commands under test, too, would never be interrupted.

@@ -5,7 +5,9 @@ The doctor doesn't import models and engines, so it is given their paths.
 
 from __future__ import annotations
 
+import atexit
 import wave
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
     for_nemo = origin == "--model" or settings.engine in ("auto", "nemo")
     try:
         model, known = _model(settings.model if for_nemo else None)
+        scanned = _scanned(model)
     except EngineUnavailable as error:
         if origin == "--model":
             raise
@@ -42,7 +45,7 @@ def find_sample(settings: Settings, clip: str | None) -> Sample | Unavailable:
     except ImportError as error:  # the tool is in the environment that is to be repaired
         return Unavailable(f"models can't be examined here: {error}")
     certain = known or clip is not None
-    return Sample(str(model), str(sound), text, str(_worker()), certain)
+    return Sample(str(model), str(sound), text, str(_worker()), certain, str(scanned))
 
 
 def find_subject(settings: Settings) -> Subject:
@@ -57,7 +60,7 @@ def find_subject(settings: Settings) -> Subject:
     clip = str(data_file(CLIP, folder="samples"))
     if isinstance(sample, Unavailable):
         return Subject(str(_worker()), clip, reason=sample.reason)
-    return Subject(sample.worker, clip, sample.model, Path(sample.model).name)
+    return Subject(sample.worker, clip, sample.scanned, Path(sample.model).name)
 
 
 def _worker() -> Path:
@@ -67,14 +70,13 @@ def _worker() -> Path:
 
 
 def _model(name: str | None) -> tuple[Path, bool]:
-    """A cached model for NeMo that is safe to load, and whether it surely knows English.
+    """A cached model for NeMo, and whether it surely knows English.
 
     Raises EngineUnavailable, with what to type.
     """
     from parakeet_cli.models.cache import find_cached
     from parakeet_cli.models.registry import DEFAULT, look_up
     from parakeet_cli.models.resolve import resolve_name
-    from parakeet_cli.models.scan.model import refuse_hostile
     from parakeet_cli.models.types import NEMO
 
     asked = name or DEFAULT
@@ -89,8 +91,19 @@ def _model(name: str | None) -> tuple[Path, bool]:
                 f"The model {asked} is not on this machine.", hint=f"parakeet models pull {asked}"
             )
         path = found.path
-    refuse_hostile(path)
     return path.absolute(), look_up(asked, NEMO) is not None
+
+
+def _scanned(model: Path) -> Path:
+    """What is to be loaded of it, in a folder that stays until the program ends.
+
+    Raises EngineUnavailable for a model that could run code.
+    """
+    from parakeet_cli.models.scan.model import private_copy
+
+    kept = ExitStack()
+    atexit.register(kept.close)
+    return kept.enter_context(private_copy(model))
 
 
 def _clip(named: str | None) -> tuple[Path, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.facts import Distribution, Leftover, WrongSize, is_compiled
 from parakeet_cli.system.ml_versions import normalized_name
+from parakeet_cli.system.regular_files import read_regular
 
 FIELD = re.compile(rb"^(Name|Version|Requires-Dist):[ \t]*(.*)$", re.MULTILINE)
 HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -176,8 +177,7 @@ def _parse_metadata(
 
 def _read_bytes(path: str) -> bytes | OSError:
     try:
-        with open(path, "rb") as stream:
-            return stream.read()
+        return read_regular(path)
     except OSError as error:
         return error
 

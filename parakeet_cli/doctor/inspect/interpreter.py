@@ -19,6 +19,7 @@ from parakeet_cli.doctor.facts import Interpreter, PthFile
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import find_program
 from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.regular_files import read_regular
 
 ASK_SECONDS = 10.0
 NAMED_HOW = "--python takes /path/to/env or /path/to/env/bin/python"
@@ -220,7 +221,7 @@ def _pyvenv_cfg(executable: Path) -> tuple[Path, dict[str, str]] | None:
     """Its folder and settings. As Python does, look beside the executable and one folder up."""
     for folder in (executable.parent, executable.parent.parent):
         try:
-            text = (folder / "pyvenv.cfg").read_text("utf-8", errors="replace")
+            text = read_regular(folder / "pyvenv.cfg").decode("utf-8", errors="replace")
         except OSError:
             continue
         pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
@@ -323,7 +324,7 @@ def _pth_files(site: Path) -> Iterator[PthFile]:
     for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):  # noqa: PTH208
         path = site / name
         try:
-            text = path.read_bytes().decode("utf-8-sig", errors="replace")
+            text = read_regular(path).decode("utf-8-sig", errors="replace")
         except OSError as error:
             yield PthFile(str(path), problem=error.strerror or str(error))
             continue

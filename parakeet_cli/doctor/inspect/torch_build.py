@@ -8,6 +8,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Distribution, TorchBuild, Unavailable
 from parakeet_cli.doctor.inspect.binaries import scan
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
+from parakeet_cli.system.regular_files import read_regular
 
 
 def read_torch_build(
@@ -48,7 +49,7 @@ def _from_metadata(dist: Distribution | None) -> TorchBuild | None:
 def _assignments(path: Path) -> dict[str, str]:
     """The values of the module's `NAME = "text"` and `NAME: type = "text"` lines."""
     values: dict[str, str] = {}
-    for node in ast.parse(path.read_bytes()).body:
+    for node in ast.parse(read_regular(path)).body:
         if isinstance(node, ast.AnnAssign):
             targets: list[ast.expr] = [node.target]
         elif isinstance(node, ast.Assign):

@@ -76,7 +76,7 @@ def transcribe_sample(
     python: str, sample: Sample, device: str = "auto", seconds: float = TRANSCRIBE_SECONDS
 ) -> SampleResult:
     """Transcribe the sample with the engine's own worker modules."""
-    arguments = (sample.worker, sample.model, sample.clip, device)
+    arguments = (sample.worker, sample.scanned or sample.model, sample.clip, device)
     *_, last = run_script("transcribe_sample", python, arguments, seconds)
     return SampleResult(sample, last)
 

@@ -29,7 +29,7 @@ class Subject:
 
     worker: str  # the `__main__.py` of the engine's worker
     clip: str  # WAV, 16 kHz, mono, 16 bit
-    model: str | None = None  # a .nemo file that was scanned: it can't run code
+    model: str | None = None  # the private folder with a .nemo that was scanned
     name: str = RANDOM
     reason: str = ""  # why it is no real model
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -28,7 +29,7 @@ from parakeet_cli.engines.parakeet_tokens import Token, tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.models.registry import DEFAULT, ENGLISH, look_up
 from parakeet_cli.models.resolve import find_model
-from parakeet_cli.models.scan.model import refuse_hostile
+from parakeet_cli.models.scan.model import private_copy
 from parakeet_cli.models.types import NEMO
 from parakeet_cli.system.hardware import has_gpu
 from parakeet_cli.transcript import EngineInfo, Segment
@@ -114,22 +115,7 @@ class Nemo:
     def _start_worker(self) -> NemoProcess:
         worker = NemoProcess(self._python)
         try:
-            # Scanned while the worker imports NeMo, which takes far longer, and before it is
-            # given the file.
-            if not self._options.trust_model:
-                refuse_hostile(self._model.path)
-            loaded = worker.request(
-                "load",
-                model={
-                    "path": str(self._model.path.absolute()),
-                    "device": self._options.device,
-                    "threads": self._options.threads,
-                    "trusted": self._options.trust_model,
-                    "workers": self._options.sharers,
-                    "precision": self._tuning.precision,
-                    "max_chunk_seconds": self.max_chunk_seconds,
-                },
-            )
+            loaded = self._load_in(worker)
         except WorkerDiedError as death:
             raise EngineUnavailable(
                 f"NeMo's worker died while it loaded {self._model.name}: {death}.",
@@ -146,6 +132,27 @@ class Nemo:
         self.runs_on = _where(loaded)
         _log.info("%s", _description(loaded))
         return worker
+
+    def _load_in(self, worker: NemoProcess) -> dict[str, Any]:
+        """Have the worker load the model; what it says about it."""
+        path = self._model.path.absolute()
+        # Unpacked and scanned while the worker imports NeMo, which takes far longer. NeMo reads
+        # what was scanned, and never the file itself.
+        trusted = self._options.trust_model
+        with nullcontext(path) if trusted else private_copy(path) as source:
+            loaded: dict[str, Any] = worker.request(
+                "load",
+                model={
+                    "path": str(source),
+                    "device": self._options.device,
+                    "threads": self._options.threads,
+                    "trusted": trusted,
+                    "workers": self._options.sharers,
+                    "precision": self._tuning.precision,
+                    "max_chunk_seconds": self.max_chunk_seconds,
+                },
+            )
+        return loaded
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         if not chunk.length:

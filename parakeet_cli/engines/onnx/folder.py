@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.models.scan.onnx_graph import (
-    NotOnnxError,
-    external_files,
-    leads_outside,
-    weights_problem,
-)
+from parakeet_cli.models.scan.onnx_folder import names_problems
+from parakeet_cli.models.scan.onnx_graph import NotOnnxError, graph_names, leads_outside
+from parakeet_cli.system.regular_files import open_regular
 
 # onnx-asr's names for the heads, and the graphs that each consists of.
 GRAPHS: dict[str, tuple[str, ...]] = {
@@ -65,14 +63,15 @@ class OnnxFolder:
 
 def _check_graph(path: Path) -> None:
     try:
-        problems = [weights_problem(name, path) for name in sorted(external_files(path))]
+        with os.fdopen(open_regular(path), "rb") as stream:
+            problems = list(names_problems(graph_names(stream.fileno()), path))
     except NotOnnxError as error:
         raise EngineUnavailable(
             f"{path} can't be loaded: {error}.", hint="Download it again, or export it again."
         ) from None
     except OSError as error:
         raise _unreadable(path, error) from error
-    for problem in filter(None, problems):
+    for problem in problems:
         raise EngineUnavailable(
             f"{path} {problem}. It was not loaded.",
             hint="The weights of a large model are beside its graph: download the whole folder. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.audio.segment.chunker import Chunk
@@ -13,6 +14,7 @@ from parakeet_cli.engines.whisper.doubts import ForeignSpeech, multilingual_doub
 from parakeet_cli.engines.whisper.language import ENGLISH, LanguageTracker, Probabilities
 from parakeet_cli.engines.whisper.model import find_whisper
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
+from parakeet_cli.models.scan.model import refuse_hostile_whisper
 from parakeet_cli.transcript import Doubt, EngineInfo, Segment, Word
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Whisper:
         self._foreign: ForeignSpeech | None = None  # for a model that knows English only
 
     def load(self) -> None:
+        if isinstance(self._found.source, Path) and not self._options.trust_model:
+            refuse_hostile_whisper(self._found.source)
         # The checksums are computed while the libraries are imported: both take about as long,
         # and hashing releases the interpreter lock.
         with ThreadPoolExecutor(1) as pool:

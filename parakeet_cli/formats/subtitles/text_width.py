@@ -21,6 +21,9 @@ UNSPACED = (
 )
 KOREAN = (0x3130, 0x318F)  # jamo: in the Han range above, but Korean uses spaces
 
+# Overrides, embeddings and isolates of text direction, and the invisible copies of ASCII.
+REORDERING_AND_TAGS = ((0x202A, 0x202E), (0x2066, 0x2069), (0xE0000, 0xE007F))
+
 # East Asian line breaking (JIS X 4051): characters that may not begin, or not end, a line.
 NOT_FIRST = frozenset(
     "、。，．・：；？！）］｝」』】〉》〕〗”’ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
@@ -90,10 +93,21 @@ def units(word: str) -> list[str]:
     return parts
 
 
+@lru_cache(maxsize=4096)
+def _hostile(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cs") or any(
+        low <= ord(char) <= high for low, high in REORDERING_AND_TAGS
+    )
+
+
 def clean(text: str) -> str:
-    """The text as one line: runs of blanks become a space, control characters are removed."""
+    """The text as one line: runs of blanks become a space, hostile characters are removed.
+
+    These are control characters, halves of a character, the overrides and isolates that show
+    text in another order, and invisible tags; what writing needs, such as joiners, stays.
+    """
     line = " ".join(text.split())
     if line.isprintable():
         return line
-    without_controls = "".join(char for char in line if unicodedata.category(char) != "Cc")
+    without_controls = "".join(char for char in line if not _hostile(char))
     return " ".join(without_controls.split())

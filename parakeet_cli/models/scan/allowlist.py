@@ -39,29 +39,40 @@ TARGETS = frozenset(
     ]
 )
 
+# How NeMo's configurations for training name the trainer's strategy, beside the model: a model
+# that is restored has no use for it.
+STRATEGIES = frozenset(
+    f"{package}.strategies.DDPStrategy" for package in ("pytorch_lightning", "lightning.pytorch")
+)
+
 # Keys whose value NeMo imports and calls: Hydra's, NeMo's own `target`, Hydra 0's `cls`,
 # which NeMo rewrites to `_target_`, and those that its other collections and Lightning read.
 TARGET_KEYS = frozenset(
     ["_target_", "target", "cls", "_cls_", "class_path", "classpath", "_class_", "class_name"]
 )
 
-# Keys that load other files or other people's code: only null and false are allowed.
+# Keys that load other people's code or another model: only null and false are allowed. Those
+# that open files are in file_keys.py.
 REFUSED_KEYS = frozenset(
     [
         *("_partial_", "_args_", "custom_tokenizer", "trust_remote_code"),
         *("init_from_nemo_model", "init_from_pretrained_model", "init_from_ptl_ckpt"),
         *("language_model_class", "nemo_file_path", "load_from_checkpoint"),
-        # NeMo restores a `.nemo` that one of these names, and nothing has scanned that.
-        *("ngram_lm_model", "ngram_lm_path", "ngram_path", "kenlm_path", "arpa_path", "lm_path"),
     ]
 )
 
-# The globals that torch.save writes for a state_dict; none of them takes a callable.
-GLOBALS = frozenset(
+# The functions that torch.save has called for a state_dict; none of them takes a callable.
+FUNCTIONS = frozenset(
     [
         ("collections", "OrderedDict"),
         ("torch._utils", "_rebuild_tensor_v2"),
         ("torch._utils", "_rebuild_parameter"),
+    ]
+)
+
+# All that it names: the types of storage are never called.
+GLOBALS = FUNCTIONS | frozenset(
+    [
         *(
             ("torch", f"{kind}Storage")
             for kind in (

@@ -1,21 +1,26 @@
 """Scans a model's YAML as a stream of events: no object is built, so nothing can run.
 
 NeMo imports the values of some keys and calls them. Each of them must be a class that a
-Parakeet uses, wherever it is: nested, in lists, behind anchors.
+Parakeet uses, wherever it is: nested, in lists, behind anchors. The keys by which NeMo opens
+files may name the archive's own members alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
 from typing import Any
 
-from parakeet_cli.models.scan.allowlist import REFUSED_KEYS, TARGET_KEYS, TARGETS
+from parakeet_cli.models.scan.allowlist import REFUSED_KEYS, STRATEGIES, TARGET_KEYS, TARGETS
+from parakeet_cli.models.scan.file_keys import dir_problem, file_problem, is_file_key, is_tokenizer
 from parakeet_cli.models.types import Problem
 
-LARGEST_CONFIG = 4 << 20  # bytes; with a vocabulary of 8,192 pieces, three times, it has 0.3 MB
+# PyYAML reads 0.15 to 3 MB a second, and NeMo reads it with PyYAML too: a second for the largest
+# published, some seconds for what is refused.
+LARGEST_CONFIG = 1 << 20  # bytes; with a vocabulary of 8,192 pieces, three times, it has 0.3 MB
+_MOST_EVENTS = 200_000  # such a vocabulary takes 25,000
 _DEEPEST = 64
 _MOST_NODES = 2_000_000  # with every alias expanded
 _MOST_PROBLEMS = 20
@@ -37,6 +42,7 @@ class _Collection:
     path: str
     anchor: str | None
     keys: set[str] = field(default_factory=set)
+    folder: str = ""  # the value of `dir`, which counts in a tokenizer
     key: str | None = None  # the key whose value comes next
     count: int = 0  # children so far
     nodes: int = 1  # with everything inside, aliases expanded
@@ -58,21 +64,26 @@ class _Unreadable(Exception):
         self.problem = problem
 
 
-def scan_yaml(data: bytes, where: str) -> Iterator[Problem]:
-    """The problems of a model's configuration; `where` names it."""
+def scan_yaml(data: bytes, where: str, members: Collection[str] | None = None) -> Iterator[Problem]:
+    """The problems of a model's configuration; `where` names it.
+
+    `members` are the files of the archive that it is in.
+    """
     import yaml
 
     if len(data) > LARGEST_CONFIG:
         yield Problem(where, f"has {len(data) >> 20} MiB, too much for a model's configuration")
         return
-    reader = _YamlScanner(where)
+    reader = _YamlScanner(where, members)
     try:
         # Opened and parsed as OmegaConf does it: libyaml is faster, but reads a byte-order mark
         # in the middle differently.
         text = TextIOWrapper(BytesIO(data), encoding="utf-8").read()
         if "\0" in text:
             raise _Unreadable(Problem(where, "has a zero byte"))
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+            if count > _MOST_EVENTS:
+                raise _Unreadable(Problem(where, f"has more than {_MOST_EVENTS} values"))
             reader.read(event)
             if len(reader.problems) >= _MOST_PROBLEMS:
                 break
@@ -89,8 +100,9 @@ def scan_yaml(data: bytes, where: str) -> Iterator[Problem]:
 class _YamlScanner:
     """The state of the scan; `read` takes each event."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, members: Collection[str] | None) -> None:
         self._where = where
+        self._members = members
         self._stack: list[_Collection] = []
         self._anchors: dict[str, _Anchored | None] = {}  # None: still being read
         self._documents = 0
@@ -155,9 +167,13 @@ class _YamlScanner:
             self.report(self._path(), "has no single name as the class to call")
         elif top.mapping and key in REFUSED_KEYS:
             self.report(self._path(), "would load other code or another file")
+        elif top.mapping and is_file_key(key, top.path):
+            self.report(self._path(), "would open or write files")
 
     def _end(self) -> None:
         done = self._stack.pop()
+        if is_tokenizer(done.path) and (problem := dir_problem(done.folder, done.keys)):
+            self.report(done.path, problem)
         if done.anchor:
             self._anchors[done.anchor] = _Anchored(done.nodes, None)
         self._add(done.nodes)
@@ -204,12 +220,17 @@ class _YamlScanner:
         top = self._stack[-1] if self._stack else None
         key = _normalized(top.key or "") if top is not None and top.mapping else ""
         problem = ""
+        if top is not None and key == "dir":
+            top.folder = text
         if key in TARGET_KEYS:
-            if text not in TARGETS:
+            trains = top is not None and top.path == "trainer.strategy" and text in STRATEGIES
+            if text not in TARGETS and not trains:
                 problem = f"names {text[:100]!r}, which isn't part of a Parakeet"
         elif key in REFUSED_KEYS:
             if text.casefold() not in _NULLS:
                 problem = f"would load other code or another file: {text[:80]!r}"
+        elif top is not None and top.mapping and is_file_key(key, top.path):
+            problem = file_problem(key, top.path, text, self._members) or ""
         elif "${" in text and "${" in _REFERENCE.sub("", text):
             problem = f"is computed by {text[:80]!r} when the model is loaded"
         if problem:

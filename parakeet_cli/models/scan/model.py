@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.registry import KNOWN
-from parakeet_cli.models.scan.archive import scan_nemo
-from parakeet_cli.models.scan.onnx_folder import scan_onnx, scan_onnx_folder
-from parakeet_cli.models.scan.weights import scan_checkpoint, scan_pickle
+from parakeet_cli.models.scan.archive import unpack_nemo
+from parakeet_cli.models.scan.formats import scan_file
+from parakeet_cli.models.scan.onnx_folder import graph_problems, scan_onnx_folder
+from parakeet_cli.models.scan.onnx_graph import looks_like_onnx
+from parakeet_cli.models.scan.whisper_folder import (
+    is_whisper_folder,
+    loaded_problems,
+    scan_whisper_folder,
+)
 from parakeet_cli.models.types import Problem
 from parakeet_cli.system.files import sha256_of
+from parakeet_cli.system.regular_files import open_regular
 
-_PICKLES = frozenset([".pkl", ".pickle", ".joblib"])
-_CHECKPOINTS = frozenset([".ckpt", ".pt", ".pth", ".bin"])
-_LARGEST_PICKLE = 1 << 30
 _SHOWN = 3
 
 
@@ -31,40 +40,92 @@ def scan_model(path: Path) -> tuple[Problem, ...]:
 
 
 def _scan(path: Path) -> Iterator[Problem]:
-    suffix = path.suffix.lower()
     if path.is_dir():
-        yield from scan_onnx_folder(path)
-    elif not path.is_file():
-        path.stat()  # raises OSError with the reason if there is nothing
-        yield Problem(path.name, "is neither a file nor a folder")
-    elif suffix == ".onnx":
-        yield from scan_onnx(path)
-    elif suffix in _PICKLES:
-        yield from _scan_pickle_file(path)
-    elif suffix in _CHECKPOINTS:
-        with path.open("rb") as stream:
-            yield from scan_checkpoint(stream, path.stat().st_size, path.name)
-    elif suffix == ".safetensors":
-        return  # the format holds numbers and their names, nothing else
-    else:
-        yield from scan_nemo(path)
-
-
-def _scan_pickle_file(path: Path) -> Iterator[Problem]:
-    if path.stat().st_size > _LARGEST_PICKLE:
-        yield Problem(path.name, "is too large: a pickle is read as a whole")
+        scan = scan_whisper_folder if is_whisper_folder(path) else scan_onnx_folder
+        yield from scan(path)
         return
-    yield from scan_pickle(path.read_bytes(), path.name)
+    with _opened(path) as (stream, size):
+        if not size:
+            yield Problem(path.name, "is empty")
+            return
+        head = stream.read(1)
+        if path.suffix.lower() == ".onnx" and looks_like_onnx(head):
+            yield from graph_problems(stream, size, path.name, path)
+        else:
+            yield from scan_file(stream, size, path.name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """A regular file and its size: links are followed once, and a FIFO isn't waited for."""
+    with os.fdopen(open_regular(path), "rb") as stream:
+        yield stream, os.fstat(stream.fileno()).st_size
+
+
+@contextmanager
+def private_copy(path: Path) -> Iterator[Path]:
+    """A `.nemo` in a form that nobody else can change, for NeMo to load within the block.
+
+    It is a folder of its members, which are those that were scanned: the file itself is opened
+    once, and not read again. Where its checksum is a published model's, it is a copy of the
+    file. NeMo would unpack it into such a folder by itself, so this takes no more time or room.
+
+    Raises EngineUnavailable, with the reasons, for a model that could run code.
+    """
+    with ExitStack() as kept:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="parakeet-model-")  # mode 0700
+            private = Path(kept.enter_context(folder))
+            with _opened(path) as (stream, size):
+                copy = _copied(stream, size, path, private)
+        except OSError as error:
+            raise EngineUnavailable(
+                f"The model {path} can't be read and unpacked: {error.strerror or error}.",
+                hint="That needs as much room as the model has; TMPDIR names another folder.",
+            ) from error
+        yield copy
+
+
+def _copied(stream: IO[bytes], size: int, path: Path, private: Path) -> Path:
+    folder = private / path.name
+    folder.mkdir(mode=0o700)
+    problems = unpack_nemo(stream, size, path.name, folder)
+    if not problems:
+        return folder
+    shutil.rmtree(folder)
+    sums = _published_sums(path.name)
+    if sums:
+        stream.seek(0)
+        with (private / path.name).open("xb") as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+        if sha256_of(private / path.name) in sums:
+            return private / path.name
+    raise _refusal(path, problems)
 
 
 def refuse_hostile(path: Path) -> None:
     """Raise EngineUnavailable, with the reasons, unless the model can be loaded safely."""
     problems = scan_model(path)
-    if not problems or _is_pinned(path):
-        return
+    if problems and not _is_pinned(path):
+        raise _refusal(path, problems)
+
+
+def refuse_hostile_whisper(folder: Path) -> None:
+    """Raise EngineUnavailable unless the files that the engine whisper reads are what they say."""
+    try:
+        problems = list(loaded_problems(folder))
+    except OSError as error:
+        raise EngineUnavailable(
+            f"The model {folder} can't be read: {error.strerror or error}."
+        ) from error
+    if problems:
+        raise _refusal(folder, problems)
+
+
+def _refusal(path: Path, problems: Sequence[Problem]) -> EngineUnavailable:
     shown = "; ".join(str(problem) for problem in problems[:_SHOWN])
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    raise EngineUnavailable(
+    return EngineUnavailable(
         f"The model {path} was not loaded, because it could run code of its own: {shown}{more}.",
         hint=f"To see every problem: parakeet models scan {path}. If you made the model "
         "yourself or trust its author: --trust-model.",
@@ -73,5 +134,9 @@ def refuse_hostile(path: Path) -> None:
 
 def _is_pinned(path: Path) -> bool:
     """Whether it is, byte for byte, a published model whose checksum is in this program."""
-    sums = {row.sha256[path.name] for row in KNOWN if path.name in row.sha256}
+    sums = _published_sums(path.name)
     return bool(sums) and path.is_file() and sha256_of(path) in sums
+
+
+def _published_sums(name: str) -> set[str]:
+    return {row.sha256[name] for row in KNOWN if name in row.sha256}

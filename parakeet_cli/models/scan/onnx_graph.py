@@ -1,4 +1,4 @@
-"""Lists the files that an ONNX graph takes weights from, without loading it.
+"""Lists the files that an ONNX graph takes weights from, and whose operators it has.
 
 A tensor's numbers may be in another file, which the model names. ONNX Runtime refuses names
 that lead out of the model's folder since 1.24; older versions, which this package still
@@ -9,16 +9,18 @@ a length that exceeds its message is an error.
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 # The fields of each message that hold other messages, by their numbers in onnx.proto.
 _MESSAGES: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
+    "function": {7: "node", 10: "defined", 11: "attribute"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
+    "node": {5: "attribute", 7: "domain"},
     "attribute": {
         **{5: "tensor", 10: "tensor", 22: "sparse", 23: "sparse"},
         **{6: "graph", 11: "graph"},
@@ -27,14 +29,26 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "tensor": {13: "external"},
     "external": {1: "key", 2: "value"},
 }
+_TEXTS = {"domain": "domains", "defined": "defined"}  # to the fields of GraphNames
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types; ONNX files have no groups
 _LONGEST_VARINT = 10  # bytes
 _LONGEST_NAME = 4096  # bytes
 _SHOWN = 80  # characters of a name
+# The first byte of a ModelProto: the tag of any of its fields from 1 to 14.
+_FIRST = frozenset([0x08, 0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72])
 
 
 class NotOnnxError(Exception):
     """The file is not a readable ONNX model; the message says why."""
+
+
+@dataclass(slots=True)
+class GraphNames:
+    """What a graph names."""
+
+    files: set[str] = field(default_factory=set)  # with weights, as the model writes them
+    domains: set[str] = field(default_factory=set)  # of its operators
+    defined: set[str] = field(default_factory=set)  # domains of functions that it has itself
 
 
 def external_files(path: Path) -> set[str]:
@@ -43,10 +57,23 @@ def external_files(path: Path) -> set[str]:
     Raises NotOnnxError, and OSError for a file that can't be read.
     """
     with path.open("rb") as file:
-        if not path.stat().st_size:
-            raise NotOnnxError("it is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return set(_locations(data))
+        return graph_names(file.fileno()).files
+
+
+def graph_names(descriptor: int) -> GraphNames:
+    """All that the graph in an open file names. Raises NotOnnxError, OSError."""
+    if not os.fstat(descriptor).st_size:
+        raise NotOnnxError("it is empty")
+    names = GraphNames()
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
+        for kind, name in _names(data):
+            getattr(names, kind).add(name)
+    return names
+
+
+def looks_like_onnx(head: bytes) -> bool:
+    """Whether a file that begins so may be a graph."""
+    return head[:1] != b"" and head[0] in _FIRST
 
 
 def weights_problem(name: str, graph: Path) -> str | None:
@@ -71,15 +98,21 @@ def leads_outside(path: Path, folder: Path) -> bool:
     return not any(path.resolve().is_relative_to(place) for place in allowed)
 
 
-def _locations(data: mmap.mmap) -> Iterator[str]:
+def _names(data: mmap.mmap) -> Iterator[tuple[str, str]]:
+    """(field of GraphNames, name)."""
     found_graph = False
     waiting = [("model", 0, len(data))]
     while waiting:
         kind, start, end = waiting.pop()
-        inside = _MESSAGES[kind]
-        if kind == "external":
-            yield from _location(data, start, end)
+        if kind in _TEXTS:
+            if end - start > _LONGEST_NAME:
+                raise NotOnnxError("a name in it is too long")
+            yield _TEXTS[kind], data[start:end].decode("utf-8", "surrogateescape")
             continue
+        if kind == "external":
+            yield from (("files", name) for name in _location(data, start, end))
+            continue
+        inside = _MESSAGES[kind]
         for number, first, last in _fields(data, start, end):
             if number in inside:
                 found_graph = found_graph or kind == "model"

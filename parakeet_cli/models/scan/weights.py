@@ -1,26 +1,18 @@
-"""Scans a torch checkpoint as a zip and its pickle as a list of opcodes, never unpickling it.
-
-A pickle is a program. The one that torch.save writes for a state_dict calls five functions.
-Any other function is refused, and so is any opcode that could name one indirectly.
-"""
+"""Scans a torch checkpoint as a zip, of which no two readers may see different contents."""
 
 from __future__ import annotations
 
-import pickletools
 import re
 import struct
-import warnings
 import zipfile
 from collections.abc import Iterator
-from io import BytesIO
 from typing import IO, Any
 
-from parakeet_cli.models.scan.allowlist import GLOBALS, OPCODES
+from parakeet_cli.models.scan.instructions import LARGEST_PICKLE, scan_pickle
 from parakeet_cli.models.types import Problem
 
-_MOST_MEMBERS = 100_000
-_LARGEST_PICKLE = 256 << 20
-_MOST_PROBLEMS = 10
+_MOST_MEMBERS = 20_000  # one for each tensor: a Parakeet of 1.1e9 parameters has 1,500
+_LARGEST_DIRECTORY = 8 << 20  # bytes, which zipfile reads at once
 
 _MEMBER = re.compile(
     r"(?P<prefix>[^/\\]{1,255})/(?P<rest>data\.pkl|data/\d{1,9}|version|byteorder|"
@@ -33,8 +25,8 @@ _END_64 = struct.Struct("<4sQ2H2L4Q")
 
 def scan_checkpoint(stream: IO[bytes], size: int, where: str) -> Iterator[Problem]:
     """The problems of a torch checkpoint of `size` bytes."""
-    magic = stream.read(4)
     stream.seek(0)
+    magic = stream.read(4)
     if magic != b"PK\3\4":
         yield Problem(where, "is not a checkpoint in the zip form that torch writes")
         return
@@ -68,6 +60,8 @@ def _ambiguity(stream: IO[bytes], size: int) -> str | None:
             if directory is None:
                 return "is a zip with two directories"
             length, offset, end = directory
+    if length > _LARGEST_DIRECTORY:
+        return f"has a directory of {length >> 20} MiB; no model has that many members"
     if offset + length != end:
         return "is a zip with something before or behind its members"
     stream.seek(0)
@@ -125,7 +119,11 @@ def _scan_members(archive: zipfile.ZipFile, size: int, where: str) -> Iterator[P
     if len(prefixes) > 1 or len(pickles) != 1:
         yield Problem(where, "is not one state_dict")
         return
-    if pickles[0].file_size > _LARGEST_PICKLE:
+    if pickles[0].extra:
+        # In these fields a size can be given again, which readers take or leave.
+        yield Problem(where, "has a pickle whose size is given twice")
+        return
+    if pickles[0].file_size > LARGEST_PICKLE:
         yield Problem(where, f"has a pickle of {pickles[0].file_size >> 20} MiB")
         return
     yield from scan_pickle(archive.read(pickles[0]), f"{where}, {pickles[0].filename}")
@@ -139,40 +137,3 @@ def _member_problem(member: zipfile.ZipInfo, size: int, names: set[str]) -> str 
     if member.flag_bits & 1 or member.file_size > size:
         return f"has {member.filename!r} with an impossible size"
     return None
-
-
-def scan_pickle(data: bytes, where: str) -> Iterator[Problem]:
-    """The instructions of a pickle that a state_dict doesn't need."""
-    problems: dict[str, None] = {}  # in order, each once
-    stopped = False
-    try:
-        for opcode, argument in _instructions(data):
-            if (problem := _instruction_problem(opcode.name, argument)) is not None:
-                problems[problem] = None
-            stopped = opcode.name == "STOP"
-            if len(problems) >= _MOST_PROBLEMS:
-                break
-    except Exception as error:  # pickletools raises many kinds for bytes that aren't a pickle
-        problems[f"is a damaged pickle: {str(error)[:100]}"] = None
-    else:
-        if not stopped and len(problems) < _MOST_PROBLEMS:
-            problems["is a pickle without an end"] = None
-    yield from (Problem(where, what) for what in problems)
-
-
-def _instruction_problem(name: str, argument: object) -> str | None:
-    if name == "GLOBAL":
-        called = str(argument)
-        module, _, attribute = called.partition(" ")
-        allowed = (module, attribute) in GLOBALS
-        return None if allowed else f"would import and could call {called[:100]!r}"
-    if name not in OPCODES:
-        return f"has the instruction {name}, which a state_dict doesn't need"
-    return None
-
-
-def _instructions(data: bytes) -> Iterator[tuple[pickletools.OpcodeInfo, object]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about escapes in texts that are refused anyway
-        for opcode, argument, _ in pickletools.genops(BytesIO(data)):
-            yield opcode, argument

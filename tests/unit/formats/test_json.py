@@ -4,7 +4,10 @@ import json
 import math
 from typing import Any
 
+import pytest
+
 from parakeet_cli.formats import FORMATS, encode
+from parakeet_cli.formats.json import dumps
 from parakeet_cli.transcript import Doubt, LostInterval, Segment, Transcript, Word
 from tests.unit.formats.spoken import make, speak
 
@@ -96,3 +99,10 @@ def test_what_is_not_a_number_is_null() -> None:
 def test_a_transcript_without_speech_has_no_segments() -> None:
     empty = loaded(make())
     assert (empty["text"], empty["segments"], empty["status"]) == ("", [], "ok")
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\x7f", "\x9b", "\u202e", "\u2028", "\u2066"])
+def test_what_a_terminal_would_obey_is_escaped_and_read_back(char: str) -> None:
+    written = dumps(f"a{char}ü")
+    assert written == f'"a\\u{ord(char):04x}ü"'
+    assert json.loads(written) == f"a{char}ü"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.system import json_lines, locks
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import open_regular, read_regular
 
 
 @pytest.fixture(params=["FIFO", "device", "socket", "folder", "endless link"])
@@ -60,3 +60,18 @@ def test_a_file_is_opened_also_through_a_link_that_the_user_made(tmp_path: Path)
             open_regular("link", folder=folder)
     finally:
         os.close(folder)
+
+
+def test_a_file_that_is_read_whole_has_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"four")
+    assert read_regular(path, 4) == b"four"
+    with pytest.raises(OSError, match="larger than"):
+        read_regular(path, 3)
+
+
+def test_a_link_to_a_device_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_regular(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ class UnusableError(Exception):
 class LoadRequest:
     """The model that the tool asks for, and how to load it."""
 
-    path: str
+    path: str  # of a .nemo, or of the folder that one was unpacked into
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     threads: int | None = None
     trusted: bool = False  # whether the weights may be a pickle of any objects
@@ -113,10 +114,9 @@ def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
     if not request.trusted:
         _load_weights_only()
     _silence_nemo()
-    from nemo.collections.asr.models import ASRModel
 
     try:
-        model = ASRModel.restore_from(request.path, map_location=torch.device("cpu"))
+        model = _restore_from(request.path)
     except Exception as error:  # for a file that it can't read, NeMo raises any kind of error
         if is_out_of_memory(error):
             raise
@@ -141,6 +141,26 @@ def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
         if hasattr(model, part):
             getattr(model, part).to(device=cuda.device, dtype=precision)
     return model
+
+
+def _restore_from(path: str) -> Any:
+    import torch
+    from nemo.collections.asr.models import ASRModel
+    from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
+
+    if not Path(path).is_dir():
+        return ASRModel.restore_from(path, map_location=torch.device("cpu"))
+    connector = SaveRestoreConnector()
+    connector.model_extracted_dir = path
+    # NeMo looks for the files that a configuration names in the working directory first.
+    before = Path.cwd()
+    os.chdir(path)
+    try:
+        return ASRModel.restore_from(
+            path, map_location=torch.device("cpu"), save_restore_connector=connector
+        )
+    finally:
+        os.chdir(before)
 
 
 def choose_device(asked: str) -> tuple[Cuda, str | None]:

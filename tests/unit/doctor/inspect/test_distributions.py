@@ -260,3 +260,19 @@ def test_of_what_conda_installed_only_an_emptied_file_is_damaged(env: OnDisk) ->
 def test_the_top_level_modules_of_a_distribution_are_known(env: OnDisk) -> None:
     env.install("a", "1.0", files={"one/__init__.py": "", "two.py": "", "_c.cpython-311.so": b"x"})
     assert set(only(env).modules) == {"one", "two", "_c"}
+
+
+@pytest.mark.parametrize("name", ["METADATA", "RECORD", "INSTALLER"])
+def test_a_fifo_or_a_huge_file_in_a_distribution_is_not_read(tmp_path: Path, name: str) -> None:
+    for number, make in enumerate((os.mkfifo, _huge)):
+        info = tmp_path / str(number) / "demo-1.0.dist-info"
+        info.mkdir(parents=True)
+        make(info / name)
+        found = distributions.read_distributions((str(info.parent),)).distributions
+        assert [dist.name for dist in found] == ["demo"]
+        assert not found[0].has_record
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(100 << 20)  # a hole: it fills no disk

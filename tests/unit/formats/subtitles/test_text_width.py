@@ -89,3 +89,8 @@ def test_a_clean_text_is_one_line_and_clean(text: str) -> None:
     assert len(line.splitlines()) <= 1
     assert line == line.strip()
     assert clean(line) == line
+
+
+@pytest.mark.parametrize("char", ["\u202e", "\u2066", "\x9b", "\x7f", "\ud800", "\U000e0041"])
+def test_what_would_reorder_or_hide_text_is_removed(char: str) -> None:
+    assert clean(f"one{char} two") == "one two"

@@ -113,7 +113,7 @@ def test_a_computed_value_is_refused(target: Path, value: str) -> None:
 def test_a_key_that_loads_something_else_is_refused(target: Path, key: str) -> None:
     for value in ("x", "/tmp/other.nemo", "[x]", "{a: b}", "&n [z]", "${sample_rate}", "true"):
         report = problems(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
-        assert "would load" in report, value
+        assert "would load" in report or "would open" in report, value
     for value in ("null", "~", "", "false"):
         assert not problems(nemo(target, config=CONFIG + f"extra: {{{key}: {value}}}\n"))
 

@@ -55,3 +55,20 @@ def test_links_into_the_cache_s_own_blobs_pass(tmp_path: Path) -> None:
     (snapshot / "model.onnx").symlink_to("../../blobs/1")
     (snapshot / "model.onnx.data").symlink_to("../../blobs/2")
     assert scan_model(snapshot) == ()
+
+
+def test_operators_of_others_are_refused_unless_the_graph_defines_them(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    node = field(4, b"Run") + field(7, b"evil.ops")
+    for place in (
+        field(7, field(1, node)),
+        field(7, field(1, field(5, field(6, field(1, node))))),
+        field(7, b"") + field(25, field(7, node) + field(10, b"other")),
+    ):
+        model.write_bytes(b"\x08\x08" + place)
+        assert "operators of 'evil.ops'" in problems(model)
+    model.write_bytes(b"\x08\x08" + field(7, field(1, node)) + field(25, field(10, b"evil.ops")))
+    assert problems(model) == ""
+    microsoft = field(4, b"FusedMatMul") + field(7, b"com.microsoft")
+    model.write_bytes(b"\x08\x08" + field(7, field(1, microsoft)))
+    assert problems(model) == ""
