@@ -17,7 +17,7 @@ from importlib.resources import files
 from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.checks.common import pip_command
-from parakeet_cli.doctor.facts import Facts, Gpus, TorchBuild
+from parakeet_cli.doctor.facts import Facts, Gpus, ModelCache, TorchBuild
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 
@@ -93,7 +93,7 @@ def _add(finding: Finding, row: Combination, versions: Mapping[str, str], facts:
 def _versions(facts: Facts) -> dict[str, str]:
     """Every version that the table may name; unknown ones are left out."""
     versions = {dist.name: dist.version for dist in reversed(facts.distributions) if dist.version}
-    torch, gpus = facts.torch, facts.gpus
+    torch, gpus, cache = facts.torch, facts.gpus, facts.model_cache
     if isinstance(torch, TorchBuild):
         versions["torch"] = torch.version
         if torch.cuda:
@@ -102,6 +102,10 @@ def _versions(facts: Facts) -> dict[str, str]:
             versions["torch nightly"] = nightly[1]
     if isinstance(gpus, Gpus) and gpus.present and gpus.cuda:
         versions["driver cuda"] = gpus.cuda
+    if isinstance(gpus, Gpus) and gpus.devices:
+        versions["gpu"] = max(gpus.devices, key=lambda gpu: gpu.numbers).capability
+    if isinstance(cache, ModelCache):
+        versions |= {f"model {model}": "1" for model in cache.models}
     return versions
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from parakeet_cli.doctor.checks import CHECKS
 from parakeet_cli.doctor.checks.combinations import Combination, add_combinations, combinations
-from parakeet_cli.doctor.explain.catalogue import catalogue
+from parakeet_cli.doctor.explain.catalogue import catalogue, posted
 from parakeet_cli.doctor.facts import (
     Distribution,
     Facts,
     Gpus,
     Interpreter,
+    ModelCache,
     TorchBuild,
     Unavailable,
 )
@@ -28,6 +31,7 @@ PYTHON = Interpreter(
     site_packages="/env/site",
 )
 NO_GPU = Gpus()
+UNIFIED = "nvidia/parakeet-unified-en-0.6b"
 DRIVER_124 = Gpus(
     "/usr/bin/nvidia-smi", (Gpu("RTX 4090", "8.9", "550.54.15", "24564 MiB"),), "12.4"
 )
@@ -53,7 +57,7 @@ def check_finding(check: str, known: Facts, status: CheckStatus = CheckStatus.OK
 
 @pytest.mark.parametrize("row", combinations(), ids=lambda row: f"{row.row}-{row.check}")
 def test_each_row_belongs_to_the_catalogue_and_to_a_check(row: Combination) -> None:
-    by_number = {failure.number: failure for failure in catalogue()}
+    by_number = {failure.number: failure for failure in (*catalogue(), *posted())}
     assert by_number[row.row].check == row.check
     assert row.check in CHECKS
     assert row.when or len(row.newer) == 2
@@ -119,3 +123,39 @@ def test_missing_facts_make_no_combination() -> None:
 def test_an_invalid_version_makes_no_combination() -> None:
     known = facts(gpus=DRIVER_124, nvidia_cuda_nvrtc_cu12="unknown", cuda_bindings="?")
     assert check_finding("cuda-toolkit", known).status is CheckStatus.OK
+
+
+RTX_5090 = Gpu("NVIDIA GeForce RTX 5090", "12.0", "580.65.06", "32607 MiB")
+RTX_3090 = Gpu("NVIDIA GeForce RTX 3090", "8.6", "580.65.06", "24576 MiB")
+
+
+def on_gpus(*gpus: Gpu) -> Gpus:
+    return Gpus("/usr/bin/nvidia-smi", gpus, "13.0")
+
+
+def test_the_extra_cu12_of_nemo_3_is_named_where_a_gpu_has_no_kernels_in_it() -> None:
+    torch = build("2.12.0+cu126", "12.6")
+    with_both = facts(torch, on_gpus(RTX_3090, RTX_5090), nemo_toolkit="3.0.0")
+    finding = check_finding("torch-arch", with_both, CheckStatus.FAIL)
+    assert finding.summary == "so far"
+    assert "extra cu12 installs: it has no kernels" in finding.detail
+    assert "12.0" in finding.detail
+    with_old = facts(torch, on_gpus(RTX_3090), nemo_toolkit="3.0.0")
+    assert check_finding("torch-arch", with_old).detail == "before"
+    other = facts(build("2.12.0+cu132", "13.2"), on_gpus(RTX_5090), nemo_toolkit="3.0.0")
+    assert check_finding("torch-arch", other).detail == "before"
+
+
+@pytest.mark.parametrize(("nemo", "warns"), [("2.4.0", True), ("2.7.3", True), ("3.0.0", False)])
+def test_a_cached_parakeet_unified_is_a_warning_on_a_nemo_below_3(nemo: str, warns: bool) -> None:
+    cache = ModelCache("/hub", None, ("nvidia/parakeet-tdt-0.6b-v3", UNIFIED))
+    finding = check_finding("model-cache", replace(facts(nemo_toolkit=nemo), model_cache=cache))
+    assert (finding.status is CheckStatus.WARN) == warns
+    assert (UNIFIED in finding.summary) == warns
+    assert finding.remedy.endswith("parakeet doctor --fix --stack 3.0") == warns
+
+
+def test_another_cached_model_is_no_warning() -> None:
+    cache = ModelCache("/hub", None, ("nvidia/parakeet-tdt-0.6b-v3",))
+    finding = check_finding("model-cache", replace(facts(nemo_toolkit="2.4.0"), model_cache=cache))
+    assert finding.status is CheckStatus.OK

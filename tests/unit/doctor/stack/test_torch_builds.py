@@ -174,14 +174,15 @@ def test_the_index_of_the_requirements_file_is_a_known_build_that_the_pin_allows
         assert choose_torch_build([gpu], DRIVERS[4], X86, pin.spec).index == index
 
 
-@pytest.mark.parametrize("version", ["2.7.0", "2.11.0", "2.13.1"])
+@pytest.mark.parametrize("version", ["2.7.0", "2.11.0", "2.13.1", "2.15.0"])
 def test_a_bound_of_the_pin_decides_which_releases_of_an_index_count(version: str) -> None:
     allowed = {one.index for one in published_builds() if one.allowed_by(f"=={version}")}
     assert all(allows(f"=={version}", version) for _ in allowed)
     expected = {
         "2.7.0": {"cu126", "cu128"},
         "2.11.0": {"cu126", "cu128", "cu130"},
-        "2.13.1": {"cu126", "cu130"},
+        "2.13.1": {"cu126", "cu130", "cu132"},
+        "2.15.0": {"cu130", "cu132"},
     }
     assert allowed == expected[version]
 
