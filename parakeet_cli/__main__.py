@@ -24,6 +24,8 @@ def main() -> None:
         code = FAILED
     except KeyboardInterrupt:  # before the command could handle it
         code = INTERRUPTED
+    except ImportError as error:
+        code = _explain_or_raise(error)
     if code == INTERRUPTED:
         # Chunks in progress would delay the exit for seconds, and nothing needs them.
         for stream in (sys.stdout, sys.stderr):
@@ -31,6 +33,22 @@ def main() -> None:
                 stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _other_home() -> str:
+    """The PYTHONHOME that this Python follows: it may have another Python's modules."""
+    return "" if sys.flags.ignore_environment else os.environ.get("PYTHONHOME", "")
+
+
+def _explain_or_raise(error: ImportError) -> int:
+    home = _other_home()
+    if not home:
+        raise error
+    sys.stderr.write(
+        f"Error: PYTHONHOME={home} makes Python take its modules from there: {error}. "
+        "Type: unset PYTHONHOME\n"
+    )
+    return FAILED
 
 
 def _run() -> int:
@@ -51,6 +69,8 @@ def _run() -> int:
     except ImportError:
         if ctrl_c.was_pressed():
             return INTERRUPTED
+        if _other_home():
+            raise  # the environment itself may be whole
         from parakeet_cli.doctor.repair.rollback import startup
 
         if not startup.asks_rollback(sys.argv[1:]):

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from parakeet_cli import __version__, console
 from parakeet_cli.cli.ctrl_c import was_pressed
+from parakeet_cli.cli.narrow_help import CONTEXT, MARKUP, fit_help
 from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.system.loading import load_named
 
@@ -61,12 +62,17 @@ class LazyCommand(TyperCommand):
     def load(self) -> Any:
         """The command itself."""
         target = load_named(self._location)
-        parent = typer.Typer(add_completion=False, callback=_nothing)
+        parent = typer.Typer(add_completion=False, callback=_nothing, rich_markup_mode=MARKUP)
         if isinstance(target, typer.Typer):
             parent.add_typer(target, name=self.name, help=self.help)
         else:
             parent.command(self.name)(target)
-        return typer.main.get_command(parent).commands[self.name]  # type: ignore[attr-defined]
+        commands = typer.main.get_command(parent).commands  # type: ignore[attr-defined]
+        return fit_help(commands[self.name])
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The whole line, which is wrapped instead of cut."""
+        return self.help or ""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """A context of the command itself, which parses the arguments and is run by it."""
@@ -89,6 +95,7 @@ class _Parakeet(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
+        fit_help(self)
         for name, (location, summary) in COMMANDS.items():
             self.add_command(LazyCommand(name, location, summary))
 
@@ -138,7 +145,9 @@ app = typer.Typer(
     context_settings={
         "help_option_names": ["-h", "--help"],
         "token_normalize_func": _with_hyphens,
+        **CONTEXT,
     },
+    rich_markup_mode=MARKUP,
 )
 
 

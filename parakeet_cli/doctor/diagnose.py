@@ -54,6 +54,7 @@ def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
         cache_folder=request.cache_folder,
         mock=request.mock,
         options=request.options,
+        deep=request.deep and not request.mock,
     )
     nemo = facts.installed(NEMO)
     return facts, choose_stack(nemo.version if nemo else None, request.stack)
@@ -90,6 +91,7 @@ def make_diagnosis(facts: Facts, stack: Stack, findings: tuple[Finding, ...]) ->
         stages=() if facts.mock else tuple(_rows(facts, stack, findings)),
         notes=tuple(notes),
         deep_command=facts.doctor_command("--deep"),
+        has_pip=facts.installed("pip") is not None,
     )
 
 

@@ -17,6 +17,7 @@ from packaging.version import Version
 from parakeet_cli.system.hardware import Gpu
 
 _CODE = (".py", ".so", ".pyd")
+_EDITED = (".pem", ".cfg", ".ini", ".conf", ".toml", ".txt")  # that people and systems change
 
 EnvironmentKind = Literal["venv", "conda", "conda-base", "base"]
 T = TypeVar("T")
@@ -27,6 +28,26 @@ class Unavailable:
     """The reason why a fact is missing, in the place of the fact."""
 
     reason: str
+
+
+UV, ENSUREPIP = ("uv",), ("ensurepip",)  # in `Facts.pip`
+# What uv does by itself, and has no option for.
+_NOT_OF_UV = frozenset({"--yes", "--upgrade-strategy", "only-if-needed"})
+
+
+def _uv_command(python: str, arguments: tuple[str, ...]) -> str:
+    """The pip command with these arguments as uv has it."""
+    if not arguments:
+        return f"UV_PYTHON={shlex.quote(python)} uv pip"
+    if arguments[0] == "cache":
+        return "uv cache clean"
+    verb, *given = (word for word in arguments if word not in _NOT_OF_UV)
+    return shlex.join(["uv", "pip", verb, "--python", python, *given])
+
+
+def is_compiled(path: str) -> bool:
+    """Whether it is a shared library: `a.so`, `libb.so.1`."""
+    return path.endswith(".so") or ".so." in path
 
 
 class FactUnavailable(Exception):
@@ -46,6 +67,8 @@ class PthFile:
 
     path: str
     dangling: tuple[str, ...] = ()  # folders that don't exist
+    first: tuple[str, ...] = ()  # folders that its code puts before all others
+    added: tuple[str, ...] = ()  # folders that it adds behind its own
     problem: str = ""  # why it can't be read
 
 
@@ -64,10 +87,47 @@ class Interpreter:
     pth_files: tuple[PthFile, ...] = ()
     python_path: tuple[str, ...] = ()  # PYTHONPATH entries that exist
     problem: str = ""  # why it can't start
+    script_python: str = ""  # another environment's Python, which this one's `pip` runs
 
     @property
     def minor(self) -> str:
         return ".".join(self.version.split(".")[:2])
+
+    @property
+    def revival(self) -> str:
+        """The command that gives an environment a Python again; "" if none can.
+
+        Made over it by a Python of the same minor version, its packages stay usable. The links
+        that dangle have to go first: `venv` leaves them as they are.
+        """
+        if self.kind != "venv" or not self.problem or not self.minor:
+            return ""
+        names = ("python", "python3", f"python{self.minor}")
+        remove = shlex.join(["rm", "-f", *(f"{self.prefix}/bin/{name}" for name in names)])
+        fresh = shlex.join([f"python{self.minor}", "-m", "venv", "--without-pip", self.prefix])
+        return f"{remove} && {fresh}"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSize:
+    """A file whose size isn't the one that RECORD gives, in bytes."""
+
+    path: str  # as RECORD has it
+    size: int
+    recorded: int
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it is cut short or overwritten, not edited.
+
+        Code that a person has edited is mostly longer; certificates may be replaced.
+        """
+        if self.size == 0 or is_compiled(self.path):
+            return True
+        return self.size < self.recorded and not self.path.endswith(_EDITED)
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.size} of {self.recorded} bytes)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +143,47 @@ class Distribution:
     missing: tuple[str, ...] = ()  # recorded files that don't exist
     problem: str = ""  # unreadable or truncated metadata, in words
     conda: bool = False  # INSTALLER says conda
+    trusted: bool = True  # by who installed it, its files are as RECORD has them
+    resized: tuple[WrongSize, ...] = ()
+    altered: tuple[str, ...] = ()  # files whose SHA-256 isn't RECORD's; looked for by --deep
+    modules: tuple[str, ...] = ()  # the top-level names that it gives to import
 
     @property
     def missing_code(self) -> tuple[str, ...]:
         """The missing files without which an import can fail."""
         return tuple(path for path in self.missing if path.endswith(_CODE) or ".so." in path)
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """The files that are cut short or overwritten, in words."""
+        sizes = (str(file) for file in self.resized if file.damaged)
+        return (*sizes, *(f"{path} (its SHA-256 isn't RECORD's)" for path in self.altered))
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """Source code that was changed after it was installed, in words."""
+        return tuple(str(f) for f in self.resized if not f.damaged and f.path.endswith(_CODE))
+
+    @property
+    def broken(self) -> bool:
+        """Whether only installing it again can make it work."""
+        return bool(self.problem or self.missing_code or self.damaged)
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenModule:
+    """A module of a distribution, or of Python, for which an import finds another file."""
+
+    module: str
+    package: str  # the distribution; "" for one of the standard library
+    version: str
+    path: str  # the file or folder that is imported instead
+    folder: str  # the entry of the path that it is in
+    local: bool = False  # in the working folder, so that only what is started there finds it
+
+    def __str__(self) -> str:
+        hidden = f"{self.package} {self.version}" if self.package else f"Python's own {self.module}"
+        return f"{self.path} hides {hidden}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +353,7 @@ class Facts:
     interpreter: Interpreter
     distributions: tuple[Distribution, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
+    hidden: tuple[HiddenModule, ...] | Unavailable = ()
     unlisted: tuple[str, ...] = ()  # why a site folder can't be listed
     pkg_resources: bool = False  # whether the module can be imported
     torch: TorchBuild | Unavailable | None = None
@@ -273,10 +370,21 @@ class Facts:
     platform: str = "linux-x86_64"  # as doctor/stack/torch_builds.toml names it
     mock: str | None = None  # why no ML package is needed, if so
     options: tuple[str, ...] = ()  # of this run, to repeat in commands: --python PATH
+    pip: tuple[str, ...] = ()  # the words that run a pip for it; () if it has its own
 
     def doctor_command(self, *options: str) -> str:
         """The command that has the doctor examine this interpreter, with these options."""
         return shlex.join(["parakeet", "doctor", *options, *self.options])
+
+    def pip_command(self, *arguments: str) -> str:
+        """A pip command that works for the examined interpreter, quoted for a shell."""
+        python = self.interpreter.executable
+        own = [python, "-m", "pip", *arguments]
+        if self.pip == ENSUREPIP:
+            return f"{shlex.join([python, '-m', 'ensurepip'])} && {shlex.join(own)}"
+        if self.pip == UV:
+            return _uv_command(python, arguments)
+        return shlex.join([*self.pip, *arguments] if self.pip else own)
 
     @property
     def repair_command(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 SCHEMA = "parakeet.doctor/1"
+NOTHING_TO_DO = "Nothing has to be done"  # a remedy that begins so needs no action
 
 
 class CheckStatus(StrEnum):
@@ -25,7 +26,8 @@ class Finding:
 
     `summary` says what is wrong in one line. `detail` is the evidence, one fact a line, and
     `source` a link to where the rule comes from. `stages` are the steps of the documented
-    order that repair it, empty if none can (a driver, a variable).
+    order that repair it, empty if none can (a driver, a variable). `packages` are the
+    distributions that it is about, and `missing` those of them that aren't installed.
     """
 
     id: str
@@ -36,6 +38,8 @@ class Finding:
     remedy: str = ""
     source: str = ""
     stages: tuple[int, ...] = ()
+    packages: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -44,7 +48,8 @@ class Finding:
     def as_json(self) -> dict[str, str]:
         """The finding's fields of `parakeet.doctor/1`."""
         fields = asdict(self)
-        del fields["stages"]
+        for internal in ("stages", "packages", "missing"):
+            del fields[internal]
         return {**fields, "status": self.status.value}
 
 
@@ -78,6 +83,7 @@ class Diagnosis:
     stages: tuple[StageRows, ...] = ()
     deep_command: str = "parakeet doctor --deep"
     notes: tuple[str, ...] = ()  # other problems, such as an unwritable cache
+    has_pip: bool = True  # whether the interpreter has pip
 
     @property
     def healthy(self) -> bool:

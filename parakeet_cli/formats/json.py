@@ -121,5 +121,9 @@ def dumps(value: object) -> str:
 
     What a terminal would obey, or show in another order, is escaped: it is read back unchanged.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return escaped(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def escaped(text: str) -> str:
+    """JSON with what a terminal would obey, or show in another order, as escapes."""
     return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.errors import InputError, UsageError
-from parakeet_cli.formats.json import dumps, number
+from parakeet_cli.formats.json import dumps, escaped, number
 from parakeet_cli.transcript import FileResult
 
 PATH_KEY = "audio_filepath"
@@ -164,7 +164,7 @@ def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifes
                 replaced += 1
                 if _wins(row, known[0], prefer, f"{name[0]} is in {known[1]} and in {path}"):
                     best[name] = (row, path)
-    lines = tuple(f"{json.dumps(row, ensure_ascii=False)}\n" for row, _ in best.values())
+    lines = tuple(f"{escaped(json.dumps(row, ensure_ascii=False))}\n" for row, _ in best.values())
     return MergedManifest(lines, repeated, replaced)
 
 

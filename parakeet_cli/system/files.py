@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from parakeet_cli.system.locks import LockHeld, lock
+from parakeet_cli.system.regular_files import open_regular
 
 PREFIX, SUFFIX = ".parakeet-", ".part"
 _BLOCK = 1 << 20  # bytes read at once
@@ -122,7 +123,7 @@ def data_file(name: str, *, folder: str = "") -> Path:
 
 
 def _clear(path: Path) -> bool:
-    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = open_regular(path, os.O_WRONLY | os.O_NOFOLLOW)
     try:
         if _lock(descriptor) is not True:
             return False

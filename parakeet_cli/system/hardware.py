@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
@@ -15,6 +18,7 @@ from parakeet_cli.system.processes import exit_in_words
 
 _QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader")
 _SECONDS = 15.0  # for nvidia-smi: a driver that sleeps takes one or two to wake
+_SECONDS_TO_DIE = 1.0
 _CUDA_VERSION = re.compile(r"CUDA Version:\s*([0-9]+\.[0-9]+)")
 _MIG = "MIG-"  # the ids of parts of GPUs, by NVIDIA's multi-instance GPU guide
 _CAPABILITY = re.compile(r"\d+\.\d+")
@@ -79,7 +83,8 @@ def list_gpus(environment: Mapping[str, str] = os.environ, *, with_cuda: bool = 
     queries = [_start([path, *_QUERY], environment)]
     if with_cuda:
         queries.append(_start([path], environment))
-    (listing, problem), *overview = (_finish(query) for query in queries)
+    deadline = time.monotonic() + _SECONDS
+    (listing, problem), *overview = (_finish(query, deadline) for query in queries)
     gpus: list[Gpu] = []
     for line in listing.splitlines():
         fields = [part.strip() for part in line.split(",")]
@@ -112,7 +117,7 @@ def visible_indexes(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tupl
     if environment.get("CUDA_DEVICE_ORDER", "").strip().upper() != "PCI_BUS_ID":
         order.sort(key=lambda index: gpus[index].numbers, reverse=True)
     names = [name.strip() for name in value.split(",")]
-    by_name = any(name.startswith(("GPU-", "MIG-")) for name in names)
+    by_name = bool(gpus) and any(name.startswith(("GPU-", "MIG-")) for name in names)
     uuids = _uuids(environment) if by_name else {}
     visible: list[int] = []
     for name in names:
@@ -134,7 +139,7 @@ def _uuids(environment: Mapping[str, str]) -> dict[str, int]:
     path = find_program("nvidia-smi", environment)
     if path is None:
         return {}
-    listing, _ = _finish(_start([path, "-L"], environment))
+    listing = list_parts(path, environment)
     found: dict[str, int] = {}
     index = -1
     for match in _UUID.finditer(listing):
@@ -143,6 +148,13 @@ def _uuids(environment: Mapping[str, str]) -> dict[str, int]:
         if match[2] == "GPU":
             found[f"MIG-{match[3]}"] = index  # as drivers before 470 name a MIG device
     return found
+
+
+def list_parts(path: str, environment: Mapping[str, str] = os.environ) -> str:
+    """What `nvidia-smi -L` prints: each GPU with its UUID, and its MIG devices; "" if it fails."""
+    deadline = time.monotonic() + _SECONDS
+    listing, _ = _finish(_start([path, "-L"], environment), deadline)
+    return listing
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -206,22 +218,36 @@ def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Pop
             text=True,
             errors="replace",
             env={**environment, "LC_ALL": "C"},
+            start_new_session=True,  # so that what it starts can be ended with it
         )
     except OSError as error:
         return error
 
 
-def _finish(process: subprocess.Popen[str] | OSError) -> tuple[str, str]:
-    """(output, problem)."""
+def _finish(process: subprocess.Popen[str] | OSError, deadline: float) -> tuple[str, str]:
+    """(output, problem). At the deadline, in seconds of the monotonic clock, it is ended."""
     if isinstance(process, OSError):
         return "", f"nvidia-smi can't be started: {process.strerror or process}"
     try:
-        output, _ = process.communicate(timeout=_SECONDS)
+        output, _ = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+        _abandon(process)
         return "", f"nvidia-smi did not answer within {_SECONDS:.0f} seconds"
     if process.returncode != 0:
         said = " ".join(output.split())
         return "", said or f"nvidia-smi {exit_in_words(process.returncode)}"
     return output, ""
+
+
+def _abandon(process: subprocess.Popen[str]) -> None:
+    """Kill it and all that it started, without waiting for what can't be killed.
+
+    A process that waits for a driver in the kernel ends only when that answers, and a child in
+    a session of its own may hold the pipe open: neither is waited for.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_SECONDS_TO_DIE)
+    if process.stdout is not None:
+        process.stdout.close()

@@ -95,7 +95,7 @@ def _rows(file: IO[bytes]) -> Iterator[Row]:
     while lines := file.readlines(_BLOCK):
         try:
             block = json.loads(b"[%s]" % b",".join(lines))  # twice as fast as line by line
-        except ValueError:
+        except (ValueError, RecursionError):
             block = [row for line in lines for row in _whole(line)]
         for row in block:
             if isinstance(row, dict):
@@ -105,8 +105,8 @@ def _rows(file: IO[bytes]) -> Iterator[Row]:
 def _whole(line: bytes) -> Iterator[Any]:
     try:
         yield json.loads(line)
-    except ValueError:
-        return  # torn by a kill or a full disk
+    except (ValueError, RecursionError):
+        return  # torn by a kill or a full disk, or nested as no row is
 
 
 def ends_whole(descriptor: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import wave
@@ -28,6 +29,9 @@ def env(tmp_path: Path) -> OnDisk:
     env.install("numpy", "2.4.6", files={"numpy/__init__.py": "raise SystemExit('imported')\n"})
     env.install("nemo-toolkit", "2.4.0", 'numpy<2.0.0; extra == "asr"')
     return env
+
+
+MODULE = f"{shlex.quote(sys.executable)} -m parakeet_cli"  # PATH has no parakeet here
 
 
 @pytest.fixture
@@ -182,9 +186,9 @@ def test_where_nothing_is_installed_one_finding_says_so_and_what_to_type(
         assert len(done.stdout.splitlines()) <= 24
         assert max(map(len, done.stdout.splitlines())) <= 80 or str(tmp_path) in done.stdout
         assert done.stdout.count("\N{BALLOT X}") == 1
-        for word in ("transcribe", "dictate", "parakeet setup"):
+        for word in ("transcribe", "dictate", f"{MODULE} setup"):
             assert word in done.stdout
-        assert done.stdout.splitlines()[-1] == "Next: parakeet setup"
+        assert done.stdout.splitlines()[-1] == f"Next: {MODULE} setup"
     report = json.loads(run("--python", str(empty.python), "--json").stdout)
     assert report["healthy"] is False
     statuses = {f["id"]: f["status"] for f in report["findings"]}
@@ -304,7 +308,45 @@ def test_in_a_pipe_there_is_no_colour_and_the_last_line_is_the_command(
 ) -> None:
     done = run("--python", str(env.python), FORCE_COLOR="1")
     assert "\x1b" not in done.stdout
-    assert done.stdout.splitlines()[-1] == f"Next: parakeet doctor --fix --python {env.python}"
+    assert done.stdout.splitlines()[-1] == f"Next: {MODULE} doctor --fix --python {env.python}"
+
+
+def test_the_command_to_type_is_parakeets_own_where_it_is_on_path(
+    env: OnDisk, run: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "bin" / "parakeet"
+    other.parent.mkdir(exist_ok=True)
+    other.write_text("#!/bin/sh\n")  # another environment's: typing it would repair that one
+    other.chmod(0o755)
+    typed = f"doctor --fix --python {env.python}"
+    assert f"Type  {MODULE} {typed}\n" in run("--python", str(env.python)).stdout
+    beside = f"{Path(sys.executable).parent}"
+    if Path(beside, "parakeet").exists():
+        done = run("--python", str(env.python), PATH=beside)
+        assert f"Type  parakeet {typed}\n" in done.stdout
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_reports_and_matches_fit_the_screen_but_for_commands_and_paths(
+    columns: str, encoding: str, env: OnDisk, run: Any
+) -> None:
+    screen = {"COLUMNS": columns, "PYTHONIOENCODING": encoding, "LANG": "C", "NO_COLOR": "1"}
+    report = run("--python", str(env.python), **screen).stdout
+    match = run("match", "--python", str(env.python), stdin=TRACEBACK, **screen).stdout
+    assert "Type  " in report
+    assert "Type  " in match
+    for line in (report + match).splitlines():
+        assert "\x1b" not in line
+        assert line.isascii() or encoding == "utf-8"
+        assert len(line) <= int(columns) or "/" in line, line
+
+
+def test_a_match_types_a_command_and_says_the_rest_in_prose(env: OnDisk, run: Any) -> None:
+    done = run("match", "--python", str(env.python), stdin="ImportError: numpy.core.multiarray failed to import")  # fmt: skip  # noqa: E501
+    typed = [line for line in done.stdout.splitlines() if line.startswith("  Type ")]
+    assert typed[:1] == [f"  Type      {MODULE} doctor --python {env.python} --fix"]
+    assert all(line.split()[1].startswith(("/", "unset", "export")) for line in typed)
 
 
 def test_a_terminal_without_unicode_gets_ascii(env: OnDisk, run: Any) -> None:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import sysconfig
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +78,19 @@ def test_the_garbage_collector_is_on_again_when_a_command_runs() -> None:
         "__main__.main()\n"
     )
     assert run_python("-c", script).stdout == "True\n"
+
+
+def test_a_python_that_misses_modules_because_of_pythonhome_says_so(tmp_path: Path) -> None:
+    """PYTHONHOME names another Python, whose library lacks some of this one's modules."""
+    library = Path(sysconfig.get_path("stdlib"))
+    other = tmp_path / "lib" / library.name
+    other.mkdir(parents=True)
+    for entry in library.iterdir():
+        if entry.name not in ("lib-dynload", "site-packages", "json", "shutil.py"):
+            (other / entry.name).symlink_to(entry)
+    packages = [str(ROOT), *(path for path in sys.path if path.endswith("-packages"))]
+    script = f"import sys; sys.path += {packages!r}; import parakeet_cli.__main__ as m; m.main()"
+    done = run_python("-c", script, env={"PYTHONHOME": str(tmp_path)})
+    assert done.returncode == 1
+    assert "unset PYTHONHOME" in done.stderr
+    assert done.stderr.count("\n") == 1

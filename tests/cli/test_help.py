@@ -74,6 +74,29 @@ def test_help_fits_into_eighty_columns_and_cuts_no_name(
     assert not missing - hidden
 
 
+@pytest.fixture(scope="session")
+def narrow_helps() -> dict[tuple[str, ...], str]:
+    """The help of every command on a screen of 40 columns."""
+    ran = run_python("-c", EACH_HELP, json.dumps(list(commands())), env={"COLUMNS": "40"})
+    assert ran.returncode == 0, ran.stderr
+    return {tuple(words): text for words, text in json.loads(ran.stdout)}
+
+
+@every_command
+def test_help_on_forty_columns_cuts_no_name_and_no_sentence(
+    words: tuple[str, ...], narrow_helps: dict[tuple[str, ...], str]
+) -> None:
+    shown = narrow_helps[words]
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    for param in commands()[words].params:
+        for name in param.opts:
+            if name.startswith("-") and not getattr(param, "hidden", False):
+                assert re.search(rf"(?<![\w-]){name}(?![\w-])", shown), name
+    sentences = [line for line in shown.splitlines() if line.startswith("        ")]
+    as_written = re.compile(r"\s+\S+  .*|\s+\S{32,}")  # a table keeps its lines
+    assert not [line for line in sentences if len(line) > 40 and not as_written.fullmatch(line)]
+
+
 @every_command
 def test_no_line_of_a_docstring_is_wrapped_twice(words: tuple[str, ...]) -> None:
     """Rich keeps the line breaks of all paragraphs but the first."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from dataclasses import asdict
 
 from parakeet_cli import console
 from parakeet_cli.errors import ExitCode
+from parakeet_cli.formats.json import dumps
 
 
 def print_devices(*, as_json: bool) -> int:
@@ -48,7 +48,7 @@ def print_history(count: int, *, as_json: bool) -> None:
         )
     for entry in entries:
         if as_json:
-            console.out(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+            console.out(dumps(asdict(entry)) + "\n")
             continue
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.wall))
         mark = {True: "", False: "  (not inserted)", None: "  (perhaps inserted)"}[entry.delivered]

@@ -12,10 +12,12 @@ from parakeet_cli import console
 from parakeet_cli.cli.doctor.request import DoctorRequest
 from parakeet_cli.doctor.diagnose import diagnose
 from parakeet_cli.doctor.explain import text
+from parakeet_cli.doctor.explain.remedy import Shell
 from parakeet_cli.doctor.findings import Diagnosis
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.system.environments import KeptEnvironment, kept_environments
+from parakeet_cli.system.own_command import own_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ def _print(judged: list[_Judged], *, verbose: bool) -> None:
             console.out(f"{one.error}\nTo take it off the list: {_removal(one.kept)}\n")
             continue
         title = load_stack(one.diagnosis.stack).title
-        console.out(text.render(one.diagnosis, style, title=title, verbose=verbose))
+        shell = Shell(own_command(), options=("--python", str(one.kept.python)))
+        report = text.render(one.diagnosis, style, title=title, verbose=verbose, shell=shell)
+        console.out(report)
 
 
 def _removal(kept: KeptEnvironment) -> str:

@@ -20,10 +20,12 @@ from parakeet_cli.doctor.diagnose import (
 )
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
+from parakeet_cli.system.own_command import own_command
 
 if TYPE_CHECKING:
     from parakeet_cli.doctor.explain.match import FailureMatch
     from parakeet_cli.doctor.explain.next_step import NextStep
+    from parakeet_cli.doctor.explain.remedy import Shell
 
 
 def _print_wrapped(line: str, *, hang: int) -> None:
@@ -46,6 +48,7 @@ def show_checks(*, as_json: bool) -> None:
 def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -> ExitCode:
     """The report; exit 1 if it isn't healthy."""
     from parakeet_cli.doctor.explain import text
+    from parakeet_cli.doctor.explain.remedy import Shell
 
     diagnosis = diagnose(request)
     if as_json:
@@ -55,7 +58,8 @@ def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -
     else:
         style = text.style_of(sys.stdout)
         title = load_stack(diagnosis.stack).title
-        console.out(text.render(diagnosis, style, title=title, verbose=verbose))
+        shell = Shell(own_command(), options=_naming_python(request))
+        console.out(text.render(diagnosis, style, title=title, verbose=verbose, shell=shell))
     return ExitCode.OK if diagnosis.healthy else ExitCode.FAILED
 
 
@@ -100,23 +104,51 @@ def show_matches(text: str, environment: DiagnosisRequest | None, *, as_json: bo
                 "next": step.action if step else None,
             }
         )
-    elif step:
-        _print_wrapped(step.known, hang=2)
-        _print_wrapped(f"Next: {step.action}", hang=6)
-    for hit, said in () if as_json else zip(found, here, strict=True):
-        for label, value in (
-            ("", hit.title),
-            ("  Cause     ", hit.cause),
-            ("  Type      ", hit.remedy),
-            ("  Here      ", said),
-            ("  Seen in   ", hit.evidence),
-            ("  Check     ", f"parakeet doctor --only {hit.check}" if hit.check else ""),
-            ("  See       ", hit.source),
-        ):
-            if value:
-                _print_wrapped(label + value, hang=12)
-        console.out("\n")
+    else:
+        shell = _shell(environment)
+        if step:
+            _print_wrapped(step.known, hang=2)
+            _print_wrapped(f"Next: {shell.adapted(step.action)}", hang=6)
+        for hit, said in zip(found, here, strict=True):
+            _print_match(hit, said, shell)
     return ExitCode.OK if found else ExitCode.FAILED
+
+
+def _shell(environment: DiagnosisRequest | None) -> Shell:
+    """How commands are typed here; with the Python that is named, or this one."""
+    from parakeet_cli.doctor.explain.remedy import Shell
+
+    if environment is None:
+        return Shell(own_command(), sys.executable)
+    return Shell(own_command(), environment.python, options=_naming_python(environment))
+
+
+def _naming_python(request: DiagnosisRequest) -> tuple[str, ...]:
+    """The option that names the Python to examine, if it was given."""
+    return ("--python", request.python) if "--python" in request.options else ()
+
+
+def _print_match(hit: FailureMatch, said: str, shell: Shell) -> None:
+    from parakeet_cli.doctor.explain.remedy import split_row
+
+    remedy = split_row(hit.remedy, hit.commands, shell)
+    examine = shell.adapted(f"parakeet doctor --only {hit.check}") if hit.check else ""
+    _print_wrapped(hit.title, hang=4)
+    for label, value, is_command in (
+        ("Cause", hit.cause, False),
+        ("Type", remedy.command, True),
+        ("Do", " ".join(remedy.prose), False),
+        ("Here", said, False),
+        ("Seen in", hit.evidence, False),
+        ("Check", examine, True),
+        ("See", hit.source, False),
+    ):
+        line = f"  {label:10}{value}"
+        if value and is_command:  # never broken, so that it can be copied
+            console.out(console.printable(f"{line}\n"))
+        elif value:
+            _print_wrapped(line, hang=12)
+    console.out("\n")
 
 
 def _confirmations(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from pathlib import Path
 
@@ -9,6 +11,9 @@ from parakeet_cli import console
 from parakeet_cli.cli.doctor.repair_screen import RepairScreen
 from parakeet_cli.console import Verbosity
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
+from parakeet_cli.doctor.explain.remedy import Shell
+from parakeet_cli.doctor.explain.text import remedy_lines, style_of, wrapped
+from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.repair.preconditions import refused_journals
 from parakeet_cli.doctor.repair.request import RepairOutcome, RepairRequest
@@ -21,7 +26,10 @@ from parakeet_cli.doctor.repair.rollback.restore import (
 from parakeet_cli.doctor.repair.run import run_repair
 from parakeet_cli.errors import ExitCode, Refused, RestoreFailed
 from parakeet_cli.system.locks import LockHeld
+from parakeet_cli.system.own_command import own_command
 from parakeet_cli.system.units import megabytes
+
+REPAIR = "parakeet doctor --fix"  # what has just been done
 
 
 def show_repair(request: RepairRequest, *, as_json: bool, verbose: bool) -> int:
@@ -42,20 +50,31 @@ def show_repair(request: RepairRequest, *, as_json: bool, verbose: bool) -> int:
 def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
     if outcome.summary:
         console.out(f"{outcome.summary}\n")
-    if request.dry_run:
-        if outcome.plan.steps:
-            console.out("Nothing was changed. To carry this out, leave out --dry-run.\n")
-        return
-    left = outcome.diagnosis.unhealthy
+    if request.dry_run and outcome.plan.steps:
+        console.out("Nothing was changed. To carry this out, leave out --dry-run.\n")
+    left = outcome.remaining
     if not outcome.plan.steps and not left:
         console.out("Healthy: nothing to repair.\n")
     if left:
         console.out("What no step can repair remains:\n")
+    named = request.diagnosis.python if "--python" in request.diagnosis.options else ""
+    options = ("--python", named) if named else ()
+    shell = Shell(own_command(), outcome.diagnosis.python, options=options)
+    style = style_of(sys.stdout)
     for finding in left:
-        console.out(f"  {finding.id}: {finding.summary}\n")
-        for line in finding.remedy.splitlines():
-            if not line.startswith("parakeet doctor --fix"):
-                console.out(f"      {line}\n")
+        lines = wrapped(f"  {finding.id}: {finding.summary}", style, 6)
+        steps = _next_moves(finding, outcome, request)
+        lines += remedy_lines("\n".join(steps), shell, style, indent=" " * 6)
+        console.out(console.printable("\n".join(lines) + "\n"))
+
+
+def _next_moves(finding: Finding, outcome: RepairOutcome, request: RepairRequest) -> list[str]:
+    """What is left to do about a finding: not the repair that has just been tried."""
+    lines = [line for line in finding.remedy.splitlines() if not line.startswith(REPAIR)]
+    tried = [line for line in lines if not line.startswith("by hand: ")]
+    if not tried and not outcome.plan.steps and not request.reinstall:
+        return [shlex.join(["parakeet", "doctor", "--reinstall", *request.diagnosis.options])]
+    return lines
 
 
 # Rollback

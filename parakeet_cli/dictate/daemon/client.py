@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import IO
 
 from parakeet_cli.dictate.daemon.paths import DaemonPaths
+from parakeet_cli.dictate.daemon.peer_user import peer_user
 from parakeet_cli.dictate.daemon.protocol import Answer, encode_request, read_line
 from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.system.processes import exit_in_words, parakeet_command
@@ -33,12 +34,15 @@ def send_verb(paths: DaemonPaths, verb: str) -> Mapping[str, object]:
         connection.settimeout(_TIMEOUT)
         try:
             connection.connect(str(paths.socket))
+            if peer_user(connection) not in (os.getuid(), None):
+                raise ParakeetError(f"{paths.socket} belongs to another user. Nothing was sent.")
             connection.sendall(encode_request(verb))
-            line = read_line(connection)
+            line = read_line(connection, seconds=_TIMEOUT)
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning from None
         except OSError as error:
-            raise ParakeetError(f"The dictation can't be reached: {error.strerror}.") from error
+            reason = error.strerror or error
+            raise ParakeetError(f"The dictation can't be reached: {reason}.") from error
     if not line:
         raise ParakeetError("The dictation process ended before it answered.")
     answer = Answer.decode(line)

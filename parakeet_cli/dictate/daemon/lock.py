@@ -36,6 +36,11 @@ class DaemonLock:
             self._descriptor = lock_file(self._path, mode=0o600)
         except LockHeld:
             raise AlreadyRunning(read_holder(self._path)) from None
+        except OSError as error:
+            raise ParakeetError(
+                f"{self._path} can't be locked: {error.strerror}.",
+                hint="Remove what is there, then run this again.",
+            ) from error
         write_holder(self._descriptor, f"{os.getpid()}\n")
 
     def release(self) -> None:

@@ -31,7 +31,10 @@ def find_paths() -> DaemonPaths:
             hint="`parakeet dictate` in a terminal works without them.",
         )
     runtime = private_folder(user_runtime_path("parakeet"))
-    log = private_folder(user_log_path("parakeet"))
+    log = user_log_path("parakeet")
+    if log.parent.name == "parakeet":  # ours too
+        private_folder(log.parent)
+    private_folder(log)
     socket = runtime / "dictate.sock"
     if len(os.fsencode(socket)) > _MAX_PATH:
         raise ParakeetError(
@@ -41,10 +44,26 @@ def find_paths() -> DaemonPaths:
     return DaemonPaths(socket, runtime / "dictate.lock", log / "dictate.log")
 
 
+def _check_around(folder: Path) -> None:
+    """Raise ParakeetError if others could put another folder in the place of one in this."""
+    status = folder.stat()
+    theirs = status.st_uid not in (0, os.getuid())
+    open_to_all = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+    if theirs or open_to_all:
+        raise ParakeetError(
+            f"Other users can replace what is in {folder}.",
+            hint="Set XDG_RUNTIME_DIR and XDG_STATE_HOME to folders that only you can write.",
+        )
+
+
 def private_folder(path: Path) -> Path:
     """Make the folder if need be. Raises ParakeetError if others could write into it."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for above in reversed(path.parents):  # none that all can write, whatever the umask
+            if not above.exists():
+                above.mkdir(mode=0o755, exist_ok=True)
+        _check_around(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
         # Without a runtime folder from the system it is in /tmp, where anyone could have made
         # a folder of that name first.

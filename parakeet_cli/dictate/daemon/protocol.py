@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,10 +53,15 @@ def decode_request(line: bytes) -> str:
     return verb
 
 
-def read_line(connection: socket.socket) -> bytes:
-    """One line; b"" if the other end sends nothing. Raises InvalidMessage, OSError."""
+def read_line(connection: socket.socket, *, seconds: float) -> bytes:
+    """One line; b"" if the other end sends nothing. Raises InvalidMessage, OSError.
+
+    TimeoutError if the whole line hasn't come after that time.
+    """
     data = b""
+    until = time.monotonic() + seconds
     while not data.endswith(b"\n"):
+        connection.settimeout(max(0.001, until - time.monotonic()))
         more = connection.recv(4096)
         if not more:
             break
@@ -72,7 +78,7 @@ def _line(message: Mapping[str, object]) -> bytes:
 def _object(line: bytes) -> dict[str, object]:
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidMessage("The message isn't JSON.") from None
     if not isinstance(message, dict):
         raise InvalidMessage("The message isn't a JSON object.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -19,8 +20,12 @@ from parakeet_cli.dictate.daemon.protocol import Answer, decode_request, read_li
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.system.processes import handle_signals
 
-_CLIENT_TIMEOUT = 10.0  # seconds that a client may take for its line
+_CLIENT_TIMEOUT = 10.0  # seconds that a client may take for its line, and for the answer
+_CLIENTS = 32  # served at a time; each has a thread
+_WAITING = 128  # connected and not accepted yet; the kernel refuses those beyond
 _TICK = 0.25  # seconds between two checks of the idle model and of the request to end
+
+_log = logging.getLogger(__name__)
 
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -58,6 +63,7 @@ class Server:
         self._lock = lock
         self._one_at_a_time = threading.Lock()
         self._ending = threading.Event()
+        self._free = threading.BoundedSemaphore(_CLIENTS)
         self._last_use = clock()
 
     def serve(self, ready: Callable[[], None]) -> None:
@@ -70,11 +76,7 @@ class Server:
                 ready()
                 while not self._ending.is_set():
                     self._unload_if_idle()
-                    with contextlib.suppress(TimeoutError):
-                        connection, _ = listener.accept()
-                        threading.Thread(
-                            target=self._serve_one, args=(connection,), daemon=True
-                        ).start()
+                    self._accept(listener)
         finally:
             try:
                 with self._one_at_a_time:
@@ -82,6 +84,28 @@ class Server:
             finally:
                 self._controllable.quit()
                 self._lock.release()
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Serve the next client, if one comes; nothing that a client does ends the daemon."""
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            return
+        except OSError as error:  # no descriptor is free; the client waits until one is
+            _log.warning("A request can't be accepted: %s.", error.strerror)
+            self._ending.wait(_TICK)
+            return
+        if not self._free.acquire(blocking=False):
+            with connection, contextlib.suppress(OSError):
+                connection.setblocking(False)
+                connection.sendall(Answer(False, error="Too many requests are waiting.").encode())
+            return
+        try:
+            threading.Thread(target=self._serve_one, args=(connection,), daemon=True).start()
+        except RuntimeError as error:  # the user may start no more threads
+            _log.warning("A request can't be served: %s.", error)
+            connection.close()
+            self._free.release()
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ending.set()
@@ -122,19 +146,24 @@ class Server:
         return {"running": True, "pid": os.getpid(), **self._controllable.state()}
 
     def _serve_one(self, connection: socket.socket) -> None:
-        # A client that has gone or sends nothing is not the daemon's problem.
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(_CLIENT_TIMEOUT)
-            try:
-                line = read_line(connection)
-                if peer_user(connection) not in (os.getuid(), None):
-                    raise ParakeetError("This dictation belongs to another user.")
-                verb = decode_request(line)
-            except ParakeetError as error:
-                answer = Answer(False, error=str(error))
-            else:
-                answer = self.handle(verb)
-            connection.sendall(answer.encode())
+        # A client that has gone, sends nothing or reads nothing is not the daemon's problem.
+        try:
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(_CLIENT_TIMEOUT)
+                connection.sendall(self._answer(connection).encode())
+        finally:
+            self._free.release()
+
+    def _answer(self, connection: socket.socket) -> Answer:
+        try:
+            if peer_user(connection) not in (os.getuid(), None):
+                raise ParakeetError("This dictation belongs to another user.")
+            verb = decode_request(read_line(connection, seconds=_CLIENT_TIMEOUT))
+        except ParakeetError as error:
+            return Answer(False, error=str(error))
+        answer = self.handle(verb)
+        connection.settimeout(_CLIENT_TIMEOUT)
+        return answer
 
     def _unload_if_idle(self) -> None:
         state = self._controllable.state()
@@ -154,15 +183,20 @@ class Server:
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
         path = self._paths.socket
-        # This process holds the lock, so the process that left a socket has ended.
-        path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             before = os.umask(0o177)  # 0600 from the first moment on
             try:
+                # This process holds the lock, so the process that left a socket has ended.
+                path.unlink(missing_ok=True)
                 listener.bind(str(path))
+            except OSError as error:
+                raise ParakeetError(
+                    f"{path} can't be made: {error.strerror}.",
+                    hint="Remove what is there, then run this again.",
+                ) from error
             finally:
                 os.umask(before)
-            listener.listen(8)
+            listener.listen(_WAITING)
             listener.settimeout(_TICK)
             try:
                 yield listener

@@ -6,7 +6,6 @@ clipboard and a command can't be, and a text that may be there is not inserted a
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from parakeet_cli.dictate.recording.journal import Intent, Target
 from parakeet_cli.dictate.sinks.lines import as_lines
+from parakeet_cli.formats.json import dumps
 
 EVENTS = "events"  # of --json, which carry the text if there is no sink
 
@@ -87,5 +87,5 @@ def _missing_text(intent: Intent, target: Target) -> str | None:
     wanted = intent.text
     if before and found.startswith(before):  # what was to be replaced is still there
         found, wanted = found[len(before) :], intent.instead
-    line = json.dumps(wanted, ensure_ascii=False) if target.sink == EVENTS else as_lines(wanted)
+    line = dumps(wanted) if target.sink == EVENTS else as_lines(wanted)
     return "" if line.encode("utf-8", "replace") in found else wanted

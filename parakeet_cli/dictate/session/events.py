@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
 from typing import Any, Protocol
+
+from parakeet_cli.formats.json import dumps
 
 
 class EventKind(StrEnum):
@@ -49,7 +50,7 @@ class Event:
             "text": self.text,
             **self.details,
         }
-        return json.dumps(content, ensure_ascii=False) + "\n"
+        return dumps(content) + "\n"
 
 
 class DictationView(Protocol):

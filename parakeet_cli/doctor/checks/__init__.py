@@ -12,6 +12,7 @@ from parakeet_cli.doctor.checks import (
     driver,
     environment,
     gpu,
+    hiding,
     integrity,
     models,
     nemo,
@@ -62,7 +63,7 @@ CHECKS: dict[str, Check] = {
     "numpy-abi": Check("compiled files were built for this NumPy", integrity.numpy_abi),
     "duplicate-dists": Check("nothing is installed twice", integrity.duplicate_dists),
     "broken-dists": Check("every installed package is complete", integrity.broken_dists),
-    "user-site": Check("the user site hides nothing", integrity.user_site),
+    "user-site": Check("the user site hides nothing", hiding.user_site),
     "environment-variables": Check(
         "no variable affects the stack", environment.environment_variables
     ),
@@ -87,12 +88,13 @@ def run_checks(facts: Facts, stack: Stack, ids: Iterable[str] = CHECKS) -> tuple
 def run_few_checks(facts: Facts, stack: Stack, ids: Iterable[str]) -> tuple[Finding, ...]:
     """The findings where nothing of the stack is installed: that alone, and no list of cures.
 
-    A Python that can't start is the other thing to know. What is left is skipped.
+    A Python that can't start, or that the stack doesn't support, is the other thing to know.
+    What is left is skipped.
     """
-    judged = {presence.STACK_INSTALLED} | (
-        {"python-version"} if facts.interpreter.problem else set()
-    )
     requested = set(ids)
+    judged = {presence.STACK_INSTALLED, "python-version"}
+    if _run("python-version", CheckContext(facts, stack)).healthy:
+        judged.remove("python-version")
     found = {one.id: one for one in run_checks(facts, stack, judged & requested)}
     return tuple(
         found.get(id_) or Finding(id_, CheckStatus.SKIP, "nothing of the stack is installed")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from parakeet_cli.doctor.facts import Facts
+from parakeet_cli.doctor.facts import Facts, FactUnavailable
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
 from parakeet_cli.doctor.stack.stack import Pin, Stack
@@ -41,8 +40,8 @@ CheckFunction = Callable[[CheckContext], Finding]
 
 
 def pip_command(facts: Facts, *arguments: str) -> str:
-    """The pip command for the examined interpreter, quoted for a shell."""
-    return shlex.join([facts.interpreter.executable, "-m", "pip", *arguments])
+    """A pip command that works for the examined interpreter, quoted for a shell."""
+    return facts.pip_command(*arguments)
 
 
 def install_command(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
@@ -53,6 +52,12 @@ def install_command(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
 def repair_remedy(facts: Facts, *by_hand: str) -> str:
     """The doctor's repair first, then the commands to do the same by hand."""
     return "\n".join([facts.repair_command, *(f"by hand: {command}" for command in by_hand)])
+
+
+def require_listings(facts: Facts) -> None:
+    """Raises FactUnavailable if a site folder can't be listed: what is in it isn't known."""
+    if facts.unlisted:
+        raise FactUnavailable(f"a site folder can't be listed: {facts.unlisted[0]}")
 
 
 def requirement_texts(names: Iterable[str], stack: Stack) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_command
 from parakeet_cli.doctor.facts import Facts, FactUnavailable, SharedLibraries, require
-from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
+from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 
 GIB = 2**30
@@ -43,7 +45,7 @@ def python_version(context: CheckContext) -> Finding:
             f"this Python can't start: {target.problem}",
             "Nothing of the stack can run, although its packages may all be intact.",
             f"{target.executable}\nbase: {target.base_prefix or 'not known'}",
-            "Create the environment again, then: " + context.facts.repair_command,
+            _new_python(context.facts),
         )
     if not target.version:
         raise FactUnavailable(f"the version of {target.executable} can't be found")
@@ -59,6 +61,17 @@ def python_version(context: CheckContext) -> Finding:
             evidence,
             "conda create -n parakeet python=3.11, or: python3.11 -m venv parakeet",
         )
+    if target.script_python:
+        return Finding(
+            check,
+            CheckStatus.WARN,
+            f"the command pip of this environment runs another Python, {target.script_python}",
+            "The environment was moved or copied, and its scripts name the first place: what "
+            "they install, remove and list is there.",
+            evidence,
+            f"Type {pip_command(context.facts)} instead of pip. To write the scripts again: "
+            + pip_command(context.facts, "install", "--force-reinstall", "--no-deps", "pip"),
+        )
     return Finding(
         check,
         CheckStatus.OK,
@@ -68,6 +81,23 @@ def python_version(context: CheckContext) -> Finding:
     )
 
 
+def _new_python(facts: Facts) -> str:
+    """What to do about a Python that can't start: its packages may all be intact."""
+    target = facts.interpreter
+    if target.revival:
+        return join_lines(
+            [
+                target.revival,
+                f"That keeps the packages; it needs a Python {target.minor}. "
+                f"Then: {facts.doctor_command()}",
+            ]
+        )
+    if target.kind.startswith("conda"):
+        restore = shlex.join(["conda", "install", "-p", target.prefix, f"python={target.minor}"])
+        return f"{restore}\nThen: {facts.doctor_command()}"
+    return "Name another one: parakeet doctor --python PATH"
+
+
 class _Variable(NamedTuple):
     """A variable that affects the stack. `unset` is false if it may well be intended."""
 
@@ -75,6 +105,8 @@ class _Variable(NamedTuple):
     effect: str
     serious: bool
     unset: bool = True
+    remedy: str = ""  # where it isn't to be unset
+    hides: tuple[str, ...] = ()  # the distributions that it keeps from being imported
 
 
 def environment_variables(context: CheckContext) -> Finding:
@@ -85,6 +117,7 @@ def environment_variables(context: CheckContext) -> Finding:
         *_library_variables(context.facts),
         *_pip_variables(context.facts.variables),
         *_gpu_variables(context.facts.variables),
+        *_local_files(context),
     ]
     why = (
         "They affect every process: a library of another release in front of torch's own "
@@ -100,9 +133,31 @@ def environment_variables(context: CheckContext) -> Finding:
         found[0].effect + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""),
         why,
         join_lines(variable.effect for variable in found),
-        f"unset {' '.join(unset)}" if unset else "Nothing has to be done if this is intended.",
+        join_lines([f"unset {' '.join(unset)}" if unset else "", *(one.remedy for one in found)])
+        or f"{NOTHING_TO_DO} if this is intended.",
         "https://github.com/pytorch/pytorch/issues/134929",
+        packages=tuple(name for variable in found for name in variable.hides),
     )
+
+
+def surroundings(context: CheckContext) -> str:
+    """What to type about variables that hide the environment's own code; "" if none does.
+
+    No repair of the environment helps before that.
+    """
+    found = [*_python_variables(context), *_library_variables(context.facts)]
+    names = list(dict.fromkeys(variable.name for variable in found if variable.serious))
+    return f"unset {' '.join(names)}" if names else ""
+
+
+def _local_files(context: CheckContext) -> Iterator[_Variable]:
+    """Files of the working folder that Python takes for packages, where it is started there."""
+    for hidden in require(context.facts.hidden):
+        if hidden.local and (not hidden.package or hidden.package in context.needed):
+            path = PurePath(hidden.path)
+            renamed = shlex.join(["mv", str(path), str(path.with_name(f"my_{path.name}"))])
+            effect = f"{hidden}, for what is started in that folder"
+            yield _Variable("", effect, serious=False, unset=False, remedy=renamed)
 
 
 def _python_variables(context: CheckContext) -> Iterator[_Variable]:
@@ -112,16 +167,30 @@ def _python_variables(context: CheckContext) -> Iterator[_Variable]:
         yield _Variable("PYTHONHOME", effect, serious=True)
     for folder in facts.interpreter.python_path:
         hiding = [
-            f"{dist.name} {dist.version}"
+            dist
             for dist in facts.distributions
             if dist.location == folder and dist.name in context.needed
         ]
-        effect = (
-            f"its {join_names(hiding, 3)} hide the environment's"
-            if hiding
-            else "its modules come before all others"
+        files = [
+            hidden
+            for hidden in require(facts.hidden)
+            if hidden.folder == folder
+            and not hidden.local
+            and (not hidden.package or hidden.package in context.needed)
+        ]
+        effect = "its modules come before all others"
+        if hiding:
+            names = join_names([f"{dist.name} {dist.version}" for dist in hiding], 3)
+            effect = f"its {names} hide the environment's"
+        elif files:
+            effect = join_names([str(hidden) for hidden in files], 3)
+        hidden_names = [dist.name for dist in hiding] or [one.package for one in files]
+        yield _Variable(
+            "PYTHONPATH",
+            f"PYTHONPATH has {folder}: {effect}",
+            serious=bool(hiding or files),
+            hides=tuple(name for name in hidden_names if name),
         )
-        yield _Variable("PYTHONPATH", f"PYTHONPATH has {folder}: {effect}", serious=bool(hiding))
 
 
 def _library_variables(facts: Facts) -> Iterator[_Variable]:

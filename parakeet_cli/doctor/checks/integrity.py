@@ -16,10 +16,11 @@ from parakeet_cli.doctor.checks.common import (
     join_names,
     pip_command,
     repair_remedy,
+    require_listings,
     requirement_texts,
 )
 from parakeet_cli.doctor.facts import Distribution, Facts, FactUnavailable, NumpyAbi, require
-from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
+from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 
@@ -61,6 +62,7 @@ def numpy_abi(context: CheckContext) -> Finding:
             remedy,
             source,
             stages,
+            packages=tuple(packages),
         )
     if scanned.unreadable:
         raise FactUnavailable(
@@ -110,7 +112,7 @@ def duplicate_dists(context: CheckContext) -> Finding:
     """Each distribution is installed once in its folder, and conda and pip agree on it."""
     check = "duplicate-dists"
     facts, stack = context.facts, context.stack
-    _require_listings(facts)
+    require_listings(facts)
     leftovers = [leftover.path for leftover in facts.leftovers]
     problems = [*_installed_twice(facts), *_conda_against_pip(facts), *_left_behind(leftovers)]
     why = (
@@ -134,6 +136,7 @@ def duplicate_dists(context: CheckContext) -> Finding:
         repair_remedy(facts, *_cleaning_commands(facts, packages, leftovers, stack)),
         source,
         _stages(packages, stack) or (stack.stages[0].number,),
+        packages=tuple(packages),
     )
 
 
@@ -185,12 +188,6 @@ def _cleaning_commands(
         yield f"{uninstall} && {uninstall} && {install}"
 
 
-def _require_listings(facts: Facts) -> None:
-    """Raises FactUnavailable if a site folder can't be listed: what is in it isn't known."""
-    if facts.unlisted:
-        raise FactUnavailable(f"a site folder can't be listed: {facts.unlisted[0]}")
-
-
 def _is_same_version(one: str, other: str) -> bool:
     try:
         return Version(one).public == Version(other).public
@@ -199,10 +196,10 @@ def _is_same_version(one: str, other: str) -> bool:
 
 
 def broken_dists(context: CheckContext) -> Finding:
-    """Metadata can be read, recorded files exist, and `.pth` files name existing folders."""
+    """Metadata can be read, recorded files are whole, and `.pth` files name existing folders."""
     check = "broken-dists"
     facts, stack = context.facts, context.stack
-    _require_listings(facts)
+    require_listings(facts)
     serious = [problem for dist in facts.distributions for problem in _serious_problems(dist)]
     slight = [line for dist in facts.distributions for line in _slight_problems(dist)]
     slight += _pth_problems(facts)
@@ -221,6 +218,7 @@ def broken_dists(context: CheckContext) -> Finding:
             repair_remedy(facts, command),
             source,
             _stages(names, stack) or (stack.stages[-1].number,),
+            packages=tuple(names),
         )
     if slight:
         return Finding(
@@ -229,7 +227,7 @@ def broken_dists(context: CheckContext) -> Finding:
             f"{count(len(slight), 'oddity', 'oddities')}, no code is missing: {slight[0]}",
             why,
             join_lines(slight),
-            "Nothing has to be done; remove the named file or reinstall the named package.",
+            f"{NOTHING_TO_DO}; remove the named file or reinstall the named package.",
             source,
         )
     total = len(facts.distributions)
@@ -245,11 +243,20 @@ def _serious_problems(dist: Distribution) -> Iterator[_BrokenItem]:
             f"{join_names(list(missing), 3)}"
         )
         yield _BrokenItem(dist.name, (line,))
+    if damaged := dist.damaged:
+        line = (
+            f"{dist.name} {dist.version}: {count(len(damaged), 'file')} cut short or overwritten: "
+            f"{join_names(list(damaged), 3)}"
+        )
+        yield _BrokenItem(dist.name, (line,))
 
 
 def _slight_problems(dist: Distribution) -> Iterator[str]:
     if dist.missing and not dist.missing_code:
         yield f"{dist.name}: {join_names(list(dist.missing), 2)} missing, not code"
+    if dist.edited:
+        files = join_names(list(dist.edited), 2)
+        yield f"{dist.name}: changed since it was installed: {files}"
     if not dist.has_record and _is_dist_info(dist) and not dist.conda:
         yield f"{dist.name}: no RECORD, so pip can't remove it ({dist.info})"
 
@@ -260,61 +267,3 @@ def _pth_problems(facts: Facts) -> Iterator[str]:
             yield f"{pth.path} can't be read: {pth.problem}"
         for folder in pth.dangling:
             yield f"{pth.path} names {folder}, which doesn't exist"
-
-
-def user_site(context: CheckContext) -> Finding:
-    """No package in the user's own site folder hides one of the environment."""
-    check = "user-site"
-    facts, stack = context.facts, context.stack
-    folder = facts.interpreter.user_site
-    if folder is None:
-        return Finding(check, CheckStatus.OK, "this interpreter uses no user site")
-    _require_listings(facts)
-    inside = {dist.name: dist for dist in facts.distributions if dist.location == folder}
-    why = "The user site comes first on the path: its packages hide the environment's own."
-    source = "https://github.com/conda-forge/python-feedstock/issues/171"
-    remedy = join_lines(
-        [
-            "export PYTHONNOUSERSITE=1",
-            "or remove them: " + pip_command(facts, "uninstall", *sorted(inside)) if inside else "",
-        ]
-    )
-    hidden = _hidden_by(folder, inside, facts)
-    if hidden:
-        serious = any(dist.name in context.needed for dist in hidden)
-        return Finding(
-            check,
-            CheckStatus.FAIL if serious else CheckStatus.WARN,
-            f"the user site hides {join_names([dist.name for dist in hidden])} of the environment",
-            why,
-            join_lines(
-                f"{dist.name} {inside[dist.name].version} in {folder} "
-                f"hides {dist.version} in {dist.location}"
-                for dist in hidden
-            ),
-            remedy,
-            source,
-        )
-    pinned = sorted(
-        name
-        for name in inside
-        if stack.pin(name) and (first := facts.installed(name)) and first.location == folder
-    )
-    if pinned:
-        return Finding(
-            check,
-            CheckStatus.WARN,
-            f"{join_names(pinned)} come from the user site, not from the environment",
-            why,
-            join_lines(f"{name} {inside[name].version} in {folder}" for name in pinned),
-            remedy,
-            source,
-        )
-    return Finding(check, CheckStatus.OK, "the user site hides nothing", why, source=source)
-
-
-def _hidden_by(folder: str, inside: dict[str, Distribution], facts: Facts) -> list[Distribution]:
-    """The distributions behind the folder on the path that are also inside it."""
-    paths = facts.interpreter.paths
-    behind = paths[paths.index(folder) + 1 :] if folder in paths else ()
-    return [dist for dist in facts.distributions if dist.location in behind and dist.name in inside]

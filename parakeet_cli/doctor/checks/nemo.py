@@ -81,6 +81,8 @@ def nemo_requirements(context: CheckContext) -> Finding:
         repair_remedy(facts, _by_hand(context, [*missing, *violated])),
         LINK,
         tuple(sorted({one.stage for one in unmet})),
+        packages=(*missing, *violated),
+        missing=tuple(missing),
     )
 
 

@@ -86,6 +86,8 @@ def _missing_or_outside(
         repair_remedy(context.facts, install_command(context.facts, [pin], *flags)),
         pin.advice.link,
         (pin.stage,),
+        packages=(pin.name,),
+        missing=(pin.name,) if dist is None else (),
     )
 
 

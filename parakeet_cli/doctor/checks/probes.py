@@ -7,6 +7,7 @@ import shlex
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from parakeet_cli.doctor.checks import environment, hiding
 from parakeet_cli.doctor.checks.common import CheckContext, count, repair_remedy
 from parakeet_cli.doctor.facts import Facts, ProbeResult, SampleResult, Unavailable, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
@@ -35,6 +36,8 @@ def import_probe(context: CheckContext) -> Finding:
         ),
         probes.imports,
     )
+    if finding.status is CheckStatus.FAIL:
+        return _failed_imports(finding, context)
     if finding.status is not CheckStatus.OK:
         return finding
     sample = probes.sample
@@ -44,6 +47,22 @@ def import_probe(context: CheckContext) -> Finding:
     if not sample.result.ok:
         return _failed_sample(finding, sample, context.facts)
     return _check_transcript(finding, sample, context.facts)
+
+
+def _failed_imports(finding: Finding, context: CheckContext) -> Finding:
+    """What helps: not a repair of the environment, where something outside hides its packages."""
+    outside = [environment.surroundings(context)]
+    site = hiding.user_site(context)
+    if site.status is CheckStatus.FAIL:
+        outside.append(site.remedy)
+    if any(outside):
+        return replace(finding, remedy=join_lines(outside), stages=())
+    return replace(
+        finding,
+        remedy=join_lines(
+            [finding.remedy, f"If that changes nothing, {_reinstall(context.facts)}"]
+        ),
+    )
 
 
 def _failed_sample(finding: Finding, transcribed: SampleResult, facts: Facts) -> Finding:

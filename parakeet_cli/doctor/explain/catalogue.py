@@ -27,6 +27,7 @@ class Failure:
     remedy: str
     mark: str
     sources: tuple[str, ...]
+    commands: tuple[str, ...] = ()  # of the remedy, none with a gap: the first that works is typed
     detect: str = ""  # how the doctor sees it, for the guide
     check: str = ""  # the id that reports it, if one does
     beside: str = ""  # a pattern that must match in the same text

@@ -37,6 +37,7 @@ class FailureMatch:
     evidence: str
     source: str
     in_build: bool = False  # it happened in the environment that pip or uv made for a build
+    commands: tuple[str, ...] = ()  # of the remedy: the first that works is the one to type
 
 
 def match(text: str) -> list[FailureMatch]:
@@ -76,6 +77,7 @@ def _result(failure: Failure, hit: PatternHit, pasted: PastedText) -> FailureMat
         evidence=pasted.evidence(hit),
         source=failure.sources[0],
         in_build=failure.in_build,
+        commands=tuple(_filled(command, names) for command in failure.commands),
     )
 
 

@@ -12,14 +12,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding, RequirementRow, StageRows
+from parakeet_cli.doctor.causes import Cause, find_causes
+from parakeet_cli.doctor.checks.common import count, join_names
+from parakeet_cli.doctor.explain.remedy import Shell, split_last_command, split_remedy
+from parakeet_cli.doctor.findings import (
+    NOTHING_TO_DO,
+    CheckStatus,
+    Diagnosis,
+    Finding,
+    RequirementRow,
+    StageRows,
+)
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skip": "-"}
 ASCII_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?", "skip": "-"}
 COLOURS = {"ok": "32", "warn": "33", "fail": "31", "unknown": "35", "skip": "2"}
-NARROWEST, WIDEST = 48, 100
+NARROWEST, WIDEST = 32, 100
 DETAIL_LINES = 6
-SKIPPED_BY_NAME = 12  # checks that are skipped for one reason; of more only the number is shown
+STAGE_ROWS = 4  # of a stage that need something; the others are counted
+NAMED = 4  # of the packages that are missing with a cause
 INDENT = "    "
 
 
@@ -55,55 +66,117 @@ def style_of(stream: TextIO, environment: Mapping[str, str] | None = None) -> St
     return Style(width, colour, unicode)
 
 
-def render(diagnosis: Diagnosis, style: Style, *, title: str = "", verbose: bool = False) -> str:
-    """The whole report as one text."""
-    return "\n".join(_lines(diagnosis, style, title, verbose)) + "\n"
+def render(
+    diagnosis: Diagnosis,
+    style: Style,
+    *,
+    title: str = "",
+    verbose: bool = False,
+    shell: Shell | None = None,
+) -> str:
+    """The whole report as one text; `shell` is where its commands are typed."""
+    here = replace(shell or Shell(), python=diagnosis.python, has_pip=diagnosis.has_pip)
+    page = _Page(style, here, verbose)
+    return "\n".join(_lines(diagnosis, page, title)) + "\n"
 
 
-def _lines(diagnosis: Diagnosis, style: Style, title: str, verbose: bool) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """How a report is written, and whether all of it is."""
+
+    style: Style
+    shell: Shell
+    verbose: bool
+
+
+def _lines(diagnosis: Diagnosis, page: _Page, title: str) -> Iterator[str]:
+    style = page.style
     yield f"Python  {diagnosis.python}"
     yield from wrapped(f"Stack   {diagnosis.stack}" + (f": {title}" if title else ""), style, 8)
+    causes = find_causes(diagnosis.findings)
+    yield from _causes(diagnosis, causes, page)
+    folded = {name for cause in causes for name in cause.missing}
     for stage in diagnosis.stages:
-        yield ""
-        yield from _stage(stage, style)
-    shown_statuses = {*_SHOWN, CheckStatus.OK} if verbose else _SHOWN
-    shown = [f for f in diagnosis.findings if f.status in shown_statuses]
-    shown.sort(key=lambda finding: _ORDER[finding.status])
-    for finding in shown:
-        yield ""
-        yield from _finding(_printable(finding), style, verbose)
+        yield from _stage(stage, folded, page)
     yield ""
-    yield from _skipped(diagnosis, style, verbose)
+    if page.verbose:
+        yield from _skipped(diagnosis, style)
     for note in diagnosis.notes:
         yield from wrapped(f"Note: {note}", style, 6)
-    yield from _closing(diagnosis, style)
+    yield from _closing(diagnosis, page)
 
 
-_SHOWN = {CheckStatus.FAIL, CheckStatus.UNKNOWN, CheckStatus.WARN}
-_ORDER = {
-    status: place
-    for place, status in enumerate(
-        (CheckStatus.SKIP, CheckStatus.OK, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.FAIL)
-    )
-}
-# The gravest come last, nearest to where one reads when the report has been printed.
+def _causes(diagnosis: Diagnosis, causes: tuple[Cause, ...], page: _Page) -> Iterator[str]:
+    """The first cause in full, then the others; what a command repairs besides in a line."""
+    if page.verbose:
+        passed = [one for one in diagnosis.findings if one.status is CheckStatus.OK]
+        each = [one for cause in causes for one in (cause.finding, *cause.follows)]
+        for finding in (*each, *passed):
+            yield ""
+            yield from _finding(Cause(_printable(finding)), page)
+        return
+    for first, same in _by_command(causes, page.shell):
+        yield ""
+        yield from _finding(replace(first, finding=_printable(first.finding)), page)
+        if same:
+            yield f"{INDENT}The same command repairs:"
+        narrower = replace(page.style, width=page.style.width - len(INDENT))
+        for finding in map(_printable, same):
+            yield from (INDENT + line for line in _headline(finding, narrower))
 
 
-def _stage(stage: StageRows, style: Style) -> Iterator[str]:
+def _by_command(
+    causes: tuple[Cause, ...], shell: Shell
+) -> Iterator[tuple[Cause, tuple[Finding, ...]]]:
+    """The causes that need something, each with the later findings that its command repairs."""
+    groups: dict[str, list[Cause]] = {}
+    for cause in causes:
+        if needs_action(cause.finding):
+            command = split_remedy(cause.finding.remedy, shell).command
+            groups.setdefault(command or cause.finding.id, []).append(cause)
+    for first, *others in groups.values():
+        yield first, tuple(one for cause in others for one in (cause.finding, *cause.follows))
+
+
+def needs_action(finding: Finding) -> bool:
+    """Whether there is something to do about it; if not, it is shown with --verbose only."""
+    return not finding.remedy.startswith(NOTHING_TO_DO)
+
+
+def _stage(stage: StageRows, folded: set[str], page: _Page) -> Iterator[str]:
+    """A stage with the rows that need something and aren't folded; with --verbose all of them."""
+    style, settled = page.style, (CheckStatus.OK, CheckStatus.SKIP)
+    rows = [
+        row
+        for row in stage.rows
+        if page.verbose or not (row.status in settled or row.package in folded)
+    ]
+    if not rows:
+        return
+    yield ""
     yield from (
         style.paint(line, "1") for line in wrapped(f"{stage.number}  {stage.title}", style, 3)
     )
-    room = style.width - 6 - (0 if style.unicode else 3)
+    most = len(rows) if page.verbose or len(rows) == STAGE_ROWS + 1 else STAGE_ROWS
+    for row in rows[:most]:
+        yield from _row(row, style)
+    if len(rows) > most:
+        yield style.paint(f"   and {len(rows) - most} more: --verbose", "2")
+
+
+def _row(row: RequirementRow, style: Style) -> Iterator[str]:
+    """The package, its bounds and what is installed, on two lines where one is too short."""
+    mark = f"   {style.mark(row.status)} "
+    room = style.width - 5 - (0 if style.unicode else 3)
     name_width = max(12, min(20, room // 3))
     wanted_width = max(14, min(22, room // 3))
-    for row in stage.rows:
-        yield _row(row, style, name_width, wanted_width)
-
-
-def _row(row: RequirementRow, style: Style, name_width: int, wanted_width: int) -> str:
-    there = row.installed or "missing"
-    left = f"{row.package:{name_width}} {row.requirement:{wanted_width}} "
-    return f"   {style.mark(row.status)} {left}{_clean(there)}".rstrip()
+    there = _clean(row.installed or "missing")
+    line = f"{row.package:{name_width}} {row.requirement:{wanted_width}} {there}".rstrip()
+    if len(line) <= room:
+        yield mark + line
+        return
+    yield mark + row.package
+    yield from wrapped(f"{' ' * 9}{row.requirement}  {there}", style, 9)
 
 
 def _printable(finding: Finding) -> Finding:
@@ -122,7 +195,8 @@ def _clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
+def _headline(finding: Finding, style: Style) -> Iterator[str]:
+    """The mark, the id and what was found."""
     head = f"{style.mark(finding.status)} {style.paint(finding.id, '1')}: "
     plain = (1 if style.unicode else 4) + len(finding.id) + 3
     text = textwrap.wrap(
@@ -138,53 +212,76 @@ def _finding(finding: Finding, style: Style, verbose: bool) -> Iterator[str]:
     else:
         yield head.rstrip()
         yield from wrapped(INDENT + finding.summary, style, 4)
+
+
+def _finding(cause: Cause, page: _Page) -> Iterator[str]:
+    finding, style = cause.finding, page.style
+    yield from _headline(finding, style)
+    yield from _folded(cause, style)
     if finding.why:
         yield from wrapped(f"{INDENT}Why   {finding.why}", style, 10)
     details = finding.detail.splitlines()
-    most = len(details) if verbose else DETAIL_LINES
-    if not verbose and len(details) == DETAIL_LINES + 1:
+    most = len(details) if page.verbose else DETAIL_LINES
+    if not page.verbose and len(details) == DETAIL_LINES + 1:
         most += 1  # a line about the one that is left out would be no shorter
     for line in details[:most]:
         yield from (style.paint(part, "2") for part in wrapped(f"{INDENT}      {line}", style, 12))
     if len(details) > most:
         yield style.paint(f"{INDENT}      and {len(details) - most} more lines: --verbose", "2")
-    for number, line in enumerate(finding.remedy.splitlines()):
-        typed = f"{INDENT}{'Type  ' if number == 0 else '      '}{line}"
-        # A command is never broken, so that it can be copied. Sentences begin with a capital.
-        yield from wrapped(typed, style, 10) if line[:1].isupper() else [typed]
-    if verbose and finding.source:
+    yield from remedy_lines(finding.remedy, page.shell, style)
+    if page.verbose and finding.source:
         yield f"{INDENT}See   {finding.source}"
 
 
-def _skipped(diagnosis: Diagnosis, style: Style, verbose: bool) -> Iterator[str]:
+def _folded(cause: Cause, style: Style) -> Iterator[str]:
+    """What follows from a cause: the packages that are missing with it, and other checks."""
+    if cause.missing:
+        packages = count(len(cause.missing), "package")
+        names = _clean(join_names(cause.missing, NAMED))
+        yield from wrapped(f"{INDENT}and {packages}: {names}", style, 8)
+    others = [one.id for one in cause.follows if not one.missing]
+    if others:
+        yield from wrapped(f"{INDENT}and what follows from it: {join_names(others)}", style, 8)
+
+
+def remedy_lines(remedy: str, shell: Shell, style: Style, indent: str = INDENT) -> Iterator[str]:
+    """The one command under Type, and sentences under Do.
+
+    A command is never broken, so that it can be copied.
+    """
+    parts = split_remedy(remedy, shell)
+    if parts.command:
+        yield f"{indent}Type  {parts.command}"
+    for number, line in enumerate(parts.prose):
+        label = "      " if number else "Do    "
+        sentence, command = split_last_command(line, shell)
+        yield from wrapped(f"{indent}{label}{sentence}", style, len(indent) + 6)
+        if command:
+            yield f"{indent}      {command}"
+    yield from (f"{indent}By hand: {command}" for command in parts.by_hand)
+
+
+def _skipped(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     for finding in diagnosis.findings:
         if finding.status is CheckStatus.SKIP:
             reasons.setdefault(finding.summary, []).append(finding.id)
     for reason, ids in reasons.items():
-        several = len(ids) > SKIPPED_BY_NAME and not verbose
-        text = f"Skipped ({reason}): {f'{len(ids)} checks' if several else ', '.join(ids)}"
+        text = f"Skipped ({reason}): {', '.join(ids)}"
         yield from (style.paint(line, "2") for line in wrapped(text, style, 2))
 
 
-def next_command(diagnosis: Diagnosis) -> str:
-    """The command to type next: the repair, if a step can fix something."""
-    # A Python that doesn't start or isn't suitable comes first: nothing can be installed there.
-    # So does a driver that no build of torch suits: no step can use the GPU before.
-    first = [
-        finding
-        for finding in diagnosis.unhealthy
-        if finding.id == "python-version"
-        or (finding.id == "cuda-driver" and not finding.stages and finding.status == "fail")
-    ]
-    fixable = [finding for finding in diagnosis.unhealthy if finding.stages]
-    for finding in (*first, *fixable, *diagnosis.unhealthy):
-        if finding.remedy:
-            return finding.remedy.splitlines()[0]
+def next_step(diagnosis: Diagnosis, shell: Shell) -> str:
+    """What to do next: the command of the first cause with a remedy, else its sentence."""
+    for cause in find_causes(diagnosis.findings):
+        if cause.finding.remedy and not cause.finding.healthy:
+            remedy = split_remedy(cause.finding.remedy, shell)
+            return remedy.command or next(iter((*remedy.prose, *remedy.by_hand)), "")
     return ""
 
 
-def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
+def _closing(diagnosis: Diagnosis, page: _Page) -> Iterator[str]:
+    style = page.style
     counts = dict.fromkeys(CheckStatus, 0)
     for finding in diagnosis.findings:
         counts[finding.status] += 1
@@ -203,13 +300,15 @@ def _closing(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     colour = "1;32" if diagnosis.healthy else "1;31"
     for line in wrapped(f"{verdict}: {', '.join(parts)}.", style, 2):
         yield line.replace(verdict, style.paint(verdict, colour), 1)
-    command = next_command(diagnosis)
+    command = next_step(diagnosis, page.shell)
     if not command and diagnosis.healthy and counts[CheckStatus.OK]:
         deep = any(
             f.id == "import-probe" and f.status is CheckStatus.OK for f in diagnosis.findings
         )
-        command = "parakeet transcribe FILE" if deep else diagnosis.deep_command
-    if command:
+        command = page.shell.adapted("parakeet transcribe FILE" if deep else diagnosis.deep_command)
+    if command[:1].isupper():
+        yield from wrapped(f"Next: {command}", style, 6)
+    elif command:
         yield f"Next: {style.paint(command, '1')}"
 
 

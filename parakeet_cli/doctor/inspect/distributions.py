@@ -1,18 +1,19 @@
 """Reads the distributions of site folders in one pass, without importlib.metadata.
 
 Only the head of each METADATA is parsed, up to the blank line. Each RECORD is read once,
-for the files that are missing and for the compiled files to scan.
+for the files that are missing or of another size, and for the compiled files to scan.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import Distribution, Leftover
+from parakeet_cli.doctor.facts import Distribution, Leftover, WrongSize, is_compiled
 from parakeet_cli.system.ml_versions import normalized_name
 from parakeet_cli.system.regular_files import read_regular
 
@@ -23,6 +24,15 @@ METADATA_LINE = re.compile(rb"^[^\n]*?\.dist-info/METADATA,[^,\n]*,(\d+)\r?$", r
 IMPORTED_SUFFIXES = tuple(
     f".{kind}{quote}" for kind in ("py", "so", "pyi", "json", "yaml") for quote in ("", '"')
 )
+# Bytecode, which Python writes anew, and what only people and compilers read.
+NOT_LOADED = tuple(
+    f".{kind}{quote}"
+    for kind in ("pyc", "h", "hpp", "cuh", "cu", "c", "cpp", "pxd", "pyx", "md", "rst", "cmake")
+    for quote in ("", '"')
+)
+_DIGITS = re.compile(r"[0-9]{1,18}")
+# They write RECORD as the files are. conda and distributions' packages change files after it.
+TRUSTED_INSTALLERS = (b"pip", b"uv", b"poetry", b"pdm", b"installer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ def read_distributions(paths: tuple[str, ...]) -> Installed:
             installed.unlisted.append(f"{folder}: {error.strerror or error}")
             continue
         site = _Site(folder)
+        first = len(installed.distributions)
         for name in names:
             if name.startswith("~"):
                 installed.leftovers.append(Leftover(f"{folder}/{name}"))
@@ -65,6 +76,7 @@ def read_distributions(paths: tuple[str, ...]) -> Installed:
                 installed.distributions.append(_egg_info(folder, name))
             elif name == "pkg_resources":
                 installed.pkg_resources = installed.pkg_resources or _is_package(folder, name)
+        installed.distributions[first:] = _without_shared(installed.distributions[first:])
         for path, package in {**site.unrecorded, **site.recorded}.items():
             installed.compiled.append(Compiled(f"{folder}/{path}", package))
         installed.compiled.extend(_compiled_without_record(folder, names, installed))
@@ -86,7 +98,7 @@ class _Site:
         if names is None:
             try:
                 names = set(os.listdir(f"{self.folder}/{parent}"))  # noqa: PTH208
-            except OSError:
+            except (OSError, ValueError):  # ValueError: RECORD has a path with a NUL
                 names = set()
             self.listings[parent] = names
         return names
@@ -108,10 +120,14 @@ def _dist_info(site: _Site, entry: str) -> Distribution:
     if problem:  # a truncated file may contain half a name or half a version
         name, version = stem_name, stem_version
     name = normalized_name(name)
-    missing: tuple[str, ...] = ()
-    if isinstance(record, bytes):
-        missing = _check_record(site, record, name)
     installer = _read_bytes(f"{info}/INSTALLER")
+    tool = installer.strip() if isinstance(installer, bytes) else b""
+    files = _RecordedFiles()
+    if isinstance(record, bytes):
+        files = _check_record(site, record, name)
+        files.resized = [
+            file for file in files.resized if tool.startswith(TRUSTED_INSTALLERS) or file.size == 0
+        ]
     return Distribution(
         name=name,
         version=version or None,
@@ -119,9 +135,12 @@ def _dist_info(site: _Site, entry: str) -> Distribution:
         info=info,
         requires=requires,
         has_record=isinstance(record, bytes),
-        missing=missing,
+        missing=tuple(files.missing),
         problem=problem,
-        conda=isinstance(installer, bytes) and installer.strip() == b"conda",
+        conda=tool == b"conda",
+        trusted=tool.startswith(TRUSTED_INSTALLERS),
+        resized=tuple(files.resized),
+        modules=tuple(files.modules),
     )
 
 
@@ -166,30 +185,96 @@ def _read_bytes(path: str) -> bytes | OSError:
 # RECORD
 
 
-def _check_record(site: _Site, record: bytes, package: str) -> tuple[str, ...]:
-    """The listed files that are missing. Existing compiled files are added to the site."""
-    missing: list[str] = []
+@dataclass(slots=True)
+class _RecordedFiles:
+    """What a RECORD tells of its files."""
+
+    missing: list[str] = field(default_factory=list)
+    resized: list[WrongSize] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
+
+
+def _check_record(site: _Site, record: bytes, package: str) -> _RecordedFiles:
+    """Compare the listed files with those that exist. Compiled files are added to the site."""
+    files = _RecordedFiles()
     parents: set[str] = set()
+    for path, _, size, imported in recorded_files(record):
+        if imported:
+            parent, _, name = path.rpartition("/")
+            if name not in site.listing(parent):
+                files.missing.append(path)
+                continue
+            if ".so" in name:
+                site.recorded[path] = package
+            parents.add(parent)
+            if not parent and (name.endswith(".py") or ".so" in name):
+                files.modules.add(name.partition(".")[0])
+        if size is not None:
+            found = _size(f"{site.folder}/{path}")
+            if found is not None and found != size:
+                files.resized.append(WrongSize(path, found, size))
+    parents.discard("")
+    files.modules.update(parent.partition("/")[0] for parent in parents)
+    _add_unrecorded(site, parents, package)
+    return files
+
+
+def recorded_files(record: bytes) -> Iterator[tuple[str, str, int | None, bool]]:
+    """(path, hash, size, imported) of each file that a program may load.
+
+    `imported` is true for what an import needs. The size is None if it isn't to be compared.
+    """
     for line in record.decode("utf-8", errors="replace").splitlines():
-        path = line.rsplit(",", 2)[0]
-        if not path.endswith(IMPORTED_SUFFIXES) and ".so." not in path:
-            continue  # headers, test data, bytecode: an import doesn't need them
+        path, digest, size = line.rsplit(",", 2) if line.count(",") > 1 else (line, "", "")
+        imported = path.endswith(IMPORTED_SUFFIXES) or ".so." in path
+        if not imported and (not size or path.endswith(NOT_LOADED) or "/test" in path):
+            continue
         if path.startswith('"'):
             path = path.strip('"').replace('""', '"')
-        if path.startswith("/"):
+        if path.startswith("/") or ".dist-info/" in path:
             continue
-        parent, _, name = path.rpartition("/")
-        if name not in site.listing(parent):
-            missing.append(path)
-        elif ".so" in name:
-            site.recorded[path] = package
-        parents.add(parent)
-    # A file in a package's folder can be imported whether RECORD lists it or not.
-    for parent in parents - {""}:
+        # Scripts in ../../../bin get the path of their Python when they are installed.
+        compared = _DIGITS.fullmatch(size) and not path.startswith("../")
+        yield path, digest, int(size) if compared and not path.endswith(".pyi") else None, imported
+
+
+def _add_unrecorded(site: _Site, parents: set[str], package: str) -> None:
+    """A compiled file in a package's folder can be imported whether RECORD lists it or not."""
+    for parent in parents:
         for name in site.listing(parent):
-            if name.endswith(".so") or ".so." in name:
+            if is_compiled(name):
                 site.unrecorded.setdefault(f"{parent}/{name}", package)
-    return tuple(missing)
+
+
+def _size(path: str) -> int | None:
+    """The size of a file; None if it isn't one, or is gone."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - hot: 40,000 files
+    except (OSError, ValueError):  # ValueError: RECORD has a path with a NUL
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _without_shared(found: list[Distribution]) -> list[Distribution]:
+    """The distributions, without the files that are whole for another one.
+
+    Several distributions may bring one file, and the last one's is there.
+    """
+    suspects = {file.path: file.size for dist in found for file in dist.resized}
+    if not suspects:
+        return found
+    whole: set[str] = set()
+    for dist in found:
+        record = _read_bytes(f"{dist.info}/RECORD")
+        for path, _, size, _ in recorded_files(record if isinstance(record, bytes) else b""):
+            if size is not None and suspects.get(path) == size:
+                whole.add(path)
+    return [
+        replace(dist, resized=tuple(file for file in dist.resized if file.path not in whole))
+        if dist.resized
+        else dist
+        for dist in found
+    ]
 
 
 def _compiled_without_record(

@@ -6,21 +6,26 @@ affect the others.
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from parakeet_cli.doctor.facts import Facts, Unavailable
+from parakeet_cli.doctor.facts import ENSUREPIP, UV, Distribution, Facts, Interpreter, Unavailable
 from parakeet_cli.doctor.inspect import host
 from parakeet_cli.doctor.inspect.binaries import glibcxx_needed, scan_all
 from parakeet_cli.doctor.inspect.distributions import read_distributions
 from parakeet_cli.doctor.inspect.gpu import read_gpus
+from parakeet_cli.doctor.inspect.hidden import read_hidden
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libraries
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
+from parakeet_cli.doctor.inspect.sums import compare_sums
 from parakeet_cli.doctor.inspect.torch_build import read_torch_build
 from parakeet_cli.doctor.stack.torch_builds import this_platform
+from parakeet_cli.system.hardware import find_program
 
 T = TypeVar("T")
 
@@ -33,9 +38,11 @@ def gather_facts(
     cache_folder: Path | None = None,
     mock: str | None = None,
     options: tuple[str, ...] = (),
+    deep: bool = False,
 ) -> Facts:
     """Everything that can be read about the interpreter without running anything in it.
 
+    With `deep` the content of the installed code is compared with RECORD's sums.
     Raises UsageError if there is no such interpreter.
     """
     env = dict(os.environ) if environment is None else dict(environment)
@@ -49,8 +56,11 @@ def gather_facts(
     cache.save()
     return Facts(
         interpreter=target,
-        distributions=tuple(installed.distributions),
+        distributions=compare_sums(installed.distributions)
+        if deep
+        else tuple(installed.distributions),
         leftovers=tuple(installed.leftovers),
+        hidden=_try_read(lambda: read_hidden(target, installed.distributions, _working_folder())),
         unlisted=tuple(installed.unlisted),
         pkg_resources=installed.pkg_resources,
         torch=torch,
@@ -67,7 +77,28 @@ def gather_facts(
         platform=this_platform(),
         mock=mock,
         options=options,
+        pip=_pip_words(target, installed.distributions, env),
     )
+
+
+def _pip_words(
+    target: Interpreter, distributions: Sequence[Distribution], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """How to run a pip on the interpreter: () for its own, which environments of uv lack."""
+    if target.problem or any(dist.name == "pip" for dist in distributions):
+        return ()
+    if find_program("uv", environment):
+        return UV
+    if importlib.util.find_spec("pip") is not None:
+        return (sys.executable, "-m", "pip", "--python", target.executable)
+    return ENSUREPIP
+
+
+def _working_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""  # it was removed, so nothing is imported from it
 
 
 def _try_read(read: Callable[[], T]) -> T | Unavailable:

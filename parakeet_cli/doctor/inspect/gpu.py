@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Gpus
 from parakeet_cli.doctor.inspect.libraries import find_library
-from parakeet_cli.system.hardware import list_gpus, visible_indexes
+from parakeet_cli.system.hardware import list_gpus, list_parts, visible_indexes
 
-MIG_SECONDS = 15.0
 # "  MIG 1g.10gb     Device  0: (UUID: MIG-...)", below the line of its GPU
 MIG_LINE = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):")
 
@@ -39,14 +37,7 @@ def list_mig_instances(nvidia_smi: str | None) -> tuple[str, ...]:
     """The parts that a GPU is divided into ("1g.10gb, device 0"), without their ids."""
     if nvidia_smi is None:
         return ()
-    try:
-        done = subprocess.run(
-            [nvidia_smi, "-L"], capture_output=True, text=True, errors="replace",
-            timeout=MIG_SECONDS, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    found = map(MIG_LINE.match, done.stdout.splitlines())
+    found = map(MIG_LINE.match, list_parts(nvidia_smi).splitlines())
     return tuple(f"{match[1]}, device {match[2]}" for match in found if match)
 
 

@@ -22,6 +22,7 @@ from parakeet_cli.system.processes import exit_in_words
 from parakeet_cli.system.regular_files import read_regular
 
 ASK_SECONDS = 10.0
+NAMED_HOW = "--python takes /path/to/env or /path/to/env/bin/python"
 
 # With -S, importing `site` defines its functions and runs nothing.
 ASK = """
@@ -30,12 +31,23 @@ site.PREFIXES = [sys.prefix, sys.exec_prefix]
 print(json.dumps({
     "version": platform.python_version(),
     "prefix": sys.prefix,
-    "base_prefix": sys.base_prefix,
+    "base_prefix": getattr(sys, "base_prefix", sys.prefix),
     "sites": site.getsitepackages(),
 }))
 """
 
+# Isolated, for Python 3; and for Python 2, which has no -I, by what that stands for.
+ISOLATED = (("-I", "-S", "-B"), ("-E", "-s", "-S", "-B"))
+NO_SUCH_OPTION = "nknown option: -I"
+
 VERSION_IN_NAME = re.compile(r"python(\d+\.\d+)")
+# The names of Pythons, and of the programs that others install in their place (pyenv, asdf).
+PYTHON_NAME = re.compile(r"(python|pypy|graalpy)[\d.]*[a-z]?(\.exe)?")
+# `sys.path.insert(0, "/folder")` or `sys.path[:0] = ["/folder"]` in a .pth file
+PUT_FIRST = re.compile(r"sys\.path(?:\.insert\(\s*0\s*,|\[0?:0\]\s*=\s*\[)\s*r?(['\"])(/.+?)\1")
+# The interpreter in the first lines of a script: `#!/env/bin/python`, or, where that path is
+# long or has a space, `'''exec' "/env/bin/python" "$0" "$@"`.
+SCRIPT_PYTHON = re.compile(rb"(?:^#!\s*|exec' )\"?(/[^\"\n]*?/(?:python|pypy)[\w.]*)")
 
 
 def find_interpreter(python: str) -> Path:
@@ -47,30 +59,28 @@ def find_interpreter(python: str) -> Path:
     if os.sep not in python and not named.exists():
         found = find_program(python, os.environ)
         if found is None:
-            raise UsageError(
-                f"There is no Python called {python} on PATH.",
-                hint="Name the interpreter by its path: --python /path/to/env/bin/python",
-            )
+            raise UsageError(f"There is no Python called {python} on PATH; {NAMED_HOW}.")
         named = Path(found)
     path = Path(os.path.abspath(named))
     if path.is_dir():
         candidates = [path / "bin" / "python", path / "bin" / "python3"]
         path = next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
     if path.is_dir() or not os.path.lexists(path):
-        raise UsageError(
-            f"There is no Python at {path}.",
-            hint="Name the interpreter by its path: --python /path/to/env/bin/python",
-        )
+        raise UsageError(f"There is no Python at {path}; {NAMED_HOW}.")
     if path.exists() and not os.access(path, os.X_OK):
-        raise UsageError(
-            f"{path} can't be run: it isn't an executable file.",
-            hint="Name the interpreter itself: --python /path/to/env/bin/python",
-        )
+        raise UsageError(f"{path} can't be run, as it isn't executable; {NAMED_HOW}.")
     return path
 
 
 def read_interpreter(executable: Path, environment: Mapping[str, str]) -> Interpreter:
-    """What the interpreter is, with its site folders in import order."""
+    """What the interpreter is, with its site folders in import order.
+
+    Raises UsageError if it is another program. A Python that can't start has a `problem`.
+    """
+    if not _has_python_name(executable):
+        _, problem = _ask(executable)
+        if problem:
+            raise _not_a_python(executable)
     cfg = _pyvenv_cfg(executable)
     if cfg is not None:
         return _read_venv(executable, *cfg, environment)
@@ -78,6 +88,18 @@ def read_interpreter(executable: Path, environment: Mapping[str, str]) -> Interp
     if (prefix / "conda-meta").is_dir():
         return _read_conda(executable, prefix, environment)
     return _read_base(executable, environment)
+
+
+def _has_python_name(executable: Path) -> bool:
+    """Whether the file, or what a link leads to, is called as Pythons are."""
+    names = (executable.name, Path(os.path.realpath(executable)).name)
+    return any(PYTHON_NAME.fullmatch(name) for name in names)
+
+
+def _not_a_python(executable: Path) -> UsageError:
+    return UsageError(
+        f"{executable} is not a Python; --python takes the path of one, or its folder."
+    )
 
 
 # Kinds of interpreter
@@ -89,11 +111,11 @@ def _read_venv(
     home = settings.get("home", "")
     version = settings.get("version_info") or settings.get("version") or ""
     version = ".".join(version.split(".")[:3])
-    problem = _start_problem(executable)
     site = _site_of(prefix, version, executable)
     minor = VERSION_IN_NAME.search(str(site))
     if minor and not version.startswith(minor[1]):
         version = minor[1]
+    problem = _start_problem(executable, home)
     inherits = settings.get("include-system-site-packages", "").lower() == "true"
     sites = [site]
     base_prefix = str(Path(home).parent) if home else ""
@@ -111,6 +133,7 @@ def _read_venv(
         paths=(),
         site_packages=str(site),
         problem=problem,
+        script_python=_script_python(executable),
     )
     return _add_paths(target, sites, user, environment)
 
@@ -130,6 +153,7 @@ def _read_conda(executable: Path, prefix: Path, environment: Mapping[str, str]) 
         paths=(),
         site_packages=str(site),
         problem=_start_problem(executable),
+        script_python=_script_python(executable),
     )
     return _add_paths(target, [site], _user_site(version, environment), environment)
 
@@ -156,21 +180,26 @@ def _read_base(executable: Path, environment: Mapping[str, str]) -> Interpreter:
 
 
 def _ask(executable: Path) -> tuple[dict[str, object], str]:
-    """(answer, problem)."""
-    try:
-        done = subprocess.run(
-            [str(executable), "-I", "-S", "-B", "-c", ASK],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ASK_SECONDS,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {}, f"it did not answer within {ASK_SECONDS:.0f} seconds"
-    except OSError as error:
-        return {}, f"it can't be started: {error.strerror or error}"
+    """(answer, problem). Raises UsageError if it runs and answers as no Python does."""
+    done: subprocess.CompletedProcess[str] | None = None
+    for flags in ISOLATED:
+        try:
+            done = subprocess.run(
+                [str(executable), *flags, "-c", ASK],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=ASK_SECONDS,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return {}, f"it did not answer within {ASK_SECONDS:.0f} seconds"
+        except OSError as error:
+            return {}, f"it can't be started: {error.strerror or error}"
+        if done.returncode == 0 or NO_SUCH_OPTION not in done.stderr:
+            break
+    assert done is not None
     if done.returncode != 0:
         output = done.stderr.strip().splitlines() or [f"it {exit_in_words(done.returncode)}"]
         # A traceback has its error in the last line, other programs in the first.
@@ -179,8 +208,10 @@ def _ask(executable: Path) -> tuple[dict[str, object], str]:
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        return {}, f"it isn't a Python: asked for its version, it printed {done.stdout[:60]!r}"
-    return (answer, "") if isinstance(answer, dict) else ({}, "it isn't a Python")
+        raise _not_a_python(executable) from None
+    if not isinstance(answer, dict):
+        raise _not_a_python(executable)
+    return answer, ""
 
 
 # Reading files
@@ -198,11 +229,33 @@ def _pyvenv_cfg(executable: Path) -> tuple[Path, dict[str, str]] | None:
     return None
 
 
-def _start_problem(executable: Path) -> str:
-    """Its link dangles if the Python that the environment was made from was removed."""
-    if executable.exists():
+def _start_problem(executable: Path, home: str = "") -> str:
+    """The Python that the environment was made from was removed.
+
+    A link to it dangles; a copy of it (`venv --copies`) has lost its standard library.
+    """
+    if not executable.exists():
+        return f"it points to {os.path.realpath(executable)}, which doesn't exist"
+    if home and not executable.is_symlink() and not Path(home).is_dir():
+        return f"it was made from the Python in {home}, which doesn't exist"
+    return ""
+
+
+def _script_python(executable: Path) -> str:
+    """The Python of another environment that `bin/pip` beside it runs; "" if it runs this one.
+
+    The scripts of an environment that was moved or copied name the Python of the first place.
+    """
+    try:
+        with (executable.parent / "pip").open("rb") as stream:
+            found = SCRIPT_PYTHON.search(stream.read(1000))
+    except OSError:
+        return ""  # without pip, or not to be read: nothing runs
+    if found is None:
         return ""
-    return f"it points to {os.path.realpath(executable)}, which doesn't exist"
+    named = os.fsdecode(found[1])
+    same = os.path.realpath(Path(named).parent) == os.path.realpath(executable.parent)
+    return "" if same or not os.access(named, os.X_OK) else named
 
 
 def _base_executable(home: Path, executable: Path) -> Path:
@@ -250,32 +303,38 @@ def _add_paths(
         if not site.is_dir():
             continue
         paths[str(site)] = None
-        for pth, added in _pth_files(site):
+        for pth in _pth_files(site):
             pth_files.append(pth)
-            paths.update(dict.fromkeys(added))
+            paths.update(dict.fromkeys(pth.added))
+    first = [folder for pth in pth_files for folder in pth.first]
     return replace(
         target,
-        paths=tuple(paths),
+        paths=tuple(dict.fromkeys([*reversed(first), *paths])),
         user_site=str(user) if user else None,
         pth_files=tuple(pth_files),
         python_path=python_path,
     )
 
 
-def _pth_files(site: Path) -> Iterator[tuple[PthFile, list[str]]]:
-    """Each `.pth` file with the folders it adds. Its `import` lines are skipped."""
+def _pth_files(site: Path) -> Iterator[PthFile]:
+    """Each `.pth` file with the folders it adds.
+
+    Its `import` lines aren't run; of those that put a folder first, the folder is read.
+    """
     for name in sorted(entry for entry in os.listdir(site) if entry.endswith(".pth")):  # noqa: PTH208
         path = site / name
         try:
             text = read_regular(path).decode("utf-8-sig", errors="replace")
         except OSError as error:
-            yield PthFile(str(path), problem=error.strerror or str(error)), []
+            yield PthFile(str(path), problem=error.strerror or str(error))
             continue
         added: list[str] = []
         dangling: list[str] = []
+        first = tuple(found[2] for found in PUT_FIRST.finditer(text) if Path(found[2]).is_dir())
         for line in (line.strip() for line in text.splitlines()):
             if not line or line.startswith(("#", "import ", "import\t")):
                 continue
             folder = os.path.normpath(site / line)
             (added if os.path.exists(folder) else dangling).append(folder)  # noqa: PTH110
-        yield PthFile(str(path), tuple(dangling)), [p for p in added if Path(p).is_dir()]
+        added = [folder for folder in added if Path(folder).is_dir()]
+        yield PthFile(str(path), tuple(dangling), first, tuple(added))

@@ -5,8 +5,8 @@ Nothing here reads or runs anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from packaging.version import Version
 
@@ -15,6 +15,7 @@ from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Stack
 
 IMPORT_PROBE = "import-probe"
+BROKEN = "broken-dists"
 TORCH = "torch"
 TORCH_CHECKS = frozenset({"torch-installed", "torch-arch", "cuda-driver", "gpu-probe"})
 
@@ -27,6 +28,11 @@ class Fix:
     replace: frozenset[str] = frozenset()  # by any version that the stack allows
     uninstall: Mapping[str, int] = field(default_factory=dict)  # name -> how often it is there
     remove: tuple[str, ...] = ()  # paths
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The packages that are to be installed again."""
+        return self.reinstall | self.replace | self.uninstall.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,22 @@ class RepairGoal:
     def empty(self) -> bool:
         return not self.stages and self.fix == Fix()
 
+    def without(self, names: Collection[str], facts: Facts) -> RepairGoal:
+        """The goal where these can't be installed again: they stay as they are.
+
+        What fails because of them isn't to be fixed then, so that the other steps stand.
+        """
+        infos = {dist.info for dist in facts.distributions if dist.name in names}
+        fix = replace(
+            self.fix,
+            reinstall=self.fix.reinstall - set(names),
+            replace=self.fix.replace - set(names),
+            uninstall={name: n for name, n in self.fix.uninstall.items() if name not in names},
+            remove=tuple(path for path in self.fix.remove if path not in infos),
+        )
+        left = {id_ for id_ in self.ids & FIXES.keys() if FIXES[id_](facts).names & set(names)}
+        return replace(self, fix=fix, ids=self.ids - left - {IMPORT_PROBE})
+
 
 def repair_goal(
     findings: Iterable[Finding], facts: Facts, stack: Stack, *, reinstall: bool = False
@@ -53,7 +75,12 @@ def repair_goal(
     failing = [finding for finding in findings if not finding.healthy and finding.stages]
     # A failed import names every stage; where another finding has the cause, that one decides.
     causes = [finding for finding in failing if finding.id != IMPORT_PROBE] or failing
-    needed = {stage for finding in causes for stage in finding.stages}
+    needed = {
+        stage
+        for finding in causes
+        if not _needs_no_stage(finding, facts)
+        for stage in finding.stages
+    }
     torch = reinstall or _replaces_torch(causes, facts, stack)
     return RepairGoal(
         stack=stack,
@@ -66,12 +93,30 @@ def repair_goal(
     )
 
 
+def _needs_no_stage(finding: Finding, facts: Facts) -> bool:
+    """Whether its packages are installed again as they were, and no stage is needed for that.
+
+    Without their metadata their version and what they require aren't known. torch comes from an
+    index of its own, which its stage names.
+    """
+    return finding.id == BROKEN and not any(
+        dist.problem or not dist.version or dist.name == TORCH
+        for dist in facts.distributions
+        if dist.broken
+    )
+
+
 def _replaces_torch(causes: Sequence[Finding], facts: Facts, stack: Stack) -> bool:
     if facts.installed(TORCH) is None:
-        return bool(causes)
+        return not all(_needs_no_stage(finding, facts) for finding in causes)
     pin = stack.pin(TORCH)
     stage = pin.stage if pin else stack.stages[-1].number
-    return any(finding.id in TORCH_CHECKS and stage in finding.stages for finding in causes)
+    broken = any(dist.name == TORCH and dist.broken for dist in facts.distributions)
+    return any(
+        (finding.id in TORCH_CHECKS or (broken and finding.id == BROKEN))
+        and stage in finding.stages
+        for finding in causes
+    )
 
 
 def _combined_fix(failing: Sequence[Finding], facts: Facts, stack: Stack) -> Fix:
@@ -91,7 +136,7 @@ def _combined_fix(failing: Sequence[Finding], facts: Facts, stack: Stack) -> Fix
 
 
 def _broken(facts: Facts) -> Fix:
-    names = {dist.name for dist in facts.distributions if dist.problem or dist.missing_code}
+    names = {dist.name for dist in facts.distributions if dist.broken}
     # pip can't uninstall what it can't read: its metadata is removed, pip writes over the rest.
     unreadable = tuple(
         dist.info
@@ -140,7 +185,7 @@ def _is_in_environment(facts: Facts, dist: Distribution) -> bool:
 
 
 FIXES: dict[str, Callable[[Facts], Fix]] = {
-    "broken-dists": _broken,
+    BROKEN: _broken,
     "duplicate-dists": _duplicates,
     "numpy-abi": _numpy_abi,
     "setuptools-pkg-resources": _pkg_resources,

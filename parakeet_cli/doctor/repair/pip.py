@@ -209,7 +209,7 @@ def find_pip(facts: Facts) -> Pip:
         ),
         None,
     )
-    if own is not None and not own.problem and not own.missing and _is_new_enough(own.version):
+    if own is not None and not own.broken and not own.missing and _is_new_enough(own.version):
         return Pip((python, *OWN_PIP), own.version or OLDEST, python)
     spec = importlib.util.find_spec("pip")
     if spec is not None and spec.origin:

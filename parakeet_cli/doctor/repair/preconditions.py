@@ -39,7 +39,9 @@ def check_environment(target: Interpreter) -> None:
     if target.problem:
         raise Refused(
             f"{target.executable} can't start: {target.problem}. Nothing was changed.",
-            hint=f"Make a new environment: {_NEW}",
+            hint=f"Give it a Python again: {target.revival}"
+            if target.revival
+            else f"Make a new environment: {_NEW}",
         )
     if target.kind not in ("venv", "conda"):
         conda = target.kind == "conda-base"

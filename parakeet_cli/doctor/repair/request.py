@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
-from parakeet_cli.doctor.findings import Diagnosis
+from parakeet_cli.doctor.findings import Diagnosis, Finding
 from parakeet_cli.doctor.repair.pip import PipProgress
 from parakeet_cli.doctor.repair.plan import Plan
 from parakeet_cli.errors import ExitCode
@@ -48,6 +48,12 @@ class RepairOutcome:
     diagnosis: Diagnosis
     plan: Plan
     summary: str = ""  # of what was changed; empty if nothing was
+
+    @property
+    def remaining(self) -> tuple[Finding, ...]:
+        """What still fails: after the repair, or, where it is only planned, would still."""
+        planned = self.plan.ids if self.plan.steps and not self.summary else frozenset()
+        return tuple(one for one in self.diagnosis.unhealthy if one.id not in planned)
 
     @property
     def code(self) -> ExitCode:

@@ -135,12 +135,38 @@ class Resolver:
             self._ask([*sources, "-c", bounds, *again, "--no-deps", *alone])
 
     def _ask_for_reinstalls(self, bounds: str) -> frozenset[str]:
-        """The names of what is installed over itself."""
+        """The names of what is installed over itself.
+
+        What no index has any more stays as it is: one such package doesn't prevent the rest.
+        Raises PipFailed if that leaves nothing to do.
+        """
         texts = reinstalls(self._goal, self._facts, self._changes)
-        if texts:
-            flags = ["--force-reinstall", "--no-deps"]
-            self._ask([*self._sources.arguments, "-c", bounds, *flags, *texts])
+        if not texts:
+            return frozenset()
+        try:
+            self._ask_for_reinstall(bounds, texts)
+        except PipFailed as error:
+            texts = self._obtainable(bounds, texts)
+            if not texts and not self._changes:
+                raise error from None
         return frozenset(map(requirement_name, texts))
+
+    def _obtainable(self, bounds: str, texts: Sequence[str]) -> tuple[str, ...]:
+        """Of these requirements those that pip finds, one by one; the goal loses the others."""
+        found: list[str] = []
+        lost: list[str] = []
+        for text in texts:
+            try:
+                self._ask_for_reinstall(bounds, [text])
+                found.append(text)
+            except PipFailed:
+                lost.append(requirement_name(text))
+        self._goal = self._goal.without(lost, self._facts)
+        return tuple(found)
+
+    def _ask_for_reinstall(self, bounds: str, texts: Sequence[str]) -> None:
+        flags = ["--force-reinstall", "--no-deps"]
+        self._ask([*self._sources.arguments, "-c", bounds, *flags, *texts])
 
     def _ask(self, arguments: Sequence[str]) -> None:
         for change in self._report(arguments):

@@ -82,6 +82,7 @@ def run_repair(request: RepairRequest, view: RepairView) -> RepairOutcome:
     Raises Refused, RepairFailed, RestoreFailed and UsageError, each with the state that the
     environment is in.
     """
+    started = time.monotonic()
     check_options(request)
     python = str(find_interpreter(request.diagnosis.python))
     target = read_interpreter(Path(python), os.environ)
@@ -106,7 +107,7 @@ def run_repair(request: RepairRequest, view: RepairView) -> RepairOutcome:
                 return planned.outcome()
             _ask_for_confirmation(request, view)
             prune(target.prefix)
-        return _carry_out(planned, request, lock, view)
+        return _carry_out(planned, request, lock, view, started)
 
 
 def _plan(request: RepairRequest, python: str, view: RepairView) -> _Planned:
@@ -171,9 +172,11 @@ def _ask_for_confirmation(request: RepairRequest, view: RepairView) -> None:
 
 
 def _carry_out(
-    planned: _Planned, request: RepairRequest, lock: int, view: RepairView
+    planned: _Planned, request: RepairRequest, lock: int, view: RepairView, started: float
 ) -> RepairOutcome:
-    started = time.monotonic()
+    """Change the environment, or put it back. `started` is when the command began, planning
+    included, on the monotonic clock: a person waited for all of it.
+    """
     plan, facts = planned.plan, planned.before.facts
     work = Transaction(facts, planned.pip, planned.resolution, lock)
     try:
@@ -188,7 +191,6 @@ def _carry_out(
             view.show_status("Verifying: running all checks again, in new processes.")
             work.begin_verifying()
             after = verify(planned.before, plan, request.diagnosis)
-            seconds = time.monotonic() - started
             work.complete(plan.summary)
     except Refused:
         _restored(work.undo)
@@ -197,10 +199,12 @@ def _carry_out(
         if work.changed:
             view.show_status("Putting everything back.")
         raise _failure(error, changed=_restored(work.undo)) from error
+    stored = megabytes(work.snapshot_size())
+    seconds = time.monotonic() - started
     summary = (
         f"Repaired in {seconds:.0f} s: {plan.summary}. "
         f"To go back: {_rollback_command(facts, request)} "
-        f"({megabytes(work.snapshot_size())} are stored for that, for {RETENTION_DAYS} days)"
+        f"({stored} are stored for that, for {RETENTION_DAYS} days)"
     )
     return planned.outcome(after, summary)
 

@@ -80,7 +80,7 @@ def check(
     If a stack is named, judge by it even if another NeMo is installed: the repair may be
     migrating to it.
     """
-    facts = gather_facts(python, options=options)
+    facts = gather_facts(python, options=options, deep=True)
     nemo = facts.installed(NEMO)
     policy = load_stack(stack) if stack else choose_stack(nemo.version if nemo else None, None)
     ids = select_checks((), ())

@@ -91,6 +91,11 @@ def _policy(sound: Sound) -> str:
     return "; ".join(rules)
 
 
+def _shown(text: str) -> str:
+    """The text as the page shows it: without markup, and without what changes its order."""
+    return escape(clean(text))
+
+
 def _head(transcript: Transcript, name: str, sound: Sound) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -98,7 +103,7 @@ def _head(transcript: Transcript, name: str, sound: Sound) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(name)}: transcript</title>\n"
+        f"<title>{_shown(name)}: transcript</title>\n"
         f"<style>{_asset('page.css')}</style>\n</head>\n"
     )
 
@@ -113,7 +118,7 @@ def _heading(transcript: Transcript, name: str, duration: float) -> str:
     if lost:
         rows = "".join(
             f'<li><a class="time" href="#t={interval.start:.2f}">{_span(interval)}</a> '
-            f"{escape(clean(interval.reason))}</li>"
+            f"{_shown(interval.reason)}</li>"
             for interval in lost
         )
         seconds = transcript.accounting.lost_seconds
@@ -122,8 +127,8 @@ def _heading(transcript: Transcript, name: str, duration: float) -> str:
             f"heard.</strong> Where, and why</summary><ul>{rows}</ul></details>\n"
         )
     return (
-        f'<header>\n<h1 dir="auto">{escape(name)}</h1>\n'
-        f"<p>{' <span>·</span> '.join(escape(fact) for fact in facts)}</p>\n{notice}</header>\n"
+        f'<header>\n<h1 dir="auto">{_shown(name)}</h1>\n'
+        f"<p>{' <span>·</span> '.join(_shown(fact) for fact in facts)}</p>\n{notice}</header>\n"
     )
 
 
@@ -140,7 +145,7 @@ def _waveform(envelope: Envelope | None, lost: tuple[LostInterval, ...], duratio
     gaps = "".join(
         f'<rect x="{BARS * interval.start / duration:.3f}" y="0" height="{HEIGHT}" '
         f'width="{max(0.8, BARS * interval.seconds / duration):.3f}"><title>'
-        f"Lost: {_span(interval)}, {escape(clean(interval.reason))}</title></rect>"
+        f"Lost: {_span(interval)}, {_shown(interval.reason)}</title></rect>"
         for interval in lost
     )
     return (
@@ -163,7 +168,7 @@ def _recording(sound: Sound, name: str) -> Iterator[str]:
         yield f"{after}\n"
     elif sound.link is not None:
         shown = PLAYER if sound.mime else UNPLAYABLE
-        yield shown.format(src=escape(sound.link), name=escape(name)) + "\n"
+        yield shown.format(src=escape(sound.link), name=_shown(name)) + "\n"
     else:
         yield f"{SILENT}\n"
 
@@ -279,7 +284,7 @@ def _word(word: Word) -> str:
 
 
 def _gap(interval: LostInterval) -> str:
-    reason = escape(clean(interval.reason))
+    reason = _shown(interval.reason)
     return f'<mark class="missing" title="{reason}">{interval.seconds:.1f} s lost</mark>'
 
 
@@ -287,7 +292,7 @@ def _foot(transcript: Transcript) -> str:
     engine = transcript.engine
     made = " ".join(part for part in (engine.name, engine.version, engine.model) if part)
     return (
-        f"<footer><p>Transcribed by parakeet with {escape(made)} on {escape(engine.device)}."
+        f"<footer><p>Transcribed by parakeet with {_shown(made)} on {_shown(engine.device)}."
         "</p></footer>\n"
         '<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2><dl>'
         "<dt><kbd>Space</kbd></dt><dd>play, pause</dd>"

@@ -31,6 +31,8 @@ NEARLY_VALID = st.sampled_from(
         b"Name: nemo-toolkit\nVersion: 2.4.0\nRequires-Dist: a===b c; python_version ~= 'x'\n",
         b"Name: numpy\nVersion: 2!1.0+abc.post1\n\n",
         b'"a,b.so",,\n../../../../x.py,sha256=x,1\n\0.py,,\nnumpy,,,,\n',
+        b"\0.npz,sha256=x,3\na\0b/c.py,,2\na.py,sha256=\xff,\xb2\nb.txt,x," + b"9" * 5000 + b"\n",
+        b"import sys; sys.path.insert(0, '/\0'); sys.path[:0] = ['/no/such/folder']\n",
         b"__version__ = '2.13.0+cu'\ncuda: str = '13'\n",
         b"__version__ = 'x'\ncuda = '12.8'\nhip = 3\n",
         b"\x7fELF\x02\x01" + b"\xff" * 200,

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from parakeet_cli.doctor.facts import FactUnavailable, NumpyAbi, Unavailable, require
+from parakeet_cli.doctor.facts import (
+    ENSUREPIP,
+    UV,
+    FactUnavailable,
+    NumpyAbi,
+    Unavailable,
+    require,
+)
 from tests.doctor_facts import dist, healthy
 
 
@@ -59,3 +66,25 @@ def test_a_base_python_is_never_repaired_but_gets_an_environment() -> None:
         "parakeet doctor --fix --python parakeet-ml/bin/python"
     )
     assert replace(facts.interpreter, version="3.11").minor == "3.11"
+
+
+@pytest.mark.parametrize(
+    ("pip", "command"),
+    [
+        ((), "/env/bin/python -m pip uninstall --yes a"),
+        (UV, "uv pip uninstall --python /env/bin/python a"),
+        (ENSUREPIP, "/env/bin/python -m ensurepip && /env/bin/python -m pip uninstall --yes a"),
+        (("/our/python", "-m", "pip", "--python", "/env/bin/python"),
+         "/our/python -m pip --python /env/bin/python uninstall --yes a"),
+    ],
+)  # fmt: skip
+def test_a_pip_command_is_one_that_works_where_the_environment_has_no_pip(
+    pip: tuple[str, ...], command: str
+) -> None:
+    assert replace(healthy(), pip=pip).pip_command("uninstall", "--yes", "a") == command
+
+
+def test_the_environment_of_a_uv_command_without_a_verb_is_in_a_variable() -> None:
+    facts = replace(healthy(), pip=UV)
+    assert facts.pip_command() == "UV_PYTHON=/env/bin/python uv pip"
+    assert facts.pip_command("cache", "purge") == "uv cache clean"

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -164,3 +169,50 @@ def test_uuids_that_nvidia_smi_does_not_tell_hide_nothing(tmp_path: Path) -> Non
     environment = nvidia_smi(tmp_path, "#!/bin/sh\nexit 1\n")
     environment["CUDA_VISIBLE_DEVICES"] = "GPU-5090bbbb"
     assert len(hardware.visible_indexes(MIXED, environment)) == 3
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#!/bin/sh\necho $$ >> PIDS\nsleep 300 & echo $! >> PIDS\nwait\n",
+        # Its child outlives it, in the same group, and holds the pipe open.
+        "#!/bin/sh\nsleep 300 & echo $! >> PIDS\nexit 0\n",
+    ],
+)
+def test_an_nvidia_smi_that_hangs_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(hardware, "_SECONDS", 1.0)
+    pids = tmp_path / "pids"
+    environment = nvidia_smi(tmp_path, script.replace("PIDS", str(pids)))
+    found = hardware.list_gpus(environment, with_cuda=True)
+    assert found.problem == "nvidia-smi did not answer within 1 seconds"
+    started = [int(line) for line in pids.read_text().splitlines()]
+    assert started
+    deadline = time.monotonic() + 10.0
+    while any(map(is_running, started)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_child_of_nvidia_smi_that_left_its_group_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the pipe open for 300 s; without a limit that is how long the answer takes."""
+    monkeypatch.setattr(hardware, "_SECONDS", 1.0)
+    pids = tmp_path / "pids"
+    environment = nvidia_smi(tmp_path, f"#!/bin/sh\nsetsid sleep 300 & echo $! >> {pids}\nwait\n")
+    found = hardware.list_gpus(environment)
+    alive = [int(line) for line in pids.read_text().splitlines()]
+    try:
+        assert "did not answer" in found.problem
+        assert all(map(is_running, alive))
+    finally:
+        for pid in alive:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def is_running(pid: int) -> bool:
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return done.returncode == 0 and not done.stdout.startswith("Z")

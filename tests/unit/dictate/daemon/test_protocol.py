@@ -72,7 +72,7 @@ def test_a_line_is_read_whole_however_it_arrives(
     for byte in b'{"verb": ':
         there.send(bytes([byte]))
     there.send(b'"stop"}\n')
-    assert read_line(here) == b'{"verb": "stop"}\n'
+    assert read_line(here, seconds=5.0) == b'{"verb": "stop"}\n'
 
 
 def test_an_end_that_sends_nothing_has_sent_an_empty_line(
@@ -80,11 +80,11 @@ def test_an_end_that_sends_nothing_has_sent_an_empty_line(
 ) -> None:
     here, there = ends
     there.close()
-    assert read_line(here) == b""
+    assert read_line(here, seconds=5.0) == b""
 
 
 def test_a_line_without_end_is_refused(ends: tuple[socket.socket, socket.socket]) -> None:
     here, there = ends
     there.sendall(b"x" * (MAX_LINE + 1))
     with pytest.raises(InvalidMessage, match="one short line"):
-        read_line(here)
+        read_line(here, seconds=5.0)

@@ -43,6 +43,14 @@ def test_an_event_is_one_line_of_json_with_its_details_last() -> None:
     ]
 
 
+def test_what_a_terminal_would_obey_is_escaped_in_an_event() -> None:
+    text = "so\x1b[31m\x9d\u202e\u2066\x7f."
+    line = Event(EventKind.FINAL, 1.0, 1e9, text).json_line
+    assert line.isascii()
+    assert line.rstrip("\n").isprintable()
+    assert json.loads(line)["text"] == text
+
+
 def test_an_event_has_the_stream_s_time_unless_it_is_given() -> None:
     view = RecordingView()
     reporter = EventReporter(view, lambda: 7.5)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from parakeet_cli.doctor.facts import ProbeResult, Sample, SampleResult, Unavailable
+from parakeet_cli.doctor.facts import HiddenModule, ProbeResult, Sample, SampleResult, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus, Finding
 from tests.doctor_facts import RTX_5090, gpu
-from tests.unit.doctor.checks.cases import DEEP_OK, HEALTHY, check_one, with_gpu
+from tests.unit.doctor.checks.cases import DEEP_BAD, DEEP_OK, HEALTHY, check_one, with_gpu
 
 SAMPLE = Sample("/models/v3.nemo", "/clip.wav", "he was not an ill disposed young man", "/w")
 
@@ -84,3 +84,22 @@ def test_a_gpu_that_no_build_serves_beside_another_is_only_to_be_hidden(
     finding = check_one("gpu-probe", replace(with_gpu(both), probes=probes))
     assert finding.status is status
     assert ("CUDA_VISIBLE_DEVICES=0" in finding.remedy) == (status is CheckStatus.WARN)
+
+
+def test_no_repair_is_advised_where_something_outside_hides_a_package() -> None:
+    hidden = HiddenModule("numpy", "numpy", "1.26.4", "/own/numpy.py", "/own")
+    facts = replace(
+        HEALTHY,
+        interpreter=replace(HEALTHY.interpreter, python_path=("/own",)),
+        hidden=(hidden,),
+        probes=DEEP_BAD,
+    )
+    finding = check_one("import-probe", facts)
+    assert (finding.status, finding.remedy, finding.stages) == ("fail", "unset PYTHONPATH", ())
+
+
+def test_a_failed_import_without_another_cause_names_the_reinstallation() -> None:
+    finding = check_one("import-probe", replace(HEALTHY, probes=DEEP_BAD))
+    assert finding.stages
+    assert finding.remedy.splitlines()[0].startswith("parakeet doctor --fix")
+    assert "--reinstall" in finding.remedy.splitlines()[1]

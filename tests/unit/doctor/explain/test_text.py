@@ -10,7 +10,8 @@ import pytest
 
 from parakeet_cli.doctor.checks import run_checks
 from parakeet_cli.doctor.diagnose import make_diagnosis
-from parakeet_cli.doctor.explain.text import Style, next_command, render, style_of
+from parakeet_cli.doctor.explain.remedy import Shell
+from parakeet_cli.doctor.explain.text import Style, next_step, render, style_of
 from parakeet_cli.doctor.facts import Binaries, Facts
 from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding
 from parakeet_cli.doctor.stack.stack import load_stack
@@ -25,18 +26,65 @@ def diagnosis_of(facts: Facts) -> Diagnosis:
     return make_diagnosis(facts, STACK, run_checks(facts, STACK))
 
 
-def shown(facts: Facts, style: Style | None = None, **options: bool) -> str:
-    return render(diagnosis_of(facts), style or Style(), title=STACK.title, **options)
+def shown(facts: Facts, style: Style | None = None, *, verbose: bool = False) -> str:
+    return render(diagnosis_of(facts), style or Style(), title=STACK.title, verbose=verbose)
 
 
-def test_each_stage_is_shown_with_requirement_version_and_mark() -> None:
-    text = shown(BROKEN)
-    row = next(line for line in text.splitlines() if " numpy " in line)
-    assert row.split() == ["✗", "numpy", ">=1.26,<2.0", "2.4.6"]
-    row = next(line for line in text.splitlines() if " lightning " in line)
-    assert row.split() == ["✗", "lightning", ">2.2.1,<2.3", "missing"]
+def rows_of(text: str, name: str) -> list[list[str]]:
+    """The words of the table's rows of this package."""
+    lines = [line.split() for line in text.splitlines() if line.startswith("   ✗ ")]
+    return [words for words in lines if words[1] == name]
+
+
+def test_verbose_shows_each_stage_with_requirement_version_and_mark() -> None:
+    text = shown(BROKEN, verbose=True)
+    assert rows_of(text, "numpy") == [["✗", "numpy", ">=1.26,<2.0", "2.4.6"]]
+    assert rows_of(text, "lightning") == [["✗", "lightning", ">2.2.1,<2.3", "missing"]]
+    assert re.search(r"^   ✓ scipy ", text, re.MULTILINE)
     order = [text.index(f"\n{stage.number}  {stage.title}") for stage in STACK.stages]
     assert order == sorted(order)
+
+
+def test_what_needs_nothing_is_for_verbose() -> None:
+    text = shown(BROKEN)
+    assert rows_of(text, "numpy") == [["✗", "numpy", ">=1.26,<2.0", "2.4.6"]]
+    assert " scipy " not in text
+    assert "Skipped" not in text
+    assert "Skipped" in shown(BROKEN, verbose=True)
+    notice = Finding("a", CheckStatus.WARN, "It is so", remedy="Nothing has to be done.")
+    diagnosis = Diagnosis("/p", "2.4", (notice,))
+    assert "It is so" not in render(diagnosis, Style())
+    assert "1 to know" in render(diagnosis, Style())
+    assert "It is so" in render(diagnosis, Style(), verbose=True)
+
+
+def test_one_cause_comes_first_and_the_packages_missing_with_it_are_folded() -> None:
+    bare = lacking(HEALTHY, "nemo-toolkit", *(pin.name for pin in STACK.stages[-1].pins))
+    text = shown(bare)
+    marks = [line for line in text.splitlines() if line.startswith(("✗", "?"))]
+    assert len(marks) == 1
+    assert marks[0].startswith("✗ nemo-version: ")
+    missing = len({pin.name for pin in STACK.stages[-1].pins})
+    assert re.search(rf"^    and {missing} packages: \w", text, re.MULTILINE)
+    assert text.count("Type  ") == 1
+    assert rows_of(text, "wrapt") == []
+    assert "missing: wrapt" in shown(bare, verbose=True)
+
+
+def test_what_the_same_command_repairs_takes_a_line() -> None:
+    two = having(HEALTHY, dist("numpy", "2.4.6"), dist("torchmetrics", "1.9.0"))
+    text = shown(two)
+    assert text.index("✗ numpy-pin") < text.index("The same command repairs:")
+    assert text.index("The same command repairs:") < text.index("✗ torchmetrics-pin")
+    assert text.count("Type  ") == 1
+    assert text.count("Why   ") == 2  # of the cause, and of the advisory to know
+
+
+def test_commands_are_those_that_work_here() -> None:
+    shell = Shell("/opt/my\\ env/python -m parakeet_cli")
+    text = render(diagnosis_of(BROKEN), Style(), shell=shell)
+    assert f"Type  {shell.program} doctor --fix\n" in text
+    assert text.splitlines()[-1] == f"Next: {shell.program} doctor --fix"
 
 
 def test_the_last_line_is_the_one_command_to_type_next() -> None:
@@ -47,15 +95,15 @@ def test_the_last_line_is_the_one_command_to_type_next() -> None:
 def test_what_no_step_can_repair_has_its_own_command() -> None:
     old = replace(HEALTHY, gpus=gpu("12.0", "GeForce RTX 5090", "565.57.01", "12.7"))
     diagnosis = make_diagnosis(old, STACK, run_checks(old, STACK, ["cuda-driver"]))
-    assert "570" in next_command(diagnosis)
+    assert "570" in next_step(diagnosis, Shell())
 
 
 def test_a_driver_that_no_build_suits_comes_before_a_repair() -> None:
     old = replace(BROKEN, gpus=gpu("12.0", "GeForce RTX 5090", "550.54.15", "12.4"))
     expected = "Install an NVIDIA driver of series 570 or newer, then restart."
-    assert next_command(diagnosis_of(old)) == expected
+    assert next_step(diagnosis_of(old), Shell()) == expected
     served = replace(BROKEN, gpus=gpu("8.9", "GeForce RTX 4090", "550.54.15", "12.4"))
-    assert next_command(diagnosis_of(served)) == "parakeet doctor --fix"
+    assert next_step(diagnosis_of(served), Shell()) == "parakeet doctor --fix"
 
 
 def test_findings_show_what_why_and_what_to_type() -> None:
@@ -65,25 +113,39 @@ def test_findings_show_what_why_and_what_to_type() -> None:
     assert part.index("Why   ") < part.index("Type  parakeet doctor --fix")
 
 
-@pytest.mark.parametrize("width", [48, 60, 80])
+@pytest.mark.parametrize("width", [40, 60, 80])
 @pytest.mark.parametrize("unicode", [True, False])
 def test_lines_are_within_the_width(width: int, unicode: bool) -> None:
     style = Style(width=width, unicode=unicode)
     for line in shown(BROKEN, style).splitlines():
-        whole = ("by hand:", "Type ", "Next:", "/")  # commands and paths are never broken
+        whole = (
+            "By hand:",
+            "Type ",
+            "Next:",
+            "/",
+            "  parakeet doctor ",
+        )  # commands and paths are never broken
         if not any(mark in line for mark in whole):
             assert len(line) <= width, line
 
 
 def test_commands_are_never_broken() -> None:
     command = next(
-        line for line in shown(BROKEN, Style(width=40)).splitlines() if "by hand" in line
+        line for line in shown(BROKEN, Style(width=40)).splitlines() if "By hand" in line
     )
     assert command.endswith("'numpy>=1.26,<2.0'")
 
 
+def test_a_command_at_the_end_of_a_sentence_has_a_line_of_its_own() -> None:
+    remedy = "Take care, or switch to the newer stack: parakeet doctor --fix --stack 3.0"
+    diagnosis = Diagnosis("/p", "2.4", (Finding("a", CheckStatus.WARN, "It is so", remedy=remedy),))
+    lines = [line.strip() for line in render(diagnosis, Style(width=40)).splitlines()]
+    assert "parakeet doctor --fix --stack 3.0" in lines
+
+
 def test_without_unicode_everything_is_ascii() -> None:
-    text = shown(BROKEN, Style(unicode=False))
+    text = shown(BROKEN, Style(unicode=False), verbose=True)
+    assert shown(BROKEN, Style(unicode=False)).isascii()
     assert text.isascii()
     assert "FAIL numpy" in text
     assert "ok   scipy" in text
@@ -124,7 +186,7 @@ def test_the_style_depends_on_the_stream(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_much_evidence_is_cut_and_verbose_shows_it() -> None:
-    bare = replace(HEALTHY, distributions=())
+    bare = lacking(HEALTHY, *(pin.name for pin in STACK.stages[-1].pins))
     short, long = shown(bare), shown(bare, verbose=True)
     assert "more lines: --verbose" in short
     assert "more lines" not in long

@@ -179,6 +179,89 @@ def test_it_finds_what_importlib_metadata_finds() -> None:
     assert {n: len(r) for n, _, r in found} == {n: len(r) for n, _, r in expected}
 
 
+# Files that aren't what RECORD says
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "now", "damaged"),
+    [
+        ("core.py", b"x = 1\n", b"x =", True),
+        ("core.py", b"x = 1\n", b"", True),
+        ("core.py", b"x = 1\n", b"x = 1\nmended = True\n", False),
+        ("lib.so", b"\x7fELF1234", b"\x7fELF", True),
+        ("lib.so", b"\x7fELF1234", b"\x7fELF123456", True),
+        ("libtorch.so.2", b"\x7fELF1234", b"\x7fELF", True),
+        ("table.json", b'{"a": 1}', b'{"a"', True),
+        ("weights.npz", b"12345678", b"1234", True),
+        ("weights.npz", b"12345678", b"", True),
+        ("cacert.pem", b"certificates\n", b"cert\n", False),  # replaced by the company's own
+        ("cacert.pem", b"certificates\n", b"", True),
+        ("site.cfg", b"[all]\nx = 1\n", b"[all]\n", False),
+    ],
+)
+def test_a_file_of_another_size_is_damaged_unless_it_may_be_edited(
+    env: OnDisk, name: str, written: bytes, now: bytes, damaged: bool
+) -> None:
+    env.install("a", "1.0", files={"a/__init__.py": "", f"a/{name}": written})
+    assert only(env).resized == ()
+    (env.site / "a" / name).write_bytes(now)
+    dist = only(env)
+    assert [(file.path, file.size, file.recorded) for file in dist.resized] == [
+        (f"a/{name}", len(now), len(written))
+    ]
+    assert bool(dist.damaged) is damaged
+    assert dist.broken is damaged
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a/__pycache__/core.cpython-311.pyc",  # Python writes it anew
+        "a/include/core.h",
+        "../../../bin/a.py",  # the path of its Python is written into it
+        "a-1.0.dist-info/direct_url.json",
+        "a/core.pyi",
+    ],
+)
+def test_the_size_of_a_file_that_may_change_is_not_compared(env: OnDisk, path: str) -> None:
+    env.install("a", "1.0", files={"a/__init__.py": "", path: "as it was"})
+    (env.site / path).write_text("")
+    assert only(env).resized == ()
+
+
+def test_a_file_without_a_size_in_record_is_not_compared(env: OnDisk) -> None:
+    info = env.install("a", "1.0", files={"a/__init__.py": ""})
+    (env.site / "a/b.py").write_text("x = 1\n")
+    with (info / "RECORD").open("a") as record:
+        record.write("a/b.py,,\na/__init__.py\n\n")
+    assert only(env).resized == ()
+
+
+def test_a_file_of_two_distributions_is_whole_if_it_is_what_one_of_them_brought(
+    env: OnDisk,
+) -> None:
+    env.install("a", "1.0", files={"shared/__init__.py": "a long text\n"})
+    env.install("b", "1.0", files={"shared/__init__.py": "short\n"})
+    assert [dist.resized for dist in read(env).distributions] == [(), ()]
+    (env.site / "shared/__init__.py").write_text("")
+    assert all(dist.broken for dist in read(env).distributions)
+
+
+def test_of_what_conda_installed_only_an_emptied_file_is_damaged(env: OnDisk) -> None:
+    """It writes its own paths into files after their RECORD was made."""
+    info = env.install("a", "1.0", files={"a/__init__.py": "prefix = '/placeholder'\n"})
+    (info / "INSTALLER").write_text("conda\n")
+    (env.site / "a/__init__.py").write_text("prefix = '/c'\n")
+    assert only(env).resized == ()
+    (env.site / "a/__init__.py").write_text("")
+    assert only(env).broken
+
+
+def test_the_top_level_modules_of_a_distribution_are_known(env: OnDisk) -> None:
+    env.install("a", "1.0", files={"one/__init__.py": "", "two.py": "", "_c.cpython-311.so": b"x"})
+    assert set(only(env).modules) == {"one", "two", "_c"}
+
+
 @pytest.mark.parametrize("name", ["METADATA", "RECORD", "INSTALLER"])
 def test_a_fifo_or_a_huge_file_in_a_distribution_is_not_read(tmp_path: Path, name: str) -> None:
     for number, make in enumerate((os.mkfifo, _huge)):

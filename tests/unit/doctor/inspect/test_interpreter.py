@@ -96,11 +96,10 @@ def test_asking_runs_nothing_in_the_site_folders(env: OnDisk, tmp_path: Path) ->
     ("script", "words"),
     [
         ("#!/bin/sh\nexit 3\n", "fails to start"),
-        ("#!/bin/sh\necho hello\n", "it isn't a Python"),
         ("#!/nowhere/python\n", "can't be started"),
     ],
 )
-def test_a_program_that_is_not_a_python_has_a_problem(
+def test_a_python_that_does_not_start_has_a_problem(
     tmp_path: Path, script: str, words: str
 ) -> None:
     fake = tmp_path / "bin" / "python"
@@ -136,13 +135,115 @@ def test_a_path_without_a_python_is_a_usage_error(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as error:
         interpreter.find_interpreter(named)
-    assert "--python" in str(error.value.hint)
+    assert "--python" in str(error.value)
+    assert error.value.hint is None  # one line says all
 
 
 def test_a_file_that_is_not_executable_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("")
     with pytest.raises(UsageError, match="can't be run"):
         interpreter.find_interpreter(str(tmp_path / "python"))
+
+
+@pytest.mark.parametrize("name", ["ls", "cat", "pip", "python-config", "activate"])
+def test_a_program_of_another_name_is_asked_and_is_no_python(env: OnDisk, name: str) -> None:
+    """Beside a pyvenv.cfg too: an environment has other programs than its Python."""
+    program = env.prefix / "bin" / name
+    program.write_text("#!/bin/sh\necho usage: $0; exit 2\n")
+    program.chmod(0o755)
+    with pytest.raises(UsageError, match="is not a Python"):
+        interpreter.read_interpreter(program, NO_VARIABLES)
+
+
+@pytest.mark.parametrize("printed", ["hello", "[]", "3", ""])
+def test_a_program_called_python_that_answers_as_none_does_is_no_python(
+    tmp_path: Path, printed: str
+) -> None:
+    fake = tmp_path / "bin" / "python"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\necho '{printed}'\n")
+    fake.chmod(0o755)
+    with pytest.raises(UsageError, match="is not a Python"):
+        interpreter.read_interpreter(fake, NO_VARIABLES)
+
+
+def test_a_python_of_another_name_is_one(tmp_path: Path) -> None:
+    named = tmp_path / "bin" / "interpreter"
+    named.parent.mkdir()
+    named.write_text(f'#!/bin/sh\nexec {os.path.realpath(sys.executable)} "$@"\n')
+    named.chmod(0o755)
+    assert not interpreter.read_interpreter(named, NO_VARIABLES).problem
+
+
+def test_a_python_without_isolated_mode_is_asked_in_its_own_words(tmp_path: Path) -> None:
+    """Python 2.7 has no -I: that is not a reason why it can't start."""
+    old = tmp_path / "bin" / "python2.7"
+    old.parent.mkdir()
+    old.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *-I*) echo Unknown option: -I >&2; exit 2 ;; esac\n'
+        'echo \'{"version": "2.7.18", "prefix": "/opt/p", "sites": ["/opt/p/lib"]}\'\n'
+    )
+    old.chmod(0o755)
+    found = interpreter.read_interpreter(old, NO_VARIABLES)
+    assert (found.version, found.problem) == ("2.7.18", "")
+
+
+def test_an_environment_whose_base_python_is_gone_is_revived_by_its_command(
+    env: OnDisk, tmp_path: Path
+) -> None:
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    env.install("a", "1.0")
+    folder = env.prefix / "lib" / f"python{minor}"
+    if folder != env.site.parent:
+        env.site.parent.rename(folder)
+    env.python.unlink()
+    env.python.symlink_to("/opt/removed/bin/python")
+    cfg = env.prefix / "pyvenv.cfg"
+    cfg.write_text(f"home = /opt/removed/bin\nversion = {minor}.1\n")
+    command = interpreter.read_interpreter(env.python, NO_VARIABLES).revival
+    assert f"python{minor} -m venv --without-pip {env.prefix}" in command
+    on_path = tmp_path / "bin" / f"python{minor}"
+    on_path.parent.mkdir()
+    on_path.write_text(f'#!/bin/sh\nexec {os.path.realpath(sys.executable)} "$@"\n')
+    on_path.chmod(0o755)
+    typed = {"PATH": f"{on_path.parent}:/usr/bin:/bin"}
+    subprocess.run(command, shell=True, check=True, env=typed)
+    revived = interpreter.read_interpreter(env.python, NO_VARIABLES)
+    assert (revived.problem, revived.revival) == ("", "")
+    assert (Path(revived.site_packages) / "a-1.0.dist-info").is_dir()
+    subprocess.run([env.python, "-c", "pass"], check=True)
+
+
+def test_a_copied_python_whose_base_is_gone_has_a_problem(env: OnDisk) -> None:
+    env.python.unlink()
+    env.python.write_text("#!/bin/sh\nexit 1\n")
+    env.python.chmod(0o755)
+    cfg = env.prefix / "pyvenv.cfg"
+    cfg.write_text("home = /opt/removed/bin\nversion = 3.11.7\n")
+    found = interpreter.read_interpreter(env.python, NO_VARIABLES)
+    assert "/opt/removed/bin, which doesn't exist" in found.problem
+    assert found.revival
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["#!{python}\n", "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n"],
+    ids=["plain", "path with a space"],
+)
+def test_the_pip_of_a_copied_environment_names_the_python_that_it_runs(
+    env: OnDisk, tmp_path: Path, head: str
+) -> None:
+    first = OnDisk.new(tmp_path / "the first")
+    pip = env.prefix / "bin" / "pip"
+    pip.write_text(head.format(python=first.python))
+    found = interpreter.read_interpreter(env.python, NO_VARIABLES)
+    assert found.script_python == str(first.python)
+    pip.write_text(head.format(python=env.python))
+    assert not interpreter.read_interpreter(env.python, NO_VARIABLES).script_python
+    # Where nothing is there to be run, the shell says so.
+    pip.write_text(head.format(python="/gone/bin/python"))
+    assert not interpreter.read_interpreter(env.python, NO_VARIABLES).script_python
 
 
 # Import paths

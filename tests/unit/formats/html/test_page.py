@@ -110,6 +110,12 @@ def test_text_can_not_become_markup() -> None:
     assert not parsed.all("i")
 
 
+def test_the_name_of_a_recording_can_not_show_the_page_s_text_in_another_order() -> None:
+    found = page(make(Segment(0.0, 1.0, "so"), path="a\x1b[31m\u202eb\x9d.wav"))
+    assert not re.search("[\x1b\x7f-\x9f\u202a-\u202e\u2066-\u2069]", found)
+    assert "a[31mb.wav" in found
+
+
 def test_a_recording_up_to_twenty_megabytes_is_embedded(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp3"
     clip.write_bytes(os.urandom(500_001))
