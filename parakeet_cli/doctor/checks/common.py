@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from parakeet_cli.doctor.facts import Facts, FactUnavailable
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
-from parakeet_cli.doctor.stack.stack import Pin, Stack
+from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Pin, Stack
 from parakeet_cli.doctor.stack.torch_builds import TorchChoice, choose_for_facts
 
 
@@ -47,6 +47,37 @@ def pip_command(facts: Facts, *arguments: str) -> str:
 def install_command(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
     """The pip command that installs these pins."""
     return pip_command(facts, "install", *flags, *(pin.requirement.text for pin in pins))
+
+
+def reinstall_commands(
+    facts: Facts, stack: Stack, names: Sequence[str], *flags: str
+) -> Iterator[str]:
+    """The pip commands that install these again: in their own version where the stack allows it.
+
+    torch and its family come from the index of the build that is installed, which another
+    index doesn't have.
+    """
+    family = [name for name in names if name == "torch" or name in TORCH_FAMILY]
+    others = [name for name in names if name not in family]
+    if family:
+        build = facts.installed("torch") or facts.installed(family[0])
+        tag = (build.version or "").partition("+")[2] if build else ""
+        index = ["--index-url", stack.torch_index_of(tag)] if tag else []
+        texts = [_same_version(facts, stack, name) for name in family]
+        yield pip_command(facts, "install", *flags, *texts, *index)
+    if others:
+        texts = [_same_version(facts, stack, name) for name in others]
+        yield pip_command(facts, "install", *flags, *texts)
+
+
+def _same_version(facts: Facts, stack: Stack, name: str) -> str:
+    """The one installed release, if there is just one that the stack allows; else the pin."""
+    versions = {dist.version for dist in facts.distributions if dist.name == name}
+    version = versions.pop() if len(versions) == 1 else None
+    pin = stack.pin(name)
+    if version and (pin is None or pin.allows(version)):
+        return f"{name}=={version}"
+    return pin.requirement.text if pin else name
 
 
 def repair_remedy(facts: Facts, *by_hand: str) -> str:

@@ -15,9 +15,9 @@ from parakeet_cli.doctor.checks.common import (
     install_command,
     join_names,
     pip_command,
+    reinstall_commands,
     repair_remedy,
     require_listings,
-    requirement_texts,
 )
 from parakeet_cli.doctor.facts import Distribution, Facts, FactUnavailable, NumpyAbi, require
 from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
@@ -184,8 +184,7 @@ def _cleaning_commands(
     if packages:
         # Twice, because pip removes one copy at a time.
         uninstall = pip_command(facts, "uninstall", "--yes", *packages)
-        install = pip_command(facts, "install", *requirement_texts(packages, stack))
-        yield f"{uninstall} && {uninstall} && {install}"
+        yield " && ".join([uninstall, uninstall, *reinstall_commands(facts, stack, packages)])
 
 
 def _is_same_version(one: str, other: str) -> bool:
@@ -207,15 +206,14 @@ def broken_dists(context: CheckContext) -> Finding:
     source = "https://packaging.python.org/en/latest/specifications/recording-installed-packages/"
     if serious:
         names = list(dict.fromkeys(problem.name for problem in serious))
-        texts = requirement_texts(names, stack)
-        command = pip_command(facts, "install", "--force-reinstall", "--no-deps", *texts)
+        commands = reinstall_commands(facts, stack, names, "--force-reinstall", "--no-deps")
         return Finding(
             check,
             CheckStatus.FAIL,
             f"not complete: {join_names(names)}",
             why,
             join_lines([*(line for problem in serious for line in problem.lines), *slight]),
-            repair_remedy(facts, command),
+            repair_remedy(facts, *commands),
             source,
             _stages(names, stack) or (stack.stages[-1].number,),
             packages=tuple(names),

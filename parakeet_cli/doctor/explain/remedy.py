@@ -185,7 +185,15 @@ def _without(remedy: str, command: str) -> str:
     quoted = re.escape(command)
     if rest := re.fullmatch(rf"{quoted}(?:, (?=(?:or|then|and)\b)|\. )(.*)", remedy):
         return _sentence(_OR_THEN.sub(lambda word: word[0].capitalize(), rest[1]))
-    behind = re.search(rf"(?:, then)?: {quoted}(?=$|\.(?:$| )|, or|; )", remedy)
+    if aside := re.fullmatch(rf"{quoted} \((?P<aside>[^()]*)\)(?P<rest>.*)", remedy):
+        return _sentence(aside["aside"][:1].upper() + aside["aside"][1:] + aside["rest"])
+    if f" ({command})" in remedy:
+        return remedy.replace(f" ({command})", "")
+    named = re.sub(rf"(?<=: ){quoted}(?= [a-z]+s )", "the command", remedy)
+    named = re.sub(rf"(?:^|(?<=\. )|(?<=; )){quoted}(?= [a-z]+s )", "The command", named)
+    if named != remedy:
+        return _sentence(named.replace("; The command", "; the command"))
+    behind = re.search(rf"(?:, then)?: {quoted}(?=$|\.(?:$| )|, or|; | \()", remedy)
     if behind is None:
         return remedy
     begin = remedy.rfind(". ", 0, behind.start())

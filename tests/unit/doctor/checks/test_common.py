@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from parakeet_cli.doctor.checks.common import (
     install_command,
     join_names,
     pip_command,
+    reinstall_commands,
     repair_remedy,
     requirement_texts,
     requirer_lines,
@@ -69,6 +71,21 @@ def test_what_has_no_pin_is_installed_by_its_name() -> None:
     numpy = STACK.pin("numpy")
     assert numpy is not None
     assert requirement_texts(["numpy", "six"], STACK) == [numpy.requirement.text, "six"]
+
+
+def test_what_is_installed_again_keeps_its_version_and_torch_its_index() -> None:
+    facts = having(
+        FACTS, dist("torch", "2.9.1+cu128"), dist("six", "1.16.0"), dist("numpy", "2.3.0")
+    )
+    numpy = STACK.pin("numpy")
+    assert numpy is not None
+    torch, others = reinstall_commands(facts, STACK, ["six", "torch", "numpy"], "--no-deps")
+    assert torch.endswith(f"--no-deps torch==2.9.1+cu128 --index-url {STACK.torch_index}")
+    # This NumPy is outside the stack's pin, so the pin is installed in its place.
+    assert shlex.split(others)[-3:] == ["--no-deps", "six==1.16.0", numpy.requirement.text]
+    untagged = having(FACTS, dist("torch", "2.9.1"))
+    [command] = reinstall_commands(untagged, STACK, ["torch"])
+    assert command.endswith("install torch==2.9.1")
 
 
 def test_a_remedy_is_the_repair_and_then_the_same_by_hand() -> None:

@@ -155,7 +155,12 @@ def test_the_prose_of_a_row_is_without_its_command() -> None:
         ("nvidia-smi. If it fails, restart.", "If it fails, restart."),
         ("Look first. To see more: nvidia-smi", "Look first. To see more: nvidia-smi"),
         ("Look: nvidia-smi. Then restart.", "Look. Then restart."),
-        ("nvidia-smi shows it", "nvidia-smi shows it"),
+        ("nvidia-smi shows it", "The command shows it."),
+        ("Wait. nvidia-smi shows it all.", "Wait. The command shows it all."),
+        ("Look first: nvidia-smi shows it", "Look first: the command shows it."),
+        ("nvidia-smi (Windows: nvidia-smi.exe). Look.", "Windows: nvidia-smi.exe. Look."),
+        ("Look (nvidia-smi) and wait.", "Look and wait."),
+        ("Look: nvidia-smi (Windows: dxdiag)", "Look (Windows: dxdiag)"),
     ],
 )
 def test_what_is_left_of_a_remedy_reads_as_sentences(remedy: str, prose: str) -> None:
