@@ -76,10 +76,7 @@ def mix(frames: Sequence[AudioFrame], layout: SampleLayout, mixer: Mixer) -> Sam
     stored, full_scale = SAMPLE_FORMATS[layout.format.removesuffix("p")]
     last = layout.channels - 1
     wanted = range(last + 1) if mixer.channel is None else [min(mixer.channel, last)]
-    channels = [
-        np.concatenate([_channel(frame, layout, stored, number) for frame in frames])
-        for number in wanted
-    ]
+    channels = _channels(frames, layout, stored, wanted)
     if stored is np.uint8:  # unsigned
         channels = [one.astype(np.int16) - 128 for one in channels]
     total = mixer.join(channels, layout.rate, full_scale)
@@ -89,15 +86,27 @@ def mix(frames: Sequence[AudioFrame], layout: SampleLayout, mixer: Mixer) -> Sam
     return total
 
 
-def _channel(
-    frame: AudioFrame, layout: SampleLayout, stored: type[np.generic], number: int
-) -> NDArray[Any]:
-    """One channel of one frame in its stored type, shape (n,), without a copy."""
-    # PyAV's planes are buffers, which its stubs don't declare.
-    plane = cast("memoryview", frame.planes[number if layout.planar else 0])
-    step = 1 if layout.planar else layout.channels
-    values: NDArray[Any] = np.frombuffer(plane, stored, frame.samples * step)
-    return values if layout.planar else values[number::step]
+def _channels(
+    frames: Sequence[AudioFrame],
+    layout: SampleLayout,
+    stored: type[np.generic],
+    wanted: Iterable[int],
+) -> list[NDArray[Any]]:
+    """The wanted channels of all the frames in their stored type, each of shape (n,)."""
+    # PyAV's planes are buffers, which its stubs don't declare; each look at them makes them anew.
+    buffers = [(cast("Sequence[memoryview]", frame.planes), frame.samples) for frame in frames]
+    if layout.planar:
+        return [
+            np.concatenate(
+                [np.frombuffer(planes[number], stored, count) for planes, count in buffers]
+            )
+            for number in wanted
+        ]
+    step = layout.channels
+    joined = np.concatenate(
+        [np.frombuffer(planes[0], stored, count * step) for planes, count in buffers]
+    )
+    return [joined[number::step] for number in wanted]
 
 
 def mono_parts(frames: Iterable[TimedFrame], mixer: Mixer) -> Iterator[MonoPart]:

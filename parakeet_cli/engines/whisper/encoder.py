@@ -7,7 +7,8 @@ three speeds, clean and with noise) in about a third of the encoder's time. With
 the decoder begins to repeat itself.
 
 If it repeats itself nevertheless, the chunk is encoded again as a whole window and decoded in
-the usual way, with the fallback to higher temperatures.
+the usual way, with the fallback to higher temperatures. Where that ends in a circle, too, the
+temperatures that are left are tried; the engine then transcribes shorter parts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
+from parakeet_cli.engines.repetition import is_better, runs_in_circles
 from parakeet_cli.engines.whisper.language import is_clear
 from parakeet_cli.engines.whisper.repetition import repeats_itself
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 # Tokens, their mean log-probability, the temperature and the compression ratio.
 Decoded = tuple[Any, float, float, float]
+Decoder = Callable[..., Decoded]
 
 # Mel frames, 100 a second.
 _PADDING = 1000
@@ -93,7 +96,7 @@ class ShortContextWhisper(WhisperModel):  # type: ignore[misc]  # faster_whisper
         options: TranscriptionOptions,
     ) -> Decoded:
         """Decode; if the result is poor, encode and decode the whole window."""
-        decode: Callable[..., Decoded] = super().generate_with_fallback
+        decode: Decoder = super().generate_with_fallback
         features = getattr(self._thread, "features", None)
         if features is not None:
             most = _MIN_TOKENS + _TOKENS_PER_SECOND * _audio_frames(features) // 100
@@ -104,7 +107,44 @@ class ShortContextWhisper(WhisperModel):  # type: ignore[misc]  # faster_whisper
             if _is_good(decoded, most, tokenizer):
                 return decoded
             encoder_output = super().encode(features)
-        return decode(encoder_output, prompt, tokenizer, options)
+        decoded = decode(encoder_output, prompt, tokenizer, options)
+        if not runs_in_circles(_text(decoded, tokenizer)):
+            return decoded
+        return warmer(decode, decoded, encoder_output, prompt, tokenizer, options)
+
+
+def warmer(
+    decode: Decoder,
+    decoded: Decoded,
+    encoder_output: StorageView,
+    prompt: list[int],
+    tokenizer: Tokenizer,
+    options: TranscriptionOptions,
+) -> Decoded:
+    """Decode at the temperatures that are left; `decoded` again if none gives a better text.
+
+    faster-whisper does so for text that compresses too well as a whole. A text that begins to
+    repeat itself near its end doesn't.
+    """
+    text = _text(decoded, tokenizer)
+    for temperature in options.temperatures:
+        if temperature <= decoded[2]:
+            continue
+        one_attempt = replace(options, temperatures=[temperature])
+        other = decode(encoder_output, prompt, tokenizer, one_attempt)
+        _, log_probability, _, compression_ratio = other
+        if (
+            is_better(_text(other, tokenizer), than=text)
+            and compression_ratio <= options.compression_ratio_threshold
+            and log_probability >= options.log_prob_threshold
+        ):
+            return other
+    return decoded
+
+
+def _text(decoded: Decoded, tokenizer: Tokenizer) -> str:
+    text: str = tokenizer.decode(decoded[0].sequences_ids[0])
+    return text
 
 
 def open_model(
@@ -134,7 +174,7 @@ def _is_good(decoded: Decoded, most: int, tokenizer: Tokenizer) -> bool:
         compression_ratio <= _MAX_COMPRESSION_RATIO
         and mean_log_probability >= _MIN_LOG_PROBABILITY
         and len(tokens) < most
-        and not repeats_itself(tokenizer.decode(tokens))
+        and not repeats_itself(_text(decoded, tokenizer))
     )
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from parakeet_cli.audio.samples import SAMPLE_RATE, Samples
 from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.audio.segment.frames import FRAME
+from parakeet_cli.audio.segment.pauses import weakest_frame
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
+from parakeet_cli.engines.repetition import is_better, runs_in_circles
 from parakeet_cli.engines.whisper.doubts import ForeignSpeech, multilingual_doubts
 from parakeet_cli.engines.whisper.language import ENGLISH, LanguageTracker, Probabilities
 from parakeet_cli.engines.whisper.model import find_whisper
@@ -24,6 +32,9 @@ _MAX_CHUNK_SECONDS = 30.0  # the encoder's window
 # Seconds. Whisper ends the last word early by up to that much, and the detector ends speech late.
 # In the silence after it, Whisper invents "Thank you." and "See you next time."
 _END_TOLERANCE = 0.5
+# How often a part that was transcribed in circles is cut in two, and the shortest that is.
+_MAX_CUTS = 2
+_MIN_CUT = 4 * SAMPLE_RATE
 
 
 class Whisper:
@@ -104,26 +115,55 @@ class Whisper:
         assert self._model is not None, "load() comes first"
         try:
             language, probabilities = self._language(chunk)
-            # The previous chunk is not used as a prompt: its errors would continue in this one.
-            segments, _ = self._model.transcribe(
-                chunk.samples,
-                language=language,
-                beam_size=self._options.beam_size,
-                word_timestamps=True,
-                condition_on_previous_text=False,
-                vad_filter=False,
-            )
-            transcribed = []
             speech_end = math.inf if chunk.speech_end is None else chunk.speech_end
-            silence_start = speech_end - _END_TOLERANCE
-            for segment in segments:
-                transcribed.append(_segment(segment, chunk.duration))
-                if segment.end >= silence_start:
-                    break  # only silence follows, which Whisper would fill with words
+            transcribed = self._transcribe(chunk.samples, language, speech_end - _END_TOLERANCE)
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"Whisper failed: {error}") from error
         doubts = self._doubts(chunk, language, probabilities, transcribed)
         return ChunkResult(on_source_clock(chunk, transcribed), language, doubts)
+
+    def _transcribe(
+        self, samples: Samples, language: str, silence_start: float, cuts: int = _MAX_CUTS
+    ) -> list[Segment]:
+        """The segments of 16 kHz mono, shape (n,), in which only silence follows that second.
+
+        What runs in a circle is transcribed again in two parts, which are cut in two up to
+        `cuts` times; if they don't make a better text together, the first one stays.
+        """
+        found = self._segments(samples, language, silence_start)
+        if not cuts or len(samples) < _MIN_CUT or not runs_in_circles(_text(found)):
+            return found
+        middle = _quietest_near_middle(samples)
+        seconds = middle / SAMPLE_RATE
+        halves = [
+            self._transcribe(samples[:middle], language, silence_start, cuts - 1),
+            [
+                _later(segment, seconds)
+                for segment in self._transcribe(
+                    samples[middle:], language, silence_start - seconds, cuts - 1
+                )
+            ],
+        ]
+        joined = [segment for half in halves for segment in half]
+        return joined if is_better(_text(joined), than=_text(found)) else found
+
+    def _segments(self, samples: Samples, language: str, silence_start: float) -> list[Segment]:
+        assert self._model is not None, "load() comes first"
+        # The previous chunk is not used as a prompt: its errors would continue in this one.
+        segments, _ = self._model.transcribe(
+            samples,
+            language=language,
+            beam_size=self._options.beam_size,
+            word_timestamps=True,
+            condition_on_previous_text=False,
+            vad_filter=False,
+        )
+        found = []
+        for segment in segments:
+            found.append(_segment(segment, len(samples) / SAMPLE_RATE))
+            if segment.end >= silence_start:
+                break  # only silence follows, which Whisper would fill with words
+        return found
 
     def _doubts(
         self,
@@ -150,6 +190,25 @@ class Whisper:
 
     def close(self) -> None:
         self._model = None
+
+
+def _text(segments: Sequence[Segment]) -> str:
+    return " ".join(segment.text for segment in segments)
+
+
+def _quietest_near_middle(samples: Samples) -> int:
+    """The sample between a third and two thirds of them where they are quietest."""
+    first, stop = len(samples) // 3, len(samples) * 2 // 3
+    whole = samples[first : first + (stop - first) // FRAME * FRAME].reshape(-1, FRAME)
+    power = (whole**2).mean(axis=1)
+    return first + weakest_frame(np.zeros(len(power)), power) * FRAME + FRAME // 2
+
+
+def _later(segment: Segment, seconds: float) -> Segment:
+    words = tuple(
+        replace(word, start=word.start + seconds, end=word.end + seconds) for word in segment.words
+    )
+    return replace(segment, start=segment.start + seconds, end=segment.end + seconds, words=words)
 
 
 def _segment(segment: Any, duration: float) -> Segment:

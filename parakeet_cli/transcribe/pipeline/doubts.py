@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from parakeet_cli.transcript import Doubt, Segment, Word, bare_letters, words_of
+from parakeet_cli.engines.repetition import repetitions
+from parakeet_cli.transcript import Doubt, Segment, Word, words_of
 
 _SAME_INTERVAL = 10.0  # seconds between two doubts of one kind that are told as one
 
@@ -15,14 +15,6 @@ _SAME_INTERVAL = 10.0  # seconds between two doubts of one kind that are told as
 # speech of the tests, clean and with noise, has 0.4 and more with every engine.
 _LOW_CONFIDENCE = 0.3
 _MIN_WORDS = 3  # a shorter text says too little
-
-# A phrase that is repeated without anything between. People do say a word five times.
-_MAX_PHRASE = 12  # words
-_MIN_REPEATS = 6
-_MIN_REPEATED_WORDS = 15  # in all the repeats together
-# "bbbbbbbbbbbbbbbb": the same few letters on and on in one word.
-_STUTTER = re.compile(r"(.{1,4}?)\1{7,}")
-_MIN_STUTTER = 16  # letters
 
 
 def doubts_of(found: Iterable[Doubt], segments: Sequence[Segment]) -> tuple[Doubt, ...]:
@@ -60,40 +52,6 @@ def _low_confidence(words: Sequence[Word]) -> Iterator[Doubt]:
 
 def _repetitions(words: Sequence[Word]) -> Iterator[Doubt]:
     """Phrases that follow themselves many times, and words that never end."""
-    bare = [bare_letters(word.text) for word in words]
-    at = 0
-    while at < len(words):
-        if (length := _stutter(bare[at])) is not None:
-            yield _repetition(words[at : at + 1], f"“{bare[at][:length]}”")
-            at += 1
-            continue
-        phrase, repeats = _repeated(bare, at)
-        if repeats:
-            said = " ".join(word.text for word in words[at : at + phrase])
-            yield _repetition(words[at : at + phrase * repeats], f"“{said}”")
-        at += max(1, phrase * repeats)
-
-
-def _stutter(word: str) -> int | None:
-    """How many letters are repeated at the word's end, None for an ordinary word."""
-    found = _STUTTER.search(word)
-    if found is None or len(found[0]) < _MIN_STUTTER:
-        return None
-    return len(found[1])
-
-
-def _repeated(bare: Sequence[str], at: int) -> tuple[int, int]:
-    """The phrase that is repeated from word `at` on: its words, and how often it is said."""
-    for phrase in range(1, _MAX_PHRASE + 1):
-        repeats = 1
-        while bare[at : at + phrase] == bare[at + repeats * phrase : at + (repeats + 1) * phrase]:
-            repeats += 1
-        if repeats >= _MIN_REPEATS and repeats * phrase >= _MIN_REPEATED_WORDS:
-            return phrase, repeats
-    return 0, 0
-
-
-def _repetition(words: Sequence[Word], said: str) -> Doubt:
-    return Doubt(
-        "repetition", words[0].start, words[-1].end, f"the text repeats {said} over and over"
-    )
+    for first, stop, said in repetitions([word.text for word in words]):
+        reason = f"the text repeats “{said}” over and over"
+        yield Doubt("repetition", words[first].start, words[stop - 1].end, reason)

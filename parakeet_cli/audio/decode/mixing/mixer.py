@@ -60,7 +60,7 @@ class Mixer:
         if len(channels) == 1:
             self.remark = ""
             return _scaled(channels[0].astype(np.float32), scale)
-        floats = [one.astype(np.float32, copy=False) for one in channels]
+        floats = [one.astype(np.float32, order="C", copy=False) for one in channels]
         total = _added(floats, channels)
         continues = len(self._powers) == len(channels)
         before, self._weights = self._weights, self._choose(floats, total, rate, scale)

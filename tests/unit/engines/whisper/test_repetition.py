@@ -14,7 +14,7 @@ from parakeet_cli.engines.whisper.repetition import repeats_itself
         "hahahahahahahahahahahaha",
     ],
 )
-def test_text_thatrepeats_itself_is_decoded_again(text: str) -> None:
+def test_text_that_repeats_itself_is_decoded_again(text: str) -> None:
     assert repeats_itself(text)
 
 
