@@ -21,6 +21,7 @@ from parakeet_cli.engines.whisper.language import (
     most_likely,
 )
 from parakeet_cli.engines.whisper.model import base_or_none, multilingual_hint
+from parakeet_cli.engines.whisper.repetition import repeats_itself
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.transcript import Doubt, Segment
 
@@ -50,7 +51,9 @@ class ForeignSpeech:
     def doubts(self, chunk: Chunk, segments: Sequence[Segment]) -> tuple[Doubt, ...]:
         """The doubt about a chunk with its samples, if any, from what the model made of it."""
         certainty = mean_certainty(segments)
-        if certainty is not None and certainty >= _SURE:
+        # A decoder is sure of what it repeats, whatever was said.
+        repeated = repeats_itself(" ".join(segment.text for segment in segments))
+        if certainty is not None and certainty >= _SURE and not repeated:
             return ()
         found = self._probabilities(chunk)
         if found is not None:

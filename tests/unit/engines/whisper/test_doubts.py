@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from parakeet_cli.engines.whisper.doubts import foreign_language, mean_certainty
+from parakeet_cli.audio.segment.chunker import Chunk, Piece
+from parakeet_cli.engines.whisper.doubts import ForeignSpeech, foreign_language, mean_certainty
 from parakeet_cli.engines.whisper.language import Probabilities
 from parakeet_cli.transcript import Segment, Word
 
@@ -30,3 +32,22 @@ def test_certainty_is_the_mean_of_the_words_else_of_the_segments() -> None:
     assert mean_certainty([Segment(0, 3, "a b c", words, 0.1)]) == pytest.approx(0.7)
     assert mean_certainty([Segment(0, 3, "a b c", (), 0.1)]) == pytest.approx(0.1)
     assert mean_certainty([]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "doubted"),
+    [
+        ("I'm going to kill you, I'm going to kill you.", "de", True),
+        ("I'm going to kill you, I'm going to kill you.", "en", False),
+        ("I'm going to see you.", "de", False),  # where it's sure, nobody asks for the language
+    ],
+)
+def test_the_model_s_certainty_is_not_believed_of_a_text_that_repeats_itself(
+    monkeypatch: pytest.MonkeyPatch, text: str, language: str, doubted: bool
+) -> None:
+    foreign = ForeignSpeech("tiny.en", threads=1)
+    monkeypatch.setattr(foreign, "_probabilities", lambda _: {"en": 0.01} | {language: 0.98})
+    words = tuple(Word(at, at + 1, word, 0.95) for at, word in enumerate(text.split()))
+    chunk = Chunk(np.zeros(160_000, np.float32), (Piece(0.0, 0.0),))
+    doubts = foreign.doubts(chunk, [Segment(0.0, 10.0, text, words)])
+    assert [doubt.kind for doubt in doubts] == ["language"] * doubted
