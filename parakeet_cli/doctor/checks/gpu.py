@@ -18,6 +18,7 @@ from parakeet_cli.doctor.stack.stack import TORCH_FAMILY
 from parakeet_cli.doctor.stack.torch_builds import (
     ALL_HIDDEN,
     CPU,
+    TorchChoice,
     gpu_names,
     hide_command,
     runs_on,
@@ -132,10 +133,17 @@ def _cpu_build(context: CheckContext, gpus: Gpus, build: TorchBuild) -> Finding:
         f"torch {build.version} is a CPU build: {gpu_names(gpus.devices)} will not be used",
         "With it, torch.cuda.is_available() is False whatever the driver is.",
         join_lines([f"{build.folder}/version.py contains no CUDA version", choice.reason]),
-        _torch_remedy(context),
+        join_lines([_torch_remedy(context), _hide_afterwards(gpus, choice)]),
         choice.source or GUIDE,
         _torch_stages(context),
     )
+
+
+def _hide_afterwards(gpus: Gpus, choice: TorchChoice) -> str:
+    """What to type after the repair about the GPUs that the build doesn't serve; "" if none."""
+    if choice.driver or not choice.hidden:
+        return ""
+    return f"Then hide {gpu_names(choice.hidden)}: {hide_command(gpus, choice.hidden)}"
 
 
 def _torch_without_kernels(
