@@ -11,6 +11,7 @@ from parakeet_cli.doctor.checks.common import (
     join_names,
     pip_command,
     repair_remedy,
+    torch_command,
 )
 from parakeet_cli.doctor.facts import Distribution, FactUnavailable, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
@@ -105,14 +106,9 @@ def torch_arch(context: CheckContext) -> Finding:
 
 def _torch_remedy(context: CheckContext) -> str:
     """What gives this machine a torch with kernels for its GPUs: a build, or a driver first."""
-    facts, choice, pin = context.facts, context.torch_choice, context.stack.pin("torch")
-    if choice.driver:
-        return choice.advice
-    wanted = pin.requirement.text if pin else "torch"
-    wanted += f",{choice.bound}" if choice.bound else ""
-    index = context.stack.torch_index_of(choice.index)
-    by_hand = pip_command(facts, "install", "--force-reinstall", wanted, "--index-url", index)
-    return repair_remedy(facts, by_hand)
+    if context.torch_choice.driver:
+        return context.torch_choice.advice
+    return repair_remedy(context.facts, torch_command(context, "--force-reinstall"))
 
 
 def _torch_stages(context: CheckContext) -> tuple[int, ...]:
