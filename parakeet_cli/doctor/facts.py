@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from packaging.version import Version
 
+from parakeet_cli.doctor.uv_command import ENSUREPIP, UV, uv_command
 from parakeet_cli.system.hardware import Gpu
 
 _CODE = (".py", ".so", ".pyd")
@@ -28,21 +29,6 @@ class Unavailable:
     """The reason why a fact is missing, in the place of the fact."""
 
     reason: str
-
-
-UV, ENSUREPIP = ("uv",), ("ensurepip",)  # in `Facts.pip`
-# What uv does by itself, and has no option for.
-_NOT_OF_UV = frozenset({"--yes", "--upgrade-strategy", "only-if-needed"})
-
-
-def _uv_command(python: str, arguments: tuple[str, ...]) -> str:
-    """The pip command with these arguments as uv has it."""
-    if not arguments:
-        return f"UV_PYTHON={shlex.quote(python)} uv pip"
-    if arguments[0] == "cache":
-        return "uv cache clean"
-    verb, *given = (word for word in arguments if word not in _NOT_OF_UV)
-    return shlex.join(["uv", "pip", verb, "--python", python, *given])
 
 
 def is_compiled(path: str) -> bool:
@@ -383,7 +369,7 @@ class Facts:
         if self.pip == ENSUREPIP:
             return f"{shlex.join([python, '-m', 'ensurepip'])} && {shlex.join(own)}"
         if self.pip == UV:
-            return _uv_command(python, arguments)
+            return uv_command(python, arguments)
         return shlex.join([*self.pip, *arguments] if self.pip else own)
 
     @property

@@ -10,6 +10,7 @@ from platformdirs import user_data_path
 
 from parakeet_cli import console
 from parakeet_cli.cli.doctor.request import DoctorRequest
+from parakeet_cli.cli.own_command import own_command
 from parakeet_cli.doctor.diagnose import diagnose
 from parakeet_cli.doctor.explain import text
 from parakeet_cli.doctor.explain.remedy import Shell
@@ -17,7 +18,6 @@ from parakeet_cli.doctor.findings import Diagnosis
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
 from parakeet_cli.system.environments import KeptEnvironment, kept_environments
-from parakeet_cli.system.own_command import own_command
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parakeet_cli import __version__, console
+from parakeet_cli.cli.own_command import own_command
 from parakeet_cli.doctor.checks import CHECKS, run_checks
 from parakeet_cli.doctor.diagnose import (
     DiagnosisRequest,
@@ -20,7 +21,6 @@ from parakeet_cli.doctor.diagnose import (
 )
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
-from parakeet_cli.system.own_command import own_command
 
 if TYPE_CHECKING:
     from parakeet_cli.doctor.explain.match import FailureMatch

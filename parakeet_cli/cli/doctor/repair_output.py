@@ -9,6 +9,7 @@ from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.cli.doctor.repair_screen import RepairScreen
+from parakeet_cli.cli.own_command import own_command
 from parakeet_cli.console import Verbosity
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
 from parakeet_cli.doctor.explain.remedy import Shell
@@ -26,7 +27,6 @@ from parakeet_cli.doctor.repair.rollback.restore import (
 from parakeet_cli.doctor.repair.run import run_repair
 from parakeet_cli.errors import ExitCode, Refused, RestoreFailed
 from parakeet_cli.system.locks import LockHeld
-from parakeet_cli.system.own_command import own_command
 from parakeet_cli.system.units import megabytes
 
 REPAIR = "parakeet doctor --fix"  # what has just been done

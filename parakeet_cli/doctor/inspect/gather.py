@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from parakeet_cli.doctor.facts import ENSUREPIP, UV, Distribution, Facts, Interpreter, Unavailable
+from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter, Unavailable
 from parakeet_cli.doctor.inspect import host
 from parakeet_cli.doctor.inspect.binaries import glibcxx_needed, scan_all
 from parakeet_cli.doctor.inspect.distributions import read_distributions
@@ -25,6 +25,7 @@ from parakeet_cli.doctor.inspect.scan_cache import ScanCache
 from parakeet_cli.doctor.inspect.sums import compare_sums
 from parakeet_cli.doctor.inspect.torch_build import read_torch_build
 from parakeet_cli.doctor.stack.torch_builds import this_platform
+from parakeet_cli.doctor.uv_command import ENSUREPIP, UV
 from parakeet_cli.system.hardware import find_program
 
 T = TypeVar("T")

@@ -5,14 +5,8 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from parakeet_cli.doctor.facts import (
-    ENSUREPIP,
-    UV,
-    FactUnavailable,
-    NumpyAbi,
-    Unavailable,
-    require,
-)
+from parakeet_cli.doctor.facts import FactUnavailable, NumpyAbi, Unavailable, require
+from parakeet_cli.doctor.uv_command import ENSUREPIP, UV
 from tests.doctor_facts import dist, healthy
 
 

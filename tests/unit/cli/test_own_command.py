@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.system.own_command import own_command
+from parakeet_cli.cli.own_command import own_command
 
 MODULE = f"{shlex.quote(sys.executable)} -m parakeet_cli"
 
