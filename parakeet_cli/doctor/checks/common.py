@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,18 @@ def pip_command(facts: Facts, *arguments: str) -> str:
 def install_command(facts: Facts, pins: Iterable[Pin], *flags: str) -> str:
     """The pip command that installs these pins."""
     return pip_command(facts, "install", *flags, *(pin.requirement.text for pin in pins))
+
+
+def torch_command(context: CheckContext, *flags: str) -> str:
+    """The pip command that installs the stack's torch, from the index that suits the GPUs."""
+    stack, pin = context.stack, context.stack.pin("torch")
+    text = pin.requirement.text if pin else "torch"
+    index = stack.torch_index
+    with suppress(FactUnavailable):  # the GPUs aren't known: the stack's own index
+        choice = context.torch_choice
+        index = stack.torch_index_of(choice.index)
+        text += f",{choice.bound}" if choice.bound else ""
+    return pip_command(context.facts, "install", *flags, text, "--index-url", index)
 
 
 def reinstall_commands(

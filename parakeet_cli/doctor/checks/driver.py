@@ -172,6 +172,12 @@ _SMI_CAUSES = (
         "the kernel module is not loaded",
         "Load it (modprobe nvidia) or reinstall the driver, then restart.",
     ),
+    (
+        "did not answer",
+        "the driver hangs: nvidia-smi gives no answer",
+        "Restart the machine. If it hangs again, reinstall the driver; "
+        "sudo dmesg | grep -i nvrm shows what the kernel says of the GPU.",
+    ),
 )
 
 

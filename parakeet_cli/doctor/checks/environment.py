@@ -59,7 +59,8 @@ def python_version(context: CheckContext) -> Finding:
             f"Python {target.version} is outside {stack.python}, which stack {stack.name} needs",
             stack.python_why,
             evidence,
-            "conda create -n parakeet python=3.11, or: python3.11 -m venv parakeet",
+            "python3.11 -m venv parakeet-ml, or: conda create -n parakeet-ml python=3.11\n"
+            "Then install the stack there: parakeet doctor --fix --python parakeet-ml",
         )
     if target.script_python:
         return Finding(
@@ -98,6 +99,22 @@ def _new_python(facts: Facts) -> str:
     return "Name another one: parakeet doctor --python PATH"
 
 
+LIBRARIES_WHY = (
+    "They affect every process: a library of another release in front of torch's own causes "
+    "errors such as '__nvJitLinkComplete_12_4' or 'cuDNN version incompatibility'."
+)
+FILES_WHY = "Python looks in the folder of the script first, and takes the file for the package."
+WHYS = {  # the beginning of a variable's name -> why it matters
+    "LD_": LIBRARIES_WHY,
+    "PYTHON": (
+        "Python looks there before it looks in the environment, so that another release is "
+        "imported than the one installed; no repair of the environment changes that."
+    ),
+    "PIP_": "pip does something else than its command says, in every environment.",
+    "CUDA_": "torch sees only the GPUs that the variable leaves.",
+}
+
+
 class _Variable(NamedTuple):
     """A variable that affects the stack. `unset` is false if it may well be intended."""
 
@@ -119,25 +136,26 @@ def environment_variables(context: CheckContext) -> Finding:
         *_gpu_variables(context.facts.variables),
         *_local_files(context),
     ]
-    why = (
-        "They affect every process: a library of another release in front of torch's own "
-        "causes errors such as '__nvJitLinkComplete_12_4' or 'cuDNN version incompatibility'."
-    )
     if not found:
-        return Finding(check, CheckStatus.OK, "no variable affects the stack", why)
+        return Finding(check, CheckStatus.OK, "no variable affects the stack", LIBRARIES_WHY)
     unset = list(dict.fromkeys(variable.name for variable in found if variable.unset))
     found.sort(key=lambda variable: not variable.serious)
     return Finding(
         check,
         CheckStatus.FAIL if found[0].serious else CheckStatus.WARN,
         found[0].effect + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""),
-        why,
+        _why(found[0].name),
         join_lines(variable.effect for variable in found),
         join_lines([f"unset {' '.join(unset)}" if unset else "", *(one.remedy for one in found)])
         or f"{NOTHING_TO_DO} if this is intended.",
         "https://github.com/pytorch/pytorch/issues/134929",
         packages=tuple(name for variable in found for name in variable.hides),
     )
+
+
+def _why(variable: str) -> str:
+    """Why a variable matters; "" stands for a file of the working folder."""
+    return next((why for prefix, why in WHYS.items() if variable.startswith(prefix)), FILES_WHY)
 
 
 def surroundings(context: CheckContext) -> str:

@@ -11,6 +11,7 @@ from parakeet_cli.doctor.checks.common import (
     join_names,
     pip_command,
     repair_remedy,
+    torch_command,
 )
 from parakeet_cli.doctor.facts import Distribution, FactUnavailable, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
@@ -18,6 +19,7 @@ from parakeet_cli.doctor.stack.stack import TORCH_FAMILY
 from parakeet_cli.doctor.stack.torch_builds import (
     ALL_HIDDEN,
     CPU,
+    TorchChoice,
     gpu_names,
     hide_command,
     runs_on,
@@ -104,14 +106,9 @@ def torch_arch(context: CheckContext) -> Finding:
 
 def _torch_remedy(context: CheckContext) -> str:
     """What gives this machine a torch with kernels for its GPUs: a build, or a driver first."""
-    facts, choice, pin = context.facts, context.torch_choice, context.stack.pin("torch")
-    if choice.driver:
-        return choice.advice
-    wanted = pin.requirement.text if pin else "torch"
-    wanted += f",{choice.bound}" if choice.bound else ""
-    index = context.stack.torch_index_of(choice.index)
-    by_hand = pip_command(facts, "install", "--force-reinstall", wanted, "--index-url", index)
-    return repair_remedy(facts, by_hand)
+    if context.torch_choice.driver:
+        return context.torch_choice.advice
+    return repair_remedy(context.facts, torch_command(context, "--force-reinstall"))
 
 
 def _torch_stages(context: CheckContext) -> tuple[int, ...]:
@@ -132,10 +129,17 @@ def _cpu_build(context: CheckContext, gpus: Gpus, build: TorchBuild) -> Finding:
         f"torch {build.version} is a CPU build: {gpu_names(gpus.devices)} will not be used",
         "With it, torch.cuda.is_available() is False whatever the driver is.",
         join_lines([f"{build.folder}/version.py contains no CUDA version", choice.reason]),
-        _torch_remedy(context),
+        join_lines([_torch_remedy(context), _hide_afterwards(gpus, choice)]),
         choice.source or GUIDE,
         _torch_stages(context),
     )
+
+
+def _hide_afterwards(gpus: Gpus, choice: TorchChoice) -> str:
+    """What to type after the repair about the GPUs that the build doesn't serve; "" if none."""
+    if choice.driver or not choice.hidden:
+        return ""
+    return f"Then hide {gpu_names(choice.hidden)}: {hide_command(gpus, choice.hidden)}"
 
 
 def _torch_without_kernels(

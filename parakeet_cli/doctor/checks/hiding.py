@@ -95,10 +95,14 @@ def _hiding_files(folder: str, context: CheckContext) -> Finding | None:
 
 
 def _hidden_by(folder: str, inside: dict[str, Distribution], facts: Facts) -> list[Distribution]:
-    """The distributions behind the folder on the path that are also inside it."""
+    """The distributions behind the folder on the path that are imported from it instead.
+
+    An environment's own folder comes before the user site: what is in it isn't hidden.
+    """
     paths = facts.interpreter.paths
     behind = paths[paths.index(folder) + 1 :] if folder in paths else ()
-    return [dist for dist in facts.distributions if dist.location in behind and dist.name in inside]
+    taken = {name for name in inside if facts.installed(name) == inside[name]}
+    return [dist for dist in facts.distributions if dist.location in behind and dist.name in taken]
 
 
 def _hidden_by_pth(context: CheckContext) -> Finding | None:

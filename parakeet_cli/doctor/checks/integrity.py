@@ -199,8 +199,9 @@ def broken_dists(context: CheckContext) -> Finding:
     check = "broken-dists"
     facts, stack = context.facts, context.stack
     require_listings(facts)
-    serious = [problem for dist in facts.distributions for problem in _serious_problems(dist)]
-    slight = [line for dist in facts.distributions for line in _slight_problems(dist)]
+    imported = _imported(facts.distributions)
+    serious = [problem for dist in imported for problem in _serious_problems(dist)]
+    slight = [line for dist in imported for line in _slight_problems(dist)]
     slight += _pth_problems(facts)
     why = "A half-installed package fails when the missing half is imported, not at installation."
     source = "https://packaging.python.org/en/latest/specifications/recording-installed-packages/"
@@ -230,6 +231,16 @@ def broken_dists(context: CheckContext) -> Finding:
         )
     total = len(facts.distributions)
     return Finding(check, CheckStatus.OK, f"{count(total, 'distribution')}, all complete", why)
+
+
+def _imported(distributions: Iterable[Distribution]) -> list[Distribution]:
+    """Those in the folder that an import takes them from: others behind it do no harm."""
+    first: dict[str, str] = {}
+    return [
+        dist
+        for dist in distributions
+        if first.setdefault(dist.name, dist.location) == dist.location
+    ]
 
 
 def _serious_problems(dist: Distribution) -> Iterator[_BrokenItem]:

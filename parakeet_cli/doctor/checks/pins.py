@@ -15,6 +15,7 @@ from parakeet_cli.doctor.checks.common import (
     pip_command,
     repair_remedy,
     requirer_lines,
+    torch_command,
 )
 from parakeet_cli.doctor.facts import Distribution, FactUnavailable, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
@@ -77,13 +78,19 @@ def _missing_or_outside(
         evidence = _evidence(pin, dist, edges)
     stages = context.stack.stages
     flags = next((stage.flags for stage in stages if stage.number == pin.stage), ())
+    is_torch = pin.name == "torch"  # which has an index of its own
+    by_hand = (
+        torch_command(context, *flags)
+        if is_torch
+        else install_command(context.facts, [pin], *flags)
+    )
     return Finding(
         check,
         CheckStatus.FAIL,
         summary,
         _why(pin),
         join_lines([_stack_line(pin, context), *evidence]),
-        repair_remedy(context.facts, install_command(context.facts, [pin], *flags)),
+        repair_remedy(context.facts, by_hand),
         pin.advice.link,
         (pin.stage,),
         packages=(pin.name,),

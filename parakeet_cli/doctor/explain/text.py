@@ -220,7 +220,7 @@ def _finding(cause: Cause, page: _Page) -> Iterator[str]:
     yield from _folded(cause, style)
     if finding.why:
         yield from wrapped(f"{INDENT}Why   {finding.why}", style, 10)
-    details = finding.detail.splitlines()
+    details = [line for line in finding.detail.splitlines() if line != finding.summary]
     most = len(details) if page.verbose else DETAIL_LINES
     if not page.verbose and len(details) == DETAIL_LINES + 1:
         most += 1  # a line about the one that is left out would be no shorter

@@ -32,3 +32,26 @@ def test_a_file_built_for_numpy_1_is_reported_with_its_package() -> None:
     assert (
         check_one("numpy-abi", replace(facts, distributions=HEALTHY.distributions)).status == "ok"
     )
+
+
+def test_a_copy_that_nothing_imports_may_be_broken() -> None:
+    whole = next(dist for dist in HEALTHY.distributions if dist.name == "numpy")
+    broken = replace(dist("numpy", "2.4.6", location="/base/site"), missing=("numpy/__init__.py",))
+    behind = replace(HEALTHY, distributions=(*HEALTHY.distributions, broken))
+    assert check_one("broken-dists", behind).status is CheckStatus.OK
+    before = replace(HEALTHY, distributions=(broken, *HEALTHY.distributions))
+    assert check_one("broken-dists", before).status is CheckStatus.FAIL
+    assert whole.location != broken.location
+
+
+def test_a_user_site_behind_the_environment_s_own_folder_hides_nothing_in_it() -> None:
+    own, base = next(one for one in HEALTHY.distributions if one.name == "numpy"), "/base/site"
+    users = dist("numpy", "1.26.0", location="/home/u/site")
+    in_base = dist("numpy", "2.4.6", location=base)
+    paths = (SITE, "/home/u/site", base)
+    target = replace(HEALTHY.interpreter, user_site="/home/u/site", paths=paths)
+    others = tuple(one for one in HEALTHY.distributions if one.name != "numpy")
+    behind = replace(HEALTHY, interpreter=target, distributions=(*others, own, users, in_base))
+    assert check_one("user-site", behind).status is CheckStatus.OK
+    before = replace(behind, distributions=(*others, users, in_base))
+    assert check_one("user-site", before).status is CheckStatus.FAIL

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from parakeet_cli.doctor.facts import Facts, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus
-from tests.doctor_facts import built, dist, having, healthy
+from tests.doctor_facts import built, dist, gpu, having, healthy
 from tests.unit.doctor.checks.cases import HEALTHY, check_one
 
 
@@ -52,3 +53,24 @@ def test_each_stack_has_its_own_bounds() -> None:
         check_one("pyarrow-numpy", having(numpy2, dist("pyarrow", "26.0.1")), "3.0").status == "ok"
     )
     assert check_one("lightning-pair", numpy2, "3.0").status is CheckStatus.SKIP
+
+
+def test_a_missing_torch_is_installed_by_hand_from_the_index_that_suits_the_gpu() -> None:
+    without = without_torch(HEALTHY)
+    assert by_hand(without).endswith("/cpu")
+    assert by_hand(replace(without, gpus=gpu("8.9", "L4"))).endswith("/cu128")
+    assert by_hand(replace(without, gpus=Unavailable("no answer"))).endswith("/cu128")
+
+
+def without_torch(facts: Facts) -> Facts:
+    others = tuple(dist for dist in facts.distributions if dist.name != "torch")
+    return replace(facts, distributions=others, torch=None)
+
+
+def by_hand(facts: Facts) -> str:
+    """The second line of the remedy, whose end is the index."""
+    finding = check_one("torch-installed", facts)
+    assert finding.status is CheckStatus.FAIL
+    _, command = finding.remedy.splitlines()
+    assert "--index-url https://" in command
+    return command
