@@ -198,10 +198,10 @@ def test_the_model_is_freed_after_the_time_without_listening(tmp_path: Path, sta
 
 
 def answer_to_another_user(socket_path: Path) -> str:
-    """The answer that another user gets."""
+    """The answer that another user gets, who is refused before a request is read."""
     script = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
-        ' s.sendall(b\'{"verb": "start"}\\n\'); print(s.recv(4096).decode())'
+        ' print(s.recv(4096).decode()); s.send(b\'{"verb": "start"}\\n\')'
     )
     # Debian's Python: the one that runs the tests may be in a home that others can't enter.
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
