@@ -126,6 +126,8 @@ class _Parakeet(TyperGroup):
 
         better = suggest(error, words, self.commands)
         if better is None:
+            shown = console.printable(error.format_message())
+            error.format_message = lambda: shown  # of which the parser makes what it shows
             error.show()
         else:
             console.show_error(better)

@@ -33,7 +33,7 @@ def _print_wrapped(line: str, *, hang: int) -> None:
     from parakeet_cli.doctor.explain.text import style_of, wrapped
 
     style = style_of(sys.stdout)
-    console.out(console.printable("\n".join(wrapped(line, style, hang)) + "\n"))
+    console.out("\n".join(wrapped(line, style, hang)) + "\n")
 
 
 def show_checks(*, as_json: bool) -> None:
@@ -59,7 +59,7 @@ def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -
         style = text.style_of(sys.stdout)
         title = load_stack(diagnosis.stack).title
         shell = Shell(own_command(), options=_naming_python(request))
-        console.out(text.render(diagnosis, style, title=title, verbose=verbose, shell=shell))
+        console.raw_out(text.render(diagnosis, style, title=title, verbose=verbose, shell=shell))
     return ExitCode.OK if diagnosis.healthy else ExitCode.FAILED
 
 
@@ -145,7 +145,7 @@ def _print_match(hit: FailureMatch, said: str, shell: Shell) -> None:
     ):
         line = f"  {label:10}{value}"
         if value and is_command:  # never broken, so that it can be copied
-            console.out(console.printable(f"{line}\n"))
+            console.out(f"{line}\n")
         elif value:
             _print_wrapped(line, hang=12)
     console.out("\n")
@@ -200,4 +200,4 @@ def show_report(request: DiagnosisRequest, *, as_json: bool) -> None:
     if as_json:
         console.print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
     else:
-        console.out(console.printable(text))
+        console.out(text)
