@@ -11,6 +11,7 @@ from typing import Any
 from parakeet_cli.config import CONFIG_VERSION, MOCK_VARIABLE, SETTINGS
 from parakeet_cli.errors import ConfigError, OutputError
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.private_folders import make_folders
 
 KEYS = ("engine", "ml_python", "model")
 
@@ -41,7 +42,7 @@ def change_config(path: Path, changes: Mapping[str, str | None]) -> None:
             content[key] = value
     target = Path(os.path.realpath(path))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)  # nobody else may choose where a dictation goes
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666
         with atomic_writer(target, mode=mode) as stream:
             stream.write((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

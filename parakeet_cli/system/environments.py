@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.private_folders import private_folder
 
 FOLDER = "environments"  # below the user's data folder of parakeet
 _SUFFIX = ".json"
@@ -57,7 +58,7 @@ def read_kept(data: Path, name: str) -> KeptEnvironment | None:
 
 def keep(data: Path, environment: KeptEnvironment) -> None:
     """Write the environment into the list, or its new state. Raises OSError."""
-    (data / FOLDER).mkdir(parents=True, exist_ok=True)
+    private_folder(data / FOLDER, own=2)
     row = asdict(environment)
     del row["name"]
     with atomic_writer(_file_of(data, environment.name)) as stream:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.private_folders import private_folder
 
 SCHEMA = 1  # increase it when `scan` reads something new
 
@@ -57,7 +58,7 @@ class ScanCache:
         if self._file is None or not (self._changed or len(self._used) != len(self._stored)):
             return
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._file.parent)
             with atomic_writer(self._file, mode=0o600) as stream:
                 stream.write(json.dumps({"schema": SCHEMA, "files": self._used}).encode())
         except OSError as error:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.dictate.sinks.typed.pasted import KEY_CODES, Pasted
 from parakeet_cli.errors import SinkError, SinkUnavailable
+from parakeet_cli.system.private_folders import private_folder
 
 if TYPE_CHECKING:
     from jeepney.io.blocking import DBusConnection
@@ -191,7 +192,7 @@ def _saved_token() -> str:
 def _save_token(token: str) -> None:
     """Save it for one session, which gives the next. If that fails, the user is asked again."""
     with suppress(OSError):
-        _token_path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(_token_path().parent)
         file = os.open(_token_path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as stream:
             stream.write(token)
