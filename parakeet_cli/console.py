@@ -21,6 +21,7 @@ from parakeet_cli.errors import ExitCode, OutputError, ParakeetError, describe_u
 from parakeet_cli.system.printable import one_line
 from parakeet_cli.system.printable import printable as printable
 from parakeet_cli.system.units import clock_time
+from parakeet_cli.system.url_passwords import values_without_passwords, without_passwords
 
 if TYPE_CHECKING:
     import logging
@@ -107,9 +108,10 @@ def rich_console() -> Console:
 def out(text: str) -> None:
     """Write a result to stdout, with what a terminal would obey as escapes. Raises like `raw_out`.
 
-    Names and messages of others may be in it. Text that was cleaned already goes to `raw_out`.
+    Names and messages of others may be in it. Passwords in URLs are left out. Text that was
+    cleaned already goes to `raw_out`.
     """
-    raw_out(printable(text))
+    raw_out(_shown(text))
 
 
 def raw_out(text: str) -> None:
@@ -129,18 +131,18 @@ def raw_out(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Write a value to stdout as indented JSON in ASCII. Raises like `out`."""
+    """Write a value to stdout as indented JSON in ASCII, without passwords. Raises like `out`."""
     import json  # here, since --help and --version need none of it
 
-    raw_out(json.dumps(value, indent=2) + "\n")
+    raw_out(json.dumps(values_without_passwords(value), indent=2) + "\n")
 
 
 def note(text: str, *, style: str | None = None) -> None:
     """Write a line to stderr; `style` is one of Rich's, for terminals only."""
     if style is None or not is_terminal() or "NO_COLOR" in os.environ:
-        print(printable(text), file=sys.stderr)
+        print(_shown(text), file=sys.stderr)
     else:
-        rich_console().print(printable(text), style=style, soft_wrap=True)
+        rich_console().print(_shown(text), style=style, soft_wrap=True)
 
 
 def info(text: str) -> None:
@@ -177,6 +179,10 @@ def show_error(error: ParakeetError) -> None:
     note(f"Error: {error}", style="bold red")
     if error.hint:
         note(f"  {error.hint}")
+
+
+def _shown(text: str) -> str:
+    return printable(without_passwords(text))
 
 
 shown_name = one_line  # of a file, which may have any character in its name

@@ -142,3 +142,20 @@ def test_a_traceback_has_no_escapes_of_the_file_names_in_it(
 def test_what_is_clean_already_is_written_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     console.raw_out("\x1b[1mReport\x1b[0m\n")
     assert capsys.readouterr().out == "\x1b[1mReport\x1b[0m\n"
+
+
+def test_a_password_in_a_url_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "https://user:S3CRET@host/simple?token=S3CRET"
+    console.set_verbosity(Verbosity(verbose=True, debug=True))
+    console.out(f"{url}\n")
+    console.note(url)
+    console.print_json({"commands": [url], url: None})
+    logging.getLogger("parakeet_cli.x").info("%s", url)
+    try:
+        raise InputError(f"{url} doesn't answer.", hint=f"Try {url}")
+    except InputError as error:
+        console.show_error(error)
+        console.show_unexpected(ValueError(url))
+    captured = capsys.readouterr()
+    assert "S3CRET" not in captured.out + captured.err
+    assert captured.out.count("https://****@host/simple?token=****") == 3

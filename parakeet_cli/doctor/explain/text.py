@@ -24,6 +24,7 @@ from parakeet_cli.doctor.findings import (
     StageRows,
 )
 from parakeet_cli.system.printable import one_line
+from parakeet_cli.system.url_passwords import without_passwords
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skip": "-"}
 ASCII_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?", "skip": "-"}
@@ -85,7 +86,7 @@ def render(
         options=tuple(map(one_line, shell.options)),
     )
     page = _Page(style, here, verbose)
-    return "\n".join(_lines(diagnosis, page, title)) + "\n"
+    return without_passwords("\n".join(_lines(diagnosis, page, title)) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
