@@ -12,6 +12,7 @@ from parakeet_cli.config import CONFIG_VERSION, MOCK_VARIABLE, SETTINGS
 from parakeet_cli.errors import ConfigError, OutputError
 from parakeet_cli.system.files import atomic_writer
 from parakeet_cli.system.private_folders import make_folders
+from parakeet_cli.system.regular_files import read_regular
 
 KEYS = ("engine", "ml_python", "model")
 
@@ -19,7 +20,7 @@ KEYS = ("engine", "ml_python", "model")
 def read_config(path: Path) -> dict[str, Any]:
     """What is in the file; empty where there is none. Raises ConfigError."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_regular(path).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:

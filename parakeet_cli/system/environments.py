@@ -9,6 +9,7 @@ from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
 from parakeet_cli.system.private_folders import private_folder
+from parakeet_cli.system.regular_files import read_regular
 
 FOLDER = "environments"  # below the user's data folder of parakeet
 _SUFFIX = ".json"
@@ -49,7 +50,7 @@ def kept_environments(data: Path) -> Iterator[KeptEnvironment]:
 def read_kept(data: Path, name: str) -> KeptEnvironment | None:
     """The environment of that name; None if there is none."""
     try:
-        row = json.loads(_file_of(data, name).read_text("utf-8"))
+        row = json.loads(read_regular(_file_of(data, name)))
         kept = KeptEnvironment(name=name, **{key: row[key] for key in row if key in _FIELDS})
     except (OSError, ValueError, TypeError):
         return None

@@ -6,7 +6,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parakeet_cli import __version__, console
@@ -21,6 +20,7 @@ from parakeet_cli.doctor.diagnose import (
 )
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
+from parakeet_cli.system.regular_files import MOST, read_regular
 
 if TYPE_CHECKING:
     from parakeet_cli.doctor.explain.match import FailureMatch
@@ -175,10 +175,10 @@ def _pasted(text: str) -> str:
     if text == "-":
         if sys.stdin.isatty():
             console.note("Paste the traceback, then press Ctrl-D.")
-        return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+        return sys.stdin.buffer.read(MOST).decode("utf-8", errors="replace")
     if len(text) < 4096 and os.path.lexists(text):
         try:
-            return Path(text).read_bytes().decode("utf-8", errors="replace")
+            return read_regular(text).decode("utf-8", errors="replace")
         except OSError as error:
             raise UsageError(f"{text} can't be read: {error.strerror or error}.") from error
     if not any(character.isspace() for character in text):

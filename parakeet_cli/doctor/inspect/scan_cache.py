@@ -15,6 +15,7 @@ from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
 from parakeet_cli.system.private_folders import private_folder
+from parakeet_cli.system.regular_files import read_regular
 
 SCHEMA = 1  # increase it when `scan` reads something new
 
@@ -68,7 +69,7 @@ class ScanCache:
         if self._file is None:
             return {}
         try:
-            data = json.loads(self._file.read_bytes())
+            data = json.loads(read_regular(self._file))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

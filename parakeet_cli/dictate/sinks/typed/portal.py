@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from parakeet_cli.dictate.sinks.typed.pasted import KEY_CODES, Pasted
 from parakeet_cli.errors import SinkError, SinkUnavailable
 from parakeet_cli.system.private_folders import private_folder
+from parakeet_cli.system.regular_files import open_regular, read_regular
 
 if TYPE_CHECKING:
     from jeepney.io.blocking import DBusConnection
@@ -35,6 +36,8 @@ CONSENT = 60.0  # seconds that the user has to answer the desktop's question
 _BETWEEN = 0.012  # seconds between two keys, as with ydotool
 
 PortalOptions = Mapping[str, tuple[str, Any]]
+
+_TOKEN_BYTES = 4096  # a UUID, and room
 
 
 class PortalPresser:
@@ -184,8 +187,8 @@ def _token_path() -> Path:
 
 def _saved_token() -> str:
     try:
-        return _token_path().read_text(encoding="utf-8").strip()
-    except OSError:
+        return read_regular(_token_path(), _TOKEN_BYTES).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
         return ""
 
 
@@ -193,6 +196,6 @@ def _save_token(token: str) -> None:
     """Save it for one session, which gives the next. If that fails, the user is asked again."""
     with suppress(OSError):
         private_folder(_token_path().parent)
-        file = os.open(_token_path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        file = open_regular(_token_path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as stream:
             stream.write(token)
