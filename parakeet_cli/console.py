@@ -18,10 +18,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import ExitCode, OutputError, ParakeetError, describe_unexpected
-from parakeet_cli.system.printable import one_line
-from parakeet_cli.system.printable import printable as printable
+from parakeet_cli.system.safety.printable import one_line
+from parakeet_cli.system.safety.printable import printable as printable
+from parakeet_cli.system.safety.url_passwords import values_without_passwords, without_passwords
 from parakeet_cli.system.units import clock_time
-from parakeet_cli.system.url_passwords import values_without_passwords, without_passwords
 
 if TYPE_CHECKING:
     import logging

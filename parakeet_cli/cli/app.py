@@ -123,7 +123,7 @@ class _Parakeet(TyperGroup):
     def _show_usage_error(self, error: Any, words: list[str]) -> int:
         """Show an error of the parser, or a better one with what to type."""
         from parakeet_cli.cli.suggestions import suggest
-        from parakeet_cli.system.url_passwords import without_passwords
+        from parakeet_cli.system.safety.url_passwords import without_passwords
 
         better = suggest(error, words, self.commands)
         if better is None:

@@ -23,7 +23,7 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import atomic_writer, clear_leftovers, sha256_of
 from parakeet_cli.system.install_command import install_command
 from parakeet_cli.system.locks import LockHeld, lock_file
-from parakeet_cli.system.private_folders import private_folder
+from parakeet_cli.system.safety.private_folders import private_folder
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from parakeet_cli.system.printable import one_line
+from parakeet_cli.system.safety.printable import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress

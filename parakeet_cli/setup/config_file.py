@@ -11,8 +11,8 @@ from typing import Any
 from parakeet_cli.config import CONFIG_VERSION, MOCK_VARIABLE, SETTINGS
 from parakeet_cli.errors import ConfigError, OutputError
 from parakeet_cli.system.files import atomic_writer
-from parakeet_cli.system.private_folders import make_folders
 from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.system.safety.private_folders import make_folders
 
 KEYS = ("engine", "ml_python", "model")
 

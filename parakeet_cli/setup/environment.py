@@ -31,8 +31,8 @@ from parakeet_cli.system.environments import (
     read_kept,
 )
 from parakeet_cli.system.locks import LockHeld, lock_file, read_holder, write_holder
-from parakeet_cli.system.private_folders import NotPrivate, make_folders, private_folder
 from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.safety.private_folders import NotPrivate, make_folders, private_folder
 
 _MARK = ".made-by-parakeet-setup"
 # How long a setup waits for a child of one that was killed: making an environment takes seconds.

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
-from parakeet_cli.system.private_folders import private_folder
 from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.system.safety.private_folders import private_folder
 
 FOLDER = "environments"  # below the user's data folder of parakeet
 _SUFFIX = ".json"

@@ -24,7 +24,7 @@ from parakeet_cli.dictate.daemon.paths import DaemonPaths
 from parakeet_cli.dictate.daemon.protocol import MAX_LINE
 from parakeet_cli.dictate.daemon.server import Server
 from parakeet_cli.errors import ParakeetError
-from parakeet_cli.system.private_folders import NotPrivate, private_folder
+from parakeet_cli.system.safety.private_folders import NotPrivate, private_folder
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 OTHER = 65_533

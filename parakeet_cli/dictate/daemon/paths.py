@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli.errors import ParakeetError
-from parakeet_cli.system.private_folders import NotPrivate, private_folder
+from parakeet_cli.system.safety.private_folders import NotPrivate, private_folder
 
 _MAX_PATH = 100  # bytes; a socket's path may have 107 on Linux, 103 on macOS
 

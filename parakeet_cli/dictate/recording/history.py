@@ -10,7 +10,7 @@ from pathlib import Path
 
 from parakeet_cli.errors import OutputError
 from parakeet_cli.system import files, json_lines
-from parakeet_cli.system.private_folders import private_folder
+from parakeet_cli.system.safety.private_folders import private_folder
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_float
 from parakeet_cli.system.locks import LockHeld, lock_file
-from parakeet_cli.system.private_folders import private_folder
+from parakeet_cli.system.safety.private_folders import private_folder
 
 PART_SAMPLES = 60 * SAMPLE_RATE
 _HEADER = 44  # bytes of a plain WAV header

@@ -12,7 +12,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Facts, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus, Diagnosis
 from parakeet_cli.doctor.stack.stack import Stack
-from parakeet_cli.system.url_passwords import without_passwords
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 # Users of machines and containers, which name no person.
 IMPERSONAL = {"", "root", "home", "user", "runner", "ubuntu", "app"}

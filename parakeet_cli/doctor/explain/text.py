@@ -23,8 +23,8 @@ from parakeet_cli.doctor.findings import (
     RequirementRow,
     StageRows,
 )
-from parakeet_cli.system.printable import one_line
-from parakeet_cli.system.url_passwords import without_passwords
+from parakeet_cli.system.safety.printable import one_line
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skip": "-"}
 ASCII_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?", "skip": "-"}

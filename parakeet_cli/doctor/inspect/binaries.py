@@ -26,7 +26,7 @@ ARCH_RUN = re.compile(rb"(?:(?:sm|compute)_\d{2,3}[af]?(?: |(?![0-9a-z_])))+")
 ARCH_STARTS = (b"sm_", b"compute_")
 GLIBCXX = re.compile(rb"GLIBCXX_3\.4\.(\d+)")
 # Files this large without "python" in their name contain kernels, never NumPy's C-API.
-LARGEST = 8 << 30  # bytes; torch\'s largest library has 3 GB
+LARGEST = 8 << 30  # bytes; torch's largest library has 3 GB
 LARGE = 64 * 2**20
 
 FATBIN_MAGIC = 0xBA55ED50

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
-from parakeet_cli.system.private_folders import private_folder
 from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.system.safety.private_folders import private_folder
 
 SCHEMA = 1  # increase it when `scan` reads something new
 

@@ -26,7 +26,7 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import exit_in_words
-from parakeet_cli.system.url_passwords import without_passwords
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 OLDEST = "23.1"  # the first whose `install --dry-run --report` names what it would fetch
 RAW_PROGRESS = "24.1"  # the first that can print its progress for a program to read

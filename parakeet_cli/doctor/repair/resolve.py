@@ -33,7 +33,7 @@ from parakeet_cli.doctor.repair.plan import (
 from parakeet_cli.doctor.repair.steps import CommandLine, PlanBuilder
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
-from parakeet_cli.system.private_folders import private_folder
+from parakeet_cli.system.safety.private_folders import private_folder
 
 SIZE_SECONDS = 5.0  # for one server's answer, and twice that for all
 SIZE_REQUESTS = 16  # at a time

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.dictate.sinks.typed.pasted import KEY_CODES, Pasted
 from parakeet_cli.errors import SinkError, SinkUnavailable
-from parakeet_cli.system.private_folders import private_folder
 from parakeet_cli.system.regular_files import open_regular, read_regular
+from parakeet_cli.system.safety.private_folders import private_folder
 
 if TYPE_CHECKING:
     from jeepney.io.blocking import DBusConnection

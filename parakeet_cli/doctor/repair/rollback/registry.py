@@ -26,7 +26,9 @@ def register(prefix: str) -> None:
     If the state folder can't be written, the environment's own journal must do: commands that
     run in it, or are given its interpreter, look there.
     """
-    from parakeet_cli.system.private_folders import private_folder  # no other command needs it
+    from parakeet_cli.system.safety.private_folders import (
+        private_folder,  # no other command needs it
+    )
 
     with suppress(OSError):
         path = _file_of(prefix)

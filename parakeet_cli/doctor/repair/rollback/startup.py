@@ -23,8 +23,8 @@ from parakeet_cli.doctor.repair.rollback.restore import (
 )
 from parakeet_cli.doctor.repair.rollback.validate import JournalRefused
 from parakeet_cli.system.locks import LockHeld
-from parakeet_cli.system.printable import printable
-from parakeet_cli.system.url_passwords import without_passwords
+from parakeet_cli.system.safety.printable import printable
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 # How long a command waits for the pip of a killed doctor: its packages are on this disk.
 ORPHAN_SECONDS = 120.0

@@ -24,7 +24,7 @@ from parakeet_cli.doctor.repair.rollback.snapshot import (
     Manifest,
     read_manifest_in,
 )
-from parakeet_cli.system.printable import one_line
+from parakeet_cli.system.safety.printable import one_line
 
 JOURNAL_BYTES = 2**20  # a repair of 200 packages writes some 10,000
 REPAIRS = 10_000  # in one environment; those older than 30 days are removed

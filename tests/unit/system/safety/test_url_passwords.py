@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.system.url_passwords import values_without_passwords, without_passwords
+from parakeet_cli.system.safety.url_passwords import values_without_passwords, without_passwords
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.system.private_folders import NotPrivate, make_folders, private_folder
+from parakeet_cli.system.safety.private_folders import NotPrivate, make_folders, private_folder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no such modes")
 

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from parakeet_cli.system.printable import one_line, printable
+from parakeet_cli.system.safety.printable import one_line, printable
 
 
 def test_no_control_or_format_character_stays_but_line_breaks_and_tabs() -> None:
