@@ -11,7 +11,7 @@ from parakeet_cli.formats.subtitles.highlight import plain, word_by_word
 from parakeet_cli.formats.timestamps import timestamp
 from parakeet_cli.transcript import Transcript
 
-_TAG = re.compile(r"<(?=[A-Za-z/!?]|\Z)")
+_TAG = re.compile(r"<(?=[A-Za-z/!?]|\Z)(?:([^<>]*)>)?")
 _BRACE = re.compile(r"\{(?=\\|[A-Za-z]:|\Z)")
 
 
@@ -29,4 +29,8 @@ def _escape(text: str) -> str:
     while "-->" in text:
         text = text.replace("-->", "->")
     # At its end, too: the next word may go on with the name of a tag.
-    return _BRACE.sub("(", _TAG.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text))
+    return _BRACE.sub("(", _TAG.sub(_in_other_brackets, text))
+
+
+def _in_other_brackets(tag: re.Match[str]) -> str:
+    return "‹" if tag[1] is None else f"‹{tag[1]}›"
