@@ -44,10 +44,10 @@ def _explain_or_raise(error: ImportError) -> int:
     home = _other_home()
     if not home:
         raise error
-    sys.stderr.write(
-        f"Error: PYTHONHOME={home} makes Python take its modules from there: {error}. "
-        "Type: unset PYTHONHOME\n"
-    )
+    from parakeet_cli.system.safety.printable import one_line
+
+    shown = f"PYTHONHOME={home} makes Python take its modules from there: {error}. "
+    sys.stderr.write(f"Error: {one_line(shown)}Type: unset PYTHONHOME\n")
     return FAILED
 
 

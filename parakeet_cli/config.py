@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.errors import ConfigError
+from parakeet_cli.system.regular_files import read_regular
 
 CONFIG_VERSION = 1
 MOCK_VARIABLE = "PERSONALPARAKEET_USE_MOCK_STT"
@@ -196,7 +197,7 @@ def _mock_by_variable() -> bool | None:
 
 def _read_file(path: Path, *, must_exist: bool) -> tuple[dict[str, Any], list[str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(

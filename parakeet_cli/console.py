@@ -18,6 +18,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import ExitCode, OutputError, ParakeetError, describe_unexpected
+from parakeet_cli.system.safety.printable import one_line
+from parakeet_cli.system.safety.printable import printable as printable
+from parakeet_cli.system.safety.url_passwords import values_without_passwords, without_passwords
 from parakeet_cli.system.units import clock_time
 
 if TYPE_CHECKING:
@@ -103,7 +106,19 @@ def rich_console() -> Console:
 
 
 def out(text: str) -> None:
-    """Write a result to stdout, unchanged. Raises OutputError or BrokenPipeError."""
+    """Write a result to stdout, with what a terminal would obey as escapes. Raises like `raw_out`.
+
+    Names and messages of others may be in it. Passwords in URLs are left out. Text that was
+    cleaned already goes to `raw_out`.
+    """
+    raw_out(_shown(text))
+
+
+def raw_out(text: str) -> None:
+    """Write text to stdout unchanged: a transcript, JSON, or a report with its colours.
+
+    It has to be free of what a terminal obeys. Raises OutputError or BrokenPipeError.
+    """
     if sys.stdout is None:
         raise OutputError("stdout is closed, so the text can't be written there.")
     try:
@@ -116,18 +131,18 @@ def out(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Write a value to stdout as indented JSON in ASCII. Raises like `out`."""
+    """Write a value to stdout as indented JSON in ASCII, without passwords. Raises like `out`."""
     import json  # here, since --help and --version need none of it
 
-    out(json.dumps(value, indent=2) + "\n")
+    raw_out(json.dumps(values_without_passwords(value), indent=2) + "\n")
 
 
 def note(text: str, *, style: str | None = None) -> None:
     """Write a line to stderr; `style` is one of Rich's, for terminals only."""
     if style is None or not is_terminal() or "NO_COLOR" in os.environ:
-        print(printable(text), file=sys.stderr)
+        print(_shown(text), file=sys.stderr)
     else:
-        rich_console().print(printable(text), style=style, soft_wrap=True)
+        rich_console().print(_shown(text), style=style, soft_wrap=True)
 
 
 def info(text: str) -> None:
@@ -147,7 +162,7 @@ def trace(error: Exception) -> None:
     if _verbosity.debug:
         import traceback
 
-        traceback.print_exception(error)
+        note("".join(traceback.format_exception(error)).removesuffix("\n"))
 
 
 def show_unexpected(error: Exception) -> ExitCode:
@@ -166,17 +181,11 @@ def show_error(error: ParakeetError) -> None:
         note(f"  {error.hint}")
 
 
-def printable(text: str) -> str:
-    """The text with control characters escaped, since file names may contain them."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
-        for char in text
-    )
+def _shown(text: str) -> str:
+    return printable(without_passwords(text))
 
 
-def shown_name(name: str) -> str:
-    """A file name on one line, with all that would break it escaped."""
-    return printable(name).replace("\n", "\\n").replace("\t", "\\t")
+shown_name = one_line  # of a file, which may have any character in its name
 
 
 def clock(seconds: float | None) -> str:

@@ -123,9 +123,12 @@ class _Parakeet(TyperGroup):
     def _show_usage_error(self, error: Any, words: list[str]) -> int:
         """Show an error of the parser, or a better one with what to type."""
         from parakeet_cli.cli.suggestions import suggest
+        from parakeet_cli.system.safety.url_passwords import without_passwords
 
         better = suggest(error, words, self.commands)
         if better is None:
+            shown = console.printable(without_passwords(error.format_message()))
+            error.format_message = lambda: shown  # of which the parser makes what it shows
             error.show()
         else:
             console.show_error(better)

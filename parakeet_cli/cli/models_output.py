@@ -211,7 +211,8 @@ def _confirmed(known: KnownModel, folder: Path, others: list[str]) -> bool:
             hint=f"parakeet models remove {known.name} --yes",
         )
     too = f" (with it: {', '.join(others)})" if others else ""
-    sys.stderr.write(f"Remove {known.repository}{too} from {folder.parent}? [y/N] ")
+    asked = f"Remove {known.repository}{too} from {folder.parent}? [y/N] "
+    sys.stderr.write(console.shown_name(asked))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -76,7 +76,7 @@ class SetupScreen(RepairScreen):
         stream = sys.stdout if self._only_plan else sys.stderr
         text = "\n".join(setup_lines(plan, style_of(stream)))
         if self._only_plan:
-            console.out(console.printable(text) + "\n")
+            console.out(text + "\n")
         else:
             console.note(text)
 
@@ -129,11 +129,7 @@ def show_kept(config: str | None, *, as_json: bool) -> int:
         console.out("parakeet setup keeps no environment. To make one: parakeet setup\n")
     for kept, used, size in rows:
         state = "in use" if used else "ready" if kept.ready else "unfinished"
-        console.out(
-            console.printable(
-                f"{kept.name}  {state}, stack {kept.stack}, {megabytes(size)}\n  {kept.path}\n"
-            )
-        )
+        console.out(f"{kept.name}  {state}, stack {kept.stack}, {megabytes(size)}\n  {kept.path}\n")
     return ExitCode.OK
 
 

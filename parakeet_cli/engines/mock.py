@@ -13,6 +13,7 @@ from parakeet_cli import __version__
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions
 from parakeet_cli.errors import ConfigError
+from parakeet_cli.system.regular_files import read_regular
 from parakeet_cli.transcript import EngineInfo, Segment, Word, words_of
 
 _MAX_CHUNK_SECONDS = 30.0  # as in the Whisper family
@@ -81,7 +82,7 @@ def _real_time_factor() -> float:
 def _text_beside(source: str) -> str | None:
     path = _beside(source, ".txt")
     try:
-        return path.read_text(encoding="utf-8", errors="replace") if path else None
+        return read_regular(path).decode("utf-8", "replace") if path else None
     except OSError:  # there is a file, but it can't be read
         return None
 
@@ -103,7 +104,7 @@ def _read_cues(source: str) -> tuple[Word, ...] | None:
         return None
     words = []
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in read_regular(path).decode("utf-8").splitlines():
             start, end, word = line.split("\t")
             words.append(Word(float(start), float(end), word, confidence=1.0))
     except (OSError, ValueError) as error:

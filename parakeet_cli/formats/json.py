@@ -17,7 +17,7 @@ from parakeet_cli.transcript import Segment, StreamInfo, Transcript, Word
 SCHEMA = "parakeet.transcript/1"
 
 # JSON itself escapes C0 alone.
-_OBEYED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_OBEYED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 Value = str | float | int | None
 
@@ -126,4 +126,4 @@ def dumps(value: object) -> str:
 
 def escaped(text: str) -> str:
     """JSON with what a terminal would obey, or show in another order, as escapes."""
-    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _OBEYED.sub(lambda match: json.dumps(match[0])[1:-1], text)

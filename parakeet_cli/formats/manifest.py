@@ -14,6 +14,7 @@ from typing import Any
 
 from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats.json import dumps, escaped, number
+from parakeet_cli.system.regular_files import open_regular, read_regular
 from parakeet_cli.transcript import FileResult
 
 PATH_KEY = "audio_filepath"
@@ -21,6 +22,9 @@ STREAM_KEY = "audio_stream"
 PREFERENCES = ("first", "last")
 # The statuses of a result from best to worst; a row without one lists an input.
 _RANKS = {"ok": 0, None: 1, "partial": 2, "skipped": 3, "failed": 4}
+
+_LONGEST = 64 << 20  # characters of a line: a transcript of ten hours with its words has 20 MB
+_MOST = 1 << 30  # bytes of a manifest that a run has written
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def earlier_lines(path: Path) -> dict[InputName, str]:
     manifest's are left out.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_regular(path, _MOST).decode("utf-8", "surrogateescape")
     except OSError:
         return {}
     lines = {}
@@ -182,8 +186,10 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """The number of each line that isn't blank, from 1, and its text. Raises InputError."""
     try:
         # Names that are not UTF-8 come through as the surrogates that os.fsencode undoes.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            for line, text in enumerate(file, 1):
+        with open(open_regular(path), encoding="utf-8-sig", errors="surrogateescape") as file:
+            for line, text in enumerate(iter(lambda: file.readline(_LONGEST), ""), 1):
+                if len(text) == _LONGEST:
+                    raise InputError(f"Line {line} of the manifest {path} is too long.")
                 if text.strip():
                     yield line, text
     except OSError as error:

@@ -14,8 +14,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from parakeet_cli.models.types import NEMO, KnownModel, LocalModel
+from parakeet_cli.system.regular_files import read_regular
 
 _PREFIX = "models--"
+
+_REVISION_BYTES = 4096  # a name of forty digits, and room
 
 
 def cache_folder() -> Path:
@@ -62,7 +65,8 @@ def cached_revisions(repository: str, *, first: str | None = None) -> Iterator[t
 def _main_revision(repository: str) -> str | None:
     """The revision that `main` was when the hub was last asked."""
     try:
-        text = (repository_folder(repository) / "refs" / "main").read_text("ascii")
+        main = repository_folder(repository) / "refs" / "main"
+        text = read_regular(main, _REVISION_BYTES).decode("ascii")
     except (OSError, UnicodeDecodeError):
         return None
     return text.strip() or None

@@ -23,6 +23,7 @@ from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import atomic_writer, clear_leftovers, sha256_of
 from parakeet_cli.system.install_command import install_command
 from parakeet_cli.system.locks import LockHeld, lock_file
+from parakeet_cli.system.safety.private_folders import private_folder
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class EmbeddedModel:
     def _join_in_cache(self) -> Path:
         """The folder with every file, made if need be. Raises OSError, EngineUnavailable."""
         folder = _cache_folder() / f"{self.name}-{self._sum[:16]}"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder, own=3)
         if all(_is_whole(folder / name, file) for name, file in self.files.items()):
             return folder
         with _alone(folder):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from parakeet_cli.models.cache import repository_folder
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.regular_files import read_regular
 
 NAME = "parakeet.lock.json"
 _SCHEMA = "parakeet.model-lock/1"
@@ -25,7 +26,7 @@ def path_of(repository: str) -> Path:
 def read(repository: str) -> dict[str, dict[str, str]]:
     """SHA-256 by revision and file; empty where nothing was recorded or it can't be read."""
     try:
-        content = json.loads(path_of(repository).read_text("utf-8"))
+        content = json.loads(read_regular(path_of(repository)))
         if content["schema"] != _SCHEMA:
             return {}
         return {

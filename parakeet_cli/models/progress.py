@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from parakeet_cli.system.safety.printable import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -51,7 +53,7 @@ class _Bars:
 
     def begin(self, name: str, done: int, total: int) -> None:
         self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(name, total=total, completed=done)
+        self._task = self._progress.add_task(one_line(name), total=total, completed=done)
 
     def advance(self, count: int) -> None:
         self._progress.advance(self._task, count)

@@ -11,6 +11,8 @@ from typing import Any
 from parakeet_cli.config import CONFIG_VERSION, MOCK_VARIABLE, SETTINGS
 from parakeet_cli.errors import ConfigError, OutputError
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.system.safety.private_folders import make_folders
 
 KEYS = ("engine", "ml_python", "model")
 
@@ -18,7 +20,7 @@ KEYS = ("engine", "ml_python", "model")
 def read_config(path: Path) -> dict[str, Any]:
     """What is in the file; empty where there is none. Raises ConfigError."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_regular(path).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
@@ -41,7 +43,7 @@ def change_config(path: Path, changes: Mapping[str, str | None]) -> None:
             content[key] = value
     target = Path(os.path.realpath(path))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)  # nobody else may choose where a dictation goes
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666
         with atomic_writer(target, mode=mode) as stream:
             stream.write((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

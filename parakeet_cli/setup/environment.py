@@ -32,6 +32,7 @@ from parakeet_cli.system.environments import (
 )
 from parakeet_cli.system.locks import LockHeld, lock_file, read_holder, write_holder
 from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.safety.private_folders import NotPrivate, make_folders, private_folder
 
 _MARK = ".made-by-parakeet-setup"
 # How long a setup waits for a child of one that was killed: making an environment takes seconds.
@@ -51,8 +52,10 @@ def one_setup_at_a_time() -> Iterator[int]:
     """
     path = user_state_path("parakeet") / "setup.lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         descriptor = _lock(path)
+    except NotPrivate as error:
+        raise Refused(f"{error.strerror}. Nothing was changed.", hint=error.hint) from error
     except OSError as error:
         raise Refused(f"{path} can't be locked: {error.strerror or error}.") from error
     try:
@@ -125,7 +128,7 @@ def make(kept: KeptEnvironment, base: BasePython, lock: int) -> None:
     try:
         keep(data_folder(), kept)
         _clear(path)
-        path.mkdir(parents=True, exist_ok=True)
+        make_folders(path)
         if not _is_empty(path):
             raise Refused(f"{path} is not empty. Nothing was changed.", hint="Name another: --env.")
         (path / _MARK).touch()

@@ -12,6 +12,7 @@ from pathlib import Path
 from parakeet_cli.errors import SetupError, UsageError
 from parakeet_cli.setup.request import ProofSample
 from parakeet_cli.system.processes import exit_in_words, parakeet_command
+from parakeet_cli.system.regular_files import read_regular
 
 LARGEST_RATE = 0.2  # of wrong words: less than a wrong build of torch, or another model, makes
 _LAST_LINES = 3  # of what a command that failed wrote
@@ -116,7 +117,7 @@ def read_sample(named: str) -> ProofSample:
     beside = (clip.with_suffix(".txt"), clip.with_name(f"{clip.name}.txt"))
     file = next((path for path in beside if path.is_file() and path != clip), None)
     try:
-        text = file.read_text(encoding="utf-8-sig") if file else ""
+        text = read_regular(file).decode("utf-8-sig") if file else ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} can't be read: {error}.") from error
     return ProofSample(clip, text if words(text) else None)

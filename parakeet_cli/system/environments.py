@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.system.safety.private_folders import private_folder
 
 FOLDER = "environments"  # below the user's data folder of parakeet
 _SUFFIX = ".json"
@@ -48,7 +50,7 @@ def kept_environments(data: Path) -> Iterator[KeptEnvironment]:
 def read_kept(data: Path, name: str) -> KeptEnvironment | None:
     """The environment of that name; None if there is none."""
     try:
-        row = json.loads(_file_of(data, name).read_text("utf-8"))
+        row = json.loads(read_regular(_file_of(data, name)))
         kept = KeptEnvironment(name=name, **{key: row[key] for key in row if key in _FIELDS})
     except (OSError, ValueError, TypeError):
         return None
@@ -57,7 +59,7 @@ def read_kept(data: Path, name: str) -> KeptEnvironment | None:
 
 def keep(data: Path, environment: KeptEnvironment) -> None:
     """Write the environment into the list, or its new state. Raises OSError."""
-    (data / FOLDER).mkdir(parents=True, exist_ok=True)
+    private_folder(data / FOLDER, own=2)
     row = asdict(environment)
     del row["name"]
     with atomic_writer(_file_of(data, environment.name)) as stream:

@@ -2,7 +2,7 @@
 
 One policy for all of them: a row is one `write`, so that a killed process or a full disk
 leaves either all of it or a torn last line. The next row to be appended ends that line first,
-and readers skip every line that isn't a JSON object.
+and readers skip every line that isn't a JSON object, or is longer than any that is written.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import IO, Any
 from parakeet_cli.system.regular_files import open_regular
 
 Row = dict[str, Any]
+LONGEST = 64 << 20  # bytes of a line; a transcript of ten hours with its words has 20 MB
 _BLOCK = 1 << 16  # bytes parsed at once: what fits the processor's cache is read fastest
 
 
@@ -92,7 +93,7 @@ def read(path: Path) -> Iterator[Row]:
 
 
 def _rows(file: IO[bytes]) -> Iterator[Row]:
-    while lines := file.readlines(_BLOCK):
+    for lines in _blocks(file):
         try:
             block = json.loads(b"[%s]" % b",".join(lines))  # twice as fast as line by line
         except (ValueError, RecursionError):
@@ -100,6 +101,28 @@ def _rows(file: IO[bytes]) -> Iterator[Row]:
         for row in block:
             if isinstance(row, dict):
                 yield row
+
+
+def _blocks(file: IO[bytes]) -> Iterator[list[bytes]]:
+    """Lines without their ends, some at once; those of more than `LONGEST` bytes are left out."""
+    begun = bytearray()  # the line that the last block ended in
+    too_long = False
+    while block := file.read(_BLOCK):
+        whole, newline, rest = block.rpartition(b"\n")
+        if newline:
+            lines = whole.split(b"\n")
+            if too_long:
+                del lines[0]
+            else:
+                lines[0] = bytes(begun) + lines[0]
+            yield lines
+            begun, too_long = bytearray(rest), False
+        elif not too_long:
+            begun += rest
+        if len(begun) > LONGEST:
+            begun, too_long = bytearray(), True
+    if begun:
+        yield [bytes(begun)]
 
 
 def _whole(line: bytes) -> Iterator[Any]:

@@ -113,3 +113,49 @@ def test_a_file_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with (tmp_path / "log").open("w", encoding="utf-8") as log:
         monkeypatch.setattr(sys, "stderr", log)
         assert not console.is_terminal()
+
+
+def test_results_reach_a_terminal_without_what_it_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    console.out("\x1b]0;owned\x07 \N{RIGHT-TO-LEFT OVERRIDE}vaw.x\n")
+    console.note("\x1b[2J\r")
+    console.print_json({"name": "\x9b\x7f\N{RIGHT-TO-LEFT OVERRIDE}"})
+    captured = capsys.readouterr()
+    assert captured.out.startswith("\\x1b]0;owned\\x07 \\u202evaw.x\n")
+    assert captured.err == "\\x1b[2J\\r\n"
+    assert '"name": "\\u009b\\u007f\\u202e"' in captured.out
+
+
+def test_a_traceback_has_no_escapes_of_the_file_names_in_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.set_verbosity(Verbosity(debug=True))
+    try:
+        raise InputError("\x1b]0;x\x07.wav is no recording.")
+    except InputError as error:
+        console.show_error(error)
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "\\x1b]0;x\\x07.wav" in said
+    assert "\x1b" not in said
+
+
+def test_what_is_clean_already_is_written_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
+    console.raw_out("\x1b[1mReport\x1b[0m\n")
+    assert capsys.readouterr().out == "\x1b[1mReport\x1b[0m\n"
+
+
+def test_a_password_in_a_url_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "https://user:S3CRET@host/simple?token=S3CRET"
+    console.set_verbosity(Verbosity(verbose=True, debug=True))
+    console.out(f"{url}\n")
+    console.note(url)
+    console.print_json({"commands": [url], url: None})
+    logging.getLogger("parakeet_cli.x").info("%s", url)
+    try:
+        raise InputError(f"{url} doesn't answer.", hint=f"Try {url}")
+    except InputError as error:
+        console.show_error(error)
+        console.show_unexpected(ValueError(url))
+    captured = capsys.readouterr()
+    assert "S3CRET" not in captured.out + captured.err
+    assert captured.out.count("https://****@host/simple?token=****") == 3

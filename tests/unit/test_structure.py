@@ -36,7 +36,6 @@ ELSEWHERE = {
     "dictate/session/": "integration/dictate",
     "dictate/sinks/base.py": "unit/dictate/sinks/test_sinks.py",
     "dictate/sinks/clipboard.py": "integration/dictate/test_clipboard.py",
-    "dictate/sinks/notifications.py": "unit/dictate/sinks/test_delivery.py",
     "dictate/sinks/system_clipboard.py": "integration/dictate/test_clipboard.py",
     "dictate/sinks/typed/": "integration/dictate/test_typing.py integration/dictate/test_portal.py",
     "doctor/checks/": "unit/doctor/checks/cases.py unit/doctor/checks/test_checks.py",

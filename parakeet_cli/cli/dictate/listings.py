@@ -48,11 +48,11 @@ def print_history(count: int, *, as_json: bool) -> None:
         )
     for entry in entries:
         if as_json:
-            console.out(dumps(asdict(entry)) + "\n")
+            console.raw_out(dumps(asdict(entry)) + "\n")
             continue
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.wall))
         mark = {True: "", False: "  (not inserted)", None: "  (perhaps inserted)"}[entry.delivered]
-        console.out(f"{when}  {console.printable(entry.text)}{mark}\n")
+        console.out(f"{when}  {console.shown_name(entry.text)}{mark}\n")
     if undelivered:
         console.info("`parakeet dictate --recover` delivers what was recorded and not delivered.")
 

@@ -74,7 +74,7 @@ class JsonLines(PlainLines):
     """Every event on stdout, one JSON object a line."""
 
     def event(self, event: Event) -> None:
-        console.out(event.json_line)
+        console.raw_out(event.json_line)
 
 
 class LiveLine(PlainLines):
@@ -113,7 +113,8 @@ class LiveLine(PlainLines):
                 self._state = "speaking"
             case EventKind.PARTIAL:
                 settled = str(event.details.get("settled", ""))
-                self._text = (settled, event.text.removeprefix(settled))
+                rest = event.text.removeprefix(settled)
+                self._text = (console.shown_name(settled), console.shown_name(rest))
             case EventKind.SPEECH_END:
                 self._state = "listening"
             case EventKind.FINAL | EventKind.COMMAND | EventKind.RECOVERED:

@@ -52,7 +52,7 @@ def _check_writable(file: str) -> None:
 
 def _write(file: str, text: str) -> None:
     if file == "-":
-        console.out(console.printable(text))
+        console.out(text)
         return
     from parakeet_cli.system.files import atomic_writer
 

@@ -77,14 +77,15 @@ def _print(judged: list[_Judged], *, verbose: bool) -> None:
         console.out("parakeet setup keeps no environment. To make one: parakeet setup\n")
     style = text.style_of(sys.stdout)
     for number, one in enumerate(judged):
-        console.out(("\n" if number else "") + style.paint(f"# {one.kept.name}", "1") + "\n")
+        heading = style.paint(f"# {console.shown_name(one.kept.name)}", "1")
+        console.raw_out(("\n" if number else "") + heading + "\n")
         if one.diagnosis is None:
             console.out(f"{one.error}\nTo take it off the list: {_removal(one.kept)}\n")
             continue
         title = load_stack(one.diagnosis.stack).title
         shell = Shell(own_command(), options=("--python", str(one.kept.python)))
         report = text.render(one.diagnosis, style, title=title, verbose=verbose, shell=shell)
-        console.out(report)
+        console.raw_out(report)
 
 
 def _removal(kept: KeptEnvironment) -> str:

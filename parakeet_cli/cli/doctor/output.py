@@ -6,7 +6,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parakeet_cli import __version__, console
@@ -21,6 +20,7 @@ from parakeet_cli.doctor.diagnose import (
 )
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import ExitCode, UsageError
+from parakeet_cli.system.regular_files import MOST, read_regular
 
 if TYPE_CHECKING:
     from parakeet_cli.doctor.explain.match import FailureMatch
@@ -33,7 +33,7 @@ def _print_wrapped(line: str, *, hang: int) -> None:
     from parakeet_cli.doctor.explain.text import style_of, wrapped
 
     style = style_of(sys.stdout)
-    console.out(console.printable("\n".join(wrapped(line, style, hang)) + "\n"))
+    console.out("\n".join(wrapped(line, style, hang)) + "\n")
 
 
 def show_checks(*, as_json: bool) -> None:
@@ -59,7 +59,7 @@ def show_diagnosis(request: DiagnosisRequest, *, as_json: bool, verbose: bool) -
         style = text.style_of(sys.stdout)
         title = load_stack(diagnosis.stack).title
         shell = Shell(own_command(), options=_naming_python(request))
-        console.out(text.render(diagnosis, style, title=title, verbose=verbose, shell=shell))
+        console.raw_out(text.render(diagnosis, style, title=title, verbose=verbose, shell=shell))
     return ExitCode.OK if diagnosis.healthy else ExitCode.FAILED
 
 
@@ -145,7 +145,7 @@ def _print_match(hit: FailureMatch, said: str, shell: Shell) -> None:
     ):
         line = f"  {label:10}{value}"
         if value and is_command:  # never broken, so that it can be copied
-            console.out(console.printable(f"{line}\n"))
+            console.out(f"{line}\n")
         elif value:
             _print_wrapped(line, hang=12)
     console.out("\n")
@@ -175,10 +175,10 @@ def _pasted(text: str) -> str:
     if text == "-":
         if sys.stdin.isatty():
             console.note("Paste the traceback, then press Ctrl-D.")
-        return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+        return sys.stdin.buffer.read(MOST).decode("utf-8", errors="replace")
     if len(text) < 4096 and os.path.lexists(text):
         try:
-            return Path(text).read_bytes().decode("utf-8", errors="replace")
+            return read_regular(text).decode("utf-8", errors="replace")
         except OSError as error:
             raise UsageError(f"{text} can't be read: {error.strerror or error}.") from error
     if not any(character.isspace() for character in text):
@@ -200,4 +200,4 @@ def show_report(request: DiagnosisRequest, *, as_json: bool) -> None:
     if as_json:
         console.print_json({"schema": "parakeet.doctor.report/1", "markdown": text})
     else:
-        console.out(console.printable(text))
+        console.out(text)

@@ -65,7 +65,7 @@ def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
         lines = wrapped(f"  {finding.id}: {finding.summary}", style, 6)
         steps = _next_moves(finding, outcome, request)
         lines += remedy_lines("\n".join(steps), shell, style, indent=" " * 6)
-        console.out(console.printable("\n".join(lines) + "\n"))
+        console.out("\n".join(lines) + "\n")
 
 
 def _next_moves(finding: Finding, outcome: RepairOutcome, request: RepairRequest) -> list[str]:

@@ -49,7 +49,7 @@ class RepairScreen:
     def _draw(self, text: str) -> None:
         self._drawn_at = time.monotonic()
         # One column stays free: a line that fills the last one may wrap.
-        sys.stderr.write(ERASE + console.printable(text)[: _columns() - 1])
+        sys.stderr.write(ERASE + console.shown_name(text)[: _columns() - 1])
         sys.stderr.flush()
 
     def show_plan(self, plan: Plan) -> None:

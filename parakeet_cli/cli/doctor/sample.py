@@ -15,6 +15,7 @@ from parakeet_cli.config import Settings
 from parakeet_cli.doctor.facts import Sample, Unavailable
 from parakeet_cli.errors import EngineUnavailable, UsageError
 from parakeet_cli.system.files import data_file
+from parakeet_cli.system.regular_files import open_regular, read_regular
 
 if TYPE_CHECKING:
     from parakeet_cli.doctor.probes.throughput import Subject
@@ -115,9 +116,9 @@ def _clip(named: str | None) -> tuple[Path, str]:
         return data_file(CLIP, folder="samples"), TEXT
     path = Path(named).expanduser().absolute()
     try:
-        with wave.open(str(path)) as file:
+        with open(open_regular(path), "rb") as raw, wave.open(raw) as file:
             form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
-        text = path.with_suffix(".txt").read_text(encoding="utf-8")
+        text = read_regular(path.with_suffix(".txt")).decode("utf-8")
     except (OSError, EOFError, wave.Error, UnicodeDecodeError) as error:
         raise UsageError(
             f"--sample {named} can't be used: {error}.",

@@ -42,7 +42,7 @@ class LogView:
         log.info("%s: %s", console.shown_name(job.name), result.status)
 
     def show_text(self, text: str) -> None:
-        console.out(text)
+        console.raw_out(text)
 
     def measuring(self, count: int, total: int) -> None:
         pass
@@ -148,5 +148,5 @@ class BarView:
     def show_text(self, text: str) -> None:
         # The bar is drawn again below the text: both may be on one terminal.
         self._progress.stop()
-        console.out(text)
+        console.raw_out(text)
         self._progress.start()

@@ -16,6 +16,7 @@ from pathlib import Path
 from parakeet_cli.dictate.recording.journal import Intent, Target
 from parakeet_cli.dictate.sinks.lines import as_lines
 from parakeet_cli.formats.json import dumps
+from parakeet_cli.system.regular_files import open_regular
 
 EVENTS = "events"  # of --json, which carry the text if there is no sink
 
@@ -79,7 +80,7 @@ def _missing_text(intent: Intent, target: Target) -> str | None:
         return None
     before = "".join(map(as_lines, intent.replaced)).encode("utf-8", "replace")
     try:
-        with Path(target.path).open("rb") as file:
+        with open(open_regular(target.path), "rb") as file:
             file.seek(max(0, target.size - len(before)))
             found = file.read()
     except OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from parakeet_cli.errors import OutputError
 from parakeet_cli.system import files, json_lines
+from parakeet_cli.system.safety.private_folders import private_folder
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class History:
         if not self._days:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._path.parent, own=2)
             json_lines.append(self._path, asdict(entry), mode=_MODE, readable=True)
         except OSError as error:
             _log.info("The history can't be written: %s.", error.strerror)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_float
 from parakeet_cli.system.locks import LockHeld, lock_file
+from parakeet_cli.system.safety.private_folders import private_folder
 
 PART_SAMPLES = 60 * SAMPLE_RATE
 _HEADER = 44  # bytes of a plain WAV header
@@ -69,8 +70,7 @@ class Recording:
     @classmethod
     def create(cls, root: Path) -> Recording:
         """Make a new one below `root`. Raises OSError."""
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        root.chmod(0o700)
+        private_folder(root, own=2)
         name = time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}"
         for number in range(1000):
             folder = root / (name if not number else f"{name}-{number}")

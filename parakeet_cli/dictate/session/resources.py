@@ -92,7 +92,10 @@ class SessionResources:
         try:
             recording = Recording.create(root)
         except OSError as error:
-            raise OutputError(f"Nothing can be recorded in {root}: {error.strerror}.") from error
+            raise OutputError(
+                f"Nothing can be recorded in {root}: {error.strerror}.",
+                hint=getattr(error, "hint", None),
+            ) from error
         if self._delivery is not None:
             self._delivery.begin()
         return Dictation(parts, source, recording, view)

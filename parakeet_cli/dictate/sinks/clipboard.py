@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parakeet_cli.dictate.sinks.lines import clean
 from parakeet_cli.dictate.sinks.system_clipboard import Content, SystemClipboard, find_clipboard
 from parakeet_cli.errors import SinkError
 
@@ -33,6 +34,7 @@ class ClipboardSink:
         if not self._texts or there != self._ours():
             self._texts.clear()
             self._before = there
+        text = clean(text)
         texts = [*self._texts, text if self._texts else text.lstrip(" ")]
         system.write(Content.of("".join(texts)))
         self._texts = texts

@@ -1,4 +1,4 @@
-"""Turns running text into lines, for sinks that are read line by line."""
+"""Cleans running text for sinks, and turns it into lines for those that are read line by line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ _HOSTILE = re.compile(
 _SEPARATORS = re.compile(r"[\u2028\u2029]")  # of lines and paragraphs
 
 
+def clean(text: str) -> str:
+    """The text without terminal escapes, overrides of its direction and their like."""
+    return _HOSTILE.sub("", _SEPARATORS.sub(" ", text))
+
+
 def as_lines(text: str) -> str:
     """One utterance as a line of its own, without the space that joins it to the last.
 
     The line before has ended already, so a leading line break is dropped. Blank text gives
     an empty string. Terminal escapes, text direction overrides and their like are removed.
     """
-    text = _HOSTILE.sub("", _SEPARATORS.sub(" ", text)).strip(" ").removeprefix("\n")
+    text = clean(text).strip(" ").removeprefix("\n")
     if not text or text.endswith("\n"):
         return text
     return f"{text}\n"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from parakeet_cli.dictate.sinks.lines import clean
+
 
 def _freedesktop(title: str, body: str) -> Sequence[str]:
-    return ("notify-send", "--app-name=parakeet", title, body)
+    """For notify-send, which takes `\\033` in the body for a character (g_strcompress).
+
+    The desktop takes the body for markup:
+    https://specifications.freedesktop.org/notification-spec/latest/markup.html
+    """
+    body = html.escape(body, quote=False).replace("\\", "\\\\")
+    return ("notify-send", "--app-name=parakeet", "--", title, body)
 
 
 def _macos(title: str, body: str) -> Sequence[str]:
@@ -27,6 +36,7 @@ PROGRAMS: dict[str, Callable[[str, str], Sequence[str]]] = {
 
 def show(title: str, body: str) -> bool:
     """Show it without waiting; returns whether a program for that was started."""
+    title, body = clean(title), clean(body)
     for program, arguments in PROGRAMS.items():
         if shutil.which(program):
             try:

@@ -17,7 +17,7 @@ class StdoutSink:
 
     def insert(self, text: str) -> None:
         try:
-            console.out(as_lines(text))
+            console.raw_out(as_lines(text))
         except BrokenPipeError as error:
             raise SinkError("The program that read stdout has ended.") from error
         except OutputError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Facts, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus, Diagnosis
 from parakeet_cli.doctor.stack.stack import Stack
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 # Users of machines and containers, which name no person.
 IMPERSONAL = {"", "root", "home", "user", "runner", "ubuntu", "app"}
@@ -23,8 +24,9 @@ def markdown(diagnosis: Diagnosis, facts: Facts, stack: Stack, version: str) -> 
 
 
 def redact(text: str, environment: Mapping[str, str] | None = None) -> str:
-    """The text with `~` for the home folder and `<user>` for the user's name."""
+    """The text with `~` for the home folder and `<user>` for the user's name, without passwords."""
     env = os.environ if environment is None else environment
+    text = without_passwords(text)
     homes = {env.get("HOME", ""), os.path.expanduser("~")}  # noqa: PTH111 - the two may differ
     homes |= {os.path.realpath(home) for home in homes if home}
     for home in sorted(homes - {"", "/"}, key=len, reverse=True):

@@ -23,6 +23,8 @@ from parakeet_cli.doctor.findings import (
     RequirementRow,
     StageRows,
 )
+from parakeet_cli.system.safety.printable import one_line
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skip": "-"}
 ASCII_MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?", "skip": "-"}
@@ -75,9 +77,16 @@ def render(
     shell: Shell | None = None,
 ) -> str:
     """The whole report as one text; `shell` is where its commands are typed."""
-    here = replace(shell or Shell(), python=diagnosis.python, has_pip=diagnosis.has_pip)
+    diagnosis, shell = _printable_diagnosis(diagnosis), shell or Shell()
+    here = replace(
+        shell,
+        program=one_line(shell.program),
+        python=diagnosis.python,
+        has_pip=diagnosis.has_pip,
+        options=tuple(map(one_line, shell.options)),
+    )
     page = _Page(style, here, verbose)
-    return "\n".join(_lines(diagnosis, page, title)) + "\n"
+    return without_passwords("\n".join(_lines(diagnosis, page, title)) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +122,15 @@ def _causes(diagnosis: Diagnosis, causes: tuple[Cause, ...], page: _Page) -> Ite
         each = [one for cause in causes for one in (cause.finding, *cause.follows)]
         for finding in (*each, *passed):
             yield ""
-            yield from _finding(Cause(_printable(finding)), page)
+            yield from _finding(Cause(finding), page)
         return
     for first, same in _by_command(causes, page.shell):
         yield ""
-        yield from _finding(replace(first, finding=_printable(first.finding)), page)
+        yield from _finding(first, page)
         if same:
             yield f"{INDENT}The same command repairs:"
         narrower = replace(page.style, width=page.style.width - len(INDENT))
-        for finding in map(_printable, same):
+        for finding in same:
             yield from (INDENT + line for line in _headline(finding, narrower))
 
 
@@ -170,7 +179,7 @@ def _row(row: RequirementRow, style: Style) -> Iterator[str]:
     room = style.width - 5 - (0 if style.unicode else 3)
     name_width = max(12, min(20, room // 3))
     wanted_width = max(14, min(22, room // 3))
-    there = _clean(row.installed or "missing")
+    there = row.installed or "missing"
     line = f"{row.package:{name_width}} {row.requirement:{wanted_width}} {there}".rstrip()
     if len(line) <= room:
         yield mark + line
@@ -179,20 +188,37 @@ def _row(row: RequirementRow, style: Style) -> Iterator[str]:
     yield from wrapped(f"{' ' * 9}{row.requirement}  {there}", style, 9)
 
 
+def _printable_diagnosis(diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis with its names escaped: only this module's colours reach a terminal."""
+    return replace(
+        diagnosis,
+        python=one_line(diagnosis.python),
+        findings=tuple(map(_printable, diagnosis.findings)),
+        stages=tuple(
+            replace(stage, rows=tuple(map(_printable_row, stage.rows)))
+            for stage in diagnosis.stages
+        ),
+        notes=tuple(map(one_line, diagnosis.notes)),
+    )
+
+
+def _printable_row(row: RequirementRow) -> RequirementRow:
+    names = row.package, row.requirement, row.installed
+    package, requirement, installed = map(one_line, names)
+    return replace(row, package=package, requirement=requirement, installed=installed)
+
+
 def _printable(finding: Finding) -> Finding:
     """The finding with control characters escaped: names come from other people's files."""
     return replace(
         finding,
-        summary=_clean(finding.summary),
-        detail="\n".join(map(_clean, finding.detail.splitlines())),
-        remedy="\n".join(map(_clean, finding.remedy.splitlines())),
+        summary=one_line(finding.summary),
+        why=one_line(finding.why),
+        source=one_line(finding.source),
+        detail="\n".join(map(one_line, finding.detail.splitlines())),
+        remedy="\n".join(map(one_line, finding.remedy.splitlines())),
+        missing=tuple(map(one_line, finding.missing)),
     )
-
-
-def _clean(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _headline(finding: Finding, style: Style) -> Iterator[str]:
@@ -237,7 +263,7 @@ def _folded(cause: Cause, style: Style) -> Iterator[str]:
     """What follows from a cause: the packages that are missing with it, and other checks."""
     if cause.missing:
         packages = count(len(cause.missing), "package")
-        names = _clean(join_names(cause.missing, NAMED))
+        names = join_names(cause.missing, NAMED)
         yield from wrapped(f"{INDENT}and {packages}: {names}", style, 8)
     others = [one.id for one in cause.follows if not one.missing]
     if others:

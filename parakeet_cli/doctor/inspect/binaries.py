@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from parakeet_cli.doctor.facts import Binaries, Kernels, NumpyAbi
 from parakeet_cli.doctor.inspect.distributions import Compiled
 from parakeet_cli.doctor.inspect.scan_cache import Scan, ScanCache
+from parakeet_cli.system.regular_files import open_regular
 
 NUMPY2 = b"compiled against NumPy C-API version 0x%x (NumPy "
 NUMPY1 = b"compiled against API version 0x%x but this version of numpy"
@@ -25,6 +26,7 @@ ARCH_RUN = re.compile(rb"(?:(?:sm|compute)_\d{2,3}[af]?(?: |(?![0-9a-z_])))+")
 ARCH_STARTS = (b"sm_", b"compute_")
 GLIBCXX = re.compile(rb"GLIBCXX_3\.4\.(\d+)")
 # Files this large without "python" in their name contain kernels, never NumPy's C-API.
+LARGEST = 8 << 30  # bytes; torch's largest library has 3 GB
 LARGE = 64 * 2**20
 
 FATBIN_MAGIC = 0xBA55ED50
@@ -82,10 +84,13 @@ def _texts(found: Scan, key: str) -> tuple[str, ...]:
 
 
 def scan(path: str) -> Scan:
-    """Which NumPy, C++ library and GPU code one file names. Raises OSError."""
-    with open(path, "rb") as stream:
+    """Which NumPy, C++ library and GPU code one file names. Raises OSError.
+
+    Nothing is read of a file that is larger than any library is.
+    """
+    with open(open_regular(path), "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
-        if size == 0:
+        if not 0 < size <= LARGEST:
             return {}
         name = path.rpartition("/")[2]
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -9,6 +9,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Gpus
 from parakeet_cli.doctor.inspect.libraries import find_library
 from parakeet_cli.system.hardware import list_gpus, list_parts, visible_indexes
+from parakeet_cli.system.regular_files import read_regular
 
 # "  MIG 1g.10gb     Device  0: (UUID: MIG-...)", below the line of its GPU
 MIG_LINE = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):")
@@ -43,6 +44,6 @@ def list_mig_instances(nvidia_smi: str | None) -> tuple[str, ...]:
 
 def _first_line(path: Path) -> str | None:
     try:
-        return path.read_text(errors="replace").splitlines()[0]
+        return read_regular(path).decode("utf-8", "replace").splitlines()[0]
     except (OSError, IndexError):
         return None

@@ -19,7 +19,7 @@ from parakeet_cli.doctor.facts import Interpreter, PthFile
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import find_program
 from parakeet_cli.system.processes import exit_in_words
-from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.system.regular_files import open_regular, read_regular
 
 ASK_SECONDS = 10.0
 NAMED_HOW = "--python takes /path/to/env or /path/to/env/bin/python"
@@ -247,7 +247,7 @@ def _script_python(executable: Path) -> str:
     The scripts of an environment that was moved or copied name the Python of the first place.
     """
     try:
-        with (executable.parent / "pip").open("rb") as stream:
+        with open(open_regular(executable.parent / "pip"), "rb") as stream:
             found = SCRIPT_PYTHON.search(stream.read(1000))
     except OSError:
         return ""  # without pip, or not to be read: nothing runs

@@ -15,6 +15,7 @@ from parakeet_cli.doctor.facts import (
     require,
 )
 from parakeet_cli.doctor.inspect.binaries import GLIBCXX
+from parakeet_cli.system.regular_files import read_regular
 
 SYSTEM_LIBRARIES = ("libportaudio.so.2", "libsndfile.so.1", "libstdc++.so.6")
 # Libraries that torch bundles: another release in front of them on the path breaks torch.
@@ -22,6 +23,8 @@ SHADOWING = re.compile(
     r"lib(nvJitLink|cudnn|cublas|cudart|cusparse|cufft|nvrtc|nccl|stdc\+\+)\w*\.so"
 )
 DEFAULT_FOLDERS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64")
+
+_LIBRARY_BYTES = 64 << 20  # libstdc++ has 2 MiB, 20 with its debugging information
 
 
 def find_library(
@@ -91,7 +94,7 @@ def _folders(variable: str) -> list[Path]:
 def _in_loader_cache(name: str, root: Path) -> list[str]:
     """Paths from ld.so.cache, whose strings are "libx.so.1\\0/usr/lib/libx.so.1\\0"."""
     try:
-        data = (root / "etc/ld.so.cache").read_bytes()
+        data = read_regular(root / "etc/ld.so.cache")
     except OSError:
         return []
     pattern = re.compile(rb"\0(/[^\0]*/" + re.escape(name.encode()) + rb")\0")
@@ -100,7 +103,7 @@ def _in_loader_cache(name: str, root: Path) -> list[str]:
 
 def _newest_glibcxx(path: str) -> int | None:
     try:
-        data = Path(path).read_bytes()
+        data = read_regular(path, _LIBRARY_BYTES)
     except OSError:
         return None
     return max((int(match[1]) for match in GLIBCXX.finditer(data)), default=None)

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.system.safety.private_folders import private_folder
 
 SCHEMA = 1  # increase it when `scan` reads something new
 
@@ -57,7 +59,7 @@ class ScanCache:
         if self._file is None or not (self._changed or len(self._used) != len(self._stored)):
             return
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._file.parent)
             with atomic_writer(self._file, mode=0o600) as stream:
                 stream.write(json.dumps({"schema": SCHEMA, "files": self._used}).encode())
         except OSError as error:
@@ -67,7 +69,7 @@ class ScanCache:
         if self._file is None:
             return {}
         try:
-            data = json.loads(self._file.read_bytes())
+            data = json.loads(read_regular(self._file))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Distribution, is_compiled
 from parakeet_cli.doctor.inspect.distributions import recorded_files
 from parakeet_cli.system.hardware import usable_cores
+from parakeet_cli.system.regular_files import open_regular, read_regular
 
 PREFIX = "sha256="
 MOST_THREADS = 8
@@ -51,7 +52,7 @@ def _recorded_sums(dist: Distribution) -> Iterator[tuple[str, str]]:
     if not dist.trusted or not dist.has_record:
         return
     try:
-        record = Path(dist.info, "RECORD").read_bytes()
+        record = read_regular(Path(dist.info, "RECORD"))
     except OSError:
         return  # it went while it was looked at; a missing RECORD is found elsewhere
     known = {file.path for file in dist.resized}
@@ -64,7 +65,7 @@ def _recorded_sums(dist: Distribution) -> Iterator[tuple[str, str]]:
 def _sum(path: str) -> str:
     """The SHA-256 as RECORD has it, in URL-safe Base64 without padding; "" if it can't be read."""
     try:
-        with open(path, "rb") as stream:
+        with open(open_regular(path), "rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").digest()
     except (OSError, ValueError):
         return ""

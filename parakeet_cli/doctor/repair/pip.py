@@ -10,12 +10,14 @@ import importlib.util
 import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 OLDEST = "23.1"  # the first whose `install --dry-run --report` names what it would fetch
 RAW_PROGRESS = "24.1"  # the first that can print its progress for a program to read
@@ -60,6 +63,7 @@ DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 PROGRESS = re.compile(r"^Progress (\d+) of (\d+)$")
 FILE = re.compile(r"^\s*(?:Downloading|Using cached|Processing|Building wheel for) (\S+)")
 TERM_SECONDS = 5.0
+_INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
 
 _log = logging.getLogger(__name__)
 
@@ -81,11 +85,11 @@ class PipFailed(Exception):
 
     def __init__(self, arguments: Sequence[str], code: int, output: Sequence[str]) -> None:
         self.code = code
-        self.output = tuple(output)
-        errors = [match[1] for line in output if (match := ERROR.match(line)) and match[1]]
+        self.output = tuple(map(without_passwords, output))
+        errors = [match[1] for line in self.output if (match := ERROR.match(line)) and match[1]]
         # The last, but for pip's closing formula, which names nothing.
         useful = [words for words in errors if not words.startswith("ResolutionImpossible")]
-        words = useful[-1:] or [line for line in output if line.strip()][-1:]
+        words = useful[-1:] or [line for line in self.output if line.strip()][-1:]
         self.reason = words[0] if words else f"it {exit_in_words(code)}"
         super().__init__(f"pip {arguments[0]} failed: {self.reason}")
 
@@ -124,23 +128,24 @@ class Pip:
         With `sealed` it takes nothing from its configuration: all is in the arguments. With
         `settings` (proxies, certificates) it takes those instead. Each line is logged.
         """
-        process = subprocess.Popen(
-            [*self.command, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self._environment(settings or {}, sealed=sealed or settings is not None),
-            pass_fds=self.descriptors,
-            # Ctrl-C goes to the doctor alone, which ends pip and then restores.
-            start_new_session=True,
-        )
         output: list[str] = []
-        try:
-            assert process.stdout is not None
-            _follow(process.stdout, output, on_progress)
-            process.wait()
-        finally:
-            end_group(process)
+        with _sources_with_passwords(arguments) as passed:
+            process = subprocess.Popen(
+                [*self.command, *passed],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self._environment(settings or {}, sealed=sealed or settings is not None),
+                pass_fds=self.descriptors,
+                # Ctrl-C goes to the doctor alone, which ends pip and then restores.
+                start_new_session=True,
+            )
+            try:
+                assert process.stdout is not None
+                _follow(process.stdout, output, on_progress)
+                process.wait()
+            finally:
+                end_group(process)
         if process.returncode != 0:
             raise PipFailed(arguments, process.returncode, output)
         return output
@@ -168,6 +173,28 @@ class Pip:
         return env
 
 
+@contextmanager
+def _sources_with_passwords(arguments: Sequence[str]) -> Iterator[list[str]]:
+    """The arguments, with indexes that have a password in a file that only this user can read.
+
+    Every user of the machine can see the arguments of a process.
+    """
+    passed: list[str] = []
+    secret: list[str] = []
+    for word in arguments:
+        if without_passwords(word) != word and passed and passed[-1] in _INDEX_OPTIONS:
+            secret.append(f"{passed.pop()} {shlex.quote(word)}\n")
+        else:
+            passed.append(word)
+    if not secret:
+        yield passed
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="parakeet-", suffix="-indexes.txt") as file:
+        file.writelines(secret)
+        file.flush()
+        yield [*passed, "-r", file.name]
+
+
 def _follow(stream: Iterable[bytes], output: list[str], on_progress: OnProgress | None) -> None:
     """Add pip's lines to `output` as they arrive, log them and report its progress."""
     on_progress = on_progress or (lambda _: None)
@@ -178,9 +205,9 @@ def _follow(stream: Iterable[bytes], output: list[str], on_progress: OnProgress 
         if progress := PROGRESS.match(line):
             on_progress(PipProgress(file, int(progress[1]), int(progress[2])))
             continue
-        _log.info("    %s", line)
+        _log.info("    %s", without_passwords(line))
         if started := FILE.match(line):
-            file = started[1].rpartition("/")[2]
+            file = without_passwords(started[1]).rpartition("/")[2]
             on_progress(PipProgress(file))
 
 

@@ -33,6 +33,7 @@ from parakeet_cli.doctor.repair.plan import (
 from parakeet_cli.doctor.repair.steps import CommandLine, PlanBuilder
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
+from parakeet_cli.system.safety.private_folders import private_folder
 
 SIZE_SECONDS = 5.0  # for one server's answer, and twice that for all
 SIZE_REQUESTS = 16  # at a time
@@ -194,7 +195,7 @@ def write_constraints(stack: Stack, facts: Facts) -> Path:
 
     path = user_cache_path("parakeet") / f"constraints-{stack.name}.txt"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         path.write_text("".join(f"{line}\n" for line in constraints(stack, facts)))
     except OSError:
         return stack.files[-1]

@@ -28,6 +28,7 @@ from parakeet_cli.doctor.repair.rollback.validate import JournalRefused, check_w
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import handle_signals, signal_name
+from parakeet_cli.system.regular_files import read_regular
 
 # Where pip's install schemes put things inside an environment.
 ROOTS = ("bin", "include", "share", "etc", "man")
@@ -204,7 +205,7 @@ def _folders_in_record(prefix: str, location: str, info: str) -> set[str]:
     """The top folders, beside site-packages, that a RECORD names."""
     found: set[str] = set()
     try:
-        text = Path(info, "RECORD").read_text("utf-8", errors="surrogateescape")
+        text = read_regular(Path(info, "RECORD")).decode("utf-8", "surrogateescape")
     except OSError:
         return found
     for line in text.splitlines():

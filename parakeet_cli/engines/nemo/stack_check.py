@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from parakeet_cli.system.ml_versions import normalized_name, read_requirements, requirements_file
+from parakeet_cli.system.regular_files import read_regular
 
 # One file for each stack, beside torch, whose version depends on the GPU.
 _STACKS = ("requirements-ml.txt", "requirements-ml-nemo3.txt")
@@ -36,7 +37,7 @@ def torch_without_cuda(python: str) -> str | None:
     """The interpreter's torch, "torch 2.13.0+cpu", if it is built without CUDA; else None."""
     for folder in _site_packages(python):
         try:
-            text = (folder / "torch" / "version.py").read_text("utf-8")
+            text = read_regular(folder / "torch" / "version.py").decode("utf-8")
         except (OSError, UnicodeDecodeError):
             continue
         values = dict(_ASSIGNMENT.findall(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
@@ -10,9 +11,15 @@ from parakeet_cli.formats.subtitles.highlight import plain, word_by_word
 from parakeet_cli.formats.timestamps import timestamp
 from parakeet_cli.transcript import Transcript
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?]|\Z)(?:([^<>]*)>)?")
+_BRACE = re.compile(r"\{(?=\\|[A-Za-z]:|\Z)")
+
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
-    """One cue a piece. SubRip has no escapes, so an arrow in the text is shortened."""
+    r"""One cue a piece. SubRip has no escapes, so an arrow in the text is shortened.
+
+    What players would take for markup (`<i>`, `{\an8}`, `{y:i}`) gets other brackets.
+    """
     show = word_by_word if options.highlight_words else plain
     for number, (start, end, text) in enumerate(show(cues(transcript, options), _escape), 1):
         yield f"{number}\n{timestamp(start, ',')} --> {timestamp(end, ',')}\n{text}\n\n"
@@ -21,4 +28,9 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
 def _escape(text: str) -> str:
     while "-->" in text:
         text = text.replace("-->", "->")
-    return text
+    # At its end, too: the next word may go on with the name of a tag.
+    return _BRACE.sub("(", _TAG.sub(_in_other_brackets, text))
+
+
+def _in_other_brackets(tag: re.Match[str]) -> str:
+    return "‹" if tag[1] is None else f"‹{tag[1]}›"

@@ -7,9 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.system.regular_files import read_regular
 from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcript import Status
+
+_MOST = 256 << 20  # bytes: the JSON of ten hours with every word has some 20 MB
 
 
 def was_partial(item: PlannedFile) -> bool:
@@ -28,5 +31,5 @@ def was_partial(item: PlannedFile) -> bool:
 def _content(where: Place) -> bytes:
     if isinstance(where, Url):
         with downloaded(where) as copy:
-            return copy.read_bytes()
-    return Path(where).read_bytes()
+            return read_regular(copy, _MOST)
+    return read_regular(Path(where), _MOST)

@@ -189,7 +189,8 @@ class RunFolder:
 def open_run_folder(folder: Path, options: str) -> Iterator[RunFolder]:
     """Open the folder for this process alone. Raises UsageError if another one works on it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # The transcripts are this user's alone, unless the folder was made for others before.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The run folder {folder} can't be made: {error.strerror}.") from error
     with _locked(folder):

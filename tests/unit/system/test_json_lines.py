@@ -90,3 +90,23 @@ def test_the_row_after_one_that_did_not_fit_is_whole(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
     assert rows(path) == [{"number": 0}, {"number": 2}]
+
+
+def test_a_line_that_no_writer_makes_is_left_out_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lines, "LONGEST", 200_000)
+    path = tmp_path / "rows"
+    long, fits = b'{"a":"' + b"x" * 300_000 + b'"}\n', b'{"b":"' + b"x" * 150_000 + b'"}\n'
+    path.write_bytes(
+        b'{"n":1}\n' + long + b'{"n":2}\n' + fits + long + long + b'{"n":3}\n' + long[:-1]
+    )
+    assert [row.get("n", "fits") for row in json_lines.read(path)] == [1, 2, "fits", 3]
+
+
+@pytest.mark.parametrize("length", [1, 7, 65_535, 65_536, 65_537, 131_072])
+def test_rows_are_read_wherever_a_block_ends(tmp_path: Path, length: int) -> None:
+    rows = [{"n": number, "x": "y" * length} for number in range(7)]
+    path = tmp_path / "rows"
+    path.write_bytes(b"".join(json_lines.encode(row) for row in rows))
+    assert list(json_lines.read(path)) == rows

@@ -13,7 +13,8 @@ def typable(text: str) -> str:
 
     An escape or a Ctrl-C from a model must not reach a terminal.
     """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = unicodedata.normalize("NFC", text.replace("\u2028", " ").replace("\u2029", " "))
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char)[0] != "C"
                    or char == _JOINER)  # fmt: skip
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from parakeet_cli.dictate.sinks.typed.pasted import KEY_CODES, Pasted
 from parakeet_cli.errors import SinkError, SinkUnavailable
+from parakeet_cli.system.regular_files import open_regular, read_regular
+from parakeet_cli.system.safety.private_folders import private_folder
 
 if TYPE_CHECKING:
     from jeepney.io.blocking import DBusConnection
@@ -34,6 +36,8 @@ CONSENT = 60.0  # seconds that the user has to answer the desktop's question
 _BETWEEN = 0.012  # seconds between two keys, as with ydotool
 
 PortalOptions = Mapping[str, tuple[str, Any]]
+
+_TOKEN_BYTES = 4096  # a UUID, and room
 
 
 class PortalPresser:
@@ -183,15 +187,15 @@ def _token_path() -> Path:
 
 def _saved_token() -> str:
     try:
-        return _token_path().read_text(encoding="utf-8").strip()
-    except OSError:
+        return read_regular(_token_path(), _TOKEN_BYTES).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
         return ""
 
 
 def _save_token(token: str) -> None:
     """Save it for one session, which gives the next. If that fails, the user is asked again."""
     with suppress(OSError):
-        _token_path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(_token_path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        private_folder(_token_path().parent)
+        file = open_regular(_token_path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as stream:
             stream.write(token)

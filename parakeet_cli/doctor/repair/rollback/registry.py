@@ -26,9 +26,13 @@ def register(prefix: str) -> None:
     If the state folder can't be written, the environment's own journal must do: commands that
     run in it, or are given its interpreter, look there.
     """
+    from parakeet_cli.system.safety.private_folders import (
+        private_folder,  # no other command needs it
+    )
+
     with suppress(OSError):
         path = _file_of(prefix)
-        _make_private(path.parent)
+        private_folder(path.parent, own=2)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK | _AT_ONCE
         with open(os.open(path, flags, 0o600), "wb") as file:
             file.write(os.fsencode(prefix))
@@ -65,13 +69,6 @@ def _read(path: Path) -> str:
     with open(descriptor, "rb") as file:
         regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
         return os.fsdecode(file.read(_BYTES)) if regular else ""
-
-
-def _make_private(folder: Path) -> None:
-    """Make a folder and those above it, for this user alone. Raises OSError."""
-    if not folder.is_dir():
-        _make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _folder() -> Path:

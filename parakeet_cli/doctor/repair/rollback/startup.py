@@ -23,6 +23,8 @@ from parakeet_cli.doctor.repair.rollback.restore import (
 )
 from parakeet_cli.doctor.repair.rollback.validate import JournalRefused
 from parakeet_cli.system.locks import LockHeld
+from parakeet_cli.system.safety.printable import printable
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 # How long a command waits for the pip of a killed doctor: its packages are on this disk.
 ORPHAN_SECONDS = 120.0
@@ -170,7 +172,7 @@ def _confirm(question: str) -> bool:
     try:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(f"{_shown(question)} [y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     except (OSError, AttributeError, ValueError):
         return False
@@ -178,4 +180,8 @@ def _confirm(question: str) -> bool:
 
 def _print(text: str) -> None:
     with suppress(OSError, AttributeError):
-        print(text, file=sys.stderr, flush=True)
+        print(_shown(text), file=sys.stderr, flush=True)
+
+
+def _shown(text: str) -> str:
+    return printable(without_passwords(text))

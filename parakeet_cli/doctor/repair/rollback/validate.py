@@ -24,6 +24,7 @@ from parakeet_cli.doctor.repair.rollback.snapshot import (
     Manifest,
     read_manifest_in,
 )
+from parakeet_cli.system.safety.printable import one_line
 
 JOURNAL_BYTES = 2**20  # a repair of 200 packages writes some 10,000
 REPAIRS = 10_000  # in one environment; those older than 30 days are removed
@@ -38,20 +39,15 @@ class JournalRefused(Exception):
 
     def __init__(self, path: str, why: str, hint: str = "") -> None:
         """`why` goes on after the path, as in "is a link"."""
-        super().__init__(f"{_shown(path)} {_shown(why)}. Nothing was touched.")
+        super().__init__(f"{one_line(path)} {one_line(why)}. Nothing was touched.")
         self.hint = hint or (
             "If you know of no repair that left it, remove it and run this again: "
             f"rm -r {_quoted(_repair_of(path))}"
         )
 
 
-def _shown(text: str) -> str:
-    """Control characters escaped: the names are a stranger's."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def _quoted(path: str) -> str:
-    return shlex.quote(_shown(path))
+    return shlex.quote(one_line(path))
 
 
 def _repair_of(path: str) -> str:

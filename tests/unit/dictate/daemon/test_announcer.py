@@ -40,7 +40,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only player and notifier on PATH, which write down what they are called with."""
     for name in ("paplay", "notify-send"):
         program = tmp_path / name
-        program.write_text(f'#!/bin/sh\necho "${{1##*/}} $3" >> "{tmp_path}/{name}.calls"\n')
+        program.write_text(f'#!/bin/sh\necho "${{1##*/}} $4" >> "{tmp_path}/{name}.calls"\n')
         program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path

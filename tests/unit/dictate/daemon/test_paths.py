@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.dictate.daemon.paths import find_paths, private_folder
+from parakeet_cli.dictate.daemon.paths import find_paths
 from parakeet_cli.errors import ParakeetError
 
 
@@ -25,17 +25,24 @@ def test_only_the_user_can_enter_the_folders(
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("planted", ["link", "file", "open to all"])
+def test_a_runtime_folder_that_others_made_is_refused_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str
+) -> None:
+    (tmp_path / "run").mkdir(mode=0o700)
     (tmp_path / "theirs").mkdir()
-    (tmp_path / "link").symlink_to("theirs")
-    (tmp_path / "file").touch()
-    refused = ["link", "file"]
-    if os.getuid() == 0:
-        os.chown(tmp_path / "theirs", 65534, 65534)
-        refused.append("theirs")
-    for name in refused:
-        with pytest.raises(ParakeetError):
-            private_folder(tmp_path / name)
+    runtime = tmp_path / "run/parakeet"
+    if planted == "link":
+        runtime.symlink_to(tmp_path / "theirs")
+    elif planted == "file":
+        runtime.touch()
+    else:
+        runtime.mkdir()
+        runtime.chmod(0o777)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with pytest.raises(ParakeetError):
+        find_paths()
 
 
 def test_a_socket_with_too_long_a_path_is_refused_with_a_hint(

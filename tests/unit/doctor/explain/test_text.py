@@ -13,7 +13,13 @@ from parakeet_cli.doctor.diagnose import make_diagnosis
 from parakeet_cli.doctor.explain.remedy import Shell
 from parakeet_cli.doctor.explain.text import Style, next_step, render, style_of
 from parakeet_cli.doctor.facts import Binaries, Facts
-from parakeet_cli.doctor.findings import CheckStatus, Diagnosis, Finding
+from parakeet_cli.doctor.findings import (
+    CheckStatus,
+    Diagnosis,
+    Finding,
+    RequirementRow,
+    StageRows,
+)
 from parakeet_cli.doctor.stack.stack import load_stack
 from tests.doctor_facts import dist, gpu, having, healthy, lacking
 
@@ -210,3 +216,14 @@ def test_no_finding_at_all_is_not_healthy() -> None:
 def test_a_cache_that_failed_is_a_note() -> None:
     facts = replace(HEALTHY, binaries=Binaries(cache_problem="no room"))
     assert "Note: no room" in shown(facts)
+
+
+def test_only_the_colours_of_the_report_reach_a_terminal() -> None:
+    hostile = "\x1b]0;owned\x07\N{RIGHT-TO-LEFT OVERRIDE}"
+    finding = Finding("a", CheckStatus.FAIL, hostile, hostile, hostile, f"rm {hostile}")
+    rows = (RequirementRow(1, hostile, hostile, hostile, CheckStatus.FAIL),)
+    diagnosis = Diagnosis(hostile, "2.4", (finding,), (StageRows(1, "t", rows),), notes=(hostile,))
+    shell = Shell(hostile, options=("--python", hostile))
+    text = render(diagnosis, Style(colour=True), verbose=True, shell=shell)
+    assert "\x1b[1m" in text
+    assert re.sub(r"\x1b\[[0-9;]*m|\n", "", text).isprintable()

@@ -51,3 +51,35 @@ def test_a_failure_has_pips_last_line_if_it_names_no_error() -> None:
 )
 def test_the_reason_is_the_last_error_that_names_something(output: list[str], reason: str) -> None:
     assert PipFailed(["install"], 1, output).reason == reason
+
+
+SHOWS_ARGUMENTS = r"""
+import pathlib, os, stat, sys
+print(sys.argv)
+for before, name in zip(sys.argv, sys.argv[1:]):
+    if before == "-r":
+        print(oct(stat.S_IMODE(os.stat(name).st_mode)), pathlib.Path(name).read_text())
+"""
+
+
+def test_an_index_with_a_password_is_no_argument_but_in_a_file_for_this_user_alone() -> None:
+    pip = Pip((sys.executable, "-c", SHOWS_ARGUMENTS), "24.1", sys.executable)
+    url = "https://user:S3CRET@host/simple"
+    indexes = ["--extra-index-url", url, "--index-url", "https://h/"]
+    shown, file, *_ = pip.run(["install", *indexes, "x"])
+    assert "S3CRET" not in shown
+    assert "'--index-url', 'https://h/', 'x', '-r'" in shown
+    assert file == f"0o600 --extra-index-url {url}"
+
+
+def test_a_password_is_neither_in_the_log_nor_in_the_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    code = "import sys; sys.exit('ERROR: 401 of https://user:S3CRET@host/simple?token=S3CRET')"
+    with (
+        caplog.at_level(logging.INFO, logger="parakeet_cli"),
+        pytest.raises(PipFailed) as failed,
+    ):
+        Pip((sys.executable, "-c", code), "24.1", sys.executable).run(["download"])
+    assert failed.value.reason == "401 of https://****@host/simple?token=****"
+    assert "S3CRET" not in repr((failed.value, failed.value.output, caplog.messages))

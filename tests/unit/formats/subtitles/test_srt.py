@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from parakeet_cli.formats import FORMATS, FormatOptions
 from parakeet_cli.transcript import Segment, Word
 from tests.unit.formats.spoken import make, speak
@@ -41,3 +43,17 @@ def test_the_spoken_word_is_underlined_on_request() -> None:
 
 def test_a_transcript_without_speech_is_an_empty_file() -> None:
     assert FORMATS["srt"].render(make()) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<font color=red> </font>", "‹font color=red> ‹/font›"),
+        (r"{\an8}up", r"(\an8}up"),
+        ("{y:i}slanted", "(y:i}slanted"),
+        ("1 <2 and {3}", "1 <2 and {3}"),
+    ],
+)
+def test_what_a_player_would_take_for_markup_has_other_brackets(text: str, shown: str) -> None:
+    srt = FORMATS["srt"].render(make(Segment(0.0, 3.0, text)))
+    assert srt.split("\n")[2] == shown
