@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import MOST, open_regular
 
 Row = dict[str, Any]
 _BLOCK = 1 << 16  # bytes parsed at once: what fits the processor's cache is read fastest
@@ -33,15 +33,22 @@ class Appender:
     """A file of rows that is being written. For one thread at a time."""
 
     def __init__(
-        self, path: Path, *, mode: int = 0o666, readable: bool = False, folder: int | None = None
+        self,
+        path: Path,
+        *,
+        mode: int = 0o666,
+        readable: bool = False,
+        folder: int | None = None,
+        private: bool = False,
     ) -> None:
         """Create the file if need be, with `mode` less the umask. Raises OSError.
 
         With the descriptor of a `folder` the path is relative to that, and no link is followed.
+        With `private`, a file that another user can have written is refused.
         """
         self._readable = readable
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-        self._descriptor = open_regular(path, flags, mode, folder=folder)
+        self._descriptor = open_regular(path, flags, mode, folder=folder, private=private)
         self._torn = not ends_whole(self._descriptor)
 
     def append(self, row: Mapping[str, Any], *, sync: bool = False) -> None:
@@ -81,10 +88,14 @@ def append(
         appender.close()
 
 
-def read(path: Path) -> Iterator[Row]:
-    """Each whole row, oldest first; none where there is no file. Raises OSError."""
+def read(path: Path, *, private: bool = False) -> Iterator[Row]:
+    """Each whole row, oldest first; none where there is no file.
+
+    Raises OSError, also for a line of more than 16 MiB and, with `private`, for a file that
+    another user can have written.
+    """
     try:
-        descriptor = open_regular(path)
+        descriptor = open_regular(path, private=private)
     except FileNotFoundError:
         return
     with open(descriptor, "rb") as file:
@@ -92,7 +103,7 @@ def read(path: Path) -> Iterator[Row]:
 
 
 def _rows(file: IO[bytes]) -> Iterator[Row]:
-    while lines := file.readlines(_BLOCK):
+    while lines := _lines(file):
         try:
             block = json.loads(b"[%s]" % b",".join(lines))  # twice as fast as line by line
         except (ValueError, RecursionError):
@@ -100,6 +111,18 @@ def _rows(file: IO[bytes]) -> Iterator[Row]:
         for row in block:
             if isinstance(row, dict):
                 yield row
+
+
+def _lines(file: IO[bytes]) -> list[bytes]:
+    """The next lines, about `_BLOCK` bytes of them; a file may be one line without an end."""
+    lines: list[bytes] = []
+    left = _BLOCK
+    while left > 0 and (line := file.readline(MOST + 1)):
+        if len(line) > MOST:
+            raise OSError(errno.EFBIG, f"It has a line of more than {MOST >> 20} MiB")
+        lines.append(line)
+        left -= len(line)
+    return lines
 
 
 def _whole(line: bytes) -> Iterator[Any]:

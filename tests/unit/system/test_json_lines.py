@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,17 @@ def test_the_row_after_one_that_did_not_fit_is_whole(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
     assert rows(path) == [{"number": 0}, {"number": 2}]
+
+
+def test_a_line_without_an_end_is_refused_and_never_held_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    path.write_bytes(b'{"a":1}\n')
+    os.truncate(path, 8 << 30)
+    rows = json_lines.read(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(OSError, match="16 MiB"):
+            list(rows)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
