@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from parakeet_cli.system.regular_files import MOST, open_regular
+from parakeet_cli.system.regular_files import MOST, NO_LINK, open_regular
 
 Row = dict[str, Any]
 _BLOCK = 1 << 16  # bytes parsed at once: what fits the processor's cache is read fastest
@@ -40,16 +40,22 @@ class Appender:
         readable: bool = False,
         folder: int | None = None,
         private: bool = False,
+        links: bool = True,
     ) -> None:
         """Create the file if need be, with `mode` less the umask. Raises OSError.
 
-        With the descriptor of a `folder` the path is relative to that, and no link is followed.
-        With `private`, a file that another user can have written is refused.
+        With the descriptor of a `folder` the path is relative to that, and no link is followed,
+        as without `links`. With `private`, a file that another user can have written is refused.
         """
         self._readable = readable
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | (0 if links else NO_LINK)
         self._descriptor = open_regular(path, flags, mode, folder=folder, private=private)
         self._torn = not ends_whole(self._descriptor)
+
+    @property
+    def status(self) -> os.stat_result:
+        """Whose file it is, and who else may write to it."""
+        return os.fstat(self._descriptor)
 
     def append(self, row: Mapping[str, Any], *, sync: bool = False) -> None:
         """Write a row, and wait until it is on the disk if `sync`.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 # None of these is there on Windows, where no file is a FIFO.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)  # among the flags: a link is refused
 # Bytes of a file that is read whole. The largest RECORD of a stack, torch's, has 2 MiB.
 MOST = 16 << 20
 
@@ -32,8 +32,13 @@ def open_regular(
     With `private` no link is followed either, and the file must be one that only this user
     can have written. Raises OSError at once for a FIFO, a device, a socket or a folder.
     """
-    flags |= _AT_ONCE | (_NO_LINK if private or folder is not None else 0)
-    descriptor = os.open(path, flags, mode, dir_fd=folder)
+    flags |= _AT_ONCE | (NO_LINK if private or folder is not None else 0)
+    try:
+        descriptor = os.open(path, flags, mode, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP and flags & NO_LINK:
+            raise OSError(errno.ELOOP, "It is a link", str(path)) from error
+        raise
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):

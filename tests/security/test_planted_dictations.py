@@ -95,10 +95,15 @@ def test_what_another_user_can_have_planted_is_left_as_it_is(
     assert everything(tmp_path) == before
 
 
+def varied(row: dict[str, Any], key: str, *values: Any) -> list[dict[str, Any]]:
+    """The row with each of these values in turn."""
+    return [{**row, key: value} for value in values]
+
+
 WRONG: list[Any] = [
-    *({**INTENT, "of": of} for of in (None, 3, [1], [2, 1], [0, "9"], [-1, 5], [0, 1 << 70])),
-    *({**INTENT, "text": text} for text in (None, 3, ["a"])),
-    *({**INTENT, "to": to} for to in (3, ["x"], [{}], [{"sink": "file", "path": 3}])),
+    *varied(INTENT, "of", None, 3, [1], [2, 1], [0, "9"], [-1, 5], [0, 1 << 70]),
+    *varied(INTENT, "text", None, 3, ["a"]),
+    *varied(INTENT, "to", 3, ["x"], [{}], [{"sink": "file", "path": 3}]),
     {**INTENT, "to": [{"sink": "file", "path": "a\0b", "size": 0}]},
     {**INTENT, "to": [{"sink": "file", "path": "x", "size": -1}]},
     {**INTENT, "to": [{"sink": "file", "path": "x", "mode": "w"}]},
@@ -111,8 +116,12 @@ WRONG: list[Any] = [
     *({"gap": at, "seconds": 1.0} for at in (None, "1", -1, True)),
     *({"gap": 1, "seconds": length} for length in (None, "1", -1.0, float("nan"), float("inf"))),
     {"gap": 1},
-    *({key: value} for key in ("quiet", "done", "kept") for value in (None, [], {}, "1", -1, 0.5)),
-    *({key: value} for key in ("heard", "failed") for value in (None, 3, [], [5, 1], [[], []])),
+    *(
+        row
+        for key in ("quiet", "done", "kept")
+        for row in varied({}, key, None, [], {}, "1", -1, 0.5)
+    ),
+    *(row for key in ("heard", "failed") for row in varied({}, key, None, 3, [], [5, 1], [[], []])),
     {"version": 1, "began": {}},
     {"version": 1, "sinks": 7},
     {"version": 1, "source": []},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from pathlib import Path
 
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.system.regular_files import read_regular
 from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcript import Status
+
+_MOST = 256 << 20  # bytes; a day of speech with its words takes a tenth of it
 
 
 def was_partial(item: PlannedFile) -> bool:
@@ -19,7 +21,7 @@ def was_partial(item: PlannedFile) -> bool:
     """
     for form, path in item.paths:
         if form.name == "json":
-            with suppress(OSError, ValueError, ParakeetError):
+            with suppress(OSError, ValueError, RecursionError, ParakeetError):
                 found = json.loads(_content(path))
                 return isinstance(found, dict) and found.get("status") == Status.PARTIAL
     return False
@@ -29,4 +31,4 @@ def _content(where: Place) -> bytes:
     if isinstance(where, Url):
         with downloaded(where) as copy:
             return copy.read_bytes()
-    return Path(where).read_bytes()
+    return read_regular(where, _MOST)
