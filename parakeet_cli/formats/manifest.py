@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.errors import InputError, UsageError
+from parakeet_cli.formats import row_values
 from parakeet_cli.formats.json import dumps, escaped, number
-from parakeet_cli.system import row_values
 from parakeet_cli.system.regular_files import MOST, open_regular
 from parakeet_cli.transcript import FileResult
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from parakeet_cli.system import row_values
-from parakeet_cli.system.row_values import (
+from parakeet_cli.formats import row_values
+from parakeet_cli.formats.row_values import (
     Check,
     are_texts,
     is_count,

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.system import row_values
-from parakeet_cli.system.row_values import Check, is_count, is_length, is_number, is_text, optional
+from parakeet_cli.formats import row_values
+from parakeet_cli.formats.row_values import Check, is_count, is_length, is_number, is_text, optional
 from parakeet_cli.transcribe.inputs.storage import Place, Url
 from parakeet_cli.transcript import Status
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def test_a_file_is_replaced_if_who_can_write_the_journal_can_write_it_too(
 def test_a_link_is_not_replaced_on_the_word_of_others(tmp_path: Path) -> None:
     (tmp_path / "journal").touch()
     (tmp_path / "journal").chmod(0o666)
-    os.symlink("elsewhere", tmp_path / "output")
+    (tmp_path / "output").symlink_to("elsewhere")
     assert not may_replace((tmp_path / "journal").stat(), str(tmp_path / "output"))
 
 

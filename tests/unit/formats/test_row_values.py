@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from parakeet_cli.system import row_values
+from parakeet_cli.formats import row_values
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, "1", True, None])
