@@ -37,7 +37,7 @@ def open_regular(
         descriptor = os.open(path, flags, mode, dir_fd=folder)
     except OSError as error:
         if error.errno == errno.ELOOP and flags & NO_LINK:
-            raise OSError(errno.ELOOP, "It is a link", str(path)) from error
+            raise OSError(errno.ELOOP, "It is a symbolic link", str(path)) from error
         raise
     try:
         status = os.fstat(descriptor)
