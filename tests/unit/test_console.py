@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import sys
@@ -113,3 +114,21 @@ def test_a_file_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with (tmp_path / "log").open("w", encoding="utf-8") as log:
         monkeypatch.setattr(sys, "stderr", log)
         assert not console.is_terminal()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "ulimit -u"),
+        (RuntimeError("can't start new thread"), "ulimit -u"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_a_limit_of_the_system_s_is_no_bug(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console.show_unexpected(error) == ExitCode.FAILED
+    said = capsys.readouterr().err
+    assert words in said
+    assert "bug" not in said
