@@ -38,11 +38,11 @@ def whole_wheel(folder: Path, file: str) -> Path:
     folder.mkdir()
     name, version = file.split("-")[:2]
     version = version.replace("%2B", "+")
+    info = f"{name}-{version}.dist-info"
+    contents = {"METADATA": f"Name: {name}\nVersion: {version}\n", "RECORD": ""}
     with zipfile.ZipFile(folder / file, "w") as wheel:
-        wheel.writestr(
-            f"{name}-{version}.dist-info/METADATA", f"Name: {name}\nVersion: {version}\n"
-        )
-        wheel.writestr(f"{name}-{version}.dist-info/RECORD", "")
+        for member, text in contents.items():  # without the time, so that sums are equal
+            wheel.writestr(zipfile.ZipInfo(f"{info}/{member}"), text)
     return folder / file
 
 
