@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.errors import InputError, UsageError
+from parakeet_cli.formats import row_values
 from parakeet_cli.formats.json import dumps, escaped, number
 from parakeet_cli.system.regular_files import open_regular, read_regular
 from parakeet_cli.transcript import FileResult
@@ -91,7 +92,15 @@ InputName = tuple[str, float, int | None]
 
 
 def _name_in(row: dict[str, Any]) -> InputName:
-    return row[PATH_KEY], float(row.get("offset") or 0.0), row.get(STREAM_KEY)
+    """Raises ValueError if a value in it is of a wrong type."""
+    path, offset, stream = row.get(PATH_KEY), row.get("offset"), row.get(STREAM_KEY)
+    if not isinstance(path, str):
+        raise ValueError(f"it has no {PATH_KEY!r}")
+    if offset is not None and not row_values.is_length(offset):
+        raise ValueError("'offset' must be a number of seconds")
+    if stream is not None and not row_values.is_count(stream):
+        raise ValueError(f"{STREAM_KEY!r} must be a number")
+    return path, float(offset or 0.0), stream
 
 
 def earlier_lines(path: Path) -> dict[InputName, str]:
@@ -106,9 +115,9 @@ def earlier_lines(path: Path) -> dict[InputName, str]:
         return {}
     lines = {}
     for line in text.splitlines():
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, RecursionError):
             row = json.loads(line)
-            if isinstance(row, dict) and isinstance(row.get(PATH_KEY), str):
+            if isinstance(row, dict):
                 lines[_name_in(row)] = f"{line}\n"
     return lines
 
@@ -156,9 +165,10 @@ def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifes
     for path in manifests:
         for line, text in _lines(path):
             row = _object(path, line, text)
-            if not isinstance(row.get(PATH_KEY), str):
-                raise _bad_row(path, line, f"it has no {PATH_KEY!r}")
-            name = _name_in(row)
+            try:
+                name = _name_in(row)
+            except ValueError as error:
+                raise _bad_row(path, line, str(error)) from error
             known = best.get(name)
             if known is None:
                 best[name] = (row, path)
@@ -173,13 +183,18 @@ def merge(manifests: Sequence[Path], prefer: str | None = None) -> MergedManifes
 
 
 def _wins(row: dict[str, Any], known: dict[str, Any], prefer: str | None, where: str) -> bool:
-    new, old = (_RANKS.get(each.get("status"), 1) for each in (row, known))
+    new, old = map(_rank, (row, known))
     if new == old and prefer is None:
         raise UsageError(
             f"{where}, with different results.",
             hint="--prefer first or --prefer last says which of them to take.",
         )
     return new < old or (new == old and prefer == "last")
+
+
+def _rank(row: dict[str, Any]) -> int:
+    status = row.get("status")
+    return _RANKS.get(status, 1) if status is None or isinstance(status, str) else 1
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import NO_LINK, open_regular
 
 Row = dict[str, Any]
 LONGEST = 64 << 20  # bytes of a line; a transcript of ten hours with its words has 20 MB
@@ -34,16 +34,29 @@ class Appender:
     """A file of rows that is being written. For one thread at a time."""
 
     def __init__(
-        self, path: Path, *, mode: int = 0o666, readable: bool = False, folder: int | None = None
+        self,
+        path: Path,
+        *,
+        mode: int = 0o666,
+        readable: bool = False,
+        folder: int | None = None,
+        private: bool = False,
+        links: bool = True,
     ) -> None:
         """Create the file if need be, with `mode` less the umask. Raises OSError.
 
-        With the descriptor of a `folder` the path is relative to that, and no link is followed.
+        With the descriptor of a `folder` the path is relative to that, and no link is followed,
+        as without `links`. With `private`, a file that another user can have written is refused.
         """
         self._readable = readable
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-        self._descriptor = open_regular(path, flags, mode, folder=folder)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | (0 if links else NO_LINK)
+        self._descriptor = open_regular(path, flags, mode, folder=folder, private=private)
         self._torn = not ends_whole(self._descriptor)
+
+    @property
+    def status(self) -> os.stat_result:
+        """Whose file it is, and who else may write to it."""
+        return os.fstat(self._descriptor)
 
     def append(self, row: Mapping[str, Any], *, sync: bool = False) -> None:
         """Write a row, and wait until it is on the disk if `sync`.
@@ -82,10 +95,14 @@ def append(
         appender.close()
 
 
-def read(path: Path) -> Iterator[Row]:
-    """Each whole row, oldest first; none where there is no file. Raises OSError."""
+def read(path: Path, *, private: bool = False) -> Iterator[Row]:
+    """Each whole row, oldest first; none where there is no file.
+
+    Raises OSError, also for a line of more than 16 MiB and, with `private`, for a file that
+    another user can have written.
+    """
     try:
-        descriptor = open_regular(path)
+        descriptor = open_regular(path, private=private)
     except FileNotFoundError:
         return
     with open(descriptor, "rb") as file:

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import NO_LINK, open_regular
 
 _HOLDER_BYTES = 1000
 _POLL = 0.05  # seconds between two attempts
@@ -37,10 +37,13 @@ def lock(descriptor: int, *, seconds: float = 0.0, shared: bool = False) -> None
 def lock_file(path: Path, *, seconds: float = 0.0, mode: int = 0o666) -> int:
     """Create the file if need be and lock it; its descriptor, and closing it releases the lock.
 
-    Raises LockHeld, OSError.
+    Raises LockHeld, and OSError, also for a link and for a file that has another name as well:
+    the text of a lock is replaced.
     """
-    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, mode)
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT | NO_LINK, mode)
     try:
+        if os.fstat(descriptor).st_nlink > 1:
+            raise OSError(errno.EMLINK, "It is a link to another file", str(path))
         lock(descriptor, seconds=seconds)
     except BaseException:
         os.close(descriptor)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import sys
@@ -159,3 +160,21 @@ def test_a_password_in_a_url_is_shown_nowhere(capsys: pytest.CaptureFixture[str]
     captured = capsys.readouterr()
     assert "S3CRET" not in captured.out + captured.err
     assert captured.out.count("https://****@host/simple?token=****") == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "ulimit -u"),
+        (RuntimeError("can't start new thread"), "ulimit -u"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_a_limit_of_the_system_s_is_no_bug(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console.show_unexpected(error) == ExitCode.FAILED
+    said = capsys.readouterr().err
+    assert words in said
+    assert "bug" not in said

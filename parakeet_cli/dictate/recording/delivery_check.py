@@ -6,6 +6,7 @@ clipboard and a command can't be, and a text that may be there is not inserted a
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -16,9 +17,13 @@ from pathlib import Path
 from parakeet_cli.dictate.recording.journal import Intent, Target
 from parakeet_cli.dictate.sinks.lines import as_lines
 from parakeet_cli.formats.json import dumps
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import MOST, open_regular
 
 EVENTS = "events"  # of --json, which carry the text if there is no sink
+
+
+# A FIFO or a device, and a file to which too much was added since.
+_NOT_CHECKABLE = (errno.EINVAL, errno.EFBIG)
 
 
 class DeliveryState(StrEnum):
@@ -80,13 +85,23 @@ def _missing_text(intent: Intent, target: Target) -> str | None:
         return None
     before = "".join(map(as_lines, intent.replaced)).encode("utf-8", "replace")
     try:
-        with open(open_regular(target.path), "rb") as file:
-            file.seek(max(0, target.size - len(before)))
-            found = file.read()
-    except OSError:
+        found = _read_from(target.path, max(0, target.size - len(before)))
+    except OSError as error:
+        if error.errno in _NOT_CHECKABLE:
+            return None
         found = b""
     wanted = intent.text
     if before and found.startswith(before):  # what was to be replaced is still there
         found, wanted = found[len(before) :], intent.instead
     line = dumps(wanted) if target.sink == EVENTS else as_lines(wanted)
     return "" if line.encode("utf-8", "replace") in found else wanted
+
+
+def _read_from(path: str, offset: int) -> bytes:
+    """What a regular file has from an offset on. Raises OSError, also if that is > 16 MiB."""
+    with open(open_regular(path), "rb") as file:
+        file.seek(offset)
+        data = file.read(MOST + 1)
+    if len(data) > MOST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+    return data

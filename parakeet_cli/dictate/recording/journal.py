@@ -17,6 +17,7 @@ The keys of a line, in files that older versions left too:
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +25,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from parakeet_cli.dictate.recording.journal_rows import wrong_value
 from parakeet_cli.system import json_lines
 
 _log = logging.getLogger(__name__)
@@ -167,7 +169,7 @@ class DictationJournal:
         """Read the file, and create it if need be. Raises OSError."""
         self.state = read_journal(path)
         self._file: json_lines.Appender | None = json_lines.Appender(
-            path, mode=0o600, readable=True
+            path, mode=0o600, readable=True, private=True
         )
         self._lock = Lock()
         self._number = max((0, *self.state.uncertain, *self.state.undelivered))
@@ -216,8 +218,14 @@ class DictationJournal:
 
 
 def read_journal(path: Path) -> JournalState:
-    """What a journal says; torn lines are skipped. Raises OSError."""
+    """What a journal says; torn lines are skipped.
+
+    Raises OSError, also for a row that no dictation writes and for a journal that another
+    user can have written.
+    """
     state = JournalState()
-    for row in json_lines.read(path):
+    for row in json_lines.read(path, private=True):
+        if (wrong := wrong_value(row)) is not None:
+            raise OSError(errno.EINVAL, f"A line has no valid {wrong!r}", str(path))
         state.apply(row)
     return state

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm, to_float
-from parakeet_cli.system.locks import LockHeld, lock_file
+from parakeet_cli.system.locks import LockHeld, lock, lock_file
+from parakeet_cli.system.regular_files import check_private_folder, open_regular
 from parakeet_cli.system.safety.private_folders import private_folder
 
 PART_SAMPLES = 60 * SAMPLE_RATE
@@ -83,17 +84,25 @@ class Recording:
 
     @classmethod
     def reopen(cls, folder: Path) -> Recording | None:
-        """One that an earlier process left behind; None if a process still has it locked."""
+        """One that an earlier process left behind; None if a process still has it locked.
+
+        Raises OSError for one that another user can have planted: it is typed where this user
+        types. Nothing in it is changed then.
+        """
+        check_private_folder(folder)
+        held = open_regular(folder / "lock", os.O_RDWR, private=True)
         try:
-            lock = _lock(folder)
-        except (LockHeld, OSError):
+            lock(held)
+            parts = _find_parts(folder)
+        except LockHeld:
+            os.close(held)
             return None
-        recording = cls(folder, lock)
-        for path in sorted(folder.glob("*.wav")):
-            if path.stem.isdecimal():
-                length = max(0, path.stat().st_size - _HEADER) // _BYTES
-                recording._parts.append(_WavFile(int(path.stem), path, length))
-        recording._end = max((part.end for part in recording._parts), default=0)
+        except BaseException:
+            os.close(held)
+            raise
+        recording = cls(folder, held)
+        recording._parts = parts
+        recording._end = max((part.end for part in parts), default=0)
         return recording
 
     @property
@@ -179,7 +188,26 @@ class Recording:
 def recording_folders(root: Path) -> Iterator[Path]:
     """The folders of all recordings below `root`, oldest first; some may be in use."""
     if root.is_dir():
-        yield from sorted(path for path in root.iterdir() if (path / "lock").is_file())
+        yield from sorted(path for path in root.iterdir() if _is_there(path / "lock"))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
+
+
+def _find_parts(folder: Path) -> list[_WavFile]:
+    """The minutes of sound in a folder, in order. Raises OSError as `Recording.reopen` does."""
+    parts = []
+    for path in sorted(folder.glob("*.wav")):
+        if path.stem.isdecimal():
+            with open(open_regular(path, private=True), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+            parts.append(_WavFile(int(path.stem), path, max(0, size - _HEADER) // _BYTES))
+    return parts
 
 
 def _lock(folder: Path) -> int:
@@ -210,7 +238,7 @@ def _write(part: _WavFile, pcm: Pcm) -> None:
 def _read(part: _WavFile, first: int, last: int) -> Pcm:
     if part.in_memory:
         return np.concatenate(part.in_memory)[first:last]
-    with part.path.open("rb") as file:
+    with open(open_regular(part.path, private=True), "rb") as file:
         file.seek(_HEADER + first * _BYTES)
         data = file.read((last - first) * _BYTES)
     return np.frombuffer(data[: len(data) // _BYTES * _BYTES], "<i2").astype(np.int16)

@@ -49,12 +49,16 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
     Recordings that turn out to be delivered are deleted.
     """
     for folder in recording_folders(root):
-        recording = Recording.reopen(folder)
+        try:
+            recording = Recording.reopen(folder)
+        except OSError as error:  # no new dictation waits for it; `--recover` names it
+            _log.info("The recording %s can't be used: %s.", folder, error.strerror)
+            continue
         if recording is None:
             continue
         try:
             state = read_journal(recording.journal)
-        except OSError as error:  # no new dictation waits for it; `--recover` names it
+        except OSError as error:
             _log.info("The journal %s can't be read: %s.", recording.journal, error.strerror)
             recording.close(delete=False)
             continue
@@ -71,7 +75,14 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
 
 
 class _JournalUnreadable(OutputError):
-    """A recording's journal that can't be read, or is no regular file."""
+    """A recording that can't be read, or that another user can have planted."""
+
+
+def _unreadable(what: str, folder: Path, error: OSError) -> _JournalUnreadable:
+    return _JournalUnreadable(
+        f"The {what} can't be read: {error.strerror}.",
+        hint=f"The recording stays. If it is none of yours, remove it: {folder}",
+    )
 
 
 class Recovery:
@@ -96,7 +107,12 @@ class Recovery:
         for folder in recording_folders(root):
             if self._stopping:
                 break
-            recording = Recording.reopen(folder)
+            try:
+                recording = Recording.reopen(folder)
+            except OSError as error:
+                unreadable = _unreadable(f"recording {folder}", folder, error)
+                left += 1
+                continue
             if recording is None:
                 continue
             complete = False
@@ -120,10 +136,7 @@ class Recovery:
         try:
             stream = RecordedStream.resume(recording)
         except OSError as error:
-            raise _JournalUnreadable(
-                f"The journal {recording.journal} can't be read: {error.strerror}.",
-                hint=f"The recording stays. If it is none of yours, remove it: {recording.folder}",
-            ) from error
+            raise _unreadable(f"journal {recording.journal}", recording.folder, error) from error
         state = stream.journal.state
         inserter = TextInserter(
             stream,

@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.repair.indexes import refusal
 from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed
 from parakeet_cli.doctor.repair.resolve import Resolution
+from parakeet_cli.doctor.repair.wheel_members import objection
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.files import sha256_of
 from parakeet_cli.system.ml_versions import normalized_name
@@ -68,6 +69,10 @@ def _check_wheels(resolution: Resolution, folder: Path) -> None:
                 f"{path.name} is not the file that was planned: its hash differs. "
                 "Nothing was changed."
             )
+        sums = resolution.sources.wheelhouse is not None  # an index's were compared by pip
+        wrong = objection(path, change.name, str(change.after), sums=sums)
+        if wrong is not None:
+            raise Refused(f"{path.name} is not installed: {wrong}. Nothing was changed.")
 
 
 def _wheel_key(name: str) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from pathlib import Path
 
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.system.regular_files import read_regular
@@ -22,7 +21,7 @@ def was_partial(item: PlannedFile) -> bool:
     """
     for form, path in item.paths:
         if form.name == "json":
-            with suppress(OSError, ValueError, ParakeetError):
+            with suppress(OSError, ValueError, RecursionError, ParakeetError):
                 found = json.loads(_content(path))
                 return isinstance(found, dict) and found.get("status") == Status.PARTIAL
     return False
@@ -32,4 +31,4 @@ def _content(where: Place) -> bytes:
     if isinstance(where, Url):
         with downloaded(where) as copy:
             return read_regular(copy, _MOST)
-    return read_regular(Path(where), _MOST)
+    return read_regular(where, _MOST)

@@ -10,9 +10,9 @@ from typing import IO
 
 from parakeet_cli.formats import encode
 from parakeet_cli.system.json_lines import ends_whole
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import MOST, NO_LINK, open_regular
 
-_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK
 
 
 class LineStore:
@@ -53,4 +53,12 @@ class LineStore:
         """The lines at those offsets, in that order."""
         for offset in offsets:
             self._file.seek(offset)
-            yield self._file.readline().decode("utf-8", "replace")
+            yield self._file.readline(MOST).decode("utf-8", "replace")
+
+    def has_line(self, offset: int) -> bool:
+        """Whether a line begins at that offset."""
+        if not 0 <= offset < self._end:
+            return False
+        if offset:
+            self._file.seek(offset - 1)
+        return offset == 0 or self._file.read(1) == b"\n"

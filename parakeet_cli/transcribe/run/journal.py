@@ -22,6 +22,7 @@ from pathlib import Path
 from parakeet_cli.errors import OutputError
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.transcribe.run.journal_rows import is_own, wrong_value
 from parakeet_cli.transcript import Status
 
 JOURNAL = "journal.jsonl"
@@ -125,9 +126,15 @@ def invalid_rows_reported(path: Path) -> Iterator[None]:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The journal's rows, oldest first; none if there is no journal. Raises OutputError."""
+    """The journal's rows, oldest first; none if there is no journal.
+
+    Raises OutputError, and ValueError for a row that no run writes.
+    """
     try:
-        yield from json_lines.read(path)
+        for row in json_lines.read(path):
+            if (wrong := wrong_value(row)) is not None:
+                raise ValueError(wrong)
+            yield row
     except OSError as error:
         raise OutputError(f"The journal {path} can't be read: {error.strerror}.") from error
 
@@ -140,7 +147,8 @@ class RunJournal:
         self.path = path
         self._synced = time.monotonic()
         with self._write_errors():
-            self._rows = json_lines.Appender(path)
+            self._rows = json_lines.Appender(path, links=False)
+        self.status = self._rows.status
 
     def __enter__(self) -> RunJournal:
         return self
@@ -168,7 +176,12 @@ class RunJournal:
         self._append(replace(entry, at=_now()).as_json(key))
 
     def compact(self) -> None:
-        """Replace the journal by one with the newest row of each input. Raises OutputError."""
+        """Replace the journal by one with the newest row of each input. Raises OutputError.
+
+        Another user's stays: it would become this user's, whose word counts for more.
+        """
+        if not is_own(self.status):
+            return
         with invalid_rows_reported(self.path):
             newest = _newest_rows(read_rows(self.path))
         date = self.first_date()
@@ -179,7 +192,7 @@ class RunJournal:
                         row = {**row, "date": date} if "plan" in row else row
                         file.write(json_lines.encode(row))
             self._rows.close()
-            self._rows = json_lines.Appender(self.path)
+            self._rows = json_lines.Appender(self.path, links=False)
 
     def _append(self, row: Row) -> None:
         with self._write_errors():

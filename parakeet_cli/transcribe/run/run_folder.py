@@ -39,6 +39,7 @@ from parakeet_cli.transcribe.run.journal import (
     invalid_rows_reported,
     read_rows,
 )
+from parakeet_cli.transcribe.run.journal_rows import may_replace
 from parakeet_cli.transcript import FileResult, Status
 
 LOCK = "lock"
@@ -125,12 +126,19 @@ class RunFolder:
             known.forget(name)
             item = items.get(name)
             if item is not None and self._is_valid(item, row, retry_failed):
-                known.valid[item.job.key] = _earlier_result(item, row)
+                known.valid[item.job.key] = self._earlier_result(item, row)
             else:
                 written = tuple(output[0] for output in row["outputs"])
                 known.ended[name] = (row["options"], written)
         elif (name := row.get("begun")) is not None:
             known.begun[name] = row["options"]
+
+    def _earlier_result(self, item: PlannedFile, row: Row) -> EarlierResult:
+        status = _STATUSES[row["status"]]
+        line = row["line"]
+        if line is not None and not self.results.has_line(line):
+            line = None
+        return EarlierResult(item, status, line, row.get("reason"), row.get("hint"))
 
     def _is_valid(self, item: PlannedFile, row: Row, retry_failed: bool) -> bool:
         """Whether a row's result is still the one that this session would come to."""
@@ -153,6 +161,7 @@ class RunFolder:
         options, written = known.ended.get(name, (None, ()))
         own = self._options in (options, known.begun.get(name))
         own = own or {canonical(path) for path in item.existing} <= set(written)
+        own = own and all(may_replace(self._journal.status, path) for path in item.existing)
         return item._replace(replaces=True) if own else item
 
     def record_session(self, count: int, seconds: float) -> None:
@@ -256,8 +265,3 @@ def _unchanged(where: Place, output: Output) -> bool:
 
 def _same(identity: list[int | str] | None, state: FileState | None) -> bool:
     return identity == (None if state is None else list(state))
-
-
-def _earlier_result(item: PlannedFile, row: Row) -> EarlierResult:
-    status = _STATUSES[row["status"]]
-    return EarlierResult(item, status, row["line"], row.get("reason"), row.get("hint"))

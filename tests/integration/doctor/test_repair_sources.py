@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,32 @@ def test_a_wheelhouse_that_was_filled_repairs_without_a_network(case: RepairCase
     case.variables, case.wheelhouse = {}, house
     done = case.fix()
     assert done.returncode == 0, done.stderr
+
+
+def test_a_hostile_wheel_in_a_wheelhouse_is_refused_before_anything_is_changed(
+    case: RepairCase,
+) -> None:
+    outside = case.tmp / "outside"
+    outside.mkdir()
+    case.wheelhouse = Path(shutil.copytree(case.wheelhouse, case.tmp / "hostile"))
+    (wheel,) = case.wheelhouse.glob("numpy-*.whl")
+    whole = wheel.read_bytes()
+    before = case.tree()
+    hostile = {
+        "leads out": {"../../../../outside/canary": "x"},
+        "RECORD has no usable sum": {"numpy/more.py": "x"},
+    }
+    for reason, files in hostile.items():
+        wheel.write_bytes(whole)
+        with zipfile.ZipFile(wheel, "a") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        done = case.fix()
+        assert done.returncode == 6, done.stderr
+        assert "Traceback" not in done.stderr
+        assert reason in done.stderr
+        assert case.tree() == before
+        assert list(outside.iterdir()) == []
 
 
 @needs_namespaces

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import sys
 import zipfile
 from pathlib import Path
@@ -13,24 +12,38 @@ from parakeet_cli.doctor.repair.plan import Change, Plan
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
+from parakeet_cli.system.files import sha256_of
 
-SUM = hashlib.sha256(b"wheel").hexdigest()
-
-# A pip that puts one file, named by its first argument, into the folder that `-w` names.
+# A pip that copies one wheel, named by its first argument, into the folder that `-w` names.
 MAKES = """
-import sys
-from pathlib import Path
-name, _, *arguments = sys.argv[1:]
-if name == "fail":
+import shutil, sys
+made, _, *arguments = sys.argv[1:]
+if made == "fail":
     print("ERROR: No matching distribution found for six")
     sys.exit(1)
-Path(arguments[arguments.index("-w") + 1], name).write_bytes(b"wheel")
+shutil.copy(made, arguments[arguments.index("-w") + 1])
 """
 
 
 def fetched(made: str, change: Change, folder: Path) -> None:
+    """Fetch a change with a pip that makes a wheel of that name ("fail": that fails)."""
+    if made != "fail":
+        made = str(whole_wheel(folder / "source", made))
     pip = Pip((sys.executable, "-c", MAKES, made), "24.1", sys.executable)
     fetch(pip, Resolution(Plan(), (change,), PackageSources()), folder)
+
+
+def whole_wheel(folder: Path, file: str) -> Path:
+    """A small wheel under that name."""
+    folder.mkdir()
+    name, version = file.split("-")[:2]
+    version = version.replace("%2B", "+")
+    info = f"{name}-{version}.dist-info"
+    contents = {"METADATA": f"Name: {name}\nVersion: {version}\n", "RECORD": ""}
+    with zipfile.ZipFile(folder / file, "w") as wheel:
+        for member, text in contents.items():  # without the time, so that sums are equal
+            wheel.writestr(zipfile.ZipInfo(f"{info}/{member}"), text)
+    return folder / file
 
 
 @pytest.mark.parametrize(
@@ -45,7 +58,11 @@ def fetched(made: str, change: Change, folder: Path) -> None:
 def test_a_wheel_is_known_by_its_name_and_version(
     made: str, name: str, version: str, tmp_path: Path
 ) -> None:
-    fetched(made, Change(name, None, version, sha256=SUM), tmp_path)
+    fetched(made, Change(name, None, version), tmp_path)
+    (made_here,) = tmp_path.glob("*.whl")
+    again = tmp_path / "again"
+    again.mkdir()
+    fetched(made, Change(name, None, version, sha256=sha256_of(made_here)), again)
 
 
 @pytest.mark.parametrize("made", ["six-1.15-py3-none-any.whl", "seven-1.16-py3-none-any.whl"])
