@@ -21,7 +21,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.repair.indexes import PackageSources, refusal
-from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed, network_settings
+from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed
 from parakeet_cli.doctor.repair.plan import (
     Change,
     Plan,
@@ -31,6 +31,7 @@ from parakeet_cli.doctor.repair.plan import (
     requirement_name,
 )
 from parakeet_cli.doctor.repair.steps import CommandLine, PlanBuilder
+from parakeet_cli.doctor.repair.uv.configuration import read_configuration
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 
@@ -104,7 +105,7 @@ class Resolver:
         wanted = f"{pin.requirement.text},{bound}" if bound else pin.requirement.text
         report = self._report(
             [*flags, "--index-url", index, wanted],
-            settings=network_settings(self._pip),
+            settings=read_configuration(self._pip).network_settings,
         )
         return next((change.after for change in report if change.name == TORCH), None)
 
