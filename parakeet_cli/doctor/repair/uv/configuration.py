@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from parakeet_cli.doctor.repair.indexes import PackageSources
 from parakeet_cli.doctor.repair.pip import Pip, PipFailed
 
 # The later one decides: pip's `_update_defaults` in pip/_internal/cli/parser.py.
@@ -105,10 +106,19 @@ def for_uv(configuration: PipConfiguration, environ: Mapping[str, str]) -> UvSet
     return UvSettings(tuple(lines), tuple(flags), variables)
 
 
-def absolute(place: str) -> str:
+def lines_of_sources(sources: PackageSources) -> tuple[str, ...]:
+    """What `PackageSources.arguments` says, as lines of a requirements file. Raises NoEqual."""
+    if sources.wheelhouse:
+        return ("--no-index", f"--find-links {as_url(sources.wheelhouse)}")
+    return (f"--extra-index-url {_url(sources.torch_index)}",) if sources.torch_index else ()
+
+
+def as_url(place: str) -> str:
     """A folder or file as pip finds it, from the working directory; a URL as it is."""
-    if "://" in place or place.startswith("file:"):
-        return place
+    return place if "://" in place else Path(absolute(place)).as_uri()
+
+
+def absolute(place: str) -> str:
     return os.path.abspath(Path(place).expanduser())
 
 
@@ -136,16 +146,15 @@ def _url(text: str) -> str:
 
 
 def _constraints(value: str) -> UvSettings:
-    return UvSettings(tuple(f"-c {absolute(word)}" for word in value.split()))
+    return UvSettings(tuple(f"-c {as_url(word)}" for word in value.split()))
 
 
 def _find_links(value: str) -> UvSettings:
-    """Folders and pages. uv reads no page that is a file on the disk; what isn't there, no one."""
-    places = [absolute(word) for word in value.split()]
-    for place in places:
-        if "://" not in place and not Path(place).is_dir():
-            raise NoEqual(f"uv reads no page of links such as {place}")
-    return UvSettings(tuple(f"--find-links {place}" for place in places))
+    """Folders and pages. uv reads no page that is a file on the disk."""
+    for word in value.split():
+        if "://" not in word and not Path(absolute(word)).is_dir():
+            raise NoEqual(f"uv reads no page of links such as {word}")
+    return UvSettings(tuple(f"--find-links {as_url(word)}" for word in value.split()))
 
 
 def _switch(said: UvSettings) -> Callable[[str], UvSettings]:

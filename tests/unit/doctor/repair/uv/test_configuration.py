@@ -74,7 +74,7 @@ def test_repeated_values_quotes_and_backslashes_are_read_as_they_are_written(
     assert for_uv(configuration, {}).lines == (
         "--extra-index-url https://a.test/simple",
         "--extra-index-url https://b.test/it's",
-        f"--find-links {more}",
+        f"--find-links {more.as_uri()}",
         "--find-links https://c.test/files/",
     )
 
@@ -119,7 +119,7 @@ def test_the_connection_is_passed_on_as_pips_variables_and_pip_reads_them_alike(
         ({"no-binary": "one, two"}, ("--no-binary one", "--no-binary two"), ()),
         ({"only-binary": ":all:"}, ("--only-binary :all:",), ()),
         ({"only-binary": ":none:"}, (), ()),
-        ({"constraint": "/a.txt /b.txt"}, ("-c /a.txt", "-c /b.txt"), ()),
+        ({"constraint": "/a.txt /b.txt"}, ("-c file:///a.txt", "-c file:///b.txt"), ()),
         ({"constraint": "https://a.test/c.txt"}, ("-c https://a.test/c.txt",), ()),
         ({"quiet": "3", "cache-dir": "/x"}, (), ()),
         ({"keyring-provider": "subprocess"}, (), ("--keyring-provider", "subprocess")),
