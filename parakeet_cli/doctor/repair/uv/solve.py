@@ -30,6 +30,8 @@ KEPT = frozenset({"UV_CACHE_DIR"})
 METADATA = ("METADATA", "PKG-INFO", "RECORD", "WHEEL", "requires.txt", "top_level.txt")
 HIDDEN_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX")
 WOULD_INSTALL = re.compile(r"^ [+~] (?P<pin>[^ =]+==[^ ]+)$")
+SUMMARY = re.compile(r"^Would install (?P<n>\d+) packages?$")
+NOTHING = "Would make no changes"
 WOULD_INSTALL_A_FILE = re.compile(r"^ [+~] \S.*\(from |^ [+~] \S+ @ ")
 PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -75,7 +77,10 @@ class Uv:
             output = self._run(command, settings.variables)
         if any(map(WOULD_INSTALL_A_FILE.match, output)):
             raise UvFailed("a requirement names a file")
-        return [match["pin"] for line in output if (match := WOULD_INSTALL.match(line))]
+        pins = [match["pin"] for line in output if (match := WOULD_INSTALL.match(line))]
+        if len(pins) != _announced(output):
+            raise UvFailed("its answer isn't understood")
+        return pins
 
     def _run(self, command: Sequence[str], variables: Mapping[str, str]) -> list[str]:
         try:
@@ -128,7 +133,7 @@ def _describe(installed: Sequence[Distribution], target: Path) -> None:
 def _beside() -> str:
     try:
         installed = metadata.version("uv")
-        from uv import find_uv_bin  # type: ignore[import-not-found]
+        from uv import find_uv_bin
 
         executable = str(find_uv_bin())
     except (ImportError, OSError) as error:
@@ -148,6 +153,13 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if (not name.startswith("UV_") or name in KEPT) and name not in HIDDEN_VARIABLES
     }
+
+
+def _announced(output: Sequence[str]) -> int | None:
+    """How many packages uv says that it would install; None if it doesn't say."""
+    if NOTHING in output:
+        return 0
+    return next((int(match["n"]) for line in output if (match := SUMMARY.match(line))), None)
 
 
 def _reason(output: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parakeet_cli.doctor.facts import Distribution
-from parakeet_cli.doctor.repair.uv import solve
 from parakeet_cli.doctor.repair.uv.configuration import PipConfiguration, UvSettings, for_uv
 from parakeet_cli.doctor.repair.uv.solve import Uv, UvFailed, find_uv
 from tests.integration.doctor.fake_stack import Wheel
@@ -120,13 +121,13 @@ def test_a_password_of_an_index_reaches_it_and_neither_a_log_nor_an_argument(
     server: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands: list[list[str]] = []
-    popen = solve.subprocess.Popen
+    popen = subprocess.Popen
 
-    def watched(command: list[str], **more: object) -> object:
+    def watched(command: list[str], **more: Any) -> Any:
         commands.append(command)
-        return popen(command, **more)  # type: ignore[call-overload]
+        return popen(command, **more)
 
-    monkeypatch.setattr(solve.subprocess, "Popen", watched)
+    monkeypatch.setattr(subprocess, "Popen", watched)
     caplog.set_level(logging.DEBUG)
     said = settings(index_url=f"http://ann:{SECRET}@{server}", retries="0")
     assert uv().solve(["one"], said, ignore_installed=False) == ["one==2.0", "two==2.5"]
@@ -144,10 +145,29 @@ def test_what_is_not_there_or_cannot_be_reached_is_a_failure(wheels: Path) -> No
         uv().solve(["one"], closed, ignore_installed=False)
 
 
+def test_what_is_there_in_full_changes_nothing(wheels: Path, tmp_path: Path) -> None:
+    both = installed(tmp_path, "one", "2.0", "two<3"), installed(tmp_path, "two", "2.5")
+    assert uv(*both).solve(["one"], settings(no_index="1"), ignore_installed=False) == []
+
+
 def test_a_requirement_that_names_a_file_is_left_to_pip(wheels: Path) -> None:
     [wheel] = (wheels / "two").glob("*.whl")
     with pytest.raises(UvFailed, match="names a file"):
         uv().solve([f"two @ {wheel.as_uri()}"], settings(no_index="1"), ignore_installed=False)
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["", "Would install 2 packages\\n + one==2.0", "Would change 1 package\\n + one==2.0"],
+)
+def test_an_answer_in_other_words_is_a_failure_and_never_an_empty_plan(
+    says: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\nprintf '{says}\\n'\n")
+    program.chmod(0o755)
+    with pytest.raises(UvFailed, match="isn't understood"):
+        Uv(str(program), sys.executable, ()).solve(["one"], UvSettings(), ignore_installed=True)
 
 
 def test_a_missing_an_old_and_an_unreadable_uv_are_told_apart(
