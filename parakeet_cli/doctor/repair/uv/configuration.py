@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parakeet_cli.doctor.repair.indexes import PackageSources
-from parakeet_cli.doctor.repair.pip import Pip, PipFailed
+from parakeet_cli.doctor.repair.pip import Pip
 
 # The later one decides: pip's `_update_defaults` in pip/_internal/cli/parser.py.
 SECTIONS = ("global", "install", ":env:")
@@ -29,9 +29,13 @@ NETWORK = ("cert", "client-cert", "keyring-provider", "proxy", "retries", "timeo
 
 @dataclass(frozen=True, slots=True)
 class PipConfiguration:
-    """Every option that pip would take for `pip install`, by its name, as it is written."""
+    """Every option that pip would take for `pip install`, by its name, as it is written.
+
+    `complete` is false where pip said something that isn't understood.
+    """
 
     options: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
 
     @property
     def network_settings(self) -> dict[str, str]:
@@ -60,36 +64,44 @@ class NoEqual(Exception):
 
 
 def read_configuration(pip: Pip) -> PipConfiguration:
-    """What `pip config list` says: of all files and variables, in pip's own order."""
-    try:
-        # Unlogged: it may say passwords.
-        return parse_configuration(pip.run(["config", "list"], logged=False))
-    except PipFailed:
-        return PipConfiguration()
+    """What `pip config list` says: of all files and variables, in pip's own order.
+
+    Raises PipFailed.
+    """
+    # Unlogged: it may say passwords.
+    return parse_configuration(pip.run(["config", "list"], logged=False))
 
 
 def parse_configuration(lines: Iterable[str]) -> PipConfiguration:
     """Of the lines that `pip config list` prints, what counts for `pip install`."""
     sections: dict[str, dict[str, str]] = {name: {} for name in SECTIONS}
+    complete = True
     for line in lines:
         match = LINE.fullmatch(line)
-        if match is None or match["section"] not in sections:
-            continue
-        try:
-            value = ast.literal_eval(match["value"])
-        except (SyntaxError, ValueError):
-            continue
+        value = _literal(match["value"]) if match else None
+        if match is None or value is None:
+            complete = complete and not line.strip()
         # pip ignores an option without a value.
-        if isinstance(value, str) and value:
+        elif match["section"] in sections and value:
             name = match["option"].strip().lower().replace("_", "-")
             sections[match["section"]][OTHER_NAMES.get(name, name)] = value
-    return PipConfiguration(
-        {name: value for section in SECTIONS for name, value in sections[section].items()}
-    )
+    options = {name: value for section in SECTIONS for name, value in sections[section].items()}
+    return PipConfiguration(options, complete)
+
+
+def _literal(text: str) -> str | None:
+    """The text in Python's quotes, as pip prints it; None if it isn't one."""
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 def for_uv(configuration: PipConfiguration, environ: Mapping[str, str]) -> UvSettings:
     """The configuration as uv takes it. Raises NoEqual."""
+    if not configuration.complete:
+        raise NoEqual("pip's configuration isn't understood")
     lines: list[str] = []
     flags: list[str] = []
     variables = _certificates(environ)

@@ -179,6 +179,17 @@ def test_what_uv_has_no_equal_of_is_left_to_pip(options: dict[str, str]) -> None
         for_uv(PipConfiguration(options), {})
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["WARNING: a file can't be read", "global.pre=yes", "global.pre='yes", "global.pre=''+x"],
+)
+def test_what_pip_says_in_other_words_leaves_the_plan_to_pip(line: str) -> None:
+    configuration = parse_configuration(["global.cert='/a.pem'", "", line])
+    assert configuration.network_settings == {"PIP_CERT": "/a.pem"}
+    with pytest.raises(NoEqual, match="isn't understood"):
+        for_uv(configuration, {})
+
+
 def test_every_option_of_pip_install_that_is_translated_exists() -> None:
     command = [sys.executable, "-m", "pip", "install", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
