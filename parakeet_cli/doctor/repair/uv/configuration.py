@@ -279,6 +279,7 @@ WITHOUT_EFFECT = frozenset(
         "break-system-packages",
         "cache-dir",
         "compile",
+        "config-file",
         "debug",
         "disable-pip-version-check",
         "exists-action",

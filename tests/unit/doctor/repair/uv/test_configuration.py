@@ -79,6 +79,18 @@ def test_repeated_values_quotes_and_backslashes_are_read_as_they_are_written(
     )
 
 
+def test_a_configuration_file_that_a_variable_names_counts_for_uv_too(
+    pip_conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "named.conf"
+    named.write_text("[global]\nindex-url = https://named.test/simple\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(named))
+    monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path))
+    said = for_uv(read_configuration(PIP), {})
+    assert said.lines == ("--index-url https://named.test/simple",)
+
+
 def test_passwords_in_the_configuration_are_not_logged_and_no_argument(
     pip_conf: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
