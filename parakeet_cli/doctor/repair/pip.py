@@ -122,11 +122,13 @@ class Pip:
         on_progress: OnProgress | None = None,
         sealed: bool = False,
         settings: Mapping[str, str] | None = None,
+        logged: bool = True,
     ) -> list[str]:
         """Run it and return the lines that it printed. Raises PipFailed.
 
         With `sealed` it takes nothing from its configuration: all is in the arguments. With
-        `settings` (proxies, certificates) it takes those instead. Each line is logged.
+        `settings` (proxies, certificates) it takes those instead. Each line is logged, but not
+        where `logged` is false, because the output may have passwords in it.
         """
         output: list[str] = []
         with _sources_with_passwords(arguments) as passed:
@@ -142,7 +144,7 @@ class Pip:
             )
             try:
                 assert process.stdout is not None
-                _follow(process.stdout, output, on_progress)
+                _follow(process.stdout, output, on_progress, logged=logged)
                 process.wait()
             finally:
                 end_group(process)
@@ -195,7 +197,9 @@ def _sources_with_passwords(arguments: Sequence[str]) -> Iterator[list[str]]:
         yield [*passed, "-r", file.name]
 
 
-def _follow(stream: Iterable[bytes], output: list[str], on_progress: OnProgress | None) -> None:
+def _follow(
+    stream: Iterable[bytes], output: list[str], on_progress: OnProgress | None, *, logged: bool
+) -> None:
     """Add pip's lines to `output` as they arrive, log them and report its progress."""
     on_progress = on_progress or (lambda _: None)
     file = ""
@@ -205,7 +209,8 @@ def _follow(stream: Iterable[bytes], output: list[str], on_progress: OnProgress 
         if progress := PROGRESS.match(line):
             on_progress(PipProgress(file, int(progress[1]), int(progress[2])))
             continue
-        _log.info("    %s", without_passwords(line))
+        if logged:
+            _log.info("    %s", without_passwords(line))
         if started := FILE.match(line):
             file = without_passwords(started[1]).rpartition("/")[2]
             on_progress(PipProgress(file))
@@ -273,19 +278,3 @@ def _is_new_enough(version: str | None) -> bool:
         return Version(version or "0") >= Version(OLDEST)
     except InvalidVersion:
         return False
-
-
-def network_settings(pip: Pip) -> dict[str, str]:
-    """Proxies, certificates, timeout and retries as pip is configured, as variables."""
-    carried = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host")
-    settings: dict[str, str] = {}
-    try:
-        output = pip.run(["config", "list"])
-    except PipFailed:
-        return settings
-    for line in output:
-        key, _, value = line.partition("=")
-        name = key.rpartition(".")[2].strip()
-        if name in carried:
-            settings[f"PIP_{name.upper().replace('-', '_')}"] = value.strip().strip("'\"")
-    return settings

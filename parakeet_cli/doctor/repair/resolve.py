@@ -1,12 +1,14 @@
-"""Asks pip what it would change to reach a goal, and makes the plan of that.
+"""Asks what has to change to reach a goal, and makes the plan of that.
 
-`pip install --dry-run --report` is asked once for all stages together, so that no stage
-undoes another; NeMo, which is installed without dependencies, is asked for alone.
+uv decides the versions for all stages together, so that no stage undoes another, and
+`pip install --dry-run --report` says of each where it comes from; where uv can't decide, pip does.
+NeMo, which is installed without dependencies, is asked of pip alone.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 import urllib.parse
@@ -21,7 +23,7 @@ from pathlib import Path
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.repair.indexes import PackageSources, refusal
-from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed, network_settings
+from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed
 from parakeet_cli.doctor.repair.plan import (
     Change,
     Plan,
@@ -31,12 +33,23 @@ from parakeet_cli.doctor.repair.plan import (
     requirement_name,
 )
 from parakeet_cli.doctor.repair.steps import CommandLine, PlanBuilder
+from parakeet_cli.doctor.repair.uv.configuration import (
+    NoEqual,
+    PipConfiguration,
+    as_url,
+    for_uv,
+    lines_of_sources,
+    read_configuration,
+)
+from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 from parakeet_cli.system.safety.private_folders import private_folder
 
 SIZE_SECONDS = 5.0  # for one server's answer, and twice that for all
 SIZE_REQUESTS = 16  # at a time
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,7 @@ class Resolver:
         wanted = f"{pin.requirement.text},{bound}" if bound else pin.requirement.text
         report = self._report(
             [*flags, "--index-url", index, wanted],
-            settings=network_settings(self._pip),
+            settings=read_configuration(self._pip).network_settings,
         )
         return next((change.after for change in report if change.name == TORCH), None)
 
@@ -128,12 +141,33 @@ class Resolver:
                 texts = alone if "--no-deps" in stage.flags else with_dependencies
                 texts.extend(requested(stage, goal, self._facts))
         sources = self._sources.arguments
-        if with_dependencies:
+        if with_dependencies and not self._ask_with_uv(bounds, with_dependencies):
             self._ask([*sources, "-c", bounds, *again, *with_dependencies])
         if alone:
             # From where pip looks by itself: torch's own index isn't for NeMo.
             sources = sources if self._sources.wheelhouse else ()
             self._ask([*sources, "-c", bounds, *again, "--no-deps", *alone])
+
+    def _ask_with_uv(self, bounds: str, texts: Sequence[str]) -> bool:
+        """Ask uv for the versions, and pip for exactly those; False where that gives no answer.
+
+        That none can be found, and why, is left for pip to say.
+        """
+        sealed = self._sources.wheelhouse is not None
+        configuration = PipConfiguration() if sealed else read_configuration(self._pip)
+        try:
+            lines = [*lines_of_sources(self._sources), f"-c {as_url(bounds)}", *texts]
+            settings = for_uv(configuration, os.environ)
+            pins = find_uv(self._facts).solve(
+                lines, settings, ignore_installed=self._goal.reinstall
+            )
+            if pins:
+                flags = ["--no-deps", "--ignore-installed"]
+                self._ask([*self._sources.arguments, "-c", bounds, *flags, *pins])
+        except (NoEqual, UvFailed, PipFailed) as error:
+            _log.info("uv can't tell what to install, so pip is asked: %s", error)
+            return False
+        return True
 
     def _ask_for_reinstalls(self, bounds: str) -> frozenset[str]:
         """The names of what is installed over itself.

@@ -129,7 +129,7 @@ def _plan(request: RepairRequest, python: str, view: RepairView) -> _Planned:
         resolution = Resolution(Plan(), (), sources)
     else:
         _refuse_unsuitable_python(before)
-        view.show_status("Asking pip what has to be installed.")
+        view.show_status("Finding out what has to be installed.")
         resolution = Resolver(
             pip,
             before.facts,

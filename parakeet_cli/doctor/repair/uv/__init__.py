@@ -1,0 +1,1 @@
+"""Lets uv decide the versions of a plan, from where pip would take them."""
