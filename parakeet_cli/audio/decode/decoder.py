@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,12 +31,15 @@ from parakeet_cli.audio.decode.mixing.mixer import Mixer
 from parakeet_cli.audio.decode.open import LATE, Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
+from parakeet_cli.audio.decode.recover.unreadable import DISK_ERRORS, find_unreadable
 from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
 from parakeet_cli.audio.decode.streams.choose import describe_streams
 from parakeet_cli.audio.decode.timing.clocks import by_timestamps
-from parakeet_cli.audio.samples import BLOCK_SECONDS, Block
+from parakeet_cli.audio.samples import BLOCK_SECONDS, Block, Span
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Basis, Source, StreamInfo
+
+log = logging.getLogger(__name__)
 
 ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
 PART_SLACK = 0.1  # seconds; manifests round, and decoders differ in their padding
@@ -64,7 +69,7 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
 
     Raises InputError.
     """
-    recording = recording_at(Path(request.path), start)
+    recording = recording_at(Path(request.path), start, request.unreadable)
     opened = open_stream(recording, request)
     container = opened.container.format.name
     index = index_frames(recording.part, container)
@@ -100,7 +105,7 @@ def _begin(opened: Opened) -> float:
     stream = opened.stream
     if opened.lost_start:
         return 0.0
-    if len(opened.container.streams) == 1 or stream.start_time is None or stream.time_base is None:
+    if opened.alone or stream.start_time is None or stream.time_base is None:
         return 0.0
     return max(0.0, float(stream.start_time * stream.time_base) - opened.origin)
 
@@ -231,8 +236,10 @@ class InProcessMedia(Media):
     def _lose_missing_end(self) -> Ending:
         """Account for the sound that is missing after the last decoded sample."""
         plan, coverage, offset = self._plan, self._coverage, self._offset
-        seconds = coverage.end - offset
-        end = examine_end(plan.recording, plan.opened, plan.decoding, plan.declared, seconds)
+        before = coverage.end
+        end = examine_end(
+            plan.recording, plan.opened, plan.decoding, plan.declared, before - offset
+        )
         declared = end.declared
         until = declared.seconds if declared.basis == "exact" else declared.known_until
         reached = plan.decoding.reached
@@ -244,8 +251,8 @@ class InProcessMedia(Media):
             # Within the declared duration's slack, damaged packets show where they ended.
             shown = reached if until is None else min(until, reached)
             coverage.lose_until(offset + shown, DAMAGED)
-        if end.unread_seconds:
-            coverage.lose_until(coverage.end + end.unread_seconds, UNREAD)
+        if end.unread_seconds:  # which may be those that are missing up to the declared end
+            coverage.lose_until(before + end.unread_seconds, UNREAD)
         return end
 
     def _open_next(self, start: int) -> bool:
@@ -270,9 +277,66 @@ class InProcessMedia(Media):
         return True
 
 
+class RescuingMedia(Media):
+    """A file that is open in this process, even if its disk can't read all of it.
+
+    A read error is noticed when it happens, and only then are the unreadable bytes searched for.
+    The file is decoded again from its beginning, with those bytes as damage, and what was passed
+    on before isn't passed on again. So files without such errors cost nothing more.
+    """
+
+    def __init__(self, request: MediaRequest) -> None:
+        self._request = request
+        try:
+            self._media = InProcessMedia(request)
+        except OSError as error:
+            self._media = self._reopened(error)
+        super().__init__(self._media.source, self._media.accounting)
+
+    @property
+    def damaged_packets(self) -> int:
+        """The number of them so far."""
+        return self._media.damaged_packets
+
+    def close(self) -> None:
+        self._media.close()
+
+    def __iter__(self) -> Iterator[Block]:
+        passed_on = 0.0
+        while True:
+            try:
+                for block in self._media:
+                    part = Span(passed_on).cut(block) if passed_on else block
+                    if part is not None:
+                        passed_on = part.end
+                        yield part
+                break
+            except OSError as error:
+                self._media.close()
+                self._media = self._reopened(error)
+        self.source, self.accounting = self._media.source, self._media.accounting
+        self.doubts = self._media.doubts
+
+    def _reopened(self, error: OSError) -> InProcessMedia:
+        """The file with its unreadable bytes as damage. Raises InputError."""
+        request = self._request
+        message = f"{request.name} can't be read: {os.strerror(error.errno or 0)}."
+        if error.errno not in DISK_ERRORS or request.unreadable:
+            raise InputError(message) from error
+        try:
+            unreadable = find_unreadable(Path(request.path))
+            if not unreadable:
+                raise InputError(message) from error
+            log.info("%s has bytes that can't be read: %s", request.name, unreadable)
+            self._request = replace(request, unreadable=unreadable)
+            return InProcessMedia(self._request)
+        except OSError as another:
+            raise InputError(message) from another
+
+
 def _has_everything(plan: DecodePlan, decoded: float, until: float) -> bool:
     """Whether the stream simply ends before the file does, as the sound of a video may."""
-    decoding, several = plan.decoding, len(plan.opened.container.streams) > 1
+    decoding, several = plan.decoding, not plan.opened.alone
     damaged = decoding.damaged_packets and decoding.reached - decoded > ROUNDING
     return not damaged and until - decoding.covered < (STREAM_SLACK if several else ROUNDING)
 

@@ -93,6 +93,9 @@ def examine_end(
         if constant and _is_sequential(opened) and not layout.open_end:
             until = declared.known_until or max(seconds, decoding.reached)
             declared = replace(declared, basis="exact", seconds=until)
+    if declared.basis != "exact":
+        unreadable = part.unreadable_from(decoding.position) * per_byte
+        unread_seconds = max(unread_seconds, unreadable)
     unread_seconds = unread_seconds if unread_seconds > HARMLESS else 0.0
     return Ending(declared, unread_seconds, resume, part.path.stat().st_size, per_byte)
 
@@ -134,4 +137,4 @@ def _unread_tail(recording: Recording, opened: Opened, decoding: Decoding) -> Ta
 
 def _is_sequential(opened: Opened) -> bool:
     """Whether the positions of packets show how far the file was read."""
-    return opened.container.format.name in OVERHEAD and len(opened.container.streams) == 1
+    return opened.container.format.name in OVERHEAD and opened.alone
