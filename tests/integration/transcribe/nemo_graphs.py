@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from nemo.collections.asr.models import ASRModel
+from omegaconf import OmegaConf
 
 nemo_models = importlib.import_module("nemo_models")  # beside this script
 
@@ -119,7 +120,7 @@ def spoken(encoder: Any, decoder: Any, sound: Any) -> list[str]:
 
 
 def nemo_itself(folder: Path, clips: list[str], model_name: str) -> list[Any]:
-    """NeMo's own text and words [text, start, end], with all clips in one batch.
+    """NeMo's own text, words [text, start, end] and confidences, with all clips in one batch.
 
     Random weights decide by a hair, and how long the padding is changes the last digits of the
     encoder's output, in NeMo as here.
@@ -127,12 +128,53 @@ def nemo_itself(folder: Path, clips: list[str], model_name: str) -> list[Any]:
     model = ASRModel.restore_from(str(made(model_name, folder)), map_location="cpu").eval()
     model.preprocessor.featurizer.dither = 0.0
     model.preprocessor.featurizer.pad_to = 0
+    # Random weights write word marks in a row, which NeMo fails to count as words.
+    set_confidence(model, of_words=model_name.endswith(".nemo"))
     found = []
-    done = model.transcribe(clips, batch_size=len(clips), timestamps=True, verbose=False)
+    done = model.transcribe(
+        clips, batch_size=len(clips), timestamps=True, return_hypotheses=True, verbose=False
+    )
+    pieces = model.tokenizer.ids_to_tokens(list(range(model.tokenizer.vocab_size)))
     for one in done:
         words = [[word["word"], word["start"], word["end"]] for word in one.timestamp["word"]]
-        found.append({"text": one.text, "words": words})
+        found.append(
+            {
+                "text": one.text,
+                "words": words,
+                "confidences": [float(value) for value in one.token_confidence],
+                "word_confidences": [float(value) for value in one.word_confidence or []],
+                "classes": len(pieces) + 1,  # with the blank
+                "frames": [] if hasattr(model, "joint") else best_of_frames(one, pieces),
+            }
+        )
     return found
+
+
+def set_confidence(model: Any, *, of_words: bool) -> None:
+    """Let NeMo keep the confidence of each token: the probability of its id, rescaled.
+
+    One setting of `aggregation` serves two purposes: of a token's frames, which only CTC has
+    several of, the best counts here, and of a word's tokens the least.
+    """
+    transducer = hasattr(model, "joint")
+    options = OmegaConf.to_container(model.cfg.decoding, resolve=True)
+    options["preserve_alignments"] = True  # NeMo 2.4 keeps a transducer's confidences with them
+    options["confidence_cfg"] = {
+        "preserve_token_confidence": True,
+        "preserve_word_confidence": transducer and of_words,
+        "exclude_blank": True,
+        "aggregation": "min" if transducer else "max",
+        "method_cfg": {"name": "max_prob", "alpha": 1.0},
+    }
+    model.change_decoding_strategy(OmegaConf.create(options), verbose=False)
+
+
+def best_of_frames(hypothesis: Any, pieces: list[str]) -> list[Any]:
+    """The best piece of each frame, None for the blank, and its probability, by NeMo's CTC."""
+    probabilities = hypothesis.alignments[0].float().exp()  # the logarithms, and their best ids
+    named = [*pieces, None]
+    best = [max(range(len(named)), key=row.__getitem__) for row in probabilities.tolist()]
+    return [[named[one], float(row[one])] for one, row in zip(best, probabilities, strict=True)]
 
 
 class Capture:

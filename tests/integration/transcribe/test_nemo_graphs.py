@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def words_of(tokens: dict[str, Any]) -> list[Word]:
     )
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", [head for head in HEADS if head != SMALL_CTC])
 def test_the_path_of_a_gpu_gives_nemo_s_own_words_and_their_times(found: Found, head: str) -> None:
     ours = [words_of(one) for one in found[f"paths {head} float32"]["no_graphs"]["tokens"][BATCH]]
     theirs = found[f"nemo {head}"]
@@ -134,16 +135,80 @@ def test_the_path_of_a_gpu_gives_nemo_s_own_words_and_their_times(found: Found, 
         assert texts == [text for text, *_ in expected] == one["text"].split()
         assert len(texts) >= 5
         for word, (_, start, end) in zip(words, expected, strict=True):
-            if (
-                "ctc" in Path(head).name
-            ):  # NeMo's word begins with the piece before it, and ends with its last
-                assert word.start - FRAME < end < word.end
-                continue
             assert word.start == pytest.approx(start, abs=FRAME + 0.001)
             if "tdt" in Path(head).name:
                 assert word.end == pytest.approx(end, abs=FRAME + 0.001)
             else:  # NeMo's word lasts until the next one begins, however long the pause is
                 assert word.end <= end + FRAME + 0.001
+
+
+def test_a_ctc_word_lasts_for_its_own_frames_where_nemo_s_begins_with_the_piece_before_it(
+    found: Found,
+) -> None:
+    """NeMo's times follow from ours by its definition, and ours from its log-probabilities.
+
+    NeMo takes the frames from one piece's first to the next one's for the length of the next
+    (`token_lengths.append(pidx - last_length)` in `AbstractCTCDecoding.decode_hypothesis`), and
+    adds these lengths up. So its piece begins where the piece before it does and ends where it
+    begins itself. The text is NeMo's own.
+    """
+    ours = found[f"paths {SMALL_CTC} float32"]["no_graphs"]["tokens"][BATCH]
+    for tokens, theirs in zip(ours, found[f"nemo {SMALL_CTC}"], strict=True):
+        firsts = [start for start, _ in tokens["frames"]]
+        before = [max(0, firsts[0] - 1), *firsts]
+        marks = [at for at, piece in enumerate(tokens["pieces"]) if piece.startswith("▁")]
+        ends = [*marks[1:], len(firsts)]
+        assert [word for word, *_ in theirs["words"]] == theirs["text"].split()
+        assert [word.text for word in words_of(tokens)] == theirs["text"].split()
+        for first, end, (_, nemo_start, nemo_end) in zip(marks, ends, theirs["words"], strict=True):
+            assert nemo_start == pytest.approx(before[first] * FRAME, abs=0.001)
+            assert nemo_end == pytest.approx(firsts[end - 1] * FRAME, abs=0.001)
+
+
+def test_ctc_pieces_are_the_runs_of_equal_ids_in_nemo_s_log_probabilities(found: Found) -> None:
+    """Frame by frame and in plain Python, from what NeMo's own forward pass returns."""
+    ours = found[f"paths {SMALL_CTC} float32"]["no_graphs"]["tokens"][BATCH]
+    for tokens, theirs in zip(ours, found[f"nemo {SMALL_CTC}"], strict=True):
+        expected = []
+        for piece, runs in groupby(enumerate(theirs["frames"]), key=lambda one: one[1][0]):
+            frames = list(runs)
+            if piece is not None:
+                best = max(probability for _, (_, probability) in frames)
+                expected.append((piece, [frames[0][0], frames[-1][0] + 1], best))
+        assert tokens["pieces"] == [piece for piece, *_ in expected]
+        assert tokens["frames"] == [frames for _, frames, _ in expected]
+        assert tokens["probabilities"] == pytest.approx([best for *_, best in expected], abs=1e-3)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_confidences_are_those_that_nemo_computes(found: Found, head: str) -> None:
+    """NeMo's method max_prob rescales a probability p among n ids to (n p - 1) / (n - 1)."""
+    ours = found[f"paths {head} float32"]["no_graphs"]["tokens"][BATCH]
+    for tokens, theirs in zip(ours, found[f"nemo {head}"], strict=True):
+        classes = theirs["classes"]
+        rescaled = [(classes * one - 1) / (classes - 1) for one in tokens["probabilities"]]
+        assert len(rescaled) >= 8
+        assert rescaled == pytest.approx(theirs["confidences"], abs=1e-3)
+
+
+def test_a_word_s_confidence_is_the_least_of_its_pieces_as_nemo_s_aggregation_min(
+    found: Found,
+) -> None:
+    """But a bare mark before a word has no text, so it counts for NeMo alone."""
+    ours = found[f"paths {SMALL} float32"]["no_graphs"]["tokens"][BATCH]
+    for tokens, theirs in zip(ours, found[f"nemo {SMALL}"], strict=True):
+        classes = theirs["classes"]
+        bare: list[float] = []  # of each word, the probability of its bare mark, else 1
+        for piece, probability in zip(tokens["pieces"], tokens["probabilities"], strict=True):
+            if piece.startswith("▁"):
+                bare.append(probability if piece == "▁" else 1.0)
+        with_marks = [
+            min(word.confidence or 0.0, mark)
+            for word, mark in zip(words_of(tokens), bare, strict=True)
+        ]
+        plain = [((classes - 1) * one + 1) / classes for one in theirs["word_confidences"]]
+        assert with_marks == pytest.approx(plain, abs=1e-3)
+        assert min(plain) < 0.99
 
 
 def test_graphs_are_made_a_handful_of_times_whatever_comes(found: Found) -> None:
