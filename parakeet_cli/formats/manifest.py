@@ -204,7 +204,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         with open(open_regular(path), encoding="utf-8-sig", errors="surrogateescape") as file:
             for line, text in enumerate(iter(lambda: file.readline(_LONGEST), ""), 1):
                 if len(text) == _LONGEST:
-                    raise InputError(f"Line {line} of the manifest {path} is too long.")
+                    raise _bad_row(path, line, f"it is longer than {_LONGEST >> 20} MiB")
                 if text.strip():
                     yield line, text
     except OSError as error:

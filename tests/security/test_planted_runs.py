@@ -161,7 +161,7 @@ def test_a_fifo_or_a_line_without_an_end_stops_no_reader_of_manifests(tmp_path: 
     long = tmp_path / "long"
     long.touch()
     os.truncate(long, 8 << 30)
-    with pytest.raises(ParakeetError, match="16 MiB"):
+    with pytest.raises(ParakeetError, match="64 MiB"):
         list(read_manifest(long))
 
 
