@@ -20,7 +20,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from measure import machine, spread, write_table
 
@@ -30,11 +29,12 @@ CLIPS = [ROOT / f"samples/sense_{number}.wav" for number in ("0880", "0930")]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The processor's seconds (user and system), the peak memory in MiB, and each clip's words."""
+    """The processor's seconds (user and system), the peak memory in MiB, and all words."""
 
     seconds: float
     mebibytes: float
-    words: list[list[Any]]
+    words: list[tuple[str, float, float]]  # with their start and end
+    confidences: list[float]
 
 
 def main() -> None:
@@ -80,12 +80,12 @@ def run(checkout: Path, arguments: list[str]) -> Run:
         found = [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))]
     words = [word for one in found for part in one["segments"] for word in part["words"]]
     seconds = usage.ru_utime + usage.ru_stime
-    return Run(seconds, usage.ru_maxrss / 1024, [compared(word) for word in words])
-
-
-def compared(word: dict[str, Any]) -> list[Any]:
-    """A word's text, times and confidence; the file's other facts may change."""
-    return [word[key] for key in ("word", "start", "end", "confidence")]
+    return Run(
+        seconds,
+        usage.ru_maxrss / 1024,
+        [(word["word"], word["start"], word["end"]) for word in words],
+        [word["confidence"] for word in words],
+    )
 
 
 def show(before: list[Run], again: list[Run], now: list[Run], stack: str) -> str:
@@ -95,12 +95,19 @@ def show(before: list[Run], again: list[Run], now: list[Run], stack: str) -> str
         equal = sum(one.words == two.words for one, two in pairs)
         cpu = spread([one.seconds / two.seconds for one, two in pairs])
         memory = spread([one.mebibytes / two.mebibytes for one, two in pairs])
-        rows.append(f"| {name} | {cpu} | {memory} | {equal} of {len(pairs)} |\n")
+        apart = max((difference(one, two) for one, two in pairs), default=0.0)
+        rows.append(f"| {name} | {cpu} | {memory} | {equal} of {len(pairs)} | {apart:.3f} |\n")
     return (
         f"Machine: {machine()}; {stack}. {len(before)} rounds of {len(before[0].words)} words.\n\n"
-        "| ÷ the other checkout | CPU seconds | peak memory | words and times equal |\n"
-        "|---|---|---|---|\n" + "".join(rows)
+        "| ÷ the other checkout | CPU seconds | peak memory | words and times equal "
+        "| confidences apart by at most |\n|---|---|---|---|---|\n" + "".join(rows)
     )
+
+
+def difference(one: Run, two: Run) -> float:
+    """The greatest difference of a word's confidences, as they are printed."""
+    pairs = zip(one.confidences, two.confidences, strict=False)
+    return max((abs(a - b) for a, b in pairs), default=0.0)
 
 
 def stack_of(python: Path) -> str:
