@@ -28,8 +28,8 @@ SHARE, ALL = 30, 1_000  # mutations per format
 # These check every byte, so an `ok` file must decode to the same samples.
 CHECKED = {"flac", "vorbis", "opus"}
 # Seconds that may be missing unseen. WMA's header rounds up by its packets of 46 ms, of which
-# the last two may go unseen; AVI and FLV don't number their packets, and FLV's header rounds.
-SHORT = {"wma": 0.1, "avi": 0.3, "flv": 0.15}
+# the last two may go unseen; AVI and FLV don't number their packets: two may.
+SHORT = {"wma": 0.1, "avi": 0.06, "flv": 0.06}
 # These neither number nor count their frames: cutting one out leaves no trace.
 UNCOUNTED = {"adts", "amr"}
 # Containers whose header states a size or a length, besides those of RECIPES.
@@ -41,6 +41,7 @@ CONTAINERS = {
     "g722": Recipe("wav", "g722", 16_000, 1),
     "voc": Recipe("voc", "pcm_s16le", 16_000, 1),
     "avi": Recipe("avi", "libmp3lame", 44_100, 1, 64_000),
+    "avi pcm": Recipe("avi", "pcm_s16le", 16_000, 1),
     "flv": Recipe("flv", "libmp3lame", 44_100, 1, 64_000),
     "tta": Recipe("tta", "tta", 16_000, 1),
     "wavpack": Recipe("wv", "wavpack", 16_000, 1),

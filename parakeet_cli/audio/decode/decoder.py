@@ -100,7 +100,7 @@ def _begin(opened: Opened) -> float:
     stream = opened.stream
     if opened.lost_start:
         return 0.0
-    if len(opened.container.streams) == 1 or stream.start_time is None or stream.time_base is None:
+    if opened.alone or stream.start_time is None or stream.time_base is None:
         return 0.0
     return max(0.0, float(stream.start_time * stream.time_base) - opened.origin)
 
@@ -231,8 +231,10 @@ class InProcessMedia(Media):
     def _lose_missing_end(self) -> Ending:
         """Account for the sound that is missing after the last decoded sample."""
         plan, coverage, offset = self._plan, self._coverage, self._offset
-        seconds = coverage.end - offset
-        end = examine_end(plan.recording, plan.opened, plan.decoding, plan.declared, seconds)
+        before = coverage.end
+        end = examine_end(
+            plan.recording, plan.opened, plan.decoding, plan.declared, before - offset
+        )
         declared = end.declared
         until = declared.seconds if declared.basis == "exact" else declared.known_until
         reached = plan.decoding.reached
@@ -244,8 +246,8 @@ class InProcessMedia(Media):
             # Within the declared duration's slack, damaged packets show where they ended.
             shown = reached if until is None else min(until, reached)
             coverage.lose_until(offset + shown, DAMAGED)
-        if end.unread_seconds:
-            coverage.lose_until(coverage.end + end.unread_seconds, UNREAD)
+        if end.unread_seconds:  # which may be those that are missing up to the declared end
+            coverage.lose_until(before + end.unread_seconds, UNREAD)
         return end
 
     def _open_next(self, start: int) -> bool:
@@ -272,7 +274,7 @@ class InProcessMedia(Media):
 
 def _has_everything(plan: DecodePlan, decoded: float, until: float) -> bool:
     """Whether the stream simply ends before the file does, as the sound of a video may."""
-    decoding, several = plan.decoding, len(plan.opened.container.streams) > 1
+    decoding, several = plan.decoding, not plan.opened.alone
     damaged = decoding.damaged_packets and decoding.reached - decoded > ROUNDING
     return not damaged and until - decoding.covered < (STREAM_SLACK if several else ROUNDING)
 

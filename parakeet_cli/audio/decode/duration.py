@@ -11,22 +11,26 @@ from typing import BinaryIO
 import av
 from av.container import InputContainer
 
-from parakeet_cli.audio.decode.coverage import DeclaredDuration
+from parakeet_cli.audio.decode.coverage import NOT_FOUND, DeclaredDuration
+from parakeet_cli.audio.decode.layout.avi_index import indexed_seconds
 from parakeet_cli.audio.decode.layout.base import MISCOUNT, Layout
 from parakeet_cli.audio.decode.open import LATE, Opened
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.flac import stream_info
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.ogg import ogg_duration
+from parakeet_cli.audio.decode.recover.reader import Reader
 
 HEAD = 1 << 16  # bytes that hold every header read here
 FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # its GUID in ASF
 # Codecs whose bytes last equally long, so that missing bytes are missing seconds.
 CONSTANT = ("pcm_", "adpcm_", "g722", "g726", "gsm", "dfpwm")
+ROUNDED_RATE = ("dfpwm", "g726")  # whose samples are no whole bytes
 ADX_FRAMES = 64  # samples to which writers round up
 FLV_TAGS = (8, 9, 18)  # sound, picture, data
 PICTURE = 0.045  # seconds; the slowest of the usual rates has 24 a second
 PACKET = 0.12  # seconds of sound, that writers put into one packet of FLV
+AVI_SLACK = 0.05  # seconds; two frames of MP3, one of AAC
 MPEG4_FRAME = 1024 / 44_100  # seconds of an AAC frame, to which an index or a muxer may round
 
 
@@ -122,8 +126,7 @@ def _matroska(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     declared = declared_seconds(opened.container)
     if declared is None or info < 0 or head.find(b"\x44\x89", info) < 0:
         return DeclaredDuration()
-    alone = len(opened.container.streams) == 1
-    return DeclaredDuration(declared - late, "exact" if alone else "estimated", slack)
+    return DeclaredDuration(declared - late, "exact" if opened.alone else "estimated", slack)
 
 
 def _ogg(file: BinaryIO, opened: Opened) -> DeclaredDuration:
@@ -172,15 +175,23 @@ def _edit_units(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     return DeclaredDuration() if end is None else DeclaredDuration(end, "exact", slack=PICTURE)
 
 
+def _avi(file: BinaryIO, opened: Opened) -> DeclaredDuration:
+    """The stream's length, where header and index agree on it; a last chunk may not be full."""
+    reader = Reader(file, file.seek(0, 2))
+    seconds = indexed_seconds(reader, opened.stream.index)
+    if seconds is None or opened.stream.codec_context.name.startswith(ROUNDED_RATE):
+        return _estimated(opened)
+    return DeclaredDuration(seconds, "exact", slack=AVI_SLACK, reason=NOT_FOUND)
+
+
 def _last_timestamp(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     """FLV and RealMedia: a duration that a writer took from its last packet.
 
     Where a picture may outlast the sound, the file must also end within a packet.
     """
     declared = _estimated(opened)
-    alone = len(opened.container.streams) == 1
     cut = opened.container.format.name == "flv" and _is_cut_flv(file)
-    if declared.seconds is None or not (alone or cut):
+    if declared.seconds is None or not (opened.alone or cut):
         return declared
     return replace(declared, slack=0.0 if cut else PACKET, known_until=declared.seconds)
 
@@ -211,6 +222,7 @@ DECLARED_DURATIONS: dict[str, Callable[[BinaryIO, Opened], DeclaredDuration]] = 
     "matroska": _matroska,
     "ogg": _ogg,
     "asf": _asf,
+    "avi": _avi,
     "flv": _last_timestamp,
     "rm": _last_timestamp,
     # What game engines use; the header counts samples.

@@ -134,4 +134,4 @@ def _unread_tail(recording: Recording, opened: Opened, decoding: Decoding) -> Ta
 
 def _is_sequential(opened: Opened) -> bool:
     """Whether the positions of packets show how far the file was read."""
-    return opened.container.format.name in OVERHEAD and len(opened.container.streams) == 1
+    return opened.container.format.name in OVERHEAD and opened.alone

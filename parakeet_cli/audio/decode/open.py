@@ -55,6 +55,18 @@ class Opened:
     lost_start: bool = False  # the audio at `origin` is missing
     layout: Layout | None = None
 
+    @property
+    def alone(self) -> bool:
+        """Whether the file has no other stream.
+
+        FLV has no list of its streams, so damage may look like one, of an unknown codec.
+        """
+        return all(
+            one.index == self.stream.index
+            or (self.container.format.name == "flv" and one.codec_context is None)
+            for one in self.container.streams
+        )
+
 
 def check_readable(path: Path, name: str) -> None:
     """Raise InputError unless `path` is a regular file that isn't empty."""

@@ -32,7 +32,9 @@ from parakeet_cli.audio.decode.streams.amr import AudioDecoder
 
 JITTER_SECONDS = 0.04  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
 # Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
-TIMEKEEPERS = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf"})
+TIMEKEEPERS = frozenset(
+    {"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf", "nut"}
+)
 # Packets that share a parser's frames get the wrong timestamps.
 UNTIMED = frozenset({("asf", "flac")})
 # libav trims the packet table's remainder from a last frame that is short already.
