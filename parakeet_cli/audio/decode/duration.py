@@ -11,12 +11,13 @@ from typing import BinaryIO
 import av
 from av.container import InputContainer
 
-from parakeet_cli.audio.decode.coverage import NOT_FOUND, DeclaredDuration
+from parakeet_cli.audio.decode.coverage import NO_END_MARK, NOT_FOUND, DeclaredDuration
 from parakeet_cli.audio.decode.layout.avi_index import indexed_seconds
-from parakeet_cli.audio.decode.layout.base import MISCOUNT, Layout
+from parakeet_cli.audio.decode.layout.base import MAX_RATIO, MISCOUNT, Layout
 from parakeet_cli.audio.decode.open import LATE, Opened
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.flac import stream_info
+from parakeet_cli.audio.decode.recover.fragments import Fragments
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.ogg import ogg_duration
 from parakeet_cli.audio.decode.recover.reader import Reader
@@ -102,7 +103,22 @@ def _flac(file: BinaryIO, opened: Opened) -> DeclaredDuration:
 def _index(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     """The sample table and the edit list, which count in the stream's own units."""
     end = stream_end(opened)
+    if opened.fragments is not None:
+        return _fragmented(opened, opened.fragments, end or 0.0)
     return DeclaredDuration() if end is None else DeclaredDuration(end, "exact", slack=MPEG4_FRAME)
+
+
+def _fragmented(opened: Opened, fragments: Fragments, end: float) -> DeclaredDuration:
+    """The end of the last fragment; of one that is cut off in its index, a frame is known."""
+    last = (fragments.end_of(opened.stream.id) or 0.0) - opened.origin
+    # A segment index (sidx) may state more than there is; a damaged one states anything.
+    end = max(end, last) if end < MAX_RATIO * last else last
+    if end <= 0:
+        return DeclaredDuration()
+    if fragments.cut and fragments.damaged:
+        until = end + MPEG4_FRAME
+        return DeclaredDuration(until, "estimated", 0.0, NO_END_MARK, known_until=until)
+    return DeclaredDuration(end, "exact", slack=MPEG4_FRAME)
 
 
 def _matroska(file: BinaryIO, opened: Opened) -> DeclaredDuration:

@@ -19,6 +19,7 @@ from parakeet_cli.audio.decode.layout.parts import Recording
 from parakeet_cli.audio.decode.libav import language_tag, open_container
 from parakeet_cli.audio.decode.mixing.levels import full_scale
 from parakeet_cli.audio.decode.recover.file_part import FilePart
+from parakeet_cli.audio.decode.recover.fragments import Fragments, read_fragments
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
@@ -54,6 +55,7 @@ class Opened:
     full_scale: float  # of its samples: 1, unless floats are on another scale
     lost_start: bool = False  # the audio at `origin` is missing
     layout: Layout | None = None
+    fragments: Fragments | None = None  # of an MP4 that is made of them
 
     @property
     def alone(self) -> bool:
@@ -107,7 +109,17 @@ def open_stream(recording: Recording, request: MediaRequest) -> Opened:
     origin, lost_start = _origin(container, part)
     streams = describe_streams(container.streams.audio, number)
     scale = full_scale(lambda: _open_container(part, name), stream, number)
-    return Opened(container, stream, decoder, origin, streams, scale, lost_start, recording.layout)
+    return Opened(
+        container,
+        stream,
+        decoder,
+        origin,
+        streams,
+        scale,
+        lost_start,
+        recording.layout,
+        read_fragments(part),
+    )
 
 
 def _origin(container: InputContainer, part: FilePart) -> tuple[float, bool]:
@@ -143,7 +155,9 @@ def _cannot_open(name: str, error: OSError) -> str:
 
 def _open_container(part: FilePart, name: str) -> InputContainer:
     # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
-    source = repair(part) or (f"file:{part.path}" if part.is_whole else part.open())
+    fragments = read_fragments(part)
+    repaired = fragments.mended(part) if fragments is not None else repair(part)
+    source = repaired or (f"file:{part.path}" if part.is_whole else part.open())
     try:
         container = open_container(source)
     except av.FFmpegError as error:

@@ -47,10 +47,12 @@ class Mp4ByTimestamps(ByTimestamps):
     def __init__(self, opened: Opened, part: FilePart) -> None:
         super().__init__(opened, part)
         self._packet: Packet[AudioStream] | None = None  # the last one that was decoded
+        fragments = opened.fragments
+        self._is_incomplete = fragments is not None and fragments.incomplete
 
     def __iter__(self) -> Iterator[TimedFrame]:
         yield from super().__iter__()
-        self.covered = self._declared_end()
+        self.covered = self._declared_end() if self._opened.fragments is None else 0.0
 
     def _place_all(
         self, packet: Packet[AudioStream], frames: list[AudioFrame]
@@ -58,7 +60,8 @@ class Mp4ByTimestamps(ByTimestamps):
         for frame in frames:
             gap = self._gap(frame)
             reason = JUMP
-            if gap > JITTER_SECONDS and self._declared_end() >= self._end + gap - JITTER_SECONDS:
+            declared = self._declared_end() >= self._end + gap - JITTER_SECONDS
+            if gap > JITTER_SECONDS and declared and not self._is_incomplete:
                 reason = PAUSE
             yield self._place(frame, gap, reason)
         if frames:
