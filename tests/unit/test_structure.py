@@ -22,7 +22,7 @@ OF_THE_REPOSITORY = {"test_structure.py", "test_requirements_files.py"}
 # or the whole command, or that only declare types; and where in tests/ those tests are.
 ELSEWHERE = {
     "audio/decode/base.py": "unit/audio/decode/test_media.py",
-    "audio/decode/decoder.py": "unit/audio/decode/test_media.py integration/audio/test_damage.py",
+    "audio/decode/decoder.py": "unit/audio/decode/test_media.py integration/audio",
     "audio/decode/ending.py": "integration/audio/test_containers.py",
     "audio/decode/open.py": "unit/audio/decode/test_media.py",
     "audio/decode/packets.py": "integration/audio/test_damage.py",

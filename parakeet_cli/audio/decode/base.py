@@ -26,6 +26,7 @@ class MediaRequest:
     channel: int | None = None
     span: Span = WHOLE
     language: str | None = None
+    unreadable: tuple[tuple[int, int], ...] = ()  # bytes that the disk can't read
 
 
 class Media(ABC):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,12 +31,15 @@ from parakeet_cli.audio.decode.mixing.mixer import Mixer
 from parakeet_cli.audio.decode.open import LATE, Opened, check_readable, open_stream
 from parakeet_cli.audio.decode.packets import ByCount, Decoding
 from parakeet_cli.audio.decode.recover.mpeg import index_frames
+from parakeet_cli.audio.decode.recover.unreadable import DISK_ERRORS, find_unreadable
 from parakeet_cli.audio.decode.resample import BlockMaker, MonoPart, mono_parts
 from parakeet_cli.audio.decode.streams.choose import describe_streams
 from parakeet_cli.audio.decode.timing.clocks import by_timestamps
-from parakeet_cli.audio.samples import BLOCK_SECONDS, Block
+from parakeet_cli.audio.samples import BLOCK_SECONDS, Block, Span
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting, Basis, Source, StreamInfo
+
+log = logging.getLogger(__name__)
 
 ROUNDING = 0.002  # seconds; containers that keep time in milliseconds
 PART_SLACK = 0.1  # seconds; manifests round, and decoders differ in their padding
@@ -64,7 +69,7 @@ def plan_decoding(request: MediaRequest, start: int = 0) -> DecodePlan:
 
     Raises InputError.
     """
-    recording = recording_at(Path(request.path), start)
+    recording = recording_at(Path(request.path), start, request.unreadable)
     opened = open_stream(recording, request)
     container = opened.container.format.name
     index = index_frames(recording.part, container)
@@ -270,6 +275,63 @@ class InProcessMedia(Media):
         self._offset = self._coverage.end - plan.begin
         self._begun = False
         return True
+
+
+class RescuingMedia(Media):
+    """A file that is open in this process, even if its disk can't read all of it.
+
+    A read error is noticed when it happens, and only then are the unreadable bytes searched for.
+    The file is decoded again from its beginning, with those bytes as damage, and what was passed
+    on before isn't passed on again. So files without such errors cost nothing more.
+    """
+
+    def __init__(self, request: MediaRequest) -> None:
+        self._request = request
+        try:
+            self._media = InProcessMedia(request)
+        except OSError as error:
+            self._media = self._reopened(error)
+        super().__init__(self._media.source, self._media.accounting)
+
+    @property
+    def damaged_packets(self) -> int:
+        """The number of them so far."""
+        return self._media.damaged_packets
+
+    def close(self) -> None:
+        self._media.close()
+
+    def __iter__(self) -> Iterator[Block]:
+        passed_on = 0.0
+        while True:
+            try:
+                for block in self._media:
+                    part = Span(passed_on).cut(block) if passed_on else block
+                    if part is not None:
+                        passed_on = part.end
+                        yield part
+                break
+            except OSError as error:
+                self._media.close()
+                self._media = self._reopened(error)
+        self.source, self.accounting = self._media.source, self._media.accounting
+        self.doubts = self._media.doubts
+
+    def _reopened(self, error: OSError) -> InProcessMedia:
+        """The file with its unreadable bytes as damage. Raises InputError."""
+        request = self._request
+        message = f"{request.name} can't be read: {os.strerror(error.errno or 0)}."
+        if error.errno not in DISK_ERRORS or request.unreadable:
+            raise InputError(message) from error
+        try:
+            unreadable = find_unreadable(Path(request.path))
+            if not unreadable:
+                raise InputError(message) from error
+            log.info("%s has bytes that can't be read: %s", request.name, unreadable)
+            self._request = replace(request, unreadable=unreadable)
+            return InProcessMedia(self._request)
+        except OSError as another:
+            raise InputError(message) from another
 
 
 def _has_everything(plan: DecodePlan, decoded: float, until: float) -> bool:

@@ -93,6 +93,9 @@ def examine_end(
         if constant and _is_sequential(opened) and not layout.open_end:
             until = declared.known_until or max(seconds, decoding.reached)
             declared = replace(declared, basis="exact", seconds=until)
+    if declared.basis != "exact":
+        unreadable = part.unreadable_from(decoding.position) * per_byte
+        unread_seconds = max(unread_seconds, unreadable)
     unread_seconds = unread_seconds if unread_seconds > HARMLESS else 0.0
     return Ending(declared, unread_seconds, resume, part.path.stat().st_size, per_byte)
 

@@ -66,9 +66,9 @@ def open_media(
     )
     if isolated:
         return IsolatedMedia(request, pool or default_pool())
-    from parakeet_cli.audio.decode.decoder import InProcessMedia  # loads libav
+    from parakeet_cli.audio.decode.decoder import RescuingMedia  # loads libav
 
-    return InProcessMedia(request)
+    return RescuingMedia(request)
 
 
 def probe_duration(path: Path, *, pool: DecoderPool | None = None) -> float | None:

@@ -146,17 +146,25 @@ class ByTimestamps(Progress):
 
     def _decode(self, packet: Packet[Any]) -> list[AudioFrame] | None:
         """A packet's frames; None if it is damaged."""
+        if packet.pos is not None and self._part.is_unreadable(packet.pos, packet.size):
+            self._count_damaged(packet)
+            return None
         try:
             frames = self._codec.decode(packet)
         except av.FFmpegError:
             if not packet.size or (packet.size <= MAX_PADDING and not any(bytes(packet))):
                 return []
-            self.damaged_packets += 1
-            if packet.pts is not None and packet.time_base is not None:
-                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                self.reached = max(self.reached, end - self._origin)
+            self._count_damaged(packet)
             return None
         return [frame for frame in frames if frame.samples]
+
+    def _count_damaged(self, packet: Packet[Any]) -> None:
+        self.damaged_packets += 1
+        if packet.pts is not None and packet.time_base is not None:
+            length = float((packet.duration or 0) * packet.time_base)
+            end = float(packet.pts * packet.time_base) + length
+            self.reached = max(self.reached, end - self._origin)
+            self._frame_seconds = self._frame_seconds or length
 
     def _demux(self) -> Iterator[Packet[AudioStream]]:
         return self._opened.container.demux(self._opened.stream)
@@ -171,8 +179,11 @@ class ByTimestamps(Progress):
                         self.position = packet.pos + packet.size
                     yield packet
             except (av.FFmpegError, IndexError):  # the latter for a stream that appears midway
+                if not errors:
+                    self._part.check(self.position)
                 errors += 1  # libav skips what it can't parse when it is called again
             else:
+                self._part.check(self.position)  # libav takes some read errors for the end
                 return
         self.failed = True
 

@@ -29,7 +29,7 @@ from parakeet_cli.audio.samples import Span
 from parakeet_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from parakeet_cli.audio.decode.decoder import InProcessMedia
+    from parakeet_cli.audio.decode.decoder import RescuingMedia
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     memory = int(sys.argv[1])
     # Loaded before the limit is set, so that the limit counts only what files take.
     from parakeet_cli.audio.decode.decoder import (
-        InProcessMedia,
+        RescuingMedia,
         duration_in_process,
         streams_in_process,
     )
@@ -57,7 +57,7 @@ def main() -> None:
                 streams = streams_in_process(Path(request["probe_streams"]))
                 _send(output, pack(MessageKind.PROBED, [asdict(one) for one in streams]))
             else:
-                _decode(output, _media_request(request), InProcessMedia)
+                _decode(output, _media_request(request), RescuingMedia)
 
 
 def _quiet_libraries() -> None:
@@ -79,7 +79,7 @@ def _clean_exit() -> Iterator[None]:
         os._exit(OUT_OF_MEMORY)
 
 
-def _decode(output: BinaryIO, request: MediaRequest, media_type: type[InProcessMedia]) -> None:
+def _decode(output: BinaryIO, request: MediaRequest, media_type: type[RescuingMedia]) -> None:
     try:
         with media_type(request) as media:
             _send(output, pack(MessageKind.OPENED, to_json(media.source, media.accounting)))

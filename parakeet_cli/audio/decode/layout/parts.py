@@ -18,6 +18,7 @@ from parakeet_cli.audio.decode.layout.tail import examine_tail
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.ogg import end_of_pages, first_pages
 from parakeet_cli.audio.decode.recover.reader import Reader
+from parakeet_cli.audio.decode.recover.unreadable import Ranges
 
 # Their headers don't say where the recording ends, and libav reads on into the next one with
 # the parameters of the first, or stops.
@@ -45,9 +46,9 @@ class Recording:
         return Recording(replace(self.part, end=end), self.layout, following=end)
 
 
-def recording_at(path: Path, start: int) -> Recording:
+def recording_at(path: Path, start: int, unreadable: Ranges = ()) -> Recording:
     """The recording that begins at `start`, up to the next one or to the end of the file."""
-    part = FilePart(path, start, path.stat().st_size)
+    part = FilePart(path, start, path.stat().st_size, unreadable=unreadable)
     with part.open() as file:
         reader = Reader(file, part.size)
         layout = read_layout(reader)

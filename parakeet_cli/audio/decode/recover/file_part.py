@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from parakeet_cli.audio.decode.recover.unreadable import (
+    WINDOW,
+    Ranges,
+    ZeroFilledFile,
+    is_readable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +23,14 @@ class FilePart:
     """The bytes of one recording: of a file `path` those from `start` to `end`.
 
     `patches` are bytes that are read instead of the file's, each with its position in the part.
+    The `unreadable` bytes of the file are read as zeros.
     """
 
     path: Path
     start: int
     end: int
     patches: tuple[tuple[int, bytes], ...] = ()
+    unreadable: Ranges = ()
 
     @classmethod
     def whole(cls, path: Path) -> FilePart:
@@ -32,7 +43,26 @@ class FilePart:
     @property
     def is_whole(self) -> bool:
         """Whether the file can be read as it is."""
-        return not self.start and not self.patches and self.end == self.path.stat().st_size
+        changed = self.start or self.patches or self.unreadable
+        return not changed and self.end == self.path.stat().st_size
+
+    def is_unreadable(self, position: int, size: int) -> bool:
+        """Whether one of `size` bytes of the part can't be read."""
+        start = self.start + position
+        return any(first < start + size and start < last for first, last in self.unreadable)
+
+    def unreadable_from(self, position: int) -> int:
+        """How many bytes of the part from there on can't be read."""
+        start = self.start + position
+        return sum(
+            max(0, min(last, self.end) - max(first, start)) for first, last in self.unreadable
+        )
+
+    def check(self, position: int) -> None:
+        """Raise OSError if the bytes from there on can't be read, and it isn't known yet."""
+        start = self.start + position
+        if not self.unreadable and not is_readable(self.path, start, min(self.end, start + WINDOW)):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.path))
 
     def open(self) -> BinaryIO:
         """A file object whose position 0 is the recording's first byte."""
@@ -44,7 +74,10 @@ class FilePart:
             parts += [(at, self.start + position), data]
             at = self.start + position + len(data)
         parts.append((at, self.end))
-        return cast("BinaryIO", PatchedFile(self.path.open("rb"), parts))
+        file = ZeroFilledFile(self.path, self.unreadable) if self.unreadable else None
+        return cast(
+            "BinaryIO", PatchedFile(cast("BinaryIO", file) if file else self.path.open("rb"), parts)
+        )
 
 
 class PatchedFile(io.RawIOBase):
