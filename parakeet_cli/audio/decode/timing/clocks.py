@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from av import AudioFrame, AudioStream, Packet
 from av.stream import Discard
+from numpy.typing import NDArray
 
-from parakeet_cli.audio.decode.coverage import JUMP, PAUSE
+from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP, PAUSE
 from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.packets import (
     JITTER_SECONDS,
@@ -24,6 +26,8 @@ from parakeet_cli.audio.decode.packets import (
 )
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.mpegts import is_joint, program_table
+from parakeet_cli.audio.decode.recover.reader import Reader
+from parakeet_cli.audio.decode.recover.wavpack import shortened_block
 from parakeet_cli.audio.decode.resample import TimedFrame
 
 # A gap without damage that is longer is a joint even where nothing else marks it.
@@ -125,6 +129,35 @@ class TsByTimestamps(ByTimestamps):
             return is_joint(file, self._last, packet.pos) or gap > MAX_TS_GAP
 
 
+class WavpackByTimestamps(ByTimestamps):
+    """Also decodes what is there of a last block that was cut off."""
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        yield from super().__iter__()
+        with self._part.open() as file:
+            reader = Reader(file, self._part.size)
+            at = reader.find(b"wvpk", self.position)
+            block = None if at is None else shortened_block(reader.read(at, self._part.size - at))
+        if block is None or self._damaged_since:
+            return
+        self.position = self._part.size
+        self._codec.flush_buffers()  # it was told that the end is reached
+        for frame in self._decode(Packet(block)) or ():
+            samples = frame.to_ndarray()
+            sounding = np.flatnonzero(samples.any(axis=0))
+            if len(sounding):
+                first = _first_samples(frame, samples, int(sounding[-1]) + 1)
+                yield TimedFrame(first, None, DAMAGED)
+
+
+def _first_samples(frame: AudioFrame, samples: NDArray[Any], count: int) -> AudioFrame:
+    """So many of a frame's samples, of shape (channels, n)."""
+    part = np.ascontiguousarray(samples[:, :count])
+    first = AudioFrame.from_ndarray(part, format=frame.format.name, layout=frame.layout.name)
+    first.sample_rate = frame.sample_rate
+    return first
+
+
 # By libav's name of the container; all others need no special treatment.
 BY_CONTAINER = {
     "matroska": MatroskaByTimestamps,
@@ -132,4 +165,5 @@ BY_CONTAINER = {
     "mov": Mp4ByTimestamps,
     "asf": AsfByTimestamps,
     "mpegts": TsByTimestamps,
+    "wv": WavpackByTimestamps,
 }
