@@ -112,7 +112,9 @@ def _fragmented(opened: Opened, fragments: Fragments, end: float) -> DeclaredDur
     """The end of the last fragment; of one that is cut off in its index, a frame is known."""
     last = (fragments.end_of(opened.stream.id) or 0.0) - opened.origin
     # A segment index (sidx) may state more than there is; a damaged one states anything.
-    end = max(end, last) if end < MAX_RATIO * last else last
+    # libav adds a late start to it, also where that is damage.
+    believable = end < MAX_RATIO * last and not fragments.lost_start
+    end = max(end, last) if believable else last
     if end <= 0:
         return DeclaredDuration()
     if fragments.cut and fragments.damaged:

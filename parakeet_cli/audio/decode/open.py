@@ -35,7 +35,7 @@ from parakeet_cli.transcript import StreamInfo
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
 
 LATE = 0.1  # seconds; an encoder's delay is shorter
-MAX_LOST_START = 60.0  # seconds; an Ogg stream that starts later was recorded from a broadcast
+MAX_LOST_START = 60.0  # seconds; a stream that starts later was recorded from a broadcast
 AUDIO_STREAM_HINT = "--audio-stream N selects another one."
 
 
@@ -106,7 +106,8 @@ def open_stream(recording: Recording, request: MediaRequest) -> Opened:
         if other.index != stream.index:
             other.discard = Discard.all
     decoder = decoder_for(stream.codec_context)
-    origin, lost_start = _origin(container, part)
+    fragments = read_fragments(part)
+    origin, lost_start = _origin(container, part, fragments)
     streams = describe_streams(container.streams.audio, number)
     scale = full_scale(lambda: _open_container(part, name), stream, number)
     return Opened(
@@ -118,16 +119,20 @@ def open_stream(recording: Recording, request: MediaRequest) -> Opened:
         scale,
         lost_start,
         recording.layout,
-        read_fragments(part),
+        fragments,
     )
 
 
-def _origin(container: InputContainer, part: FilePart) -> tuple[float, bool]:
+def _origin(
+    container: InputContainer, part: FilePart, fragments: Fragments | None
+) -> tuple[float, bool]:
     """The zero of the timestamps, and whether the audio that began there is missing."""
     if not container.start_time:  # it may be None, whatever PyAV's stubs say
         return 0.0, False
     start = container.start_time / av.time_base
     kinds = container.format.name.split(",")
+    if fragments is not None and fragments.lost_start and LATE < start < MAX_LOST_START:
+        return 0.0, True
     if "ogg" in kinds and 0 < start < MAX_LOST_START:
         with part.open() as file:
             if lacks_first_pages(file.read(TAIL)):

@@ -84,6 +84,7 @@ class ByTimestamps(Progress):
         super().__init__()
         self._opened = opened
         self._part = part
+        self._has_holes = bool(part.unreadable)
         self._origin = opened.origin
         self._codec = opened.decoder
         context, container = opened.stream.codec_context, opened.container.format.name
@@ -146,7 +147,7 @@ class ByTimestamps(Progress):
 
     def _decode(self, packet: Packet[Any]) -> list[AudioFrame] | None:
         """A packet's frames; None if it is damaged."""
-        if packet.pos is not None and self._part.is_unreadable(packet.pos, packet.size):
+        if self._has_holes and self._part.is_unreadable(packet.pos or 0, packet.size):
             self._count_damaged(packet)
             return None
         try:

@@ -87,7 +87,9 @@ class Mixer:
         self, channels: Sequence[Samples], total: Samples, rate: int, scale: float
     ) -> Weights:
         """The weights for this part; the last part's while they lose nothing."""
-        powers = [float(np.dot(one, one)) for one in channels]
+        quarters = _quarters(len(total))
+        parts = [[_power(one[part]) for one in channels] for part in quarters]
+        powers = [sum(each) for each in zip(*parts, strict=True)]
         self._count(powers, scale**2)
         kept = self._weights if len(self._weights) in (0, len(channels)) else ()
         power, count = sum(powers), len(total)
@@ -96,7 +98,7 @@ class Mixer:
         self._loudest = max(self._loudest, power / count)
         if power < QUIET * count * self._loudest:
             return kept
-        if not kept and _is_plain(channels, powers, total):
+        if not kept and _is_plain(parts, [_power(total[part]) for part in quarters]):
             return kept
         found = spectrum(channels, rate)
         now = lost_share(found, kept or (1,) * len(channels))
@@ -125,20 +127,29 @@ def _added(floats: Sequence[Samples], channels: Sequence[NDArray[Any]]) -> Sampl
     return total
 
 
-def _is_plain(channels: Sequence[Samples], powers: Sequence[float], total: Samples) -> bool:
-    """Whether the sums alone show that adding the channels lost little, in every loud quarter."""
-    most = len(channels) * sum(powers)
-    if float(np.dot(total, total)) > ALIKE * most:
+def _power(samples: Samples) -> float:
+    return float(np.dot(samples, samples))
+
+
+def _quarters(count: int) -> list[slice]:
+    bounds = [count * quarter // GROUPS for quarter in range(GROUPS + 1)]
+    return [slice(*pair) for pair in pairwise(bounds)]
+
+
+def _is_plain(parts: Sequence[Sequence[float]], joined: Sequence[float]) -> bool:
+    """Whether the sums alone show that adding the channels lost little, in every loud quarter.
+
+    `parts` are the powers of the channels in each quarter, `joined` those of the sum.
+    """
+    sums = [sum(each) for each in parts]
+    if sum(joined) > ALIKE * len(parts[0]) * sum(sums):
         return True
-    bounds = [len(total) * quarter // GROUPS for quarter in range(GROUPS + 1)]
-    quarters = [slice(*pair) for pair in pairwise(bounds)]
-    parts = [[float(np.dot(one[part], one[part])) for one in channels] for part in quarters]
-    loudest = max(map(sum, parts))
-    for part, each in zip(quarters, parts, strict=True):
-        alone = sum(power > FAINT * max(each) for power in each) < 2
-        if alone or sum(each) < LOUD_GROUP * loudest:
+    loudest = max(sums)
+    for each, power, left in zip(parts, sums, joined, strict=True):
+        alone = sum(one > FAINT * max(each) for one in each) < 2
+        if alone or power < LOUD_GROUP * loudest:
             continue
-        if float(np.dot(total[part], total[part])) <= (1 - LOST) * len(each) * sum(each):
+        if left <= (1 - LOST) * len(each) * power:
             return False
     return True
 

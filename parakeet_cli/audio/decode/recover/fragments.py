@@ -42,7 +42,8 @@ class Fragments:
     """What was found: the `parts` of the file, mended where it is damaged.
 
     With `damaged` they differ from the file. `incomplete` says that fragments are missing between
-    others, and `cut` that the last one ends with the file before it says how long it is.
+    others, and `cut` that the last one ends with the file before it says how long it is. With
+    `lost_start` there is damage before the first one that is intact.
     """
 
     tracks: Mapping[int, Track]
@@ -50,6 +51,7 @@ class Fragments:
     damaged: bool = False
     incomplete: bool = False
     cut: bool = False
+    lost_start: bool = False
 
     def end_of(self, track: int) -> float | None:
         """Where the sound of a track ends by its last fragment, in seconds."""
@@ -166,6 +168,7 @@ class _Walk:
         if following is None:
             found.cut = True
         found.damaged = True
+        found.lost_start |= not self._sequence
         if end - position >= HEADER:
             found.parts += [_header(b"free", end - position - HEADER), (position + HEADER, end)]
         return end

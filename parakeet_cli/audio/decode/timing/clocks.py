@@ -63,13 +63,14 @@ class Mp4ByTimestamps(ByTimestamps):
     ) -> Iterator[TimedFrame]:
         for frame in frames:
             gap = self._gap(frame)
-            reason = JUMP
-            declared = self._declared_end() >= self._end + gap - JITTER_SECONDS
-            if gap > JITTER_SECONDS and declared and not self._is_incomplete:
-                reason = PAUSE
-            yield self._place(frame, gap, reason)
+            pauses = gap > JITTER_SECONDS and self._declares_pause(gap)
+            yield self._place(frame, gap, PAUSE if pauses else JUMP)
         if frames:
             self._packet = packet
+
+    def _declares_pause(self, gap: float) -> bool:
+        until = self._end + gap - JITTER_SECONDS
+        return not self._is_incomplete and self._declared_end() >= until
 
     def _declared_end(self) -> float:
         """The end of the last packet by the index, in seconds."""

@@ -120,3 +120,11 @@ def test_a_file_that_ends_within_a_fragment_lacks_the_rest_of_it(
     # Of a fragment without its description, only that it was there is known.
     found = accounting(film.path, film.data[: moof.end - 10])
     assert found.lost[-1].reason.startswith("the file ends without its end-of-stream mark")
+
+
+def test_a_first_fragment_that_is_damaged_is_a_loss_at_the_start(tmp_path: Path) -> None:
+    film = fragmented(tmp_path)
+    moof, _ = film.fragments[0]
+    (lost,) = accounting(film.path, blanked(film.data, moof.start, 60)).lost
+    assert lost.start == 0.0
+    assert lost.seconds == pytest.approx(1.0, abs=2 * FRAME)
