@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from parakeet_cli.errors import ExitCode, OutputError, ParakeetError, describe_unexpected
+from parakeet_cli.errors import (
+    ExitCode,
+    OutputError,
+    ParakeetError,
+    describe_unexpected,
+    system_hint,
+)
 from parakeet_cli.system.units import clock_time
 
 if TYPE_CHECKING:
@@ -151,8 +157,16 @@ def trace(error: Exception) -> None:
 
 
 def show_unexpected(error: Exception) -> ExitCode:
-    """Show an error that is our own bug: one line, and the traceback with --debug."""
+    """Show an error that is our own bug: one line, and the traceback with --debug.
+
+    A limit of the system that nothing else expected is none, and says what to do.
+    """
     trace(error)
+    if isinstance(error, OSError) and (hint := system_hint(error)):
+        where = f"{error.filename}: " if error.filename else ""
+        note(f"Error: the system refused it: {where}{error.strerror}.", style="bold red")
+        note(f"  {hint}")
+        return ExitCode.FAILED
     note(f"Error: an {describe_unexpected(error)}", style="bold red")
     note("  This is a bug in parakeet. --debug shows where it happened.")
     return ExitCode.FAILED

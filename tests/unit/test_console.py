@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import sys
@@ -113,3 +114,23 @@ def test_a_file_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with (tmp_path / "log").open("w", encoding="utf-8") as log:
         monkeypatch.setattr(sys, "stderr", log)
         assert not console.is_terminal()
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError(errno.EFBIG, "File too large"), "ulimit -f"),
+        (OSError(errno.EMFILE, "Too many open files", "a.wav"), "ulimit -n"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "quota"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "TMP"),
+    ],
+    ids=["size", "open files", "quota", "temporary"],
+)
+def test_a_limit_of_the_system_is_no_bug(
+    error: OSError, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console.show_unexpected(error) == ExitCode.FAILED
+    err = capsys.readouterr().err
+    assert str(error.strerror) in err
+    assert shown in err
+    assert "bug" not in err
