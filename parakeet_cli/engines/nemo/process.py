@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parakeet_cli.engines.memory import NotEnoughMemory
 from parakeet_cli.engines.nemo.worker import messages
 from parakeet_cli.errors import EngineError, EngineUnavailable
 from parakeet_cli.system.processes import exit_in_words
@@ -172,7 +173,8 @@ class NemoProcess:
 
 def _resolve(future: Future[Any], answer: dict[str, Any]) -> None:
     if "unusable" in answer:
-        future.set_exception(EngineUnavailable(answer["unusable"], hint=answer["hint"]))
+        kind = NotEnoughMemory if answer["memory"] else EngineUnavailable
+        future.set_exception(kind(answer["unusable"], hint=answer["hint"]))
     elif "error" in answer:
         future.set_exception(EngineError(f"NeMo failed: {answer['error']}"))
     else:

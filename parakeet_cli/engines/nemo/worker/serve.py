@@ -130,7 +130,14 @@ class ModelServer:
         try:
             result = getattr(self, f"_do_{request.head['operation']}")(request)
         except UnusableError as error:
-            self.send({"id": number, "unusable": str(error), "hint": error.hint})
+            self.send(
+                {
+                    "id": number,
+                    "unusable": str(error),
+                    "hint": error.hint,
+                    "memory": error.memory,
+                }
+            )
         except Exception as error:
             self._failed(number, error)
         else:
