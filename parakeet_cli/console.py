@@ -55,6 +55,8 @@ def set_verbosity(wanted: Verbosity) -> None:
     global _verbosity
     _verbosity = wanted
     _logger().setLevel("INFO" if wanted.verbose else "WARNING")
+    # system.child_errors.TRACEBACKS
+    _logger().getChild("tracebacks").setLevel("INFO" if wanted.debug else "WARNING")
 
 
 @cache

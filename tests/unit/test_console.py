@@ -12,6 +12,7 @@ import pytest
 from parakeet_cli import console
 from parakeet_cli.console import Verbosity, clock, printable, shown_name
 from parakeet_cli.errors import ExitCode, InputError
+from parakeet_cli.system.child_errors import TRACEBACKS
 
 
 @pytest.fixture(autouse=True)
@@ -134,3 +135,14 @@ def test_a_limit_of_the_system_is_no_bug(
     assert str(error.strerror) in err
     assert shown in err
     assert "bug" not in err
+
+
+@pytest.mark.parametrize(("debug", "verbose"), [(True, False), (False, True), (True, True)])
+def test_a_childs_traceback_needs_debug_and_its_other_lines_verbose(
+    debug: bool, verbose: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.set_verbosity(Verbosity(debug=debug, verbose=verbose))
+    logging.getLogger(TRACEBACKS).info("ValueError: x")
+    logging.getLogger("parakeet_cli.engines.nemo.process").info("a note")
+    err = capsys.readouterr().err
+    assert ("ValueError" in err, "a note" in err) == (debug, verbose)
