@@ -10,7 +10,6 @@ of a short run, and nobody would see the difference.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -18,7 +17,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from parakeet_cli.errors import ExitCode, OutputError, ParakeetError, describe_unexpected
+from parakeet_cli.errors import (
+    ExitCode,
+    OutputError,
+    ParakeetError,
+    describe_unexpected,
+    system_hint,
+)
 from parakeet_cli.system.safety.printable import one_line
 from parakeet_cli.system.safety.printable import printable as printable
 from parakeet_cli.system.safety.url_passwords import values_without_passwords, without_passwords
@@ -53,6 +58,8 @@ def set_verbosity(wanted: Verbosity) -> None:
     global _verbosity
     _verbosity = wanted
     _logger().setLevel("INFO" if wanted.verbose else "WARNING")
+    # system.child_errors.TRACEBACKS
+    _logger().getChild("tracebacks").setLevel("INFO" if wanted.debug else "WARNING")
 
 
 @cache
@@ -138,20 +145,6 @@ def print_json(value: object) -> None:
     raw_out(json.dumps(values_without_passwords(value), indent=2) + "\n")
 
 
-_LIMITS = {
-    errno.EMFILE: (
-        "This process may open no more files.",
-        "`ulimit -n` shows how many it may open, and `ulimit -n 1024` allows more.",
-    ),
-    errno.ENFILE: ("The system can open no more files.", "End other programs, and try again."),
-    errno.EAGAIN: (
-        "No more processes or threads can be started.",
-        "`ulimit -u` shows how many you may have. End other programs, or allow more.",
-    ),
-    errno.ENOMEM: ("There is not enough memory.", "End other programs, and try again."),
-}
-
-
 def note(text: str, *, style: str | None = None) -> None:
     """Write a line to stderr; `style` is one of Rich's, for terminals only."""
     if style is None or not is_terminal() or "NO_COLOR" in os.environ:
@@ -181,27 +174,21 @@ def trace(error: Exception) -> None:
 
 
 def show_unexpected(error: Exception) -> ExitCode:
-    """Show an error that is our own bug, or a limit of the system's that was reached.
+    """Show an error that is our own bug, or a limit of the system that nothing else expected.
 
     That is one line and a hint, and the traceback with --debug.
     """
     trace(error)
-    if (limit := _limit_reached(error)) is not None:
-        note(f"Error: {limit[0]}", style="bold red")
-        note(f"  {limit[1]}")
+    if hint := system_hint(error):
+        reason = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        note(f"Error: the system refused it: {reason}.", style="bold red")
+        note(f"  {hint}")
         return ExitCode.FAILED
     note(f"Error: an {describe_unexpected(error)}", style="bold red")
     note("  This is a bug in parakeet. --debug shows where it happened.")
     return ExitCode.FAILED
-
-
-def _limit_reached(error: Exception) -> tuple[str, str] | None:
-    """What the system had no more of and what to do, None if the error is another one."""
-    if isinstance(error, MemoryError):
-        return _LIMITS[errno.ENOMEM]
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return _LIMITS[errno.EAGAIN]
-    return _LIMITS.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
 def show_error(error: ParakeetError) -> None:

@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -127,6 +128,38 @@ class Refused(RepairError):
     """Nothing was changed."""
 
     exit_code = ExitCode.REFUSED
+
+
+_AGAIN = "then type the same command again."
+_SYSTEM_HINTS = {
+    errno.EFBIG: "The size of files is limited here, as `ulimit -f` shows: raise the limit "
+    f"(`ulimit -f unlimited`, perhaps in a new shell), {_AGAIN}",
+    errno.ENOSPC: f"Make room on the disk, {_AGAIN}",
+    errno.EDQUOT: f"Your quota on that disk is used up: make room, {_AGAIN}",
+    errno.EROFS: "That file system can only be read: name another folder.",
+    errno.EMFILE: "The number of open files is limited here, as `ulimit -n` shows: raise the "
+    f"limit (`ulimit -n 4096`), {_AGAIN}",
+    errno.EAGAIN: "No more processes or threads can be started, as `ulimit -u` shows: end other "
+    f"programs or raise the limit, {_AGAIN}",
+    errno.ENOMEM: f"There is not enough memory: end other programs, {_AGAIN}",
+    errno.ENFILE: f"The whole system has too many files open: end other programs, {_AGAIN}",
+}
+
+
+def system_hint(error: Exception) -> str | None:
+    """What to do about a limit of the system; None for any other error."""
+    if isinstance(error, MemoryError):
+        return _SYSTEM_HINTS[errno.ENOMEM]
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return _SYSTEM_HINTS[errno.EAGAIN]
+    if not isinstance(error, OSError):
+        return None
+    if (error.strerror or "").startswith("No usable temporary directory"):  # tempfile's words
+        return (
+            "Temporary files are needed: look whether those folders are full (`df`) and whether "
+            "files may have any size (`ulimit -f`), or name another folder in TMPDIR."
+        )
+    return _SYSTEM_HINTS.get(error.errno or 0)
 
 
 def describe_unexpected(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Defines `parakeet config path|show|init`."""
+"""Defines `parakeet config path|show|init|schema`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,14 @@ def init(
         raise UsageError(f"{target} exists already.", hint="--overwrite replaces it.")
     write_atomically(target, [initial_config()])
     console.out(f"{target}\n")
+
+
+@config_app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of what `parakeet transcribe -f json` writes."""
+    from parakeet_cli.formats.json import json_schema
+
+    console.out(json_schema())
 
 
 def _shown(value: object) -> str:

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 
 from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.timeline import in_order
@@ -20,6 +21,11 @@ SCHEMA = "parakeet.transcript/1"
 _OBEYED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 Value = str | float | int | None
+
+
+def json_schema() -> str:
+    """The JSON Schema of what `pieces` makes, for the programs that read it."""
+    return files(__package__).joinpath("transcript.schema.json").read_text(encoding="utf-8")
 
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:

@@ -139,11 +139,30 @@ def _fetch_blob(known: KnownModel, commit: str, file: HubFile, progress: FilePro
         partial = blob.with_name(f"{file.etag}.incomplete")
         if _size(partial) > file.size:
             partial.unlink()
-        progress.begin(file.name, _size(partial), file.size)
-        while _download(known, commit, file, partial, progress):
-            pass
+        _complete(known, commit, file, partial, progress)
         _verify(known, commit, file, partial)
         partial.replace(blob)
+
+
+def _complete(
+    known: KnownModel, commit: str, file: HubFile, partial: Path, progress: FileProgress
+) -> None:
+    """Download what is missing of a file, for as long as each attempt makes it longer.
+
+    It never becomes longer than the hub declared, so the attempts are finite in number. Where a
+    server sends the whole file instead of the rest that was asked for, old clients append it:
+    then the file is fetched once more from its start.
+    """
+    for last in (False, True):
+        progress.begin(file.name, _size(partial), file.size)
+        try:
+            while _download(known, commit, file, partial, progress):
+                pass
+            return
+        except _TooManyBytesError:
+            partial.unlink()
+            if last:
+                raise
 
 
 def _download(
@@ -163,7 +182,7 @@ def _download(
         with partial.open("ab") as stream:
             http_get(
                 hf_hub_url(known.repository, file.name, revision=commit),
-                _CountingFile(stream, progress.advance),  # type: ignore[arg-type]
+                _LimitedFile(stream, file, progress.advance),  # type: ignore[arg-type]
                 resume_size=done,
                 headers={**build_hf_headers(), "Accept-Encoding": "identity"},
                 expected_size=file.size,
@@ -177,13 +196,26 @@ def _download(
     return False
 
 
-class _CountingFile:
-    """The file that the client writes to, so that our bar shows it and not the client's."""
+class _TooManyBytesError(EngineUnavailable):
+    """The server sent more than the hub declared."""
 
-    def __init__(self, stream: IO[bytes], advance: Callable[[int], None]) -> None:
-        self._stream, self._advance = stream, advance
+
+class _LimitedFile:
+    """The file that the client writes to: our bar shows it, and it takes what was declared.
+
+    The client compares sizes only at the end, which a server that goes on sending never reaches.
+    """
+
+    def __init__(self, stream: IO[bytes], file: HubFile, advance: Callable[[int], None]) -> None:
+        self._stream, self._file, self._advance = stream, file, advance
 
     def write(self, data: bytes) -> int:
+        if self._stream.tell() + len(data) > self._file.size:
+            raise _TooManyBytesError(
+                f"The server sent more of {self._file.name} than the "
+                f"{megabytes(self._file.size)} that the hub declared for it.",
+                hint="Try again later; if that fails too, the hub or a proxy serves another file.",
+            )
         self._advance(len(data))
         return self._stream.write(data)
 

@@ -6,7 +6,12 @@ import os
 import tempfile
 from typing import BinaryIO
 
+TRACEBACKS = "parakeet_cli.tracebacks"  # the logger of children's tracebacks, for --debug
 _TRACEBACK = "Traceback (most recent call last):"
+_BETWEEN = (
+    "During handling of the above exception",
+    "The above exception was the direct cause",
+)
 _END = 1 << 16  # bytes of the output that are read: a traceback is at its end
 
 
@@ -23,6 +28,23 @@ class ErrorOutput:
 
     def close(self) -> None:
         self.file.close()
+
+
+class TracebackLines:
+    """Tells the lines of a traceback from the others that a child prints, one after the other."""
+
+    def __init__(self) -> None:
+        self._inside = False
+
+    def has(self, line: str) -> bool:
+        """Whether this line, the next, belongs to one; its last line is the exception."""
+        if line.startswith((_TRACEBACK, *_BETWEEN)):
+            self._inside = line.startswith(_TRACEBACK)
+            return True
+        if not self._inside:
+            return False
+        self._inside = not line or line[0].isspace()
+        return True
 
 
 def last_traceback(output: str) -> str:

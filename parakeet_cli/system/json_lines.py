@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -61,12 +62,13 @@ class Appender:
     def append(self, row: Mapping[str, Any], *, sync: bool = False) -> None:
         """Write a row, and wait until it is on the disk if `sync`.
 
-        Raises OSError, ENOSPC among them where only a part of the row could be written.
+        Raises OSError, with ENOSPC or EFBIG where only a part of the row could be written.
         """
         data = (b"\n" if self._torn else b"") + encode(row, readable=self._readable)
         self._torn = os.write(self._descriptor, data) < len(data)
         if self._torn:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            reason = errno.EFBIG if _at_size_limit(self._descriptor) else errno.ENOSPC
+            raise OSError(reason, os.strerror(reason))
         if sync:
             self.sync()
 
@@ -76,6 +78,16 @@ class Appender:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _at_size_limit(descriptor: int) -> bool:
+    """Whether the file is as large as the process may make one (`ulimit -f`)."""
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return limit != resource.RLIM_INFINITY and os.fstat(descriptor).st_size >= limit
 
 
 def append(

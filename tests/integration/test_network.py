@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.system.telemetry import ml_environment
+from tests.integration.dictate.sound_server import needs_pulseaudio, running
 from tests.stacks import Stacks
 
 STRACE = shutil.which("strace")
@@ -30,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 CLIP = str(ROOT / "samples" / "sense_0880.wav")
 MODELS = ROOT / "tests" / "fixtures" / "models"
 TOY = str(MODELS / "small-parakeet-tdt-onnx")
+CLOUD = "169.254.169.254"  # link-local: what a cloud's virtual machines know about themselves
 PARAKEET = (sys.executable, "-m", "parakeet_cli")
 
 _CALL = re.compile(r"\b(connect|bind|sendto|sendmsg|sendmmsg)\(")
@@ -43,6 +46,7 @@ class Trace:
 
     addresses: frozenset[str]
     looked_up: bool
+    listened: frozenset[str]  # every address of this machine at which something could connect
     files: frozenset[str]
     output: str
 
@@ -66,10 +70,19 @@ def trace(home: Path, *command: str, **variables: str) -> Trace:
         pytest.skip("strace may not trace here")
     calls = log.read_text(errors="replace").splitlines()
     network = [call for call in calls if _CALL.search(call)]
-    found = {address for call in network for address in _ADDRESS.findall(call)}
+    found = {
+        address.removeprefix("::ffff:") for call in network for address in _ADDRESS.findall(call)
+    }
     return Trace(
         frozenset(address for address in found if not ip_address(address).is_loopback),
         any(_RESOLVER in call for call in calls),
+        frozenset(
+            address
+            for call in network
+            if " bind(" in call
+            for address in _ADDRESS.findall(call)
+            if not ip_address(address.removeprefix("::ffff:")).is_loopback
+        ),
         frozenset(str(one.relative_to(home)) for one in home.rglob("*") if one.is_file()),
         f"{done.stdout}\n{done.stderr}",
     )
@@ -106,6 +119,47 @@ def test_workers_talk_to_this_machine_only(tmp_path: Path) -> None:
     options = ("--workers", "2", "-f", "txt", "-o", str(tmp_path / "out"))
     traced = trace(tmp_path / "home", *PARAKEET, "transcribe", *map(str, clips), *options)
     assert (tmp_path / "out" / "b.txt").exists(), traced.output
+    assert_nothing_was_sent(traced)
+
+
+def test_ray_on_this_machine_listens_on_loopback_and_asks_only_for_the_cloud(
+    tmp_path: Path,
+) -> None:
+    """Ray asks the clouds' own addresses, which no network routes, whether it is in one of them.
+
+    It has no switch for that (2.60); its name server may be asked for the name of Google's.
+    """
+    pytest.importorskip("ray")
+    out = tmp_path / "out"
+    options = ("--engine", "mock", "--ray", "--threads", "1", "-f", "txt", "-o", str(out))
+    traced = trace(tmp_path / "home", *PARAKEET, "transcribe", CLIP, *options)
+    assert (out / "sense_0880.txt").exists(), traced.output
+    assert traced.listened == frozenset()
+    servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(), re.M)
+    assert traced.addresses <= {CLOUD, *servers}
+    assert traced.files <= {".ray/auth_token"}
+
+
+@needs_pulseaudio
+def test_a_microphone_is_heard_on_this_machine_only(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        command = (*PARAKEET, "dictate", "--engine", "mock", "--duration", "2")
+        traced = trace(tmp_path / "home", *command, **server.environment)
+    assert "Listening" in traced.output
+    assert not traced.addresses
+    assert not traced.looked_up
+    assert [name for name in traced.files if not {"parakeet", "pulse"} & {*Path(name).parts}] == []
+
+
+def test_the_background_process_talks_to_this_machine_only(tmp_path: Path) -> None:
+    text, runtime = tmp_path / "text.txt", tmp_path / "run"
+    runtime.mkdir(mode=0o700)
+    dictate = shlex.join([*PARAKEET, "dictate"])
+    start = shlex.join(["--from-file", CLIP, "--fast", "--sink", f"file:{text}", "start"])
+    script = f"{dictate} {start} && {dictate} stop && {dictate} stop --quit"
+    variables = {"XDG_RUNTIME_DIR": str(runtime), "PARAKEET_ENGINE": "mock"}
+    traced = trace(tmp_path / "home", "sh", "-c", script, **variables)
+    assert "mock transcript" in text.read_text(), traced.output
     assert_nothing_was_sent(traced)
 
 

@@ -12,6 +12,7 @@ import pytest
 from parakeet_cli import console
 from parakeet_cli.console import Verbosity, clock, printable, shown_name
 from parakeet_cli.errors import ExitCode, InputError
+from parakeet_cli.system.child_errors import TRACEBACKS
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +179,34 @@ def test_a_limit_of_the_system_s_is_no_bug(
     said = capsys.readouterr().err
     assert words in said
     assert "bug" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError(errno.EFBIG, "File too large"), "ulimit -f"),
+        (OSError(errno.EMFILE, "Too many open files", "a.wav"), "ulimit -n"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "quota"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "TMP"),
+    ],
+    ids=["size", "open files", "quota", "temporary"],
+)
+def test_a_limit_of_the_system_is_no_bug(
+    error: OSError, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console.show_unexpected(error) == ExitCode.FAILED
+    err = capsys.readouterr().err
+    assert str(error.strerror) in err
+    assert shown in err
+    assert "bug" not in err
+
+
+@pytest.mark.parametrize(("debug", "verbose"), [(True, False), (False, True), (True, True)])
+def test_a_childs_traceback_needs_debug_and_its_other_lines_verbose(
+    debug: bool, verbose: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.set_verbosity(Verbosity(debug=debug, verbose=verbose))
+    logging.getLogger(TRACEBACKS).info("ValueError: x")
+    logging.getLogger("parakeet_cli.engines.nemo.process").info("a note")
+    err = capsys.readouterr().err
+    assert ("ValueError" in err, "a note" in err) == (debug, verbose)

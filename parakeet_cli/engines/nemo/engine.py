@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_source_clock
+from parakeet_cli.engines.memory import NotEnoughMemory, memory_hint
 from parakeet_cli.engines.nemo.language_tags import split_tags, without_tags
 from parakeet_cli.engines.nemo.packages import require_packages
 from parakeet_cli.engines.nemo.process import NemoProcess, WorkerDiedError, default_python
@@ -121,6 +122,10 @@ class Nemo:
                 f"NeMo's worker died while it loaded {self._model.name}: {death}.",
                 hint=f"parakeet doctor --deep --python {self._python}",
             ) from death
+        except NotEnoughMemory as error:
+            worker.kill()
+            smaller = memory_hint(self._model.name, NEMO)
+            raise NotEnoughMemory(str(error), hint=f"{smaller} {error.hint}") from error
         except BaseException:
             worker.kill()
             raise

@@ -1,6 +1,7 @@
 """Starts NeMo's worker process, sends it requests, and returns its answers.
 
-Its notes, and everything that its libraries print to stderr, are logged at level INFO.
+Its notes, and everything that its libraries print to stderr, are logged at level INFO;
+tracebacks go to a logger of their own, which --debug shows.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parakeet_cli.engines.memory import NotEnoughMemory
 from parakeet_cli.engines.nemo.worker import messages
 from parakeet_cli.errors import EngineError, EngineUnavailable
+from parakeet_cli.system.child_errors import TRACEBACKS, TracebackLines
 from parakeet_cli.system.processes import exit_in_words
 from parakeet_cli.system.telemetry import ml_environment
 
@@ -30,6 +33,7 @@ FOLDER = Path(__file__).parent / "worker"
 _STDERR_LINES = 40  # that an error may quote from
 _EXIT_SECONDS = 2.0  # for a worker to exit by itself once its stdin is closed
 _log = logging.getLogger(__name__)
+_tracebacks = logging.getLogger(TRACEBACKS)
 
 
 class WorkerDiedError(Exception):
@@ -147,10 +151,11 @@ class NemoProcess:
 
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None
+        tracebacks = TracebackLines()
         for line in self._process.stderr:
             text = line.decode("utf-8", "replace").rstrip()
             self._stderr_lines.append(text)
-            _log.info("%s", text)
+            (_tracebacks if tracebacks.has(text) else _log).info("%s", text)
 
     def close(self) -> None:
         """Let it exit by itself, or kill it."""
@@ -172,7 +177,8 @@ class NemoProcess:
 
 def _resolve(future: Future[Any], answer: dict[str, Any]) -> None:
     if "unusable" in answer:
-        future.set_exception(EngineUnavailable(answer["unusable"], hint=answer["hint"]))
+        kind = NotEnoughMemory if answer["memory"] else EngineUnavailable
+        future.set_exception(kind(answer["unusable"], hint=answer["hint"]))
     elif "error" in answer:
         future.set_exception(EngineError(f"NeMo failed: {answer['error']}"))
     else:

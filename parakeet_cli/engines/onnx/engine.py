@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
+from parakeet_cli.engines.memory import is_out_of_memory, memory_hint
 from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
 from parakeet_cli.engines.parakeet_tokens import tokens_to_segments
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
@@ -75,7 +76,8 @@ class Onnx:
         try:
             tokens = self._model.transcribe(chunk.samples)
         except Exception as error:  # ONNX Runtime's errors have no class in common
-            raise EngineError(f"ONNX Runtime failed: {error}") from error
+            hint = memory_hint(self._folder.name, ONNX) if is_out_of_memory(error) else None
+            raise EngineError(f"ONNX Runtime failed: {error}", hint=hint) from error
         return ChunkResult(on_source_clock(chunk, tokens_to_segments(tokens)), self._language)
 
     def close(self) -> None:

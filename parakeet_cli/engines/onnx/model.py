@@ -19,9 +19,11 @@ from onnx_asr.models.nemo import NemoConformerCtc, NemoConformerRnnt, NemoConfor
 from onnx_asr.preprocessors.numpy_preprocessor import NemoPreprocessorNumpy
 
 from parakeet_cli.audio.samples import SAMPLE_RATE
+from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
 from parakeet_cli.engines.onnx.folder import OnnxFolder
 from parakeet_cli.engines.parakeet_tokens import MARK, Token
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.types import ONNX
 
 Floats = NDArray[np.float32]
 
@@ -63,6 +65,11 @@ class OnnxModel:
                     {"sess_options": options, "providers": _providers(gpu)},
                 )
         except Exception as error:  # ONNX Runtime's errors have no class in common
+            if is_out_of_memory(error):
+                raise NotEnoughMemory(
+                    f"There is not enough memory for the model {folder.name}: {_first_line(error)}",
+                    hint=memory_hint(folder.name, ONNX),
+                ) from error
             raise EngineUnavailable(
                 f"The model in {folder.path} can't be loaded: {_first_line(error)}",
                 hint="Download it again, or export it again; `parakeet doctor` checks ONNX "

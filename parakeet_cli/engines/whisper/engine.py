@@ -17,12 +17,14 @@ from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.audio.segment.pauses import weakest_frame
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
+from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
 from parakeet_cli.engines.repetition import is_better, runs_in_circles
 from parakeet_cli.engines.whisper.doubts import ForeignSpeech, multilingual_doubts
 from parakeet_cli.engines.whisper.language import ENGLISH, LanguageTracker, Probabilities
 from parakeet_cli.engines.whisper.model import find_whisper
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
 from parakeet_cli.models.scan.model import refuse_hostile_whisper
+from parakeet_cli.models.types import WHISPER
 from parakeet_cli.transcript import Doubt, EngineInfo, Segment, Word
 
 if TYPE_CHECKING:
@@ -92,7 +94,13 @@ class Whisper:
                 cpu_threads=self._threads,
                 num_workers=self.concurrency,
             )
-        except (RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, OSError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise NotEnoughMemory(
+                    f"There is not enough memory for the model {self._found.name}: "
+                    f"{str(error) or type(error).__name__}.",
+                    hint=memory_hint(self._found.name, WHISPER),
+                ) from error
             raise EngineUnavailable(
                 f"The Whisper model in {files.path} can't be loaded: {error}",
                 hint="Check that the folder is a CTranslate2 model "
@@ -117,8 +125,10 @@ class Whisper:
             language, probabilities = self._language(chunk)
             speech_end = math.inf if chunk.speech_end is None else chunk.speech_end
             transcribed = self._transcribe(chunk.samples, language, speech_end - _END_TOLERANCE)
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(f"Whisper failed: {error}") from error
+        except (RuntimeError, ValueError, MemoryError) as error:
+            hint = memory_hint(self._found.name, WHISPER) if is_out_of_memory(error) else None
+            reason = str(error) or type(error).__name__
+            raise EngineError(f"Whisper failed: {reason}", hint=hint) from error
         doubts = self._doubts(chunk, language, probabilities, transcribed)
         return ChunkResult(on_source_clock(chunk, transcribed), language, doubts)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from parakeet_cli.errors import OutputError
+from parakeet_cli.errors import OutputError, system_hint
 from parakeet_cli.formats import encode
 from parakeet_cli.system import files
 from parakeet_cli.transcribe.inputs.storage import Place, Url, upload
@@ -27,7 +27,9 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     except BrokenPipeError:
         raise  # from another stream that the block writes to: no output is a pipe
     except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror or error}.") from error
+        raise OutputError(
+            f"{path} can't be written: {error.strerror or error}.", hint=system_hint(error)
+        ) from error
 
 
 def write_output(where: Place, pieces: Iterable[str]) -> str:

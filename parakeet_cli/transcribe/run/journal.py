@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from parakeet_cli.errors import OutputError
+from parakeet_cli.errors import OutputError, system_hint
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import atomic_writer
 from parakeet_cli.transcribe.run.journal_rows import is_own, wrong_value
@@ -207,7 +207,7 @@ class RunJournal:
             yield
         except OSError as error:
             message = f"The journal {self.path} can't be written: {error.strerror}."
-            raise OutputError(message) from error
+            raise OutputError(message, hint=system_hint(error)) from error
 
 
 def _newest_rows(rows: Iterable[Row]) -> set[int]:

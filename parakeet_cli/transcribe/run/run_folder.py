@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from parakeet_cli.errors import OutputError, UsageError
+from parakeet_cli.errors import OutputError, UsageError, system_hint
 from parakeet_cli.system.files import clear_leftovers, sha256_of
 from parakeet_cli.system.locks import LockHeld, is_locked, lock_file, read_holder, write_holder
 from parakeet_cli.transcribe.inputs.storage import (
@@ -201,7 +201,9 @@ def open_run_folder(folder: Path, options: str) -> Iterator[RunFolder]:
         # The transcripts are this user's alone, unless the folder was made for others before.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The run folder {folder} can't be made: {error.strerror}.") from error
+        raise OutputError(
+            f"The run folder {folder} can't be made: {error.strerror}.", hint=system_hint(error)
+        ) from error
     with _locked(folder):
         clear_leftovers([folder])
         with RunJournal(folder / JOURNAL) as journal, _results(folder / RESULTS) as results:

@@ -37,6 +37,9 @@ from parakeet_cli.transcribe.workers.worker import (
 # The driver's variables that every node gets. Each node has its own ML interpreter and
 # configuration, and the cluster has the credentials.
 _PASSED = ("PARAKEET_MOCK_RTF", "PERSONALPARAKEET_USE_MOCK_STT", "PARAKEET_OFFLINE")
+# Whether Ray uses the machine's own address, to which other nodes can connect: by default, except
+# on Windows and macOS, which gave the variable its name.
+_CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _CONNECT_SECONDS = 10.0
 _MAX_CALLS = 512  # that may wait in one actor
 
@@ -46,6 +49,11 @@ def connect(address: str | None, cores: int | None = None) -> Any:
 
     Returns the module `ray`. Raises UsageError if Ray isn't installed or nothing answers.
     """
+    wanted = address or os.environ.get("RAY_ADDRESS")
+    if not wanted:
+        # Before the import. Ray's processes then listen on loopback alone, and not on every
+        # network of this machine, where others could give them work.
+        os.environ[_CLUSTERS] = "0"
     try:
         import ray
     except ImportError as error:
@@ -54,7 +62,6 @@ def connect(address: str | None, cores: int | None = None) -> Any:
         ) from error
     if ray.is_initialized():
         return ray
-    wanted = address or os.environ.get("RAY_ADDRESS")
     if wanted:
         _check_port(wanted)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}

@@ -153,6 +153,23 @@ def test_a_server_without_ranges_sends_the_whole_file_again(hub: Hub, parakeet: 
     assert Path(pulled.stdout.strip()).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("resumes", [False, True], ids=["from the start", "resumed"])
+def test_a_server_that_sends_more_than_it_declared_is_refused_and_nothing_is_left(
+    hub: Hub, parakeet: Command, resumes: bool
+) -> None:
+    hub.add(REPOSITORY, {FILE: CONTENT})
+    hub.served_instead[FILE] = CONTENT + SMALL
+    if resumes:
+        hub.break_after = [15_000_000]
+    pulled = parakeet("models", "pull", "1.1b")
+    assert pulled.returncode == 3, pulled.stderr
+    assert "Traceback" not in pulled.stderr
+    assert not [path for path in parakeet.files() if path.stat().st_size >= len(SMALL)]
+    assert len(hub.downloads(FILE)) <= 3
+    del hub.served_instead[FILE]
+    assert parakeet("models", "pull", "1.1b").returncode == 0
+
+
 def test_wrong_bytes_are_refused_and_nothing_is_left(hub: Hub, parakeet: Command) -> None:
     hub.add(REPOSITORY, {FILE: SMALL})
     hub.served_instead[FILE] = SMALL[:-1] + bytes([SMALL[-1] ^ 1])

@@ -101,3 +101,23 @@ def compare(folder: Path, engine: str, hours: int) -> None:
     # On a busy machine two runs of the same differ by a tenth. The sound of 50 minutes more
     # would be 180 MiB, if it were kept: over a quarter of what whisper's ten minutes take.
     assert large <= 1.2 * small
+
+
+@pytest.mark.slow
+def test_too_little_memory_names_a_smaller_model(tmp_path: Path) -> None:
+    """Less and less of it, since what the libraries take before the model varies."""
+    command = (sys.executable, "-m", "parakeet_cli", "transcribe", "--engine", "whisper")
+    for kilobytes in range(900_000, 400_000, -50_000):
+        limited = ("bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "bash", *command)
+        done = subprocess.run(
+            [*limited, str(SAMPLES / "sense_0880.wav")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "not enough memory" in done.stderr:
+            assert done.returncode == 3
+            assert "--engine whisper --model tiny" in done.stderr
+            assert "CTranslate2 model" not in done.stderr
+            return
+    pytest.fail(done.stderr)

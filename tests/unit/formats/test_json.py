@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from parakeet_cli.formats import FORMATS, encode
-from parakeet_cli.formats.json import dumps
+from parakeet_cli.formats.json import dumps, json_schema
 from parakeet_cli.transcript import Doubt, LostInterval, Segment, Transcript, Word
+from tests.json_schema import faults_of
 from tests.unit.formats.spoken import make, speak
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def loaded(transcript: Transcript) -> dict[str, Any]:
@@ -106,3 +111,62 @@ def test_what_a_terminal_would_obey_is_escaped_and_read_back(char: str) -> None:
     written = dumps(f"a{char}ü")
     assert written == f'"a\\u{ord(char):04x}ü"'
     assert json.loads(written) == f"a{char}ü"
+
+
+def test_what_is_written_is_as_its_schema_has_it() -> None:
+    doubt = Doubt("language", 0.1, 4.0, "it sounds like French")
+    lost = (LostInterval(2.0, 2.5, "3 damaged packets"),)
+    for transcript in (
+        make(),
+        make(speak("Good day."), speak("Yes.", confidence=0.5), doubts=(doubt,)),
+        make(speak("Good day."), lost=lost, duration=4.0),
+        make(Segment(math.nan, math.inf, "Yes."), duration=1.0),
+    ):
+        assert faults_of(loaded(transcript)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        (("status",), "failed"),
+        (("status",), "ok"),  # though something is lost
+        (("schema",), "parakeet.transcript/2"),
+        (("segments", 0, "confidence"), 1.5),
+        (("segments", 0, "start"), None),
+        (("segments", 0, "words", 0, "end"), "1.0"),
+        (("accounting", "lost", 0, "reason"), None),
+        (("accounting", "expected_basis"), None),
+        (("new",), 1),
+    ],
+)
+def test_the_schema_refuses_what_is_never_written(path: tuple[Any, ...], wrong: Any) -> None:
+    lost = (LostInterval(2.0, 2.5, "3 damaged packets"),)
+    value = loaded(make(speak("Good day."), lost=lost, duration=4.0))
+    assert faults_of(value) == []
+    part: Any = value
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = wrong
+    assert faults_of(value)
+
+
+def test_what_other_programs_add_is_allowed_and_speakers_have_their_place() -> None:
+    value = loaded(make(speak("Good day.")))
+    value["segments"][0]["speaker"] = value["segments"][0]["words"][0]["speaker"] = "S1"
+    assert faults_of(value) == []
+    value["note"] = "added"
+    Draft202012Validator(json.loads(json_schema())).validate(value)
+
+
+def test_recorded_transcripts_are_as_the_schema_has_them() -> None:
+    values = [
+        json.loads(path.read_bytes())
+        for path in sorted((FIXTURES / "unchanged" / "outputs").rglob("*.json"))
+    ]
+    transcripts = [
+        value
+        for value in values
+        if isinstance(value, dict) and value.get("schema") == "parakeet.transcript/1"
+    ]
+    assert len(transcripts) > 5
+    assert [fault for value in transcripts for fault in faults_of(value)] == []

@@ -7,7 +7,12 @@ import sys
 
 import pytest
 
-from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
+from parakeet_cli.system.child_errors import (
+    ErrorOutput,
+    TracebackLines,
+    exception_of,
+    last_traceback,
+)
 
 
 def printed(code: str) -> str:
@@ -42,3 +47,19 @@ def test_the_exception_is_one_line(code: str, exception: str) -> None:
 
 def test_of_a_flood_only_the_end_is_read() -> None:
     assert len(printed("import sys; sys.stderr.write('x' * 10_000_000)")) == 1 << 16
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "len(3)",
+        "def f(n): f(n - 1) if n else 1 / 0\nf(5)",
+        "try:\n 1/0\nexcept Exception:\n raise OSError(5, 'gone')",
+        "try:\n 1/0\nexcept Exception as error:\n raise OSError(5, 'gone') from error",
+    ],
+)
+def test_the_lines_of_a_traceback_are_told_from_the_others(code: str) -> None:
+    lines = ["W: a warning", *printed(code).splitlines(), "W: another", "  with more"]
+    tracebacks = TracebackLines()
+    others = [line for line in lines if not tracebacks.has(line)]
+    assert [line for line in others if line] == ["W: a warning", "W: another", "  with more"]

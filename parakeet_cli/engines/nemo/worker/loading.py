@@ -24,11 +24,14 @@ from .prompts import MODULE, set_prompt
 
 
 class UnusableError(Exception):
-    """The model or the device can't be used at all; the message says why."""
+    """The model or the device can't be used at all; the message says why.
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    `memory` is set if the device has too little of it for the model.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, memory: bool = False) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.memory = hint, memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def blaming(where: str) -> Iterator[None]:
         reason = why_unusable(error, where)
         if reason is None:
             raise
-        raise UnusableError(*reason) from error
+        raise UnusableError(*reason, memory=is_out_of_memory(error)) from error
 
 
 def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:

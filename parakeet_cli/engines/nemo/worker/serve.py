@@ -130,7 +130,14 @@ class ModelServer:
         try:
             result = getattr(self, f"_do_{request.head['operation']}")(request)
         except UnusableError as error:
-            self.send({"id": number, "unusable": str(error), "hint": error.hint})
+            self.send(
+                {
+                    "id": number,
+                    "unusable": str(error),
+                    "hint": error.hint,
+                    "memory": error.memory,
+                }
+            )
         except Exception as error:
             self._failed(number, error)
         else:
@@ -138,7 +145,7 @@ class ModelServer:
 
     def _failed(self, number: int, error: Exception) -> None:
         """Answer with the error. Raises DeviceLostError if nothing more can be done after it."""
-        traceback.print_exception(error)  # to the tool, which shows it with --verbose
+        traceback.print_exception(error)  # to the tool, which shows it with --debug
         self._end_if_broken(error)
         self.send({"id": number, "error": f"{type(error).__name__}: {error}"})
 
