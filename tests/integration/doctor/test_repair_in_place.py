@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.fake_stack import Environment
+from tests.integration.doctor.fake_stack import Environment, digest
 from tests.integration.doctor.repairing import RepairCase, good_wheels
 from tests.integration.doctor.test_repair import recover, start, wait_for
 
@@ -66,7 +66,10 @@ def real_wheel(dist: Distribution, folder: Path) -> None:
                     f"Version: {dist.version}".encode(), f"Version: {version}".encode()
                 )
             archive.writestr(name, data)
-        record = "".join(f"{name},,\n" for name in archive.namelist())
+        record = "".join(
+            f"{name},sha256={digest(archive.read(name))},{archive.getinfo(name).file_size}\n"
+            for name in archive.namelist()
+        )
         archive.writestr(f"{stem}.dist-info/RECORD", record + f"{stem}.dist-info/RECORD,,\n")
 
 

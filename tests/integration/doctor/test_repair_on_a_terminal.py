@@ -87,7 +87,7 @@ def test_anything_but_yes_is_a_no(case: RepairCase, keys: str) -> None:
 def test_ctrl_c_before_the_question_is_a_no_too(case: RepairCase) -> None:
     before = case.tree()
     terminal = Terminal(case.fix_command(), case.environ(), 80)
-    terminal.wait_for("Asking pip")
+    terminal.wait_for("Finding out what has")
     terminal.press(CTRL_C)
     assert terminal.end() == 6, terminal.written
     assert "Error: Interrupted. Nothing was changed." in terminal.lines()

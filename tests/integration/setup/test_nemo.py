@@ -149,7 +149,7 @@ def _repeat(machine: Machine) -> None:
 
 def test_ctrl_c_leaves_nothing_or_what_the_same_command_goes_on_with(with_wheels: Machine) -> None:
     process = _start(with_wheels)
-    _wait_for("Asking pip", process)
+    _wait_for("Finding out what has", process)
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert process.returncode in (4, 6, 130)

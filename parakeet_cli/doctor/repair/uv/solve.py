@@ -21,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.facts import Distribution, Facts
 from parakeet_cli.doctor.repair.pip import end_group
 from parakeet_cli.doctor.repair.uv.configuration import UvSettings
+from parakeet_cli.system.safety.url_passwords import without_passwords
 
 OLDEST = "0.9"  # the oldest whose answers the tests compare with pip's
 # A uv of its own settings would look elsewhere. Where its cache is changes no answer.
@@ -33,7 +34,6 @@ WOULD_INSTALL = re.compile(r"^ [+~] (?P<pin>[^ =]+==[^ ]+)$")
 SUMMARY = re.compile(r"^Would install (?P<n>\d+) packages?$")
 NOTHING = "Would make no changes"
 WOULD_INSTALL_A_FILE = re.compile(r"^ [+~] \S.*\(from |^ [+~] \S+ @ ")
-PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Uv:
                 # As pip does: of all indexes the best version, whichever index it is on.
                 *("--index-strategy", "unsafe-best-match", *settings.flags),
                 *("--target", str(target), "-r", str(file)),
+                *_cache_flags(settings),
             ]
             output = self._run(command, settings.variables)
         if any(map(WOULD_INSTALL_A_FILE.match, output)):
@@ -101,7 +102,7 @@ class Uv:
             end_group(process)
         output = printed.decode("utf-8", errors="replace").splitlines()
         for line in output:
-            _log.info("    %s", PASSWORD.sub("****@", line))
+            _log.info("    %s", without_passwords(line))
         if process.returncode != 0:
             raise UvFailed(_reason(output))
         return output
@@ -147,6 +148,12 @@ def _beside() -> str:
     return executable
 
 
+def _cache_flags(settings: UvSettings) -> tuple[str, ...]:
+    """uv writes the addresses that an index gives into its cache, with their passwords."""
+    sources = (*settings.lines, *settings.variables.values())
+    return ("--no-cache",) if any(without_passwords(one) != one for one in sources) else ()
+
+
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
@@ -164,5 +171,5 @@ def _announced(output: Sequence[str]) -> int | None:
 
 def _reason(output: Sequence[str]) -> str:
     """The last line in which uv says anything."""
-    said = [PASSWORD.sub("****@", line).strip(" │╰─▶×") for line in output]
+    said = [without_passwords(line).strip(" │╰─▶×") for line in output]
     return next((line for line in reversed(said) if line), "it said nothing")

@@ -134,6 +134,7 @@ def test_a_password_of_an_index_reaches_it_and_neither_a_log_nor_an_argument(
     with pytest.raises(UvFailed) as failed:
         uv().solve(["three"], said, ignore_installed=False)
     assert len(commands) == 2
+    assert all("--no-cache" in command for command in commands)  # uv would write it there
     assert SECRET not in f"{commands} {caplog.text} {failed.value}"
 
 
