@@ -53,16 +53,20 @@ def _marked(cue: Cue, word: int | None, escape: Escape) -> str:
 
 
 def _line(line: tuple[SubtitleToken, ...], word: int | None, escape: Escape) -> str:
-    text = ""
-    open_ = False
+    # Escaped together: two words may look like markup where neither of them does.
+    before, spoken, after = "", "", ""
     for index, token in enumerate(line):
-        marked = token.word == word
-        if open_ and not marked:
-            text += "</u>"
-        if index and token.spaced:
-            text += " "
-        if marked and not open_:
-            text += "<u>"
-        text += escape(token.text)
-        open_ = marked
-    return f"{text}</u>" if open_ else text
+        space = " " if index and token.spaced else ""
+        if token.word == word:
+            if spoken:
+                spoken += space
+            else:
+                before += space
+            spoken += token.text
+        elif spoken:
+            after += space + token.text
+        else:
+            before += space + token.text
+    if not spoken:
+        return escape(before + after)
+    return f"{escape(before)}<u>{escape(spoken)}</u>{escape(after)}"

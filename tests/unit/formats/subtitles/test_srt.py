@@ -48,7 +48,7 @@ def test_a_transcript_without_speech_is_an_empty_file() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("<font color=red> </font>", "‹font color=red> ‹/font›"),
+        ("<font color=red> </font>", "‹font color=red› ‹/font›"),
         (r"{\an8}up", r"(\an8}up"),
         ("{y:i}slanted", "(y:i}slanted"),
         ("1 <2 and {3}", "1 <2 and {3}"),
