@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from parakeet_cli.engines.whisper.encoder import warmer
+import pytest
+
+pytest.importorskip("faster_whisper")
+
+from parakeet_cli.engines.whisper.encoder import warmer  # noqa: E402
 
 CIRCLE = "and show it the " + "b" * 30
 
