@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("faster_whisper")
 
-from parakeet_cli.engines.whisper.encoder import warmer  # noqa: E402
+from parakeet_cli.engines.whisper.encoder import warmer
 
 CIRCLE = "and show it the " + "b" * 30
 
