@@ -106,7 +106,7 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
             f"| {statistics.median(theirs):.1f} | |\n\n",
             f"Memory over {options.hours:g} hours in one file, the highest of the second tenth "
             "and of the last:\n",
-            f"{hours.memory}.\n" if hours.samples[1:] else "the run was too short.\n",
+            f"{hours.memory}.\n" if hours.samples[9:] else "the run was too short.\n",
         ]
     )  # fmt: skip
     problems = []
@@ -178,6 +178,8 @@ class MemoryUse:
 
     @property
     def growth(self) -> float:
+        if not self.samples[9:]:  # a tenth would be empty
+            return 1.0
         return max(
             self._tenth(9, which) / self._tenth(1, which)
             for which in (0, 1)
