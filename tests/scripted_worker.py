@@ -1,7 +1,8 @@
 """NeMo's worker with doubles for torch and the model, which fail where a test wants it.
 
 `write_interpreter` makes a program that stands in for the ML interpreter: pipes, messages,
-batches, retries and exits are the real ones. A chunk's text is the number of its samples.
+batches, retries and exits are the real ones. A chunk's text is the number of its samples, or the
+pieces that a test names with their probabilities.
 
 The faults are a JSON object: {"load": {"2": TEXT}, "launch": {"3": TEXT}, "result": {"1": TEXT},
 "poison": {"70000": TEXT}}. The numbers count loads, launches and results over the lives of all
@@ -12,6 +13,7 @@ After a text that is sticky, everything fails in that process.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.engines.nemo.worker.decoding import Tokens
+from parakeet_cli.engines.nemo.worker.decoding.tokens import TokenTable
 from parakeet_cli.engines.nemo.worker.faults import is_sticky
 from parakeet_cli.engines.nemo.worker.loading import LoadedModel, LoadRequest
 
@@ -34,6 +37,7 @@ FACTS = {
 }  # fmt: skip
 VARIABLE = "TEST_FAULTS"  # the JSON object
 CHANGES = "TEST_FACTS"  # a JSON object of facts that are different
+PIECES = "TEST_PIECES"  # a JSON array of [piece, probability], the text of every chunk
 COUNTS = "TEST_COUNTS"  # a folder with a file for each kind of event, a byte an event
 
 
@@ -127,7 +131,16 @@ class Pending:
 
     def result(self) -> list[Tokens]:
         self._faults.happen("result")
-        return [Tokens([f"▁{length}"], [(0, 5)], [0.5]) for length in self._lengths]
+        return [_tokens(length) for length in self._lengths]
+
+
+def _tokens(length: int) -> Tokens:
+    """The text of a chunk, which has a piece each two frames."""
+    said = json.loads(os.environ.get(PIECES) or "null") or [[f"▁{length}", 0.5]]
+    starts = 2 * np.arange(len(said))
+    logarithms = np.array([math.log(probability) for _, probability in said], np.float32)
+    table = TokenTable(np.array([len(said)]), np.arange(len(said)), starts, starts + 2, logarithms)
+    return table.split([piece for piece, _ in said])[0]
 
 
 class Decoder:

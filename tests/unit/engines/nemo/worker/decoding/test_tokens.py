@@ -189,6 +189,13 @@ def test_a_table_is_split_into_the_items_of_the_batch() -> None:
     ]
 
 
+def test_a_probability_leaves_the_worker_with_five_digits() -> None:
+    logarithms = np.array([-0.00390625, -1.0, -12.5], np.float32)  # the first: 255/256 in bfloat16
+    three = np.arange(3)
+    table = TokenTable(np.array([3]), three, three, three + 1, logarithms)
+    assert table.split("abc")[0].probabilities == [0.9961, 0.36788, 0.0]
+
+
 class Tensor(np.ndarray[Any, Any]):
     """An array with those methods of a tensor that are used of one."""
 
