@@ -69,6 +69,9 @@ bench:
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/cold_nemo.py $(BENCH_STACK) \
 	tests/fixtures/models/small-parakeet-tdt.nemo; \
 	else echo "bench/cold_nemo.py left out: BENCH_STACK names the python of an ML stack"; fi
+	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/worker_cpu.py $(BENCH_STACK) \
+	tests/fixtures/models/small-parakeet-tdt.nemo; \
+	else echo "bench/worker_cpu.py left out: BENCH_STACK names the python of an ML stack"; fi
 	@if [ -z "$(BENCH_STACK)" ]; then \
 	echo "bench/rtfx.py left out: BENCH_STACK names the python of an ML stack"; \
 	elif nvidia-smi -L 2>/dev/null | grep -q GPU; then \
