@@ -5,8 +5,10 @@ batches, retries and exits are the real ones. A chunk's text is the number of it
 pieces that a test names with their probabilities.
 
 The faults are a JSON object: {"load": {"2": TEXT}, "launch": {"3": TEXT}, "result": {"1": TEXT},
-"poison": {"70000": TEXT}}. The numbers count loads, launches and results over the lives of all
-workers, from 1, and * is each; a poison is raised at each launch with a chunk of so many samples.
+"poison": {"70000": TEXT}, "capture": {"full_graph": TEXT}, "larger": {"70000": TEXT}}. The numbers
+count loads, launches and results over the lives of all workers, from 1, and * is each; a poison is
+raised at each launch with a chunk of so many samples. A capture is that of graphs at each load,
+and a larger one that of full graphs for a chunk of so many samples: either breaks the process.
 After a text that is sticky, everything fails in that process.
 """
 
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.engines.nemo.worker.decoding import Tokens
 from parakeet_cli.engines.nemo.worker.decoding.tokens import TokenTable
-from parakeet_cli.engines.nemo.worker.faults import is_sticky
+from parakeet_cli.engines.nemo.worker.faults import LostInCaptureError, is_sticky
 from parakeet_cli.engines.nemo.worker.loading import LoadedModel, LoadRequest
 
 FACTS = {
@@ -35,6 +37,8 @@ FACTS = {
     "why_cpu": None, "nemo": "2.4.0", "torch": "2.8.0", "class": "Double", "frame_seconds": 0.08,
     "ways": ["whole"],
 }  # fmt: skip
+FULL, PARTIAL, OFF = "full_graph", "no_while_loops", "off"
+LESS = {FULL: PARTIAL, PARTIAL: OFF}
 VARIABLE = "TEST_FAULTS"  # the JSON object
 CHANGES = "TEST_FACTS"  # a JSON object of facts that are different
 PIECES = "TEST_PIECES"  # a JSON array of [piece, probability], the text of every chunk
@@ -59,6 +63,14 @@ class Faults:
     def __init__(self, plan: dict[str, dict[str, str]], counts: Path) -> None:
         self._plan, self._counts = plan, counts
         self.broken: str | None = None
+        self.graphs = FULL
+
+    def capture(self, kind: str, key: str) -> None:
+        """Make graphs of the present kind."""
+        text = self._plan.get(kind, {}).get(key)
+        if text is not None:
+            self.broken = text
+            raise LostInCaptureError(text, LESS[self.graphs])
 
     def happen(self, kind: str, keys: Sequence[int] | None = None) -> None:
         if self.broken:
@@ -115,6 +127,8 @@ class Encoder:
         self, sounds: Sequence[NDArray[np.float32]], way: Any = None, boundaries: Any = ()
     ) -> tuple[list[int], None, str]:
         self._faults.happen("poison", [len(sound) for sound in sounds])
+        for sound in sounds if self._faults.graphs == FULL else ():
+            self._faults.capture("larger", str(len(sound)))
         self._faults.happen("launch")
         return [len(sound) for sound in sounds], None, "whole"
 
@@ -163,7 +177,12 @@ def main() -> None:
 
         with blaming("NVIDIA Test GPU"):
             faults.happen("load")
-        facts = {**FACTS, **json.loads(os.environ.get(CHANGES) or "{}")}
+        faults.graphs = request.graphs or FULL
+        if faults.graphs != OFF:
+            faults.capture("capture", faults.graphs)
+        made = faults.graphs if faults.graphs != OFF else None
+        facts = {**FACTS, "graphs": made, "graphs_reason": request.graphs and "it broke a process"}
+        facts = {**facts, **json.loads(os.environ.get(CHANGES) or "{}")}
         return LoadedModel(Encoder(faults), Decoder(faults), Device(faults), facts)  # type: ignore[arg-type]
 
     serve.main(load)

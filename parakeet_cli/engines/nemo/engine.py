@@ -107,6 +107,7 @@ class Nemo:
         self._frame_seconds = 0.08
         self._worker: NemoProcess | None = None
         self._deaths = 0  # of workers, since the last result
+        self._graphs: str | None = None  # the best CUDA graphs to try; None: the device's own
         self._lock = Lock()  # one thread starts the next worker
 
     def load(self) -> None:
@@ -118,6 +119,10 @@ class Nemo:
         try:
             loaded = self._load_in(worker)
         except WorkerDiedError as death:
+            if worker.graphs is not None:
+                _log.info("NeMo's worker died: %s. Another tries with fewer CUDA graphs.", death)
+                self._graphs = worker.graphs
+                return self._start_worker()
             raise EngineUnavailable(
                 f"NeMo's worker died while it loaded {self._model.name}: {death}.",
                 hint=f"parakeet doctor --deep --python {self._python}",
@@ -154,6 +159,7 @@ class Nemo:
                     "trusted": trusted,
                     "workers": self._options.sharers,
                     "precision": self._tuning.precision,
+                    "graphs": self._graphs,
                     "max_chunk_seconds": self.max_chunk_seconds,
                 },
             )
@@ -199,6 +205,7 @@ class Nemo:
         with self._lock:
             assert self._worker is not None, "load() comes first"
             if self._worker.dead:
+                self._graphs = self._worker.graphs or self._graphs
                 self._worker = self._replacement()
             return self._worker
 

@@ -58,6 +58,7 @@ class NemoProcess:
         self._sending = Lock()  # for the pipe
         self._stderr_lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self.dead = False
+        self.graphs: str | None = None  # what the next worker may try, if this one died of them
         self._cause_of_death = ""
         try:
             self._process = subprocess.Popen(
@@ -118,6 +119,8 @@ class NemoProcess:
     def _handle(self, answer: dict[str, Any]) -> None:
         if "note" in answer:
             _log.info("%s", answer["note"])
+        elif "graphs" in answer:
+            self.graphs = answer["graphs"]
         elif "started" in answer:
             with self._lock:
                 self._started.update(answer["started"])

@@ -31,9 +31,9 @@ nemo_models = importlib.import_module("nemo_models")  # beside this script
 
 SETTING = "PARAKEET_NEMO_GRAPHS"
 runpy.run_path(str(Path(sys.argv[1]) / "__main__.py"), run_name="worker")["load_package"]()
-loading, decoding, encoding, live, cuda = (
+loading, decoding, encoding, live, cuda, faults = (
     importlib.import_module(f"parakeet_nemo_worker.{name}")
-    for name in ("loading", "decoding", "encoding", "live", "cuda")
+    for name in ("loading", "decoding", "encoding", "live", "cuda", "faults")
 )
 
 
@@ -117,6 +117,21 @@ def spoken(encoder: Any, decoder: Any, sound: Any) -> list[str]:
         encoded, lengths, _ = encoder.encode([part, part[:16_000]])
         decoder.decode(encoded, lengths).result()
     return shown
+
+
+def odd_length(folder: Path, clips: list[str], model_name: str) -> dict[str, Any]:
+    """A part of live speech with a number of frames that bfloat16 rounds up, and it as a batch."""
+    model = load(made(model_name, folder), "bfloat16")
+    encoder = encoding.Encoder(model, print, cuda.NoCuda())
+    encoded = encoder.encode([np.concatenate([sound_of(clip) for clip in clips * 3])])[0][:, :287]
+    assert encoded.new_tensor([encoded.shape[1]]) == 288
+    found = {}
+    for mode in ("off", "no_graphs"):
+        decoder = decoder_of(model, mode)
+        ids, _ = decoder.advance(encoded, None)
+        (tokens,) = decoder.decode(encoded, torch.tensor([encoded.shape[1]])).result()
+        found[mode] = [decoder.text(ids), decoding.join_pieces(tokens.pieces)]
+    return found
 
 
 def nemo_itself(folder: Path, clips: list[str], model_name: str) -> list[Any]:
@@ -226,12 +241,16 @@ class Parts:
 
 
 def recording(
-    model: Any, notes: list[str], fails: Callable[[str, Any], bool] = lambda kind, state: False
+    model: Any,
+    notes: list[str],
+    fails: Callable[[str, Any], bool] = lambda kind, state: False,
+    mode: str = "full_graph",
+    device: Any = None,
 ) -> tuple[Any, Capture]:
     """A decoder on the CPU that takes its captures for real ones."""
-    decoder = decoder_of(model, "no_graphs", log=notes.append)
+    decoder = decoder_of(model, "no_graphs", log=notes.append, cuda=device)
     capture = Capture(decoder._computer, fails)
-    decoder._runner._set_mode("full_graph")
+    decoder._runner._set_mode(None if mode == "off" else mode)
     return decoder, capture
 
 
@@ -311,6 +330,46 @@ def failures(folder: Path, clips: list[str], model_name: str) -> dict[str, Any]:
     return found
 
 
+class Fragile(cuda.NoCuda):  # type: ignore[misc, name-defined]
+    """A device that an unfinished capture leaves broken, as torch's memory is until 2.12."""
+
+    broken = False
+
+    def works(self) -> bool:
+        return not self.broken
+
+
+def broken(folder: Path, clips: list[str], model_name: str) -> list[Any]:
+    """What each process does in turn if no graphs can be made and each failure breaks it.
+
+    The best graphs that it tried, what the next one may try or None, and whether what it decoded
+    is right.
+    """
+    model = load(made(model_name, folder))
+    encoded, lengths, _ = encoding.Encoder(model, print, cuda.NoCuda()).encode([sound_of(clips[0])])
+    plain = shown(decoder_of(model, "off").decode(encoded, lengths).result()[0])
+    found: list[Any] = []
+    mode: str | None = "full_graph"
+    while mode is not None and len(found) < 5:
+        device = Fragile()
+
+        def fails(kind: str, state: Any, device: Fragile = device) -> bool:
+            device.broken = True
+            return True
+
+        decoder, _ = recording(model, [], fails, mode, device)
+        try:
+            decoder.prime(16, 400)
+        except faults.LostInCaptureError as error:
+            found.append([mode, error.less, None])
+            mode = error.less
+        else:
+            right = shown(decoder.decode(encoded, lengths).result()[0]) == plain
+            found.append([mode, None, right])
+            mode = None
+    return found
+
+
 def words(tokens: list[dict[str, Any]]) -> list[str]:
     return [decoding.join_pieces(one["pieces"]) for one in tokens]
 
@@ -337,6 +396,8 @@ PARTS: dict[str, Callable[..., Any]] = {
     "captures": captures,
     "failures": failures,
     "without-cuda": without_cuda,
+    "broken": broken,
+    "odd-length": odd_length,
 }
 
 

@@ -132,6 +132,36 @@ def test_a_load_that_fails_once_after_a_crash_costs_nothing(tmp_path: Path) -> N
     assert loads(tmp_path) == 3
 
 
+@pytest.mark.parametrize(
+    ("broken", "words", "workers"),
+    [
+        (["full_graph"], "CUDA graphs in parts", 2),
+        (["full_graph", "no_while_loops"], "no CUDA graphs", 3),
+    ],
+)
+def test_graphs_that_break_the_worker_at_its_load_are_left_out_by_the_next(
+    tmp_path: Path, broken: list[str], words: str, workers: int
+) -> None:
+    done = run(tmp_path, {"capture": dict.fromkeys(broken, ILLEGAL)})
+    assert done.code == 0, done.err
+    assert texts(tmp_path) == ALL
+    assert f"on NVIDIA Test GPU (cuda:0, bfloat16, {words}) (" in done.err
+    assert done.err.count("Another tries with fewer CUDA graphs") == len(broken)
+    assert loads(tmp_path) == workers
+
+
+def test_larger_graphs_that_break_the_worker_are_left_out_by_the_next(tmp_path: Path) -> None:
+    """It costs the chunks in hand one more try, and not each worker after it."""
+    assert run(tmp_path, {}).code == 0
+    samples = (tmp_path / f"{POISON}.txt").read_text("utf-8").strip()
+    again = tmp_path / "again"
+    again.mkdir()
+    done = run(again, {"larger": {samples: "captures_underway.empty() INTERNAL ASSERT FAILED"}})
+    assert done.code == 0, done.err
+    assert texts(again) == ALL
+    assert loads(again) == 2
+
+
 def test_a_device_that_is_gone_for_good_ends_the_run_with_the_engine_s_exit_code(
     tmp_path: Path,
 ) -> None:

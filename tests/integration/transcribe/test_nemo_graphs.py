@@ -37,7 +37,10 @@ HEADS = [SMALL, "rnnt", "hybrid", "tdt-128", SMALL_CTC]
 QUESTIONS = {
     **{f"paths {head} {precision}": ["paths", head, precision] for head, precision in PATHS},
     **{f"nemo {head}": ["nemo", head] for head in HEADS},
-    **{part: [part, SMALL] for part in ("captures", "failures", "without-cuda")},
+    **{
+        part: [part, SMALL]
+        for part in ("captures", "failures", "without-cuda", "broken", "odd-length")
+    },
 }
 BATCH = slice(4, 4 + len(CLIPS))  # of the tokens in `paths`: those of all clips in one batch
 
@@ -236,6 +239,20 @@ def test_graphs_that_cannot_be_made_cost_speed_and_no_words(found: Found) -> Non
         assert len(runs[f"all{primed}"]["captures"]) <= 10
     assert "previous error" in runs["full"]["notes"][0]
     assert runs["large, primed"]["captures"][-1] == ["full_graph", 8, 400]
+
+
+def test_a_process_that_a_capture_broke_leaves_fewer_graphs_to_the_next(found: Found) -> None:
+    assert found["broken"] == [
+        ["full_graph", "no_while_loops", None],
+        ["no_while_loops", "off", None],
+        ["off", None, True],
+    ]
+
+
+def test_live_speech_in_bfloat16_is_decoded_to_its_last_frame_and_no_further(found: Found) -> None:
+    for live, batch in found["odd-length"].values():
+        assert live == batch
+        assert len(live) > 50
 
 
 def test_full_graphs_without_a_gpu_end_as_no_graphs(found: Found) -> None:

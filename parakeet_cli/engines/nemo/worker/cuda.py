@@ -106,7 +106,12 @@ class Cuda(Protocol):
         ...
 
     def works(self) -> bool:
-        """Whether the device still does what it is told to, after an error."""
+        """Whether the device still does what it is told to, after an error.
+
+        And whether torch still gives memory back: until 2.12 it takes a capture of a CUDA graph
+        that was broken off for one that goes on (pytorch/pytorch#180395), later ones still where
+        the error comes before the capture's end. Then no memory is freed in this process.
+        """
         ...
 
 
@@ -275,6 +280,7 @@ class OneGpu:
         try:
             self.synchronize()
             self.try_out()
+            self.empty_cache()
         except RuntimeError:
             return False
         return True

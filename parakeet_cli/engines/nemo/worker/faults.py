@@ -62,6 +62,17 @@ class DeviceLostError(Exception):
     """The device does nothing more for this process, which must end."""
 
 
+class LostInCaptureError(DeviceLostError):
+    """It was lost while CUDA graphs were made.
+
+    `less` is NeMo's name of the graphs that another process can try to make, or "off".
+    """
+
+    def __init__(self, message: str, less: str) -> None:
+        super().__init__(message)
+        self.less = less
+
+
 def doctor_line() -> str:
     """What to type to have this interpreter's stack examined."""
     return f"parakeet doctor --deep --python {sys.executable}"

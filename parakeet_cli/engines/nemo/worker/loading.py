@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .batches import MAX_BATCH
 from .cuda import Cuda, NoCuda, OneGpu
-from .faults import doctor_line, first_line, is_out_of_memory, why_unusable
+from .faults import DeviceLostError, doctor_line, first_line, is_out_of_memory, why_unusable
 
 if TYPE_CHECKING:
     from .decoding import Decoder
@@ -45,6 +45,7 @@ class LoadRequest:
     workers: int = 1  # processes that share the device and its memory
     max_chunk_seconds: float = 120.0  # the longest audio that will usually come
     precision: str | None = None  # float32, bfloat16 or float16; None is the device's own
+    graphs: str | None = None  # the best CUDA graphs to try, after a worker was lost over better
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class LoadedModel:
 
 
 def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel:
-    """The model on its device. Raises UnusableError."""
+    """The model on its device. Raises UnusableError and LostInCaptureError."""
     import torch
     from nemo import __version__ as nemo_version
 
@@ -73,7 +74,7 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
     with blaming(where or "the CPU"):
         cuda.try_out()
         model = restore(request, cuda)
-        decoder = make_decoder(model, cuda, note)
+        decoder = make_decoder(model, cuda, note, request.graphs)
         encoder = Encoder(model, note, cuda, workers=request.workers)
         decoder.prime(MAX_BATCH, math.ceil(request.max_chunk_seconds / encoder.frame_seconds) + 1)
         cuda.synchronize()
@@ -100,7 +101,7 @@ def blaming(where: str) -> Iterator[None]:
     """Raises UnusableError in the place of an error of the device `where`."""
     try:
         yield
-    except UnusableError:
+    except (UnusableError, DeviceLostError):
         raise
     except Exception as error:
         reason = why_unusable(error, where)

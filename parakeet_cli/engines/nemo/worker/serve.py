@@ -6,7 +6,7 @@ Requests (`operation`): `load` first; `transcribe` for a chunk; `open_stream`, `
 the worker dies; `note` is a line for --verbose.
 
 After an error that leaves CUDA broken for this process, the process ends: the tool starts
-another.
+another. If it came of making CUDA graphs, `graphs` names what the next one may try.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 
 from . import messages
 from .batches import MAX_BATCH, Batch, WorkerRequest, next_batch
-from .faults import DeviceLostError, first_line, is_out_of_memory, is_sticky
+from .faults import DeviceLostError, LostInCaptureError, first_line, is_out_of_memory, is_sticky
 from .loading import LoadedModel, LoadRequest, UnusableError, load_model
 from .pipeline import BatchPipeline, FailedBatch, without_tensors
 
@@ -47,6 +47,8 @@ def main(load: Load = load_model) -> None:
     except BrokenPipeError:
         pass
     except DeviceLostError as error:
+        if isinstance(error, LostInCaptureError):
+            send({"graphs": error.less})
         send.finish()
         print(error, file=sys.stderr, flush=True)  # the last line, which the tool quotes
         code = 1
@@ -150,6 +152,8 @@ class ModelServer:
         self.send({"id": number, "error": f"{type(error).__name__}: {error}"})
 
     def _end_if_broken(self, error: Exception) -> None:
+        if isinstance(error, DeviceLostError):
+            raise error
         if is_sticky(error) or (self.loaded is not None and not self.loaded.cuda.works()):
             raise DeviceLostError(first_line(error)) from error
 

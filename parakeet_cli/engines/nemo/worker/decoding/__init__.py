@@ -54,16 +54,20 @@ def _ignore(_: str) -> None:
 
 
 def make_decoder(
-    model: Any, cuda: Cuda | None = None, log: Callable[[str], None] = _ignore
+    model: Any,
+    cuda: Cuda | None = None,
+    log: Callable[[str], None] = _ignore,
+    graphs: str | None = None,
 ) -> Decoder:
     """The decoder for the model's head. Raises UnusableError.
 
-    `log` gets a line for --verbose when CUDA graphs can't be made.
+    `log` gets a line for --verbose when CUDA graphs can't be made; `graphs` is NeMo's name of the
+    best of them to try, or "off".
     """
     cuda = cuda or NoCuda()
     pieces = _pieces(model)
     if hasattr(model, "joint"):
-        return Transducer(model, pieces, cuda, log)
+        return Transducer(model, pieces, cuda, log, graphs)
     if hasattr(model, "decoder") and hasattr(model.decoder, "vocabulary"):
         return Ctc(model, pieces, cuda)
     raise UnusableError(

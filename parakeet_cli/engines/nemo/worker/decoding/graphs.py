@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..cuda import Cuda
+from ..faults import LostInCaptureError
 from ..loading import UnusableError
 
 # For tests and measurements: NeMo's name of a mode, or "off". `no_graphs` is the code that the
@@ -48,7 +49,8 @@ class GraphRunner:
     """A label-looping computer of NeMo, by the best of its modes that works.
 
     `width` is that of the encoder's frames. `log` gets a line for --verbose whenever something
-    is given up, once for each reason.
+    is given up, once for each reason. `mode` is the best to try: another process was lost over a
+    better one.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class GraphRunner:
             mode = _mode_of(computer) or _OFF
             if mode == PARTIAL:
                 self.reason = _no_conditional_nodes()
+        elif mode != FULL:
+            self.reason = "making better ones broke the device"
         self._set_mode(None if mode == _OFF else mode)
 
     @property
@@ -116,7 +120,10 @@ class GraphRunner:
         return self._make(batch, frames)
 
     def _make(self, batch: int, frames: int) -> bool:
-        """Make graphs for batches of that size, by this mode or the next that works."""
+        """Make graphs for batches of that size, by this mode or the next that works.
+
+        Raises LostInCaptureError where nothing can be tried in this process after a failure.
+        """
         cells = batch * frames
         if cells > _MOST_CELLS or (self._refused is not None and cells >= self._refused):
             return False
@@ -130,6 +137,8 @@ class GraphRunner:
                 return True
             self.reason = failure
             mode = _LESS.get(mode)
+            if not self._cuda.works():
+                raise LostInCaptureError(f"CUDA graphs can't be made: {failure}", mode or _OFF)
         self._log_once(f"No CUDA graphs for batches of {batch} x {frames} frames: {self.reason}")
         self._failures += 1
         self._refused = cells

@@ -28,13 +28,18 @@ class Transducer:
     """TDT and RNN-T by NeMo's label looping, with CUDA graphs on a GPU."""
 
     def __init__(
-        self, model: Any, pieces: list[str], cuda: Cuda, log: Callable[[str], None]
+        self,
+        model: Any,
+        pieces: list[str],
+        cuda: Cuda,
+        log: Callable[[str], None],
+        graphs: str | None = None,
     ) -> None:
         self._pieces, self._cuda = pieces, cuda
         self._blank = int(model.decoding.blank_id)
         self._computer = _computer(model)
         width = int(model.joint.encoder_hidden)
-        self._runner = GraphRunner(self._computer, width, cuda, log, asked_mode())
+        self._runner = GraphRunner(self._computer, width, cuda, log, asked_mode() or graphs)
 
     @property
     def graphs(self) -> str | None:
@@ -74,7 +79,10 @@ class Transducer:
         return table.split(self._pieces)
 
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
-        lengths = encoded.new_tensor([encoded.shape[1]]).long()
+        import torch
+
+        # Not in the type of `encoded`: bfloat16 has no odd numbers beyond 256.
+        lengths = torch.tensor([encoded.shape[1]], device=encoded.device)
         result, *_, after = self._runner.run(encoded, lengths, state)
         if len(after.labels) > 1:  # with graphs it has as many rows as they have
             items = self._computer.split_batched_state(after)

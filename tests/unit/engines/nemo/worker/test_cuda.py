@@ -62,7 +62,7 @@ class Torch(SimpleNamespace):
     def __init__(self, count: int = 4, *, cuda: str | None = "12.8") -> None:
         self.calls: list[str] = []
         self.streams = ["main"]
-        self.broken = False
+        self.broken = self.capturing = False
         super().__init__(
             __version__="2.8.0",
             version=SimpleNamespace(cuda=cuda),
@@ -77,6 +77,7 @@ class Torch(SimpleNamespace):
                 stream=self._on,
                 current_stream=lambda _: Stream(self),
                 synchronize=lambda device: self.record(f"synchronize {device}"),
+                empty_cache=self._empty_cache,
                 Event=lambda *, blocking: SimpleNamespace(
                     record=lambda _: self.record("event"),
                     synchronize=lambda: self.record("wait for event"),
@@ -88,6 +89,11 @@ class Torch(SimpleNamespace):
         if self.broken:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         self.calls.append(f"{self.streams[-1]}: {call}")
+
+    def _empty_cache(self) -> None:
+        self.record("empty cache")
+        if self.capturing:
+            raise RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
 
     def _stream(self, device: str) -> str:
         self.record(f"stream on {device}")
@@ -149,6 +155,12 @@ def test_a_gpu_that_does_nothing_any_more_is_noticed(torch: Torch) -> None:
     gpu = OneGpu(0)
     assert gpu.works()
     torch.broken = True
+    assert not gpu.works()
+
+
+def test_a_torch_that_takes_a_failed_capture_for_one_that_goes_on_is_noticed(torch: Torch) -> None:
+    gpu = OneGpu(0)
+    torch.capturing = True
     assert not gpu.works()
 
 
