@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,6 +195,51 @@ def test_a_probability_leaves_the_worker_with_five_digits() -> None:
     three = np.arange(3)
     table = TokenTable(np.array([3]), three, three, three + 1, logarithms)
     assert table.split("abc")[0].probabilities == [0.9961, 0.36788, 0.0]
+
+
+def opcodes(function: Callable[[], Any]) -> int:
+    """How many instructions of Python it takes."""
+    count = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def by_every_head(frames: int) -> None:
+    """Five tokens in a batch of two of that many frames, to the worker's lists."""
+    at = np.arange(0, 50, 10)
+    frame = np.arange(frames)
+    blank = 3
+    labels = np.where(np.isin(frame, at), 1, blank)
+    both = np.array([labels, np.full(frames, blank)])
+    visits = np.array([frame, frame])
+    sizes, logarithms = np.array([frames, frames]), -0.5 * np.ones((2, frames))
+    tokens = (np.ones((2, 5), int), np.array([at, at]), np.array([5, 0]))
+    tables = (
+        tokens_of_steps(both, visits, logarithms, sizes, blank),
+        tokens_and_visits(tokens, (visits, logarithms, sizes)),
+        tokens_of_frames(both, logarithms, sizes, blank),
+    )
+    for table in tables:
+        assert [len(one.pieces) for one in table.split("abcd")] == [5, 0]
+
+
+def test_python_does_nothing_for_each_frame() -> None:
+    by_every_head(60)  # what NumPy imports at the first call
+    short = opcodes(lambda: by_every_head(60))
+    assert short > 100
+    assert opcodes(lambda: by_every_head(6000)) == pytest.approx(short, rel=0.01)
 
 
 class Tensor(np.ndarray[Any, Any]):
