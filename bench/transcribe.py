@@ -1,9 +1,10 @@
 """Compares `parakeet transcribe` with the bare engine and a peer command, in turn.
 
-    python bench/transcribe.py [--rounds N] [--write docs/benchmarks.md]
+    python bench/transcribe.py [--model NAME] [--rounds N] [--write docs/benchmarks.md]
 
-All use the same model folder, beam and cores. The peer, whisper-ctranslate2, is installed in
-an environment of its own below bench-data/.
+All use the same model folder, beam and cores. The others are told the language, which parakeet
+detects, as its users' commands do. The peer, whisper-ctranslate2, is installed in an
+environment of its own below bench-data/.
 """
 
 from __future__ import annotations
@@ -32,17 +33,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    parser.add_argument("--model", help="a Whisper model (default: the embedded one)")
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
     parser.add_argument("--clips", type=int, default=CLIPS, help="short clips (default 100)")
     parser.add_argument("--write", type=Path, help="replace the table in this file")
     options = parser.parse_args()
     joined, clips = _make_clips(options.clips)
-    commands = _commands()
+    model = find_whisper(options.model, offline=True)
+    asked = ["--engine", "whisper", *(["--model", options.model] if options.model else [])]
+    commands = _commands(str(model.prepare().path), asked)
     print("44 s in one file", file=sys.stderr)
     one = in_turn({name: make([joined]) for name, make in commands.items()}, options.rounds)
     print(f"{len(clips)} short clips", file=sys.stderr)
     many = in_turn({name: make(clips) for name, make in commands.items()}, options.rounds, warmup=0)
-    table = _table(one, many, len(clips))
+    table = _table(model.name, one, many, len(clips))
     print(table)
     if options.write:
         write_table(options.write, "transcribe", table)
@@ -68,15 +72,18 @@ def _make_clips(count: int) -> tuple[Path, list[Path]]:
     return joined, clips
 
 
-def _commands() -> dict[str, Callable[[list[Path]], list[str]]]:
-    """For each program, a function from the files to transcribe to its command line."""
-    model = str(find_whisper(None, offline=True).prepare().path)
+def _commands(model: str, asked: list[str]) -> dict[str, Callable[[list[Path]], list[str]]]:
+    """For each program, a function from the files to transcribe to its command line.
+
+    `model` is the model's folder, `asked` how parakeet's options name it.
+    """
     threads = str(EngineOptions().cores)
     peer = _peer()
     out = DATA / "out"
 
     def ours(files: list[Path]) -> list[str]:
-        base = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet", "--threads", threads]
+        base = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet", *asked]
+        base += ["--threads", threads]
         return [*base, "-f", "txt", "-o", str(out), "--overwrite", *map(str, files)]
 
     def bare(files: list[Path]) -> list[str]:
@@ -110,10 +117,11 @@ def _peer() -> Path:
     return command
 
 
-def _table(one: dict[str, Runs], many: dict[str, Runs], clips: int) -> str:
+def _table(model: str, one: dict[str, Runs], many: dict[str, Runs], clips: int) -> str:
     lines = [
-        f"Machine: {machine()}. Medians of whole commands, model load included; the ratio is",
-        "parakeet's time divided by the other's, pair by pair (median, minimum and maximum).",
+        f"Machine: {machine()}. Model: {model}. Medians of whole commands, model load included;",
+        "the ratio is parakeet's time divided by the other's, pair by pair (median, minimum and",
+        "maximum).",
         "",
         "| what | command | seconds | peak memory, MiB | parakeet ÷ this |",
         "|---|---|---|---|---|",

@@ -19,6 +19,12 @@ esac
 """
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> None:
+    """A test's folder can have the name of an earlier one's, which pytest has removed."""
+    hardware._lists_a_gpu.cache_clear()
+
+
 def nvidia_smi(folder: Path, script: str) -> dict[str, str]:
     """An environment whose PATH has this nvidia-smi."""
     program = folder / "nvidia-smi"
