@@ -45,6 +45,11 @@ CONTAINERS = {
     "flv": Recipe("flv", "libmp3lame", 44_100, 1, 64_000),
     "tta": Recipe("tta", "tta", 16_000, 1),
     "wavpack": Recipe("wv", "wavpack", 16_000, 1),
+    "g726": Recipe("wav", "g726", 8_000, 1, 32_000),
+    "mxf": Recipe("mxf", "pcm_s16le", 48_000, 2),
+    "nut": Recipe("nut", "libopus", 48_000, 1, 48_000),
+    "nut pcm": Recipe("nut", "pcm_s16le", 16_000, 1),
+    "mka tta": Recipe("mkv", "tta", 16_000, 1),
 }
 FORMATS = {**RECIPES, **CONTAINERS}
 KINDS = [

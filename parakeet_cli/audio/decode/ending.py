@@ -84,9 +84,12 @@ def examine_end(
         missing = max(layout.start + layout.size, layout.end or 0) - part.size
         unread_sound = layout.start + layout.size - decoding.position
         constant = opened.stream.codec_context.name.startswith(CONSTANT)
-        if missing > MISCOUNT and unread_sound > MISCOUNT:
+        ends_open = layout.open_end and missing > -MISCOUNT
+        if ends_open or (missing > MISCOUNT and unread_sound > MISCOUNT):
             until = seconds + unread_sound * per_byte
             until = _nearer(until, layout.seconds)
+            if ends_open:  # between two blocks, it isn't known how much is missing
+                until = max(until, seconds + HARMLESS)
             reason = NO_END_MARK if layout.open_end else ENDS_EARLY
             declared = DeclaredDuration(until, "estimated", 0.0, reason, known_until=until)
             unread_seconds = 0.0

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from parakeet_cli.audio.decode.base import MediaRequest
+from parakeet_cli.audio.decode.layout.avi_index import without_false_index
 from parakeet_cli.audio.decode.layout.base import Layout
 from parakeet_cli.audio.decode.layout.parts import Recording
 from parakeet_cli.audio.decode.libav import language_tag, open_container
@@ -161,7 +162,10 @@ def _cannot_open(name: str, error: OSError) -> str:
 def _open_container(part: FilePart, name: str) -> InputContainer:
     # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
     fragments = read_fragments(part)
-    repaired = fragments.mended(part) if fragments is not None else repair(part)
+    if fragments is not None:
+        repaired = fragments.mended(part)
+    else:
+        repaired = repair(part) or without_false_index(part)
     source = repaired or (f"file:{part.path}" if part.is_whole else part.open())
     try:
         container = open_container(source)
