@@ -37,6 +37,7 @@ OVERHEAD = {
     "tta": 4096,
     "wv": MISCOUNT,
     "flv": MISCOUNT,
+    "nut": 1024,  # its headers, again
     "ac3": MISCOUNT,
     "eac3": MISCOUNT,
     "mpegts": 8 * 188,
@@ -94,7 +95,7 @@ def examine_end(
             declared = DeclaredDuration(until, "estimated", 0.0, reason, known_until=until)
             unread_seconds = 0.0
         if constant and _is_sequential(opened) and not layout.open_end:
-            until = declared.known_until or max(seconds, decoding.reached)
+            until = max(declared.known_until or 0.0, seconds, decoding.reached)
             declared = replace(declared, basis="exact", seconds=until)
     if declared.basis != "exact":
         unreadable = part.unreadable_from(decoding.position) * per_byte

@@ -6,7 +6,9 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.audio.stream import AudioStream
@@ -24,12 +26,12 @@ from parakeet_cli.audio.decode.recover.fragments import Fragments, read_fragment
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
-from parakeet_cli.audio.decode.streams.amr import AudioDecoder, decoder_for
 from parakeet_cli.audio.decode.streams.choose import (
     choose_stream,
     describe_streams,
     is_decodable,
 )
+from parakeet_cli.audio.decode.streams.decoders import AudioDecoder, decoder_for
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import StreamInfo
 
@@ -162,6 +164,7 @@ def _cannot_open(name: str, error: OSError) -> str:
 def _open_container(part: FilePart, name: str) -> InputContainer:
     # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
     fragments = read_fragments(part)
+    repaired: BinaryIO | RawIOBase | None
     if fragments is not None:
         repaired = fragments.mended(part)
     else:

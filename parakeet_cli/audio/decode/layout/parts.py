@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli.audio.decode.layout.base import MISCOUNT, Layout
+from parakeet_cli.audio.decode.layout.headers import nut_layout
 from parakeet_cli.audio.decode.layout.table import (
     FLV,
+    NUT,
     OGG,
     WTV,
     find_recording,
@@ -22,7 +24,7 @@ from parakeet_cli.audio.decode.recover.unreadable import Ranges
 
 # Their headers don't say where the recording ends, and libav reads on into the next one with
 # the parameters of the first, or stops.
-SEARCHED = frozenset({OGG, FLV, b"#!AMR", b"nut/multimedia container\0", WTV})
+SEARCHED = frozenset({OGG, FLV, b"#!AMR", NUT, WTV})
 
 
 # libav looks for chunks behind the sound, and takes each eight zeros for one.
@@ -60,9 +62,11 @@ def recording_at(path: Path, start: int, unreadable: Ranges = ()) -> Recording:
         found = find_recording(reader, max(1, first_pages(reader)), (kind,))
         if found is None and kind.magic == OGG:
             found = _behind_pages(reader)
+        ended = Reader(file, reader.size if found is None else found)
+        layout = nut_layout(ended) if kind.magic == NUT else None
     if found is None:
-        return Recording(part)
-    return Recording(replace(part, end=start + found), following=start + found)
+        return Recording(part, layout)
+    return Recording(replace(part, end=start + found), layout, following=start + found)
 
 
 def _behind_pages(reader: Reader) -> int | None:
