@@ -17,6 +17,7 @@ from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.packets import Decoding
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.mpeg import FrameIndex
+from parakeet_cli.audio.decode.recover.mpegts import end_of_packets
 from parakeet_cli.audio.decode.recover.reader import Reader
 
 SHORTEST = 2048  # bytes; behind the last frame there are mostly just tags
@@ -136,7 +137,10 @@ def _unread_tail(recording: Recording, opened: Opened, decoding: Decoding) -> Ta
     if not decoding.failed and not (_is_sequential(opened) and left > overhead):
         return Tail()
     with part.open() as file:
-        return examine_tail(Reader(file, part.size), max(1, decoding.position))
+        reader, position = Reader(file, part.size), max(1, decoding.position)
+        if opened.container.format.name == "mpegts":
+            position = end_of_packets(reader, position)
+        return examine_tail(reader, position)
 
 
 def _is_sequential(opened: Opened) -> bool:

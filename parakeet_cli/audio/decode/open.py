@@ -19,6 +19,7 @@ from parakeet_cli.audio.decode.base import MediaRequest
 from parakeet_cli.audio.decode.layout.avi_index import without_false_index
 from parakeet_cli.audio.decode.layout.base import Layout
 from parakeet_cli.audio.decode.layout.parts import Recording
+from parakeet_cli.audio.decode.layout.sample_width import with_full_width
 from parakeet_cli.audio.decode.libav import language_tag, open_container
 from parakeet_cli.audio.decode.mixing.levels import full_scale
 from parakeet_cli.audio.decode.recover.file_part import FilePart
@@ -168,7 +169,7 @@ def _open_container(part: FilePart, name: str) -> InputContainer:
     if fragments is not None:
         repaired = fragments.mended(part)
     else:
-        repaired = repair(part) or without_false_index(part)
+        repaired = repair(part) or without_false_index(part) or with_full_width(part)
     source = repaired or (f"file:{part.path}" if part.is_whole else part.open())
     try:
         container = open_container(source)

@@ -24,7 +24,8 @@ class Layout:
     alike.
     `seconds` is a duration that the header states besides, which may be rounded. With an
     `open_end` the format has a mark for the end, and it is missing. A `likely` end is one only
-    if another recording begins there: it may also be damage.
+    if another recording begins there: it may also be damage. What is `refused` libav reads with
+    the patches alone.
     """
 
     start: int
@@ -35,6 +36,7 @@ class Layout:
     seconds: float | None = None
     open_end: bool = False
     likely: bool = False
+    refused: bool = False
 
 
 def known_size(declared: int, present: int) -> int | None:

@@ -18,6 +18,7 @@ from parakeet_cli.audio.decode.layout.table import (
 )
 from parakeet_cli.audio.decode.layout.tail import examine_tail
 from parakeet_cli.audio.decode.recover.file_part import FilePart
+from parakeet_cli.audio.decode.recover.mpeg_headers import tag_size
 from parakeet_cli.audio.decode.recover.ogg import end_of_pages, first_pages
 from parakeet_cli.audio.decode.recover.reader import Reader
 from parakeet_cli.audio.decode.recover.unreadable import Ranges
@@ -27,6 +28,7 @@ from parakeet_cli.audio.decode.recover.unreadable import Ranges
 SEARCHED = frozenset({OGG, FLV, b"#!AMR", NUT, WTV})
 
 
+APE, APE_HEADER = b"APETAGEX", 32
 # libav looks for chunks behind the sound, and takes each eight zeros for one.
 MAX_TAGS = 1 << 24  # bytes
 
@@ -51,6 +53,8 @@ class Recording:
 def recording_at(path: Path, start: int, unreadable: Ranges = ()) -> Recording:
     """The recording that begins at `start`, up to the next one or to the end of the file."""
     part = FilePart(path, start, path.stat().st_size, unreadable=unreadable)
+    part = _behind_tag(part)
+    start = part.start
     with part.open() as file:
         reader = Reader(file, part.size)
         layout = read_layout(reader)
@@ -69,6 +73,14 @@ def recording_at(path: Path, start: int, unreadable: Ranges = ()) -> Recording:
     return Recording(replace(part, end=start + found), layout, following=start + found)
 
 
+def _behind_tag(part: FilePart) -> FilePart:
+    """The part behind an APE tag, which libav knows at the end of a file alone."""
+    with part.open() as file:
+        head = file.read(APE_HEADER)
+    size = tag_size(head) if head[:8] == APE else 0
+    return replace(part, start=part.start + size) if 0 < size < part.size else part
+
+
 def _behind_pages(reader: Reader) -> int | None:
     """Where a recording of another kind begins behind the last page of an Ogg file."""
     end = end_of_pages(reader)
@@ -77,6 +89,8 @@ def _behind_pages(reader: Reader) -> int | None:
 
 def _laid_out(reader: Reader, part: FilePart, layout: Layout) -> Recording:
     """A recording whose layout is known, with what follows it."""
+    if layout.refused:
+        return Recording(replace(part, patches=layout.patches), layout)
     if layout.end is None or (layout.end >= reader.size - MISCOUNT and not layout.wrapped):
         return Recording(part, layout)
     tail = examine_tail(reader, layout.end)
