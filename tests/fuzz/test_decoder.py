@@ -20,6 +20,7 @@ from parakeet_cli.audio.decode.media import SAMPLE_RATE, Samples
 from parakeet_cli.audio.decode.pool import DecoderLimits, DecoderPool, IsolatedMedia
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Accounting
+from tests.films import two_voices, write_film
 from tests.fuzz.mutations import Mutation, mutation
 from tests.media_files import RECIPES, Recipe, speech, write_media
 
@@ -45,11 +46,18 @@ CONTAINERS = {
     "flv": Recipe("flv", "libmp3lame", 44_100, 1, 64_000),
     "tta": Recipe("tta", "tta", 16_000, 1),
     "wavpack": Recipe("wv", "wavpack", 16_000, 1),
+    "g726": Recipe("wav", "g726", 8_000, 1, 32_000),
+    "nut": Recipe("nut", "libopus", 48_000, 1, 48_000),
+    "nut pcm": Recipe("nut", "pcm_s16le", 16_000, 1),
+    "mka tta": Recipe("mkv", "tta", 16_000, 1),
 }
 FORMATS = {**RECIPES, **CONTAINERS}
+# Containers that need a picture: the codec of the sound, and its rate.
+FILMS = {"mxf": ("pcm_s16le", 48_000)}
 KINDS = [
     *("wav", "aiff", "flac", "mp3", "adts", "amr", "m4a", "vorbis", "opus", "webm", "wma"),
     *CONTAINERS,
+    *FILMS,
 ]
 
 
@@ -66,6 +74,17 @@ def pool() -> Iterator[DecoderPool]:
     pool = DecoderPool(DecoderLimits(seconds=20.0))
     yield pool
     pool.close()
+
+
+def write_whole(path: Path, kind: str) -> Path:
+    """An undamaged file of that kind; its name is `path` with the suffix of the kind."""
+    if kind in FILMS:
+        codec, rate = FILMS[kind]
+        film = path.with_suffix(f".{kind}")
+        return write_film(film, kind, codec, two_voices(SECONDS, rate), rate, picture=SECONDS)
+    recipe = FORMATS[kind]
+    sound = soxr.resample(speech(SECONDS), SAMPLE_RATE, recipe.rate)
+    return write_media(path.with_suffix(f".{recipe.suffix}"), sound, recipe)
 
 
 def decode(path: Path, pool: DecoderPool) -> Decoded:
@@ -109,12 +128,10 @@ def complaint(kind: str, whole: Decoded, one: Decoded, change: Mutation) -> str 
 def test_mutated_files_are_accounted_for_correctly(
     kind: str, seeds: range, pool: DecoderPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = FORMATS[kind]
-    path = tmp_path / f"whole.{recipe.suffix}"
-    write_media(path, soxr.resample(speech(SECONDS), SAMPLE_RATE, recipe.rate), recipe)
+    path = write_whole(tmp_path / "whole", kind)
     data = path.read_bytes()
     whole = decode(path, pool)
-    mutated = tmp_path / f"mutated.{recipe.suffix}"
+    mutated = tmp_path / f"mutated{path.suffix}"
     counts: Counter[str] = Counter()
     complaints = []
     for seed in seeds:

@@ -249,7 +249,8 @@ class InProcessMedia(Media):
             coverage.lose_until(offset + until, declared.reason)
         elif plan.decoding.damaged_packets and reached - decoded > ROUNDING:
             # Within the declared duration's slack, damaged packets show where they ended.
-            shown = reached if until is None else min(until, reached)
+            exact = until if declared.basis == "exact" else None
+            shown = reached if exact is None else min(exact, reached)
             coverage.lose_until(offset + shown, DAMAGED)
         if end.unread_seconds:  # which may be those that are missing up to the declared end
             coverage.lose_until(before + end.unread_seconds, UNREAD)

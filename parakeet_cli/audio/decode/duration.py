@@ -26,11 +26,13 @@ HEAD = 1 << 16  # bytes that hold every header read here
 FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # its GUID in ASF
 # Codecs whose bytes last equally long, so that missing bytes are missing seconds.
 CONSTANT = ("pcm_", "adpcm_", "g722", "g726", "gsm", "dfpwm")
+UNDELAYED = (*CONSTANT, "opus", "flac")  # whose every packet is sound at once
 ROUNDED_RATE = ("dfpwm", "g726")  # whose samples are no whole bytes
 ADX_FRAMES = 64  # samples to which writers round up
+NUT_PACKET = 0.002  # seconds that the last packet lasts at least
 FLV_TAGS = (8, 9, 18)  # sound, picture, data
 PICTURE = 0.045  # seconds; the slowest of the usual rates has 24 a second
-PACKET = 0.12  # seconds of sound, that writers put into one packet of FLV
+PACKET = 0.12  # seconds of sound, that writers put into one packet of FLV, or codecs hold back
 AVI_SLACK = 0.05  # seconds; two frames of MP3, one of AAC
 MPEG4_FRAME = 1024 / 44_100  # seconds of an AAC frame, to which an index or a muxer may round
 
@@ -188,9 +190,10 @@ def _adx(file: BinaryIO, opened: Opened) -> DeclaredDuration:
 
 
 def _edit_units(file: BinaryIO, opened: Opened) -> DeclaredDuration:
-    """MXF: the duration of the sound's track, in units as long as a picture."""
+    """MXF: the duration of the sound's track, in units as long as a picture; PCM fills them."""
     end = stream_end(opened)
-    return DeclaredDuration() if end is None else DeclaredDuration(end, "exact", slack=PICTURE)
+    slack = PICTURE / 2 if opened.stream.codec_context.name.startswith("pcm_") else PICTURE
+    return DeclaredDuration() if end is None else DeclaredDuration(end, "exact", slack)
 
 
 def _avi(file: BinaryIO, opened: Opened) -> DeclaredDuration:
@@ -212,6 +215,18 @@ def _last_timestamp(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     if declared.seconds is None or not (opened.alone or cut):
         return declared
     return replace(declared, slack=0.0 if cut else PACKET, known_until=declared.seconds)
+
+
+def _nut(file: BinaryIO, opened: Opened) -> DeclaredDuration:
+    """NUT: the time of the last packet, by the index at the end."""
+    declared = _estimated(opened)
+    if declared.seconds is None or not opened.alone or opened.layout is None:
+        return declared
+    if opened.layout.open_end:
+        return DeclaredDuration()
+    until = declared.seconds + NUT_PACKET
+    slack = 0.0 if opened.stream.codec_context.name.startswith(UNDELAYED) else PACKET
+    return replace(declared, slack=slack, known_until=until, reason=NOT_FOUND)
 
 
 def _is_cut_flv(file: BinaryIO) -> bool:
@@ -243,6 +258,7 @@ DECLARED_DURATIONS: dict[str, Callable[[BinaryIO, Opened], DeclaredDuration]] = 
     "avi": _avi,
     "flv": _last_timestamp,
     "rm": _last_timestamp,
+    "nut": _nut,
     # What game engines use; the header counts samples.
     "adx": _adx,
     "ast": _count,

@@ -17,6 +17,7 @@ from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.packets import Decoding
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.mpeg import FrameIndex
+from parakeet_cli.audio.decode.recover.mpegts import end_of_packets
 from parakeet_cli.audio.decode.recover.reader import Reader
 
 SHORTEST = 2048  # bytes; behind the last frame there are mostly just tags
@@ -37,6 +38,7 @@ OVERHEAD = {
     "tta": 4096,
     "wv": MISCOUNT,
     "flv": MISCOUNT,
+    "nut": 1024,  # its headers, again
     "ac3": MISCOUNT,
     "eac3": MISCOUNT,
     "mpegts": 8 * 188,
@@ -84,14 +86,17 @@ def examine_end(
         missing = max(layout.start + layout.size, layout.end or 0) - part.size
         unread_sound = layout.start + layout.size - decoding.position
         constant = opened.stream.codec_context.name.startswith(CONSTANT)
-        if missing > MISCOUNT and unread_sound > MISCOUNT:
+        ends_open = layout.open_end and missing > -MISCOUNT
+        if ends_open or (missing > MISCOUNT and unread_sound > MISCOUNT):
             until = seconds + unread_sound * per_byte
             until = _nearer(until, layout.seconds)
+            if ends_open:  # between two blocks, it isn't known how much is missing
+                until = max(until, seconds + HARMLESS)
             reason = NO_END_MARK if layout.open_end else ENDS_EARLY
             declared = DeclaredDuration(until, "estimated", 0.0, reason, known_until=until)
             unread_seconds = 0.0
         if constant and _is_sequential(opened) and not layout.open_end:
-            until = declared.known_until or max(seconds, decoding.reached)
+            until = max(declared.known_until or 0.0, seconds, decoding.reached)
             declared = replace(declared, basis="exact", seconds=until)
     if declared.basis != "exact":
         unreadable = part.unreadable_from(decoding.position) * per_byte
@@ -132,7 +137,10 @@ def _unread_tail(recording: Recording, opened: Opened, decoding: Decoding) -> Ta
     if not decoding.failed and not (_is_sequential(opened) and left > overhead):
         return Tail()
     with part.open() as file:
-        return examine_tail(Reader(file, part.size), max(1, decoding.position))
+        reader, position = Reader(file, part.size), max(1, decoding.position)
+        if opened.container.format.name == "mpegts":
+            position = end_of_packets(reader, position)
+        return examine_tail(reader, position)
 
 
 def _is_sequential(opened: Opened) -> bool:

@@ -6,7 +6,9 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.audio.stream import AudioStream
@@ -14,8 +16,10 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from parakeet_cli.audio.decode.base import MediaRequest
+from parakeet_cli.audio.decode.layout.avi_index import without_false_index
 from parakeet_cli.audio.decode.layout.base import Layout
 from parakeet_cli.audio.decode.layout.parts import Recording
+from parakeet_cli.audio.decode.layout.sample_width import with_full_width
 from parakeet_cli.audio.decode.libav import language_tag, open_container
 from parakeet_cli.audio.decode.mixing.levels import full_scale
 from parakeet_cli.audio.decode.recover.file_part import FilePart
@@ -23,12 +27,12 @@ from parakeet_cli.audio.decode.recover.fragments import Fragments, read_fragment
 from parakeet_cli.audio.decode.recover.matroska import first_cue
 from parakeet_cli.audio.decode.recover.mp4 import lacks_index, repair
 from parakeet_cli.audio.decode.recover.ogg import TAIL, lacks_first_pages
-from parakeet_cli.audio.decode.streams.amr import AudioDecoder, decoder_for
 from parakeet_cli.audio.decode.streams.choose import (
     choose_stream,
     describe_streams,
     is_decodable,
 )
+from parakeet_cli.audio.decode.streams.decoders import AudioDecoder, decoder_for
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import StreamInfo
 
@@ -161,7 +165,11 @@ def _cannot_open(name: str, error: OSError) -> str:
 def _open_container(part: FilePart, name: str) -> InputContainer:
     # `file:` keeps libav from reading names like `concat:x` or `http://x` as protocols.
     fragments = read_fragments(part)
-    repaired = fragments.mended(part) if fragments is not None else repair(part)
+    repaired: BinaryIO | RawIOBase | None
+    if fragments is not None:
+        repaired = fragments.mended(part)
+    else:
+        repaired = repair(part) or without_false_index(part) or with_full_width(part)
     source = repaired or (f"file:{part.path}" if part.is_whole else part.open())
     try:
         container = open_container(source)

@@ -28,13 +28,15 @@ from parakeet_cli.audio.decode.recover.mpeg import FrameIndex
 from parakeet_cli.audio.decode.recover.mpeg_headers import HEADER_BYTES
 from parakeet_cli.audio.decode.recover.reader import Reader
 from parakeet_cli.audio.decode.resample import TimedFrame
-from parakeet_cli.audio.decode.streams.amr import AudioDecoder
+from parakeet_cli.audio.decode.streams.decoders import AudioDecoder
 
 JITTER_SECONDS = 0.04  # healthy Vorbis and Matroska clocks are off by up to some 10 ms
 # Elsewhere (AVI, raw streams) timestamps are made up from counts and bit rates.
 TIMEKEEPERS = frozenset(
     {"ogg", "matroska", "mov", "asf", "mpegts", "flac", "flv", "caf", "mxf", "nut"}
 )
+# MXF counts in units as long as a picture, so that a gap is one of them at least.
+EXACT = {"mxf": 0.005}
 # Packets that share a parser's frames get the wrong timestamps.
 UNTIMED = frozenset({("asf", "flac")})
 # libav trims the packet table's remainder from a last frame that is short already.
@@ -93,6 +95,7 @@ class ByTimestamps(Progress):
             self._keeps_time = False
         if (container, context.name) in UNTRIMMED:
             context.options = {"flags2": "+skip_manual"}
+        self._jitter = EXACT.get(container, JITTER_SECONDS)
         self._shift = 0.0  # for timestamps that went back, as in files joined from several
         self._end = 0.0  # of the last frame, in seconds
         self._frame_seconds = 0.0  # the length of the last frame
@@ -132,13 +135,13 @@ class ByTimestamps(Progress):
 
     def _place(self, frame: AudioFrame, gap: float, reason: str = JUMP) -> TimedFrame:
         """The next frame, at its time if a gap precedes it; `reason` is the gap's."""
-        if gap > (MIN_DAMAGE_GAP if self._damaged_since else JITTER_SECONDS):
+        if gap > (MIN_DAMAGE_GAP if self._damaged_since else self._jitter):
             damaged = reason != PAUSE and not self._damaged_since and self._end > 0
             self.damaged_packets += damaged
             self._end += gap
             timed = TimedFrame(frame, self._end, DAMAGED if self._damaged_since else reason)
         else:
-            self._shift -= gap if gap < -JITTER_SECONDS else 0.0
+            self._shift -= gap if gap < -self._jitter else 0.0
             timed = TimedFrame(frame, None, DAMAGED)
         self._damaged_since = 0
         self._frame_seconds = frame.samples / frame.sample_rate

@@ -29,12 +29,12 @@ LONG_FRAMES = {"tta": 1.05, "wavpack": SECONDS, "alac": 0.26}
 # They write an index or a table last, and can't be opened without it.
 INDEXED = {"3g2", "3gp", "caf", "f4v", "ipod", "mov", "mp4", "psp", "wtv"}
 # What no header in them states can't be missed, but the end mark of these is.
-MARKED = {"ogg", "oga", "ogv", "opus", "spx", "voc"}
+MARKED = {"ogg", "oga", "ogv", "opus", "spx", "voc", "nut"}
 # Neither a length nor an end mark: streams of packets, and headers without a size.
 UNSTATED = {
     *("ac3", "eac3", "adts", "amr", "latm", "mp2"),
     *("dvd", "mpeg", "mpegts", "svcd", "vcd", "vob"),
-    *("ircam", "nut", "roq", "swf", "avm2"),
+    *("ircam", "roq", "swf", "avm2"),
 }
 UNSTATED_PAIRS = {("rm", "aac"), ("rm", "real_144")}
 

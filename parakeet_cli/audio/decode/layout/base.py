@@ -20,10 +20,12 @@ class Layout:
     `size` is the declared size of the sound, which may lie beyond the end of the file; None
     if the header leaves it open. `end` is the first byte after the recording, as far as its
     headers lead. With the `patches` (a position and the bytes that belong there), libav reads
-    on to the end of the file. A size of 32 bits may have `wrapped` around at 4 GiB.
+    on to the end of the file. A size of 32 bits may have `wrapped` around at 4 GiB, and others
+    alike.
     `seconds` is a duration that the header states besides, which may be rounded. With an
     `open_end` the format has a mark for the end, and it is missing. A `likely` end is one only
-    if another recording begins there: it may also be damage.
+    if another recording begins there: it may also be damage. What is `refused` libav reads with
+    the patches alone.
     """
 
     start: int
@@ -34,6 +36,7 @@ class Layout:
     seconds: float | None = None
     open_end: bool = False
     likely: bool = False
+    refused: bool = False
 
 
 def known_size(declared: int, present: int) -> int | None:

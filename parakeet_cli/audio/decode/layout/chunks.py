@@ -61,7 +61,9 @@ def riff_layout(reader: Reader) -> Layout | None:
                 layout = _sized(reader, chunk.data, wide, patches, wide=True)
             else:
                 layout = _sized(reader, chunk.data, chunk.size, patches)
-            return replace(layout, seconds=samples / rate if rate else None)
+            seconds = samples / rate if rate else None
+            refused = wide is not None and layout.size is None
+            return replace(layout, seconds=seconds, refused=refused)
     return None
 
 
@@ -99,7 +101,8 @@ def w64_layout(reader: Reader) -> Layout | None:
             patches = ((position + 16, huge),)
             start = position + W64_HEADER
             layout = _sized(reader, start, size - W64_HEADER, patches, wide=True)
-            return replace(layout, seconds=samples / rate if rate else None)
+            seconds = samples / rate if rate else None
+            return replace(layout, seconds=seconds, refused=layout.size is None)
         position += max(W64_HEADER, (size + 7) // 8 * 8)
     return None
 
@@ -112,10 +115,13 @@ def aiff_layout(reader: Reader) -> Layout | None:
         if chunk.name == b"SSND":
             offset = int.from_bytes(reader.read(chunk.data, 4), "big")
             start = chunk.data + 8 + offset
-            patches = ((chunk.data - 4, struct.pack(">I", 0x7FFFFFFF)),)
+            empty = reader.read(4, 4) == bytes(4)  # FFmpeg, where it can't go back
+            most = struct.pack(">I", 0x7FFFFFFF)
+            patches = (*(((4, most),) if empty else ()), (chunk.data - 4, most))
             # What SoX writes where it can't go back, less the chunks before the sound.
             piped = 0x7F000000 - 1024 <= chunk.size <= 0x7F000000
-            return _sized(reader, start, 0 if piped else chunk.size - 8 - offset, patches)
+            layout = _sized(reader, start, 0 if piped else chunk.size - 8 - offset, patches)
+            return replace(layout, refused=empty and layout.size is None)
     return None
 
 

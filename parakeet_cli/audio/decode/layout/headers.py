@@ -1,4 +1,7 @@
-"""Reads layouts that a header of fixed fields gives: AU, SPHERE, SoX' own, TTA, ASF, Matroska."""
+"""Reads layouts that fixed fields give, in a header or at the end.
+
+AU, SPHERE, SoX' own, TTA, ASF, Matroska and NUT.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ SPHERE_HEAD = 1 << 14  # bytes; headers are 1,024 or a few times that
 SAMPLE_BYTES = {b"pcm", b"ulaw", b"alaw", b"mu-law"}  # codings whose samples have one size
 TTA_HEADER, TTA_CHECKSUM = 22, 4  # bytes
 MAX_TTA_FRAMES = 1 << 22  # of about a second
+NUT_INDEX, NUT_INDEX_END = bytes.fromhex("4e58dd672f23e64e"), 12
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 
@@ -70,6 +74,18 @@ def tta_layout(reader: Reader) -> Layout | None:
         return None
     size = known_size(sum(struct.unpack(f"<{frames}I", table)), max(0, reader.size - start))
     return Layout(start, size, None if size is None else start + size)
+
+
+def nut_layout(reader: Reader) -> Layout:
+    """NUT: what lies before its index, which ends with its own length and a checksum.
+
+    The specification lets writers leave the index out, but FFmpeg never does, not even in a pipe.
+    """
+    length = int.from_bytes(reader.read(max(0, reader.size - NUT_INDEX_END), 8), "big")
+    start = max(0, reader.size - length)
+    if reader.read(start, 8) != NUT_INDEX:
+        return Layout(0, reader.size, open_end=True)
+    return Layout(0, start)
 
 
 def asf_layout(reader: Reader) -> Layout | None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parakeet_cli.audio.decode.layout.base import MISCOUNT, Layout
+from parakeet_cli.audio.decode.layout.headers import nut_layout
 from parakeet_cli.audio.decode.layout.table import (
     FLV,
+    NUT,
     OGG,
     WTV,
     find_recording,
@@ -16,15 +18,17 @@ from parakeet_cli.audio.decode.layout.table import (
 )
 from parakeet_cli.audio.decode.layout.tail import examine_tail
 from parakeet_cli.audio.decode.recover.file_part import FilePart
+from parakeet_cli.audio.decode.recover.mpeg_headers import tag_size
 from parakeet_cli.audio.decode.recover.ogg import end_of_pages, first_pages
 from parakeet_cli.audio.decode.recover.reader import Reader
 from parakeet_cli.audio.decode.recover.unreadable import Ranges
 
 # Their headers don't say where the recording ends, and libav reads on into the next one with
 # the parameters of the first, or stops.
-SEARCHED = frozenset({OGG, FLV, b"#!AMR", b"nut/multimedia container\0", WTV})
+SEARCHED = frozenset({OGG, FLV, b"#!AMR", NUT, WTV})
 
 
+APE, APE_HEADER = b"APETAGEX", 32
 # libav looks for chunks behind the sound, and takes each eight zeros for one.
 MAX_TAGS = 1 << 24  # bytes
 
@@ -49,6 +53,8 @@ class Recording:
 def recording_at(path: Path, start: int, unreadable: Ranges = ()) -> Recording:
     """The recording that begins at `start`, up to the next one or to the end of the file."""
     part = FilePart(path, start, path.stat().st_size, unreadable=unreadable)
+    part = _behind_tag(part)
+    start = part.start
     with part.open() as file:
         reader = Reader(file, part.size)
         layout = read_layout(reader)
@@ -60,9 +66,19 @@ def recording_at(path: Path, start: int, unreadable: Ranges = ()) -> Recording:
         found = find_recording(reader, max(1, first_pages(reader)), (kind,))
         if found is None and kind.magic == OGG:
             found = _behind_pages(reader)
+        ended = Reader(file, reader.size if found is None else found)
+        layout = nut_layout(ended) if kind.magic == NUT else None
     if found is None:
-        return Recording(part)
-    return Recording(replace(part, end=start + found), following=start + found)
+        return Recording(part, layout)
+    return Recording(replace(part, end=start + found), layout, following=start + found)
+
+
+def _behind_tag(part: FilePart) -> FilePart:
+    """The part behind an APE tag, which libav knows at the end of a file alone."""
+    with part.open() as file:
+        head = file.read(APE_HEADER)
+    size = tag_size(head) if head[:8] == APE else 0
+    return replace(part, start=part.start + size) if 0 < size < part.size else part
 
 
 def _behind_pages(reader: Reader) -> int | None:
@@ -73,6 +89,8 @@ def _behind_pages(reader: Reader) -> int | None:
 
 def _laid_out(reader: Reader, part: FilePart, layout: Layout) -> Recording:
     """A recording whose layout is known, with what follows it."""
+    if layout.refused:
+        return Recording(replace(part, patches=layout.patches), layout)
     if layout.end is None or (layout.end >= reader.size - MISCOUNT and not layout.wrapped):
         return Recording(part, layout)
     tail = examine_tail(reader, layout.end)

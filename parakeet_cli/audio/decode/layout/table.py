@@ -43,7 +43,7 @@ class Kind(NamedTuple):
     at: int = 0
 
 
-OGG, FLV = b"OggS\0", b"FLV\1"
+OGG, FLV, NUT = b"OggS\0", b"FLV\1", b"nut/multimedia container\0"
 # What else the first bytes have in common, where four bytes may appear anywhere by chance.
 PATTERNS = {
     FLV: re.compile(rb"FLV\x01[\0-\x05]\0\0\0\t\0\0\0\0", re.DOTALL),
@@ -79,7 +79,7 @@ KINDS = (
     Kind(OGG),
     Kind(FLV),
     Kind(b"#!AMR"),
-    Kind(b"nut/multimedia container\0"),
+    Kind(NUT),
     Kind(WTV),
 )
 

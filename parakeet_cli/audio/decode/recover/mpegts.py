@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from parakeet_cli.audio.decode.recover.reader import Reader
+
 SYNC = 0x47
 PROGRAMS = 0  # the PID of the program association table
 # Bytes of a packet: plain, with a time before it (Blu-ray, AVCHD), with a checksum behind it.
 SIZES = (188, 192, 204)
+MAX_PES = 1 << 17  # bytes of a packet of the stream that the transport's packets carry
 MAX_BEFORE = 1 << 22  # bytes; between two packets of sound there may be some pictures
 
 
@@ -41,6 +44,22 @@ def program_table(file: BinaryIO, previous: int, position: int) -> int | None:
     begin, packets = _packets_between(file, previous, position)
     tables = [begin + one.position for one in packets if one.pid == PROGRAMS]
     return tables[-1] if tables else None
+
+
+def end_of_packets(reader: Reader, position: int) -> int:
+    """The end of the packets in a row behind `position`, which may lie within one.
+
+    The packets of sound that are within one of the stream have no positions of their own.
+    """
+    data, at = reader.window(position, MAX_PES)
+    for begin in range(at, min(at + max(SIZES), len(data))):
+        for size in SIZES:
+            if data[begin : begin + 3 * size : size] == bytes([SYNC]) * 3:
+                position += begin - at
+                while reader.read(position, 1) == bytes([SYNC]):
+                    position += size
+                return min(position, reader.size)
+    return position
 
 
 def _packets_between(file: BinaryIO, previous: int, position: int) -> tuple[int, list[TsPacket]]:

@@ -6,7 +6,7 @@ have, decodes them; where it is missing, they are silence.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from av import AudioCodecContext, AudioFrame, Packet
@@ -16,14 +16,6 @@ from av import AudioCodecContext, AudioFrame, Packet
 AMR_DECODERS = {"amrnb": ("libopencore_amrnb", 8), "amrwb": ("libopencore_amrwb", 9)}
 RATES = {"amrnb": 8_000, "amrwb": 16_000}
 FRAME_SECONDS = 0.02
-
-
-class AudioDecoder(Protocol):
-    """What turns packets into frames: a codec context of libav, or one that is adapted."""
-
-    def decode(self, packet: Packet[Any], /) -> list[AudioFrame]: ...
-
-    def flush_buffers(self) -> None: ...
 
 
 class PausesAsSilence:
@@ -48,10 +40,8 @@ class PausesAsSilence:
         self._codec.flush_buffers()
 
 
-def decoder_for(codec: AudioCodecContext) -> AudioDecoder:
-    """The decoder that suits a stream best: the stream's own, but for AMR."""
-    if codec.name not in AMR_DECODERS:
-        return codec
+def amr_decoder(codec: AudioCodecContext) -> AudioCodecContext | PausesAsSilence:
+    """opencore's decoder in the place of libav's own; where it is missing, that with silence."""
     name, _ = AMR_DECODERS[codec.name]
     try:
         opencore = cast("AudioCodecContext", AudioCodecContext.create(name, "r"))

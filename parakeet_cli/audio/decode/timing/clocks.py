@@ -16,6 +16,7 @@ from av.stream import Discard
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.decode.coverage import DAMAGED, JUMP, PAUSE
+from parakeet_cli.audio.decode.layout.headers import NUT_INDEX_END
 from parakeet_cli.audio.decode.open import Opened
 from parakeet_cli.audio.decode.packets import (
     JITTER_SECONDS,
@@ -32,6 +33,7 @@ from parakeet_cli.audio.decode.resample import TimedFrame
 
 # A gap without damage that is longer is a joint even where nothing else marks it.
 MAX_TS_GAP = 600.0  # seconds
+MISSING_END = 0.1  # seconds, in place of an unknown length
 
 
 def by_timestamps(opened: Opened, part: FilePart) -> Decoding:
@@ -130,6 +132,16 @@ class TsByTimestamps(ByTimestamps):
             return is_joint(file, self._last, packet.pos) or gap > MAX_TS_GAP
 
 
+class NutByTimestamps(ByTimestamps):
+    """Counts a last packet that reaches into the index behind it as damaged: it lacks bytes."""
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        yield from super().__iter__()
+        if self.position > self._part.size - NUT_INDEX_END:
+            self.damaged_packets += 1
+            self.reached = max(self.reached, self._end + MISSING_END)
+
+
 class WavpackByTimestamps(ByTimestamps):
     """Also decodes what is there of a last block that was cut off."""
 
@@ -166,5 +178,6 @@ BY_CONTAINER = {
     "mov": Mp4ByTimestamps,
     "asf": AsfByTimestamps,
     "mpegts": TsByTimestamps,
+    "nut": NutByTimestamps,
     "wv": WavpackByTimestamps,
 }

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.audio.decode.layout.avi_index import indexed_seconds
+from parakeet_cli.audio.decode.layout.avi_index import indexed_seconds, without_false_index
+from parakeet_cli.audio.decode.media import open_media
+from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.reader import Reader
 from tests.media_files import Recipe, tone, write_media
 
@@ -48,3 +50,20 @@ def test_a_file_without_an_index_or_with_another_length_states_nothing(tmp_path:
     at = data.index(b"strh") + 8 + 32
     assert seconds(data[:at] + struct.pack("<I", 5 * 16_000) + data[at + 4 :]) is None
     assert seconds(b"RIFF") is None
+
+
+@pytest.mark.parametrize("recipe", [PCM, MP3])
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_a_damaged_index_hides_no_sound(recipe: Recipe, share: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    data = avi(tmp_path, recipe)
+    assert without_false_index(FilePart.whole(path)) is None
+    index = data.rindex(b"idx1")
+    at = index + round(share * (len(data) - index))
+    path.write_bytes(data[:at] + bytes(20) + data[at + 20 :])
+    patched = without_false_index(FilePart.whole(path))
+    assert patched is not None
+    assert b"idx1" not in patched.read()
+    with open_media(path, isolated=False) as media:
+        assert sum(len(block.samples) for block in media) / 16_000 == pytest.approx(4.0, abs=0.08)
+    assert not media.accounting.lost

@@ -6,7 +6,10 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from parakeet_cli.audio.decode.layout.base import Layout
@@ -17,6 +20,7 @@ from parakeet_cli.audio.decode.layout.chunks import (
     riff_layout,
     w64_layout,
 )
+from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.decode.recover.reader import Reader
 from tests.media_files import Recipe, tone, write_media
 
@@ -69,3 +73,58 @@ def test_the_number_of_samples_of_a_compressed_wav_is_kept(tmp_path: Path) -> No
     layout = riff_layout(reader(path.read_bytes()))
     assert layout is not None
     assert layout.seconds == pytest.approx(2, abs=0.1)
+
+
+def to_pipe(form: str, codec: str, options: dict[str, str]) -> bytes:
+    """What FFmpeg writes where it can't go back to fill in sizes."""
+    file = Pipe()
+    with av.open(file, "w", format=form, options=options) as container:
+        stream = container.add_stream(codec, rate=16_000)
+        assert isinstance(stream, av.AudioStream)
+        stream.codec_context.layout = "mono"
+        sound = (tone(2, 16_000) * 2**15).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return bytes(file.data)
+
+
+class Pipe(io.RawIOBase):
+    """A file object that can't go back."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: Any) -> int:
+        self.data += data
+        return len(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "options"),
+    [
+        ("wav", "pcm_s16le", {}),
+        ("wav", "pcm_s16le", {"rf64": "always"}),
+        ("w64", "pcm_s16le", {}),
+        ("aiff", "pcm_s16be", {}),
+        ("caf", "pcm_s16le", {}),
+        ("au", "pcm_s16be", {}),
+        ("avi", "pcm_s16le", {}),
+    ],
+)
+def test_what_was_written_to_a_pipe_is_whole(
+    form: str, codec: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(to_pipe(form, codec, options))
+    with open_media(path, isolated=False) as media:
+        decoded = sum(len(block.samples) for block in media)
+    assert decoded == 32_000
+    assert media.accounting.lost == ()
+    assert media.accounting.expected_basis != "exact"

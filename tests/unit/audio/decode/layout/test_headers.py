@@ -8,16 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.audio.decode.coverage import NO_END_MARK
 from parakeet_cli.audio.decode.layout.headers import (
+    NUT_INDEX,
     asf_layout,
     au_layout,
     matroska_layout,
+    nut_layout,
     sox_layout,
     sphere_layout,
     tta_layout,
 )
+from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.decode.recover.reader import Reader
+from parakeet_cli.transcript import LostInterval
 from tests.media_files import RECIPES, Recipe, tone, write_media
+
+PCM_IN_NUT = Recipe("nut", "pcm_s16le", 16_000, 1)
+OPUS_IN_NUT = Recipe("nut", "libopus", 48_000, 1, 48_000)
 
 
 def reader(data: bytes) -> Reader:
@@ -90,3 +98,27 @@ def test_an_asf_ends_where_the_header_of_another_begins(tmp_path: Path) -> None:
     layout = asf_layout(reader(data + data))
     assert layout is not None
     assert (layout.end, layout.likely) == (len(data), True)
+
+
+@pytest.mark.parametrize("recipe", [PCM_IN_NUT, OPUS_IN_NUT])
+def test_the_sound_of_a_nut_ends_where_its_index_begins(recipe: Recipe, tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.nut", tone(3, recipe.rate), recipe)
+    data = path.read_bytes()
+    layout = nut_layout(reader(data))
+    assert layout.size is not None
+    assert (layout.size, layout.open_end) == (data.rindex(NUT_INDEX), False)
+    assert nut_layout(reader(data[:-1])).open_end
+    assert lost(path) == ()
+    for end in (len(data) // 2, layout.size, len(data) - 1):
+        path.write_bytes(data[:end])
+        assert [one.reason for one in lost(path)] == [NO_END_MARK]
+    path.write_bytes(data[: len(data) // 3] + data[layout.size :])
+    assert lost(path)
+    path.write_bytes(data + data)
+    assert lost(path) == ()
+
+
+def lost(path: Path) -> tuple[LostInterval, ...]:
+    with open_media(path, isolated=False) as media:
+        list(media)
+    return media.accounting.lost

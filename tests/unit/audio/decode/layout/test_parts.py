@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.audio.decode.layout.parts import recording_at
+from parakeet_cli.audio.decode.media import open_media
 from tests.media_files import RECIPES, tone, write_media
 
 LAID_OUT = ["wav", "aiff", "m4a", "webm", "wma", "opus", "vorbis", "amr"]
@@ -71,3 +73,16 @@ def test_zeros_without_end_behind_the_sound_are_not_read_as_chunks(tmp_path: Pat
     assert recording.part.end == pytest.approx(size, abs=64)
     assert recording.following is None
     assert not recording.unread
+
+
+def test_a_recording_begins_behind_an_ape_tag(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.mp3", tone(2, 44_100), RECIPES["mp3"])
+    items = (90_000).to_bytes(4, "little") + bytes(4) + b"Cover\0" + bytes(range(256)) * 400
+    edge = struct.pack("<8sIII", b"APETAGEX", 2_000, len(items) + 32, 1)
+    tag = edge + b"\0\0\0\xa0" + bytes(8) + items + edge + b"\0\0\0\x80" + bytes(8)
+    path.write_bytes(tag + path.read_bytes())
+    assert recording_at(path, 0).part.start == len(tag)
+    with open_media(path, isolated=False) as media:
+        list(media)
+    assert (media.accounting.lost, media.accounting.damaged_packets) == ((), 0)
+    assert media.accounting.decoded_seconds == pytest.approx(2, abs=0.01)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
-from parakeet_cli.audio.decode.recover.mpegts import SIZES, is_joint
+from parakeet_cli.audio.decode.media import open_media
+from parakeet_cli.audio.decode.recover.mpegts import SIZES, end_of_packets, is_joint
+from parakeet_cli.audio.decode.recover.reader import Reader
+from tests.films import two_voices, write_film
 
 SOUND = 256
 
@@ -50,3 +54,25 @@ def test_a_mark_of_the_multiplexer_is_a_joint() -> None:
 def test_what_is_no_transport_stream_has_no_joint() -> None:
     assert not is_joint(io.BytesIO(bytes(2000)), 0, 1000)
     assert not is_joint(io.BytesIO(b""), 0, 1000)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_packets_that_follow_one_another_lead_to_their_end(size: int) -> None:
+    data = b"".join(packet(SOUND, number, size) for number in range(16))
+    begin = size - 188 if size == 192 else 0
+    for position in (begin, size, 5 * size + 17):
+        end = end_of_packets(Reader(io.BytesIO(data), len(data)), position)
+        assert end == len(data)
+        more = data + bytes(100)
+        end = end_of_packets(Reader(io.BytesIO(more), len(more)), position)
+        assert end == len(data) + begin
+    assert end_of_packets(Reader(io.BytesIO(bytes(2000)), 2000), 3) == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"mpegts_m2ts_mode": "1"}, {"pes_payload_size": "60000"}])
+def test_a_stream_with_long_packets_is_whole(options: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "a.ts"
+    write_film(path, "mpegts", "aac", two_voices(9, 48_000), 48_000, options=options)
+    with open_media(path, isolated=False) as media:
+        list(media)
+    assert (media.accounting.lost, media.accounting.damaged_packets) == ((), 0)
