@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -249,8 +249,8 @@ class _RecordedFiles:
 def _check_record(listings: _Listings, record: bytes) -> _RecordedFiles:
     """Compare the listed files with those that exist."""
     files = _RecordedFiles()
-    folder = listings.folder
     parents: set[str] = set()
+    sizes: list[tuple[str, int]] = []
     last, names = "", listings[""]
     for path, _, size, imported in recorded_files(record):
         if imported:
@@ -266,9 +266,8 @@ def _check_record(listings: _Listings, record: bytes) -> _RecordedFiles:
             if not parent and (name.endswith(".py") or ".so" in name):
                 files.modules.add(name.partition(".")[0])
         if size is not None:
-            found = _size(f"{folder}/{path}")
-            if found != size and found is not None:
-                files.resized.append(WrongSize(path, found, size))
+            sizes.append((path, size))
+    files.resized = list(_wrong_sizes(listings.folder, sizes))
     parents.discard("")
     files.modules.update(parent.partition("/")[0] for parent in parents)
     # A compiled file in a package's folder can be imported whether RECORD lists it or not.
@@ -306,6 +305,13 @@ def recorded_files(record: bytes) -> Iterator[tuple[str, str, int | None, bool]]
         compared = size.isdecimal() and len(size) < MOST_DIGITS
         compared = compared and suffix != ".pyi" and not outside
         yield path, digest, int(size) if compared else None, imported
+
+
+def _wrong_sizes(folder: str, sizes: Iterable[tuple[str, int]]) -> Iterator[WrongSize]:
+    for path, size in sizes:
+        found = _size(f"{folder}/{path}")
+        if found != size and found is not None:
+            yield WrongSize(path, found, size)
 
 
 def _size(path: str) -> int | None:
