@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
@@ -54,7 +54,7 @@ class Combination:
 
 @cache
 def combinations() -> tuple[Combination, ...]:
-    text = (files("parakeet_cli.doctor.stack") / "combinations.toml").read_text("utf-8")
+    text = (Path(__file__).parents[1] / "stack" / "combinations.toml").read_text("utf-8")
     return tuple(
         Combination(
             **{**row, "status": CheckStatus(row["status"]), "newer": tuple(row.get("newer", ()))}

@@ -22,7 +22,6 @@ from parakeet_cli.doctor.inspect.hidden import read_hidden
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libraries
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
-from parakeet_cli.doctor.inspect.sums import compare_sums
 from parakeet_cli.doctor.inspect.torch_build import read_torch_build
 from parakeet_cli.doctor.stack.torch_builds import this_platform
 from parakeet_cli.doctor.uv_command import ENSUREPIP, UV
@@ -57,7 +56,7 @@ def gather_facts(
     cache.save()
     return Facts(
         interpreter=target,
-        distributions=compare_sums(installed.distributions)
+        distributions=_with_sums(installed.distributions)
         if deep
         else tuple(installed.distributions),
         leftovers=tuple(installed.leftovers),
@@ -80,6 +79,12 @@ def gather_facts(
         options=options,
         pip=_pip_words(target, installed.distributions, env),
     )
+
+
+def _with_sums(distributions: Sequence[Distribution]) -> tuple[Distribution, ...]:
+    from parakeet_cli.doctor.inspect.sums import compare_sums
+
+    return compare_sums(distributions)
 
 
 def _pip_words(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from packaging.version import Version
+
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
@@ -33,6 +35,11 @@ class Change:
     @property
     def pinned(self) -> str:
         return f"{self.name}=={self.after}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What its wheel is found by."""
+        return self.name, str(Version(str(self.after)))
 
     def as_json(self) -> dict[str, str | None]:
         return {"name": self.name, "from": self.before, "to": self.after}

@@ -7,6 +7,7 @@ anything changes; each step is in the journal before it begins. Whatever happens
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -25,15 +26,20 @@ from parakeet_cli.doctor.repair.rollback.journal import RepairJournal
 from parakeet_cli.doctor.repair.rollback.restore import RestoreIncomplete, restore
 from parakeet_cli.doctor.repair.rollback.startup import start_time
 from parakeet_cli.doctor.repair.rollback.validate import JournalRefused, check_way
+from parakeet_cli.doctor.repair.uv.install import LOCK, UvInstaller, find_installer
+from parakeet_cli.doctor.repair.uv.solve import UvFailed
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import handle_signals, signal_name
 from parakeet_cli.system.regular_files import read_regular
 
-# Where pip's install schemes put things inside an environment.
-ROOTS = ("bin", "include", "share", "etc", "man")
+# Where pip's install schemes put things inside an environment, and what uv leaves.
+ROOTS = ("bin", "include", "share", "etc", "man", LOCK)
 SPARE = 64 * 2**20  # bytes that stay free on the disk
 NAME_SIZE = 600  # bytes for a file in the snapshot: two manifests, a folder's entry
+
+
+_log = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
@@ -49,6 +55,7 @@ class Transaction:
         self._prefix = facts.interpreter.prefix
         self._pip = replace(pip, descriptors=(lock,))
         self._begun: RepairJournal | None = None
+        self._uv: UvInstaller | None = None  # None where pip installs
 
     # Before anything changes
 
@@ -64,6 +71,7 @@ class Transaction:
             scratch.mkdir()
             self._wheels.mkdir()
             self._pip = replace(self._pip, scratch=str(scratch))
+            self._uv = find_installer(self._facts, self._wheels, scratch, self._pip.descriptors)
             size = sum(change.size or 0 for change in self._resolution.installs)
             self._check_room(size, "download")
             journal.write(RepairEvent.FETCHING)
@@ -107,13 +115,27 @@ class Transaction:
                 shutil.rmtree(path)
             else:
                 Path(path).unlink(missing_ok=True)
+        installs = [run for run in step.runs if run.verb == "install"]
         for run in step.runs:
-            self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
+            if run not in installs:
+                self._pip.run([run.verb, *run.arguments], on_progress=on_progress, sealed=True)
+        if installs and not self._install_with_uv(step):
+            for run in installs:
+                self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
         self._journal.write(RepairEvent.STEP_DONE, stage=step.stage)
 
+    def _install_with_uv(self, step: Step) -> bool:
+        """Install what the step changes; False where pip has to, which has the same wheels."""
+        if self._uv is None:
+            return False
+        try:
+            self._uv.install(step.changes)
+        except UvFailed as error:
+            _log.info("uv can't install, so pip does: %s", error)
+            return False
+        return True
+
     def _arguments(self, run: PipRun) -> list[str]:
-        if run.verb != "install":
-            return [run.verb, *run.arguments]
         sources = ["--no-index", "--find-links", str(self._wheels), "-c", str(self._exact)]
         return ["install", *sources, *run.flags, *run.arguments]
 

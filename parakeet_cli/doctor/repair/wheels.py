@@ -57,9 +57,9 @@ def fetch(
 
 def _check_wheels(resolution: Resolution, folder: Path) -> None:
     """Refuse unless each wheel is there and is the very one that was planned."""
-    wheels = {_wheel_key(path.name): path for path in folder.glob("*.whl")}
+    wheels = wheels_by_key(folder)
     for change in resolution.installs:
-        path = wheels.get((change.name, str(Version(str(change.after)))))
+        path = wheels.get(change.key)
         if path is None:
             raise Refused(
                 f"pip made no wheel of {change.name} {change.after}. Nothing was changed."
@@ -73,6 +73,11 @@ def _check_wheels(resolution: Resolution, folder: Path) -> None:
         wrong = objection(path, change.name, str(change.after), sums=sums)
         if wrong is not None:
             raise Refused(f"{path.name} is not installed: {wrong}. Nothing was changed.")
+
+
+def wheels_by_key(folder: Path) -> dict[tuple[str, str], Path]:
+    """The folder's wheels by the name and version of what they install (`Change.key`)."""
+    return {_wheel_key(path.name): path for path in folder.glob("*.whl")}
 
 
 def _wheel_key(name: str) -> tuple[str, str]:

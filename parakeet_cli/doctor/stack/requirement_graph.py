@@ -22,6 +22,7 @@ from parakeet_cli.doctor.stack.requirement_strings import (
 )
 from parakeet_cli.doctor.stack.stack import NEMO, Stack
 
+OR = re.compile(r"\bor\b")
 EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 ONLY_EXTRA = re.compile(r"""\s*\(?\s*extra\s*==\s*["']([^"']+)["']\s*\)?\s*$""")
 NEMO_EXTRA = "asr"
@@ -136,7 +137,9 @@ class _Markers:
         named = set(EXTRA.findall(marker))
         if not named:
             return "" if self._is_true(marker, "") else None
-        candidates: list[str] = ["", *sorted(named & extras)]
+        # A marker without "or" is false without its extra: most needn't be evaluated.
+        candidates: list[str] = [""] if OR.search(marker) else []
+        candidates += sorted(named & extras)
         for extra in candidates:
             if self._is_true(marker, extra):
                 return extra

@@ -2,8 +2,8 @@
 
 Standard library only: this must work while everything else may be broken. A link preserves
 the file itself (bytes, times, mode, owner), because pip never writes into an existing file
-but replaces it by a new one. The few files that something may rewrite in place (`.pth`,
-scripts) are copied instead.
+but replaces it by a new one, and so does uv where it can link. The few files that something may
+rewrite in place (`.pth`, scripts) are copied instead.
 """
 
 from __future__ import annotations

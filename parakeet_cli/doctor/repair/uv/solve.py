@@ -75,37 +75,13 @@ class Uv:
                 *("--target", str(target), "-r", str(file)),
                 *_cache_flags(settings),
             ]
-            output = self._run(command, settings.variables)
+            output = run(command, settings.variables)
         if any(map(WOULD_INSTALL_A_FILE.match, output)):
             raise UvFailed("a requirement names a file")
         pins = [match["pin"] for line in output if (match := WOULD_INSTALL.match(line))]
         if len(pins) != _announced(output):
             raise UvFailed("its answer isn't understood")
         return pins
-
-    def _run(self, command: Sequence[str], variables: Mapping[str, str]) -> list[str]:
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env={**_environment(os.environ), **variables},
-                # Ctrl-C goes to the doctor alone, which ends uv.
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise UvFailed(f"it can't be started: {error.strerror}") from error
-        try:
-            printed, _ = process.communicate()
-        finally:
-            end_group(process)
-        output = printed.decode("utf-8", errors="replace").splitlines()
-        for line in output:
-            _log.info("    %s", without_passwords(line))
-        if process.returncode != 0:
-            raise UvFailed(_reason(output))
-        return output
 
 
 def find_uv(facts: Facts) -> Uv:
@@ -116,6 +92,35 @@ def find_uv(facts: Facts) -> Uv:
     # Of several with one name, imports and pip find the first.
     first = {dist.name: dist for dist in reversed(seen) if not dist.problem}
     return Uv(_beside(), interpreter.executable, tuple(first.values()))
+
+
+def run(
+    command: Sequence[str], variables: Mapping[str, str], *, descriptors: tuple[int, ...] = ()
+) -> list[str]:
+    """Run uv, without settings of its own, and return the lines it printed. Raises UvFailed."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**_environment(os.environ), **variables},
+            pass_fds=descriptors,
+            # Ctrl-C goes to the doctor alone, which ends uv.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise UvFailed(f"it can't be started: {error.strerror}") from error
+    try:
+        printed, _ = process.communicate()
+    finally:
+        end_group(process)
+    output = printed.decode("utf-8", errors="replace").splitlines()
+    for line in output:
+        _log.info("    %s", without_passwords(line))
+    if process.returncode != 0:
+        raise UvFailed(_reason(output))
+    return output
 
 
 def _describe(installed: Sequence[Distribution], target: Path) -> None:

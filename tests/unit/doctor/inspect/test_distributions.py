@@ -161,6 +161,27 @@ def test_2000_distributions_are_read(env: OnDisk) -> None:
     assert not any(dist.problem or dist.missing for dist in installed.distributions)
 
 
+@pytest.mark.parametrize("cores", [2, 16])
+def test_processes_that_share_the_distributions_find_what_one_finds(
+    env: OnDisk, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    for number in range(9):
+        files = {f"p{number}/{n}.py": "x = 1\n" for n in range(number)}
+        env.install(f"p{number}", "1.0", files={**files, f"p{number}/c.so": b"x", "all/a.so": b"y"})
+    env.install("0-first", "1.0", files={"all/b.py": "long\n"})
+    env.install("last", "1.0", files={"all/b.py": "short"})
+    (env.site / "all" / "stray.so").write_bytes(b"x")
+    (env.site / "p5" / "1.py").unlink()
+    (env.site / "p6" / "2.py").write_text("")
+    (env.site / "p7-1.0.dist-info" / "METADATA").unlink()
+    (env.site / "~p").mkdir()
+    one = read(env)
+    monkeypatch.setattr(distributions, "SHARED_FROM", 0)
+    monkeypatch.setattr(distributions, "usable_cores", lambda: cores)
+    assert read(env) == one
+    assert [dist.name for dist in one.distributions if dist.broken] == ["p5", "p6", "p7"]
+
+
 def test_it_finds_what_importlib_metadata_finds() -> None:
     """Against the standard library's own reader, on the environment these tests run in."""
     import importlib.metadata

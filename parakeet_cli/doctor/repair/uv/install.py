@@ -1,0 +1,107 @@
+"""Installs a repair's wheels with uv, which unpacks on every core, and compiles them.
+
+uv unpacks into a cache in the repair's own folder and links from there: nothing is written twice,
+and no file of the environment is one of the user's cache. It can't write into a file that the
+snapshot is linked to: where no link can be made from that folder, the snapshot is a copy as well.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from parakeet_cli.doctor.facts import Facts
+from parakeet_cli.doctor.repair.plan import Change
+from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv, run
+from parakeet_cli.doctor.repair.wheels import wheels_by_key
+
+LOCK = ".lock"  # which uv leaves in an environment
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UvInstaller:
+    """How to install a repair's wheels into one environment."""
+
+    executable: str
+    python: str
+    prefix: str
+    site_packages: str
+    wheels: Path
+    work: Path  # the repair's folder for temporary files
+    descriptors: tuple[int, ...]  # that each process inherits: the lock
+
+    def install(self, changes: Sequence[Change]) -> None:
+        """Install exactly these from the wheels, over what is there. Raises UvFailed."""
+        command = [
+            *(self.executable, "--no-config", "pip", "install", "--offline", "--no-index"),
+            *("--no-progress", "--color", "never", "--python", self.python),
+            *("--find-links", str(self.wheels), "--no-deps", "--reinstall"),
+            *("--link-mode", "hardlink", *(change.pinned for change in changes)),
+        ]
+        with self._without_lock_file():
+            self._run(command)
+        self._compile(changes)
+
+    def _compile(self, changes: Sequence[Change]) -> None:
+        """Compile what was installed, on all cores: neither probes nor engines write bytecode."""
+        command = [self.python, "-I", "-S", "-m", "compileall", "-qq", "-j", "0"]
+        try:
+            self._run([*command, *self._code(changes)])
+        except UvFailed as error:  # as for the templates that some packages bring
+            _log.info("    Not every file can be compiled: %s", error)
+
+    def _code(self, changes: Sequence[Change]) -> list[str]:
+        """The modules and folders that the wheels of these have at their top."""
+        wheels = wheels_by_key(self.wheels)
+        tops: set[str] = set()
+        for change in changes:
+            with zipfile.ZipFile(wheels[change.key]) as wheel:
+                tops |= {
+                    name.partition("/")[0] for name in wheel.namelist() if name.endswith(".py")
+                }
+        paths = (f"{self.site_packages}/{top}" for top in sorted(tops))
+        return [path for path in paths if os.path.exists(path)]  # noqa: PTH110
+
+    def _run(self, command: Sequence[str]) -> None:
+        variables = {"UV_CACHE_DIR": str(self.work / "uv"), "TMPDIR": str(self.work)}
+        run(command, variables, descriptors=self.descriptors)
+
+    @contextmanager
+    def _without_lock_file(self) -> Iterator[None]:
+        """Remove uv's lock file if it makes one, and leave the environment's time as it was."""
+        lock, around = Path(self.prefix, LOCK), Path(self.prefix).stat()
+        was_there = lock.exists()
+        try:
+            yield
+        finally:
+            if not was_there and lock.exists():
+                lock.unlink()
+                os.utime(self.prefix, ns=(around.st_atime_ns, around.st_mtime_ns))
+
+
+def find_installer(
+    facts: Facts, wheels: Path, work: Path, descriptors: tuple[int, ...]
+) -> UvInstaller | None:
+    """uv for this environment; None where pip has to do it."""
+    target = facts.interpreter
+    try:
+        uv = find_uv(facts)
+    except UvFailed as error:
+        _log.info("uv can't install, so pip does: %s", error)
+        return None
+    return UvInstaller(
+        uv.executable,
+        uv.python,
+        target.prefix,
+        target.site_packages,
+        wheels,
+        work,
+        descriptors,
+    )
