@@ -74,6 +74,7 @@ class Interpreter:
     python_path: tuple[str, ...] = ()  # PYTHONPATH entries that exist
     problem: str = ""  # why it can't start
     script_python: str = ""  # another environment's Python, which this one's `pip` runs
+    moved_from: str = ""  # the folder that its commands name as theirs, if it isn't this one
 
     @property
     def minor(self) -> str:
