@@ -182,11 +182,14 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class CondaRecord:
-    """One package of `conda-meta`."""
+    """One package of `conda-meta`, with the Python distributions that its files hold.
+
+    conda's `pytorch` is the distribution torch, and its `sox` a program without one.
+    """
 
     name: str
     version: str
-    channel: str = ""
+    distributions: tuple[tuple[str, str], ...] = ()  # names, normalized, and versions
 
 
 @dataclass(frozen=True, slots=True)
