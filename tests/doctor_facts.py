@@ -169,7 +169,9 @@ class OnDisk:
         env = cls(prefix)
         env.site.mkdir(parents=True)
         env.python.parent.mkdir()
-        env.python.symlink_to(sys.executable)
+        # As venv and uv call it: whichever Python runs the tests, these packages are for 3.11.
+        (env.python.parent / "python3.11").symlink_to(sys.executable)
+        env.python.symlink_to("python3.11")
         home = Path(os.path.realpath(sys.executable)).parent
         (prefix / "pyvenv.cfg").write_text(
             f"home = {home}\ninclude-system-site-packages = false\nversion = 3.11.7\n"

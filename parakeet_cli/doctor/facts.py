@@ -74,6 +74,7 @@ class Interpreter:
     python_path: tuple[str, ...] = ()  # PYTHONPATH entries that exist
     problem: str = ""  # why it can't start
     script_python: str = ""  # another environment's Python, which this one's `pip` runs
+    moved_from: str = ""  # the folder that its commands name as theirs, if it isn't this one
 
     @property
     def minor(self) -> str:
@@ -181,11 +182,14 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class CondaRecord:
-    """One package of `conda-meta`."""
+    """One package of `conda-meta`, with the Python distributions that its files hold.
+
+    conda's `pytorch` is the distribution torch, and its `sox` a program without one.
+    """
 
     name: str
     version: str
-    channel: str = ""
+    distributions: tuple[tuple[str, str], ...] = ()  # names, normalized, and versions
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_command
-from parakeet_cli.doctor.facts import Facts, FactUnavailable, SharedLibraries, require
+from parakeet_cli.doctor.facts import (
+    Facts,
+    FactUnavailable,
+    Interpreter,
+    SharedLibraries,
+    require,
+)
 from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
 
@@ -62,17 +69,8 @@ def python_version(context: CheckContext) -> Finding:
             "python3.11 -m venv parakeet-ml, or: conda create -n parakeet-ml python=3.11\n"
             "Then install the stack there: parakeet doctor --fix --python parakeet-ml",
         )
-    if target.script_python:
-        return Finding(
-            check,
-            CheckStatus.WARN,
-            f"the command pip of this environment runs another Python, {target.script_python}",
-            "The environment was moved or copied, and its scripts name the first place: what "
-            "they install, remove and list is there.",
-            evidence,
-            f"Type {pip_command(context.facts)} instead of pip. To write the scripts again: "
-            + pip_command(context.facts, "install", "--force-reinstall", "--no-deps", "pip"),
-        )
+    if target.script_python or target.moved_from:
+        return _moved(context.facts, evidence)
     return Finding(
         check,
         CheckStatus.OK,
@@ -82,15 +80,60 @@ def python_version(context: CheckContext) -> Finding:
     )
 
 
+def _moved(facts: Facts, evidence: str) -> Finding:
+    """What the commands of a moved or copied environment do, and how to put that right."""
+    target = facts.interpreter
+    pip = pip_command(facts)
+    if target.script_python:
+        summary = f"the command pip of this environment runs another Python, {target.script_python}"
+        why = (
+            "The environment was moved or copied, and its scripts name the first place: what "
+            "they install, remove and list is there."
+        )
+    else:
+        summary = f"this environment was moved here: its commands name {target.moved_from}"
+        why = (
+            "The packages can be imported. But pip and the other commands in bin don't start "
+            "('bad interpreter', 'required file not found'), and activate leads to the first place."
+        )
+    # A script's first line can't name a Python whose path has a space or is long.
+    simple = " " not in target.prefix and len(target.prefix) < 100
+    if target.kind == "venv" and target.moved_from and simple:
+        remedy = f"{_renaming(target)}\nUntil then, type {pip} instead of pip."
+    elif target.kind == "conda":
+        remedy = (
+            f"Move it back to {target.moved_from}, or make it again here: compiled files of a "
+            f"conda environment name its place, too. Until then, type {pip} instead of pip."
+        )
+    else:
+        again = pip_command(facts, "install", "--force-reinstall", "--no-deps", "pip")
+        remedy = f"Type {pip} instead of pip. To write the scripts again: {again}"
+    return Finding("python-version", CheckStatus.WARN, summary, why, evidence, remedy)
+
+
+def _renaming(target: Interpreter) -> str:
+    """The command that names this place in the commands of a moved environment.
+
+    `grep -I` leaves out binary files, and `-r` links such as bin/python.
+    """
+    old = re.sub(r"([][\\.*^$|])", r"\\\1", target.moved_from)
+    new = re.sub(r"([\\&|])", r"\\\1", target.prefix)
+    places = shlex.join([target.moved_from, f"{target.prefix}/bin", f"{target.prefix}/pyvenv.cfg"])
+    replace = shlex.quote(f"s|{old}|{new}|g")
+    return f"grep -rlIZF -e {places} | xargs -0 sed -i {replace}"
+
+
 def _new_python(facts: Facts) -> str:
     """What to do about a Python that can't start: its packages may all be intact."""
     target = facts.interpreter
     if target.revival:
+        # uv finds a Python that isn't on PATH, or fetches one.
+        uv = ["uv", "venv", "--allow-existing", "--python", target.minor, target.prefix]
         return join_lines(
             [
-                target.revival,
-                f"That keeps the packages; it needs a Python {target.minor}. "
-                f"Then: {facts.doctor_command()}",
+                f"{target.revival}, or: {shlex.join(uv)}",
+                f"That keeps the packages; it takes a Python {target.minor}.",
+                f"then: {facts.doctor_command()}",
             ]
         )
     if target.kind.startswith("conda"):

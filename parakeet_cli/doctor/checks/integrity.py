@@ -22,7 +22,6 @@ from parakeet_cli.doctor.checks.common import (
 from parakeet_cli.doctor.facts import Distribution, Facts, FactUnavailable, NumpyAbi, require
 from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
-from parakeet_cli.system.ml_versions import normalized_name
 
 
 class _BrokenItem(NamedTuple):
@@ -161,14 +160,14 @@ def _is_dist_info(dist: Distribution) -> bool:
 
 
 def _conda_against_pip(facts: Facts) -> Iterator[_BrokenItem]:
+    """Distributions that conda installed and pip has replaced since, or the other way round."""
     for record in require(facts.conda):
-        dist = facts.installed(normalized_name(record.name))
-        if dist and dist.version and not _is_same_version(dist.version, record.version):
-            line = (
-                f"{dist.name}: conda's record says {record.version}, pip's {dist.version} "
-                f"({dist.info})"
-            )
-            yield _BrokenItem(dist.name, (line,))
+        for name, version in record.distributions:
+            dist = facts.installed(name)
+            if dist and dist.version and not _is_same_version(dist.version, version):
+                of = "" if record.name == name else f" of {record.name}"
+                line = f"{name}: conda's record{of} says {version}, pip's {dist.version}"
+                yield _BrokenItem(name, (f"{line} ({dist.info})",))
 
 
 def _left_behind(leftovers: Iterable[str]) -> Iterator[_BrokenItem]:

@@ -182,7 +182,8 @@ class PastedText:
         if len(text) <= EVIDENCE_LENGTH:
             return text
         seen = [i for i, character in enumerate(text) if not character.isspace()]
-        at = seen["".join(text.split()).index(hit.text)]
+        # A pattern may reach over the ends of lines, which the text has as spaces.
+        at = seen["".join(text.split()).index(hit.text.replace("\n", ""))]
         start = max(0, min(at - EVIDENCE_LENGTH // 4, len(text) - EVIDENCE_LENGTH + 2))
         part = text[start : start + EVIDENCE_LENGTH - 2]
         return f"{'…' if start else ''}{part}{'…' if start + len(part) < len(text) else ''}"

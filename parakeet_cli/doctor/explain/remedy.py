@@ -9,9 +9,11 @@ parakeet, with the examined Python, and with programs that are there.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from shutil import which
@@ -38,11 +40,17 @@ _DOCTOR = re.compile(r"(?<![\w./-])parakeet doctor\b(?!.*--python)")
 _SUDO = re.compile(r"\bsudo (?=[a-z])")
 _PYTHON = re.compile(r"(?<![\w./-])python3? (?=-[mc] )")
 _PIP = re.compile(r"(?<![\w./-])(?<!uv )(?<!-m )pip (?=(?:un)?install\b|cache\b|config\b)")
+_UV = re.compile(r"(?<![\w./-])uv (?=venv\b|pip\b|python\b|cache\b)")
 _PIP_INSTALL = re.compile(r"(?P<python>'[^']+'|\S+) -m pip install ")
 
 
 def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _installed_uv() -> str:
+    """How to run the uv that is installed with parakeet; "" if it isn't."""
+    return f"{shlex.quote(sys.executable)} -m uv" if importlib.util.find_spec("uv") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,8 @@ class Shell:
 
     An empty `python` leaves `pip` and `python` as they are. `has_pip` is false for an
     environment that uv made. `options` are those of this run that the doctor's commands need
-    to examine the same Python. `find` looks for a program on PATH.
+    to examine the same Python. `find` looks for a program on PATH. `uv` runs the one that is
+    installed with parakeet, where none is on PATH.
     """
 
     program: str = "parakeet"
@@ -60,6 +69,7 @@ class Shell:
     options: tuple[str, ...] = ()
     find: Callable[[str], str | None] = which
     is_root: bool = field(default_factory=_is_root)
+    uv: str = field(default_factory=_installed_uv)
 
     def adapted(self, text: str) -> str:
         """The text with the commands of parakeet and pip as they work here."""
@@ -75,6 +85,8 @@ class Shell:
             text = _PIP.sub(lambda _: f"{python} -m pip ", text)
         if not self.has_pip and self.find("uv") and "--upgrade-strategy" not in text:
             text = _PIP_INSTALL.sub(r"uv pip install --python \g<python> ", text)
+        if self.uv and not self.find("uv"):
+            text = _UV.sub(lambda _: f"{self.uv} ", text)
         return text
 
     def can_run(self, command: str) -> bool:
@@ -101,6 +113,7 @@ class Shell:
                 word in _BUILTINS
                 or word == "parakeet"
                 or word == shlex.split(self.program)[0]
+                or word == sys.executable
                 or word == self.python
                 or self.find(word) is not None
             )

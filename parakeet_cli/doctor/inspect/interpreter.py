@@ -7,47 +7,29 @@ asked, with `-I -S`, so that nothing in its site folders is executed.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Interpreter, PthFile
+from parakeet_cli.doctor.inspect.ask import ask_interpreter, not_a_python
+from parakeet_cli.doctor.inspect.moved import first_place, pip_python
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import find_program
-from parakeet_cli.system.processes import exit_in_words
 from parakeet_cli.system.regular_files import open_regular, read_regular
 
-ASK_SECONDS = 10.0
 NAMED_HOW = "--python takes /path/to/env or /path/to/env/bin/python"
 
-# With -S, importing `site` defines its functions and runs nothing.
-ASK = """
-import json, platform, site, sys
-site.PREFIXES = [sys.prefix, sys.exec_prefix]
-print(json.dumps({
-    "version": platform.python_version(),
-    "prefix": sys.prefix,
-    "base_prefix": getattr(sys, "base_prefix", sys.prefix),
-    "sites": site.getsitepackages(),
-}))
-"""
-
-# Isolated, for Python 3; and for Python 2, which has no -I, by what that stands for.
-ISOLATED = (("-I", "-S", "-B"), ("-E", "-s", "-S", "-B"))
-NO_SUCH_OPTION = "nknown option: -I"
-
+# How programs begin: ELF, scripts, and macOS's formats.
+PROGRAMS = (b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ")
+MOST_LINKS = 40  # of a path, as Linux has it
 VERSION_IN_NAME = re.compile(r"python(\d+\.\d+)")
 # The names of Pythons, and of the programs that others install in their place (pyenv, asdf).
 PYTHON_NAME = re.compile(r"(python|pypy|graalpy)[\d.]*[a-z]?(\.exe)?")
 # `sys.path.insert(0, "/folder")` or `sys.path[:0] = ["/folder"]` in a .pth file
 PUT_FIRST = re.compile(r"sys\.path(?:\.insert\(\s*0\s*,|\[0?:0\]\s*=\s*\[)\s*r?(['\"])(/.+?)\1")
-# The interpreter in the first lines of a script: `#!/env/bin/python`, or, where that path is
-# long or has a space, `'''exec' "/env/bin/python" "$0" "$@"`.
-SCRIPT_PYTHON = re.compile(rb"(?:^#!\s*|exec' )\"?(/[^\"\n]*?/(?:python|pypy)[\w.]*)")
 
 
 def find_interpreter(python: str) -> Path:
@@ -78,9 +60,12 @@ def read_interpreter(executable: Path, environment: Mapping[str, str]) -> Interp
     Raises UsageError if it is another program. A Python that can't start has a `problem`.
     """
     if not _has_python_name(executable):
-        _, problem = _ask(executable)
+        try:
+            _, problem = ask_interpreter(executable)
+        except UsageError:
+            problem = "it is another program"
         if problem:
-            raise _not_a_python(executable)
+            raise not_a_python(executable)
     cfg = _pyvenv_cfg(executable)
     if cfg is not None:
         return _read_venv(executable, *cfg, environment)
@@ -96,12 +81,6 @@ def _has_python_name(executable: Path) -> bool:
     return any(PYTHON_NAME.fullmatch(name) for name in names)
 
 
-def _not_a_python(executable: Path) -> UsageError:
-    return UsageError(
-        f"{executable} is not a Python; --python takes the path of one, or its folder."
-    )
-
-
 # Kinds of interpreter
 
 
@@ -115,14 +94,18 @@ def _read_venv(
     minor = VERSION_IN_NAME.search(str(site))
     if minor and not version.startswith(minor[1]):
         version = minor[1]
-    problem = _start_problem(executable, home)
+    problem = _start_problem(executable, home) or _other_release(executable, site)
     inherits = settings.get("include-system-site-packages", "").lower() == "true"
     sites = [site]
     base_prefix = str(Path(home).parent) if home else ""
     if inherits and home and not problem:
-        base = _read_base(_base_executable(Path(home), executable), environment)
-        sites += [Path(path) for path in base.paths if path not in map(str, sites)]
-        base_prefix = base.base_prefix
+        try:
+            base = _read_base(_base_executable(Path(home), executable), environment)
+        except UsageError as error:
+            problem = f"it was made from another program: {error}"
+        else:
+            sites += [Path(path) for path in base.paths if path not in map(str, sites)]
+            base_prefix = base.base_prefix
     user = _user_site(version, environment) if inherits else None
     target = Interpreter(
         executable=str(executable),
@@ -133,7 +116,8 @@ def _read_venv(
         paths=(),
         site_packages=str(site),
         problem=problem,
-        script_python=_script_python(executable),
+        script_python=pip_python(executable),
+        moved_from=first_place(executable, prefix),
     )
     return _add_paths(target, sites, user, environment)
 
@@ -153,13 +137,14 @@ def _read_conda(executable: Path, prefix: Path, environment: Mapping[str, str]) 
         paths=(),
         site_packages=str(site),
         problem=_start_problem(executable),
-        script_python=_script_python(executable),
+        script_python=pip_python(executable),
+        moved_from=first_place(executable, prefix),
     )
     return _add_paths(target, [site], _user_site(version, environment), environment)
 
 
 def _read_base(executable: Path, environment: Mapping[str, str]) -> Interpreter:
-    answer, problem = _ask(executable)
+    answer, problem = ask_interpreter(executable)
     version = str(answer.get("version", ""))
     prefix = Path(str(answer.get("prefix") or executable.parent.parent))
     listed = answer.get("sites")
@@ -179,41 +164,6 @@ def _read_base(executable: Path, environment: Mapping[str, str]) -> Interpreter:
     return _add_paths(target, sites, _user_site(version, environment), environment)
 
 
-def _ask(executable: Path) -> tuple[dict[str, object], str]:
-    """(answer, problem). Raises UsageError if it runs and answers as no Python does."""
-    done: subprocess.CompletedProcess[str] | None = None
-    for flags in ISOLATED:
-        try:
-            done = subprocess.run(
-                [str(executable), *flags, "-c", ASK],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=ASK_SECONDS,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return {}, f"it did not answer within {ASK_SECONDS:.0f} seconds"
-        except OSError as error:
-            return {}, f"it can't be started: {error.strerror or error}"
-        if done.returncode == 0 or NO_SUCH_OPTION not in done.stderr:
-            break
-    assert done is not None
-    if done.returncode != 0:
-        output = done.stderr.strip().splitlines() or [f"it {exit_in_words(done.returncode)}"]
-        # A traceback has its error in the last line, other programs in the first.
-        line = output[-1 if "Traceback" in output[0] else 0].strip()
-        return {}, f"it fails to start: {line}"
-    try:
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        raise _not_a_python(executable) from None
-    if not isinstance(answer, dict):
-        raise _not_a_python(executable)
-    return answer, ""
-
-
 # Reading files
 
 
@@ -230,32 +180,53 @@ def _pyvenv_cfg(executable: Path) -> tuple[Path, dict[str, str]] | None:
 
 
 def _start_problem(executable: Path, home: str = "") -> str:
-    """The Python that the environment was made from was removed.
+    """Why the environment's Python can't start; "" if its file says nothing against it.
 
-    A link to it dangles; a copy of it (`venv --copies`) has lost its standard library.
+    The Python that it was made from may have been removed: a link to it dangles, and a copy of
+    it (`venv --copies`) has lost its standard library.
     """
-    if not executable.exists():
+    try:
+        found = executable.exists()
+    except OSError as error:
+        return f"it can't be started: {error.strerror or error}"
+    if not found:
         return f"it points to {os.path.realpath(executable)}, which doesn't exist"
     if home and not executable.is_symlink() and not Path(home).is_dir():
         return f"it was made from the Python in {home}, which doesn't exist"
-    return ""
-
-
-def _script_python(executable: Path) -> str:
-    """The Python of another environment that `bin/pip` beside it runs; "" if it runs this one.
-
-    The scripts of an environment that was moved or copied name the Python of the first place.
-    """
     try:
-        with open(open_regular(executable.parent / "pip"), "rb") as stream:
-            found = SCRIPT_PYTHON.search(stream.read(1000))
-    except OSError:
-        return ""  # without pip, or not to be read: nothing runs
-    if found is None:
+        with open(open_regular(executable), "rb") as stream:
+            head = stream.read(4)
+    except PermissionError:
+        return ""  # a program may be run and not be read
+    except OSError as error:
+        return f"it can't be started: {error.strerror or error}"
+    return "" if head.startswith(PROGRAMS) else f"{executable.name} is damaged: it is no program"
+
+
+def _other_release(executable: Path, site: Path) -> str:
+    """Why a link no longer leads to the release that the packages were installed for.
+
+    An upgrade of the system puts a newer Python behind `/usr/bin/python3`.
+    """
+    here = VERSION_IN_NAME.fullmatch(site.parent.name)
+    there = _first_version(executable)
+    if here is None or there in ("", here[1]):
         return ""
-    named = os.fsdecode(found[1])
-    same = os.path.realpath(Path(named).parent) == os.path.realpath(executable.parent)
-    return "" if same or not os.access(named, os.X_OK) else named
+    target = os.path.realpath(executable)
+    return f"it points to {target}, and the packages here are for Python {here[1]}"
+
+
+def _first_version(executable: Path) -> str:
+    """The release in the first name that has one, along the links: "3.11"; "" if none has."""
+    path = executable
+    for _ in range(MOST_LINKS):
+        if found := VERSION_IN_NAME.fullmatch(path.name):
+            return found[1]
+        try:
+            path = path.parent / path.readlink()
+        except OSError:
+            break  # no link
+    return ""
 
 
 def _base_executable(home: Path, executable: Path) -> Path:

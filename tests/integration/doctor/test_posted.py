@@ -212,6 +212,10 @@ def pointer_of_lfs(folder: Path) -> str:
     return python(folder, "import pickle\npickle.load(open('model.ckpt', 'rb'))\n")
 
 
+def wrong_home(folder: Path) -> str:
+    return output(sys.executable, "-c", "pass", folder=folder, PYTHONHOME=str(folder))
+
+
 def cut_library(folder: Path) -> str:
     (folder / "libtorch_cpu.so").write_bytes(b"\x7fELF")
     return python(folder, "import ctypes\nctypes.CDLL('./libtorch_cpu.so')\n")
@@ -239,6 +243,7 @@ STAGED: dict[int, tuple[Callable[[Path], str], ...]] = {
     214: (built_with("import pkg_resources"),),
     215: (built_with("import a_module_that_nobody_has"),),
     218: (built_with("raise ValueError('odd')"),),
+    219: (wrong_home,),
     221: (shadowed, shadowed_module),
     224: (without_ffmpeg,),
     242: (cut_library,),

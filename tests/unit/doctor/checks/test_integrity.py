@@ -16,10 +16,16 @@ def test_a_leftover_of_an_interrupted_pip_is_reported_with_the_command_that_remo
 
 
 def test_different_records_of_conda_and_pip_are_found() -> None:
-    facts = replace(HEALTHY, conda=(CondaRecord("numpy", "2.1.0"), CondaRecord("scipy", "1.17.1")))
-    finding = check_one("duplicate-dists", facts)
-    assert "conda's record says 2.1.0" in finding.detail
-    assert "scipy" not in finding.summary
+    records = (
+        CondaRecord("numpy", "2.1.0", (("numpy", "2.1.0"),)),
+        CondaRecord("scipy", "1.17.1", (("scipy", "1.17.1"),)),
+        CondaRecord("pytorch", "2.5.1", (("torch", "2.5.1"),)),
+        CondaRecord("sox", "14.4.2"),  # the program, beside pip's package of that name
+    )
+    finding = check_one("duplicate-dists", replace(HEALTHY, conda=records))
+    assert "numpy: conda's record says 2.1.0" in finding.detail
+    assert "torch: conda's record of pytorch says 2.5.1" in finding.detail
+    assert finding.packages == ("numpy", "torch")
 
 
 def test_a_file_built_for_numpy_1_is_reported_with_its_package() -> None:

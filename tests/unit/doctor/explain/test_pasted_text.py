@@ -76,3 +76,10 @@ def test_a_frame_that_a_terminal_broke_is_read() -> None:
 )
 def test_a_log_that_went_well_says_so_and_names_no_failure(text: str, well: bool) -> None:
     assert PastedText(text).went_well is well
+
+
+def test_the_evidence_of_a_match_over_several_long_lines_is_shown() -> None:
+    text = PastedText(f"Collecting a {'x' * 150}\n  ... error {'y' * 150}\n")
+    hit = text.find(re.compile(r"Collectinga[^\n]*\n[^\n]*error"))
+    assert hit is not None
+    assert text.evidence(hit).startswith("Collecting a xxx")

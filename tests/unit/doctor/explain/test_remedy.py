@@ -190,3 +190,16 @@ def test_no_row_has_prose_for_a_command() -> None:
         assert "\n" not in parts.command
         assert not parts.command[:1].isupper() or "=" in parts.command.split()[0], row.number
         assert all(prose.strip() for prose in parts.prose), row.number
+
+
+def test_the_uv_that_is_installed_with_parakeet_is_typed_where_none_is_on_path() -> None:
+    nothing = Shell(find=lambda name: None, uv="/tool/python -m uv")
+    text = "uv venv --python 3.11 env, or: uv pip install a"
+    assert nothing.adapted(text) == (
+        "/tool/python -m uv venv --python 3.11 env, or: /tool/python -m uv pip install a"
+    )
+    on_path = Shell(find=lambda name: f"/usr/bin/{name}", uv="/tool/python -m uv")
+    assert on_path.adapted(text) == text
+    assert "uv" in Shell().uv  # a base dependency
+    typed = split_remedy("uv venv --python 3.11 env", Shell(find=lambda name: None))
+    assert typed.command.endswith("-m uv venv --python 3.11 env")

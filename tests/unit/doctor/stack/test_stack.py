@@ -165,3 +165,10 @@ def test_a_stage_begins_with_the_packages_of_the_guide(stage: int, names: list[s
 def test_only_nemo_is_installed_without_dependencies() -> None:
     flags = {stage.number: stage.flags for stage in load_stack("2.4").stages}
     assert flags == {1: (), 2: (), 3: (), 4: (), 5: ("--no-deps",), 6: ()}
+
+
+@pytest.mark.parametrize("name", stack_names())
+def test_no_advice_takes_a_particular_card_for_granted(name: str) -> None:
+    """It is shown on machines without a GPU, too."""
+    for pin in load_stack(name).pins:
+        assert not re.search(r"\b(RTX|GTX)\b|\b[2345]0[5678]0\b", f"{pin.advice}"), pin.name
