@@ -25,6 +25,7 @@ from parakeet_cli.engines.whisper.engine import Whisper
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.embedded import TINY
 from parakeet_cli.models.scan import model as scan
+from parakeet_cli.models.scan import whisper_folder
 from parakeet_cli.models.scan.opened_folder import OpenedFolder
 from tests.integration.transcribe.command import transcribe
 from tests.toy_parakeet import tune, write_toy
@@ -159,7 +160,7 @@ def test_no_link_out_is_ever_loaded_by_ctranslate2(
     text = (outside / "vocabulary.txt").read_text("utf-8").replace("\nthe\n", "\neht\n")
     (outside / "vocabulary.txt").write_text(text, "utf-8")
     read: list[bytes] = []
-    original = scan.loaded_problems
+    original = whisper_folder.loaded_problems
 
     def scanned(files: OpenedFolder) -> Iterator[Any]:
         yield from original(files)
