@@ -149,7 +149,7 @@ def list_objects(url: str) -> list[Url]:
     except Exception as error:  # each storage has its own types
         raise InputError(f"{_shown(url)} can't be listed: {_message(error)}.") from error
     return [
-        Url(f"{scheme}://{name.lstrip('/')}", root, _state(info))
+        Url(_whole(scheme, name), root, _state(info))
         for name, info in sorted(found.items())
         if info.get("type") != "directory"
     ]
@@ -166,7 +166,12 @@ def _listed(root: str) -> dict[str, FileState]:
         return {}
     except Exception as error:
         raise OutputError(f"{_shown(root)} can't be listed: {_message(error)}.") from error
-    return {f"{scheme}://{name.lstrip('/')}": _state(info) for name, info in found.items()}
+    return {_whole(scheme, name): _state(info) for name, info in found.items()}
+
+
+def _whole(scheme: str, name: str) -> str:
+    """The URL of a listed object: fsspec's names have no scheme, but for those of http."""
+    return name if is_url(name) else f"{scheme}://{name.lstrip('/')}"
 
 
 def _state(info: dict[str, Any]) -> FileState:
@@ -229,7 +234,7 @@ def _message(error: Exception) -> str:
 
 
 def _system(url: str) -> tuple[Any, str]:
-    """fsspec's file system for a URL, and its name for the object. Raises UsageError."""
+    """The file system for a URL, and its name for the object. Raises UsageError, InputError."""
     try:
         from fsspec.core import url_to_fs
 
@@ -240,4 +245,6 @@ def _system(url: str) -> tuple[Any, str]:
             hint=f"S3 needs s3fs: {install_command('s3fs')}. Other storages have packages of "
             "their own (gcsfs for gs://).",
         ) from error
+    except OSError as error:  # of storages that are asked at once, such as ftp
+        raise InputError(f"{_shown(url)} can't be reached: {_message(error)}.") from error
     return fs, path
