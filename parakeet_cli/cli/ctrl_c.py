@@ -3,11 +3,15 @@
 An extension module that is interrupted during its import raises ImportError, or leaves a
 module that lacks half of its names.
 
+OpenBLAS, which numpy loads, sends its own process the same signal where it can start no thread:
+that is an error of the system, and nobody's wish.
+
 The flag is a property of the process, as the signal handler is.
 """
 
 from __future__ import annotations
 
+import _thread
 import signal
 from types import FrameType
 
@@ -28,5 +32,19 @@ def was_pressed() -> bool:
 
 def _remember(number: int, frame: FrameType | None) -> None:
     global _pressed
+    if _imports_numpy(frame):
+        _thread.start_new_thread(_nothing, ())  # raises RuntimeError where none can be started
     _pressed = True
     raise KeyboardInterrupt
+
+
+def _imports_numpy(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "numpy":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _nothing() -> None:
+    pass

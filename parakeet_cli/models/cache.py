@@ -12,12 +12,14 @@ import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import IO
 
 from parakeet_cli.models.types import NEMO, KnownModel, LocalModel
 from parakeet_cli.system.regular_files import read_regular
 
 _PREFIX = "models--"
 
+_BLOCK = 1 << 20  # bytes read at once
 _REVISION_BYTES = 4096  # a name of forty digits, and room
 
 
@@ -105,7 +107,23 @@ def repository_size(folder: Path) -> int:
 
 def git_sum_of(path: Path) -> str:
     """A file's SHA-1 as git computes it: the hub's name for files that are not in LFS."""
-    header = b"blob %d\0" % path.stat().st_size
     with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.sha1(header, usedforsecurity=False))
+        return git_sum(stream)
+
+
+def git_sum(stream: IO[bytes]) -> str:
+    """That sum of an open file, from its beginning."""
+    digest = hashlib.sha1(b"blob %d\0" % os.fstat(stream.fileno()).st_size, usedforsecurity=False)
+    return _updated(digest, stream)
+
+
+def sha256_sum(stream: IO[bytes]) -> str:
+    """The SHA-256 of an open file, from its beginning."""
+    return _updated(hashlib.sha256(), stream)
+
+
+def _updated(digest: hashlib._Hash, stream: IO[bytes]) -> str:
+    stream.seek(0)
+    while block := stream.read(_BLOCK):
+        digest.update(block)
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -20,10 +20,25 @@ from typing import IO, Any
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models import lock_file
-from parakeet_cli.models.cache import cache_folder, find_cached, git_sum_of, repository_folder
+from parakeet_cli.models.cache import (
+    cache_folder,
+    find_cached,
+    git_sum,
+    repository_folder,
+    sha256_sum,
+)
+from parakeet_cli.models.partial_download import (
+    LimitedFile,
+    TooManyBytesError,
+    length_of,
+    open_partial,
+    refuse_linked_folders,
+    remove_links,
+)
 from parakeet_cli.models.progress import FileProgress
 from parakeet_cli.models.types import KnownModel, LocalModel
 from parakeet_cli.system.files import sha256_of
+from parakeet_cli.system.regular_files import open_regular
 from parakeet_cli.system.units import megabytes
 
 _SPARE = 64 << 20  # bytes that stay free on the disk
@@ -60,6 +75,7 @@ def fetch(known: KnownModel, progress: FileProgress) -> LocalModel:
     with _readable_errors(known):
         commit, files = _list_files(known)
         _check_space(known, files)
+        _refuse_links(known, commit)
         for file in files:
             _fetch_blob(known, commit, file, progress)
         for file in files:
@@ -122,6 +138,15 @@ def _check_space(known: KnownModel, files: Sequence[HubFile]) -> None:
         )
 
 
+def _refuse_links(known: KnownModel, commit: str) -> None:
+    """Raise EngineUnavailable where a link in the cache would lead the download elsewhere."""
+    folder = repository_folder(known.repository)
+    locks = cache_folder() / ".locks"
+    inside = ("blobs", "refs", "snapshots", f"snapshots/{commit}")
+    refuse_linked_folders([folder, locks, locks / folder.name, *(folder / name for name in inside)])
+    remove_links([folder / "refs" / (known.revision or "main")])
+
+
 def _fetch_blob(known: KnownModel, commit: str, file: HubFile, progress: FileProgress) -> None:
     from huggingface_hub.utils._fixes import WeakFileLock
 
@@ -130,6 +155,7 @@ def _fetch_blob(known: KnownModel, commit: str, file: HubFile, progress: FilePro
     locks = cache_folder() / ".locks" / folder.name
     blob.parent.mkdir(parents=True, exist_ok=True)
     locks.mkdir(parents=True, exist_ok=True)
+    remove_links([blob, locks / f"{file.etag}.lock"])
     with WeakFileLock(locks / f"{file.etag}.lock"):
         if blob.exists() and not _matches(known, commit, file, blob):
             blob.unlink()  # it was changed on the disk: fetch it again
@@ -137,15 +163,32 @@ def _fetch_blob(known: KnownModel, commit: str, file: HubFile, progress: FilePro
             progress.begin(file.name, file.size, file.size)
             return
         partial = blob.with_name(f"{file.etag}.incomplete")
-        if _size(partial) > file.size:
-            partial.unlink()
-        _complete(known, commit, file, partial, progress)
-        _verify(known, commit, file, partial)
-        partial.replace(blob)
+        with open_partial(partial) as stream:
+            try:
+                _complete(known, commit, file, stream, progress)
+                _verify(known, commit, file, stream)
+            except (TooManyBytesError, WrongBytesError):
+                partial.unlink(missing_ok=True)
+                raise
+            if sys.platform != "win32":  # which can't rename an open file
+                _name(partial, blob, stream)
+        if sys.platform == "win32":
+            partial.replace(blob)
+
+
+def _name(partial: Path, blob: Path, stream: IO[bytes]) -> None:
+    """Give the file that was checked its name. Raises EngineUnavailable if it is another now."""
+    partial.replace(blob)
+    if not os.path.samestat(blob.lstat(), os.fstat(stream.fileno())):
+        blob.unlink()
+        raise EngineUnavailable(
+            f"{partial} was exchanged while it was downloaded. It was deleted.",
+            hint="Somebody else can write into the cache: name another in HF_HUB_CACHE.",
+        )
 
 
 def _complete(
-    known: KnownModel, commit: str, file: HubFile, partial: Path, progress: FileProgress
+    known: KnownModel, commit: str, file: HubFile, stream: IO[bytes], progress: FileProgress
 ) -> None:
     """Download what is missing of a file, for as long as each attempt makes it longer.
 
@@ -153,20 +196,22 @@ def _complete(
     server sends the whole file instead of the rest that was asked for, old clients append it:
     then the file is fetched once more from its start.
     """
+    if length_of(stream) > file.size:
+        stream.truncate(0)
     for last in (False, True):
-        progress.begin(file.name, _size(partial), file.size)
+        progress.begin(file.name, length_of(stream), file.size)
         try:
-            while _download(known, commit, file, partial, progress):
+            while _download(known, commit, file, stream, progress):
                 pass
             return
-        except _TooManyBytesError:
-            partial.unlink()
+        except TooManyBytesError:
+            stream.truncate(0)
             if last:
                 raise
 
 
 def _download(
-    known: KnownModel, commit: str, file: HubFile, partial: Path, progress: FileProgress
+    known: KnownModel, commit: str, file: HubFile, stream: IO[bytes], progress: FileProgress
 ) -> bool:
     """Resume a file; whether to retry, because the connection broke after it had grown.
 
@@ -177,59 +222,22 @@ def _download(
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils._headers import build_hf_headers
 
-    done = _size(partial)
+    done = stream.seek(0, os.SEEK_END)
     try:
-        with partial.open("ab") as stream:
-            http_get(
-                hf_hub_url(known.repository, file.name, revision=commit),
-                _LimitedFile(stream, file, progress.advance),  # type: ignore[arg-type]
-                resume_size=done,
-                headers={**build_hf_headers(), "Accept-Encoding": "identity"},
-                expected_size=file.size,
-            )
+        http_get(
+            hf_hub_url(known.repository, file.name, revision=commit),
+            LimitedFile(stream, file.name, file.size, progress.advance),  # type: ignore[arg-type]
+            resume_size=done,
+            headers={**build_hf_headers(), "Accept-Encoding": "identity"},
+            expected_size=file.size,
+        )
     except HfHubHTTPError:
         raise
     except _network_errors():
-        if _size(partial) > done:
+        if length_of(stream) > done:
             return True
         raise
     return False
-
-
-class _TooManyBytesError(EngineUnavailable):
-    """The server sent more than the hub declared."""
-
-
-class _LimitedFile:
-    """The file that the client writes to: our bar shows it, and it takes what was declared.
-
-    The client compares sizes only at the end, which a server that goes on sending never reaches.
-    """
-
-    def __init__(self, stream: IO[bytes], file: HubFile, advance: Callable[[int], None]) -> None:
-        self._stream, self._file, self._advance = stream, file, advance
-
-    def write(self, data: bytes) -> int:
-        if self._stream.tell() + len(data) > self._file.size:
-            raise _TooManyBytesError(
-                f"The server sent more of {self._file.name} than the "
-                f"{megabytes(self._file.size)} that the hub declared for it.",
-                hint="Try again later; if that fails too, the hub or a proxy serves another file.",
-            )
-        self._advance(len(data))
-        return self._stream.write(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._stream.seek(offset, whence)
-
-    def truncate(self) -> int:
-        """Called when the server sends the whole file instead of the rest that was asked for."""
-        size = self._stream.tell()
-        self._advance(size - os.fstat(self._stream.fileno()).st_size)
-        return self._stream.truncate()
-
-    def tell(self) -> int:
-        return self._stream.tell()
 
 
 def _expected_sha256(known: KnownModel, commit: str, file: HubFile) -> str | None:
@@ -238,17 +246,28 @@ def _expected_sha256(known: KnownModel, commit: str, file: HubFile) -> str | Non
 
 
 def _matches(known: KnownModel, commit: str, file: HubFile, path: Path) -> bool:
+    with open(open_regular(path), "rb") as stream:
+        return _has_sum(known, commit, file, stream)
+
+
+def _has_sum(known: KnownModel, commit: str, file: HubFile, stream: IO[bytes]) -> bool:
+    """Whether an open file has the size and the sum that are expected."""
     expected = _expected_sha256(known, commit, file)
-    found = sha256_of(path) if expected else git_sum_of(path)
-    return _size(path) == file.size and found == (expected or file.blob)
+    if length_of(stream) != file.size:
+        return False
+    found = sha256_sum(stream) if expected else git_sum(stream)
+    return found == (expected or file.blob)
 
 
-def _verify(known: KnownModel, commit: str, file: HubFile, path: Path) -> None:
-    """Delete the file and raise EngineUnavailable if its size or checksum is wrong."""
-    if _matches(known, commit, file, path):
+class WrongBytesError(EngineUnavailable):
+    """A file that arrived has another size or checksum than was expected."""
+
+
+def _verify(known: KnownModel, commit: str, file: HubFile, stream: IO[bytes]) -> None:
+    """Raise WrongBytesError if the size or checksum of what arrived is wrong: delete it then."""
+    if _has_sum(known, commit, file, stream):
         return
-    path.unlink()
-    raise EngineUnavailable(
+    raise WrongBytesError(
         f"{file.name} of {known.repository} arrived with other bytes than expected: its checksum "
         "is wrong. It was deleted from the cache.",
         hint=f"Try again: parakeet models pull {known.name}. If that fails too, the hub or a "
@@ -264,7 +283,9 @@ def _link_into_snapshot(known: KnownModel, commit: str, file: HubFile) -> None:
     if path.parent.name == commit and path.resolve() == blob.resolve():
         return
     if path.parent.name == commit and not path.is_symlink() and _size(path) == file.size:
-        _verify(known, commit, file, path)  # a disk without links, where the client copies
+        # A disk without links, where the client copies.
+        with open(open_regular(path), "rb") as stream:
+            _verify(known, commit, file, stream)
         return
     path.unlink(missing_ok=True)
     raise EngineUnavailable(

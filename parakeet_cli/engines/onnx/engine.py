@@ -60,10 +60,10 @@ class Onnx:
         return EngineInfo("onnx", self._folder.name, device, f"onnx-asr {version('onnx-asr')}")
 
     def load(self) -> None:
-        self._folder.check()
-        from parakeet_cli.engines.onnx.model import OnnxModel
+        with self._folder.for_engine() as place:
+            from parakeet_cli.engines.onnx.model import OnnxModel
 
-        self._model = OnnxModel(self._folder, threads=self._threads, gpu=self._gpu)
+            self._model = OnnxModel(self._folder, place, threads=self._threads, gpu=self._gpu)
         if self._gpu is not None and not self._model.on_gpu:
             if self._device != "auto":
                 raise _no_gpu(self._device, "ONNX Runtime can't start on it")

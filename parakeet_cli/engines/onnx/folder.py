@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from parakeet_cli.errors import EngineUnavailable
+from parakeet_cli.models.scan.model import unreadable_folder
 from parakeet_cli.models.scan.onnx_folder import names_problems
-from parakeet_cli.models.scan.onnx_graph import NotOnnxError, graph_names, leads_outside
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.models.scan.onnx_graph import NotOnnxError, graph_names
+from parakeet_cli.models.scan.opened_folder import LeadsOutsideError, OpenedFolder
+from parakeet_cli.system.regular_files import read_regular
 
 # onnx-asr's names for the heads, and the graphs that each consists of.
 GRAPHS: dict[str, tuple[str, ...]] = {
@@ -21,6 +24,7 @@ GRAPHS: dict[str, tuple[str, ...]] = {
 }
 _PRECISIONS = ("", "int8")  # full precision is preferred
 _MELS = (80, 128)
+_CONFIG, _VOCABULARY = "config.json", "vocab.txt"
 _BLANK = "<blk>"
 _LARGEST_TEXT = 1 << 22  # bytes of config.json or vocab.txt
 _HINT = (
@@ -39,44 +43,61 @@ class OnnxFolder:
     mels: int
     graphs: dict[str, Path]
 
-    @property
-    def texts(self) -> dict[str, Path]:
-        return {"config": self.path / "config.json", "vocab": self.path / "vocab.txt"}
+    def files(self, place: Path) -> dict[str, Path]:
+        """onnx-asr's names for the texts and graphs, where they are in a folder with them."""
+        texts = {"config": place / _CONFIG, "vocab": place / _VOCABULARY}
+        return texts | {key: place / path.name for key, path in self.graphs.items()}
 
     def check(self) -> None:
-        """Raise EngineUnavailable unless every file is readable and in this folder.
+        """Raise EngineUnavailable unless `for_engine` would hand out every file."""
+        with self.for_engine():
+            pass
 
-        A graph names the files with its weights: neither `..` nor a link may lead out of the
-        folder. A graph can't contain code: ONNX Runtime refuses operators that it doesn't know,
-        and no library with more of them is ever registered.
+    @contextmanager
+    def for_engine(self) -> Iterator[Path]:
+        """A folder with the files that were checked, to be loaded within the block.
+
+        Raises EngineUnavailable unless every file is readable and in this folder, and if one
+        is changed meanwhile. A graph names the files with its weights: neither `..` nor a link
+        may lead out of the folder. A graph can't contain code: ONNX Runtime refuses operators
+        that it doesn't know, and no library with more of them is ever registered.
         """
-        for path in (*self.texts.values(), *self.graphs.values()):
-            if leads_outside(path, self.path):
+        with OpenedFolder(self.path) as files, ExitStack() as arranged:
+            try:
+                for name in (_CONFIG, _VOCABULARY):
+                    files.open(name)
+                for path in self.graphs.values():
+                    _open_graph(path, files)
+                place = arranged.enter_context(files.for_engine())
+            except LeadsOutsideError as error:
                 raise EngineUnavailable(
-                    f"{path} leads out of the model's folder, to {path.resolve()}. "
+                    f"{error.path} leads out of the model's folder, to {error.target}. "
                     "It was not loaded.",
                     hint="If you trust the file, copy it into the folder.",
-                )
-        for path in self.graphs.values():
-            _check_graph(path)
+                ) from None
+            except OSError as error:
+                raise unreadable_folder(self.path, error) from error
+            if place != self.path:  # what was read before may have been exchanged since
+                open_folder(place, self.name)
+            yield place
 
 
-def _check_graph(path: Path) -> None:
+def _open_graph(path: Path, files: OpenedFolder) -> None:
+    """Open a graph and the files with its weights. Raises EngineUnavailable, OSError."""
     try:
-        with os.fdopen(open_regular(path), "rb") as stream:
-            problems = list(names_problems(graph_names(stream.fileno()), path))
+        names = graph_names(files.open(path.name))
     except NotOnnxError as error:
         raise EngineUnavailable(
             f"{path} can't be loaded: {error}.", hint="Download it again, or export it again."
         ) from None
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    for problem in problems:
+    for problem in names_problems(names, path):
         raise EngineUnavailable(
             f"{path} {problem}. It was not loaded.",
             hint="The weights of a large model are beside its graph: download the whole folder. "
             "Don't use a graph that takes weights from elsewhere.",
         )
+    for name in names.files:
+        files.open(str(PurePosixPath(name)))
 
 
 def open_folder(path: Path, name: str, precision: str | None = None) -> OnnxFolder:
@@ -116,7 +137,7 @@ def is_onnx_folder(path: Path) -> bool:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    text = _text(path, "config.json")
+    text = _text(path, _CONFIG)
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -140,7 +161,7 @@ def _integer(config: dict[str, Any], key: str, default: int, path: Path) -> int:
 def _check_vocabulary(path: Path) -> None:
     """Raise EngineUnavailable unless each line is a piece and its id, with all ids and a blank."""
     pieces: dict[int, str] = {}
-    for number, line in enumerate(_text(path, "vocab.txt").split("\n"), 1):
+    for number, line in enumerate(_text(path, _VOCABULARY).split("\n"), 1):
         if not line:
             continue
         piece, space, digits = line.partition(" ")
@@ -178,11 +199,7 @@ def _text(path: Path, name: str) -> str:
             f"The folder {path} isn't an ONNX model: it has no {name}.", hint=_HINT
         )
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_LARGEST_TEXT + 1)
-        if len(content) > _LARGEST_TEXT:
-            raise EngineUnavailable(f"{file} is too large: more than {_LARGEST_TEXT >> 20} MiB.")
-        return content.decode("utf-8")
+        return read_regular(file, _LARGEST_TEXT).decode("utf-8")
     except UnicodeDecodeError as error:
         raise EngineUnavailable(f"{file} is not UTF-8: {error.reason}.") from None
     except OSError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext, redirect_stdout
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,12 @@ _CPU = "CPUExecutionProvider"
 
 
 class OnnxModel:
-    """A model in memory. Making one raises EngineUnavailable if it can't be loaded."""
+    """A model in memory. Making one raises EngineUnavailable if it can't be loaded.
 
-    def __init__(self, folder: OnnxFolder, *, threads: int, gpu: int | None) -> None:
+    `place` has the files of the folder that were checked.
+    """
+
+    def __init__(self, folder: OnnxFolder, place: Path, *, threads: int, gpu: int | None) -> None:
         options = rt.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
@@ -60,7 +64,7 @@ class OnnxModel:
             # If the GPU fails, ONNX Runtime prints to stdout, which is for transcripts.
             with redirect_stdout(sys.stderr) if gpu is not None else nullcontext():
                 self._asr: Any = _CLASSES[folder.kind](
-                    {**folder.texts, **folder.graphs},
+                    folder.files(place),
                     NemoPreprocessorNumpy,
                     {"sess_options": options, "providers": _providers(gpu)},
                 )
@@ -71,7 +75,8 @@ class OnnxModel:
                     hint=memory_hint(folder.name, ONNX),
                 ) from error
             raise EngineUnavailable(
-                f"The model in {folder.path} can't be loaded: {_first_line(error)}",
+                f"The model in {folder.path} can't be loaded: "
+                f"{_first_line(error).replace(str(place), str(folder.path))}",
                 hint="Download it again, or export it again; `parakeet doctor` checks ONNX "
                 "Runtime's own libraries.",
             ) from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,8 @@ from parakeet_cli.engines.whisper.doubts import ForeignSpeech, multilingual_doub
 from parakeet_cli.engines.whisper.language import ENGLISH, LanguageTracker, Probabilities
 from parakeet_cli.engines.whisper.model import find_whisper
 from parakeet_cli.errors import EngineError, EngineUnavailable, UsageError
-from parakeet_cli.models.scan.model import refuse_hostile_whisper
+from parakeet_cli.models.embedded import ModelFiles
+from parakeet_cli.models.scan.model import opened_whisper
 from parakeet_cli.models.types import WHISPER
 from parakeet_cli.transcript import Doubt, EngineInfo, Segment, Word
 
@@ -76,17 +78,30 @@ class Whisper:
         self._foreign: ForeignSpeech | None = None  # for a model that knows English only
 
     def load(self) -> None:
-        if isinstance(self._found.source, Path) and not self._options.trust_model:
-            refuse_hostile_whisper(self._found.source)
         # The checksums are computed while the libraries are imported: both take about as long,
         # and hashing releases the interpreter lock.
-        with ThreadPoolExecutor(1) as pool:
-            prepared = pool.submit(self._found.prepare)
+        with ExitStack() as opened, ThreadPoolExecutor(1) as pool:
+            prepared = pool.submit(opened.enter_context, self._files())
             from parakeet_cli.engines.whisper.encoder import open_model
 
-            files = prepared.result()
+            self._model = self._open(open_model, prepared.result())
+        self._refuse_language(self._model.supported_languages)
+
+    @contextmanager
+    def _files(self) -> Iterator[ModelFiles]:
+        """The model's files, checked, to be loaded within the block. Raises EngineUnavailable."""
+        source = self._found.source
+        if isinstance(source, Path) and not self._options.trust_model:
+            with opened_whisper(source) as folder:
+                yield ModelFiles(folder)
+        else:
+            yield self._found.prepare()
+
+    def _open(
+        self, open_model: Callable[..., ShortContextWhisper], files: ModelFiles
+    ) -> ShortContextWhisper:
         try:
-            self._model = open_model(
+            return open_model(
                 files,
                 device=self._device,
                 device_index=self._device_index,
@@ -101,12 +116,14 @@ class Whisper:
                     f"{str(error) or type(error).__name__}.",
                     hint=memory_hint(self._found.name, WHISPER),
                 ) from error
+            source = self._found.source
+            folder = source if isinstance(source, Path) else files.path
             raise EngineUnavailable(
-                f"The Whisper model in {files.path} can't be loaded: {error}",
+                f"The Whisper model in {folder} can't be loaded: "
+                f"{str(error).replace(str(files.path), str(folder))}",
                 hint="Check that the folder is a CTranslate2 model "
                 "(model.bin, config.json, tokenizer.json, vocabulary).",
             ) from error
-        self._refuse_language(self._model.supported_languages)
 
     def _refuse_language(self, supported: list[str]) -> None:
         language = self._options.language

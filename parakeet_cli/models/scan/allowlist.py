@@ -1,8 +1,10 @@
 """Lists the parts that a Parakeet is made of; a model file with any other is refused.
 
-The classes are those that NeMo's published FastConformer configurations name (its
-examples/asr/conf/fastconformer, in TDT, RNNT, CTC and hybrid form) and the model classes that
-NeMo writes as `target`. Names are exact, because attacks went through allowed packages.
+The classes are those that NeMo's own configurations of models with a transducer or CTC head name
+(its examples/asr/conf: conformer, fastconformer, citrinet, contextnet, quartznet, jasper, lstm,
+squeezeformer, adapters) and the model classes that NeMo writes as `target`. Their constructors
+make networks of numbers: none opens a file or imports by a name, but by the keys that are checked
+here. Names are exact, because attacks went through allowed packages.
 """
 
 from __future__ import annotations
@@ -12,12 +14,28 @@ _MODELS = "nemo.collections.asr.models"
 
 _PARTS = (
     "AudioToMelSpectrogramPreprocessor",
+    "AudioToMFCCPreprocessor",
     "SpectrogramAugmentation",
+    "MaskedPatchAugmentation",
     "ConformerEncoder",
+    "ConformerEncoderAdapter",
+    "ConvASREncoder",
+    "ConvASREncoderAdapter",
+    "RNNEncoder",
+    "SqueezeformerEncoder",  # until NeMo 2.4
+    "SqueezeformerEncoderAdapter",
     "RNNTDecoder",
+    "StatelessTransducerDecoder",
     "RNNTJoint",
     "SampledRNNTJoint",
+    "HATJoint",
     "ConvASRDecoder",
+    "LSTMDecoder",
+)
+
+_ADAPTERS = (
+    "nemo.collections.common.parts.adapter_modules.LinearAdapter",
+    "nemo.core.classes.mixins.adapter_mixin_strategies.ResidualAddAdapterStrategy",
 )
 
 # NeMo writes the module that defines the class; people write the package.
@@ -28,12 +46,15 @@ _MODEL_CLASSES = {
     "EncDecCTCModel": "ctc_models",
     "EncDecHybridRNNTCTCBPEModel": "hybrid_rnnt_ctc_bpe_models",
     "EncDecHybridRNNTCTCModel": "hybrid_rnnt_ctc_models",
-    "EncDecRNNTBPEModelWithPrompt": "rnnt_bpe_models_prompt",  # NeMo 3: the language is a prompt
+    # NeMo 3: the language is a prompt.
+    "EncDecRNNTBPEModelWithPrompt": "rnnt_bpe_models_prompt",
+    "EncDecHybridRNNTCTCBPEModelWithPrompt": "hybrid_rnnt_ctc_bpe_models_prompt",
 }
 
 TARGETS = frozenset(
     [
         *(f"{_MODULES}.{name}" for name in _PARTS),
+        *_ADAPTERS,
         *(f"{_MODELS}.{name}" for name in _MODEL_CLASSES),
         *(f"{_MODELS}.{module}.{name}" for name, module in _MODEL_CLASSES.items()),
     ]

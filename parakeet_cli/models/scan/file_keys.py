@@ -38,6 +38,10 @@ _MEMBERS = frozenset(["model_path", "vocab_path", "spe_tokenizer_vocab"])
 _TOKENIZER = re.compile(r"(model\.)?tokenizer(\.langs\.[^.]+)?")
 _TRAINING = re.compile(r"(model\.)?(train_ds|validation_ds|test_ds|exp_manager|trainer|hydra)\b.*")
 
+# Read by NeMo's training scripts alone, which pass them to the data sections: at the top or in
+# `model` (examples/asr/conf/asr_finetune/speech_to_text_hf_finetune.yaml, and *_tgt_spk_bpe.yaml).
+_OF_SCRIPTS = frozenset([("model", "data_path"), ("", "data_path"), ("", "train_manifest_path")])
+
 # These are read while a model is restored, or would be if they were given: no section may
 # have them, because a reference can repeat a section anywhere.
 _RESTORED = frozenset(
@@ -54,6 +58,9 @@ _FILE_NAME = re.compile(
     r"(.*_)?(path|paths|file|files|filepath|filepaths|filename|filenames|dir|dirs|folder|folders"
     r"|directory|manifest|ckpt|checkpoint|url|uri)"
 )
+# Hydra's own section in NeMo's defaults. A reference could repeat it in a tokenizer's place: the
+# worker's working folder is then the private one with the archive's members.
+_WORKING_FOLDER = frozenset([("dir", "hydra.run", "."), ("dir", "hydra.sweep", ".")])
 _NOTHING = frozenset(["", "null", "~", "false", "???"])  # OmegaConf writes ??? for "not given"
 
 
@@ -68,12 +75,14 @@ def is_file_key(key: str, path: str) -> bool:
         return True
     if key == "dir":  # the members take its place in a tokenizer, see `dir_problem`
         return not is_tokenizer(path)
+    if (path, key) in _OF_SCRIPTS:
+        return False
     return bool(_FILE_NAME.fullmatch(key)) and not _TRAINING.fullmatch(path)
 
 
 def file_problem(key: str, path: str, text: str, members: Collection[str] | None) -> str | None:
     """Why a file key must not have that value; `members` are the archive's, if there is one."""
-    if text.casefold() in _NOTHING:
+    if text.casefold() in _NOTHING or (key, path, text) in _WORKING_FOLDER:
         return None
     if key not in _MEMBERS or not is_tokenizer(path):
         return f"would open or write a file: {text[:80]!r}"

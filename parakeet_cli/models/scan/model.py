@@ -16,6 +16,7 @@ from parakeet_cli.models.scan.archive import unpack_nemo
 from parakeet_cli.models.scan.formats import scan_file
 from parakeet_cli.models.scan.onnx_folder import graph_problems, scan_onnx_folder
 from parakeet_cli.models.scan.onnx_graph import looks_like_onnx
+from parakeet_cli.models.scan.opened_folder import OpenedFolder
 from parakeet_cli.models.scan.whisper_folder import (
     is_whisper_folder,
     loaded_problems,
@@ -110,16 +111,31 @@ def refuse_hostile(path: Path) -> None:
         raise _refusal(path, problems)
 
 
-def refuse_hostile_whisper(folder: Path) -> None:
-    """Raise EngineUnavailable unless the files that the engine whisper reads are what they say."""
-    try:
-        problems = list(loaded_problems(folder))
-    except OSError as error:
-        raise EngineUnavailable(
-            f"The model {folder} can't be read: {error.strerror or error}."
-        ) from error
-    if problems:
-        raise _refusal(folder, problems)
+@contextmanager
+def opened_whisper(folder: Path) -> Iterator[Path]:
+    """A folder with the files that were scanned, for the engine whisper to load within the block.
+
+    Raises EngineUnavailable, with the reasons, where they aren't what they say or are changed.
+    """
+    with OpenedFolder(folder) as files, ExitStack() as arranged:
+        try:
+            problems = list(loaded_problems(files))
+            place = arranged.enter_context(files.for_engine()) if not problems else folder
+        except OSError as error:
+            raise unreadable_folder(folder, error) from error
+        if problems:
+            raise _refusal(folder, problems)
+        yield place
+
+
+def unreadable_folder(folder: Path, error: OSError) -> EngineUnavailable:
+    """The error for a folder that can't be read, or not copied where others could change it."""
+    which = f" ({Path(error.filename).name})" if error.filename else ""
+    return EngineUnavailable(
+        f"The model {folder} can't be read{which}: {error.strerror or error}.",
+        hint="What other users can change is copied first, and needs as much room as it has; "
+        "TMPDIR names another folder.",
+    )
 
 
 def _refusal(path: Path, problems: Sequence[Problem]) -> EngineUnavailable:

@@ -77,9 +77,12 @@ def looks_like_onnx(head: bytes) -> bool:
 
 
 def weights_problem(name: str, graph: Path) -> str | None:
-    """Why a graph must not read weights from a file of that name; None if it may."""
+    """Why a graph must not read weights from a file of that name; None if it may.
+
+    ONNX Runtime takes `*/_ORT_MEM_ADDR_/*` for an address in memory.
+    """
     path = PurePosixPath(name)
-    outside = path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name
+    outside = path.is_absolute() or ".." in path.parts or not set("\\\0*").isdisjoint(name)
     if outside or not path.parts or leads_outside(graph.parent / path, graph.parent):
         return f"takes weights from {name[:_SHOWN]!r}, outside of its folder"
     if not (graph.parent / path).is_file():

@@ -7,10 +7,10 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-from parakeet_cli.models.scan.onnx_graph import leads_outside
+from parakeet_cli.models.scan.opened_folder import LeadsOutsideError, OpenedFolder
 from parakeet_cli.models.types import Problem
-from parakeet_cli.system.regular_files import open_regular
 
 WEIGHTS = "model.bin"
 _SPEC = b"WhisperSpec"
@@ -28,11 +28,11 @@ def is_whisper_folder(folder: Path) -> bool:
     return (folder / WEIGHTS).exists() and (folder / "config.json").exists()
 
 
-def loaded_problems(folder: Path) -> Iterator[Problem]:
-    """The problems of the files that the engine reads; others in the folder don't matter to it."""
-    for path in sorted(folder.iterdir()):
+def loaded_problems(files: OpenedFolder) -> Iterator[Problem]:
+    """The problems of the files that the engine reads, which are opened; others don't matter."""
+    for path in sorted(files.folder.iterdir()):
         if path.name in _LOADED or path.stem == "vocabulary":
-            yield from _file_problems(path, folder)
+            yield from _file_problems(path, files)
 
 
 def scan_whisper_folder(folder: Path) -> Iterator[Problem]:
@@ -42,34 +42,38 @@ def scan_whisper_folder(folder: Path) -> Iterator[Problem]:
             yield Problem(folder.name, f"has more than {_MOST_FILES} files")
             return
         if not path.is_dir():
-            yield from _file_problems(path, folder)
+            with OpenedFolder(folder, loads=False) as files:
+                yield from _file_problems(path, files)
 
 
-def _file_problems(path: Path, folder: Path) -> Iterator[Problem]:
-    if leads_outside(path, folder):
+def _file_problems(path: Path, files: OpenedFolder) -> Iterator[Problem]:
+    try:
+        descriptor = files.open(path.name)
+    except LeadsOutsideError:
         yield Problem(path.name, "is a link to a file outside of the folder")
-    elif not path.is_file():
-        yield Problem(path.name, "isn't a regular file")
-    elif path.name == WEIGHTS:
-        yield from _weights_problems(path)
-    elif path.suffix.lower() in _TEXTS:
-        yield from _text_problems(path)
-    elif path.name not in _HARMLESS_NAMES:
-        yield Problem(path.name, "isn't part of a model: it could be code")
+        return
+    except OSError as error:
+        yield Problem(path.name, f"can't be opened: {error.strerror or error}")
+        return
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
+        if path.name == WEIGHTS:
+            yield from _weights_problems(stream, path)
+        elif path.suffix.lower() in _TEXTS:
+            yield from _text_problems(stream, path)
+        elif path.name not in _HARMLESS_NAMES:
+            yield Problem(path.name, "isn't part of a model: it could be code")
 
 
-def _weights_problems(path: Path) -> Iterator[Problem]:
-    with os.fdopen(open_regular(path), "rb") as stream:
-        head = stream.read(_HEAD.size + len(_SPEC) + 1)
+def _weights_problems(stream: IO[bytes], path: Path) -> Iterator[Problem]:
+    head = stream.read(_HEAD.size + len(_SPEC) + 1)
     version, length = _HEAD.unpack_from(head.ljust(_HEAD.size, b"\0"))
     name = head[_HEAD.size :]
     if not 2 <= version <= _NEWEST_VERSION or length != len(name) or name != _SPEC + b"\0":
         yield Problem(path.name, "isn't a Whisper model of CTranslate2, whatever its name says")
 
 
-def _text_problems(path: Path) -> Iterator[Problem]:
-    with os.fdopen(open_regular(path), "rb") as stream:
-        data = stream.read(_LARGEST_TEXT + 1)
+def _text_problems(stream: IO[bytes], path: Path) -> Iterator[Problem]:
+    data = stream.read(_LARGEST_TEXT + 1)
     if len(data) > _LARGEST_TEXT:
         yield Problem(path.name, f"has more than {_LARGEST_TEXT >> 20} MiB")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -36,6 +37,17 @@ def without_passwords(text: str) -> str:
     if "=" in text:
         text = _FIELD.sub(rf"\g<1>{HIDDEN}", text)
     return text
+
+
+def name_without_passwords(text: str) -> str:
+    """The text as a name that may be written down: with a URL's passwords, a digest follows.
+
+    It is the same each time, and differs between URLs that differ in what is left out.
+    """
+    shown = without_passwords(text)
+    if shown == text:
+        return text
+    return f"{shown}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def values_without_passwords(value: Any) -> Any:

@@ -13,13 +13,16 @@ from typing import NamedTuple
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats.manifest import BadRow, ManifestRow, read_manifest
+from parakeet_cli.system.safety.url_passwords import without_passwords
 from parakeet_cli.transcribe.inputs.storage import (
     Place,
+    Url,
     canonical,
     is_url,
     list_objects,
     mode_of,
     name_of,
+    recorded,
     split_suffix,
     to_place,
 )
@@ -57,7 +60,7 @@ class Job(NamedTuple):
     Not a dataclass, since there may be a hundred thousand and this is made three times as fast.
     """
 
-    name: str  # as the user wrote it; results and manifests use it
+    name: str  # as the user wrote it, without passwords; results and manifests use it
     path: Place
     folder: str = ""  # of the outputs, below the output folder
     offset: float = 0.0  # seconds into the recording: manifests name parts of files
@@ -84,7 +87,7 @@ class Job(NamedTuple):
             return STDIN
         part = self.offset or self.duration is not None
         mark = f"#{self.offset:g}+{self.duration}" if part else ""
-        return canonical(self.path) + mark + self._stream_mark
+        return recorded(self.path) + mark + self._stream_mark
 
     @property
     def _stream_mark(self) -> str:
@@ -92,7 +95,9 @@ class Job(NamedTuple):
 
     @property
     def stem(self) -> str:
-        return self.name if self.is_stdin else split_suffix(name_of(self.path))[0] + self.label
+        if self.is_stdin:
+            return self.name
+        return split_suffix(without_passwords(name_of(self.path)))[0] + self.label
 
     @property
     def is_stdin(self) -> bool:
@@ -141,21 +146,21 @@ class JobFinder:
         try:
             found = list_objects(given)
         except InputError as error:
-            yield Job(given, where, error=error)
+            yield Job(without_passwords(given), where, error=error)
             return
         if [url.text for url in found] == [where.text]:
-            yield Job(given, found[0], relative=given)
+            yield Job(without_passwords(given), found[0], relative=given)
             return
         media = [url for url in found if self._takes(name_of(url))]
         if not media:
             message = "No object there has the suffix of a media file."
-            yield Job(given, where, error=InputError(message))
+            yield Job(without_passwords(given), where, error=InputError(message))
         root = given[: re.search(r"[*?\[]|$", given).start()].rpartition("/")[0]  # type: ignore[union-attr]
         root = where.text if root + "/" == given or not glob.has_magic(given) else root
         for url in media:
             relative = url.text.removeprefix(root).lstrip("/")
             below = relative.rpartition("/")[0] if not glob.has_magic(given) else ""
-            yield Job(url.text, url, folder=below, relative=relative)
+            yield Job(without_passwords(url.text), url, folder=below, relative=relative)
 
     def _glob(self, given: str) -> Iterator[Job]:
         """Every match as if it had been named outright, as with a shell's own expansion."""
@@ -254,7 +259,7 @@ def _manifest(given: str, path: Path) -> Iterator[Job]:
 def _row(row: ManifestRow) -> Job:
     sound = to_place(row.written) if is_url(row.written) else str(row.path)
     return Job(
-        str(sound),
+        without_passwords(str(sound)) if isinstance(sound, Url) else str(sound),
         f"./{STDIN}" if sound == STDIN else sound,
         offset=row.offset or 0.0,
         duration=None if row.offset is None else row.duration,

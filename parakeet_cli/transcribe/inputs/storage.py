@@ -23,6 +23,7 @@ from urllib.parse import unquote
 from parakeet_cli.errors import InputError, OutputError, UsageError
 from parakeet_cli.formats import encode
 from parakeet_cli.system.install_command import install_command
+from parakeet_cli.system.safety.url_passwords import name_without_passwords, without_passwords
 
 # Storages in which an upload appears only when it is complete; in others it is renamed
 # into place.
@@ -79,12 +80,18 @@ def canonical(where: Place, here: str | None = None) -> str:
     return where if where.startswith("/") else f"{here}/{where}"
 
 
+def recorded(where: Place, here: str | None = None) -> str:
+    """The canonical name as a run's journal has it: without a URL's passwords."""
+    name = canonical(where, here)
+    return name_without_passwords(name) if isinstance(where, Url) else name
+
+
 def name_of(where: Place) -> str:
     return str(where).rstrip("/").rpartition("/")[2]
 
 
 def parent_name(where: Place) -> str:
-    return name_of(canonical(where).rstrip("/").rpartition("/")[0])
+    return name_of(without_passwords(canonical(where)).rstrip("/").rpartition("/")[0])
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -140,9 +147,9 @@ def list_objects(url: str) -> list[Url]:
         else:
             found = fs.find(path, detail=True)
     except Exception as error:  # each storage has its own types
-        raise InputError(f"{url} can't be listed: {_message(error)}.") from error
+        raise InputError(f"{_shown(url)} can't be listed: {_message(error)}.") from error
     return [
-        Url(f"{scheme}://{name.lstrip('/')}", root, _state(info))
+        Url(_whole(scheme, name), root, _state(info))
         for name, info in sorted(found.items())
         if info.get("type") != "directory"
     ]
@@ -158,8 +165,13 @@ def _listed(root: str) -> dict[str, FileState]:
     except FileNotFoundError:
         return {}
     except Exception as error:
-        raise OutputError(f"{root} can't be listed: {_message(error)}.") from error
-    return {f"{scheme}://{name.lstrip('/')}": _state(info) for name, info in found.items()}
+        raise OutputError(f"{_shown(root)} can't be listed: {_message(error)}.") from error
+    return {_whole(scheme, name): _state(info) for name, info in found.items()}
+
+
+def _whole(scheme: str, name: str) -> str:
+    """The URL of a listed object: fsspec's names have no scheme, but for those of http."""
+    return name if is_url(name) else f"{scheme}://{name.lstrip('/')}"
 
 
 def _state(info: dict[str, Any]) -> FileState:
@@ -177,9 +189,9 @@ def downloaded(url: Url) -> Iterator[Path]:
         try:
             fs.get_file(path, str(local))
         except FileNotFoundError as error:
-            raise InputError(f"{url} can't be opened: there is no such object.") from error
+            raise InputError(f"{_shown(url)} can't be opened: there is no such object.") from error
         except Exception as error:
-            raise InputError(f"{url} can't be fetched: {_message(error)}.") from error
+            raise InputError(f"{_shown(url)} can't be fetched: {_message(error)}.") from error
         yield local
 
 
@@ -208,24 +220,31 @@ def upload(url: Url, pieces: Iterable[str]) -> str:
                         fs.rm(part)
                     raise
         except Exception as error:
-            raise OutputError(f"{url} can't be written: {_message(error)}.") from error
+            raise OutputError(f"{_shown(url)} can't be written: {_message(error)}.") from error
     return sha256.hexdigest()
 
 
+def _shown(url: Url | str) -> str:
+    return without_passwords(str(url))
+
+
 def _message(error: Exception) -> str:
-    return (str(error) or type(error).__name__).rstrip(".").replace("\n", " ")
+    text = (str(error) or type(error).__name__).rstrip(".").replace("\n", " ")
+    return without_passwords(text)
 
 
 def _system(url: str) -> tuple[Any, str]:
-    """fsspec's file system for a URL, and its name for the object. Raises UsageError."""
+    """The file system for a URL, and its name for the object. Raises UsageError, InputError."""
     try:
         from fsspec.core import url_to_fs
 
         fs, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise UsageError(
-            f"{url}: {_message(error)}.",
+            f"{without_passwords(url)}: {_message(error)}.",
             hint=f"S3 needs s3fs: {install_command('s3fs')}. Other storages have packages of "
             "their own (gcsfs for gs://).",
         ) from error
+    except OSError as error:  # of storages that are asked at once, such as ftp
+        raise InputError(f"{_shown(url)} can't be reached: {_message(error)}.") from error
     return fs, path

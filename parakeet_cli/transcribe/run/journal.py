@@ -22,6 +22,7 @@ from pathlib import Path
 from parakeet_cli.errors import OutputError, system_hint
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.system.safety.url_passwords import name_without_passwords, without_passwords
 from parakeet_cli.transcribe.run.journal_rows import is_own, wrong_value
 from parakeet_cli.transcript import Status
 
@@ -58,7 +59,22 @@ class RunEntry:
             "line": self.line,
             "at": self.at,
         }
-        return row | ({"reason": self.reason, "hint": self.hint} if self.reason else {})
+        return _without_passwords(
+            row | ({"reason": self.reason, "hint": self.hint} if self.reason else {})
+        )
+
+
+def _without_passwords(row: Row) -> Row:
+    """The row as it is written today: older versions wrote URLs with their passwords."""
+    for key in ("ended", "begun"):
+        if "://" in row.get(key, ""):
+            row[key] = name_without_passwords(row[key])
+    for key in ("reason", "hint"):
+        if row.get(key) is not None:
+            row[key] = without_passwords(row[key])
+    if any("://" in output[0] for output in row.get("outputs", ())):
+        row["outputs"] = [[name_without_passwords(path), *more] for path, *more in row["outputs"]]
+    return row
 
 
 def _parse_entry(row: Row) -> RunEntry:
@@ -134,7 +150,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         for row in json_lines.read(path):
             if (wrong := wrong_value(row)) is not None:
                 raise ValueError(wrong)
-            yield row
+            yield _without_passwords(row)
     except OSError as error:
         raise OutputError(f"The journal {path} can't be read: {error.strerror}.") from error
 

@@ -24,6 +24,7 @@ from parakeet_cli.transcribe.inputs.storage import (
     Place,
     Url,
     canonical,
+    recorded,
     state_of,
     to_place,
 )
@@ -151,7 +152,7 @@ class RunFolder:
             return False
         written = row["outputs"]
         return len(written) == len(item.paths) and all(
-            output[0] == canonical(path, self._working_folder) and _unchanged(path, output)
+            output[0] == recorded(path, self._working_folder) and _unchanged(path, output)
             for (_, path), output in zip(item.paths, written, strict=True)
         )
 
@@ -160,7 +161,7 @@ class RunFolder:
         name = item.job.key
         options, written = known.ended.get(name, (None, ()))
         own = self._options in (options, known.begun.get(name))
-        own = own or {canonical(path) for path in item.existing} <= set(written)
+        own = own or {recorded(path) for path in item.existing} <= set(written)
         own = own and all(may_replace(self._journal.status, path) for path in item.existing)
         return item._replace(replaces=True) if own else item
 
@@ -243,7 +244,7 @@ def is_running(folder: Path) -> bool:
 
 def _output(where: Place, sha256: str) -> Output:
     size, changed = (0, "") if isinstance(where, Url) else state_of(where) or (0, 0)
-    return canonical(where), sha256, size, changed
+    return recorded(where), sha256, size, changed
 
 
 def _unchanged(where: Place, output: Output) -> bool:

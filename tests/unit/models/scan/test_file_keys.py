@@ -78,3 +78,13 @@ exp_manager: {exp_dir: null, name: "${name}", resume_from_checkpoint: null}
     assert list(scan_yaml(text.encode(), "x")) == []
     elsewhere = text.replace("  strategy:", "  plugin:")
     assert "isn't part of a Parakeet" in str(next(scan_yaml(elsewhere.encode(), "x")))
+
+
+def test_hydra_s_own_folder_is_the_working_folder_and_no_other() -> None:
+    assert problems_of("hydra: {run: {dir: .}, sweep: {dir: '.'}}") == []
+    for line in ("hydra: {run: {dir: /etc}}", "hydra: {run: {dir: ..}}", "x: {run: {dir: .}}"):
+        assert problems_of(line)
+
+
+def problems_of(text: str) -> list[str]:
+    return [str(problem) for problem in scan_yaml(text.encode(), "x")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.models.scan.model import refuse_hostile_whisper
+from parakeet_cli.models.scan.model import opened_whisper
 from tests.model_files import problems
 
 SPEC = struct.pack("<IH", 6, 12) + b"WhisperSpec\0" + struct.pack("<I", 3)
@@ -53,9 +53,15 @@ def test_links_out_of_the_folder_are_refused(folder: Path) -> None:
 
 def test_the_engine_refuses_what_it_would_read_and_nothing_else(folder: Path) -> None:
     (folder / "convert.py").write_text("pass")
-    refuse_hostile_whisper(folder)
+    with opened_whisper(folder) as place:
+        assert sorted(one.name for one in place.iterdir()) == sorted(
+            ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"]
+        )
     (folder / "model.bin").write_bytes(b"\x80\x02cos\nsystem\n.")
-    with pytest.raises(EngineUnavailable, match="was not loaded"):
-        refuse_hostile_whisper(folder)
-    with pytest.raises(EngineUnavailable, match="can't be read"):
-        refuse_hostile_whisper(folder / "missing")
+    with pytest.raises(EngineUnavailable, match="was not loaded"), opened_whisper(folder):
+        pass
+    with (
+        pytest.raises(EngineUnavailable, match="can't be read"),
+        opened_whisper(folder / "missing"),
+    ):
+        pass
