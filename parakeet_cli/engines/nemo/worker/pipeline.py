@@ -8,6 +8,8 @@ and the next is made of all the chunks that have come until it is answered.
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -80,10 +82,15 @@ class BatchPipeline:
         self._room.release(self._max_batches)
 
     def _answer_batches(self) -> None:
-        self._model.cuda.select()
-        while True:
-            self._answer(*self._launched.get())
-            self._room.release()
+        try:
+            self._model.cuda.select()
+            while True:
+                self._answer(*self._launched.get())
+                self._room.release()
+        except BaseException as error:
+            # Nothing would be answered any more. The tool starts another worker instead.
+            traceback.print_exception(error)
+            os._exit(1)
 
     def _answer(self, batch: Batch, pending: PendingTokens, way: str) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -189,6 +191,26 @@ def test_the_thread_that_waits_for_results_selects_its_device_first() -> None:
     running.start()
     running.answers(1)
     assert running.model.calls[0] == "select in answers"
+
+
+def test_a_worker_that_could_answer_nothing_more_ends() -> None:
+    program = """
+import time
+from types import SimpleNamespace
+from parakeet_cli.engines.nemo.worker.pipeline import BatchPipeline
+
+def select():
+    raise OSError("invalid device ordinal")
+
+cuda = SimpleNamespace(max_batches=2, select=select)
+BatchPipeline(SimpleNamespace(cuda=cuda), print, print)
+time.sleep(300)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "OSError: invalid device ordinal"
 
 
 def test_a_chunk_that_a_worker_died_over_has_the_device_to_itself() -> None:
