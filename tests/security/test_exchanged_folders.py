@@ -88,6 +88,25 @@ def test_the_other_model_would_be_loaded_and_is_refused(toy: Path, other: Path) 
         words(toy)
 
 
+def test_a_model_in_the_hub_s_cache_loads_through_its_links(toy: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--a--b" / "snapshots" / ("a" * 40)
+    blobs = tmp_path / "models--a--b" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for number, path in enumerate(sorted(toy.iterdir())):
+        path.rename(blobs / str(number))
+        (snapshot / path.name).symlink_to(f"../../blobs/{number}")
+    assert words(snapshot) == GOOD
+    (snapshot / "config.json").unlink()
+    shutil.copy(blobs / "0", snapshot / "config.json")  # as on a disk where it was edited
+    assert words(snapshot) == GOOD
+
+
+def test_a_model_that_others_can_write_to_loads_from_a_copy(toy: Path) -> None:
+    (toy / "w.data").chmod(0o666)
+    assert words(toy) == GOOD
+
+
 MOMENTS: dict[str, tuple[Any, str]] = {
     "before the graph is read": (onnx_folder, "graph_names"),
     "before its names are checked": (onnx_folder, "names_problems"),

@@ -161,6 +161,17 @@ class Recording:
             ]
         return to_float(np.concatenate(found)) if found else np.zeros(0, np.float32)
 
+    def intervals(self) -> list[tuple[int, int]]:
+        """The samples that it has, as intervals with gaps where parts are missing."""
+        with self._lock:
+            found: list[tuple[int, int]] = []
+            for part in sorted(self._parts, key=lambda one: one.first):
+                if found and part.first <= found[-1][1]:
+                    found[-1] = (found[-1][0], max(found[-1][1], part.end))
+                else:
+                    found.append((part.first, part.end))
+            return found
+
     def delete_before(self, sample: int) -> None:
         """Delete the parts that end at that sample or earlier."""
         with self._lock:

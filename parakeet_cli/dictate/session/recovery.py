@@ -62,7 +62,7 @@ def find_undelivered(root: Path) -> Iterator[UndeliveredRecording]:
             _log.info("The journal %s can't be read: %s.", recording.journal, error.strerror)
             recording.close(delete=False)
             continue
-        untranscribed = any(last > first for first, last in _untranscribed(state, recording))
+        untranscribed = bool(_untranscribed(state, recording))
         texts = tuple(
             (intent.text.strip(), None if delivery is DeliveryState.UNKNOWN else False)
             for delivery, intent in _open_intents(state)
@@ -180,7 +180,7 @@ class Recovery:
                 if isinstance(event, UtteranceEnded):
                     yield self._transcribe(stream, event, last)
 
-        gaps = [at for at, _ in stream.journal.state.gaps if first < at < last]
+        gaps = sorted({at for at, _ in stream.journal.state.gaps if first < at < last})
         for begin, end in zip([first, *gaps], [*gaps, last], strict=True):
             if begin != first:
                 detector.jump(begin)
@@ -203,8 +203,13 @@ class Recovery:
 
 
 def _untranscribed(state: JournalState, recording: Recording) -> list[Interval]:
-    rest = [(state.settled, recording.end)] if recording.end > state.settled else []
-    return [*state.failed, *rest]
+    """The intervals that were recorded and not transcribed: a damaged journal may name others."""
+    return [
+        (max(first, begin), min(last, end))
+        for first, last in (*state.failed, (state.settled, recording.end))
+        for begin, end in recording.intervals()
+        if max(first, begin) < min(last, end)
+    ]
 
 
 def _open_intents(state: JournalState) -> Iterator[tuple[DeliveryState, Intent]]:

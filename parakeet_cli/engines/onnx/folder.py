@@ -96,8 +96,7 @@ def _open_graph(path: Path, files: OpenedFolder) -> None:
             hint="The weights of a large model are beside its graph: download the whole folder. "
             "Don't use a graph that takes weights from elsewhere.",
         )
-    for name in names.files:
-        files.open(str(PurePosixPath(name)))
+    files.open_together(path.name, (str(PurePosixPath(name)) for name in names.files))
 
 
 def open_folder(path: Path, name: str, precision: str | None = None) -> OnnxFolder:

@@ -13,7 +13,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,7 @@ class OpenedFolder:
     folder: Path
     loads: bool = True  # whether an engine will load them: only then are copies made
     _files: dict[str, _OpenFile] = field(default_factory=dict)
+    _groups: list[set[str]] = field(default_factory=list)
     _kept: ExitStack = field(default_factory=ExitStack)
     _private: Path | None = None
 
@@ -77,6 +78,15 @@ class OpenedFolder:
         descriptor = self._files[name].descriptor
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
+
+    def open_together(self, graph: str, others: Iterable[str]) -> None:
+        """Open a graph's files with weights too. ONNX Runtime resolves links, and wants them in
+        or below the graph's own folder. Raises as `open` does.
+        """
+        group = {graph, *others}
+        for name in group:
+            self.open(name)
+        self._groups.append(group)
 
     def _opened(self, name: str) -> _OpenFile:
         path = self.folder / name
@@ -135,22 +145,33 @@ class OpenedFolder:
                 )
 
     def _arranged(self) -> Path:
-        """ONNX Runtime wants a graph's weights in or below the graph's own folder, links resolved.
-
-        So the files are links to open files of one folder, or they are all copies.
-        """
-        folders = {file.real.parent for file in self._files.values()}
-        copies = len(folders) > 1 or any(file.copied for file in self._files.values())
-        if not copies and not _has_descriptors():
-            return self.folder
+        copied = self._to_copy()
+        if not _has_descriptors():
+            if not copied:
+                return self.folder
+            copied = set(self._files)
         for name, file in self._files.items():
             if file.copied:
                 continue
-            if copies:
+            if name in copied:
                 self._copy(name, file.descriptor)
             else:
                 self._place(name).symlink_to(_DESCRIPTORS / str(file.descriptor))
         return self._private_folder()
+
+    def _to_copy(self) -> set[str]:
+        """The files that can't be links, and those that must lie in one folder with them."""
+        copied = {name for name, file in self._files.items() if file.copied}
+        copied.update(
+            *(
+                group
+                for group in self._groups
+                if len({self._files[name].real.parent for name in group}) > 1
+            )
+        )
+        while more := {name for group in self._groups if group & copied for name in group - copied}:
+            copied |= more
+        return copied
 
     def _exchanged(self, file: _OpenFile) -> bool:
         """Whether the engine, which read the folder itself, could have read another file."""

@@ -77,3 +77,17 @@ def test_a_full_disk_loses_no_sound(tmp_path: Path) -> None:
     assert as_int(recording.read(0, 300)) == list(range(300))
     assert part.exists()
     recording.close(delete=True)
+
+
+def test_a_part_that_is_missing_leaves_a_gap_between_intervals(tmp_path: Path) -> None:
+    recording = Recording.create(tmp_path / "root")
+    recording.append(np.zeros(1600, np.int16))
+    recording.close(delete=False)
+    (part,) = recording.folder.glob("*.wav")
+    later = part.with_name(part.name.replace(part.stem, "5000"))
+    later.write_bytes(part.read_bytes())
+    later.chmod(0o600)
+    reopened = Recording.reopen(recording.folder)
+    assert reopened is not None
+    assert reopened.intervals() == [(0, 1600), (5000, 6600)]
+    reopened.close(delete=True)
