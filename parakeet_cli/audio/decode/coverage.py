@@ -13,6 +13,7 @@ ENDS_BEFORE_PART = "the file ends before the part of it that was asked for"
 JUMP = "missing: the timestamps of the file jump over this stretch"
 PAUSE = ""  # a gap that the file itself declares: nothing was ever there
 NOT_FOUND = "missing: the file's index lists more sound than was found, so it lacks this much"
+CUT_PACKET = "the file ends within a packet: the rest is missing, of unknown length"
 UNREAD = "the file goes on here, but with nothing that can be recognised as sound"
 NO_END_MARK = "the file ends without its end-of-stream mark: the rest is missing, of unknown length"
 

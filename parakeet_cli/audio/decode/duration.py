@@ -14,6 +14,7 @@ from av.container import InputContainer
 from parakeet_cli.audio.decode.coverage import NO_END_MARK, NOT_FOUND, DeclaredDuration
 from parakeet_cli.audio.decode.layout.avi_index import indexed_seconds
 from parakeet_cli.audio.decode.layout.base import MAX_RATIO, MISCOUNT, Layout
+from parakeet_cli.audio.decode.layout.cut_packets import is_cut_flv
 from parakeet_cli.audio.decode.open import LATE, Opened
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.flac import stream_info
@@ -30,7 +31,6 @@ UNDELAYED = (*CONSTANT, "opus", "flac")  # whose every packet is sound at once
 ROUNDED_RATE = ("dfpwm", "g726")  # whose samples are no whole bytes
 ADX_FRAMES = 64  # samples to which writers round up
 NUT_PACKET = 0.002  # seconds that the last packet lasts at least
-FLV_TAGS = (8, 9, 18)  # sound, picture, data
 PICTURE = 0.045  # seconds; the slowest of the usual rates has 24 a second
 PACKET = 0.12  # seconds of sound, that writers put into one packet of FLV, or codecs hold back
 AVI_SLACK = 0.05  # seconds; two frames of MP3, one of AAC
@@ -211,7 +211,8 @@ def _last_timestamp(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     Where a picture may outlast the sound, the file must also end within a packet.
     """
     declared = _estimated(opened)
-    cut = opened.container.format.name == "flv" and _is_cut_flv(file)
+    reader = Reader(file, file.seek(0, 2))
+    cut = opened.container.format.name == "flv" and is_cut_flv(reader)
     if declared.seconds is None or not (opened.alone or cut):
         return declared
     return replace(declared, slack=0.0 if cut else PACKET, known_until=declared.seconds)
@@ -227,16 +228,6 @@ def _nut(file: BinaryIO, opened: Opened) -> DeclaredDuration:
     until = declared.seconds + NUT_PACKET
     slack = 0.0 if opened.stream.codec_context.name.startswith(UNDELAYED) else PACKET
     return replace(declared, slack=slack, known_until=until, reason=NOT_FOUND)
-
-
-def _is_cut_flv(file: BinaryIO) -> bool:
-    """Whether an FLV file doesn't end with a tag and its size (FLV 10.1, E.4.1)."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - 4))
-    length = int.from_bytes(file.read(4), "big")
-    file.seek(max(0, size - 4 - length))
-    head = file.read(4)
-    return not (11 <= length == int.from_bytes(head[1:4], "big") + 11 and head[0] & 31 in FLV_TAGS)
 
 
 DECLARED_DURATIONS: dict[str, Callable[[BinaryIO, Opened], DeclaredDuration]] = {

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from parakeet_cli.audio.decode.coverage import ENDS_EARLY, NO_END_MARK, DeclaredDuration
+from parakeet_cli.audio.decode.coverage import (
+    CUT_PACKET,
+    ENDS_EARLY,
+    NO_END_MARK,
+    DeclaredDuration,
+)
 from parakeet_cli.audio.decode.duration import CONSTANT
 from parakeet_cli.audio.decode.layout.base import MISCOUNT
+from parakeet_cli.audio.decode.layout.cut_packets import ends_within_packet
 from parakeet_cli.audio.decode.layout.parts import Recording
 from parakeet_cli.audio.decode.layout.tail import Tail, examine_tail
 from parakeet_cli.audio.decode.open import Opened
@@ -98,11 +104,25 @@ def examine_end(
         if constant and _is_sequential(opened) and not layout.open_end:
             until = max(declared.known_until or 0.0, seconds, decoding.reached)
             declared = replace(declared, basis="exact", seconds=until)
+    if (
+        declared.basis != "exact"
+        and declared.known_until is None
+        and _is_cut(opened, decoding, part)
+    ):
+        until = max(seconds, decoding.reached) + HARMLESS
+        declared = DeclaredDuration(until, "estimated", 0.0, CUT_PACKET, known_until=until)
     if declared.basis != "exact":
         unreadable = part.unreadable_from(decoding.position) * per_byte
         unread_seconds = max(unread_seconds, unreadable)
     unread_seconds = unread_seconds if unread_seconds > HARMLESS else 0.0
     return Ending(declared, unread_seconds, resume, part.path.stat().st_size, per_byte)
+
+
+def _is_cut(opened: Opened, decoding: Decoding, part: FilePart) -> bool:
+    """Whether the file ends within a packet."""
+    with part.open() as file:
+        reader = Reader(file, part.size)
+        return ends_within_packet(reader, opened.container.format.name, decoding.position)
 
 
 def end_of_frames(part: FilePart, index: FrameIndex) -> int | None:

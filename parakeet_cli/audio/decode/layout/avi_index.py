@@ -68,9 +68,11 @@ def without_false_index(part: FilePart) -> BinaryIO | None:
     libav reads only what an index lists. Without one it reads what is there.
     """
     with part.open() as file:
+        if file.read(12)[8:] != b"AVI ":
+            return None
         reader = Reader(file, part.size)
         headers = reader.read(0, HEADERS)
-        if headers[8:12] != b"AVI " or SUPER_INDEX in headers:
+        if SUPER_INDEX in headers:
             return None
         index = _index(reader)
         if index is None:

@@ -125,6 +125,14 @@ def aiff_layout(reader: Reader) -> Layout | None:
     return None
 
 
+def iff_layout(reader: Reader) -> Layout | None:
+    """8SVX and MAUD, the Amiga's: the chunk BODY or MDAT."""
+    for chunk in chunks(reader, 12, struct.Struct(">4sI")):
+        if chunk.name in (b"BODY", b"MDAT"):
+            return _sized(reader, chunk.data, chunk.size, ())
+    return None
+
+
 def caf_layout(reader: Reader) -> Layout | None:
     """CAF: the data chunk, which begins with an edit count; its size may be -1, unknown."""
     position = 8

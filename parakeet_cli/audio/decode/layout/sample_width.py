@@ -24,8 +24,10 @@ FORMAT_BYTES = 40
 def with_full_width(part: FilePart) -> BinaryIO | None:
     """The file with all bits of its samples declared as used; None if that changes nothing."""
     with part.open() as file:
+        magic = file.read(16)
+        if magic != W64_RIFF and (magic[:4] not in RIFFS or magic[8:12] != b"WAVE"):
+            return None
         reader = Reader(file, part.size)
-        magic = reader.read(0, 16)
         order = RIFFS.get(magic[:4], "<")
         at = _format_chunk(reader, magic, order)
         body = b"" if at is None else reader.read(at, FORMAT_BYTES)
@@ -44,8 +46,6 @@ def _format_chunk(reader: Reader, magic: bytes, order: str) -> int | None:
     """The byte at which the content of the format chunk begins."""
     if magic == W64_RIFF:
         return W64_FORMAT if reader.read(40, 4) == b"fmt " else None
-    if magic[:4] not in RIFFS or magic[8:12] != b"WAVE":
-        return None
     for chunk in chunks(reader, 12, struct.Struct(order + "4sI")):
         if chunk.name == b"fmt ":
             return chunk.data

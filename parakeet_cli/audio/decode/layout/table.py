@@ -14,6 +14,7 @@ from parakeet_cli.audio.decode.layout.chunks import (
     aiff_layout,
     avi_layout,
     caf_layout,
+    iff_layout,
     riff_layout,
     w64_layout,
 )
@@ -64,6 +65,8 @@ KINDS = (
     Kind(W64_RIFF, w64_layout),
     Kind(b"FORM", aiff_layout, b"AIFF"),
     Kind(b"FORM", aiff_layout, b"AIFC"),
+    Kind(b"FORM", iff_layout, b"8SVX"),
+    Kind(b"FORM", iff_layout, b"MAUD"),
     Kind(b"caff\0\1\0", caf_layout),
     Kind(b".snd\0\0", au_layout),
     Kind(b"Creative Voice File\x1a", voc_layout),

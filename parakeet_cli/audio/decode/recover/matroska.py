@@ -127,6 +127,21 @@ def segment_at(head: bytes) -> tuple[int, int | None] | None:
     return found[1], None if size == (1 << 7 * width) - 1 else size
 
 
+def element_at(reader: Reader, position: int) -> tuple[int, int | None] | None:
+    """Where an element's content starts, and its size, None if that is left open.
+
+    None if no whole header of an element is at `position`.
+    """
+    head = reader.read(position, 12)
+    width = 9 - head[0].bit_length() if head else 9
+    if width > 4 or len(head) <= width:
+        return None
+    size, more = _variable_number(head, width)
+    if more > 8 or len(head) < width + more:
+        return None
+    return position + width + more, None if size == (1 << 7 * more) - 1 else size
+
+
 def _declared_index(head: bytes) -> tuple[int, int] | None:
     """The declared position of the index, and the nanoseconds per tick."""
     segment = next((one for one in _elements(head, 0, len(head)) if one[0] == SEGMENT), None)

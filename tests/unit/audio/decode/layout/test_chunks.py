@@ -6,10 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 from parakeet_cli.audio.decode.layout.base import Layout
@@ -17,12 +14,14 @@ from parakeet_cli.audio.decode.layout.chunks import (
     aiff_layout,
     avi_layout,
     caf_layout,
+    iff_layout,
     riff_layout,
     w64_layout,
 )
 from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.decode.recover.reader import Reader
 from tests.media_files import Recipe, tone, write_media
+from tests.pipes import to_pipe
 
 READERS: dict[str, tuple[Callable[[Reader], Layout | None], str]] = {
     "wav": (riff_layout, "pcm_s16le"),
@@ -75,37 +74,6 @@ def test_the_number_of_samples_of_a_compressed_wav_is_kept(tmp_path: Path) -> No
     assert layout.seconds == pytest.approx(2, abs=0.1)
 
 
-def to_pipe(form: str, codec: str, options: dict[str, str]) -> bytes:
-    """What FFmpeg writes where it can't go back to fill in sizes."""
-    file = Pipe()
-    with av.open(file, "w", format=form, options=options) as container:
-        stream = container.add_stream(codec, rate=16_000)
-        assert isinstance(stream, av.AudioStream)
-        stream.codec_context.layout = "mono"
-        sound = (tone(2, 16_000) * 2**15).astype(np.int16).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
-        frame.sample_rate = 16_000
-        container.mux([*stream.encode(frame), *stream.encode(None)])
-    return bytes(file.data)
-
-
-class Pipe(io.RawIOBase):
-    """A file object that can't go back."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, data: Any) -> int:
-        self.data += data
-        return len(data)
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
-
-
 @pytest.mark.parametrize(
     ("form", "codec", "options"),
     [
@@ -122,9 +90,20 @@ def test_what_was_written_to_a_pipe_is_whole(
     form: str, codec: str, options: dict[str, str], tmp_path: Path
 ) -> None:
     path = tmp_path / "a.bin"
-    path.write_bytes(to_pipe(form, codec, options))
+    path.write_bytes(to_pipe(form, codec, 16_000, 2, options))
     with open_media(path, isolated=False) as media:
         decoded = sum(len(block.samples) for block in media)
     assert decoded == 32_000
     assert media.accounting.lost == ()
     assert media.accounting.expected_basis != "exact"
+
+
+@pytest.mark.parametrize(("kind", "sound"), [(b"8SVX", b"BODY"), (b"MAUD", b"MDAT")])
+def test_the_size_of_an_amiga_recording_stays_when_it_is_cut(kind: bytes, sound: bytes) -> None:
+    head = b"FORM" + struct.pack(">I", 9_020) + kind + b"ANNO" + struct.pack(">I", 3) + b"abc\0"
+    data = head + sound + struct.pack(">I", 9_000) + bytes(9_000)
+    assert iff_layout(reader(data)) == Layout(32, 9_000, len(data))
+    cut = iff_layout(reader(data[:5_000]))
+    assert cut is not None
+    assert cut.size == 9_000
+    assert iff_layout(reader(data[:20])) is None
