@@ -94,7 +94,7 @@ def map_in_processes(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     this process can't be copied safely (another system than Linux, other threads), or a copy
     fails, the work is done here.
     """
-    if len(items) < 2 or sys.platform != "linux" or threading.active_count() > 1:
+    if len(items) < 2 or sys.platform != "linux" or not is_single_threaded():
         return [function(item) for item in items]
     import pickle
 
@@ -108,6 +108,14 @@ def map_in_processes(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
             answer = other.answer()
             results.append(function(item) if answer is None else pickle.loads(answer))
     return results
+
+
+def is_single_threaded() -> bool:
+    """Whether this process has one thread, those of extension modules included."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - hot
+    except OSError:
+        return False
 
 
 class _Copy:

@@ -2,8 +2,8 @@
 
 Only the head of each METADATA is parsed, up to the blank line. Each RECORD is read once,
 for the files that are missing or of another size, and for the compiled files to scan. A stack
-has 50,000 files in 3,500 folders: nine tenths of the time of a report go by here, so processes
-share the distributions.
+has 50,000 files in 3,500 folders: half of a report's time goes by here, so processes share the
+distributions.
 """
 
 from __future__ import annotations

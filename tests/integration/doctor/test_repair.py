@@ -87,10 +87,9 @@ def test_without_a_terminal_and_without_yes_nothing_is_changed(case: RepairCase)
 @pytest.mark.parametrize("name", STAGES)
 def test_a_step_that_fails_puts_everything_back(case: RepairCase, name: str) -> None:
     good = good_wheels()[name]
-    # pip unpacks the wheel, and only then finds that its script can't be made.
-    info = f"{good.name.replace('-', '_')}-{good.version}.dist-info"
-    script = {f"{info}/entry_points.txt": "[console_scripts]\nbroken = nowhere\n"}
-    spoiled(case, of(good_wheels(), name, good.version, files={**good.files, **script}))
+    # uv and pip unpack the wheel, and only then find that a folder of it is a file, too.
+    clash = {"clash": "", "clash/inside.py": ""}
+    spoiled(case, of(good_wheels(), name, good.version, files={**good.files, **clash}))
     before = case.tree()
     done = case.fix()
     assert done.returncode == 4, done.stderr

@@ -108,6 +108,17 @@ def test_a_thread_other_than_the_main_one_handles_no_signals() -> None:
     assert handlers == [signal.getsignal(signal.SIGUSR1)]
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were no other threads: pytest-xdist has one, which does no harm here."""
+    monkeypatch.setattr(processes, "is_single_threaded", lambda: True)
+
+
+IN_COPIES = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+
+
+@IN_COPIES
+@pytest.mark.usefixtures("alone")
 def test_work_is_shared_with_copies_of_this_process_and_its_order_stays() -> None:
     results = processes.map_in_processes(lambda item: (item, os.getpid()), "abc")
     assert [item for item, _ in results] == ["a", "b", "c"]
@@ -115,6 +126,8 @@ def test_work_is_shared_with_copies_of_this_process_and_its_order_stays() -> Non
     assert len({process for _, process in results}) == (3 if sys.platform == "linux" else 1)
 
 
+@IN_COPIES
+@pytest.mark.usefixtures("alone")
 def test_the_work_of_a_copy_that_fails_is_done_here() -> None:
     here = os.getpid()
 
@@ -144,6 +157,8 @@ def test_beside_other_threads_all_work_is_done_here() -> None:
     assert workers == [os.getpid()] * 3
 
 
+@IN_COPIES
+@pytest.mark.usefixtures("alone")
 def test_work_that_fails_here_ends_the_copies(tmp_path: Path) -> None:
     here = os.getpid()
 

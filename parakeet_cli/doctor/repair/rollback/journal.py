@@ -70,7 +70,7 @@ class RepairJournal:
         """
         validate.repair_ids(prefix)
         around = Path(prefix, FOLDER)
-        with _same_mtime(prefix):
+        with same_mtime(prefix):
             around.mkdir(mode=0o755, exist_ok=True)
         journal = cls(_new_folder(around))
         try:
@@ -202,7 +202,7 @@ class RepairJournal:
             _remove(folder, "work", "ballast", SCRATCH, SNAPSHOT, "before", "after")
         with suppress(OSError), beneath.opened(self.prefix, FOLDER) as around:
             _remove(around, self.id)
-        with suppress(OSError), _same_mtime(self.prefix), beneath.opened(self.prefix) as top:
+        with suppress(OSError), same_mtime(self.prefix), beneath.opened(self.prefix) as top:
             os.rmdir(FOLDER, dir_fd=top)  # it may hold other repairs
 
 
@@ -246,7 +246,7 @@ def _new_folder(around: Path) -> Path:
 
 
 @contextmanager
-def _same_mtime(folder: str) -> Iterator[None]:
+def same_mtime(folder: str) -> Iterator[None]:
     """Keep the environment's modification time: nothing of its own changes."""
     before = os.stat(folder)
     try:

@@ -19,6 +19,7 @@ from parakeet_cli.doctor.repair.rollback.journal import (
     RepairJournal,
     environment_lock,
     journals,
+    same_mtime,
 )
 from parakeet_cli.doctor.repair.rollback.snapshot import Manifest
 from parakeet_cli.doctor.repair.rollback.validate import JournalRefused
@@ -122,7 +123,7 @@ def _restore(prefix: str, journal: RepairJournal, before: Manifest) -> None:
     with suppress(OSError):  # a full disk: the manifest is what counts
         journal.write(RepairEvent.RESTORING)
     try:
-        with journal.opened() as folder:
+        with journal.opened() as folder, same_mtime(prefix):
             failed = snapshot.restore(prefix, before, folder, journal.roots)
     except OSError as error:
         raise RestoreIncomplete(f"The snapshot can't be read: {error}") from error

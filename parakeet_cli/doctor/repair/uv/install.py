@@ -17,6 +17,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.plan import Change
+from parakeet_cli.doctor.repair.rollback.journal import same_mtime
 from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv, run
 from parakeet_cli.doctor.repair.wheels import wheels_by_key
 
@@ -45,7 +46,7 @@ class UvInstaller:
             *("--find-links", str(self.wheels), "--no-deps", "--reinstall"),
             *("--link-mode", "hardlink", *(change.pinned for change in changes)),
         ]
-        with self._without_lock_file():
+        with self._lock_file():
             self._run(command)
         self._compile(changes)
 
@@ -74,16 +75,22 @@ class UvInstaller:
         run(command, variables, descriptors=self.descriptors)
 
     @contextmanager
-    def _without_lock_file(self) -> Iterator[None]:
-        """Remove uv's lock file if it makes one, and leave the environment's time as it was."""
-        lock, around = Path(self.prefix, LOCK), Path(self.prefix).stat()
-        was_there = lock.exists()
+    def _lock_file(self) -> Iterator[None]:
+        """uv's lock file while it works: it makes one in each environment, and leaves it there.
+
+        Made here, the environment's folder has its old time whenever this process is killed.
+        """
+        lock = Path(self.prefix, LOCK)
+        if os.path.lexists(lock):
+            yield
+            return
         try:
+            with same_mtime(self.prefix):
+                lock.touch()
             yield
         finally:
-            if not was_there and lock.exists():
-                lock.unlink()
-                os.utime(self.prefix, ns=(around.st_atime_ns, around.st_mtime_ns))
+            with same_mtime(self.prefix):
+                lock.unlink(missing_ok=True)
 
 
 def find_installer(

@@ -9,6 +9,7 @@ import pytest
 
 from parakeet_cli.doctor.facts import Distribution
 from parakeet_cli.doctor.inspect import distributions
+from parakeet_cli.system import processes
 from parakeet_cli.system.ml_versions import normalized_name
 from tests.doctor_facts import OnDisk
 
@@ -161,6 +162,7 @@ def test_2000_distributions_are_read(env: OnDisk) -> None:
     assert not any(dist.problem or dist.missing for dist in installed.distributions)
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 @pytest.mark.parametrize("cores", [2, 16])
 def test_processes_that_share_the_distributions_find_what_one_finds(
     env: OnDisk, monkeypatch: pytest.MonkeyPatch, cores: int
@@ -178,6 +180,8 @@ def test_processes_that_share_the_distributions_find_what_one_finds(
     one = read(env)
     monkeypatch.setattr(distributions, "SHARED_FROM", 0)
     monkeypatch.setattr(distributions, "usable_cores", lambda: cores)
+    # pytest-xdist has another thread.
+    monkeypatch.setattr(processes, "is_single_threaded", lambda: True)
     assert read(env) == one
     assert [dist.name for dist in one.distributions if dist.broken] == ["p5", "p6", "p7"]
 
