@@ -12,6 +12,7 @@ from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_comm
 from parakeet_cli.doctor.facts import (
     Facts,
     FactUnavailable,
+    Gpus,
     Interpreter,
     SharedLibraries,
     require,
@@ -176,7 +177,7 @@ def environment_variables(context: CheckContext) -> Finding:
         *_python_variables(context),
         *_library_variables(context.facts),
         *_pip_variables(context.facts.variables),
-        *_gpu_variables(context.facts.variables),
+        *_gpu_variables(context.facts),
         *_local_files(context),
     ]
     if not found:
@@ -280,11 +281,16 @@ def _pip_variables(variables: dict[str, str]) -> Iterator[_Variable]:
             yield _Variable(name, f"{name}={value}: {effect}", serious=False, unset=False)
 
 
-def _gpu_variables(variables: dict[str, str]) -> Iterator[_Variable]:
-    visible = variables.get("CUDA_VISIBLE_DEVICES")
+def _gpu_variables(facts: Facts) -> Iterator[_Variable]:
+    visible = facts.variables.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return
     if visible in ("", "-1"):
         effect = f"CUDA_VISIBLE_DEVICES={visible!r}: every GPU is hidden from torch"
         yield _Variable("CUDA_VISIBLE_DEVICES", effect, serious=False, unset=False)
+    elif isinstance(facts.gpus, Gpus) and facts.gpus.hidden and not facts.gpus.devices:
+        effect = f"CUDA_VISIBLE_DEVICES={visible!r} names no GPU of this machine: all are hidden"
+        yield _Variable("CUDA_VISIBLE_DEVICES", effect, serious=False)
 
 
 class _MissingLibrary(NamedTuple):
