@@ -243,7 +243,7 @@ def _python_variables(context: CheckContext) -> Iterator[_Variable]:
         effect = "its modules come before all others"
         if hiding:
             names = join_names([f"{dist.name} {dist.version}" for dist in hiding], 3)
-            effect = f"its {names} hide the environment's"
+            effect = f"its {names} {'hides' if len(hiding) == 1 else 'hide'} the environment's"
         elif files:
             effect = join_names([str(hidden) for hidden in files], 3)
         hidden_names = [dist.name for dist in hiding] or [one.package for one in files]
@@ -260,7 +260,8 @@ def _library_variables(facts: Facts) -> Iterator[_Variable]:
     for folder, libraries in facts.shadowing_libraries.items():
         serious = bool(libraries) and brings_cuda
         effect = (
-            f"its {join_names(list(libraries), 3)} come before the ones torch brings"
+            f"its {join_names(list(libraries), 3)} {'comes' if len(libraries) == 1 else 'come'} "
+            "before the ones torch brings"
             if serious
             else "its libraries come before all others"
         )
