@@ -11,6 +11,7 @@ from parakeet_cli import console
 from parakeet_cli.cli.doctor.repair_screen import RepairScreen
 from parakeet_cli.cli.own_command import own_command
 from parakeet_cli.console import Verbosity
+from parakeet_cli.doctor.causes import find_causes
 from parakeet_cli.doctor.diagnose import DiagnosisRequest
 from parakeet_cli.doctor.explain.remedy import Shell
 from parakeet_cli.doctor.explain.text import remedy_lines, style_of, wrapped
@@ -61,8 +62,11 @@ def _print_outcome(outcome: RepairOutcome, request: RepairRequest) -> None:
     options = ("--python", named) if named else ()
     shell = Shell(own_command(), outcome.diagnosis.python, options=options)
     style = style_of(sys.stdout)
-    for finding in left:
+    for cause in find_causes(left):
+        finding, follows = cause.finding, [one.id for one in cause.follows]
         lines = wrapped(f"  {finding.id}: {finding.summary}", style, 6)
+        if follows:
+            lines += wrapped(f"      and what follows from it: {', '.join(follows)}", style, 10)
         steps = _next_moves(finding, outcome, request)
         lines += remedy_lines("\n".join(steps), shell, style, indent=" " * 6)
         console.out("\n".join(lines) + "\n")
@@ -73,7 +77,9 @@ def _next_moves(finding: Finding, outcome: RepairOutcome, request: RepairRequest
     lines = [line for line in finding.remedy.splitlines() if not line.startswith(REPAIR)]
     tried = [line for line in lines if not line.startswith("by hand: ")]
     if not tried and not outcome.plan.steps and not request.reinstall:
-        return [shlex.join(["parakeet", "doctor", "--reinstall", *request.diagnosis.options])]
+        only = request.diagnosis.only
+        repair = "--fix" if only and finding.id not in only else "--reinstall"
+        return [shlex.join(["parakeet", "doctor", repair, *request.diagnosis.options])]
     return lines
 
 

@@ -12,6 +12,7 @@ from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_comm
 from parakeet_cli.doctor.facts import (
     Facts,
     FactUnavailable,
+    Gpus,
     Interpreter,
     SharedLibraries,
     require,
@@ -176,7 +177,7 @@ def environment_variables(context: CheckContext) -> Finding:
         *_python_variables(context),
         *_library_variables(context.facts),
         *_pip_variables(context.facts.variables),
-        *_gpu_variables(context.facts.variables),
+        *_gpu_variables(context.facts),
         *_local_files(context),
     ]
     if not found:
@@ -242,7 +243,7 @@ def _python_variables(context: CheckContext) -> Iterator[_Variable]:
         effect = "its modules come before all others"
         if hiding:
             names = join_names([f"{dist.name} {dist.version}" for dist in hiding], 3)
-            effect = f"its {names} hide the environment's"
+            effect = f"its {names} {'hides' if len(hiding) == 1 else 'hide'} the environment's"
         elif files:
             effect = join_names([str(hidden) for hidden in files], 3)
         hidden_names = [dist.name for dist in hiding] or [one.package for one in files]
@@ -259,7 +260,8 @@ def _library_variables(facts: Facts) -> Iterator[_Variable]:
     for folder, libraries in facts.shadowing_libraries.items():
         serious = bool(libraries) and brings_cuda
         effect = (
-            f"its {join_names(list(libraries), 3)} come before the ones torch brings"
+            f"its {join_names(list(libraries), 3)} {'comes' if len(libraries) == 1 else 'come'} "
+            "before the ones torch brings"
             if serious
             else "its libraries come before all others"
         )
@@ -280,11 +282,16 @@ def _pip_variables(variables: dict[str, str]) -> Iterator[_Variable]:
             yield _Variable(name, f"{name}={value}: {effect}", serious=False, unset=False)
 
 
-def _gpu_variables(variables: dict[str, str]) -> Iterator[_Variable]:
-    visible = variables.get("CUDA_VISIBLE_DEVICES")
+def _gpu_variables(facts: Facts) -> Iterator[_Variable]:
+    visible = facts.variables.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return
     if visible in ("", "-1"):
         effect = f"CUDA_VISIBLE_DEVICES={visible!r}: every GPU is hidden from torch"
         yield _Variable("CUDA_VISIBLE_DEVICES", effect, serious=False, unset=False)
+    elif isinstance(facts.gpus, Gpus) and facts.gpus.hidden and not facts.gpus.devices:
+        effect = f"CUDA_VISIBLE_DEVICES={visible!r} names no GPU of this machine: all are hidden"
+        yield _Variable("CUDA_VISIBLE_DEVICES", effect, serious=False)
 
 
 class _MissingLibrary(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -19,9 +20,23 @@ from parakeet_cli.doctor.checks.common import (
     repair_remedy,
     require_listings,
 )
-from parakeet_cli.doctor.facts import Distribution, Facts, FactUnavailable, NumpyAbi, require
+from parakeet_cli.doctor.facts import (
+    Distribution,
+    Facts,
+    FactUnavailable,
+    NumpyAbi,
+    PthFile,
+    require,
+)
 from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import Stack
+from parakeet_cli.system.ml_versions import normalized_name
+
+# `__editable__.a-1.0.pth` of setuptools, `_editable_impl_a.pth` of hatchling, `_a_editable.pth`
+# of scikit-build-core, `_a.pth` and `a.pth` of the others.
+IN_PLACE = re.compile(
+    r"(?:__editable__\.|_editable_impl_|_)?(?P<name>\w.*?)(?:-\d.*)?(?:_editable)?\.pth"
+)
 
 
 class _BrokenItem(NamedTuple):
@@ -200,8 +215,11 @@ def broken_dists(context: CheckContext) -> Finding:
     require_listings(facts)
     imported = _imported(facts.distributions)
     serious = [problem for dist in imported for problem in _serious_problems(dist)]
+    gone = list(_gone_sources(facts))
+    serious += [one for one in gone if one.name in context.needed]
+    own = [one for one in gone if one.name not in context.needed]
     slight = [line for dist in imported for line in _slight_problems(dist)]
-    slight += _pth_problems(facts)
+    slight += _pth_problems(facts, {line for one in gone for line in one.lines})
     why = "A half-installed package fails when the missing half is imported, not at installation."
     source = "https://packaging.python.org/en/latest/specifications/recording-installed-packages/"
     if serious:
@@ -217,6 +235,17 @@ def broken_dists(context: CheckContext) -> Finding:
             source,
             _stages(names, stack) or (stack.stages[-1].number,),
             packages=tuple(names),
+        )
+    if own:
+        return Finding(
+            check,
+            CheckStatus.WARN,
+            f"installed in place, from a folder that is gone: {join_names([o.name for o in own])}",
+            "Python imports it from that folder, and finds nothing there.",
+            join_lines([*(line for one in own for line in one.lines), *slight]),
+            "Install it again from the folder in which it is now: "
+            + pip_command(facts, "install", "-e", "FOLDER"),
+            source,
         )
     if slight:
         return Finding(
@@ -269,9 +298,29 @@ def _slight_problems(dist: Distribution) -> Iterator[str]:
         yield f"{dist.name}: no RECORD, so pip can't remove it ({dist.info})"
 
 
-def _pth_problems(facts: Facts) -> Iterator[str]:
+def _gone_sources(facts: Facts) -> Iterator[_BrokenItem]:
+    """Distributions that were installed in place (`pip install -e`) from a folder that is gone."""
+    names = {dist.name for dist in facts.distributions}
+    for pth in facts.interpreter.pth_files:
+        name = _installed_in_place(pth.path)
+        if pth.dangling and name in names:
+            yield _BrokenItem(name, tuple(_dangling_lines(pth)))
+
+
+def _installed_in_place(pth: str) -> str:
+    """The distribution that this `.pth` file adds, by the names that build backends give it."""
+    found = IN_PLACE.fullmatch(PurePath(pth).name)
+    return normalized_name(found["name"]) if found else ""
+
+
+def _dangling_lines(pth: PthFile) -> Iterator[str]:
+    for folder in pth.dangling:
+        yield f"{pth.path} names {folder}, which doesn't exist"
+
+
+def _pth_problems(facts: Facts, said: Container[str]) -> Iterator[str]:
+    """What is wrong with the `.pth` files, without the lines that are said already."""
     for pth in facts.interpreter.pth_files:
         if pth.problem:
             yield f"{pth.path} can't be read: {pth.problem}"
-        for folder in pth.dangling:
-            yield f"{pth.path} names {folder}, which doesn't exist"
+        yield from (line for line in _dangling_lines(pth) if line not in said)

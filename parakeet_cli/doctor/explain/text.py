@@ -324,7 +324,10 @@ def _closing(diagnosis: Diagnosis, page: _Page) -> Iterator[str]:
     ]
     verdict = "Healthy" if diagnosis.healthy else "Not healthy"
     colour = "1;32" if diagnosis.healthy else "1;31"
-    for line in wrapped(f"{verdict}: {', '.join(parts)}.", style, 2):
+    warnings = [one for one in diagnosis.findings if one.status is CheckStatus.WARN]
+    unseen = not page.verbose and not all(map(needs_action, warnings))
+    hint = " What needs nothing is shown with --verbose." if unseen else ""
+    for line in wrapped(f"{verdict}: {', '.join(parts)}.{hint}", style, 2):
         yield line.replace(verdict, style.paint(verdict, colour), 1)
     command = next_step(diagnosis, page.shell)
     if not command and diagnosis.healthy and counts[CheckStatus.OK]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from parakeet_cli.doctor.facts import Interpreter, PthFile
 from parakeet_cli.doctor.inspect.ask import ask_interpreter, not_a_python
-from parakeet_cli.doctor.inspect.moved import first_place, pip_python
+from parakeet_cli.doctor.inspect.moved import editable_folders, first_place, pip_python
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import find_program
 from parakeet_cli.system.regular_files import open_regular, read_regular
@@ -301,6 +301,8 @@ def _pth_files(site: Path) -> Iterator[PthFile]:
             continue
         added: list[str] = []
         dangling: list[str] = []
+        mapped = editable_folders(site, text)
+        dangling += [folder for folder in mapped if not Path(folder).exists()]
         first = tuple(found[2] for found in PUT_FIRST.finditer(text) if Path(found[2]).is_dir())
         for line in (line.strip() for line in text.splitlines()):
             if not line or line.startswith(("#", "import ", "import\t")):

@@ -1,4 +1,4 @@
-"""Finds out where an environment was made, if that isn't where it lies.
+"""Finds out where an environment was made, if that isn't where it lies, and where its packages are.
 
 `bin/activate` and the first line of each script in `bin` name the environment's place. One
 that was moved, copied or renamed still imports what is installed, but its commands run, install
@@ -23,6 +23,12 @@ SCRIPT_PYTHON = re.compile(rb"(?:^#!\s*|exec' )[\"']?(/[^\"'\n]*?/(?:python|pypy
 ACTIVATE = re.compile(
     rb"^[ \t]*(?:export[ ])?VIRTUAL_ENV=(['\"]?)(/[^'\"$`\n]*)\1[ \t]*$", re.MULTILINE
 )
+
+# What setuptools writes for `pip install -e` where a folder can't just be added to the path:
+# a `.pth` file that imports a finder, and in the finder each package with its folder.
+FINDER = re.compile(r"^import (__editable___\w+_finder)\b", re.MULTILINE)
+MAPPING = re.compile(rb"^MAPPING\b[^=\n]*= *\{(.*?)\}", re.MULTILINE | re.DOTALL)
+MAPPED = re.compile(rb": *['\"](/[^'\"]+)['\"]")
 
 
 def pip_python(executable: Path) -> str:
@@ -58,6 +64,17 @@ def _places(folder: Path) -> Iterator[Path | None]:
         place = Path(named).parent.parent if named else None
         if place and (not os.path.lexists(named) or _is_environment(place)):
             yield place
+
+
+def editable_folders(site: Path, pth: str) -> list[str]:
+    """The packages' folders of an editable install whose `.pth` file runs setuptools' finder."""
+    found = FINDER.search(pth)
+    if found is None:
+        return []
+    mapping = MAPPING.search(_head(site / f"{found[1]}.py", 100_000))
+    if mapping is None:
+        return []
+    return [os.fsdecode(path[1]) for path in MAPPED.finditer(mapping[1])]
 
 
 def _is_environment(place: Path) -> bool:

@@ -58,11 +58,12 @@ def test_the_doctor_built_it_from_nothing_in_the_documented_order_and_it_imports
     [journal] = (environment.prefix / ".parakeet").glob("*/journal")
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     named = [(event["event"], event.get("stage")) for event in events]
-    steps = [(event, stage) for stage in range(1, 7) for event in ("step", "step-done")]
+    # By their numbers: a stack that was built before has the titles of that day.
+    stages = [stage.number for stage in load_stack("2.4").stages]
+    steps = [(event, stage) for stage in stages for event in ("step", "step-done")]
     assert [event for event in named if event[1] is not None] == steps
     assert named[-1] == ("stands", None)
-    titles = [event["title"] for event in events if event["event"] == "step"]
-    assert titles == [stage.title for stage in load_stack("2.4").stages]
+    assert all(event["title"] for event in events if event["event"] == "step")
     # Before, the new environment contained only pip.
     before = (journal.parent / "before").read_text().splitlines()
     infos = {name for line in before if (name := json.loads(line)[0]).endswith(".dist-info")}

@@ -10,8 +10,8 @@ from parakeet_cli.doctor.checks.presence import nothing_installed
 from parakeet_cli.doctor.facts import Facts, Leftover, Unavailable
 from parakeet_cli.doctor.findings import CheckStatus
 from parakeet_cli.doctor.stack.stack import load_stack
-from tests.doctor_facts import SITE, built, dist, having, healthy
-from tests.unit.doctor.checks.cases import CASES, EMPTY, check_one
+from tests.doctor_facts import RTX_5090, SITE, built, dist, having, healthy
+from tests.unit.doctor.checks.cases import CASES, EMPTY, HEALTHY, check_one
 
 
 def test_every_check_has_cases() -> None:
@@ -108,3 +108,13 @@ def test_an_environment_with_a_piece_of_the_stack_is_judged_whole(facts: Facts) 
 )
 def test_what_any_program_brings_is_no_piece_of_the_stack(facts: Facts) -> None:
     assert nothing_installed(facts)
+
+
+@pytest.mark.parametrize("visible", ["7", "GPU-unknown", "MIG-unknown"])
+def test_a_variable_that_names_no_gpu_is_to_be_unset(visible: str) -> None:
+    hidden = replace(RTX_5090, devices=(), hidden=RTX_5090.devices)
+    facts = replace(HEALTHY, gpus=hidden, variables={"CUDA_VISIBLE_DEVICES": visible})
+    finding = check_one("environment-variables", facts)
+    assert finding.status is CheckStatus.WARN
+    assert f"CUDA_VISIBLE_DEVICES='{visible}' names no GPU of this machine" in finding.summary
+    assert finding.remedy == "unset CUDA_VISIBLE_DEVICES"

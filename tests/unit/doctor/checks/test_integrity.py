@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parakeet_cli.doctor.facts import Binaries, CondaRecord, Leftover, NumpyAbi
-from parakeet_cli.doctor.findings import CheckStatus
+import pytest
+
+from parakeet_cli.doctor.facts import Binaries, CondaRecord, Facts, Leftover, NumpyAbi, PthFile
+from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus
 from tests.doctor_facts import SITE, dist, having
 from tests.unit.doctor.checks.cases import HEALTHY, check_one
 
@@ -61,3 +63,41 @@ def test_a_user_site_behind_the_environment_s_own_folder_hides_nothing_in_it() -
     assert check_one("user-site", behind).status is CheckStatus.OK
     before = replace(behind, distributions=(*others, users, in_base))
     assert check_one("user-site", before).status is CheckStatus.FAIL
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__editable__.nemo_toolkit-2.4.0.pth",
+        "_editable_impl_nemo_toolkit.pth",
+        "_nemo_toolkit.pth",
+        "nemo_toolkit.pth",
+        "_nemo_toolkit_editable.pth",
+    ],
+)
+def test_a_part_of_the_stack_that_was_installed_in_place_and_is_gone_is_broken(name: str) -> None:
+    pth = PthFile(f"{SITE}/{name}", dangling=("/gone/NeMo/nemo",))
+    finding = check_one("broken-dists", with_pth(pth))
+    assert finding.status is CheckStatus.FAIL
+    assert finding.packages == ("nemo-toolkit",)
+    assert "names /gone/NeMo/nemo, which doesn't exist" in finding.detail
+
+
+def test_a_project_of_ones_own_that_is_gone_is_worth_knowing_and_not_replaced() -> None:
+    pth = PthFile(f"{SITE}/__editable__.mine-1.0.pth", dangling=("/gone/mine",))
+    facts = having(with_pth(pth), dist("mine", "1.0"))
+    finding = check_one("broken-dists", facts)
+    assert finding.status is CheckStatus.WARN
+    assert finding.summary.endswith("mine")
+    assert finding.remedy.endswith("/env/bin/python -m pip install -e FOLDER")
+    assert finding.detail.count("/gone/mine") == 1
+
+
+def test_a_folder_of_no_distribution_is_an_oddity() -> None:
+    finding = check_one("broken-dists", with_pth(PthFile(f"{SITE}/a.pth", dangling=("/gone",))))
+    assert finding.status is CheckStatus.WARN
+    assert finding.remedy.startswith(NOTHING_TO_DO)
+
+
+def with_pth(pth: PthFile) -> Facts:
+    return replace(HEALTHY, interpreter=replace(HEALTHY.interpreter, pth_files=(pth,)))

@@ -132,3 +132,15 @@ def test_where_the_new_path_has_a_space_the_scripts_are_written_again(
     remedy = python_version(spaced / "bin" / "python", tmp_path).remedy
     assert "--force-reinstall" in remedy
     assert "sed" not in remedy
+
+
+def test_a_finder_of_setuptools_names_folders_that_are_gone(env: OnDisk, tmp_path: Path) -> None:
+    finder = "__editable___a_1_0_finder"
+    (env.site / "__editable__.a-1.0.pth").write_text(f"import {finder}; {finder}.install()")
+    (tmp_path / "a").mkdir()
+    mapping = f"{{'a': '{tmp_path}/a', 'b': '/gone/b'}}"
+    (env.site / f"{finder}.py").write_text(
+        f"MAPPING: dict[str, str] = {mapping}\nNAMESPACES: dict[str, list[str]] = {{}}\n"
+    )
+    (pth,) = interpreter.read_interpreter(env.python, NO_VARIABLES).pth_files
+    assert pth.dangling == ("/gone/b",)
