@@ -17,7 +17,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(
         hotkeys(print, toggle="<f9>", hold=None),
     ):
         pass
-    assert (refused.value.hint or "").endswith("-m pip install 'pynput>=1.8'")
+    assert (refused.value.hint or "").endswith("-m pip install 'pynput>=1.8.1'")
 
 
 def test_without_a_key_pynput_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
