@@ -50,16 +50,15 @@ class ForeignSpeech:
 
     def doubts(self, chunk: Chunk, segments: Sequence[Segment]) -> tuple[Doubt, ...]:
         """The doubt about a chunk with its samples, if any, from what the model made of it."""
-        certainty = mean_certainty(segments)
-        # A decoder is sure of what it repeats, whatever was said.
-        repeated = repeats_itself(" ".join(segment.text for segment in segments))
-        if certainty is not None and certainty >= _SURE and not repeated:
+        certainty = credible_certainty(segments)
+        if certainty is not None and certainty >= _SURE:
             return ()
         found = self._probabilities(chunk)
         if found is not None:
             language = foreign_language(found, certainty)
             perhaps = f", perhaps {language}"
         else:
+            certainty = mean_certainty(segments)
             language = "" if certainty is not None and certainty < _VERY_UNSURE else None
             perhaps = ""
         if language is None:
@@ -97,10 +96,20 @@ def multilingual_doubts(
     chunk: Chunk, found: Probabilities, segments: Sequence[Segment]
 ) -> tuple[Doubt, ...]:
     """The doubt about a chunk that a multilingual model took for English."""
-    language = foreign_language(found, mean_certainty(segments))
+    language = foreign_language(found, credible_certainty(segments))
     if language is None:
         return ()
     return (_doubt(chunk, f", perhaps {language} (--language {language} says so)"),)
+
+
+def credible_certainty(segments: Sequence[Segment]) -> float | None:
+    """`mean_certainty`, but None for a text that repeats itself.
+
+    A decoder is sure of what it repeats, whatever was said.
+    """
+    if repeats_itself(" ".join(segment.text for segment in segments)):
+        return None
+    return mean_certainty(segments)
 
 
 def mean_certainty(segments: Sequence[Segment]) -> float | None:

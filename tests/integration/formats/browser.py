@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 CHROMIUM = (
@@ -21,6 +22,12 @@ CHROMEDRIVER = shutil.which("chromedriver")
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key WebDriver names elements by
 
 KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "ArrowRight": "\ue014", "Shift": "\ue008"}
+
+
+def has_user_namespaces() -> bool:
+    """Whether chromium can make its sandbox: containers and some kernels don't allow that."""
+    program = shutil.which("unshare")
+    return program is not None and subprocess.run([program, "--user", "true"]).returncode == 0
 
 
 class Browser:
@@ -56,8 +63,8 @@ class Browser:
         self._root = f"http://127.0.0.1:{port}"
         arguments = ["--headless=new", "--disable-gpu", "--mute-audio", "--hide-scrollbars"]
         arguments.append("--autoplay-policy=no-user-gesture-required")
-        if os.geteuid() == 0:
-            arguments.append("--no-sandbox")
+        if os.geteuid() == 0 or not has_user_namespaces():
+            arguments.append("--no-sandbox")  # the pages are our own
         options: dict[str, Any] = {"binary": CHROMIUM, "args": arguments}
         if not scripts:
             options["prefs"] = {"profile.managed_default_content_settings.javascript": 2}
@@ -70,8 +77,11 @@ class Browser:
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
         data = json.dumps(body or {}).encode() if method == "POST" else None
-        with urlopen(Request(self._root + path, data, method=method), timeout=60) as answer:
-            return json.load(answer)["value"]
+        try:
+            with urlopen(Request(self._root + path, data, method=method), timeout=60) as answer:
+                return json.load(answer)["value"]
+        except HTTPError as error:
+            raise RuntimeError(json.load(error)["value"]["message"]) from error
 
     def go(self, page: Path, fragment: str = "") -> None:
         self._call("POST", f"{self._session}/url", {"url": page.as_uri() + fragment})

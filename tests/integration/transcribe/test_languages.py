@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,39 @@ def test_english_is_english_and_not_doubted(tmp_path: Path, model: str) -> None:
     for path in outputs:
         transcript = json.loads(path.read_bytes())
         assert (transcript["language"], transcript["doubts"]) == ("en", []), path
+
+
+def cuts_of_english(folder: Path, count: int, seed: int) -> None:
+    """Write `count` WAVs of 2 to 10 s, cut anywhere out of the samples joined in any order."""
+    chance = random.Random(seed)
+    clips = sorted(SAMPLES.rglob("*.wav"))
+    for number in range(count):
+        joined = b""
+        for path in chance.sample(clips, len(clips)):
+            with wave.open(str(path)) as file:
+                assert file.getparams()[:3] == (1, 2, 16_000)
+                joined += file.readframes(file.getnframes())
+        length = 2 * round(chance.uniform(2, 10) * 16_000)
+        start = 2 * chance.randrange((len(joined) - length) // 2)
+        with wave.open(str(folder / f"{number}.wav"), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(joined[start : start + length])
+
+
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(12, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.soak)],
+)
+def test_no_cut_of_english_is_taken_for_another_language(tmp_path: Path, count: int) -> None:
+    (tmp_path / "in").mkdir()
+    cuts_of_english(tmp_path / "in", count, seed=count)
+    done = transcribe(tmp_path, "in", "-f", "json", "-o", "out", engine={}, limit=900)
+    assert done.code == 0, done.err
+    taken = {
+        path.stem: (transcript["language"], transcript["doubts"], transcript["text"])
+        for path in (tmp_path / "out").glob("*.json")
+        for transcript in [json.loads(path.read_bytes())]
+    }
+    assert len(taken) == count
+    others = {name: found for name, found in taken.items() if found[:2] != ("en", [])}
+    assert others == {}
