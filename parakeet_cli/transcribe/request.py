@@ -31,6 +31,7 @@ class TranscribeRequest:
     trust_model: bool = False
     run: str | None = None
     retry_failed: bool = False
+    yes: bool = False  # never ask whether to transcribe again what is done
     shard: str | None = None
     workers: str | None = None
     ray: bool = False

@@ -115,6 +115,14 @@ def transcribe(
             rich_help_panel=BATCH,
         ),
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            help="With --run: don't ask before done files are transcribed again.",
+            rich_help_panel=BATCH,
+        ),
+    ] = False,
     status: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Print how far a run is.", rich_help_panel=BATCH),
@@ -257,6 +265,7 @@ def transcribe(
         trust_model=trust_model,
         run=run,
         retry_failed=retry_failed,
+        yes=yes,
         shard=shard,
         workers=workers,
         ray=ray,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 from parakeet_cli import console
 from parakeet_cli.cli.transcribe.dry_run import show_dry_run
 from parakeet_cli.cli.transcribe.progress import make_view
 from parakeet_cli.cli.transcribe.summary import show_how_to_resume, show_summary
 from parakeet_cli.config import Settings
-from parakeet_cli.errors import ExitCode
+from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.batch import dry_run, open_batch
 
@@ -17,7 +19,8 @@ def transcribe_request(request: TranscribeRequest, settings: Settings) -> ExitCo
     console.show_warnings(settings.warnings, show=console.info)
     if request.dry_run:
         return show_dry_run(dry_run(request, settings))
-    with open_batch(request, settings) as batch:
+    confirm = console.info if request.yes else _confirm
+    with open_batch(request, settings, confirm) as batch:
         with make_view(batch.total) as view:
             result = batch.run(view)
         if result.interrupted:  # shown before the engines have ended, which may take a moment
@@ -25,3 +28,17 @@ def transcribe_request(request: TranscribeRequest, settings: Settings) -> ExitCo
             return result.exit_code
     show_summary(result.stats)
     return result.exit_code
+
+
+def _confirm(sentence: str) -> None:
+    """Say it, and on a terminal ask whether to go on. Raises ParakeetError if not."""
+    if not (sys.stdin is not None and sys.stdin.isatty() and console.is_terminal()):
+        console.info(sentence)
+        return
+    console.note(sentence)
+    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ParakeetError(
+            "Nothing was done.",
+            hint="--yes goes on without asking; another -o and --run keep what is there.",
+        )

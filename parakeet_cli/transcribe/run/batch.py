@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.transcribe.inputs.find import JobFinder
 from parakeet_cli.transcribe.inputs.shard import Shard
-from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
+from parakeet_cli.transcribe.inputs.storage import canonical, forget_listings, to_place
 from parakeet_cli.transcribe.inputs.streams import with_every_stream
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import (
@@ -35,6 +35,7 @@ from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
+from parakeet_cli.transcribe.run.plan_file import PlanHeader, now, root_of
 from parakeet_cli.transcribe.run.run_folder import EarlierResult, RunFolder, open_run_folder
 from parakeet_cli.transcribe.run.schedule import (
     Schedule,
@@ -43,6 +44,7 @@ from parakeet_cli.transcribe.run.schedule import (
     with_durations,
 )
 from parakeet_cli.transcribe.run.stats import BatchStats
+from parakeet_cli.transcribe.run.validity import Change
 from parakeet_cli.transcribe.workers.choose import BatchRunner, Placement, open_runner
 from parakeet_cli.transcript import FileResult, Status
 
@@ -72,19 +74,28 @@ class DryRun:
 def dry_run(request: TranscribeRequest, settings: Settings) -> DryRun:
     """Plan the batch and read the headers, and do nothing. Raises ParakeetError."""
     with _open_plan(request, settings, create_run=False) as plan:
+        _say_what_is_repeated(plan, console.info)
         todo = tuple(with_durations(plan.schedule.todo, cores=usable_cores()))
         earlier = ((one.item, _skipped_as_earlier(one)) for one in plan.earlier)
         return DryRun(todo, (*plan.schedule.settled, *earlier))
 
 
 @contextmanager
-def open_batch(request: TranscribeRequest, settings: Settings) -> Iterator[Batch]:
+def open_batch(
+    request: TranscribeRequest,
+    settings: Settings,
+    confirm: Callable[[str], object] = console.info,
+) -> Iterator[Batch]:
     """Plan the batch and start its engines. Raises ParakeetError for what stops everything.
 
-    The engine that was chosen is printed on stderr.
+    The engine that was chosen is printed on stderr. `confirm` is called, before anything is
+    done, with a sentence that says how many files that are done will be done again; it may
+    raise ParakeetError.
     """
     with ExitStack() as stack:
         plan = stack.enter_context(_open_plan(request, settings, create_run=True))
+        _say_what_is_repeated(plan, confirm)
+        _record_plan(plan, request)
         todo = plan.schedule.todo
         if todo:
             warm_up()  # the decoder starts while the engine is being imported
@@ -179,9 +190,45 @@ class _BatchPlan:
     """Every input of the batch, and what is to be done with it."""
 
     folder: RunFolder | None
-    total: int
+    header: PlanHeader
+    planned: Sequence[PlannedFile]
     earlier: Sequence[EarlierResult]
     schedule: Schedule
+
+    @property
+    def total(self) -> int:
+        return self.header.count
+
+
+def _say_what_is_repeated(plan: _BatchPlan, say: Callable[[str], object]) -> None:
+    """Say how many files that are done will be done again, and which lines say nothing."""
+    folder = plan.folder
+    if folder is None:
+        return
+    if folder.unreadable:
+        some = "1 line" if folder.unreadable == 1 else f"{folder.unreadable} lines"
+        console.info(f"{some} of the run's journal can't be read; the others count.")
+    count = folder.again.total()
+    if not count:
+        return
+    files = "1 file that is done" if count == 1 else f"{count} files that are done"
+    causes = folder.again.most_common()
+    why = f"because {causes[0][0]}" if len(causes) == 1 else _causes_in_words(causes)
+    say(f"{files} will be transcribed again, {why}.")
+
+
+def _causes_in_words(causes: Iterable[tuple[Change, int]]) -> str:
+    return ", ".join(f"{count} because {change}" for change, count in causes)
+
+
+def _record_plan(plan: _BatchPlan, request: TranscribeRequest) -> None:
+    if plan.folder is not None:
+        plan.folder.record_plan(
+            plan.header,
+            plan.planned,
+            plan.schedule.settled,
+            with_outputs="{index" in request.template,
+        )
 
 
 @contextmanager
@@ -192,18 +239,28 @@ def _open_plan(
     request.check()
     path = request.run_folder
     with ExitStack() as stack:
-        folder = None
+        folder, options = None, fingerprint(request, settings) if path is not None else ""
         if path is not None and (create_run or path.exists()):
-            folder = stack.enter_context(open_run_folder(path, fingerprint(request, settings)))
+            folder = stack.enter_context(open_run_folder(path, options))
             warm_up()  # a long plan takes a second, and the decoder starts meanwhile
         with _without_garbage_collection():
-            planned = _plan_files(request, folder.date if folder else None)
+            every = _plan_files(request, folder.date if folder else None)
+            planned = _of_shard(every, request.shard)
             earlier: list[EarlierResult] = []
             left = planned
             if folder is not None:
                 earlier, left = folder.split(planned, retry_failed=request.retry_failed)
             schedule = make_schedule(left, request.options)
-        yield _BatchPlan(folder, len(planned), earlier, schedule)
+            header = PlanHeader(
+                count=len(planned),
+                total=len(every),
+                options=options,
+                shard=request.shard,
+                root=root_of(every),
+                folder=canonical(to_place(request.folder or ".")),
+                at=now(),
+            )
+        yield _BatchPlan(folder, header, planned, earlier, schedule)
 
 
 @contextmanager
@@ -218,7 +275,7 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFile]:
-    """Every input of this shard with its outputs. Raises UsageError if outputs collide."""
+    """Every input with its outputs. Raises UsageError if outputs collide."""
     forget_listings()
     finder = JobFinder(all_files=request.all_files)
     jobs = finder.find(request.inputs)
@@ -231,9 +288,14 @@ def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFi
     check_folders(planned)
     if request.manifest_path is not None:
         check_apart(request.manifest_path, request.inputs, planned)
-    if request.shard is None:
+    return planned
+
+
+def _of_shard(planned: list[PlannedFile], text: str | None) -> list[PlannedFile]:
+    """Those of one shard; all of them without one. Raises UsageError."""
+    if text is None:
         return planned
-    shard = Shard.parse(request.shard)
+    shard = Shard.parse(text)
     return [item for item in planned if shard.contains(item.job)]
 
 

@@ -7,14 +7,14 @@
 
 Each row is written at once, which a killed process can't take back. Rows are synced to the
 disk in groups, at most once a second, so that a power cut costs no more than the last
-second's. A torn last line is skipped. The newest row of a key counts.
+second's. A line that can't be read costs that line. The newest row of a key counts.
 """
 
 from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,6 +87,7 @@ class JournalContent:
     since: float = 0.0  # when the latest session began
     date: str | None = None  # of the first session, as it is used in names of outputs
     lines: int = 0
+    unreadable: int = 0  # lines
 
     def add(self, row: Row) -> None:
         self.lines += 1
@@ -104,8 +105,12 @@ def read_journal(path: Path) -> JournalContent:
     """The journal's content; empty if there is no journal. Raises OutputError."""
     content = JournalContent()
     texts: dict[str, str] = {}  # options and reasons are few: one copy of each is in memory
+
+    def count_unreadable() -> None:
+        content.unreadable += 1
+
     with invalid_rows_reported(path):
-        for row in read_rows(path):
+        for row in read_rows(path, on_unreadable=count_unreadable):
             for name in ("options", "reason", "hint"):
                 if isinstance(row.get(name), str):
                     row[name] = texts.setdefault(row[name], row[name])
@@ -125,18 +130,25 @@ def invalid_rows_reported(path: Path) -> Iterator[None]:
         ) from error
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, *, on_unreadable: Callable[[], object] = lambda: None) -> Iterator[Row]:
     """The journal's rows, oldest first; none if there is no journal.
 
-    Raises OutputError, and ValueError for a row that no run writes.
+    `on_unreadable` is called for each line that no run writes, which costs that line. Raises
+    OutputError, and ValueError if the file has rows, but none of a run.
     """
+    wrong, valid = None, False
     try:
-        for row in json_lines.read(path):
-            if (wrong := wrong_value(row)) is not None:
-                raise ValueError(wrong)
+        for row in json_lines.read(path, on_unreadable=on_unreadable):
+            if (found := wrong_value(row)) is not None:
+                wrong = found
+                on_unreadable()
+                continue
+            valid = True
             yield row
     except OSError as error:
         raise OutputError(f"The journal {path} can't be read: {error.strerror}.") from error
+    if wrong is not None and not valid:
+        raise ValueError(wrong)
 
 
 class RunJournal:

@@ -1,6 +1,7 @@
 """The folder of a run: what was done, with which options, and what of it is still valid.
 
 DIR/journal.jsonl   how each input ended (`journal`)
+DIR/plan.jsonl      what the latest session was asked to do (`plan_file`)
 DIR/results.jsonl   each result's manifest line
 DIR/lock            locked while a process works on the run
 DIR/shard-1-of-3/   the same for one shard
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,10 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parakeet_cli.errors import OutputError, UsageError, system_hint
-from parakeet_cli.system.files import clear_leftovers, sha256_of
+from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.locks import LockHeld, is_locked, lock_file, read_holder, write_holder
 from parakeet_cli.transcribe.inputs.storage import (
-    FileState,
     Place,
     Url,
     canonical,
@@ -40,11 +41,15 @@ from parakeet_cli.transcribe.run.journal import (
     read_rows,
 )
 from parakeet_cli.transcribe.run.journal_rows import may_replace
+from parakeet_cli.transcribe.run.plan_file import PLAN, PlanHeader, write_plan
+from parakeet_cli.transcribe.run.validity import Change, output_holds, same_state
 from parakeet_cli.transcript import FileResult, Status
 
 LOCK = "lock"
 RESULTS = "results.jsonl"
 _STATUSES = {str(status): status for status in Status}
+_DONE = (Status.OK, Status.PARTIAL)
+_NEVER = ("", (), None)  # what is known of an input that never ended
 _SPARE_ROWS = 1000  # that a journal may have beyond two an input before it is compacted
 _LOCK_SECONDS = 1.0  # to wait: a process that asks for the status holds the lock for a moment
 
@@ -70,8 +75,12 @@ class _JournaledInputs:
     rows: int = 0
     valid: dict[str, EarlierResult] = field(default_factory=dict)  # not to be done again
     begun: dict[str, str] = field(default_factory=dict)  # the options; not ended since
-    # The options and the outputs of those that ended and must be done again.
-    ended: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    # The options and the outputs of those that ended and must be done again, and why.
+    ended: dict[str, tuple[str, tuple[str, ...], Change | None]] = field(default_factory=dict)
+    unreadable: int = 0  # lines
+
+    def count_unreadable(self) -> None:
+        self.unreadable += 1
 
     def forget(self, name: str) -> None:
         self.valid.pop(name, None)
@@ -84,6 +93,8 @@ class RunFolder:
 
     def __init__(self, journal: RunJournal, results: LineStore, options: str) -> None:
         self.results = results
+        self.again: Counter[Change] = Counter()  # files that were done, and why they are repeated
+        self.unreadable = 0  # lines of the journal
         self.date = journal.first_date()
         self._journal = journal
         self._options = options
@@ -102,7 +113,7 @@ class RunFolder:
         items = {item.job.key: item for item in planned}
         known = _JournaledInputs()
         with invalid_rows_reported(self._journal.path):
-            for row in read_rows(self._journal.path):
+            for row in read_rows(self._journal.path, on_unreadable=known.count_unreadable):
                 known.rows += 1
                 self._sort(row, items, known, retry_failed)
         if known.rows > 2 * (len(known.valid) + len(known.ended)) + _SPARE_ROWS:
@@ -112,6 +123,10 @@ class RunFolder:
             for name, item in items.items()
             if name not in known.valid
         ]
+        self.unreadable = known.unreadable
+        self.again = Counter(
+            change for key in items if (change := known.ended.get(key, _NEVER)[2]) is not None
+        )
         return list(known.valid.values()), left
 
     def _sort(
@@ -125,11 +140,13 @@ class RunFolder:
         if (name := row.get("ended")) is not None:
             known.forget(name)
             item = items.get(name)
-            if item is not None and self._is_valid(item, row, retry_failed):
+            change = None if item is None else self._change(item, row)
+            if item is not None and change is None and not _tried_again(row, retry_failed):
                 known.valid[item.job.key] = self._earlier_result(item, row)
             else:
                 written = tuple(output[0] for output in row["outputs"])
-                known.ended[name] = (row["options"], written)
+                done = row["status"] in _DONE
+                known.ended[name] = (row["options"], written, change if done else None)
         elif (name := row.get("begun")) is not None:
             known.begun[name] = row["options"]
 
@@ -140,29 +157,41 @@ class RunFolder:
             line = None
         return EarlierResult(item, status, line, row.get("reason"), row.get("hint"))
 
-    def _is_valid(self, item: PlannedFile, row: Row, retry_failed: bool) -> bool:
-        """Whether a row's result is still the one that this session would come to."""
-        status = row["status"]
-        if row["options"] != self._options or not _same(row["id"], state_of(item.job.path)):
-            return False
-        if status == Status.FAILED:
-            return not retry_failed
-        if status == Status.SKIPPED or (status == Status.PARTIAL and retry_failed):
-            return False
+    def _change(self, item: PlannedFile, row: Row) -> Change | None:
+        """What keeps a row's result from being the one that this session would come to."""
+        if row["options"] != self._options:
+            return Change.OPTIONS
+        if not same_state(row["id"], state_of(item.job.path)):
+            return Change.INPUT
+        if row["status"] not in _DONE:
+            return None
         written = row["outputs"]
-        return len(written) == len(item.paths) and all(
-            output[0] == canonical(path, self._working_folder) and _unchanged(path, output)
+        hold = len(written) == len(item.paths) and all(
+            output[0] == canonical(path, self._working_folder) and output_holds(path, output)
             for (_, path), output in zip(item.paths, written, strict=True)
         )
+        return None if hold else Change.OUTPUT
 
     def _mark_own_outputs(self, item: PlannedFile, known: _JournaledInputs) -> PlannedFile:
         """The item, with `replaces` set if the files at its paths were written by this run."""
         name = item.job.key
-        options, written = known.ended.get(name, (None, ()))
+        options, written, _ = known.ended.get(name, _NEVER)
         own = self._options in (options, known.begun.get(name))
         own = own or {canonical(path) for path in item.existing} <= set(written)
         own = own and all(may_replace(self._journal.status, path) for path in item.existing)
         return item._replace(replaces=True) if own else item
+
+    def record_plan(
+        self,
+        header: PlanHeader,
+        planned: Sequence[PlannedFile],
+        settled: Sequence[tuple[PlannedFile, FileResult]],
+        *,
+        with_outputs: bool,
+    ) -> None:
+        """Record what this session is to do, for `--status`. Raises OutputError."""
+        path = self._journal.path.with_name(PLAN)
+        write_plan(path, header, planned, settled, with_outputs=with_outputs)
 
     def record_session(self, count: int, seconds: float) -> None:
         """Record that a session begins: `count` inputs in all, `seconds` of audio to do."""
@@ -246,24 +275,7 @@ def _output(where: Place, sha256: str) -> Output:
     return canonical(where), sha256, size, changed
 
 
-def _unchanged(where: Place, output: Output) -> bool:
-    """Compare size and time of change, and the content if only the time differs.
-
-    An object can only be replaced as a whole, and isn't downloaded for this: it need only exist.
-    """
-    _, sha256, size, changed = output
-    found = state_of(where)
-    if found == (size, changed):
-        return True
-    if isinstance(where, Url) or found is None:
-        return found is not None
-    if found[0] != size:
-        return False
-    try:
-        return sha256_of(Path(where)) == sha256
-    except OSError:
-        return False
-
-
-def _same(identity: list[int | str] | None, state: FileState | None) -> bool:
-    return identity == (None if state is None else list(state))
+def _tried_again(row: Row, retry_failed: bool) -> bool:
+    """Whether a result is one that this session doesn't accept, although nothing has changed."""
+    status = row["status"]
+    return status == Status.SKIPPED or (retry_failed and status in (Status.FAILED, Status.PARTIAL))
