@@ -36,7 +36,9 @@ class ExitCode(IntEnum):
     PUT_BACK = 4
     NOT_PUT_BACK = 5
     REFUSED = 6
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 # The hint of what is no fault of the input.

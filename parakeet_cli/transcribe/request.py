@@ -8,6 +8,7 @@ from pathlib import Path
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.transcribe.inputs.shard import Shard
+from parakeet_cli.transcribe.pipeline.interrupts import GRACE_SECONDS
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
 STDOUT = "-"
@@ -36,6 +37,7 @@ class TranscribeRequest:
     workers: str | None = None
     ray: bool = False
     ray_address: str | None = None
+    grace: float = GRACE_SECONDS  # for what is in work, at SIGTERM and SIGHUP
 
     @property
     def stdout_format(self) -> Format | None:

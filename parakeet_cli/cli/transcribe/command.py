@@ -158,6 +158,14 @@ def transcribe(
             rich_help_panel=BATCH,
         ),
     ] = None,
+    grace: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="At SIGTERM and SIGHUP: how long what was begun may take to be finished.",
+            rich_help_panel=BATCH,
+        ),
+    ] = "25s",
     html_link_audio: Annotated[
         bool,
         typer.Option(
@@ -227,8 +235,11 @@ def transcribe(
 
     Text goes to stdout and everything else to stderr. Exit codes: 0 all done,
     1 one or more files failed or are partial, 2 usage, 3 the engine or model
-    can't be used, 130 interrupted.
+    can't be used, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
     """
+    from parakeet_cli.system.processes import raise_on_termination
+
+    raise_on_termination()
     from parakeet_cli import console
     from parakeet_cli.cli.transcribe.run import transcribe_request
     from parakeet_cli.formats import FormatOptions
@@ -270,6 +281,7 @@ def transcribe(
         workers=workers,
         ray=ray,
         ray_address=ray_address,
+        grace=options.seconds("--grace", grace),
         options=PipelineOptions(
             audio_stream=stream_number,
             language=settings.language,

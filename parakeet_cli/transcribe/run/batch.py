@@ -19,6 +19,7 @@ from parakeet_cli.engine_setup import choose_engine, engine_options
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.hardware import usable_cores
+from parakeet_cli.system.processes import Terminated
 from parakeet_cli.transcribe.inputs.find import JobFinder
 from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import canonical, forget_listings, to_place
@@ -31,6 +32,7 @@ from parakeet_cli.transcribe.outputs.plan import (
     folders,
     plan_outputs,
 )
+from parakeet_cli.transcribe.pipeline.interrupts import defer_interrupts
 from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
@@ -48,6 +50,7 @@ from parakeet_cli.transcribe.run.validity import Change
 from parakeet_cli.transcribe.workers.choose import BatchRunner, Placement, open_runner
 from parakeet_cli.transcript import FileResult, Status
 
+_INTERRUPTED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.HUNG_UP)
 _SUFFIXES_NAMED = 5  # of the files that folders leave out
 
 
@@ -60,7 +63,7 @@ class BatchResult:
 
     @property
     def interrupted(self) -> bool:
-        return self.exit_code is ExitCode.INTERRUPTED
+        return self.exit_code in _INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def open_batch(
             ray_address=request.ray_address,
             resumable=request.run is not None,
             full_transcripts=request.stdout_format is not None,
+            grace=request.grace,
         )
         runner = stack.enter_context(open_runner(todo, choice, options, request.options, placement))
         lines = plan.folder.results if plan.folder else stack.enter_context(LineStore())
@@ -132,18 +136,21 @@ class Batch:
         self._stats = BatchStats(plan.total)
 
     def run(self, view: BatchView | None = None) -> BatchResult:
-        """Transcribe everything, and write the manifest also after Ctrl-C. Call it once.
+        """Transcribe everything, and write the manifest also after a signal. Call it once.
 
         Raises ParakeetError for what stops everything.
         """
-        interrupted = False
+        interrupted: ExitCode | None = None
         try:
             self._run(view or SilentView())
+        except Terminated as signal:
+            interrupted = ExitCode(128 + signal.number)
         except KeyboardInterrupt:
-            interrupted = True
-        self._manifest.write()
-        if interrupted:
-            return BatchResult(self._stats, ExitCode.INTERRUPTED)
+            interrupted = ExitCode.INTERRUPTED
+        with defer_interrupts():  # a batch system may send its signal more than once
+            self._manifest.write()
+        if interrupted is not None:
+            return BatchResult(self._stats, interrupted)
         allow_partial = self._request.allow_partial
         return BatchResult(self._stats, self._stats.exit_code(allow_partial=allow_partial))
 
