@@ -241,11 +241,8 @@ def transcribe(
 
     raise_on_termination()
     from parakeet_cli import console
+    from parakeet_cli.cli.transcribe.request import request_of
     from parakeet_cli.cli.transcribe.run import transcribe_request
-    from parakeet_cli.formats import FormatOptions
-    from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
-    from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-    from parakeet_cli.transcribe.request import TranscribeRequest
 
     console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))
     if status is not None:
@@ -255,42 +252,4 @@ def transcribe(
     if not inputs:
         raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
     settings = options.settings_of(context)
-    format_options = FormatOptions(
-        max_line_width,
-        max_line_count,
-        max_words_per_line,
-        highlight_words,
-        link_audio=html_link_audio,
-    )
-    stream_number, every_stream = parse_audio_stream(audio_stream)
-    request = TranscribeRequest(
-        inputs=tuple(inputs or ()),
-        all_files=all_files,
-        every_stream=every_stream,
-        formats=tuple(output_format or ()),
-        folder=output_dir,
-        template=output_template,
-        manifest_out=manifest_out,
-        allow_partial=allow_partial,
-        dry_run=dry_run,
-        trust_model=trust_model,
-        run=run,
-        retry_failed=retry_failed,
-        yes=yes,
-        shard=shard,
-        workers=workers,
-        ray=ray,
-        ray_address=ray_address,
-        grace=options.seconds("--grace", grace),
-        options=PipelineOptions(
-            audio_stream=stream_number,
-            language=settings.language,
-            channel=channel,
-            vad=vad,
-            skip_existing=skip_existing,
-            accept_partial=allow_partial,
-            overwrite=overwrite,
-            format_options=format_options,
-        ),
-    )
-    return transcribe_request(request, settings)
+    return transcribe_request(request_of(context.params, settings), settings)
