@@ -37,6 +37,8 @@ class TranscribeRequest:
     workers: str | None = None
     ray: bool = False
     ray_address: str | None = None
+    progress: str = "auto"
+    log: str | None = None  # a file that gets a copy of what is said
     grace: float = GRACE_SECONDS  # for what is in work, at SIGTERM and SIGHUP
 
     @property

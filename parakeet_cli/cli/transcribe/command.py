@@ -17,6 +17,13 @@ AUDIO = "Audio"
 
 _FORMATS = {**{name: row.help for name, row in FORMATS.items()}, ALL: "each of these"}
 
+_PROGRESS = {
+    "auto": "a bar on a terminal, else lines",
+    "lines": "a line each 30 s and each 5 %",
+    "json": "an object a line, for programs",
+    "none": "nothing",
+}
+
 
 def transcribe(
     context: typer.Context,
@@ -166,6 +173,23 @@ def transcribe(
             rich_help_panel=BATCH,
         ),
     ] = "25s",
+    progress: Annotated[
+        str,
+        typer.Option(
+            metavar="FORM",
+            help=options.with_rows("How progress is shown, on stderr.", _PROGRESS),
+            autocompletion=lambda: list(_PROGRESS.items()),
+            rich_help_panel=options.MESSAGES_PANEL,
+        ),
+    ] = "auto",
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add all messages there, and a line for each file.",
+            rich_help_panel=options.MESSAGES_PANEL,
+        ),
+    ] = None,
     html_link_audio: Annotated[
         bool,
         typer.Option(

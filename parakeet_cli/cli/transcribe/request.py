@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from parakeet_cli.cli.options import seconds
+from parakeet_cli.cli.transcribe.progress import ProgressForm
 from parakeet_cli.config import Settings
+from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FormatOptions
 from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -26,6 +28,7 @@ _FIELDS = (
     "workers",
     "ray",
     "ray_address",
+    "log",
 )
 _LAYOUT = ("max_line_width", "max_line_count", "max_words_per_line", "highlight_words")
 
@@ -43,6 +46,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
         folder=given["output_dir"],
         template=given["output_template"],
         grace=seconds("--grace", given["grace"]),
+        progress=_progress_form(given["progress"]),
         options=PipelineOptions(
             audio_stream=stream_number,
             language=settings.language,
@@ -55,3 +59,10 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
         ),
         **{name: given[name] for name in _FIELDS},
     )
+
+
+def _progress_form(text: str) -> str:
+    if text not in list(ProgressForm):
+        forms = ", ".join(ProgressForm)
+        raise UsageError(f"--progress {text}: it must be one of {forms}.")
+    return text

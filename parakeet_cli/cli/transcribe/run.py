@@ -16,12 +16,14 @@ from parakeet_cli.transcribe.run.batch import dry_run, open_batch
 
 def transcribe_request(request: TranscribeRequest, settings: Settings) -> ExitCode:
     """The exit code. Raises ParakeetError for what stops everything."""
+    if request.log is not None:
+        console.open_log(request.log)
     console.show_warnings(settings.warnings, show=console.info)
     if request.dry_run:
         return show_dry_run(dry_run(request, settings))
     confirm = console.info if request.yes else _confirm
     with open_batch(request, settings, confirm) as batch:
-        with make_view(batch.total) as view:
+        with make_view(batch.total, request.progress, earlier=batch.earlier) as view:
             result = batch.run(view)
         if result.interrupted:  # shown before the engines have ended, which may take a moment
             show_how_to_resume(result.stats, request)

@@ -129,6 +129,7 @@ class Batch:
         manifest: ManifestWriter,
     ) -> None:
         self.total = plan.total
+        self.earlier = len(plan.earlier)
         self._request = request
         self._plan = plan
         self._runner = runner
