@@ -37,6 +37,7 @@ class TranscribeRequest:
     workers: str | None = None
     ray: bool = False
     ray_address: str | None = None
+    wait: float = 30.0  # seconds for the surroundings to recover
     progress: str = "auto"
     log: str | None = None  # a file that gets a copy of what is said
     grace: float = GRACE_SECONDS  # for what is in work, at SIGTERM and SIGHUP

@@ -165,6 +165,14 @@ def transcribe(
             rich_help_panel=BATCH,
         ),
     ] = None,
+    wait: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="If a disk is full or a storage is lost: how long until it is tried again.",
+            rich_help_panel=BATCH,
+        ),
+    ] = "30s",
     grace: Annotated[
         str,
         typer.Option(
@@ -259,7 +267,8 @@ def transcribe(
 
     Text goes to stdout and everything else to stderr. Exit codes: 0 all done,
     1 one or more files failed or are partial, 2 usage, 3 the engine or model
-    can't be used, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
+    can't be used, 4 a disk, storage or network failed, 130 interrupted (143 by
+    SIGTERM, 129 by SIGHUP).
     """
     from parakeet_cli.system.processes import raise_on_termination
 

@@ -46,6 +46,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
         folder=given["output_dir"],
         template=given["output_template"],
         grace=seconds("--grace", given["grace"]),
+        wait=seconds("--wait", given["wait"]),
         progress=_progress_form(given["progress"]),
         options=PipelineOptions(
             audio_stream=stream_number,

@@ -7,7 +7,7 @@ import sys
 from parakeet_cli import console
 from parakeet_cli.cli.transcribe.dry_run import show_dry_run
 from parakeet_cli.cli.transcribe.progress import make_view
-from parakeet_cli.cli.transcribe.summary import show_how_to_resume, show_summary
+from parakeet_cli.cli.transcribe.summary import show_how_to_resume, show_summary, show_what_stopped
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.transcribe.request import TranscribeRequest
@@ -28,7 +28,9 @@ def transcribe_request(request: TranscribeRequest, settings: Settings) -> ExitCo
         if result.interrupted:  # shown before the engines have ended, which may take a moment
             show_how_to_resume(result.stats, request)
             return result.exit_code
-    show_summary(result.stats)
+    show_summary(result.stats, resumable=request.run is not None)
+    if result.stopped is not None:
+        show_what_stopped(result, request)
     return result.exit_code
 
 

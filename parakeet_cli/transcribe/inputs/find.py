@@ -141,6 +141,8 @@ class JobFinder:
         try:
             found = list_objects(given)
         except InputError as error:
+            if error.obstacle is not None:  # nothing is known of what is there
+                raise
             yield Job(given, where, error=error)
             return
         if [url.text for url in found] == [where.text]:

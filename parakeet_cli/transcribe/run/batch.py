@@ -16,7 +16,7 @@ from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.config import Settings
 from parakeet_cli.engine_setup import choose_engine, engine_options
-from parakeet_cli.errors import ExitCode
+from parakeet_cli.errors import ExitCode, OutputError
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.system.processes import Terminated
@@ -35,6 +35,7 @@ from parakeet_cli.transcribe.outputs.plan import (
 from parakeet_cli.transcribe.pipeline.interrupts import defer_interrupts
 from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.run.breaker import Breaker, HoldingView, stopped_in_words
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
 from parakeet_cli.transcribe.run.plan_file import PlanHeader, now, root_of
@@ -56,10 +57,12 @@ _SUFFIXES_NAMED = 5  # of the files that folders leave out
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """How a batch ended: `exit_code` is the command's."""
+    """How a batch ended: `exit_code` is the command's, `hint` what to do about what stopped it."""
 
     stats: BatchStats
     exit_code: ExitCode
+    stopped: str | None = None  # what of the surroundings stopped it, in a sentence
+    hint: str | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -135,6 +138,8 @@ class Batch:
         self._runner = runner
         self._manifest = manifest
         self._stats = BatchStats(plan.total)
+        self._breaker: Breaker | None = None
+        self._texts = OrderedTexts((), lambda _: None)
 
     def run(self, view: BatchView | None = None) -> BatchResult:
         """Transcribe everything, and write the manifest also after a signal. Call it once.
@@ -148,12 +153,27 @@ class Batch:
             interrupted = ExitCode(128 + signal.number)
         except KeyboardInterrupt:
             interrupted = ExitCode.INTERRUPTED
+        breaker = self._breaker
+        obstacle = breaker.obstacle if breaker else None
         with defer_interrupts():  # a batch system may send its signal more than once
-            self._manifest.write()
+            self._write_manifest(tolerant=obstacle is not None)
         if interrupted is not None:
             return BatchResult(self._stats, interrupted)
+        if breaker is not None and obstacle is not None:
+            stopped = stopped_in_words(breaker.held, obstacle)
+            hint = breaker.held[0][1].hint
+            return BatchResult(self._stats, ExitCode.SURROUNDINGS, stopped, hint)
         allow_partial = self._request.allow_partial
         return BatchResult(self._stats, self._stats.exit_code(allow_partial=allow_partial))
+
+    def _write_manifest(self, *, tolerant: bool) -> None:
+        """Write it. If `tolerant`, a manifest that meets the same obstacle is only mentioned."""
+        try:
+            self._manifest.write()
+        except OutputError as error:
+            if not tolerant:
+                raise
+            console.note(str(error))
 
     def _run(self, view: BatchView) -> None:
         self._record_settled(view)
@@ -164,16 +184,27 @@ class Batch:
         folder = self._plan.folder
         if folder is not None:
             folder.record_session(self.total, sum(item.seconds or 0.0 for item in todo))
-        texts = OrderedTexts(todo, view.show_text)
-        for item, result in self._runner(self._journal_starts(todo), view):
-            if stdout_format is not None:
-                layout, transcript = self._request.options.format_options, result.transcript
-                text = stdout_format.render(transcript, layout) if transcript else None
-                texts.add(item.number, text)
-            line = self._manifest.add(item, result)
-            if folder is not None:
-                folder.record_end(item, result, line)
-            self._stats.add(item.number, result)
+        self._texts = OrderedTexts(todo, view.show_text)
+        breaker = self._breaker = Breaker(todo, self._request.wait)
+        for item, result in self._runner(self._journal_starts(breaker), HoldingView(view)):
+            taken = breaker.take(item, result)
+            if taken is not None:
+                self._record(item, taken)
+        for item, result in breaker.settle() if breaker.obstacle is None else ():
+            view.ended(item.job, result)
+            self._record(item, result)
+
+    def _record(self, item: PlannedFile, result: FileResult) -> None:
+        """Show and record how an item ended."""
+        stdout_format = self._request.stdout_format
+        if stdout_format is not None:
+            layout, transcript = self._request.options.format_options, result.transcript
+            text = stdout_format.render(transcript, layout) if transcript else None
+            self._texts.add(item.number, text)
+        line = self._manifest.add(item, result)
+        if self._plan.folder is not None:
+            self._plan.folder.record_end(item, result, line)
+        self._stats.add(item.number, result)
 
     def _record_settled(self, view: BatchView) -> None:
         """Count the files that earlier sessions did, and those that were skipped or refused."""
@@ -185,10 +216,10 @@ class Batch:
             self._manifest.add(item, result)
             self._stats.add(item.number, result)
 
-    def _journal_starts(self, todo: Iterable[PlannedFile]) -> Iterator[PlannedFile]:
-        """The items, each recorded in the journal before it is started."""
-        for item in todo:
-            if self._plan.folder is not None:
+    def _journal_starts(self, breaker: Breaker) -> Iterator[PlannedFile | None]:
+        """The items, each recorded in the journal before it is started; None for not yet."""
+        for item in breaker.items():
+            if item is not None and self._plan.folder is not None:
                 self._plan.folder.record_start(item)
             yield item
 

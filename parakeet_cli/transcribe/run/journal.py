@@ -22,6 +22,7 @@ from pathlib import Path
 from parakeet_cli.errors import OutputError, system_hint
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.transcribe.inputs.surroundings import obstacle_of
 from parakeet_cli.transcribe.run.journal_rows import is_own, wrong_value
 from parakeet_cli.transcript import Status
 
@@ -219,7 +220,8 @@ class RunJournal:
             yield
         except OSError as error:
             message = f"The journal {self.path} can't be written: {error.strerror}."
-            raise OutputError(message, hint=system_hint(error)) from error
+            obstacle = obstacle_of(error, str(self.path.parent))
+            raise OutputError(message, hint=system_hint(error), obstacle=obstacle) from error
 
 
 def _newest_rows(rows: Iterable[Row]) -> set[int]:

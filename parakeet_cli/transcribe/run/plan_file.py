@@ -24,6 +24,7 @@ from parakeet_cli.formats.row_values import Check, are_texts, is_count, is_numbe
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import atomic_writer
 from parakeet_cli.transcribe.inputs.storage import Url, canonical
+from parakeet_cli.transcribe.inputs.surroundings import obstacle_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcript import FileResult, Status
 
@@ -104,7 +105,8 @@ def write_plan(
                 file.write(json_lines.encode({"settled": some}))
     except OSError as error:
         message = f"The plan {path} can't be written: {error.strerror}."
-        raise OutputError(message, hint=system_hint(error)) from error
+        obstacle = obstacle_of(error, str(path.parent))
+        raise OutputError(message, hint=system_hint(error), obstacle=obstacle) from error
 
 
 def read_header(path: Path) -> PlanHeader | None:

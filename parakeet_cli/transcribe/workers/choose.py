@@ -35,9 +35,12 @@ _ONE_CHUNK_SECONDS = 30.0  # a recording up to that long is a single chunk
 
 
 class BatchRunner(Protocol):
-    """Transcribes items, and yields each with its result, in any order."""
+    """Transcribes items, and yields each with its result, in any order.
 
-    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> ItemResults: ...
+    None among the items means that the next one isn't known yet.
+    """
+
+    def __call__(self, items: Iterable[PlannedFile | None], view: ProgressView) -> ItemResults: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +142,18 @@ def _run_here(
     options: PipelineOptions,
     line: EngineLine,
     grace: float,
-    items: Iterable[PlannedFile],
+    items: Iterable[PlannedFile | None],
     view: ProgressView,
 ) -> ItemResults:
     """Use this process's own engine: results come in the order of the items."""
     taken: list[PlannedFile] = []
 
-    def remember_taken() -> Iterator[PlannedFile]:
+    def remember_taken() -> Iterator[PlannedFile | None]:
         for item in items:
             if stop.number is not None:
                 return
-            taken.append(item)
+            if item is not None:
+                taken.append(item)
             yield item
 
     with finish_within(grace) as stop:
@@ -168,7 +172,7 @@ class _PoolRunner:
         self._handles = [pool.start() for _ in range(count)]
         self._line = line
 
-    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> ItemResults:
+    def __call__(self, items: Iterable[PlannedFile | None], view: ProgressView) -> ItemResults:
         return dispatch(
             items,
             self._pool,

@@ -45,6 +45,13 @@ _LAST_SECONDS = 3.0
 _MAX_EARLY_DEATHS = 3  # in a row, with no worker that became ready: then the engine is to blame
 
 
+class _End:
+    """The end of the items."""
+
+
+_END = _End()
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerDied:
     """A worker's process has ended; `cause` says how, in words."""
@@ -89,7 +96,7 @@ class Slot:
 
 
 def dispatch(
-    todo: Iterable[PlannedFile],
+    todo: Iterable[PlannedFile | None],
     pool: WorkerPool,
     workers: Iterable[WorkerHandle],
     view: ProgressView,
@@ -100,6 +107,7 @@ def dispatch(
 ) -> Iterator[tuple[PlannedFile, FileResult]]:
     """Each item with its result, as they come. Raises EngineUnavailable.
 
+    None among them means that the next one isn't known yet: it is asked for again soon.
     `workers` are those of the pool that were started; others replace those that die. At SIGTERM
     and SIGHUP the workers have `grace` seconds to finish what they have begun.
     """
@@ -109,7 +117,7 @@ def dispatch(
 class _Dispatcher:
     def __init__(
         self,
-        todo: Iterable[PlannedFile],
+        todo: Iterable[PlannedFile | None],
         pool: WorkerPool,
         workers: Iterable[WorkerHandle],
         view: ProgressView,
@@ -238,9 +246,11 @@ class _Dispatcher:
                 if not slot.items:
                     self._give(worker, slot, self._suspects.popleft())
                 return
-            item = next(self._todo, None)
-            if item is None:
+            item = next(self._todo, _END)
+            if isinstance(item, _End):
                 self._more_todo = False
+                return
+            if item is None:
                 return
             self._give(worker, slot, item)
 
