@@ -8,6 +8,7 @@ from pathlib import Path
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.transcribe.inputs.shard import Shard
+from parakeet_cli.transcribe.inputs.storage import is_url
 from parakeet_cli.transcribe.pipeline.interrupts import GRACE_SECONDS
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
@@ -87,6 +88,11 @@ class TranscribeRequest:
         """Raise UsageError for options that contradict each other."""
         if self.options.skip_existing and self.options.overwrite:
             raise UsageError("--skip-existing and --overwrite contradict each other.")
+        if self.run and is_url(self.run):
+            raise UsageError(
+                f"--run {self.run}: a journal is added to and locked, which no storage can do.",
+                hint="Name a folder on a disk; inputs and outputs may be on a storage.",
+            )
         if self.run and self.stdout_format:
             raise UsageError(
                 "--run needs output files, but this command only prints to stdout.",

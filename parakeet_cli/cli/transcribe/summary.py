@@ -44,6 +44,10 @@ def show_summary(stats: BatchStats, *, resumable: bool = False) -> None:
     for result in results:
         if result.status is Status.PARTIAL:
             _show_reason("Partial", result)
+    _show_failures(results, resumable=resumable)
+
+
+def _show_failures(results: Sequence[FileResult], *, resumable: bool) -> None:
     failed = [result for result in results if result.status is Status.FAILED]
     for alike in _by_fault(failed):
         if len(alike) == 1:

@@ -38,6 +38,7 @@ from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.breaker import Breaker, HoldingView, stopped_in_words
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
+from parakeet_cli.transcribe.run.moved import Moved
 from parakeet_cli.transcribe.run.plan_file import PlanHeader, now, root_of
 from parakeet_cli.transcribe.run.run_folder import EarlierResult, RunFolder, open_run_folder
 from parakeet_cli.transcribe.run.schedule import (
@@ -285,11 +286,6 @@ def _open_plan(
         with _without_garbage_collection():
             every = _plan_files(request, folder.date if folder else None)
             planned = _of_shard(every, request.shard)
-            earlier: list[EarlierResult] = []
-            left = planned
-            if folder is not None:
-                earlier, left = folder.split(planned, retry_failed=request.retry_failed)
-            schedule = make_schedule(left, request.options)
             header = PlanHeader(
                 count=len(planned),
                 total=len(every),
@@ -299,7 +295,32 @@ def _open_plan(
                 folder=canonical(to_place(request.folder or ".")),
                 at=now(),
             )
+            earlier: list[EarlierResult] = []
+            left = planned
+            if folder is not None:
+                earlier, left = folder.split(
+                    planned,
+                    retry_failed=request.retry_failed,
+                    moved=_moved(folder.header, header, request, settings),
+                    adopt=create_run,
+                )
+            schedule = make_schedule(left, request.options)
         yield _BatchPlan(folder, header, planned, earlier, schedule)
+
+
+def _moved(
+    old: PlanHeader | None, new: PlanHeader, request: TranscribeRequest, settings: Settings
+) -> Moved | None:
+    """Where the run has moved since its latest session; None if it is where it was."""
+    if old is None or None in (old.root, old.folder, new.root, new.folder):
+        return None
+    if (old.root, old.folder) == (new.root, new.folder):
+        return None
+    return Moved(
+        (str(old.root), str(new.root)),
+        (str(old.folder), str(new.folder)),
+        (fingerprint(request, settings, old.folder), new.options),
+    )
 
 
 @contextmanager

@@ -188,22 +188,27 @@ class RunJournal:
         """Record how an input ended."""
         self._append(replace(entry, at=_now()).as_json(key))
 
-    def compact(self) -> None:
+    def copy_row(self, row: Row) -> None:
+        """Record how an input ended in another shard of the run."""
+        self._append(row)
+
+    def compact(self, rewrite: Callable[[Row], Row] = lambda row: row) -> None:
         """Replace the journal by one with the newest row of each input. Raises OutputError.
 
-        Another user's stays: it would become this user's, whose word counts for more.
+        `rewrite` is called with each row and returns what stands there from now on. Another
+        user's journal stays: it would become this user's, whose word counts for more.
         """
         if not is_own(self.status):
             return
         with invalid_rows_reported(self.path):
-            newest = _newest_rows(read_rows(self.path))
+            newest = _newest_rows(map(rewrite, read_rows(self.path)))
         date = self.first_date()
         with self._write_errors():
             with atomic_writer(self.path) as file:
                 for number, row in enumerate(read_rows(self.path)):
                     if number in newest:
                         row = {**row, "date": date} if "plan" in row else row
-                        file.write(json_lines.encode(row))
+                        file.write(json_lines.encode(rewrite(row)))
             self._rows.close()
             self._rows = json_lines.Appender(self.path, links=False)
 

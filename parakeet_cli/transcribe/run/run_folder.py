@@ -9,10 +9,13 @@ DIR/shard-1-of-3/   the same for one shard
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import re
 import socket
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,16 +43,19 @@ from parakeet_cli.transcribe.run.journal import (
     invalid_rows_reported,
     read_rows,
 )
-from parakeet_cli.transcribe.run.journal_rows import may_replace
-from parakeet_cli.transcribe.run.plan_file import PLAN, PlanHeader, write_plan
+from parakeet_cli.transcribe.run.journal_rows import is_own, may_replace
+from parakeet_cli.transcribe.run.moved import Moved
+from parakeet_cli.transcribe.run.plan_file import PLAN, PlanHeader, read_header, write_plan
 from parakeet_cli.transcribe.run.validity import Change, output_holds, same_state
 from parakeet_cli.transcript import FileResult, Status
 
 LOCK = "lock"
 RESULTS = "results.jsonl"
 _STATUSES = {str(status): status for status in Status}
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _DONE = (Status.OK, Status.PARTIAL)
 _NEVER = ("", (), None)  # what is known of an input that never ended
+_SHARD = re.compile(r"shard-\d+-of-\d+")
 _SPARE_ROWS = 1000  # that a journal may have beyond two an input before it is compacted
 _LOCK_SECONDS = 1.0  # to wait: a process that asks for the status holds the lock for a moment
 
@@ -100,11 +106,21 @@ class RunFolder:
         self._options = options
         self._identities: dict[int, Identity | None] = {}
         self._working_folder = canonical(".")
+        self._renames = False  # whether the names in manifests' lines may be others
+        self.header = read_header(journal.path.with_name(PLAN))  # of the latest session
 
     def split(
-        self, planned: Sequence[PlannedFile], *, retry_failed: bool
+        self,
+        planned: Sequence[PlannedFile],
+        *,
+        retry_failed: bool,
+        moved: Moved | None = None,
+        adopt: bool = True,
     ) -> tuple[list[EarlierResult], list[PlannedFile]]:
         """The inputs that are done and still valid, and those that are left.
+
+        With `moved`, the journal's paths are translated, and it is rewritten. With `adopt`, what
+        other shards of the run have done is copied from their journals.
 
         An input that has changed, other options, an output that is missing or was changed:
         each of them means that the input is done again. The journal is compared with the plan
@@ -112,12 +128,20 @@ class RunFolder:
         """
         items = {item.job.key: item for item in planned}
         known = _JournaledInputs()
+        self._renames = moved is not None and adopt
+
+        def translate(row: Row) -> Row:
+            return moved.row(row, items) if moved is not None else row
+
         with invalid_rows_reported(self._journal.path):
             for row in read_rows(self._journal.path, on_unreadable=known.count_unreadable):
                 known.rows += 1
-                self._sort(row, items, known, retry_failed)
-        if known.rows > 2 * (len(known.valid) + len(known.ended)) + _SPARE_ROWS:
-            self._journal.compact()
+                self._sort(translate(row), items, known, retry_failed)
+        spare = known.rows > 2 * (len(known.valid) + len(known.ended)) + _SPARE_ROWS
+        if adopt and (spare or moved is not None):
+            self._journal.compact(translate)
+        if adopt:
+            self._adopt(items, known, retry_failed, translate)
         left = [
             self._mark_own_outputs(item, known)
             for name, item in items.items()
@@ -150,12 +174,70 @@ class RunFolder:
         elif (name := row.get("begun")) is not None:
             known.begun[name] = row["options"]
 
+    def _adopt(
+        self,
+        items: Mapping[str, PlannedFile],
+        known: _JournaledInputs,
+        retry_failed: bool,
+        translate: Callable[[Row], Row],
+    ) -> None:
+        """Take what other shards have done of these inputs: the run had another shard count."""
+        for folder in _other_shards(self._journal.path.parent):
+            if not _is_own_file(folder / JOURNAL):
+                continue
+            newest: dict[str, Row] = {}
+            with invalid_rows_reported(folder / JOURNAL):
+                for row in map(translate, read_rows(folder / JOURNAL)):
+                    name = row.get("ended")
+                    if name is not None and name in items and name not in known.valid:
+                        newest[name] = row
+            if not newest:
+                continue
+            with _results(folder / RESULTS) as results:
+                for name, row in newest.items():
+                    self._adopt_row(items[name], row, results, known, retry_failed)
+
+    def _adopt_row(
+        self,
+        item: PlannedFile,
+        row: Row,
+        results: LineStore,
+        known: _JournaledInputs,
+        retry_failed: bool,
+    ) -> None:
+        name, line = item.job.key, row["line"]
+        if self._change(item, row) is not None or _tried_again(row, retry_failed):
+            written = tuple(output[0] for output in row["outputs"])
+            known.ended.setdefault(name, (row["options"], written, None))
+            return
+        if line is not None and results.has_line(line):
+            line = self.results.add(next(results.lines([line])))
+        else:
+            line = None
+        row = {**row, "line": line}
+        self._journal.copy_row(row)
+        known.forget(name)
+        known.valid[name] = self._earlier_result(item, row)
+
     def _earlier_result(self, item: PlannedFile, row: Row) -> EarlierResult:
         status = _STATUSES[row["status"]]
         line = row["line"]
         if line is not None and not self.results.has_line(line):
             line = None
+        if line is not None and self._renames:
+            line = self._renamed(line, item.job.name)
         return EarlierResult(item, status, line, row.get("reason"), row.get("hint"))
+
+    def _renamed(self, line: int, name: str) -> int:
+        """The line, or a copy of it that has the recording's name of today."""
+        (text,) = self.results.lines([line])
+        try:
+            row = json.loads(text)
+        except ValueError:
+            return line
+        if not isinstance(row, dict) or row.get("audio_filepath") == name:
+            return line
+        return self.results.add(json.dumps({**row, "audio_filepath": name}) + "\n")
 
     def _change(self, item: PlannedFile, row: Row) -> Change | None:
         """What keeps a row's result from being the one that this session would come to."""
@@ -257,6 +339,13 @@ def _locked(folder: Path) -> Iterator[None]:
             hint=f"`parakeet transcribe --status {folder}` shows its progress.",
         ) from error
     except OSError as error:
+        if error.errno in _NO_LOCKS:
+            raise OutputError(
+                f"The file system of {folder} has no locks ({error.strerror}), and without one "
+                "two processes could work on the same run.",
+                hint="Name a --run on another disk: inputs and outputs may stay where they are. "
+                "On NFS, lockd or the mount option local_lock=flock gives locks.",
+            ) from error
         raise OutputError(f"{path} can't be locked: {error.strerror}.") from error
     try:
         write_holder(descriptor, f"process {os.getpid()} on {socket.gethostname()}")
@@ -273,6 +362,21 @@ def is_running(folder: Path) -> bool:
 def _output(where: Place, sha256: str) -> Output:
     size, changed = (0, "") if isinstance(where, Url) else state_of(where) or (0, 0)
     return canonical(where), sha256, size, changed
+
+
+def _is_own_file(path: Path) -> bool:
+    """Whether only this user or root can have written the journal: its word is copied."""
+    try:
+        return is_own(path.lstat())
+    except OSError:
+        return False
+
+
+def _other_shards(folder: Path) -> list[Path]:
+    """The folders of the same run's other shards, and of the run without shards."""
+    top = folder.parent if _SHARD.fullmatch(folder.name) else folder
+    found = [one for one in (top, *sorted(top.glob("shard-*-of-*"))) if (one / JOURNAL).exists()]
+    return [one for one in found if one != folder]
 
 
 def _tried_again(row: Row, retry_failed: bool) -> bool:
