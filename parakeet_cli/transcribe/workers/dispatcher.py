@@ -42,6 +42,11 @@ POLL_SECONDS = 0.2  # after which a pool's `events` returns, so that Ctrl-C is n
 _STOP_SECONDS = 10.0  # to wait at Ctrl-C for outputs that are being written
 _LAST_SHARE = 0.2  # of a grace, but at most _LAST_SECONDS: for the manifest, and what is written
 _LAST_SECONDS = 3.0
+_CRASHED = "`parakeet doctor --deep` tries the engine by itself."
+_OUT_OF_MEMORY = (
+    "Most often the system kills a process when memory is used up: take fewer --workers, fewer "
+    "--threads or a smaller model, or cut the recording."
+)
 _MAX_EARLY_DEATHS = 3  # in a row, with no worker that became ready: then the engine is to blame
 
 
@@ -231,7 +236,7 @@ class _Dispatcher:
                 item.job.name,
                 Status.FAILED,
                 reason=f"{item.job.name} ended the engine's process each time: {cause}.",
-                hint="`parakeet doctor --deep` tries the engine by itself.",
+                hint=_OUT_OF_MEMORY if "SIGKILL" in cause else _CRASHED,
             )
             self._view.ended(item.job, result)
             yield item, result

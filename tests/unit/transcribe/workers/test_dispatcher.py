@@ -174,6 +174,16 @@ def test_an_item_that_its_workers_die_of_fails_by_name_and_the_others_are_done()
     assert len(pool.workers) == 3  # two died, and each was replaced
 
 
+@pytest.mark.parametrize(
+    ("cause", "hint"), [("SIGKILL", "take fewer --workers"), ("SIGSEGV", "doctor --deep")]
+)
+def test_what_was_killed_says_what_to_lower_and_what_crashed_what_to_try(
+    cause: str, hint: str
+) -> None:
+    pool = FakePool(lambda _: [WorkerDied(f"it was ended by {cause}")])
+    assert hint in (run(pool, planned("a"))["a"].hint or "")
+
+
 def test_an_item_that_was_beside_it_is_tried_again_alone() -> None:
     pool = FakePool(dying_of("poison"), capacity=2)
     run(pool, planned("poison", "a"))
