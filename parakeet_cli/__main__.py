@@ -7,7 +7,7 @@ import os
 import sys
 
 # As in errors.ExitCode, which may not be imported yet at Ctrl-C.
-FAILED, INTERRUPTED = 1, 130
+FAILED, HUNG_UP, INTERRUPTED, TERMINATED = 1, 129, 130, 143
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         code = INTERRUPTED
     except ImportError as error:
         code = _explain_or_raise(error)
-    if code == INTERRUPTED:
+    if code in (HUNG_UP, INTERRUPTED, TERMINATED):
         # Chunks in progress would delay the exit for seconds, and nothing needs them.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from parakeet_cli.errors import (
     ExitCode,
@@ -46,6 +46,7 @@ class Verbosity:
 
 
 _verbosity = Verbosity()
+_log: TextIO | None = None  # a copy of the messages
 
 
 def verbosity() -> Verbosity:
@@ -57,7 +58,7 @@ def set_verbosity(wanted: Verbosity) -> None:
     """Set it, for the functions here and for the package's loggers."""
     global _verbosity
     _verbosity = wanted
-    _logger().setLevel("INFO" if wanted.verbose else "WARNING")
+    _logger().setLevel("INFO" if wanted.verbose or _log is not None else "WARNING")
     # system.child_errors.TRACEBACKS
     _logger().getChild("tracebacks").setLevel("INFO" if wanted.debug else "WARNING")
 
@@ -69,7 +70,10 @@ def _logger() -> logging.Logger:
 
     class NoteHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            note(record.getMessage())
+            if record.levelno >= logging.WARNING or _verbosity.verbose or _verbosity.debug:
+                note(record.getMessage())
+            else:
+                log_line(record.getMessage())
 
     logger = logging.getLogger(__package__)
     logger.addHandler(NoteHandler())
@@ -147,6 +151,7 @@ def print_json(value: object) -> None:
 
 def note(text: str, *, style: str | None = None) -> None:
     """Write a line to stderr; `style` is one of Rich's, for terminals only."""
+    log_line(text)
     if style is None or not is_terminal() or "NO_COLOR" in os.environ:
         print(_shown(text), file=sys.stderr)
     else:
@@ -154,9 +159,46 @@ def note(text: str, *, style: str | None = None) -> None:
 
 
 def info(text: str) -> None:
-    """Write a line to stderr, except with --quiet."""
+    """Write a line to stderr, except with --quiet; in any case to the log."""
     if not _verbosity.quiet:
         note(text)
+    else:
+        log_line(text)
+
+
+def open_log(path: str) -> None:
+    """Add a copy of every message to that file from now on, and one for each file.
+
+    Raises OutputError.
+    """
+    global _log
+    try:
+        place = os.path.expanduser(path)  # noqa: PTH111  # nothing else here needs pathlib
+        _log = open(place, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+    except OSError as error:
+        raise OutputError(
+            f"The log {path} can't be written: {error.strerror}.", hint=system_hint(error)
+        ) from error
+    set_verbosity(_verbosity)
+
+
+def log_line(text: str) -> None:
+    """Add lines to the log alone, if there is one, each with the time.
+
+    A log that can't be written any more is given up, and a line says so.
+    """
+    global _log
+    if _log is None:
+        return
+    import datetime  # here, since --help and --version need none of it
+
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    log = _log
+    try:
+        log.write("".join(f"{now} {line}\n" for line in _shown(text).splitlines()))
+    except OSError as error:
+        _log = None
+        note(f"The log {log.name} can't be written any more: {error.strerror}.")
 
 
 def show_warnings(warnings: Iterable[str], *, show: Callable[[str], None]) -> None:

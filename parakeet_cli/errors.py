@@ -23,6 +23,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -33,10 +34,13 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     ENGINE = 3
-    PUT_BACK = 4
+    PUT_BACK = 4  # of the doctor and setup
+    SURROUNDINGS = 4  # of transcribe
     NOT_PUT_BACK = 5
     REFUSED = 6
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 # The hint of what is no fault of the input.
@@ -46,14 +50,35 @@ PROGRAM_FAULT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """A fault of the surroundings, not of a file: a full disk, refused credentials, a lost network.
+
+    `cause` says which, in words that are the same for each file. Unless it is `certain`, it may
+    be this file's own fault after all. `passes` says whether it may be gone after a while.
+    """
+
+    cause: str
+    certain: bool = True
+    passes: bool = True
+
+
 class ParakeetError(Exception):
-    """What happened and why, in one plain sentence; `hint` is what to do next."""
+    """What happened and why, in one plain sentence; `hint` is what to do next.
+
+    With an `obstacle` the surroundings are to blame, and the exit code is theirs.
+    """
 
     exit_code: ExitCode = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, obstacle: Obstacle | None = None
+    ) -> None:
         super().__init__(message)
         self.hint = hint
+        self.obstacle = obstacle
+        if obstacle is not None:
+            self.exit_code = ExitCode.SURROUNDINGS
 
 
 class InputError(ParakeetError):

@@ -207,3 +207,5 @@ class FileResult:
     outputs: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()  # the outputs' SHA-256
     notes: tuple[str, ...] = ()  # sentences about it that no output has
+    # The fault of the surroundings that it failed by, an `errors.Obstacle`, if one did it.
+    obstacle: object = None

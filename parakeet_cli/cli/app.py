@@ -14,6 +14,7 @@ from parakeet_cli.cli.ctrl_c import was_pressed
 from parakeet_cli.cli.narrow_help import CONTEXT, MARKUP, fit_help
 from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.system.loading import load_named
+from parakeet_cli.system.processes import received_termination
 
 _CLI = "parakeet_cli.cli"
 
@@ -106,16 +107,14 @@ class _Parakeet(TyperGroup):
             console.show_error(error)
             return error.exit_code
         except (KeyboardInterrupt, typer.Abort):
-            console.note("Interrupted.")
-            return ExitCode.INTERRUPTED
+            return _interrupted()
         except typer.Exit as error:
             return error.exit_code
         except BrokenPipeError:
             raise
         except Exception as error:
-            if was_pressed():
-                console.note("Interrupted.")
-                return ExitCode.INTERRUPTED
+            if was_pressed() or received_termination():
+                return _interrupted()
             if not hasattr(error, "exit_code"):
                 return console.show_unexpected(error)
             return self._show_usage_error(error, options.get("args") or sys.argv[1:])
@@ -135,7 +134,16 @@ class _Parakeet(TyperGroup):
         return int(error.exit_code)
 
 
+def _interrupted() -> int:
+    """Show that a signal ended the command. The exit code is that of the signal."""
+    console.note("Interrupted.")
+    number = received_termination()
+    return ExitCode.INTERRUPTED if number is None else 128 + number
+
+
 def _code(result: object) -> int:
+    if type(result) is int and result == ExitCode.INTERRUPTED:
+        return _interrupted()  # Typer makes that of a KeyboardInterrupt
     return result if isinstance(result, int) else ExitCode.OK
 
 

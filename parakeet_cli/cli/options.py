@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parakeet_cli.engines.registry import engine_help
+from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from parakeet_cli.config import Settings
@@ -138,3 +140,17 @@ def settings_of(context: typer.Context) -> Settings:
 
     given = {name: context.params[name] for name in _ENGINE_SETTINGS}
     return load_settings(given, config=context.params["config"])
+
+
+def seconds(option: str, text: str) -> float:
+    """An option's seconds, from `25`, `25s`, `1.5` or `2m`. Raises UsageError."""
+    number, minutes = text.strip().lower(), 1.0
+    if number.endswith(("s", "m")):
+        number, minutes = number[:-1], 60.0 if number.endswith("m") else 1.0
+    try:
+        value = float(number) * minutes
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        raise UsageError(f"{option} {text}: it must be a number of seconds, such as 25 or 25s.")
+    return value

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,29 +107,33 @@ def append(
         appender.close()
 
 
-def read(path: Path, *, private: bool = False) -> Iterator[Row]:
+def read(
+    path: Path, *, private: bool = False, on_unreadable: Callable[[], object] = lambda: None
+) -> Iterator[Row]:
     """Each whole row, oldest first; none where there is no file.
 
-    Raises OSError, also for a line of more than 16 MiB and, with `private`, for a file that
-    another user can have written.
+    `on_unreadable` is called for each line that isn't a row, too long ones left out. Raises
+    OSError, also for a file that another user can have written if it must be `private`.
     """
     try:
         descriptor = open_regular(path, private=private)
     except FileNotFoundError:
         return
     with open(descriptor, "rb") as file:
-        yield from _rows(file)
+        yield from _rows(file, on_unreadable)
 
 
-def _rows(file: IO[bytes]) -> Iterator[Row]:
+def _rows(file: IO[bytes], on_unreadable: Callable[[], object]) -> Iterator[Row]:
     for lines in _blocks(file):
         try:
             block = json.loads(b"[%s]" % b",".join(lines))  # twice as fast as line by line
         except (ValueError, RecursionError):
-            block = [row for line in lines for row in _whole(line)]
+            block = [_whole(line) for line in lines if line.strip()]
         for row in block:
             if isinstance(row, dict):
                 yield row
+            else:
+                on_unreadable()
 
 
 def _blocks(file: IO[bytes]) -> Iterator[list[bytes]]:
@@ -154,11 +158,11 @@ def _blocks(file: IO[bytes]) -> Iterator[list[bytes]]:
         yield [bytes(begun)]
 
 
-def _whole(line: bytes) -> Iterator[Any]:
+def _whole(line: bytes) -> Any:
     try:
-        yield json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
-        return  # torn by a kill or a full disk, or nested as no row is
+        return None  # torn by a kill or a full disk, or nested as no row is
 
 
 def ends_whole(descriptor: int) -> bool:

@@ -71,6 +71,56 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+# How systems end a process: SLURM, docker stop and spot machines send the first, a closed terminal
+# the second, which Windows lacks.
+TERMINATIONS: tuple[int, ...] = (
+    signal.SIGTERM,
+    *((signal.SIGHUP,) if sys.platform != "win32" else ()),
+)
+
+
+_received: int | None = None  # of these, as the handlers are: a property of the process
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was told to end by the signal `number`; its exit code is 128 more."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def raise_terminated(number: int, frame: FrameType | None) -> None:
+    """A signal handler. Raises Terminated, which some libraries turn into another exception."""
+    global _received
+    _received = number
+    raise Terminated(number)
+
+
+def received_termination() -> int | None:
+    """The signal that told this process to end, if one did."""
+    return _received
+
+
+def raise_on_termination() -> None:
+    """Raise Terminated in the main thread when the process is told to end.
+
+    A signal that is ignored, as under nohup, or that somebody else handles stays as it is.
+    """
+    for number in TERMINATIONS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, raise_terminated)
+
+
+def leave_signals_to_the_parent() -> None:
+    """Ignore Ctrl-C and what tells a process to end: a batch system sends it to every process.
+
+    The parent deals with it, and ends this process when its work is done or its time is up.
+    """
+    for number in (signal.SIGINT, *TERMINATIONS):
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def handle_signals(
     handler: Callable[[int, FrameType | None], object] | signal.Handlers, *numbers: int

@@ -8,6 +8,8 @@ from pathlib import Path
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
 from parakeet_cli.transcribe.inputs.shard import Shard
+from parakeet_cli.transcribe.inputs.storage import is_url
+from parakeet_cli.transcribe.pipeline.interrupts import GRACE_SECONDS
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
 STDOUT = "-"
@@ -31,10 +33,15 @@ class TranscribeRequest:
     trust_model: bool = False
     run: str | None = None
     retry_failed: bool = False
+    yes: bool = False  # never ask whether to transcribe again what is done
     shard: str | None = None
     workers: str | None = None
     ray: bool = False
     ray_address: str | None = None
+    wait: float = 30.0  # seconds for the surroundings to recover
+    progress: str = "auto"
+    log: str | None = None  # a file that gets a copy of what is said
+    grace: float = GRACE_SECONDS  # for what is in work, at SIGTERM and SIGHUP
 
     @property
     def stdout_format(self) -> Format | None:
@@ -81,6 +88,11 @@ class TranscribeRequest:
         """Raise UsageError for options that contradict each other."""
         if self.options.skip_existing and self.options.overwrite:
             raise UsageError("--skip-existing and --overwrite contradict each other.")
+        if self.run and is_url(self.run):
+            raise UsageError(
+                f"--run {self.run}: a journal is added to and locked, which no storage can do.",
+                hint="Name a folder on a disk; inputs and outputs may be on a storage.",
+            )
         if self.run and self.stdout_format:
             raise UsageError(
                 "--run needs output files, but this command only prints to stdout.",

@@ -11,7 +11,7 @@ import pytest
 
 from parakeet_cli import console
 from parakeet_cli.console import Verbosity, clock, printable, shown_name
-from parakeet_cli.errors import ExitCode, InputError
+from parakeet_cli.errors import ExitCode, InputError, OutputError
 from parakeet_cli.system.child_errors import TRACEBACKS
 
 
@@ -210,3 +210,32 @@ def test_a_childs_traceback_needs_debug_and_its_other_lines_verbose(
     logging.getLogger("parakeet_cli.engines.nemo.process").info("a note")
     err = capsys.readouterr().err
     assert ("ValueError" in err, "a note" in err) == (debug, verbose)
+
+
+def test_the_log_has_every_message_with_its_time_also_with_quiet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_log", None)
+    console.set_verbosity(Verbosity(quiet=True))
+    console.open_log(str(tmp_path / "log"))
+    console.info("two\nlines")
+    console.note("a note")
+    logging.getLogger("parakeet_cli.x").info("a file")
+    assert capsys.readouterr().err == "a note\n"
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line.partition(" ")[2] for line in lines] == ["two", "lines", "a note", "a file"]
+    assert all(line[:2] == "20" and line[10] == "T" for line in lines)
+
+
+def test_a_log_that_can_t_be_written_is_an_error_at_once_and_given_up_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_log", None)
+    with pytest.raises(OutputError, match=r"The log .* can't be written"):
+        console.open_log(str(tmp_path / "none/log"))
+    console.open_log("/dev/full")
+    console.note("a note")
+    console.note("another")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert "/dev/full can't be written any more: No space left" in lines[0]

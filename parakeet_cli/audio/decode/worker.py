@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import resource
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from parakeet_cli.audio.decode.messages import (
 )
 from parakeet_cli.audio.samples import Span
 from parakeet_cli.errors import InputError
+from parakeet_cli.system.processes import leave_signals_to_the_parent
 
 if TYPE_CHECKING:
     from parakeet_cli.audio.decode.decoder import RescuingMedia
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Serve requests until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    leave_signals_to_the_parent()
     memory = int(sys.argv[1])
     # Loaded before the limit is set, so that the limit counts only what files take.
     from parakeet_cli.audio.decode.decoder import (

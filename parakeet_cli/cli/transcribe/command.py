@@ -17,6 +17,13 @@ AUDIO = "Audio"
 
 _FORMATS = {**{name: row.help for name, row in FORMATS.items()}, ALL: "each of these"}
 
+_PROGRESS = {
+    "auto": "a bar on a terminal, else lines",
+    "lines": "a line each 30 s and each 5 %",
+    "json": "an object a line, for programs",
+    "none": "nothing",
+}
+
 
 def transcribe(
     context: typer.Context,
@@ -115,6 +122,14 @@ def transcribe(
             rich_help_panel=BATCH,
         ),
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            help="With --run: don't ask before done files are transcribed again.",
+            rich_help_panel=BATCH,
+        ),
+    ] = False,
     status: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Print how far a run is.", rich_help_panel=BATCH),
@@ -148,6 +163,39 @@ def transcribe(
             help="The Ray cluster: auto, HOST:PORT, ray://HOST:PORT.",
             show_default="this machine",
             rich_help_panel=BATCH,
+        ),
+    ] = None,
+    wait: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="If a disk is full or a storage is lost: how long until it is tried again.",
+            rich_help_panel=BATCH,
+        ),
+    ] = "30s",
+    grace: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="At SIGTERM and SIGHUP: how long what was begun may take to be finished.",
+            rich_help_panel=BATCH,
+        ),
+    ] = "25s",
+    progress: Annotated[
+        str,
+        typer.Option(
+            metavar="FORM",
+            help=options.with_rows("How progress is shown, on stderr.", _PROGRESS),
+            autocompletion=lambda: list(_PROGRESS.items()),
+            rich_help_panel=options.MESSAGES_PANEL,
+        ),
+    ] = "auto",
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add all messages there, and a line for each file.",
+            rich_help_panel=options.MESSAGES_PANEL,
         ),
     ] = None,
     html_link_audio: Annotated[
@@ -219,14 +267,15 @@ def transcribe(
 
     Text goes to stdout and everything else to stderr. Exit codes: 0 all done,
     1 one or more files failed or are partial, 2 usage, 3 the engine or model
-    can't be used, 130 interrupted.
+    can't be used, 4 a disk, storage or network failed, 130 interrupted (143 by
+    SIGTERM, 129 by SIGHUP).
     """
+    from parakeet_cli.system.processes import raise_on_termination
+
+    raise_on_termination()
     from parakeet_cli import console
+    from parakeet_cli.cli.transcribe.request import request_of
     from parakeet_cli.cli.transcribe.run import transcribe_request
-    from parakeet_cli.formats import FormatOptions
-    from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
-    from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-    from parakeet_cli.transcribe.request import TranscribeRequest
 
     console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))
     if status is not None:
@@ -236,40 +285,4 @@ def transcribe(
     if not inputs:
         raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
     settings = options.settings_of(context)
-    format_options = FormatOptions(
-        max_line_width,
-        max_line_count,
-        max_words_per_line,
-        highlight_words,
-        link_audio=html_link_audio,
-    )
-    stream_number, every_stream = parse_audio_stream(audio_stream)
-    request = TranscribeRequest(
-        inputs=tuple(inputs or ()),
-        all_files=all_files,
-        every_stream=every_stream,
-        formats=tuple(output_format or ()),
-        folder=output_dir,
-        template=output_template,
-        manifest_out=manifest_out,
-        allow_partial=allow_partial,
-        dry_run=dry_run,
-        trust_model=trust_model,
-        run=run,
-        retry_failed=retry_failed,
-        shard=shard,
-        workers=workers,
-        ray=ray,
-        ray_address=ray_address,
-        options=PipelineOptions(
-            audio_stream=stream_number,
-            language=settings.language,
-            channel=channel,
-            vad=vad,
-            skip_existing=skip_existing,
-            accept_partial=allow_partial,
-            overwrite=overwrite,
-            format_options=format_options,
-        ),
-    )
-    return transcribe_request(request, settings)
+    return transcribe_request(request_of(context.params, settings), settings)

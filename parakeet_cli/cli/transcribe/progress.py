@@ -1,4 +1,4 @@
-"""Shows a batch's progress: a bar on a terminal, else a line a file with --verbose."""
+"""Shows a batch's progress: a bar on a terminal, else lines."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 
 from parakeet_cli import console
+from parakeet_cli.cli.transcribe.progress_lines import JsonView, LinesView, file_in_words
 from parakeet_cli.transcribe.inputs.find import Job
-from parakeet_cli.transcribe.pipeline.progress import BatchView
+from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcript import FileResult
 
 log = logging.getLogger(__name__)
@@ -18,43 +20,50 @@ _NARROW = 60  # columns: below, there is no bar beside the figures
 _FIGURES = 34  # columns of `59.9 s of 59.9 s 99.9× 59.9 s left`, less one digit
 
 
+class ProgressForm(StrEnum):
+    """How progress is shown: the values of --progress."""
+
+    AUTO = "auto"
+    LINES = "lines"
+    JSON = "json"
+    NONE = "none"
+
+
 @contextmanager
-def make_view(total: int) -> Iterator[BatchView]:
-    """A bar on a terminal, unless an option forbids it; else a `LogView`."""
-    if not console.shows_progress():
-        yield LogView()
-        return
-    with BarView(total) as bar:
-        yield bar
+def make_view(
+    total: int, form: str = ProgressForm.AUTO, *, earlier: int = 0
+) -> Iterator[BatchView]:
+    """A bar on a terminal, unless an option forbids it; else lines, or JSON if that is asked for.
+
+    `earlier` of the `total` files were done by an earlier session.
+    """
+    if form == ProgressForm.NONE:
+        yield TextView()
+    elif form == ProgressForm.JSON:
+        with JsonView(total, earlier) as view:
+            yield view
+    elif form == ProgressForm.LINES or not console.shows_progress():
+        with LinesView(total, earlier) as view:
+            yield view
+    else:
+        with BarView(total, earlier) as bar:
+            yield bar
 
 
-class LogView:
-    """For pipes and logs: a line a file with --verbose."""
-
-    def started(self, job: Job, duration: float | None) -> None:
-        length = "unknown length" if duration is None else console.clock(duration)
-        log.info("%s: %s", console.shown_name(job.name), length)
-
-    def advanced(self, job: Job, seconds: float) -> None:
-        pass
+class TextView(SilentView):
+    """Shows no progress, but the texts that go to stdout; with --verbose, a line a file."""
 
     def ended(self, job: Job, result: FileResult) -> None:
-        log.info("%s: %s", console.shown_name(job.name), result.status)
+        log.info("%s", file_in_words(job, result))
 
     def show_text(self, text: str) -> None:
         console.raw_out(text)
-
-    def measuring(self, count: int, total: int) -> None:
-        pass
-
-    def planned(self, seconds: float) -> None:
-        pass
 
 
 class BarView:
     """One line: the file, seconds done and in all, speed (× real time), time left."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, earlier: int = 0) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
         rich = console.rich_console()
@@ -70,7 +79,7 @@ class BarView:
             expand=True,
         )
         self._total = total
-        self._ended = 0
+        self._ended = earlier
         self._durations: dict[int, float | None] = {}
         self._reached: dict[int, float] = {}  # seconds into each file in work
         self._batch_seconds: float | None = None  # of audio, once it is known
@@ -110,6 +119,7 @@ class BarView:
         self._show(job, max(0.0, seconds - job.offset))
 
     def ended(self, job: Job, result: FileResult) -> None:
+        console.log_line(file_in_words(job, result))
         self._ended += 1
         known = result.transcript.source.duration if result.transcript else None
         self._done_seconds += known or 0.0

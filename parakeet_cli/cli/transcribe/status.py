@@ -24,21 +24,38 @@ def show_status(folder: str, *, as_json: bool) -> ExitCode:
 
 def _lines(status: RunStatus) -> list[str]:
     counts = status.counts
+    skipped = f"{counts[Status.SKIPPED]} skipped, " if counts[Status.SKIPPED] else ""
+    in_hand = f", {len(status.in_hand)} of them in hand" if status.in_hand else ""
     lines = [
-        f"{status.folder}: {'running' if status.running else 'not running'}",
-        f"{status.inputs} files: {counts[Status.OK]} done, {counts[Status.FAILED]} failed, "
-        f"{counts[Status.PARTIAL]} partial, {counts[Status.SKIPPED]} skipped, "
-        f"{status.left} left.",
+        f"{status.folder}: {status.state}",
+        f"{status.total} files: {counts[Status.OK]} done, {counts[Status.FAILED]} failed, "
+        f"{counts[Status.PARTIAL]} partial, {skipped}{status.left} left{in_hand}.",
         f"{console.clock(status.seconds)} of audio transcribed."
         + (f" RTFx {status.speed:.1f} in the latest session." if status.speed else "")
         + (f" {console.clock(status.seconds_left)} left." if status.seconds_left else ""),
+        *_remarks(status),
     ]
-    if status.running:
-        lines += [f"In work: {console.shown_name(name)}" for name in status.in_work]
+    lines += [f"In hand: {console.shown_name(name)}" for name in sorted(status.in_hand)]
     for name, state, reason in status.failures[:_MAX_FAILURES]:
         lines.append(
             f"{state.capitalize()}: {console.shown_name(name)}: {console.shown_name(reason)}"
         )
     if len(status.failures) > _MAX_FAILURES:
         lines.append(f"and {len(status.failures) - _MAX_FAILURES} more; --json shows all.")
+    if status.failures and not status.running:
+        lines.append("The same command with --retry-failed tries these again.")
     return lines
+
+
+def _remarks(status: RunStatus) -> list[str]:
+    """What else is in the run's folder than results of this plan."""
+    remarks = []
+    if status.shards and status.shards[0] < status.shards[1]:
+        begun, count = status.shards
+        remarks.append(f"{begun} of {count} shards have begun.")
+    if status.earlier:
+        remarks.append(f"{status.earlier} from an earlier plan, which are not counted.")
+    if status.unreadable:
+        some = "1 line" if status.unreadable == 1 else f"{status.unreadable} lines"
+        remarks.append(f"{some} of the journal can't be read, and what was there is done again.")
+    return remarks

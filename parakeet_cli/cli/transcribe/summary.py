@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from parakeet_cli import console
 from parakeet_cli.errors import PROGRAM_FAULT
 from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.run.batch import BatchResult
 from parakeet_cli.transcribe.run.stats import MAX_LISTED, BatchStats
 from parakeet_cli.transcript import Doubt, FileResult, Status
 
@@ -21,10 +22,11 @@ _NAMED = 3  # files that are named where many failed by one fault
 _FIGURES, _FIGURES_NARROW = 33, 22  # columns of everything beside a file's name
 
 
-def show_summary(stats: BatchStats) -> None:
+def show_summary(stats: BatchStats, *, resumable: bool = False) -> None:
     """Show the table, the counts, the doubts and the failures.
 
-    Nothing for one file that ended well and leaves no doubt.
+    Of a `resumable` run, also how failed files are tried again. Nothing for one file that ended
+    well and leaves no doubt.
     """
     results = stats.listed
     if stats.total > 1:
@@ -42,17 +44,39 @@ def show_summary(stats: BatchStats) -> None:
     for result in results:
         if result.status is Status.PARTIAL:
             _show_reason("Partial", result)
+    _show_failures(results, resumable=resumable)
+
+
+def _show_failures(results: Sequence[FileResult], *, resumable: bool) -> None:
     failed = [result for result in results if result.status is Status.FAILED]
     for alike in _by_fault(failed):
         if len(alike) == 1:
             _show_reason("Failed", alike[0])
         else:
             _show_fault(alike)
+    if failed and resumable:
+        files = "the file that failed" if len(failed) == 1 else f"the {len(failed)} that failed"
+        console.note(f"The same command with --retry-failed tries {files} again.")
 
 
 def show_how_to_resume(stats: BatchStats, request: TranscribeRequest) -> None:
     """Show after Ctrl-C how much is done, and which command continues."""
     console.note(f"Interrupted: {stats.done} of {stats.total} files are done; their outputs stay.")
+    _show_same_command(request)
+
+
+def show_what_stopped(result: BatchResult, request: TranscribeRequest) -> None:
+    """Show which fault of the surroundings ended a batch, and that no file is blamed for it."""
+    console.note(console.shown_name(result.stopped or ""), style="bold red")
+    if result.hint:
+        console.note(f"  {result.hint}")
+    stats = result.stats
+    left = stats.total - sum(stats.counts.values())
+    console.note(f"  {left} of {stats.total} files are left, and none of them counts as failed.")
+    _show_same_command(request)
+
+
+def _show_same_command(request: TranscribeRequest) -> None:
     if request.run:
         console.note("  The same command goes on from here.")
     elif request.file_formats:
@@ -69,12 +93,18 @@ def _show_reason(word: str, result: FileResult) -> None:
 
 
 def _by_fault(failed: Sequence[FileResult]) -> list[list[FileResult]]:
-    """Those together that failed by one fault of the program, and each of the others alone."""
-    groups: dict[object, list[FileResult]] = {}
-    for number, result in enumerate(failed):
-        key = _without_name(result) if result.hint == PROGRAM_FAULT else number
-        groups.setdefault(key, []).append(result)
-    return list(groups.values())
+    """Those together that failed by one fault: of the program, or the same one of many files."""
+    groups: dict[str, list[FileResult]] = {}
+    for result in failed:
+        groups.setdefault(_without_name(result), []).append(result)
+    parts = []
+    for result in failed:
+        alike = groups[_without_name(result)]
+        if result.hint != PROGRAM_FAULT and len(alike) <= _NAMED:
+            parts.append([result])
+        elif alike[0] is result:
+            parts.append(alike)
+    return parts
 
 
 def _show_fault(alike: Sequence[FileResult]) -> None:
@@ -84,7 +114,8 @@ def _show_fault(alike: Sequence[FileResult]) -> None:
     more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
     reason = console.shown_name(_without_name(first))
     console.note(f"Failed: {len(alike)} files ({names}{more}): {reason}", style="red")
-    console.note(f"  {first.hint}")
+    if first.hint:
+        console.note(f"  {first.hint}")
 
 
 def _without_name(result: FileResult) -> str:

@@ -146,6 +146,8 @@ class JobFinder:
         try:
             found = list_objects(given)
         except InputError as error:
+            if error.obstacle is not None:  # nothing is known of what is there
+                raise
             yield Job(without_passwords(given), where, error=error)
             return
         if [url.text for url in found] == [where.text]:

@@ -20,10 +20,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from parakeet_cli.errors import InputError, OutputError, UsageError
+from parakeet_cli.errors import InputError, Obstacle, OutputError, UsageError
 from parakeet_cli.formats import encode
 from parakeet_cli.system.install_command import install_command
 from parakeet_cli.system.safety.url_passwords import name_without_passwords, without_passwords
+from parakeet_cli.transcribe.inputs.surroundings import obstacle_of_storage
 
 # Storages in which an upload appears only when it is complete; in others it is renamed
 # into place.
@@ -147,7 +148,11 @@ def list_objects(url: str) -> list[Url]:
         else:
             found = fs.find(path, detail=True)
     except Exception as error:  # each storage has its own types
-        raise InputError(f"{_shown(url)} can't be listed: {_message(error)}.") from error
+        missing = isinstance(error, FileNotFoundError)  # as a file that isn't there
+        raise InputError(
+            f"{_shown(url)} can't be listed: {_message(error)}.",
+            obstacle=None if missing else obstacle_of_storage(error),
+        ) from error
     return [
         Url(_whole(scheme, name), root, _state(info))
         for name, info in sorted(found.items())
@@ -165,7 +170,10 @@ def _listed(root: str) -> dict[str, FileState]:
     except FileNotFoundError:
         return {}
     except Exception as error:
-        raise OutputError(f"{_shown(root)} can't be listed: {_message(error)}.") from error
+        raise OutputError(
+            f"{_shown(root)} can't be listed: {_message(error)}.",
+            obstacle=obstacle_of_storage(error),
+        ) from error
     return {_whole(scheme, name): _state(info) for name, info in found.items()}
 
 
@@ -189,9 +197,15 @@ def downloaded(url: Url) -> Iterator[Path]:
         try:
             fs.get_file(path, str(local))
         except FileNotFoundError as error:
-            raise InputError(f"{_shown(url)} can't be opened: there is no such object.") from error
+            raise InputError(
+                f"{_shown(url)} can't be opened: there is no such object.",
+                obstacle=Obstacle("objects that were there are gone", certain=False),
+            ) from error
         except Exception as error:
-            raise InputError(f"{_shown(url)} can't be fetched: {_message(error)}.") from error
+            raise InputError(
+                f"{_shown(url)} can't be fetched: {_message(error)}.",
+                obstacle=obstacle_of_storage(error),
+            ) from error
         yield local
 
 
@@ -220,7 +234,10 @@ def upload(url: Url, pieces: Iterable[str]) -> str:
                         fs.rm(part)
                     raise
         except Exception as error:
-            raise OutputError(f"{_shown(url)} can't be written: {_message(error)}.") from error
+            raise OutputError(
+                f"{_shown(url)} can't be written: {_message(error)}.",
+                obstacle=obstacle_of_storage(error),
+            ) from error
     return sha256.hexdigest()
 
 

@@ -12,6 +12,7 @@ from parakeet_cli.errors import OutputError, system_hint
 from parakeet_cli.formats import encode
 from parakeet_cli.system import files
 from parakeet_cli.transcribe.inputs.storage import Place, Url, upload
+from parakeet_cli.transcribe.inputs.surroundings import obstacle_of
 
 
 @contextmanager
@@ -28,7 +29,9 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
         raise  # from another stream that the block writes to: no output is a pipe
     except OSError as error:
         raise OutputError(
-            f"{path} can't be written: {error.strerror or error}.", hint=system_hint(error)
+            f"{path} can't be written: {error.strerror or error}.",
+            hint=system_hint(error),
+            obstacle=obstacle_of(error, str(path.parent)),
         ) from error
 
 

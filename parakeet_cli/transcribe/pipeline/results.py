@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from parakeet_cli import console
-from parakeet_cli.errors import PROGRAM_FAULT, ParakeetError, describe_unexpected
+from parakeet_cli.errors import (
+    PROGRAM_FAULT,
+    InputError,
+    ParakeetError,
+    describe_unexpected,
+    system_hint,
+)
 from parakeet_cli.transcribe.inputs.find import Job
+from parakeet_cli.transcribe.inputs.surroundings import obstacle_of, obstacle_of_input
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcript import FileResult, Status, StreamInfo, Transcript
@@ -53,12 +60,18 @@ def _stream_in_words(stream: StreamInfo) -> str:
 
 def failed(job: Job, error: ParakeetError) -> FileResult:
     console.trace(error)
-    return FileResult(job.name, Status.FAILED, reason=str(error), hint=error.hint)
+    obstacle = error.obstacle
+    if obstacle is None and isinstance(error, InputError) and job.root is not None:
+        obstacle = obstacle_of_input(str(job.path))
+    return FileResult(
+        job.name, Status.FAILED, reason=str(error), hint=error.hint, obstacle=obstacle
+    )
 
 
 def failed_unexpectedly(job: Job, error: Exception) -> FileResult:
     """The result after a bug of ours, which must not cost the other files."""
     console.trace(error)
     reason = f"An {describe_unexpected(error)}"
-    hint = PROGRAM_FAULT
-    return FileResult(job.name, Status.FAILED, reason=reason, hint=hint)
+    obstacle = obstacle_of(error)
+    hint = PROGRAM_FAULT if obstacle is None else system_hint(error)
+    return FileResult(job.name, Status.FAILED, reason=reason, hint=hint, obstacle=obstacle)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,12 +16,13 @@ from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.config import Settings
 from parakeet_cli.engine_setup import choose_engine, engine_options
-from parakeet_cli.errors import ExitCode
+from parakeet_cli.errors import ExitCode, OutputError
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.hardware import usable_cores
+from parakeet_cli.system.processes import Terminated
 from parakeet_cli.transcribe.inputs.find import JobFinder
 from parakeet_cli.transcribe.inputs.shard import Shard
-from parakeet_cli.transcribe.inputs.storage import forget_listings, to_place
+from parakeet_cli.transcribe.inputs.storage import forget_listings, recorded, to_place
 from parakeet_cli.transcribe.inputs.streams import with_every_stream
 from parakeet_cli.transcribe.outputs.line_store import LineStore
 from parakeet_cli.transcribe.outputs.plan import (
@@ -31,10 +32,14 @@ from parakeet_cli.transcribe.outputs.plan import (
     folders,
     plan_outputs,
 )
+from parakeet_cli.transcribe.pipeline.interrupts import defer_interrupts
 from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.run.breaker import Breaker, HoldingView, stopped_in_words
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
+from parakeet_cli.transcribe.run.moved import Moved
+from parakeet_cli.transcribe.run.plan_file import PlanHeader, now, root_of
 from parakeet_cli.transcribe.run.run_folder import EarlierResult, RunFolder, open_run_folder
 from parakeet_cli.transcribe.run.schedule import (
     Schedule,
@@ -43,22 +48,26 @@ from parakeet_cli.transcribe.run.schedule import (
     with_durations,
 )
 from parakeet_cli.transcribe.run.stats import BatchStats
+from parakeet_cli.transcribe.run.validity import Change
 from parakeet_cli.transcribe.workers.choose import BatchRunner, Placement, open_runner
 from parakeet_cli.transcript import FileResult, Status
 
+_INTERRUPTED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.HUNG_UP)
 _SUFFIXES_NAMED = 5  # of the files that folders leave out
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """How a batch ended: `exit_code` is the command's."""
+    """How a batch ended: `exit_code` is the command's, `hint` what to do about what stopped it."""
 
     stats: BatchStats
     exit_code: ExitCode
+    stopped: str | None = None  # what of the surroundings stopped it, in a sentence
+    hint: str | None = None
 
     @property
     def interrupted(self) -> bool:
-        return self.exit_code is ExitCode.INTERRUPTED
+        return self.exit_code in _INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +81,28 @@ class DryRun:
 def dry_run(request: TranscribeRequest, settings: Settings) -> DryRun:
     """Plan the batch and read the headers, and do nothing. Raises ParakeetError."""
     with _open_plan(request, settings, create_run=False) as plan:
+        _say_what_is_repeated(plan, console.info)
         todo = tuple(with_durations(plan.schedule.todo, cores=usable_cores()))
         earlier = ((one.item, _skipped_as_earlier(one)) for one in plan.earlier)
         return DryRun(todo, (*plan.schedule.settled, *earlier))
 
 
 @contextmanager
-def open_batch(request: TranscribeRequest, settings: Settings) -> Iterator[Batch]:
+def open_batch(
+    request: TranscribeRequest,
+    settings: Settings,
+    confirm: Callable[[str], object] = console.info,
+) -> Iterator[Batch]:
     """Plan the batch and start its engines. Raises ParakeetError for what stops everything.
 
-    The engine that was chosen is printed on stderr.
+    The engine that was chosen is printed on stderr. `confirm` is called, before anything is
+    done, with a sentence that says how many files that are done will be done again; it may
+    raise ParakeetError.
     """
     with ExitStack() as stack:
         plan = stack.enter_context(_open_plan(request, settings, create_run=True))
+        _say_what_is_repeated(plan, confirm)
+        _record_plan(plan, request)
         todo = plan.schedule.todo
         if todo:
             warm_up()  # the decoder starts while the engine is being imported
@@ -97,6 +115,7 @@ def open_batch(request: TranscribeRequest, settings: Settings) -> Iterator[Batch
             ray_address=request.ray_address,
             resumable=request.run is not None,
             full_transcripts=request.stdout_format is not None,
+            grace=request.grace,
         )
         runner = stack.enter_context(open_runner(todo, choice, options, request.options, placement))
         lines = plan.folder.results if plan.folder else stack.enter_context(LineStore())
@@ -114,27 +133,48 @@ class Batch:
         manifest: ManifestWriter,
     ) -> None:
         self.total = plan.total
+        self.earlier = len(plan.earlier)
         self._request = request
         self._plan = plan
         self._runner = runner
         self._manifest = manifest
         self._stats = BatchStats(plan.total)
+        self._breaker: Breaker | None = None
+        self._texts = OrderedTexts((), lambda _: None)
 
     def run(self, view: BatchView | None = None) -> BatchResult:
-        """Transcribe everything, and write the manifest also after Ctrl-C. Call it once.
+        """Transcribe everything, and write the manifest also after a signal. Call it once.
 
         Raises ParakeetError for what stops everything.
         """
-        interrupted = False
+        interrupted: ExitCode | None = None
         try:
             self._run(view or SilentView())
+        except Terminated as signal:
+            interrupted = ExitCode(128 + signal.number)
         except KeyboardInterrupt:
-            interrupted = True
-        self._manifest.write()
-        if interrupted:
-            return BatchResult(self._stats, ExitCode.INTERRUPTED)
+            interrupted = ExitCode.INTERRUPTED
+        breaker = self._breaker
+        obstacle = breaker.obstacle if breaker else None
+        with defer_interrupts():  # a batch system may send its signal more than once
+            self._write_manifest(tolerant=obstacle is not None)
+        if interrupted is not None:
+            return BatchResult(self._stats, interrupted)
+        if breaker is not None and obstacle is not None:
+            stopped = stopped_in_words(breaker.held, obstacle)
+            hint = breaker.held[0][1].hint
+            return BatchResult(self._stats, ExitCode.SURROUNDINGS, stopped, hint)
         allow_partial = self._request.allow_partial
         return BatchResult(self._stats, self._stats.exit_code(allow_partial=allow_partial))
+
+    def _write_manifest(self, *, tolerant: bool) -> None:
+        """Write it. If `tolerant`, a manifest that meets the same obstacle is only mentioned."""
+        try:
+            self._manifest.write()
+        except OutputError as error:
+            if not tolerant:
+                raise
+            console.note(str(error))
 
     def _run(self, view: BatchView) -> None:
         self._record_settled(view)
@@ -145,16 +185,27 @@ class Batch:
         folder = self._plan.folder
         if folder is not None:
             folder.record_session(self.total, sum(item.seconds or 0.0 for item in todo))
-        texts = OrderedTexts(todo, view.show_text)
-        for item, result in self._runner(self._journal_starts(todo), view):
-            if stdout_format is not None:
-                layout, transcript = self._request.options.format_options, result.transcript
-                text = stdout_format.render(transcript, layout) if transcript else None
-                texts.add(item.number, text)
-            line = self._manifest.add(item, result)
-            if folder is not None:
-                folder.record_end(item, result, line)
-            self._stats.add(item.number, result)
+        self._texts = OrderedTexts(todo, view.show_text)
+        breaker = self._breaker = Breaker(todo, self._request.wait)
+        for item, result in self._runner(self._journal_starts(breaker), HoldingView(view)):
+            taken = breaker.take(item, result)
+            if taken is not None:
+                self._record(item, taken)
+        for item, result in breaker.settle() if breaker.obstacle is None else ():
+            view.ended(item.job, result)
+            self._record(item, result)
+
+    def _record(self, item: PlannedFile, result: FileResult) -> None:
+        """Show and record how an item ended."""
+        stdout_format = self._request.stdout_format
+        if stdout_format is not None:
+            layout, transcript = self._request.options.format_options, result.transcript
+            text = stdout_format.render(transcript, layout) if transcript else None
+            self._texts.add(item.number, text)
+        line = self._manifest.add(item, result)
+        if self._plan.folder is not None:
+            self._plan.folder.record_end(item, result, line)
+        self._stats.add(item.number, result)
 
     def _record_settled(self, view: BatchView) -> None:
         """Count the files that earlier sessions did, and those that were skipped or refused."""
@@ -166,10 +217,10 @@ class Batch:
             self._manifest.add(item, result)
             self._stats.add(item.number, result)
 
-    def _journal_starts(self, todo: Iterable[PlannedFile]) -> Iterator[PlannedFile]:
-        """The items, each recorded in the journal before it is started."""
-        for item in todo:
-            if self._plan.folder is not None:
+    def _journal_starts(self, breaker: Breaker) -> Iterator[PlannedFile | None]:
+        """The items, each recorded in the journal before it is started; None for not yet."""
+        for item in breaker.items():
+            if item is not None and self._plan.folder is not None:
                 self._plan.folder.record_start(item)
             yield item
 
@@ -179,9 +230,45 @@ class _BatchPlan:
     """Every input of the batch, and what is to be done with it."""
 
     folder: RunFolder | None
-    total: int
+    header: PlanHeader
+    planned: Sequence[PlannedFile]
     earlier: Sequence[EarlierResult]
     schedule: Schedule
+
+    @property
+    def total(self) -> int:
+        return self.header.count
+
+
+def _say_what_is_repeated(plan: _BatchPlan, say: Callable[[str], object]) -> None:
+    """Say how many files that are done will be done again, and which lines say nothing."""
+    folder = plan.folder
+    if folder is None:
+        return
+    if folder.unreadable:
+        some = "1 line" if folder.unreadable == 1 else f"{folder.unreadable} lines"
+        console.info(f"{some} of the run's journal can't be read; the others count.")
+    count = folder.again.total()
+    if not count:
+        return
+    files = "1 file that is done" if count == 1 else f"{count} files that are done"
+    causes = folder.again.most_common()
+    why = f"because {causes[0][0]}" if len(causes) == 1 else _causes_in_words(causes)
+    say(f"{files} will be transcribed again, {why}.")
+
+
+def _causes_in_words(causes: Iterable[tuple[Change, int]]) -> str:
+    return ", ".join(f"{count} because {change}" for change, count in causes)
+
+
+def _record_plan(plan: _BatchPlan, request: TranscribeRequest) -> None:
+    if plan.folder is not None:
+        plan.folder.record_plan(
+            plan.header,
+            plan.planned,
+            plan.schedule.settled,
+            with_outputs="{index" in request.template,
+        )
 
 
 @contextmanager
@@ -192,18 +279,51 @@ def _open_plan(
     request.check()
     path = request.run_folder
     with ExitStack() as stack:
-        folder = None
+        folder, options = None, fingerprint(request, settings) if path is not None else ""
         if path is not None and (create_run or path.exists()):
-            folder = stack.enter_context(open_run_folder(path, fingerprint(request, settings)))
+            folder = stack.enter_context(open_run_folder(path, options))
             warm_up()  # a long plan takes a second, and the decoder starts meanwhile
         with _without_garbage_collection():
-            planned = _plan_files(request, folder.date if folder else None)
+            every = _plan_files(request, folder.date if folder else None)
+            planned = _of_shard(every, request.shard)
+            header = PlanHeader(
+                count=len(planned),
+                total=len(every),
+                options=options,
+                shard=request.shard,
+                root=root_of(every),
+                folder=recorded(to_place(request.folder or ".")),
+                at=now(),
+            )
             earlier: list[EarlierResult] = []
             left = planned
             if folder is not None:
-                earlier, left = folder.split(planned, retry_failed=request.retry_failed)
+                earlier, left = folder.split(
+                    planned,
+                    retry_failed=request.retry_failed,
+                    moved=_moved(folder.header, header, request, settings),
+                    adopt=create_run,
+                )
             schedule = make_schedule(left, request.options)
-        yield _BatchPlan(folder, len(planned), earlier, schedule)
+        yield _BatchPlan(folder, header, planned, earlier, schedule)
+
+
+def _moved(
+    old: PlanHeader | None, new: PlanHeader, request: TranscribeRequest, settings: Settings
+) -> Moved | None:
+    """Where the run has moved since its latest session; None if it is where it was."""
+    if old is None or None in (old.root, old.folder, new.root, new.folder):
+        return None
+    if (old.root, old.folder) == (new.root, new.folder):
+        return None
+    return Moved(
+        (str(old.root), str(new.root)),
+        (str(old.folder), str(new.folder)),
+        (
+            fingerprint(request, settings, None if old.folder == new.folder else old.folder),
+            new.options,
+        ),
+    )
 
 
 @contextmanager
@@ -218,7 +338,7 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFile]:
-    """Every input of this shard with its outputs. Raises UsageError if outputs collide."""
+    """Every input with its outputs. Raises UsageError if outputs collide."""
     forget_listings()
     finder = JobFinder(all_files=request.all_files)
     jobs = finder.find(request.inputs)
@@ -231,9 +351,14 @@ def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFi
     check_folders(planned)
     if request.manifest_path is not None:
         check_apart(request.manifest_path, request.inputs, planned)
-    if request.shard is None:
+    return planned
+
+
+def _of_shard(planned: list[PlannedFile], text: str | None) -> list[PlannedFile]:
+    """Those of one shard; all of them without one. Raises UsageError."""
+    if text is None:
         return planned
-    shard = Shard.parse(request.shard)
+    shard = Shard.parse(text)
     return [item for item in planned if shard.contains(item.job)]
 
 

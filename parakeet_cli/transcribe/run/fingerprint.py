@@ -12,11 +12,11 @@ from parakeet_cli.transcribe.inputs.streams import EVERY_STREAM
 from parakeet_cli.transcribe.request import TranscribeRequest
 
 
-def fingerprint(request: TranscribeRequest, settings: Settings) -> str:
+def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | None = None) -> str:
     """A hash, 16 hexadecimal digits, of everything that decides the outputs.
 
-    Where it is computed, and with how many threads and workers, decides nothing of them.
-    Raises UsageError.
+    `folder` is where the outputs were, if a run has moved since. Where it is computed, and with
+    how many threads and workers, decides nothing of them. Raises UsageError.
     """
     options = request.options
     layout = asdict(options.format_options)
@@ -24,7 +24,7 @@ def fingerprint(request: TranscribeRequest, settings: Settings) -> str:
     stream = EVERY_STREAM if request.every_stream else options.audio_stream
     deciding = {
         "formats": [form.name for form in request.file_formats],
-        "folder": canonical(to_place(request.folder or ".")),
+        "folder": folder or canonical(to_place(request.folder or ".")),
         "template": request.template,
         "engine": [settings.engine, settings.model, settings.language, settings.beam_size],
         "sound": [stream, options.channel, options.vad],

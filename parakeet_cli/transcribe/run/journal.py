@@ -7,14 +7,14 @@
 
 Each row is written at once, which a killed process can't take back. Rows are synced to the
 disk in groups, at most once a second, so that a power cut costs no more than the last
-second's. A torn last line is skipped. The newest row of a key counts.
+second's. A line that can't be read costs that line. The newest row of a key counts.
 """
 
 from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from parakeet_cli.errors import OutputError, system_hint
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import atomic_writer
 from parakeet_cli.system.safety.url_passwords import name_without_passwords, without_passwords
+from parakeet_cli.transcribe.inputs.surroundings import obstacle_of
 from parakeet_cli.transcribe.run.journal_rows import is_own, wrong_value
 from parakeet_cli.transcript import Status
 
@@ -103,6 +104,7 @@ class JournalContent:
     since: float = 0.0  # when the latest session began
     date: str | None = None  # of the first session, as it is used in names of outputs
     lines: int = 0
+    unreadable: int = 0  # lines
 
     def add(self, row: Row) -> None:
         self.lines += 1
@@ -120,8 +122,12 @@ def read_journal(path: Path) -> JournalContent:
     """The journal's content; empty if there is no journal. Raises OutputError."""
     content = JournalContent()
     texts: dict[str, str] = {}  # options and reasons are few: one copy of each is in memory
+
+    def count_unreadable() -> None:
+        content.unreadable += 1
+
     with invalid_rows_reported(path):
-        for row in read_rows(path):
+        for row in read_rows(path, on_unreadable=count_unreadable):
             for name in ("options", "reason", "hint"):
                 if isinstance(row.get(name), str):
                     row[name] = texts.setdefault(row[name], row[name])
@@ -141,18 +147,25 @@ def invalid_rows_reported(path: Path) -> Iterator[None]:
         ) from error
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, *, on_unreadable: Callable[[], object] = lambda: None) -> Iterator[Row]:
     """The journal's rows, oldest first; none if there is no journal.
 
-    Raises OutputError, and ValueError for a row that no run writes.
+    `on_unreadable` is called for each line that no run writes, which costs that line. Raises
+    OutputError, and ValueError if the file has rows, but none of a run.
     """
+    wrong, valid = None, False
     try:
-        for row in json_lines.read(path):
-            if (wrong := wrong_value(row)) is not None:
-                raise ValueError(wrong)
+        for row in json_lines.read(path, on_unreadable=on_unreadable):
+            if (found := wrong_value(row)) is not None:
+                wrong = found
+                on_unreadable()
+                continue
+            valid = True
             yield _without_passwords(row)
     except OSError as error:
         raise OutputError(f"The journal {path} can't be read: {error.strerror}.") from error
+    if wrong is not None and not valid:
+        raise ValueError(wrong)
 
 
 class RunJournal:
@@ -191,22 +204,27 @@ class RunJournal:
         """Record how an input ended."""
         self._append(replace(entry, at=_now()).as_json(key))
 
-    def compact(self) -> None:
+    def copy_row(self, row: Row) -> None:
+        """Record how an input ended in another shard of the run."""
+        self._append(row)
+
+    def compact(self, rewrite: Callable[[Row], Row] = lambda row: row) -> None:
         """Replace the journal by one with the newest row of each input. Raises OutputError.
 
-        Another user's stays: it would become this user's, whose word counts for more.
+        `rewrite` is called with each row and returns what stands there from now on. Another
+        user's journal stays: it would become this user's, whose word counts for more.
         """
         if not is_own(self.status):
             return
         with invalid_rows_reported(self.path):
-            newest = _newest_rows(read_rows(self.path))
+            newest = _newest_rows(map(rewrite, read_rows(self.path)))
         date = self.first_date()
         with self._write_errors():
             with atomic_writer(self.path) as file:
                 for number, row in enumerate(read_rows(self.path)):
                     if number in newest:
                         row = {**row, "date": date} if "plan" in row else row
-                        file.write(json_lines.encode(row))
+                        file.write(json_lines.encode(rewrite(row)))
             self._rows.close()
             self._rows = json_lines.Appender(self.path, links=False)
 
@@ -223,7 +241,8 @@ class RunJournal:
             yield
         except OSError as error:
             message = f"The journal {self.path} can't be written: {error.strerror}."
-            raise OutputError(message, hint=system_hint(error)) from error
+            obstacle = obstacle_of(error, str(self.path.parent))
+            raise OutputError(message, hint=system_hint(error), obstacle=obstacle) from error
 
 
 def _newest_rows(rows: Iterable[Row]) -> set[int]:

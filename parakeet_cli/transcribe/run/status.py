@@ -1,37 +1,63 @@
-"""The progress of a run, read from its journal at any time, also while it is running."""
+"""The progress of a run, read from its folder at any time, also while it is running.
+
+What counts is the plan that the latest session recorded: what that command would do, has done
+and has in hand. What the journal holds of other plans is counted apart.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.transcribe.run.journal import JOURNAL, JournalContent, read_journal
+from parakeet_cli.transcribe.inputs.shard import Shard
+from parakeet_cli.transcribe.inputs.storage import is_url, state_of
+from parakeet_cli.transcribe.run.journal import JOURNAL, JournalContent, RunEntry, read_journal
+from parakeet_cli.transcribe.run.plan_file import (
+    PLAN,
+    PlanHeader,
+    PlannedInput,
+    RunPlan,
+    read_plan,
+)
 from parakeet_cli.transcribe.run.run_folder import is_running
+from parakeet_cli.transcribe.run.validity import output_holds, same_state
 from parakeet_cli.transcript import Status
 
+_DONE = (Status.OK, Status.PARTIAL)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class RunStatus:
     """The progress of a run, or of all shards of one. All seconds but `elapsed` are of audio."""
 
     folder: str
-    running: bool
-    inputs: int
-    counts: dict[Status, int]
-    in_work: tuple[str, ...]  # inputs that have begun and not ended
-    seconds: float  # done in all
-    session_seconds: float  # done since the latest session began
-    session_planned: float  # that it had to do
-    elapsed: float  # that it has taken so far
-    failures: tuple[tuple[str, str, str], ...]  # input, status, reason
+    running: bool = False
+    total: int = 0  # inputs of the plan
+    counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    in_hand: list[str] = field(default_factory=list)  # inputs that a process works on
+    earlier: int = 0  # results of other plans: inputs, options or versions of an input
+    unreadable: int = 0  # lines of the journal
+    seconds: float = 0.0  # done in all
+    session_seconds: float = 0.0  # done since the latest session began
+    session_planned: float = 0.0  # that it had to do
+    elapsed: float = 0.0  # that it has taken so far
+    failures: list[tuple[str, str, str]] = field(default_factory=list)  # input, status, reason
+    shards: tuple[int, int] | None = None  # how many have begun, and how many there are
 
     @property
     def left(self) -> int:
-        return max(0, self.inputs - sum(self.counts.values()))
+        """How many inputs haven't ended, those in hand included."""
+        return max(0, self.total - sum(self.counts.values()))
+
+    @property
+    def state(self) -> str:
+        """`running`, `finished` if nothing is left, else `stopped`."""
+        if self.running:
+            return "running"
+        return "stopped" if self.left else "finished"
 
     @property
     def speed(self) -> float | None:
@@ -48,17 +74,22 @@ class RunStatus:
         return {
             "schema": "parakeet.run/1",
             "folder": self.folder,
+            "state": self.state,
             "running": self.running,
-            "inputs": self.inputs,
+            "total": self.total,
+            "inputs": self.total,
             "done": self.counts[Status.OK],
             "partial": self.counts[Status.PARTIAL],
             "failed": self.counts[Status.FAILED],
             "skipped": self.counts[Status.SKIPPED],
             "left": self.left,
-            "in_hand": list(self.in_work),
+            "in_hand": sorted(self.in_hand),
+            "earlier": self.earlier,
             "audio_seconds": round(self.seconds, 3),
             "rtfx": None if self.speed is None else round(self.speed, 2),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
+            "unreadable_lines": self.unreadable,
+            "shards": self.shards and {"begun": self.shards[0], "of": self.shards[1]},
             "failures": [
                 {"input": name, "status": status, "reason": reason}
                 for name, status, reason in self.failures
@@ -66,44 +97,127 @@ class RunStatus:
         }
 
 
+@dataclass(slots=True)
+class _Part:
+    """What is recorded in the folder of a run, or of one of its shards."""
+
+    folder: Path
+    plan: RunPlan
+    journal: JournalContent
+    running: bool
+
+    @property
+    def at(self) -> float:
+        return max(self.plan.header.at, self.journal.since)
+
+
 def read_status(folder: Path) -> RunStatus:
-    """The status of the run in a folder. Raises UsageError if there is none."""
+    """The status of the run in a folder. Raises UsageError if there is none, OutputError."""
     folders = [one for one in (folder, *sorted(folder.glob("shard-*"))) if (one / JOURNAL).exists()]
     if not folders:
         raise UsageError(
             f"There is no run in {folder}.",
             hint="`parakeet transcribe ... --run DIR` starts one.",
         )
-    return _status(folder, folders, [read_journal(one / JOURNAL) for one in folders])
+    parts = [_read_part(one) for one in folders]
+    latest = max(parts, key=lambda part: part.at)
+    count = _shard_count(latest)
+    current = [part for part in parts if _shard_count(part) == count]
+    status = RunStatus(str(folder), unreadable=sum(part.journal.unreadable for part in parts))
+    counted: set[str] = set()
+    for part in current:
+        _count(part, status, counted)
+    if count is not None:
+        status.shards = (len(current), count)
+        if len(current) < count:
+            status.total = max(status.total, latest.plan.header.total)
+    every = {key for part in parts for key in part.journal.entries}
+    status.earlier = len(every - counted)
+    return status
 
 
-def _status(folder: Path, folders: Iterable[Path], journals: list[JournalContent]) -> RunStatus:
-    entries = [pair for journal in journals for pair in journal.entries.items()]
-    counts = Counter(entry.status for _, entry in entries)
-    latest = [
-        (journal, [entry for entry in journal.entries.values() if entry.at >= journal.since])
-        for journal in journals
-    ]
-    return RunStatus(
-        folder=str(folder),
-        running=any(map(is_running, folders)),
-        inputs=sum(journal.planned for journal in journals),
-        counts={status: counts[status] for status in Status},
-        in_work=tuple(sorted(key for journal in journals for key in journal.begun)),
-        seconds=sum(entry.seconds for _, entry in entries),
-        session_seconds=sum(entry.seconds for _, ended in latest for entry in ended),
-        session_planned=sum(journal.seconds for journal in journals),
-        elapsed=max(
-            (
-                max(entry.at for entry in ended) - journal.since
-                for journal, ended in latest
-                if ended
-            ),
-            default=0.0,
-        ),
-        failures=tuple(
-            (key, str(entry.status), entry.reason or "")
-            for key, entry in entries
-            if entry.status in (Status.FAILED, Status.PARTIAL)
-        ),
-    )
+def _read_part(folder: Path) -> _Part:
+    # In this order: what ends meanwhile is then in hand or done, and never both or neither.
+    running = is_running(folder)
+    journal = read_journal(folder / JOURNAL)
+    plan = read_plan(folder / PLAN) or _plan_of(journal)
+    return _Part(folder, plan, journal, running)
+
+
+def _plan_of(journal: JournalContent) -> RunPlan:
+    """The plan of a run of version 0.1.0, which recorded only how many inputs there are."""
+    newest = max(journal.entries.values(), key=lambda entry: entry.at, default=None)
+    begun = list(journal.begun.values())
+    options = begun[-1] if begun else newest.options if newest else ""
+    keys = {
+        *(key for key, entry in journal.entries.items() if entry.options == options),
+        *journal.begun,
+    }
+    header = PlanHeader(journal.planned, journal.planned, options, at=journal.since)
+    return RunPlan(header, {key: PlannedInput("") for key in keys})
+
+
+def _shard_count(part: _Part) -> int | None:
+    """Of how many shards the part is one; None for a run without shards."""
+    if part.plan.header.shard is not None:
+        return Shard.parse(part.plan.header.shard).count
+    count = part.folder.name.rpartition("-of-")[2]
+    return int(count) if part.folder.name.startswith("shard-") and count.isdecimal() else None
+
+
+class _Verdict(Enum):
+    """What a recorded result is to the plan."""
+
+    HOLDS = "it counts"
+    OTHER = "it is of another plan"
+    LOST = "its output is gone"
+
+
+def _count(part: _Part, status: RunStatus, counted: set[str]) -> None:
+    """Add a part to the status, and to `counted` the keys whose results are of its plan."""
+    plan, journal = part.plan, part.journal
+    status.running = status.running or part.running
+    status.total += plan.header.count
+    session: list[RunEntry] = []  # what ended since it began
+    for key, planned in plan.inputs.items():
+        entry = journal.entries.get(key)
+        verdict = _judge(entry, planned, plan.header.options) if entry else None
+        if verdict in (_Verdict.HOLDS, _Verdict.LOST):
+            counted.add(key)
+        if entry is not None and verdict is _Verdict.HOLDS:
+            _count_result(status, key, entry.status, entry.reason)
+            status.seconds += entry.seconds
+            session += [entry] if entry.at >= part.at else []
+        elif (settled := plan.settled.get(key)) is not None:
+            _count_result(status, key, settled.status, settled.reason)
+        elif part.running and journal.begun.get(key) == plan.header.options:
+            status.in_hand.append(key)
+    if journal.since >= plan.header.at:  # else the session still reads headers
+        status.session_planned += journal.seconds
+    status.session_seconds += sum(entry.seconds for entry in session)
+    if session:
+        elapsed = max(entry.at for entry in session) - part.at
+        status.elapsed = max(status.elapsed, elapsed)
+
+
+def _count_result(status: RunStatus, key: str, how: Status, reason: str | None) -> None:
+    status.counts[how] += 1
+    if how in (Status.FAILED, Status.PARTIAL):
+        status.failures.append((key, str(how), reason or ""))
+
+
+def _judge(entry: RunEntry, planned: PlannedInput, options: str) -> _Verdict:
+    """Whether a result is one of this plan, and whether its outputs are still there."""
+    if entry.options != options:
+        return _Verdict.OTHER
+    path = planned.path
+    if path and not is_url(path) and not same_state(entry.identity, state_of(path)):
+        return _Verdict.OTHER
+    if entry.status not in _DONE:
+        return _Verdict.HOLDS
+    if planned.outputs is not None and planned.outputs != tuple(one[0] for one in entry.outputs):
+        return _Verdict.OTHER
+    # Of an object it isn't asked: the status needs no credentials, and no network.
+    local = [output for output in entry.outputs if not is_url(output[0])]
+    hold = all(output_holds(output[0], output) for output in local)
+    return _Verdict.HOLDS if hold else _Verdict.LOST

@@ -19,6 +19,7 @@ from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import visible_gpus
 from parakeet_cli.transcribe.inputs.storage import is_regular
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.interrupts import GRACE_SECONDS, finish_within
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
@@ -34,9 +35,12 @@ _ONE_CHUNK_SECONDS = 30.0  # a recording up to that long is a single chunk
 
 
 class BatchRunner(Protocol):
-    """Transcribes items, and yields each with its result, in any order."""
+    """Transcribes items, and yields each with its result, in any order.
 
-    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> ItemResults: ...
+    None among the items means that the next one isn't known yet.
+    """
+
+    def __call__(self, items: Iterable[PlannedFile | None], view: ProgressView) -> ItemResults: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Placement:
     """Where a batch is to run.
 
     `workers` None means as many as fit. A `resumable` batch has a journal that even a crash
-    must reach. With `full_transcripts` the results have all words, not only the text.
+    must reach. With `full_transcripts` the results have all words, not only the text. `grace`
+    is how many seconds what was begun has at SIGTERM and SIGHUP.
     """
 
     workers: int | None = 1
@@ -52,6 +57,7 @@ class Placement:
     ray_address: str | None = None
     resumable: bool = False
     full_transcripts: bool = False
+    grace: float = GRACE_SECONDS
 
 
 @contextmanager
@@ -82,11 +88,11 @@ def open_runner(
     line = EngineLine(choice, f", {count} workers" if count > 1 else "")
     line.made(engine)
     if count == 1 and not _needs_process(choice, items, resumable=placement.resumable):
-        yield partial(_run_here, engine, options, line)
+        yield partial(_run_here, engine, options, line, placement.grace)
         return
     setup = replace(setup, max_items=_fair_share(len(items), count))
     with LocalWorkerPool(setup, count, gpus) as pool:
-        yield _PoolRunner(pool, count, line)
+        yield _PoolRunner(pool, count, line, placement.grace)
 
 
 def _needs_process(choice: EngineChoice, items: Sequence[PlannedFile], *, resumable: bool) -> bool:
@@ -123,7 +129,7 @@ def _open_ray_runner(
     line = EngineLine(choice, f", Ray with {count} actors")
     setup = replace(setup, max_items=_fair_share(len(items), count))
     with RayWorkerPool(ray, setup, layout) as pool:
-        yield _PoolRunner(pool, count, line)
+        yield _PoolRunner(pool, count, line, placement.grace)
 
 
 def _fair_share(items: int, workers: int) -> int:
@@ -135,33 +141,46 @@ def _run_here(
     engine: Engine,
     options: PipelineOptions,
     line: EngineLine,
-    items: Iterable[PlannedFile],
+    grace: float,
+    items: Iterable[PlannedFile | None],
     view: ProgressView,
 ) -> ItemResults:
     """Use this process's own engine: results come in the order of the items."""
     taken: list[PlannedFile] = []
 
-    def remember_taken() -> Iterator[PlannedFile]:
+    def remember_taken() -> Iterator[PlannedFile | None]:
         for item in items:
-            taken.append(item)
+            if stop.number is not None:
+                return
+            if item is not None:
+                taken.append(item)
             yield item
 
-    results = transcribe_jobs(remember_taken(), engine, options, view, on_loaded=line.loaded)
-    for result in results:
-        yield taken.pop(0), result
+    with finish_within(grace) as stop:
+        results = transcribe_jobs(remember_taken(), engine, options, view, on_loaded=line.loaded)
+        for result in results:
+            yield taken.pop(0), result
+    stop.raise_if_asked()
 
 
 class _PoolRunner:
     """Runs items in a pool's workers, which start when this is made."""
 
-    def __init__(self, pool: WorkerPool, count: int, line: EngineLine) -> None:
+    def __init__(self, pool: WorkerPool, count: int, line: EngineLine, grace: float) -> None:
         self._pool = pool
+        self._grace = grace
         self._handles = [pool.start() for _ in range(count)]
         self._line = line
 
-    def __call__(self, items: Iterable[PlannedFile], view: ProgressView) -> ItemResults:
+    def __call__(self, items: Iterable[PlannedFile | None], view: ProgressView) -> ItemResults:
         return dispatch(
-            items, self._pool, self._handles, view, attempts=_ATTEMPTS, on_loaded=self._on_loaded
+            items,
+            self._pool,
+            self._handles,
+            view,
+            attempts=_ATTEMPTS,
+            on_loaded=self._on_loaded,
+            grace=self._grace,
         )
 
     def _on_loaded(self, event: Loaded) -> None:

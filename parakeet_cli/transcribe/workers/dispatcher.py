@@ -5,7 +5,8 @@ which one is to blame. An item whose worker dies in each of its attempts fails b
 and the others go on.
 
 At Ctrl-C the workers stop at a point where no output is half written, and what they finished
-until then is still yielded.
+until then is still yielded. At SIGTERM and SIGHUP they first have a grace in which they finish
+what they have begun.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, folders
-from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
+from parakeet_cli.transcribe.pipeline.interrupts import (
+    GRACE_SECONDS,
+    DeferredInterrupt,
+    defer_interrupts,
+    say_what_ends,
+)
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.workers.worker import (
     Dropped,
@@ -34,7 +40,21 @@ from parakeet_cli.transcript import FileResult, Status
 
 POLL_SECONDS = 0.2  # after which a pool's `events` returns, so that Ctrl-C is noticed
 _STOP_SECONDS = 10.0  # to wait at Ctrl-C for outputs that are being written
+_LAST_SHARE = 0.2  # of a grace, but at most _LAST_SECONDS: for the manifest, and what is written
+_LAST_SECONDS = 3.0
+_CRASHED = "`parakeet doctor --deep` tries the engine by itself."
+_OUT_OF_MEMORY = (
+    "Most often the system kills a process when memory is used up: take fewer --workers, fewer "
+    "--threads or a smaller model, or cut the recording."
+)
 _MAX_EARLY_DEATHS = 3  # in a row, with no worker that became ready: then the engine is to blame
+
+
+class _End:
+    """The end of the items."""
+
+
+_END = _End()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +83,10 @@ class WorkerPool(Protocol):
         """Wait for events for at most POLL_SECONDS, and yield those that came."""
         ...
 
+    def wind_down(self) -> None:
+        """Make all workers drop the items that they haven't begun, and end after the others."""
+        ...
+
     def stop(self) -> None:
         """Make all workers drop their items, once no output is half written."""
         ...
@@ -77,30 +101,34 @@ class Slot:
 
 
 def dispatch(
-    todo: Iterable[PlannedFile],
+    todo: Iterable[PlannedFile | None],
     pool: WorkerPool,
     workers: Iterable[WorkerHandle],
     view: ProgressView,
     *,
     attempts: int,
     on_loaded: Callable[[Loaded], object] = lambda _: None,
+    grace: float = GRACE_SECONDS,
 ) -> Iterator[tuple[PlannedFile, FileResult]]:
     """Each item with its result, as they come. Raises EngineUnavailable.
 
-    `workers` are those of the pool that were started; others replace those that die.
+    None among them means that the next one isn't known yet: it is asked for again soon.
+    `workers` are those of the pool that were started; others replace those that die. At SIGTERM
+    and SIGHUP the workers have `grace` seconds to finish what they have begun.
     """
-    return _Dispatcher(todo, pool, workers, view, attempts, on_loaded).run()
+    return _Dispatcher(todo, pool, workers, view, attempts, on_loaded, grace).run()
 
 
 class _Dispatcher:
     def __init__(
         self,
-        todo: Iterable[PlannedFile],
+        todo: Iterable[PlannedFile | None],
         pool: WorkerPool,
         workers: Iterable[WorkerHandle],
         view: ProgressView,
         attempts: int,
         on_loaded: Callable[[Loaded], object],
+        grace: float,
     ) -> None:
         self._todo = iter(todo)
         self._more_todo = True
@@ -108,6 +136,7 @@ class _Dispatcher:
         self._view = view
         self._attempts = attempts
         self._on_loaded = on_loaded
+        self._grace = grace
         self._slots = {worker: Slot() for worker in workers}
         self._suspects: deque[PlannedFile] = deque()  # their worker died; to be tried alone
         self._deaths: Counter[int] = Counter()  # of workers, by the items they had
@@ -122,21 +151,36 @@ class _Dispatcher:
                 for worker, slot in self._slots.items():
                     self._fill(worker, slot)
             if interrupt.pressed:
-                yield from self._stop(interrupt)
-            interrupt.raise_if_pressed()
+                yield from self._end(interrupt)
+        interrupt.raise_if_pressed()
 
-    def _stop(self, interrupt: DeferredInterrupt) -> Iterator[tuple[PlannedFile, FileResult]]:
-        """The results that come while the workers stop; a second Ctrl-C ends the wait."""
+    def _end(self, interrupt: DeferredInterrupt) -> Iterator[tuple[PlannedFile, FileResult]]:
+        """The results that come until the workers have stopped; Ctrl-C shortens it."""
+        first = replace(interrupt)
+        if first.number is not None and not first.is_ctrl_c:
+            say_what_ends(first.number, self._grace)
+            self._pool.wind_down()
+            last = min(_LAST_SECONDS, self._grace * _LAST_SHARE)
+            yield from self._results_until(first.at + self._grace - last, interrupt)
+            first.number = interrupt.number
         self._pool.stop()
-        interrupt.pressed = False
-        until = time.monotonic() + _STOP_SECONDS
-        while self._items_in_work() and not interrupt.pressed and time.monotonic() < until:
+        interrupt.number = None
+        seconds = _STOP_SECONDS
+        if not first.is_ctrl_c:
+            seconds = max(0.0, first.at + self._grace - time.monotonic())
+        yield from self._results_until(time.monotonic() + seconds, interrupt)
+        interrupt.number = first.number
+
+    def _results_until(
+        self, until: float, interrupt: DeferredInterrupt
+    ) -> Iterator[tuple[PlannedFile, FileResult]]:
+        """The results that come until no worker has an item, or the time or Ctrl-C has come."""
+        while self._items_in_work() and not interrupt.is_ctrl_c and time.monotonic() < until:
             for worker, event in self._pool.events():
                 if isinstance(event, WorkerDied):
                     self._slots.pop(worker, None)
                 elif not isinstance(event, Unusable):
                     yield from self._handle(worker, event)
-        interrupt.pressed = True
 
     def _unfinished(self) -> bool:
         return self._more_todo or bool(self._suspects) or self._items_in_work()
@@ -192,7 +236,7 @@ class _Dispatcher:
                 item.job.name,
                 Status.FAILED,
                 reason=f"{item.job.name} ended the engine's process each time: {cause}.",
-                hint="`parakeet doctor --deep` tries the engine by itself.",
+                hint=_OUT_OF_MEMORY if "SIGKILL" in cause else _CRASHED,
             )
             self._view.ended(item.job, result)
             yield item, result
@@ -207,9 +251,11 @@ class _Dispatcher:
                 if not slot.items:
                     self._give(worker, slot, self._suspects.popleft())
                 return
-            item = next(self._todo, None)
-            if item is None:
+            item = next(self._todo, _END)
+            if isinstance(item, _End):
                 self._more_todo = False
+                return
+            if item is None:
                 return
             self._give(worker, slot, item)
 

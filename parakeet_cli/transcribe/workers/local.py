@@ -15,7 +15,7 @@ from parakeet_cli.system.hardware import available_memory, visible_device
 from parakeet_cli.system.processes import exit_in_words, python_command
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.workers.dispatcher import POLL_SECONDS, WorkerDied, WorkerHandle
-from parakeet_cli.transcribe.workers.worker import CORES_EACH, WorkerEvent, WorkerSetup
+from parakeet_cli.transcribe.workers.worker import CORES_EACH, WIND_DOWN, WorkerEvent, WorkerSetup
 
 ENTRY = "from parakeet_cli.transcribe.workers.worker import main; main()"
 _MEMORY_EACH = 2 << 30  # bytes: for a small model and its work
@@ -43,6 +43,10 @@ class WorkerProcess:
     def give(self, item: PlannedFile) -> None:
         with contextlib.suppress(OSError):
             self.connection.send(item)
+
+    def wind_down(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.send(WIND_DOWN)
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):
@@ -86,6 +90,10 @@ class LocalWorkerPool:
         process = WorkerProcess(replace(self._setup, engine_options=options), position, self._gpus)
         self._processes.append(process)
         return process
+
+    def wind_down(self) -> None:
+        for process in self._processes:
+            process.wind_down()
 
     def stop(self) -> None:
         for process in self._processes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -21,6 +22,7 @@ from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.errors import EngineUnavailable, ParakeetError, UsageError, describe_unexpected
 from parakeet_cli.system import telemetry
 from parakeet_cli.system.install_command import install_command
+from parakeet_cli.system.processes import TERMINATIONS
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.workers.dispatcher import POLL_SECONDS, WorkerDied, WorkerHandle
 from parakeet_cli.transcribe.workers.worker import (
@@ -64,6 +66,7 @@ def connect(address: str | None, cores: int | None = None) -> Any:
         return ray
     if wanted:
         _check_port(wanted)
+    ends = {number: signal.getsignal(number) for number in TERMINATIONS}
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if wanted:
@@ -76,6 +79,9 @@ def connect(address: str | None, cores: int | None = None) -> Any:
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         where = f"at {wanted}" if wanted else "on this machine"
         raise _unusable(where, str(error).splitlines()[0]) from error
+    finally:
+        for number, handler in ends.items():  # Ray would end the driver at once
+            signal.signal(number, handler)
     return ray
 
 
@@ -162,17 +168,23 @@ class Actor:
         self._worker.put(item)
         return future.result()
 
+    def wind_down(self) -> None:
+        self._stopped = True
+        if self._error is None:
+            self._worker.wind_down()
+
     def stop(self) -> None:
         self._stopped = True
         if self._error is None:
             self._worker.stop()
         for number, future in list(self._waiting.items()):
-            future.set_result(Dropped(number))
+            if not future.done():
+                future.set_result(Dropped(number))
 
     def _receive(self, event: WorkerEvent) -> None:
         if isinstance(event, Loaded):
             self._loaded.set_result(event)
-        elif isinstance(event, Finished):
+        elif isinstance(event, Finished | Dropped):
             self._waiting.pop(event.number).set_result(event)
 
     def _work(self) -> None:
@@ -248,6 +260,10 @@ class RayWorkerPool:
     def expect(self, ref: Any, worker: RayWorkerHandle) -> None:
         """Yield the result of a call from `events` when it comes."""
         self._refs[ref] = worker
+
+    def wind_down(self) -> None:
+        for worker in set(self._refs.values()):
+            worker.actor.wind_down.remote()
 
     def stop(self) -> None:
         for worker in set(self._refs.values()):

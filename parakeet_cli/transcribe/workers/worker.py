@@ -4,27 +4,27 @@
 
 `main` works for the dispatcher at the other end of the connection FD. It gets a
 `WorkerSetup` first, then `PlannedFile` items, and answers with `WorkerReady`, `Progressed`
-and `Finished`. It ends at None, and when the dispatcher is gone, as soon as no output is
-half written.
+and `Finished`. At `WIND_DOWN` it drops what it hasn't begun and ends after the rest. It ends at
+None, and when the dispatcher is gone, as soon as no output is half written.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 from parakeet_cli import console
 from parakeet_cli.engine_setup import runs_on
 from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.system.processes import leave_signals_to_the_parent
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
@@ -32,6 +32,7 @@ from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcript import EngineInfo, FileResult, Segment
 
 MAX_CONCURRENCY = 64  # chunks: more would only wait for the one decoder
+WIND_DOWN = "wind down"  # what the dispatcher sends
 CORES_EACH = 4  # that one process keeps busy, before its own interpreter lock limits it
 
 
@@ -108,7 +109,8 @@ class Worker:
         self._setup = setup
         self._send = send
         self._engine: Engine = make_engine(setup.engine, options, concurrency=MAX_CONCURRENCY)
-        self._inbox: SimpleQueue[PlannedFile] = SimpleQueue()
+        self._inbox: SimpleQueue[PlannedFile | None] = SimpleQueue()  # None: look at `_ending`
+        self._ending = Event()
         self._in_work: dict[int, PlannedFile] = {}  # by the job's identity
         self._writing = Lock()
 
@@ -123,7 +125,10 @@ class Worker:
         self._inbox.put(item)
 
     def work(self) -> None:
-        """Transcribe until the process ends. Raises EngineUnavailable, and what `send` raises."""
+        """Transcribe until the process ends or winds down.
+
+        Raises EngineUnavailable, and what `send` raises.
+        """
         results = transcribe_jobs(
             self._items(),
             self._engine,
@@ -135,18 +140,29 @@ class Worker:
         for _ in results:
             pass  # `ended` has sent it
 
+    def wind_down(self) -> None:
+        """Begin nothing more: `work` drops what is in the inbox, and returns after the rest."""
+        self._ending.set()
+        self._inbox.put(None)
+
     def stop(self) -> None:
         """Wait until no output is half-written or unreported, and keep it that way."""
         self._writing.acquire()
 
     def _items(self) -> Iterator[PlannedFile | None]:
-        while True:
+        while not self._ending.is_set():
             if self._in_work and self._inbox.empty():
                 yield None  # finish these first: another item may be long in coming
                 continue
             item = self._inbox.get()
-            self._in_work[id(item.job)] = item
-            yield item
+            if item is not None and not self._ending.is_set():
+                self._in_work[id(item.job)] = item
+                yield item
+            elif item is not None:
+                self._send(Dropped(item.number))
+        while not self._inbox.empty():
+            if (item := self._inbox.get()) is not None:
+                self._send(Dropped(item.number))
 
     def started(self, job: Job, duration: float | None) -> None:
         pass
@@ -171,7 +187,7 @@ def without_words(result: FileResult) -> FileResult:
 
 def main() -> None:
     """Work for the dispatcher at the other end of the connection, until it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the dispatcher deals with Ctrl-C
+    leave_signals_to_the_parent()
     dispatcher = Connection(int(sys.argv[1]))
     try:
         setup: WorkerSetup = dispatcher.recv()
@@ -193,6 +209,9 @@ def main() -> None:
 def _receive(dispatcher: Connection, worker: Worker) -> None:
     with suppress(EOFError, OSError):  # the dispatcher is gone, and with it the need for results
         while (item := dispatcher.recv()) is not None:
-            worker.put(item)
+            if item == WIND_DOWN:
+                worker.wind_down()
+            else:
+                worker.put(item)
     worker.stop()
     os._exit(0)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -120,3 +124,105 @@ def test_a_bucket_that_is_not_there_fails_by_name(tmp_path: Path, bucket: Bucket
     assert done.code == 1
     assert "s3://nowhere/in" in done.err
     assert "Traceback" not in done.err
+
+
+EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>It has expired.</Message></Error>"
+
+
+class Gate(ThreadingHTTPServer):
+    """A proxy before the bucket whose credentials expire after so many uploads."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(("127.0.0.1", 0), Gatekeeper)
+        self.upstream = upstream
+        self.uploads_left = 10**6
+        Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Gatekeeper(BaseHTTPRequestHandler):
+    """Passes requests on until the time of the credentials is over."""
+
+    server: Gate
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        gate = self.server
+        gate.uploads_left -= self.command == "PUT"
+        if gate.uploads_left < 0:
+            self._send(403, EXPIRED)
+            return
+        request = Request(gate.upstream + self.path, method=self.command, data=body or None)
+        for name, value in self.headers.items():
+            if name.lower() not in ("host", "connection", "content-length"):
+                request.add_header(name, value)
+        try:
+            with urlopen(request) as answer:
+                self._send(answer.status, answer.read(), dict(answer.headers))
+        except HTTPError as error:
+            self._send(error.code, error.read(), dict(error.headers))
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _answer  # noqa: N815
+
+    def _send(self, code: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(code)
+        for name, value in (headers or {}).items():
+            if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+                self.send_header(name, value)
+        length = (headers or {}).get("Content-Length") if self.command == "HEAD" else None
+        self.send_header("Content-Length", length or str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_credentials_that_expire_fail_no_file_and_renewed_the_run_goes_on(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    for number in range(12):
+        bucket.fs.put_file(str(CLIP), f"bucket/in/{number}.wav")
+    gate = Gate(bucket.env["AWS_ENDPOINT_URL"])
+    env = {**bucket.env, "AWS_ENDPOINT_URL": gate.url}
+    gate.uploads_left = 8
+    done = transcribe(tmp_path, *ASKED, env=env)
+    assert done.code == 4, done.err
+    assert "Stopped: the storage refuses the credentials, for " in done.err
+    assert "Failed: " not in done.err
+    found = json.loads(transcribe(tmp_path, "--status", "run", "--json").out)
+    assert (found["failed"], found["total"]) == (0, 14)
+    assert 0 < found["done"] < 14
+    gate.uploads_left = 10**6
+    again = transcribe(tmp_path, *ASKED, env=env)
+    assert again.code == 0, again.err
+    assert "14 files: 14 ok" in again.err
+    gate.shutdown()
+
+
+def test_a_bucket_that_is_not_there_is_said_once(bucket: Bucket, tmp_path: Path) -> None:
+    for number in range(8):
+        bucket.fs.put_file(str(CLIP), f"bucket/in/{number}.wav")
+    asked = ("s3://bucket/in", "-f", "txt", "-o", "s3://nowhere/out", "--wait", "0")
+    done = transcribe(tmp_path, *asked, env=bucket.env)
+    assert done.code == 4, done.err
+    assert done.err.count("Stopped: ") == 1
+    assert "Failed: " not in done.err
+
+
+def test_a_storage_that_does_not_answer_is_the_surroundings(tmp_path: Path) -> None:
+    env = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    done = transcribe(tmp_path, "s3://bucket/in", "-f", "txt", "-o", "out", env=env)
+    assert done.code == 4, done.err
+    assert "can't be listed" in done.err

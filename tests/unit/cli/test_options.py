@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from parakeet_cli.cli import options
 from parakeet_cli.config import Settings
-from parakeet_cli.errors import ConfigError
+from parakeet_cli.errors import ConfigError, UsageError
 
 
 def settings_with(*arguments: str) -> Settings:
@@ -72,3 +72,16 @@ def test_a_configuration_that_can_t_be_read_is_an_error(tmp_path: Path) -> None:
 def test_each_value_of_an_option_has_its_line_of_help() -> None:
     text = options.with_rows("What it does.", {"a": "one", "long": "two"})
     assert text == "What it does.\n\n\b\na     one\nlong  two"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("25", 25.0), ("25s", 25.0), ("1.5", 1.5), ("2m", 120.0), ("0", 0.0)]
+)
+def test_seconds_are_a_number_with_or_without_its_unit(text: str, seconds: float) -> None:
+    assert options.seconds("--grace", text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "nan", "inf", "1h", "s"])
+def test_seconds_that_are_none_are_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="must be a number of seconds"):
+        options.seconds("--grace", text)

@@ -35,7 +35,10 @@ Load = Callable[[LoadRequest, Callable[[str], None]], LoadedModel]
 
 def main(load: Load = load_model) -> None:
     """Serve the pipes that the worker was started with."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the tool handles Ctrl-C
+    # The tool handles Ctrl-C, and what a batch system sends to every process before it kills.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     # What NeMo and torch print to stdout must not get between the messages.
     send = messages.Sender(os.fdopen(os.dup(1), "wb", buffering=0))
     os.dup2(2, 1)

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from parakeet_cli.transcribe.pipeline.interrupts import defer_interrupts
+from parakeet_cli.system.processes import Terminated, handle_signals, raise_terminated
+from parakeet_cli.transcribe.pipeline.interrupts import defer_interrupts, finish_within
 
 
 def test_ctrl_c_waits_until_it_is_let_go() -> None:
@@ -57,3 +58,35 @@ def test_another_thread_may_use_it_too() -> None:
     thread.start()
     thread.join()
     assert ended
+
+
+def test_a_termination_waits_too_and_is_raised_by_its_number() -> None:
+    done = []
+    with handle_signals(raise_terminated, signal.SIGTERM):
+        with defer_interrupts() as interrupt:
+            signal.raise_signal(signal.SIGTERM)
+            done.append("the write")
+        with pytest.raises(Terminated) as raised:
+            interrupt.raise_if_pressed()
+    assert (done, raised.value.number) == (["the write"], signal.SIGTERM)
+
+
+def test_a_termination_within_a_grace_begins_nothing_more_and_ends_what_is_too_slow() -> None:
+    with handle_signals(raise_terminated, signal.SIGTERM):
+        with finish_within(60.0) as stop:
+            with defer_interrupts() as interrupt:
+                signal.raise_signal(signal.SIGTERM)
+            interrupt.raise_if_pressed()
+            signal.raise_signal(signal.SIGTERM)  # some systems send it twice
+        assert stop.number == signal.SIGTERM
+        with pytest.raises(Terminated):
+            stop.raise_if_asked()
+        with pytest.raises(Terminated), finish_within(0.01):
+            signal.raise_signal(signal.SIGTERM)
+            threading.Event().wait(30)
+
+
+def test_a_termination_that_nobody_handles_is_left_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with finish_within(1.0), defer_interrupts():
+        assert signal.getsignal(signal.SIGTERM) is before

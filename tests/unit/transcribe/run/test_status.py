@@ -6,6 +6,7 @@ import pytest
 
 from parakeet_cli.errors import UsageError
 from parakeet_cli.transcribe.run.status import read_status
+from parakeet_cli.transcript import Status
 
 # As the first version wrote them.
 ROWS = """\
@@ -20,24 +21,47 @@ ROWS = """\
 """
 
 
-def test_the_status_of_a_run_is_what_its_journal_records(tmp_path: Path) -> None:
-    (tmp_path / "journal.jsonl").write_text(ROWS)
+def test_the_status_of_a_run_of_version_0_1_0_is_what_its_journal_records(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(bytes(12))
+    found = (tmp_path / "a.txt").stat()
+    output = f'["{tmp_path}/a.txt","abab",12,{found.st_mtime_ns}]'
+    rows = ROWS.replace('["/out/a.txt","abab",12,7]', output)
+    (tmp_path / "journal.jsonl").write_text(rows)
     assert read_status(tmp_path).as_json() == {
         "schema": "parakeet.run/1",
         "folder": str(tmp_path),
+        "state": "stopped",
         "running": False,
+        "total": 4,
         "inputs": 4,
         "done": 1,
         "partial": 0,
         "failed": 1,
         "skipped": 0,
         "left": 2,
-        "in_hand": ["/in/c.wav"],
+        "in_hand": [],
+        "earlier": 0,
         "audio_seconds": 3.0,
         "rtfx": 1.0,
         "seconds_left": None,
+        "unreadable_lines": 0,
+        "shards": None,
         "failures": [{"input": "/in/b.wav", "status": "failed", "reason": "It is empty."}],
     }
+
+
+def test_a_result_whose_output_is_gone_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text(ROWS)
+    status = read_status(tmp_path)
+    assert (status.counts[Status.OK], status.left, status.earlier) == (0, 3, 0)
+
+
+def test_a_line_that_can_t_be_read_costs_that_line(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text(
+        ROWS + 'not a row\n{"ended":"/in/c.wav","status":"fine"}\n[1]\n'
+    )
+    status = read_status(tmp_path)
+    assert (status.counts[Status.FAILED], status.total, status.unreadable) == (1, 4, 3)
 
 
 def test_a_folder_without_a_run_is_a_usage_error(tmp_path: Path) -> None:

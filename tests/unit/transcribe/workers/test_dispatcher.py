@@ -11,6 +11,12 @@ import pytest
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.formats import expand_formats
+from parakeet_cli.system.processes import (
+    TERMINATIONS,
+    Terminated,
+    handle_signals,
+    raise_terminated,
+)
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.progress import SilentView
@@ -58,7 +64,7 @@ class FakePool:
         self.ready = ready
         self.workers: list[FakeWorker] = []
         self.queue: deque[tuple[FakeWorker, Event]] = deque()
-        self.stopped = False
+        self.stopped = self.winding_down = False
 
     def start(self) -> FakeWorker:
         worker = FakeWorker(self)
@@ -74,6 +80,9 @@ class FakePool:
         if not worker.dead:
             worker.dead = isinstance(event, WorkerDied)
             yield worker, event
+
+    def wind_down(self) -> None:
+        self.winding_down = True
 
     def stop(self) -> None:
         self.stopped = True
@@ -165,6 +174,16 @@ def test_an_item_that_its_workers_die_of_fails_by_name_and_the_others_are_done()
     assert len(pool.workers) == 3  # two died, and each was replaced
 
 
+@pytest.mark.parametrize(
+    ("cause", "hint"), [("SIGKILL", "take fewer --workers"), ("SIGSEGV", "doctor --deep")]
+)
+def test_what_was_killed_says_what_to_lower_and_what_crashed_what_to_try(
+    cause: str, hint: str
+) -> None:
+    pool = FakePool(lambda _: [WorkerDied(f"it was ended by {cause}")])
+    assert hint in (run(pool, planned("a"))["a"].hint or "")
+
+
 def test_an_item_that_was_beside_it_is_tried_again_alone() -> None:
     pool = FakePool(dying_of("poison"), capacity=2)
     run(pool, planned("poison", "a"))
@@ -211,3 +230,37 @@ def test_at_ctrl_c_what_was_finished_is_still_a_result_and_nothing_more_is_given
     assert pool.stopped
     assert "a" in results
     assert "d" not in pool.workers[0].given
+
+
+@pytest.mark.parametrize("number", TERMINATIONS)
+def test_at_a_termination_what_was_begun_is_finished_and_the_rest_handed_back(
+    number: int,
+) -> None:
+    def answer(item: PlannedFile) -> Sequence[Event]:
+        if item.job.name == "a":
+            signal.raise_signal(number)
+        return [Dropped(item.number)] if item.job.name == "b" else finish(item)
+
+    pool = FakePool(answer, capacity=2)
+    results = []
+    with handle_signals(raise_terminated, number), pytest.raises(Terminated) as raised:
+        for item, _ in dispatch(
+            planned("a", "b", "c"), pool, [pool.start()], SilentView(), attempts=2
+        ):
+            results.append(item.job.name)
+    assert raised.value.number == number
+    assert pool.winding_down
+    assert results == ["a"]
+    assert pool.workers[0].given == ["a", "b"]
+
+
+def test_what_isn_t_finished_within_the_grace_is_dropped() -> None:
+    def answer(item: PlannedFile) -> Sequence[Event]:
+        signal.raise_signal(signal.SIGTERM)
+        return []  # and never an event of it
+
+    pool = FakePool(answer)
+    with handle_signals(raise_terminated, signal.SIGTERM), pytest.raises(Terminated):
+        list(dispatch(planned("a", "b"), pool, [pool.start()], SilentView(), attempts=2, grace=0.0))
+    assert pool.stopped
+    assert pool.workers[0].given == ["a"]

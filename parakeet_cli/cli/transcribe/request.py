@@ -1,0 +1,69 @@
+"""Makes a `TranscribeRequest` of the command's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parakeet_cli.cli.options import seconds
+from parakeet_cli.cli.transcribe.progress import ProgressForm
+from parakeet_cli.config import Settings
+from parakeet_cli.errors import UsageError
+from parakeet_cli.formats import FormatOptions
+from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.request import TranscribeRequest
+
+# Options that are fields of the same name.
+_FIELDS = (
+    "all_files",
+    "manifest_out",
+    "allow_partial",
+    "dry_run",
+    "trust_model",
+    "run",
+    "retry_failed",
+    "yes",
+    "shard",
+    "workers",
+    "ray",
+    "ray_address",
+    "log",
+)
+_LAYOUT = ("max_line_width", "max_line_count", "max_words_per_line", "highlight_words")
+
+
+def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeRequest:
+    """The request that the options make, by their parameters' names. Raises UsageError."""
+    stream_number, every_stream = parse_audio_stream(given["audio_stream"])
+    format_options = FormatOptions(
+        **{name: given[name] for name in _LAYOUT}, link_audio=given["html_link_audio"]
+    )
+    return TranscribeRequest(
+        inputs=tuple(given["inputs"] or ()),
+        every_stream=every_stream,
+        formats=tuple(given["output_format"] or ()),
+        folder=given["output_dir"],
+        template=given["output_template"],
+        grace=seconds("--grace", given["grace"]),
+        wait=seconds("--wait", given["wait"]),
+        progress=_progress_form(given["progress"]),
+        options=PipelineOptions(
+            audio_stream=stream_number,
+            language=settings.language,
+            channel=given["channel"],
+            vad=given["vad"],
+            skip_existing=given["skip_existing"],
+            accept_partial=given["allow_partial"],
+            overwrite=given["overwrite"],
+            format_options=format_options,
+        ),
+        **{name: given[name] for name in _FIELDS},
+    )
+
+
+def _progress_form(text: str) -> str:
+    if text not in list(ProgressForm):
+        forms = ", ".join(ProgressForm)
+        raise UsageError(f"--progress {text}: it must be one of {forms}.")
+    return text
