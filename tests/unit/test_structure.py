@@ -42,6 +42,7 @@ ELSEWHERE = {
     "doctor/inspect/gather.py": "unit/doctor/test_diagnose.py integration/doctor/test_staged.py",
     "doctor/probes/": "integration/doctor/test_probes.py",
     "doctor/repair/request.py": "integration/doctor/test_repair.py",
+    "doctor/repair/resolve.py": "integration/doctor/test_uv_and_pip.py",
     "doctor/repair/run.py": "integration/doctor/test_repair.py",
     "doctor/repair/transaction.py": "integration/doctor/test_repair_in_place.py",
     "engines/nemo/": "integration/transcribe/test_nemo.py",

@@ -11,15 +11,12 @@ import json
 import logging
 import os
 import tempfile
-import urllib.parse
-import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.client import HTTPException
 from pathlib import Path
 
+from parakeet_cli.doctor.download_sizes import download_sizes
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.repair.indexes import PackageSources, refusal
@@ -45,9 +42,6 @@ from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 from parakeet_cli.system.safety.private_folders import private_folder
-
-SIZE_SECONDS = 5.0  # for one server's answer, and twice that for all
-SIZE_REQUESTS = 16  # at a time
 
 _log = logging.getLogger(__name__)
 
@@ -265,42 +259,3 @@ def _change(item: dict[str, dict[str, object]], before: dict[str, str | None]) -
         digest if url.partition("#")[0].endswith(".whl") else "",
         url,
     )
-
-
-# Sizes of downloads
-
-
-def download_sizes(urls: Iterable[str]) -> dict[str, int]:
-    """Bytes of each file whose size is known.
-
-    An index doesn't say; the server of a file does, if asked for its headers alone. If it
-    doesn't answer soon, or wants a name and a password, the size isn't known.
-    """
-    sizes: dict[str, int] = {}
-    remote: list[str] = []
-    for url in urls:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme == "file":
-            path = Path(urllib.parse.unquote(parts.path))
-            if path.is_file():
-                sizes[url] = path.stat().st_size
-        elif parts.scheme in ("http", "https") and parts.username is None:
-            remote.append(url)
-    pool = ThreadPoolExecutor(SIZE_REQUESTS)
-    try:
-        requests = {pool.submit(_content_length, url): url for url in remote}
-        answered, _ = wait(requests, timeout=2 * SIZE_SECONDS)
-        sizes |= {requests[one]: size for one in answered if (size := one.result()) is not None}
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return sizes
-
-
-def _content_length(url: str) -> int | None:
-    request = urllib.request.Request(url, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=SIZE_SECONDS) as answer:
-            length = answer.headers.get("Content-Length")
-    except (OSError, ValueError, HTTPException):  # no answer, a refusal, or nonsense
-        return None
-    return int(length) if length and length.isdigit() else None
