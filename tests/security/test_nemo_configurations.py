@@ -143,7 +143,11 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "encoder": module("wav2vec_modules.Wav2VecTransformerEncoder", layer_drop=0.05),
         **CTC,
     },
-    "transformer_rnnt_bpe": {**BPE, "encoder": module("TransformerEncoder"), **RNNT},
+    "transformer_stacking_rnnt_bpe_streaming": {
+        **BPE,
+        "encoder": module("transformer_encoder.StreamingTransformerEncoder", n_layers=48),
+        **RNNT,
+    },
     "speech_to_text_hf_finetune": {"data_path": "librispeech_asr", **BPE},
 }
 
@@ -189,6 +193,11 @@ OTHERS: dict[str, dict[str, Any]] = {
         "transformer_encoder": TRANSFORMER,
         "loss": {"_target_": f"{ASR}.losses.bce_loss.BCELoss", "weight": None},
         "target": f"{MODELS}.sortformer_diar_models.SortformerEncLabelModel",
+    },
+    "msdd_5scl_15_05_50Povl_256x3x32x2": {  # its class restores a speaker model: refused below
+        "diarizer": {"out_dir": None, "speaker_embeddings": {"model_path": "???"}},
+        "msdd_module": module("msdd_diarizer.MSDD_module", scale_n=5),
+        "loss": {"_target_": f"{ASR}.losses.bce_loss.BCELoss", "weight": None},
     },
     "titanet-large": {
         "encoder": module("ConvASREncoder", jasper=JASPER),
@@ -288,6 +297,8 @@ def test_the_engine_gets_no_other_model_of_nemo_s(tmp_path: Path, name: str) -> 
         {"loss": {"_target_": "os.system", "command": "true"}},
         {"target": f"{MODELS}.msdd_models.EncDecDiarLabelModel"},
         {"target": f"{MODELS}.hybrid_asr_tts_models.ASRWithTTSModel"},
+        {"diarizer": {"speaker_embeddings": {"model_path": "titanet_large"}}},
+        {"graph_module_cfg": {"backend_cfg": {"token_lm": "/tmp/lm.pt"}}},
         {"transf_decoder": module("transformer.get_nemo_transformer", checkpoint_file="/etc/x")},
         {"tokenizer": {"dir": "/tmp", "type": "bpe"}},
         {"tokenizer": {"custom_tokenizer": "os.system"}},

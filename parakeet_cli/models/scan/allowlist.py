@@ -11,13 +11,12 @@ adapters), which the engine nemo loads. `OTHER_TARGETS` are those of Canary, spe
 understanding, diarizers, speaker and speech classifiers, and pretraining: they run no code
 either, but aren't what the engine is made for: it refuses them before anything is loaded.
 
-Not listed, although NeMo's examples name them, because they restore, download or read other
-files: EncDecDiarLabelModel and MSDD_module (a speaker model, models/msdd_models.py of 2.4.0, 195
-and 207), ClusteringDiarizer (models/clustering_diarizer.py of 3.0.0, 108 to 150),
-ASRWithTTSModel (models/hybrid_asr_tts_models.py of 2.4.0, 177 to 210), ConfidenceEnsembleModel
-(models/confidence_ensemble.py, 279 imports the class of another model), the k2 models
-(parts/k2/utils.py of 2.4.0 loads token_lm). GPTTransducerDecoder and StreamingTransformerEncoder
-are in no release that could be read.
+Not listed, although NeMo's examples are for them, because they restore, download or read others:
+EncDecDiarLabelModel (a speaker model: models/msdd_models.py of 2.4.0, 195 and 207),
+ClusteringDiarizer (models/clustering_diarizer.py of 3.0.0, 108 to 150), ASRWithTTSModel
+(models/hybrid_asr_tts_models.py of 2.4.0, 177 to 210), ConfidenceEnsembleModel
+(models/confidence_ensemble.py of 2.4.0, 279) and the k2 models (token_lm, by torch.load:
+parts/k2/utils.py of 2.4.0, 105). GPTTransducerDecoder, of a branch, is in no release.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ _PARTS = (
     "RNNEncoder",
     "TransformerEncoder",  # since NeMo 3.0
     "transformer_encoder.TransformerEncoder",
+    "transformer_encoder.StreamingTransformerEncoder",  # after NeMo 3.0.0: read in its repository
     "wav2vec_modules.ConvFeatureEncoder",
     "wav2vec_modules.Wav2VecTransformerEncoder",
     "SqueezeformerEncoder",  # until NeMo 2.4
@@ -94,6 +94,7 @@ _OTHER_PARTS = (
     "ECAPAEncoder",
     "SpeakerDecoder",
     "sortformer_modules.SortformerModules",
+    "msdd_diarizer.MSDD_module",
     # Pretraining: ssl/citrinet, conformer, contextnet, wav2vec, nest
     "ConvASRDecoderReconstruction",
     "RNNTDecoderJointSSL",
