@@ -16,7 +16,8 @@ EncDecDiarLabelModel (a speaker model: models/msdd_models.py of 2.4.0, 195 and 2
 ClusteringDiarizer (models/clustering_diarizer.py of 3.0.0, 108 to 150), ASRWithTTSModel
 (models/hybrid_asr_tts_models.py of 2.4.0, 177 to 210), ConfidenceEnsembleModel
 (models/confidence_ensemble.py of 2.4.0, 279) and the k2 models (token_lm, by torch.load:
-parts/k2/utils.py of 2.4.0, 105). GPTTransducerDecoder, of a branch, is in no release.
+parts/k2/utils.py of 2.4.0, 105). GPTTransducerDecoder, RNNTTransformerDecoder and TSVAD_module,
+of branches, are in no release.
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ _OTHER_PARTS = (
     "transformer.TransformerEncoder",
     "transformer.transformer_encoders.TransformerEncoder",
     "transformer.transformer_encoders.TransformerEncoderAdapter",
+    "transformer.transformer_modules.FixedPositionalEncoding",
 )
 
 _OTHERS = (
