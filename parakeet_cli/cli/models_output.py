@@ -17,7 +17,7 @@ from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.inventory import FileCheck, ListedModel, Outcome
 from parakeet_cli.models.progress import show_progress
 from parakeet_cli.models.resolve import OFFLINE_BY_SETTING
-from parakeet_cli.models.scan.model import scan_model
+from parakeet_cli.models.scan.model import every_problem
 from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel
 from parakeet_cli.system.units import bytes_in_words, megabytes
 
@@ -172,7 +172,8 @@ def _print_checks(checked: Sequence[tuple[KnownModel, Sequence[FileCheck]]]) -> 
 
 def show_scan(file: str, *, as_json: bool) -> int:
     """Print the problems of a model file; returns the exit code."""
-    problems = scan_model(Path(file).expanduser())
+    found = every_problem(Path(file).expanduser())
+    problems = [one for one in found if not one.harmless]
     if as_json:
         rows = [{"where": one.where, "what": one.what} for one in problems]
         console.print_json(
@@ -183,6 +184,10 @@ def show_scan(file: str, *, as_json: bool) -> int:
             console.out(f"{console.shown_name(str(one))}\n")
         if not problems:
             console.out(f"{console.shown_name(file)}: nothing in it could run code.\n")
+            for other in found[:1]:
+                console.note(
+                    f"  parakeet can't transcribe with it: {console.shown_name(str(other))}."
+                )
     return ExitCode.FAILED if problems else ExitCode.OK
 
 

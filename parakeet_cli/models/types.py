@@ -47,10 +47,14 @@ class LocalModel:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason not to load a model: where in it, and what is wrong, in plain words."""
+    """One reason not to load a model: where in it, and what is wrong, in plain words.
+
+    A problem is `harmless` if the model can't run code by it, but parakeet doesn't run such models.
+    """
 
     where: str
     what: str
+    harmless: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"

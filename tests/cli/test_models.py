@@ -9,6 +9,7 @@ import pytest
 
 from parakeet_cli.models.registry import KNOWN
 from tests.cli.running import parakeet
+from tests.model_files import nemo
 
 
 @pytest.fixture
@@ -55,3 +56,25 @@ def test_the_json_has_the_nemo_that_a_model_needs(empty: dict[str, str]) -> None
     listed = json.loads(parakeet("models", "list", "--json", env=empty).stdout)
     needs = {row["name"]: row["oldest_nemo"] for row in listed["models"]}
     assert (needs["v3"], needs["unified"]) == (None, "3.0")
+
+
+CANARY = "target: nemo.collections.asr.models.aed_multitask_models.EncDecMultiTaskModel\n"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_scan_of_another_kind_of_model_is_clean_and_says_so(
+    tmp_path: Path, empty: dict[str, str], as_json: bool
+) -> None:
+    model = nemo(tmp_path / "canary.nemo", config=CANARY)
+    done = parakeet("models", "scan", str(model), *(["--json"] if as_json else []), env=empty)
+    assert done.returncode == 0
+    if as_json:
+        assert json.loads(done.stdout) == {
+            "schema": "parakeet.models.scan/1",
+            "clean": True,
+            "problems": [],
+        }
+    else:
+        assert "nothing in it could run code" in done.stdout
+        assert "parakeet can't transcribe with it" in done.stderr
+        assert "EncDecMultiTaskModel" in done.stderr

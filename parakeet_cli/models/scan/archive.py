@@ -17,6 +17,8 @@ from parakeet_cli.models.types import Problem
 
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
+# Canary has a second model in it, for the times of words: models/aed_multitask_models.py
+_ALL_WEIGHTS = frozenset([WEIGHTS, "timestamps_asr_model_weights.ckpt"])
 GZIP = b"\x1f\x8b"
 
 _LARGEST_DATA = 64 << 20  # bytes of a vocabulary or a sentencepiece model; published: 1 MB
@@ -124,7 +126,7 @@ def _is_expected(name: str) -> bool:
     base = posixpath.basename(name).casefold()
     suffix = posixpath.splitext(base)[1]
     if suffix == ".ckpt":
-        return name.casefold() == WEIGHTS
+        return name.casefold() in _ALL_WEIGHTS
     return suffix in DATA_SUFFIXES or _is_yaml(base)
 
 
@@ -138,7 +140,7 @@ def _scan_content(
     inside = f"{where}, {name}"
     if _is_yaml(name):
         yield from scan_yaml(stream.read(), inside, frozenset(members))
-    elif name == WEIGHTS:
+    elif name in _ALL_WEIGHTS:
         yield from scan_checkpoint(stream, size, inside)
     elif size > _LARGEST_DATA:
         yield Problem(inside, f"has {size >> 20} MiB, too much for a vocabulary")

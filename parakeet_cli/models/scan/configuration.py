@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
 from typing import Any
 
-from parakeet_cli.models.scan.allowlist import REFUSED_KEYS, STRATEGIES, TARGET_KEYS, TARGETS
+from parakeet_cli.models.scan.allowlist import (
+    OTHER_TARGETS,
+    REFUSED_KEYS,
+    REFUSED_NAMES,
+    STRATEGIES,
+    TARGET_KEYS,
+    TARGETS,
+)
 from parakeet_cli.models.scan.file_keys import dir_problem, file_problem, is_file_key, is_tokenizer
 from parakeet_cli.models.types import Problem
 
@@ -67,7 +74,8 @@ class _Unreadable(Exception):
 def scan_yaml(data: bytes, where: str, members: Collection[str] | None = None) -> Iterator[Problem]:
     """The problems of a model's configuration; `where` names it.
 
-    `members` are the files of the archive that it is in.
+    `members` are the files of the archive that it is in. Each part of a model that parakeet
+    doesn't run is named once, as a harmless problem, after the others.
     """
     import yaml
 
@@ -95,6 +103,7 @@ def scan_yaml(data: bytes, where: str, members: Collection[str] | None = None) -
         first = " ".join(str(error).split())[:120]
         reader.report("", f"is not readable YAML: {first}")
     yield from reader.problems
+    yield from reader.others.values()
 
 
 class _YamlScanner:
@@ -107,6 +116,7 @@ class _YamlScanner:
         self._anchors: dict[str, _Anchored | None] = {}  # None: still being read
         self._documents = 0
         self.problems: list[Problem] = []
+        self.others: dict[str, Problem] = {}  # by the class: harmless ones
         self.root_is_mapping = False
 
     def report(self, path: str, what: str) -> None:
@@ -223,10 +233,8 @@ class _YamlScanner:
         if top is not None and key == "dir":
             top.folder = text
         if key in TARGET_KEYS:
-            trains = top is not None and top.path == "trainer.strategy" and text in STRATEGIES
-            if text not in TARGETS and not trains:
-                problem = f"names {text[:100]!r}, which isn't part of a Parakeet"
-        elif key in REFUSED_KEYS:
+            problem = self._target_problem(text, top.path if top is not None else "")
+        elif key in REFUSED_KEYS or key in REFUSED_NAMES:
             if text.casefold() not in _NULLS:
                 problem = f"would load other code or another file: {text[:80]!r}"
         elif top is not None and top.mapping and is_file_key(key, top.path):
@@ -235,6 +243,17 @@ class _YamlScanner:
             problem = f"is computed by {text[:80]!r} when the model is loaded"
         if problem:
             self.report(self._path(), problem)
+
+    def _target_problem(self, name: str, path: str) -> str:
+        """Why NeMo must not call what has that name, in a mapping at `path`; or nothing."""
+        if name in TARGETS or (path == "trainer.strategy" and name in STRATEGIES):
+            return ""
+        if name not in OTHER_TARGETS:
+            return f"names {name[:100]!r}, which isn't part of a Parakeet"
+        if name not in self.others:
+            what = f"names {name!r}, which is NeMo's, but of no model that parakeet runs"
+            self.others[name] = Problem(f"{self._where}, {self._path()}", what, harmless=True)
+        return ""
 
     def _add(self, nodes: int) -> None:
         """Count one more child of the collection that is being read."""

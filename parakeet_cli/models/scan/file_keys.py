@@ -48,7 +48,7 @@ _RESTORED = frozenset(
     [
         *("key_phrases_file", "ngram_lm_model", "ngram_lm_path", "ngram_path", "arpa_lm_path"),
         *("wfst_lm_path", "lexicon_path", "boost_path", "kenlm_path", "word_kenlm_path"),
-        *("arpa_path", "lm_path", "pretrained_language_model", "arpa_language_model"),
+        *("arpa_path", "lm_path", "token_lm", "pretrained_language_model", "arpa_language_model"),
         *("restore_path", "save_path", "vocab_file", "merges_file", "tokenizer_model"),
         *("nemo_file_path", "checkpoint_path", "hparams_file", "resume_from_checkpoint"),
     ]

@@ -30,7 +30,12 @@ _SHOWN = 3
 
 
 def scan_model(path: Path) -> tuple[Problem, ...]:
-    """Every reason not to load a model, if there are any. Raises EngineUnavailable."""
+    """All by which a model could run code, if anything. Raises EngineUnavailable."""
+    return tuple(one for one in every_problem(path) if not one.harmless)
+
+
+def every_problem(path: Path) -> tuple[Problem, ...]:
+    """Every reason not to load a model, the harmless ones too. Raises EngineUnavailable."""
     try:
         return tuple(_scan(path))
     except OSError as error:
@@ -71,7 +76,8 @@ def private_copy(path: Path) -> Iterator[Path]:
     once, and not read again. Where its checksum is a published model's, it is a copy of the
     file. NeMo would unpack it into such a folder by itself, so this takes no more time or room.
 
-    Raises EngineUnavailable, with the reasons, for a model that could run code.
+    Raises EngineUnavailable, with the reasons, for a model that could run code, and for one
+    of a kind that parakeet doesn't run.
     """
     with ExitStack() as kept:
         try:
@@ -106,7 +112,7 @@ def _copied(stream: IO[bytes], size: int, path: Path, private: Path) -> Path:
 
 def refuse_hostile(path: Path) -> None:
     """Raise EngineUnavailable, with the reasons, unless the model can be loaded safely."""
-    problems = scan_model(path)
+    problems = every_problem(path)
     if problems and not _is_pinned(path):
         raise _refusal(path, problems)
 
@@ -139,6 +145,13 @@ def unreadable_folder(folder: Path, error: OSError) -> EngineUnavailable:
 
 
 def _refusal(path: Path, problems: Sequence[Problem]) -> EngineUnavailable:
+    if all(one.harmless for one in problems):
+        return EngineUnavailable(
+            f"The model {path} was not loaded, because parakeet doesn't run models of its kind: "
+            f"{problems[0]}.",
+            hint="Parakeet's TDT, RNNT, CTC and hybrid models work: parakeet models list",
+        )
+    problems = [one for one in problems if not one.harmless]
     shown = "; ".join(str(problem) for problem in problems[:_SHOWN])
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
     return EngineUnavailable(

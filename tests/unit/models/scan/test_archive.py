@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.model_files import member, nemo, problems
+from tests.model_files import checkpoint, member, nemo, problems, running
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,11 @@ def test_an_archive_without_config_or_weights_is_refused(target: Path, missing: 
 def test_another_yaml_in_the_archive_follows_the_same_rules(target: Path) -> None:
     more = [member("./other.yaml", b"_target_: os.system\n")]
     assert "other.yaml, _target_: names 'os.system'" in problems(nemo(target, more=more))
+
+
+def test_the_second_weights_of_a_canary_follow_the_same_rules(target: Path, tmp_path: Path) -> None:
+    name = "timestamps_asr_model_weights.ckpt"
+    assert not problems(nemo(target, more=[member(name, checkpoint())]))
+    hostile = checkpoint(running(f"open({str(tmp_path / 'canary')!r}, 'w').close()"))
+    assert name in problems(nemo(target, more=[member(name, hostile)]))
+    assert "could be code" in problems(nemo(target, more=[member(f"x{name}", checkpoint())]))

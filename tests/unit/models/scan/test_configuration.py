@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.models.scan.model import scan_model
+from parakeet_cli.models.scan.model import every_problem, scan_model
 from tests.model_files import CONFIG, nemo, problems
 
 HOSTILE = [
@@ -108,7 +108,7 @@ def test_a_computed_value_is_refused(target: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["trust_remote_code", "init_from_ptl_ckpt", "custom_tokenizer", "ngram_lm_model"]
+    "key", ["trust_remote_code", "init_from_ptl_ckpt", "_partial_", "ngram_lm_model"]
 )
 def test_a_key_that_loads_something_else_is_refused(target: Path, key: str) -> None:
     for value in ("x", "/tmp/other.nemo", "[x]", "{a: b}", "&n [z]", "${sample_rate}", "true"):
@@ -138,3 +138,38 @@ def test_a_yaml_bomb_is_refused(target: Path) -> None:
     assert "deep" in problems(nemo(target, config=CONFIG + "d: " + "[" * 5000 + "]" * 5000 + "\n"))
     assert "itself or to nothing" in problems(nemo(target, config=CONFIG + "d: &d {a: *d}\n"))
     assert "itself or to nothing" in problems(nemo(target, config=CONFIG + "d: {<<: *nothing}\n"))
+
+
+OTHER = "nemo.collections.asr.modules.SpeakerDecoder"
+
+
+def test_a_part_of_a_model_that_cant_be_run_is_named_once_and_harmless(target: Path) -> None:
+    parts = "".join(f"other{number}: {{_target_: {OTHER}}}\n" for number in range(50))
+    (problem,) = every_problem(nemo(target, config=CONFIG + parts))
+    assert problem.harmless
+    assert OTHER in problem.what
+    assert "other0._target_" in problem.where
+    assert scan_model(target) == ()
+
+
+def test_a_hostile_part_behind_many_harmless_ones_is_found(target: Path) -> None:
+    parts = "".join(f"other{number}: {{_target_: {OTHER}}}\n" for number in range(50))
+    report = problems(nemo(target, config=CONFIG + parts + "extra: {_target_: os.system}\n"))
+    assert "'os.system'" in report
+    assert OTHER not in report
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"),
+    [
+        ("null", True),
+        ("{_target_: nemo.collections.common.tokenizers.canary_tokenizer.CanaryTokenizer}", True),
+        ("{_target_: some.Tokenizer}", False),
+        ("{model_path: /etc/passwd}", False),
+        ("some.Tokenizer", False),
+        ("${other}", False),
+    ],
+)
+def test_a_custom_tokenizer_is_one_of_nemo_s_own(target: Path, value: str, clean: bool) -> None:
+    config = CONFIG + f"other: {{tokenizer: {{custom_tokenizer: {value}}}}}\n"
+    assert (scan_model(nemo(target, config=config)) == ()) is clean

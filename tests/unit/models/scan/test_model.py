@@ -84,3 +84,21 @@ def test_a_file_that_is_not_a_model_has_a_readable_problem(tmp_path: Path) -> No
         scan_model(tmp_path / "missing.nemo")
     (tmp_path / "weights.safetensors").write_bytes(b"\0")
     assert "whatever its name says" in problems(tmp_path / "weights.safetensors")
+
+
+def test_a_model_of_another_kind_is_refused_in_other_words_than_a_hostile_one(
+    target: Path,
+) -> None:
+    canary = "nemo.collections.asr.models.aed_multitask_models.EncDecMultiTaskModel"
+    own = "nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEModel"
+    nemo(target, config=CONFIG.replace(own, canary))
+    assert scan_model(target) == ()
+    with pytest.raises(EngineUnavailable, match="doesn't run models of its kind") as refused:
+        refuse_hostile(target)
+    assert canary in str(refused.value)
+    assert "trust-model" not in (refused.value.hint or "")
+    with pytest.raises(EngineUnavailable, match="doesn't run"), model.private_copy(target):
+        pass
+    nemo(target, config=CONFIG.replace(own, canary) + "extra: {_target_: os.system}\n")
+    with pytest.raises(EngineUnavailable, match="could run code"), model.private_copy(target):
+        pass
