@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import json
 import os
 import subprocess
@@ -151,6 +152,12 @@ def tree(prefix: Path) -> dict[str, tuple[object, ...]]:
             found[str(path.relative_to(prefix))] = (stat.st_mode, stat.st_mtime_ns, content)
     found["."] = (prefix.stat().st_mode, prefix.stat().st_mtime_ns)
     return found
+
+
+class IndexServer(http.server.ThreadingHTTPServer):
+    """A server of an index: uv asks for every package at once, and only five could wait for it."""
+
+    request_queue_size = 128
 
 
 def index(folder: Path, *wheels: Wheel) -> str:

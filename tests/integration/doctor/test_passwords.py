@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.repairing import RepairCase, index, pinned_wheels
+from tests.integration.doctor.repairing import IndexServer, RepairCase, index, pinned_wheels
 
 pytestmark = pytest.mark.slow
 
@@ -41,9 +41,7 @@ def url(case: RepairCase) -> Iterator[str]:
     """The URL of an index of the good wheels, with its password."""
     folder = case.tmp / "index"
     index(folder, *pinned_wheels().values())
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Private, directory=str(folder))
-    )
+    server = IndexServer(("127.0.0.1", 0), partial(Private, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://user:{SECRET}@127.0.0.1:{server.server_port}/"
     server.shutdown()

@@ -15,7 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.integration.doctor.fake_stack import Environment
-from tests.integration.doctor.repairing import RepairCase, index, of, pinned_wheels, upgrades
+from tests.integration.doctor.repairing import (
+    IndexServer,
+    RepairCase,
+    index,
+    of,
+    pinned_wheels,
+    upgrades,
+)
 from tests.integration.doctor.terminal import Terminal, render
 
 pytestmark = pytest.mark.slow
@@ -155,9 +162,7 @@ def served(case: RepairCase) -> Iterator[RepairCase]:
         link = f'<a data-dist-info-metadata="true" href="{wheel.name}">{wheel.name}</a>'
         wheel.with_name("index.html").write_text(link)
     Slowly.held.clear()
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Slowly, directory=str(folder))
-    )
+    server = IndexServer(("127.0.0.1", 0), partial(Slowly, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     case.variables = {
