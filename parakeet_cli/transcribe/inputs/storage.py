@@ -146,7 +146,7 @@ def list_objects(url: str) -> list[Url]:
         if any(mark in path for mark in "*?["):
             found = fs.glob(path, detail=True)
         else:
-            found = fs.find(path, detail=True)
+            found = _find(fs, path)
     except Exception as error:  # each storage has its own types
         missing = isinstance(error, FileNotFoundError)  # as a file that isn't there
         raise InputError(
@@ -158,6 +158,15 @@ def list_objects(url: str) -> list[Url]:
         for name, info in sorted(found.items())
         if info.get("type") != "directory"
     ]
+
+
+def _find(fs: Any, path: str) -> Any:
+    try:
+        return fs.find(path, detail=True)
+    except (
+        UnicodeDecodeError
+    ):  # older fsspec takes every object of a web server for a page of links
+        return {path: fs.info(path)}
 
 
 @lru_cache(maxsize=8)
