@@ -149,10 +149,8 @@ def _plan_of(journal: JournalContent) -> RunPlan:
     newest = max(journal.entries.values(), key=lambda entry: entry.at, default=None)
     begun = list(journal.begun.values())
     options = begun[-1] if begun else newest.options if newest else ""
-    keys = {
-        *(key for key, entry in journal.entries.items() if entry.options == options),
-        *journal.begun,
-    }
+    keys = [key for key, entry in journal.entries.items() if entry.options == options]
+    keys += journal.begun  # the journal's order, which the lists of the status have
     header = PlanHeader(journal.planned, journal.planned, options, at=journal.since)
     return RunPlan(header, {key: PlannedInput("") for key in keys})
 
