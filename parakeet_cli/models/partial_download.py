@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from parakeet_cli.errors import EngineUnavailable
-from parakeet_cli.system.regular_files import NO_LINK, open_regular
+from parakeet_cli.system.regular_files import NO_LINK, open_regular, others_can_write
 from parakeet_cli.system.units import megabytes
 
 _MODE = 0o644  # of a cached file, less the umask: others may read it
@@ -118,5 +118,4 @@ def _is_own(status: os.stat_result) -> bool:
         return False
     if sys.platform == "win32":  # which has neither owners nor modes of this kind
         return True
-    shared = status.st_mode & stat.S_IWGRP and status.st_gid != os.getgid()
-    return status.st_uid == os.geteuid() and not (status.st_mode & stat.S_IWOTH or shared)
+    return status.st_uid == os.geteuid() and not others_can_write(status)

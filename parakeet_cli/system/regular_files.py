@@ -81,3 +81,14 @@ def read_regular(path: str | Path, most: int = MOST) -> bytes:
     if data is None or len(data) > most:
         raise OSError(errno.EFBIG, f"It is larger than {most >> 20} MiB", str(path))
     return data
+
+
+def others_can_write(status: os.stat_result) -> bool:
+    """Whether another user than this one and root can change the content.
+
+    A group of one's own, which many systems give each user, has nobody else in it.
+    """
+    if sys.platform == "win32":  # which has neither owners nor modes of this kind
+        return False
+    shared = status.st_mode & stat.S_IWGRP and status.st_gid != os.getgid()
+    return bool(status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH or shared)

@@ -11,7 +11,7 @@ import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from parakeet_cli.models.scan import model as scan
 from parakeet_cli.models.scan import whisper_folder
 from parakeet_cli.models.scan.opened_folder import OpenedFolder
 from tests.integration.transcribe.command import transcribe
+from tests.security.background import in_background
 from tests.toy_parakeet import tune, write_toy
 
 SAMPLES = tune(*((tone, 0.4) for tone in ("do", "remi", "fa", "do")))
@@ -209,7 +210,6 @@ def test_no_link_out_is_ever_loaded_by_ctranslate2(
 @contextmanager
 def exchanging(folder: Path, other: Path, names: tuple[str, ...]) -> Iterator[None]:
     """Put links to the other model in the place of the files, and the files in theirs again."""
-    done = Event()
     stored = folder.parent / "stored"
     shutil.copytree(folder, stored)
 
@@ -222,17 +222,12 @@ def exchanging(folder: Path, other: Path, names: tuple[str, ...]) -> Iterator[No
                 shutil.copyfile(stored / name, new)
             new.replace(folder / name)
 
-    def exchange() -> None:
+    def exchange(done: Event) -> None:
         for kind in itertools.cycle(("link", "file")):
             if done.wait(0.002):
                 put("file")
                 return
             put(kind)
 
-    thread = Thread(target=exchange)
-    thread.start()
-    try:
+    with in_background(exchange):
         yield
-    finally:
-        done.set()
-        thread.join()

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
@@ -15,6 +15,7 @@ from parakeet_cli.engines.nemo.engine import Nemo
 from parakeet_cli.engines.nemo.process import NemoProcess
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.scan.model import private_copy
+from tests.security.background import in_background
 from tests.security.hostile_models import HOSTILE, SMALL, hostile_weights
 from tests.stacks import Stacks
 
@@ -64,10 +65,9 @@ def test_a_model_that_is_exchanged_while_it_loads_never_runs(python: str, tmp_pa
 @contextmanager
 def exchanging(model: Path, good: bytes, bad: bytes) -> Iterator[None]:
     """Put one and the other in the file's place, by renaming and by writing into it."""
-    done = Event()
     model.write_bytes(good)
 
-    def exchange() -> None:
+    def exchange(done: Event) -> None:
         part = model.with_suffix(".part")
         for content in itertools.cycle((good, bad)):
             if done.wait(0.003):
@@ -75,10 +75,5 @@ def exchanging(model: Path, good: bytes, bad: bytes) -> Iterator[None]:
             part.write_bytes(content)
             part.replace(model)
 
-    thread = Thread(target=exchange)
-    thread.start()
-    try:
+    with in_background(exchange):
         yield
-    finally:
-        done.set()
-        thread.join()

@@ -302,7 +302,7 @@ def recorded_files(record: bytes) -> Iterator[tuple[str, str, int | None, bool]]
             continue
         if ".dist-info/" in path:
             continue
-        compared = size.isdecimal() and len(size) < MOST_DIGITS
+        compared = size.isdecimal() and len(size) <= MOST_DIGITS
         compared = compared and suffix != ".pyi" and not outside
         yield path, digest, int(size) if compared else None, imported
 

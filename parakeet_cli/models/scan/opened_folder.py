@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from types import TracebackType
 
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.scan.onnx_graph import leads_outside
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import open_regular, others_can_write
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
@@ -97,7 +96,7 @@ class OpenedFolder:
         status = os.fstat(descriptor)
         if not os.path.samestat(status, real.lstat()):
             raise OSError(0, "it was exchanged while it was opened", str(path))
-        copied = self.loads and _others_can_write(status)
+        copied = self.loads and others_can_write(status)
         if copied:
             descriptor = self._copy(name, descriptor)
         return _OpenFile(path, real, descriptor, _state(os.fstat(descriptor)), copied)
@@ -190,12 +189,3 @@ def _has_descriptors() -> bool:
 
 def _state(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
-
-
-def _others_can_write(status: os.stat_result) -> bool:
-    """Whether another user than this one and root can change the content."""
-    user: Callable[[], int] | None = getattr(os, "geteuid", None)
-    if user is None:  # on Windows, which has neither owners nor modes of this kind
-        return False
-    shared = status.st_mode & stat.S_IWGRP and status.st_gid != os.getgid()
-    return bool(status.st_uid not in (0, user()) or status.st_mode & stat.S_IWOTH or shared)
