@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -238,7 +239,7 @@ def show_error(error: ParakeetError) -> None:
     trace(error)
     note(f"Error: {error}", style="bold red")
     if error.hint:
-        note(f"  {error.hint}")
+        note(textwrap.indent(error.hint, "  "))
 
 
 def _shown(text: str) -> str:

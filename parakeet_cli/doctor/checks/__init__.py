@@ -88,13 +88,15 @@ def run_checks(facts: Facts, stack: Stack, ids: Iterable[str] = CHECKS) -> tuple
 def run_few_checks(facts: Facts, stack: Stack, ids: Iterable[str]) -> tuple[Finding, ...]:
     """The findings where nothing of the stack is installed: that alone, and no list of cures.
 
-    A Python that can't start, or that the stack doesn't support, is the other thing to know.
-    What is left is skipped.
+    A Python that can't start is the other thing to know. One of a version that the stack
+    doesn't support is not: setup makes an environment with one that it does. What is left is
+    skipped.
     """
     requested = set(ids)
-    judged = {presence.STACK_INSTALLED, "python-version"}
-    if _run("python-version", CheckContext(facts, stack)).healthy:
-        judged.remove("python-version")
+    judged = {presence.STACK_INSTALLED}
+    unsupported = environment.is_unsupported(facts, stack)
+    if not (unsupported or _run("python-version", CheckContext(facts, stack)).healthy):
+        judged.add("python-version")
     found = {one.id: one for one in run_checks(facts, stack, judged & requested)}
     return tuple(
         found.get(id_) or Finding(id_, CheckStatus.SKIP, "nothing of the stack is installed")

@@ -19,6 +19,7 @@ from parakeet_cli.doctor.facts import (
 )
 from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.requirement_strings import allows
+from parakeet_cli.doctor.stack.stack import Stack
 
 GIB = 2**30
 # A stage downloads and unpacks torch: 0.2 GB for CPU, 3 GB with CUDA, and twice that meanwhile.
@@ -42,6 +43,16 @@ PIP_EFFECTS = {
 }
 
 
+NEW_ENVIRONMENT = "python3.11 -m venv parakeet-ml"
+REPAIR_THERE = "parakeet doctor --fix --python parakeet-ml"
+
+
+def is_unsupported(facts: Facts, stack: Stack) -> bool:
+    """Whether this Python starts, and its version is known to be none of the stack's."""
+    target = facts.interpreter
+    return not target.problem and bool(target.version) and not allows(stack.python, target.version)
+
+
 def python_version(context: CheckContext) -> Finding:
     """The interpreter starts, and the stack has wheels for its version."""
     check = "python-version"
@@ -60,15 +71,15 @@ def python_version(context: CheckContext) -> Finding:
     evidence = join_lines(
         [f"{target.executable}: {KINDS[target.kind]}", f"packages: {target.site_packages}"]
     )
-    if not allows(stack.python, target.version):
+    if is_unsupported(context.facts, stack):
         return Finding(
             check,
             CheckStatus.FAIL,
             f"Python {target.version} is outside {stack.python}, which stack {stack.name} needs",
             stack.python_why,
             evidence,
-            "python3.11 -m venv parakeet-ml, or: conda create -n parakeet-ml python=3.11\n"
-            "Then install the stack there: parakeet doctor --fix --python parakeet-ml",
+            f"{NEW_ENVIRONMENT}, or: conda create -n parakeet-ml python=3.11\n"
+            f"Then install the stack there: {REPAIR_THERE}",
         )
     if target.script_python or target.moved_from:
         return _moved(context.facts, evidence)

@@ -74,6 +74,15 @@ def test_where_nothing_is_installed_only_that_is_judged() -> None:
     assert [f.id for f in findings if f.status is not CheckStatus.SKIP] == ["stack-installed"]
 
 
+def test_a_python_of_another_version_is_no_finding_where_nothing_is_installed() -> None:
+    newer = replace(EMPTY, interpreter=replace(EMPTY.interpreter, version="3.13.0"))
+    findings = run_few_checks(newer, load_stack("2.4"), CHECKS)
+    (finding,) = [f for f in findings if f.status is not CheckStatus.SKIP]
+    assert finding.id == "stack-installed"
+    assert finding.remedy.splitlines()[0] == "parakeet setup"
+    assert "python3.11 -m venv" in finding.remedy.splitlines()[1]
+
+
 def test_a_python_that_can_not_start_is_judged_where_nothing_is_installed_too() -> None:
     broken = replace(EMPTY, interpreter=replace(EMPTY.interpreter, problem="its base is gone"))
     findings = run_few_checks(broken, load_stack("2.4"), CHECKS)
