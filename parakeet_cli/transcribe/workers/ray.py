@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ _PASSED = ("PARAKEET_MOCK_RTF", "PERSONALPARAKEET_USE_MOCK_STT", "PARAKEET_OFFLI
 # on Windows and macOS, which gave the variable its name.
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _CONNECT_SECONDS = 10.0
+_OUT_OF_MEMORY = "Ray ended it because the node's memory was used up"
 _MAX_CALLS = 512  # that may wait in one actor
 
 
@@ -217,6 +219,8 @@ class RayWorkerHandle:
 class RayWorkerPool:
     """The actors of a cluster."""
 
+    reports_progress = False
+
     def __init__(self, ray: Any, setup: WorkerSetup, layout: ActorLayout) -> None:
         self._ray = ray
         sharers = max(1, round(1 / layout.gpus)) if layout.gpus else 1
@@ -234,6 +238,7 @@ class RayWorkerPool:
         )
         self._layout = layout
         self._refs: dict[Any, RayWorkerHandle] = {}
+        self._killed: list[WorkerHandle] = []  # whose end is to be reported
 
     def __enter__(self) -> RayWorkerPool:
         return self
@@ -261,6 +266,13 @@ class RayWorkerPool:
         """Yield the result of a call from `events` when it comes."""
         self._refs[ref] = worker
 
+    def kill(self, worker: WorkerHandle) -> None:
+        """End an actor, and don't wait: its process may be in a state in which Ray can't end it."""
+        self._killed.append(worker)
+        self._refs = {ref: other for ref, other in self._refs.items() if other != worker}
+        assert isinstance(worker, RayWorkerHandle)
+        self._ray.kill(worker.actor, no_restart=True)
+
     def wind_down(self) -> None:
         for worker in set(self._refs.values()):
             worker.actor.wind_down.remote()
@@ -270,15 +282,23 @@ class RayWorkerPool:
             worker.actor.stop.remote()
 
     def events(self) -> Iterator[tuple[WorkerHandle, WorkerEvent | WorkerDied]]:
+        while self._killed:
+            yield self._killed.pop(), WorkerDied("it was ended")
+        if not self._refs:
+            time.sleep(POLL_SECONDS)
+            return
         done, _ = self._ray.wait(list(self._refs), num_returns=1, timeout=POLL_SECONDS)
         for ref in done:
             worker = self._refs.pop(ref)
             try:
                 event: WorkerEvent | WorkerDied = self._ray.get(ref)
-            except self._ray.exceptions.RayActorError as error:
+            except self._ray.exceptions.RayTaskError:
+                raise  # a fault of ours
+            except self._ray.exceptions.RayError as error:  # its process, its node, its memory
                 # All calls of this actor end with it, and one event stands for them.
                 self._refs = {one: other for one, other in self._refs.items() if other != worker}
-                event = WorkerDied(_cause(error))
+                memory = isinstance(error, self._ray.exceptions.OutOfMemoryError)
+                event = WorkerDied(_OUT_OF_MEMORY if memory else _cause(error))
             yield worker, event
 
 

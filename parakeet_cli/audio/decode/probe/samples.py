@@ -55,7 +55,7 @@ def au_seconds(reader: Reader) -> float | None:
     frame = AU_BYTES.get(coding, 0) * channels
     if layout is None or layout.size is None or not frame or not rate:
         return None
-    return layout.size / frame / rate
+    return float(layout.size / frame / rate)
 
 
 def flac_seconds(reader: Reader, position: int = 0) -> float | None:
