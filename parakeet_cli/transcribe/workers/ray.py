@@ -43,7 +43,13 @@ _PASSED = ("PARAKEET_MOCK_RTF", "PERSONALPARAKEET_USE_MOCK_STT", "PARAKEET_OFFLI
 # Whether Ray uses the machine's own address, to which other nodes can connect: by default, except
 # on Windows and macOS, which gave the variable its name.
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = _ANSWER_SECONDS = 3.0
+_TLS = "RAY_USE_TLS"
+_LOG_LEVEL = "RAY_BACKEND_LOG_LEVEL"
+# Ray's ports speak gRPC, in which both sides begin with settings (RFC 9113, 3.4).
+_HTTP2_FRAME = 9  # bytes of a frame's header; the fourth is its type
+_HTTP2_SETTINGS = b"\x04"
+_HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _HTTP2_SETTINGS + bytes(5)
 _OUT_OF_MEMORY = "Ray ended it because the node's memory was used up"
 _MAX_CALLS = 512  # that may wait in one actor
 
@@ -54,10 +60,14 @@ def connect(address: str | None, cores: int | None = None) -> Any:
     Returns the module `ray`. Raises UsageError if Ray isn't installed or nothing answers.
     """
     wanted = address or os.environ.get("RAY_ADDRESS")
-    if not wanted:
+    if wanted:
+        _check_port(wanted)
+    else:
         # Before the import. Ray's processes then listen on loopback alone, and not on every
         # network of this machine, where others could give them work.
         os.environ[_CLUSTERS] = "0"
+    # Its core, in C++, would write to this process's stderr, too.
+    os.environ.setdefault(_LOG_LEVEL, "fatal")
     try:
         import ray
     except ImportError as error:
@@ -66,8 +76,6 @@ def connect(address: str | None, cores: int | None = None) -> Any:
         ) from error
     if ray.is_initialized():
         return ray
-    if wanted:
-        _check_port(wanted)
     ends = {number: signal.getsignal(number) for number in TERMINATIONS}
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
@@ -88,14 +96,23 @@ def connect(address: str | None, cores: int | None = None) -> Any:
 
 
 def _check_port(address: str) -> None:
-    """Raise UsageError if nothing listens there: Ray itself would try for minutes."""
+    """Raise UsageError if nothing listens there, or not Ray: Ray itself would try for minutes."""
     match = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address)
     if match is None:
         return  # `auto`, or a form that Ray knows better
     try:
-        socket.create_connection((match[1], int(match[2])), _CONNECT_SECONDS).close()
+        with socket.create_connection((match[1], int(match[2])), _CONNECT_SECONDS) as connection:
+            if os.environ.get(_TLS, "0").lower() in ("1", "true"):
+                return  # a greeting would need Ray's certificates
+            connection.settimeout(_ANSWER_SECONDS)
+            connection.sendall(_HTTP2_GREETING)
+            answer = connection.recv(_HTTP2_FRAME, socket.MSG_WAITALL)
+    except TimeoutError as error:
+        raise _unusable(f"at {address}", "nothing answers there.") from error
     except (OSError, OverflowError) as error:
         raise _unusable(f"at {address}", f"{error}.") from error
+    if answer[3:4] != _HTTP2_SETTINGS:
+        raise _unusable(f"at {address}", "something else than Ray listens there.")
 
 
 def _unusable(where: str, cause: str) -> UsageError:
