@@ -21,6 +21,7 @@ _CHUNK_SECONDS = 40.0  # of the longest chunks
 _SLOWEST = 0.2  # × real time, of engines in use: taken until something is measured
 _DECODING = 50.0  # × real time, with a slow disk: commonly 500
 _FETCHING = 1e6  # bytes a second from a storage
+_GIVING_UP = 120.0  # seconds that a storage's client takes to report one that stalls
 _BYTES_A_SECOND = 4000  # of a recording whose length isn't known
 _STEP = 1.0  # seconds between two looks at the clock, at the most
 
@@ -79,16 +80,20 @@ class Watch:
         """For how many seconds a worker with these files may be silent."""
         if not silence.loaded:
             return LOADING_SECONDS
-        lengths, size = [0.0], 0
+        lengths, size, waiting = [0.0], 0, 0.0
         for item in items:
             seconds, remote = _length(item)
             lengths.append(seconds)
             size += remote
+            if not isinstance(item.job.path, str) or any(
+                not isinstance(path, str) for _, path in item.paths
+            ):
+                waiting = _GIVING_UP
         chunk = _CHUNK_SECONDS if self.reports_progress else max(lengths)
         speed = self._audio / self._busy if self._audio and self._busy else _SLOWEST
         transcribing = sum(min(one, chunk) for one in lengths) / speed
         expected = transcribing + max(lengths) / _DECODING + size / _FETCHING
-        return FLOOR_SECONDS + _SLACK * expected
+        return FLOOR_SECONDS + waiting + _SLACK * expected
 
 
 def _length(item: PlannedFile) -> tuple[float, int]:
