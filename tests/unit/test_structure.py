@@ -27,6 +27,7 @@ ELSEWHERE = {
     "audio/decode/open.py": "unit/audio/decode/test_media.py",
     "audio/decode/packets.py": "integration/audio/test_damage.py",
     "audio/decode/pool.py": "integration/audio/test_pool.py",
+    "audio/decode/probe/": "unit/audio/decode/probe/test_headers.py fuzz/test_headers.py",
     "audio/decode/worker.py": "integration/audio/test_pool.py",
     "audio/microphone/capture_process.py": "integration/dictate/test_microphone.py",
     "audio/segment/utterances.py": "unit/audio/segment/test_endpointer.py integration/dictate",
@@ -58,6 +59,7 @@ ELSEWHERE = {
     "setup/run.py": "integration/setup/test_nemo.py integration/setup/test_onnx.py",
     "transcribe/pipeline/options.py": "unit/transcribe/pipeline/test_jobs.py",
     "transcribe/pipeline/progress.py": "unit/transcribe/pipeline/test_jobs.py",
+    "transcribe/plan/make.py": "unit/transcribe/run/test_batch.py integration/transcribe",
     "transcribe/workers/": "integration/transcribe/test_workers.py",
 }
 

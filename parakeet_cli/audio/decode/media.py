@@ -24,6 +24,7 @@ from parakeet_cli.audio.decode.pool import (
     isolated_duration,
     isolated_streams,
 )
+from parakeet_cli.audio.decode.probe.headers import header_seconds
 from parakeet_cli.audio.samples import BLOCK_SECONDS, SAMPLE_RATE, Block, Samples, Span
 from parakeet_cli.transcript import StreamInfo
 
@@ -33,6 +34,7 @@ __all__ = [
     "Block",
     "Media",
     "Samples",
+    "header_seconds",
     "open_media",
     "probe_duration",
     "probe_streams",
@@ -74,9 +76,11 @@ def open_media(
 def probe_duration(path: Path, *, pool: DecoderPool | None = None) -> float | None:
     """The length that the header declares, in seconds; None if it declares none.
 
-    Cheap, for planning: nothing is decoded, and it may be an estimate.
+    Cheap, for planning: nothing is decoded, and it may be an estimate. What our own readers don't
+    know, libav is asked for, by a worker process of `pool`.
     """
-    return isolated_duration(path, pool or default_pool())
+    seconds = header_seconds(path)
+    return isolated_duration(path, pool or default_pool()) if seconds is None else seconds
 
 
 def probe_streams(path: Path, *, pool: DecoderPool | None = None) -> tuple[StreamInfo, ...]:
