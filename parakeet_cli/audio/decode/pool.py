@@ -15,29 +15,34 @@ import select
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.audio.decode.base import Media, MediaRequest
+from parakeet_cli.audio.decode.base import Media, MediaRequest, Notes
 from parakeet_cli.audio.decode.coverage import Coverage
 from parakeet_cli.audio.decode.messages import (
     HEADER,
     OUT_OF_MEMORY,
+    SLOT_BYTES,
+    SLOT_FREE,
+    SLOTS,
+    BlockMessage,
     Message,
     MessageKind,
     from_json,
 )
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.errors import InputError, ProgramError
+from parakeet_cli.errors import EngineUnavailable, InputError, ProgramError
 from parakeet_cli.system import processes
 from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
+from parakeet_cli.system.shared_slots import SharedSlots
 from parakeet_cli.transcript import StreamInfo
 
 ENTRY = "from parakeet_cli.audio.decode.worker import main; main()"
-PIPE_BYTES = 1 << 20  # a block and a half: the worker decodes that far ahead
+PIPE_BYTES = 1 << 20  # a block and a half, where there is no shared memory
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
 
 
@@ -73,8 +78,11 @@ class DecoderWorker:
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
         self._errors = ErrorOutput()
+        self._slots = SharedSlots.create(SLOT_BYTES, SLOTS)
+        descriptor = -1 if self._slots is None else self._slots.descriptor
         self._process = subprocess.Popen(
-            processes.python_command(ENTRY, str(limits.memory), isolated=True),
+            processes.python_command(ENTRY, str(limits.memory), str(descriptor), isolated=True),
+            pass_fds=() if self._slots is None else (descriptor,),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors.file,
@@ -109,6 +117,14 @@ class DecoderWorker:
         kind, length = HEADER.unpack(self._read(HEADER.size, deadline))
         return Message(MessageKind(kind), self._read(length, deadline))
 
+    def block_of(self, message: Message) -> BlockMessage:
+        """The block of a message; the worker may then reuse its slot of shared memory."""
+        received = message.block(self._slots)
+        if message.kind is MessageKind.SHARED:
+            with contextlib.suppress(OSError):  # a worker that died is noticed when it is read
+                self._stdin.write(SLOT_FREE)
+        return received
+
     def _read(self, length: int, deadline: float) -> bytearray:
         data = bytearray(length)
         view = memoryview(data)
@@ -127,8 +143,7 @@ class DecoderWorker:
 
     def _death(self) -> DecoderDied:
         """Wait for the process, and describe how it ended, in words that are in the JSON."""
-        self._stdin.close()
-        self._stdout.close()
+        self._close_connections()
         code = self._process.wait()
         traceback = last_traceback(self._errors.read())
         self._errors.close()
@@ -146,10 +161,19 @@ class DecoderWorker:
     def kill(self) -> None:
         """End the process now."""
         self._process.kill()
-        self._stdin.close()
-        self._stdout.close()
+        self._close_connections()
         self._errors.close()
         self._process.wait()
+
+    def end(self) -> None:
+        """Make the process end, for a thread that may be reading from it: it sees its death."""
+        self._process.kill()
+
+    def _close_connections(self) -> None:
+        self._stdin.close()
+        self._stdout.close()
+        if self._slots is not None:
+            self._slots.close()
 
 
 class DecoderPool:
@@ -160,11 +184,17 @@ class DecoderPool:
         self._idle: list[DecoderWorker] = []
         self._lock = threading.Lock()
 
-    def warm_up(self, count: int) -> None:
-        """Start workers until `count` are idle; doesn't wait for them to be ready."""
+    def warm_up(self, count: int, annotator: str = "") -> None:
+        """Start workers until `count` are idle; doesn't wait for them to be ready.
+
+        Those load what the `annotator` needs, too.
+        """
         with self._lock:
             while len(self._idle) < count:
                 self._idle.append(DecoderWorker(self.limits))
+            for worker in self._idle if annotator else ():
+                with contextlib.suppress(DecoderDied):
+                    worker.send({"load": annotator})
 
     def take(self) -> DecoderWorker:
         """An idle worker, or a new one."""
@@ -197,8 +227,14 @@ def default_pool() -> DecoderPool:
 class IsolatedMedia(Media):
     """A file that a worker has open."""
 
-    def __init__(self, request: MediaRequest, pool: DecoderPool) -> None:
+    def __init__(
+        self,
+        request: MediaRequest,
+        pool: DecoderPool,
+        on_notes: Callable[[Notes], object] = lambda _: None,
+    ) -> None:
         self._pool = pool
+        self._on_notes = on_notes
         self._name = request.name
         self._span = request.span
         self._worker: DecoderWorker | None = pool.take()
@@ -228,7 +264,11 @@ class IsolatedMedia(Media):
                 self.source, self.accounting, self.doubts = from_json(message.json)
                 self._release()
                 return
-            block, damaged = message.block
+            if message.kind is MessageKind.NOTES:
+                self._on_notes(message.notes)
+                continue
+            block, damaged, notes = self._worker.block_of(message)
+            self._on_notes(notes)
             if not coverage.decoded:
                 coverage.begin = block.start
             coverage.add(block.start, block.end)
@@ -240,6 +280,12 @@ class IsolatedMedia(Media):
             self._worker.kill()
             self._worker = None
 
+    def abandon(self) -> None:
+        """Make a thread that reads the blocks come to their end at once."""
+        worker = self._worker
+        if worker is not None:
+            worker.end()
+
     def _release(self) -> None:
         if self._worker is not None:
             self._pool.give_back(self._worker)
@@ -249,6 +295,9 @@ class IsolatedMedia(Media):
         if message.kind is MessageKind.REFUSED:
             self._release()
             raise InputError(message.json["message"], hint=message.json["hint"])
+        if message.kind is MessageKind.UNUSABLE:
+            self._release()
+            raise EngineUnavailable(message.json["message"], hint=message.json["hint"])
 
     def _lose_rest(self, error: DecoderDied, coverage: Coverage, damaged: int) -> None:
         """Account for a file whose worker died: everything after the last block is lost."""
