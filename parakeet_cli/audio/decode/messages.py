@@ -19,7 +19,7 @@ import numpy as np
 
 from parakeet_cli.audio.decode.base import Notes
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.system.shared_slots import SharedSlots
+from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.transcript import Accounting, Doubt, LostInterval, Source, StreamInfo
 
 HEADER = struct.Struct("<cI")

@@ -35,10 +35,10 @@ from parakeet_cli.audio.decode.messages import (
     from_json,
 )
 from parakeet_cli.audio.samples import Block
+from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.errors import EngineUnavailable, InputError, ProgramError
 from parakeet_cli.system import processes
 from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
-from parakeet_cli.system.shared_slots import SharedSlots
 from parakeet_cli.transcript import StreamInfo
 
 ENTRY = "from parakeet_cli.audio.decode.worker import main; main()"

@@ -34,10 +34,10 @@ from parakeet_cli.audio.decode.messages import (
     to_json,
 )
 from parakeet_cli.audio.samples import Block, Span
+from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.errors import InputError, ParakeetError
 from parakeet_cli.system.loading import load_named
 from parakeet_cli.system.processes import leave_signals_to_the_parent
-from parakeet_cli.system.shared_slots import SharedSlots
 
 if TYPE_CHECKING:
     from parakeet_cli.audio.decode.decoder import RescuingMedia

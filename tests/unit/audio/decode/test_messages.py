@@ -17,7 +17,7 @@ from parakeet_cli.audio.decode.messages import (
     to_json,
 )
 from parakeet_cli.audio.samples import Block
-from parakeet_cli.system.shared_slots import SharedSlots
+from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.transcript import Accounting, Doubt, LostInterval, Source
 
 

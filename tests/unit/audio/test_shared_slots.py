@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from parakeet_cli.system.shared_slots import SharedSlots
+from parakeet_cli.audio.shared_slots import SharedSlots
 
 
 def test_slots_are_filled_and_emptied_in_turn_by_two_owners() -> None:
