@@ -29,6 +29,8 @@ _QUIET = 10**-2.5  # of the loudest frame's power: 25 dB below it
 _SILENT = 1e-9  # mean power, with full scale 1: -90 dB, where a ratio says nothing
 _PAUSE = 10  # quiet frames: 0.32 s, of which the detector takes some for the end of a word
 _LONG = 25  # quiet frames: 0.8 s, which may be part of a silence that is left out
+_EDGE = 20  # quiet frames at a block's edge: 0.64 s, of which more than a margin would be left out
+_BLOCK = 300  # frames: what is shorter is at an end, and not cut while there is a block before it
 _WARM_UP = 31  # frames: a second before, from which the detector knows what it hears
 _LEAD = 12  # frames: enough to confirm a silence between loud frames
 
@@ -90,7 +92,7 @@ class SparseDetector:
         peak = max(look.peak, float(np.abs(look.frames).max()))
         for run in runs:
             self._examine(look, run, peak, found)
-        if runs != [(0, count)] and not _has_pause(found):
+        if count >= _BLOCK and runs != [(0, count)] and not _has_pause(found):
             self._examine(look, (0, count), peak, found)
         return found
 
@@ -117,12 +119,13 @@ def places_to_look(power: Samples) -> list[Run]:
     longest = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
     if longest[1] - longest[0] < _PAUSE:
         return [(0, count)]
-    return [run for run in runs if run == longest or _may_be_dropped(run, count)]
+    needed = [longest] if count >= _BLOCK else []
+    return [run for run in runs if run in needed or _may_be_dropped(run, count)]
 
 
 def _may_be_dropped(run: Run, count: int) -> bool:
     first, last = run
-    return last - first >= (_PAUSE if first == 0 or last == count else _LONG)
+    return last - first >= (_EDGE if first == 0 or last == count else _LONG)
 
 
 def _has_pause(speech: Probabilities) -> bool:

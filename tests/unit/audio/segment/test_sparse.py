@@ -99,11 +99,19 @@ def test_after_a_jump_nothing_before_it_counts() -> None:
 
 
 def test_places_to_look_are_the_long_silences_and_the_longest_pause() -> None:
-    power = np.full(300, 0.1, np.float32)
+    power = np.full(312, 0.1, np.float32)
     power[100:112] = power[150:161] = 1e-5  # pauses
+    assert places_to_look(power) == [(100, 112)]
     power[200:230] = 1e-5  # what may be part of a long silence
     power[290:] = 1e-5  # and what may go on in the next block
-    assert places_to_look(power) == [(200, 230), (290, 300)]
-    assert places_to_look(power[:180]) == [(100, 112)]
-    assert places_to_look(power[:90]) == [(0, 90)]  # no pause at all
-    assert places_to_look(power[:90] * 0) == [(0, 90)]
+    assert places_to_look(power) == [(200, 230), (290, 312)]
+    assert places_to_look(power[:280] * 0) == [(0, 280)]
+
+
+def test_a_short_recording_is_not_cut_and_needs_no_pause() -> None:
+    power = np.full(156, 0.1, np.float32)
+    assert places_to_look(power) == [(0, 156)]  # noise without speech would be left out
+    power[50:62] = 1e-5
+    assert places_to_look(power) == []
+    power[:20] = power[130:] = 1e-5  # silence around the speech is left out
+    assert places_to_look(power) == [(0, 20), (130, 156)]
