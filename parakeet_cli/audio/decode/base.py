@@ -44,8 +44,20 @@ class Annotator(Protocol):
         """What is known with this block, shape (n,)."""
         ...
 
+    def skip(self, block: Block) -> None:
+        """Take a block whose notes are made elsewhere."""
+        ...
+
     def finish(self) -> Notes:
         """What is known at the end."""
+        ...
+
+
+class Helper(Protocol):
+    """Makes notes for a block that another process has decoded."""
+
+    def __call__(self, samples: NDArray[np.float32], **values: float) -> Notes:
+        """The notes for samples of shape (n,) and what else is to be known of them."""
         ...
 
 

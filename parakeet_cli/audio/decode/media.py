@@ -53,7 +53,8 @@ def open_media(
     isolated: bool = True,
     pool: DecoderPool | None = None,
     annotator: str = "",
-    on_notes: Callable[[Notes], object] = lambda _: None,
+    on_notes: Callable[[Notes | None], object] = lambda _: None,
+    wants_bare: Callable[[], bool] = lambda: False,
 ) -> Media:
     """Open a media file. `name` is the user's name for it, such as `stdin`.
 
@@ -62,7 +63,8 @@ def open_media(
     part, in seconds; its blocks still have the whole source's clock. `isolated` decodes in a worker
     process of `pool` (by default this process's own), so that a codec's crash affects this file
     only. What the `annotator` (`package.module:Name`) notes there is passed to `on_notes`, before
-    the block that it belongs to. Raises InputError, with one sentence.
+    the block that it belongs to; `wants_bare` may ask for a block without notes. Raises InputError,
+    with one sentence.
     """
     end = None if duration is None else offset + duration
     request = MediaRequest(
@@ -75,7 +77,7 @@ def open_media(
         annotator=annotator,
     )
     if isolated:
-        return IsolatedMedia(request, pool or default_pool(), on_notes)
+        return IsolatedMedia(request, pool or default_pool(), on_notes, wants_bare)
     from parakeet_cli.audio.decode.decoder import RescuingMedia  # loads libav
 
     return RescuingMedia(request)

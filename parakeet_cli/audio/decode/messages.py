@@ -28,7 +28,12 @@ OUT_OF_MEMORY = 77  # exit code of a decoder process
 NO_NOTES: Notes = np.zeros(0, np.float32)
 SLOTS = 4  # blocks that a decoder may be ahead
 SLOT_BYTES = 3 << 18  # a block of ten seconds, and the second by which it may be longer
-SLOT_FREE = b"\n"  # sent to a decoder for each shared block that was taken
+# Sent to a decoder for each shared block that was taken. One more may be sent, with its notes or
+# without.
+SLOT_FREE = b"\n"
+SLOT_FREE_BARE = b"-\n"
+INBOX_SLOTS = 2  # requests for notes that a helper may have at once
+INBOX_BYTES = SLOT_BYTES + (1 << 17)  # a block with the second before it
 
 
 class MessageKind(Enum):
@@ -37,7 +42,8 @@ class MessageKind(Enum):
     OPENED = b"O"  # the source and the accounting that its header declares
     BLOCK = b"B"
     SHARED = b"S"  # a block whose samples are in the next slot of shared memory
-    NOTES = b"N"  # those that are known at the end
+    BARE = b"-"  # the same, but its notes are to be made elsewhere
+    NOTES = b"N"  # alone: those that are known at the end, or an answer to a helper's request
     DONE = b"D"  # the final source and accounting, and the doubts
     REFUSED = b"R"  # an InputError's message and hint
     UNUSABLE = b"U"  # the message and hint of an error that isn't the file's
@@ -59,7 +65,7 @@ class Message:
         """The block, taken from its slot of shared memory if it is in one."""
         start, damaged, length, noted = BLOCK.unpack_from(self.payload)
         notes = np.frombuffer(self.payload, np.float32, noted, BLOCK.size)
-        if self.kind is MessageKind.SHARED and slots is not None:
+        if self.kind is not MessageKind.BLOCK and slots is not None:
             samples = np.frombuffer(slots.take(length * notes.itemsize), np.float32)
         else:
             samples = np.frombuffer(self.payload, np.float32, length, BLOCK.size + notes.nbytes)
@@ -94,16 +100,19 @@ def _pack(kind: MessageKind, payload: bytes) -> bytes:
 
 
 def pack_block(
-    block: Block, damaged: int, notes: Notes = NO_NOTES, *, shared: bool = False
+    block: Block,
+    damaged: int,
+    notes: Notes = NO_NOTES,
+    kind: MessageKind = MessageKind.BLOCK,
 ) -> tuple[bytes, memoryview]:
     """Pack a message with a block, in two parts so that the samples aren't copied.
 
-    The second part are the samples, which are sent after the first unless they are `shared`.
+    The second part are the samples, which are sent after the first unless the `kind` is one whose
+    samples are in shared memory.
     """
     samples = np.ascontiguousarray(block.samples, np.float32)
     head = BLOCK.pack(block.start, damaged, len(samples), len(notes)) + notes.tobytes()
-    kind = MessageKind.SHARED if shared else MessageKind.BLOCK
-    length = len(head) + (0 if shared else samples.nbytes)
+    length = len(head) + (samples.nbytes if kind is MessageKind.BLOCK else 0)
     return HEADER.pack(kind.value, length) + head, samples.view(np.uint8).data
 
 

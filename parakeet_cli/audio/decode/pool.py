@@ -21,20 +21,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from parakeet_cli.audio.decode.base import Media, MediaRequest, Notes
 from parakeet_cli.audio.decode.coverage import Coverage
 from parakeet_cli.audio.decode.messages import (
     HEADER,
+    INBOX_BYTES,
+    INBOX_SLOTS,
     OUT_OF_MEMORY,
     SLOT_BYTES,
     SLOT_FREE,
+    SLOT_FREE_BARE,
     SLOTS,
     BlockMessage,
     Message,
     MessageKind,
     from_json,
 )
-from parakeet_cli.audio.samples import Block
+from parakeet_cli.audio.samples import Block, Samples
 from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.errors import EngineUnavailable, InputError, ProgramError
 from parakeet_cli.system import processes
@@ -79,10 +84,12 @@ class DecoderWorker:
         self._limits = limits
         self._errors = ErrorOutput()
         self._slots = SharedSlots.create(SLOT_BYTES, SLOTS)
-        descriptor = -1 if self._slots is None else self._slots.descriptor
+        self._inbox = SharedSlots.create(INBOX_BYTES, INBOX_SLOTS)
+        descriptors = [one.descriptor for one in (self._slots, self._inbox) if one is not None]
+        named = [str(one.descriptor if one else -1) for one in (self._slots, self._inbox)]
         self._process = subprocess.Popen(
-            processes.python_command(ENTRY, str(limits.memory), str(descriptor), isolated=True),
-            pass_fds=() if self._slots is None else (descriptor,),
+            processes.python_command(ENTRY, str(limits.memory), *named, isolated=True),
+            pass_fds=descriptors,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors.file,
@@ -117,13 +124,32 @@ class DecoderWorker:
         kind, length = HEADER.unpack(self._read(HEADER.size, deadline))
         return Message(MessageKind(kind), self._read(length, deadline))
 
-    def block_of(self, message: Message) -> BlockMessage:
-        """The block of a message; the worker may then reuse its slot of shared memory."""
+    def block_of(self, message: Message, *, bare_next: bool = False) -> BlockMessage:
+        """The block of a message; its slot of shared memory is free for one more.
+
+        That will be a bare one if `bare_next`.
+        """
         received = message.block(self._slots)
-        if message.kind is MessageKind.SHARED:
+        if message.kind is not MessageKind.BLOCK:
             with contextlib.suppress(OSError):  # a worker that died is noticed when it is read
-                self._stdin.write(SLOT_FREE)
+                self._stdin.write(SLOT_FREE_BARE if bare_next else SLOT_FREE)
         return received
+
+    @property
+    def can_help(self) -> bool:
+        """Whether notes can be asked for, INBOX_SLOTS at once."""
+        return self._inbox is not None
+
+    def ask(self, helper: str, samples: Samples, **values: float) -> None:
+        """Ask a helper for notes about samples, which come as a message. Raises DecoderDied."""
+        assert self._inbox is not None, "only a worker that can help is asked"
+        data = np.ascontiguousarray(samples, np.float32).reshape(-1).view(np.uint8).data
+        self._inbox.put(data)
+        self.send({"help": helper, "bytes": len(data), "values": values})
+
+    def fileno(self) -> int:
+        """The descriptor on which messages come, for select."""
+        return self._stdout.fileno()
 
     def _read(self, length: int, deadline: float) -> bytearray:
         data = bytearray(length)
@@ -172,8 +198,9 @@ class DecoderWorker:
     def _close_connections(self) -> None:
         self._stdin.close()
         self._stdout.close()
-        if self._slots is not None:
-            self._slots.close()
+        for slots in (self._slots, self._inbox):
+            if slots is not None:
+                slots.close()
 
 
 class DecoderPool:
@@ -225,16 +252,22 @@ def default_pool() -> DecoderPool:
 
 
 class IsolatedMedia(Media):
-    """A file that a worker has open."""
+    """A file that a worker has open.
+
+    `on_notes` gets the notes of each block before the block comes, None for a bare one. Before each
+    block that a worker begins, `wants_bare` is asked whether it shall be one.
+    """
 
     def __init__(
         self,
         request: MediaRequest,
         pool: DecoderPool,
-        on_notes: Callable[[Notes], object] = lambda _: None,
+        on_notes: Callable[[Notes | None], object] = lambda _: None,
+        wants_bare: Callable[[], bool] = lambda: False,
     ) -> None:
         self._pool = pool
         self._on_notes = on_notes
+        self._wants_bare = wants_bare
         self._name = request.name
         self._span = request.span
         self._worker: DecoderWorker | None = pool.take()
@@ -267,8 +300,8 @@ class IsolatedMedia(Media):
             if message.kind is MessageKind.NOTES:
                 self._on_notes(message.notes)
                 continue
-            block, damaged, notes = self._worker.block_of(message)
-            self._on_notes(notes)
+            block, damaged, notes = self._worker.block_of(message, bare_next=self._wants_bare())
+            self._on_notes(None if message.kind is MessageKind.BARE else notes)
             if not coverage.decoded:
                 coverage.begin = block.start
             coverage.add(block.start, block.end)

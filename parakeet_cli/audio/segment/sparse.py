@@ -134,6 +134,18 @@ def _has_pause(speech: Probabilities) -> bool:
     return bool((edges[1::2] - edges[::2] >= MIN_PAUSE).any())
 
 
+class SparseHelper:
+    """Takes a look for another process: a helper of feeders."""
+
+    def __init__(self) -> None:
+        self._detector = SparseDetector()
+
+    def __call__(self, samples: Samples, *, before: float, peak: float) -> Probabilities:
+        """The probabilities of the frames after the first `before`; samples of shape (n * 512,)."""
+        frames, count = samples.reshape(-1, FRAME), int(before)
+        return self._detector(Look(frames[count:], frames[:count], peak))
+
+
 class SparseTrack:
     """The speech probabilities of a recording, block by block: an annotator of feeders."""
 
@@ -144,6 +156,10 @@ class SparseTrack:
     def add(self, block: Block) -> Probabilities:
         """The probabilities of the frames that are whole with this block, shape (n,)."""
         return self._joined(self._looks.add(block))
+
+    def skip(self, block: Block) -> None:
+        """Take a block that another process looks at."""
+        self._looks.add(block)
 
     def finish(self) -> Probabilities:
         """That of the last frame, if there is one; shape (1,) or (0,)."""

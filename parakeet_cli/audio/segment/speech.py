@@ -22,6 +22,7 @@ Probabilities = NDArray[np.float32]
 # that makes up nothing in silence.
 WHOLE = "parakeet_cli.audio.segment.speech:SpeechTrack"
 SPARSE = "parakeet_cli.audio.segment.sparse:SparseTrack"
+SPARSE_HELPER = "parakeet_cli.audio.segment.sparse:SparseHelper"
 
 
 class SpeechTrack:
@@ -34,6 +35,10 @@ class SpeechTrack:
     def add(self, block: Block) -> Probabilities:
         """The probabilities of the frames that are whole with this block, shape (n,)."""
         return self._joined(self._frames.add(block))
+
+    def skip(self, block: Block) -> None:
+        """Take a block like any other: its state decides what is found in the next ones."""
+        self.add(block)
 
     def finish(self) -> Probabilities:
         """That of the last frame, if there is one; shape (1,) or (0,)."""

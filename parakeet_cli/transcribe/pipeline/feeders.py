@@ -24,6 +24,7 @@ from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
+from parakeet_cli.transcribe.pipeline.helpers import Places, SharedWork
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
 _MOST = 16  # feeders that an engine has by itself: the fastest GPU takes no more
@@ -49,6 +50,7 @@ class Feeders:
         on_submitted: Callable[[FileInWork, Exception | None], object],
     ) -> None:
         self._count = count
+        self._places = Places(count)
         self._engine = engine
         self._engine_threads = threads
         self._options = options
@@ -97,10 +99,11 @@ class Feeders:
     def _feed(self, file: FileInWork, path: Path) -> None:
         job = file.item.job
         speech = ReceivedSpeech()
-        with self._opened(path, job, speech) as media:
+        work = SharedWork(speech, self._places)
+        with self._places.own(), self._opened(path, job, work) as media:
             seconds = job.duration or media.source.duration
             self._post(partial(self._on_opened, file, seconds))
-            blocks = _collected(media, tuple(file.collectors.values()))
+            blocks = _collected(work.blocks(media), tuple(file.collectors.values()))
             for chunk in self._chunks(blocks, job, speech):
                 if self._ending.is_set():
                     return
@@ -115,8 +118,9 @@ class Feeders:
                 )
 
     @contextlib.contextmanager
-    def _opened(self, path: Path, job: Job, speech: ReceivedSpeech) -> Iterator[Media]:
-        options = self._options
+    def _opened(self, path: Path, job: Job, work: SharedWork) -> Iterator[Media]:
+        options, annotator = self._options, annotator_of(self._engine)
+        shares = self._count > 1 and annotator == SPARSE
         stream = options.audio_stream if job.audio_stream is None else job.audio_stream
         with open_media(
             path,
@@ -126,8 +130,9 @@ class Feeders:
             channel=options.channel,
             offset=job.offset,
             duration=job.duration,
-            annotator=annotator_of(self._engine),
-            on_notes=speech.receive,
+            annotator=annotator,
+            on_notes=work.receive,
+            wants_bare=work.wants_bare if shares else _never,
         ) as media:
             with self._lock:
                 self._open.add(media)
@@ -174,6 +179,10 @@ def _collected(blocks: Iterable[Block], collectors: Sequence[Collector]) -> Iter
         for collector in collectors:
             collector.add(block)
         yield block
+
+
+def _never() -> bool:
+    return False
 
 
 def _nothing() -> None:

@@ -53,7 +53,7 @@ def test_a_block_arrives_through_shared_memory_with_what_was_noted_about_it() ->
     for number in range(5):  # more than there are slots
         samples = np.full(100 + number, number / 8, np.float32)
         notes = np.full(number, 0.5, np.float32)
-        head, body = pack_block(Block(samples, 1.0), 0, notes, shared=True)
+        head, body = pack_block(Block(samples, 1.0), 0, notes, MessageKind.SHARED)
         theirs.put(body)
         block, _, noted = received(head).block(slots)
         np.testing.assert_array_equal(block.samples, samples)
