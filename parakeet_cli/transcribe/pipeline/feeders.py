@@ -99,7 +99,7 @@ class Feeders:
     def _feed(self, file: FileInWork, path: Path) -> None:
         job = file.item.job
         speech = ReceivedSpeech()
-        work = SharedWork(speech, self._places)
+        work = SharedWork(speech, self._places, shares=annotator_of(self._engine) == SPARSE)
         with self._places.own(), self._opened(path, job, work) as media:
             seconds = job.duration or media.source.duration
             self._post(partial(self._on_opened, file, seconds))
@@ -119,8 +119,7 @@ class Feeders:
 
     @contextlib.contextmanager
     def _opened(self, path: Path, job: Job, work: SharedWork) -> Iterator[Media]:
-        options, annotator = self._options, annotator_of(self._engine)
-        shares = self._count > 1 and annotator == SPARSE
+        options = self._options
         stream = options.audio_stream if job.audio_stream is None else job.audio_stream
         with open_media(
             path,
@@ -130,9 +129,9 @@ class Feeders:
             channel=options.channel,
             offset=job.offset,
             duration=job.duration,
-            annotator=annotator,
+            annotator=annotator_of(self._engine),
             on_notes=work.receive,
-            wants_bare=work.wants_bare if shares else _never,
+            wants_bare=work.wants_bare,
         ) as media:
             with self._lock:
                 self._open.add(media)
@@ -179,10 +178,6 @@ def _collected(blocks: Iterable[Block], collectors: Sequence[Collector]) -> Iter
         for collector in collectors:
             collector.add(block)
         yield block
-
-
-def _never() -> bool:
-    return False
 
 
 def _nothing() -> None:

@@ -18,12 +18,13 @@ import numpy as np
 
 from parakeet_cli.audio.decode.media import Block, Media
 from parakeet_cli.audio.decode.messages import INBOX_SLOTS, NO_NOTES, MessageKind
-from parakeet_cli.audio.decode.pool import DecoderDied, DecoderPool, DecoderWorker, default_pool
+from parakeet_cli.audio.decode.pool import DecoderDied, DecoderWorker, default_pool
 from parakeet_cli.audio.segment.sparse import Look, Looks
 from parakeet_cli.audio.segment.speech import SPARSE_HELPER, Probabilities, ReceivedSpeech
 from parakeet_cli.errors import EngineUnavailable
 
 _BLOCKS_EACH = 6  # for each helper: two that it has, and those that are being decoded for it
+_LONG_SECONDS = 300.0  # of a recording: a helper's process takes as much as feeding this does
 _DEATHS = 3  # of helpers, after which it isn't by chance
 
 
@@ -111,15 +112,15 @@ class _Helper:
 class SharedWork:
     """Passes a recording's blocks on in their order, each after what was found in it.
 
-    `receive` and `wants_bare` are for the feeder that decodes; `speech` gets what is found.
+    `receive` and `wants_bare` are for the feeder that decodes; `speech` gets what is found. Nobody
+    else is asked for anything unless the work `shares`.
     """
 
-    def __init__(
-        self, speech: ReceivedSpeech, places: Places, pool: DecoderPool | None = None
-    ) -> None:
+    def __init__(self, speech: ReceivedSpeech, places: Places, *, shares: bool) -> None:
         self._speech = speech
         self._places = places
-        self._pool = pool or default_pool()
+        self._shares = shares and places.count > 1
+        self._pool = default_pool()
         self._looks = Looks()
         self._notes: deque[Probabilities | None] = deque()  # of blocks that are still to come
         self._window: deque[_Entry] = deque()
@@ -134,6 +135,8 @@ class SharedWork:
 
     def wants_bare(self) -> bool:
         """Whether the feeder shall leave the next block to a helper."""
+        if not self._shares:
+            return False
         if self._bare >= _BLOCKS_EACH * len(self._helpers) and not self._hire():
             return False
         if self._places.wanted:
@@ -143,6 +146,7 @@ class SharedWork:
 
     def blocks(self, media: Media) -> Iterator[Block]:
         """The recording's blocks. Raises what reading them does, and EngineUnavailable."""
+        self._shares = self._shares and (media.source.duration or 0.0) >= _LONG_SECONDS
         try:
             for block in media:
                 self._add(block)
@@ -169,8 +173,8 @@ class SharedWork:
             yield entry.block
 
     def _add(self, block: Block) -> None:
-        found = self._notes.popleft()
-        looks = self._looks.add(block)
+        found = self._notes.popleft() if self._notes else NO_NOTES
+        looks = self._looks.add(block) if self._shares else []
         tasks = [_Task(look) for look in looks] if found is None else []
         self._todo += tasks
         self._window.append(_Entry(block, found, tasks))
