@@ -91,7 +91,8 @@ class _Pipeline:
     ) -> None:
         self._files: deque[FileInWork] = deque()
         self._feeding = 0  # files that aren't fully submitted
-        self._count = feeders
+        # Several feeders have their next files ready: this thread may be writing an output.
+        self._most = feeders if feeders == 1 else 2 * feeders
         self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()  # for this thread
         self._engine = engine
         self._threads = EngineThreads(engine, on_loaded=on_loaded)
@@ -134,7 +135,7 @@ class _Pipeline:
     def transcribe(self, item: PlannedFile, result: FileResult | None) -> Iterator[FileResult]:
         """Give one job to a feeder, unless it has a result already.
 
-        Yields what is done until there is a feeder for another job.
+        Yields what is done until there is room for another job.
         """
         file = FileInWork(item, result)
         self._files.append(file)
@@ -143,7 +144,7 @@ class _Pipeline:
         else:
             file.fully_submitted = True
         yield from self._finished()
-        while self._feeding >= self._count:
+        while self._feeding >= self._most:
             self._wait()
             yield from self._finished()
 

@@ -121,7 +121,7 @@ class Worker:
     @property
     def ready(self) -> WorkerReady:
         # One item more than the engine takes: it is decoded while the others are transcribed.
-        most = max(self._engine.concurrency, self._feeders) + 1
+        most = max(self._engine.concurrency, 2 * self._feeders) + 1
         capacity = min(most, self._setup.max_items)
         return WorkerReady(self._engine.info, capacity)
 
