@@ -88,6 +88,7 @@ class TranscribeRequest:
 
     def check(self) -> None:
         """Raise UsageError for options that contradict each other."""
+        _ = self.worker_count, self.feeder_count  # either may be wrong
         if self.options.skip_existing and self.options.overwrite:
             raise UsageError("--skip-existing and --overwrite contradict each other.")
         if self.run and is_url(self.run):
