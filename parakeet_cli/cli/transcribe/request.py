@@ -26,6 +26,7 @@ _FIELDS = (
     "yes",
     "shard",
     "workers",
+    "feeders",
     "ray",
     "ray_address",
     "log",

@@ -99,6 +99,7 @@ def open_batch(
         options = engine_options(settings, trust_model=request.trust_model)
         placement = Placement(
             workers=request.worker_count,
+            feeders=request.feeder_count,
             ray=request.ray,
             ray_address=request.ray_address,
             resumable=request.run is not None,

@@ -39,7 +39,12 @@ from parakeet_cli.transcribe.workers.worker import (
 
 # The driver's variables that every node gets. Each node has its own ML interpreter and
 # configuration, and the cluster has the credentials.
-_PASSED = ("PARAKEET_MOCK_RTF", "PERSONALPARAKEET_USE_MOCK_STT", "PARAKEET_OFFLINE")
+_PASSED = (
+    "PARAKEET_MOCK_RTF",
+    "PARAKEET_MOCK_VAD",
+    "PERSONALPARAKEET_USE_MOCK_STT",
+    "PARAKEET_OFFLINE",
+)
 # Whether Ray uses the machine's own address, to which other nodes can connect: by default, except
 # on Windows and macOS, which gave the variable its name.
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
