@@ -49,7 +49,7 @@ class Dictation:
 
     calls: list[str] = field(default_factory=list)
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         self.calls.append("begin")
 
     def finish(self) -> None:

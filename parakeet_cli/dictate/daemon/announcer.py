@@ -29,8 +29,8 @@ class Announcer:
         self._sounds = Sounds() if sounds else None
         self._notify = notify
 
-    def begin(self) -> None:
-        self._controllable.begin()
+    def begin(self, profile: str | None = None) -> None:
+        self._controllable.begin(profile)
         self._announce("begin")
 
     def finish(self) -> None:

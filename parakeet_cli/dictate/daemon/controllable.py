@@ -13,8 +13,8 @@ class Controllable(Protocol):
     at a time and raise ParakeetError.
     """
 
-    def begin(self) -> None:
-        """Record from now on; does nothing if it is listening already.
+    def begin(self, profile: str | None = None) -> None:
+        """Record from now on, with that profile; does nothing if it is listening already.
 
         A model that was unloaded is loaded meanwhile.
         """

@@ -21,26 +21,36 @@ from parakeet_cli.errors import UsageError
 class WarmSession:
     """A `Controllable`: each `begin` is a dictation of its own, with the same engine and sinks.
 
-    `make_view` makes the view of one dictation.
+    `make_request` makes the request of one dictation from the name of its profile, and
+    `make_view` makes its view.
     """
 
-    def __init__(self, request: DictationRequest, make_view: Callable[[], DictationView]) -> None:
-        """Open the sinks and start loading the model. Raises ParakeetError."""
+    def __init__(
+        self,
+        make_request: Callable[[str | None], DictationRequest],
+        make_view: Callable[[], DictationView],
+        profile: str | None = None,
+    ) -> None:
+        """Open the profile's sinks and start loading the model. Raises ParakeetError."""
+        request = make_request(profile)
         if request.recover:
             raise UsageError("--recover ends by itself: leave `start` out.")
+        self._make_request = make_request
         self._make_view = make_view
-        self._request = replace(request, sinks=request.sinks or ("type",))
+        self._request = _typing(request)
         console.show_warnings(request.settings.warnings, show=console.info)
         self._resources = SessionResources(self._request)
         self._running: _RunningDictation | None = None
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         if self._running is not None and self._running.is_listening:
             return
         self._running = None  # one that ended by itself, and has logged how
+        request = self._request = _typing(self._make_request(profile))
         view = _AwaitableView(self._make_view())
-        source = make_source(self._request)
-        running = _RunningDictation(self._resources.make_dictation(source, view), view)
+        source = make_source(request)
+        dictation = self._resources.make_dictation(source, view, request)
+        running = _RunningDictation(dictation, view)
         try:
             running.wait_for_sound()
         except BaseException:
@@ -75,6 +85,11 @@ class WarmSession:
 
     def quit(self) -> None:
         self._resources.close()
+
+
+def _typing(request: DictationRequest) -> DictationRequest:
+    """The request, which types unless it names its sinks: nobody sees this process's stdout."""
+    return replace(request, sinks=request.sinks or ("type",))
 
 
 class _RunningDictation:

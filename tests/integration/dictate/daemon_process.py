@@ -20,7 +20,7 @@ class FakeDictation:
         self._listening = False
         self._loaded = True
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         self._listening = self._loaded = True
         self._call("begin")
 

@@ -16,7 +16,7 @@ class Idle:
     def __init__(self) -> None:
         self.listening = False
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         self.listening = True
 
     def finish(self) -> None:

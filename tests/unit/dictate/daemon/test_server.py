@@ -21,7 +21,7 @@ class FakeDictation:
         self.listening = False
         self.error: ParakeetError | None = None
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         if self.error is not None:
             raise self.error
         self.calls.append("begin")
