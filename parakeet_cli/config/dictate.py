@@ -67,6 +67,7 @@ def _seconds(least: float) -> Callable[[Any], float]:
 SECTION: dict[str, SectionKey] = {
     "sink": SectionKey(_strings, ()),
     "input_device": SectionKey(_device),
+    "pre_roll": SectionKey(_boolean, False),
     "from_file": SectionKey(readers.text),
     "fast": SectionKey(_boolean, False),
     "max_silence": SectionKey(_seconds(0.1), 0.6),

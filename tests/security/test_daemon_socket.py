@@ -61,6 +61,9 @@ class Dictation:
     def state(self) -> dict[str, object]:
         return {"listening": False, "loaded": True}
 
+    def check(self) -> None:
+        """Nothing stands ready here."""
+
     def unload(self) -> None:
         self.calls.append("unload")
 

@@ -45,6 +45,14 @@ def dictate(
         bool,
         typer.Option("--fast", help="Play the file as fast as possible.", rich_help_panel=AUDIO),
     ] = False,
+    pre_roll: Annotated[
+        bool,
+        typer.Option(
+            "--pre-roll",
+            help="With `start` and `toggle`: hold the last half second in memory all the time.",
+            rich_help_panel=AUDIO,
+        ),
+    ] = False,
     max_silence: Annotated[
         float,
         typer.Option(

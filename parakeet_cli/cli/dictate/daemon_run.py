@@ -14,6 +14,7 @@ import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli.dictate.request import make_daemon_options, make_request, was_given
+from parakeet_cli.cli.dictate.states import STARTED_BEFORE, changed_line, status_line
 from parakeet_cli.dictate.daemon.client import NotRunning, send_verb, start_daemon
 from parakeet_cli.dictate.daemon.paths import find_paths
 from parakeet_cli.dictate.sinks import notifications
@@ -39,14 +40,14 @@ def run_start(context: typer.Context) -> int:
         return _run_daemon(context, options)
     done = "Ready" if options.idle else "Listening"
     try:
-        with _errors_on_desktop():
+        with errors_on_desktop():
             send_verb(paths, "status" if options.idle else "start", options.profile)
     except NotRunning:
-        with _errors_on_desktop():
+        with errors_on_desktop():
             pid = start_daemon([*command, "--foreground"], paths)
         console.info(f"{done} (process {pid}).")
     else:
-        console.info(f"{done}; it was already running.")
+        console.info(STARTED_BEFORE.format(done))
         _note_unused(context)
     return ExitCode.OK
 
@@ -54,7 +55,7 @@ def run_start(context: typer.Context) -> int:
 def run_toggle(context: typer.Context, *, as_json: bool) -> int:
     """Start or stop listening; starts the daemon if there is none, with the options given."""
     paths = find_paths()
-    with _errors_on_desktop():
+    with errors_on_desktop():
         try:
             state = send_verb(paths, "toggle", context.params["profile"])
         except NotRunning:
@@ -75,7 +76,7 @@ def _note_unused(context: typer.Context) -> None:
 
 def run_verb(verb: str, *, as_json: bool) -> int:
     """Send a verb to the daemon. Raises NotRunning."""
-    with _errors_on_desktop():
+    with errors_on_desktop():
         paths = find_paths()
         state = send_verb(paths, verb)
         if verb == "quit" and not wait_until_released(paths.lock, _QUIT_TIMEOUT):
@@ -95,14 +96,12 @@ def run_status(*, as_json: bool) -> int:
         return ExitCode.FAILED
     if as_json:
         return _print_state(state, as_json)
-    activity = "listening" if state.get("listening") else "ready"
-    model = "loaded" if state.get("loaded") else "not loaded"
-    console.out(f"Running (process {state.get('pid')}): {activity}, the model is {model}.\n")
+    console.out(status_line(state) + "\n")
     return ExitCode.OK
 
 
 @contextmanager
-def _errors_on_desktop() -> Iterator[None]:
+def errors_on_desktop() -> Iterator[None]:
     """Show an error on the desktop too: nobody reads the stderr of a key's command."""
     try:
         yield
@@ -116,7 +115,7 @@ def _print_state(state: Mapping[str, object], as_json: bool) -> int:
     if as_json:
         console.out(json.dumps(state) + "\n")
     else:
-        console.info("Listening." if state.get("listening") else "Not listening.")
+        console.info(changed_line(state))
     return ExitCode.OK
 
 

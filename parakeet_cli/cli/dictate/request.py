@@ -13,6 +13,8 @@ from parakeet_cli.config import Settings
 from parakeet_cli.dictate.daemon.process import DaemonOptions
 from parakeet_cli.dictate.session.request import DictationRequest
 
+PRE_ROLL = 0.5  # seconds
+
 
 def make_request(context: typer.Context, profile: str | None = None) -> DictationRequest:
     """The request of `parakeet dictate`, whose context this is; `profile` instead of --profile.
@@ -31,6 +33,7 @@ def make_request(context: typer.Context, profile: str | None = None) -> Dictatio
         settings=settings,
         input_device=value["input_device"],
         from_file=value["from_file"],
+        pre_roll=PRE_ROLL if value["pre_roll"] else 0.0,
         fast=value["fast"],
         max_silence=value["max_silence"],
         duration=value["duration"],

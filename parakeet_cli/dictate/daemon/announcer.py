@@ -46,6 +46,9 @@ class Announcer:
     def state(self) -> Mapping[str, object]:
         return self._controllable.state()
 
+    def check(self) -> None:
+        self._controllable.check()
+
     def unload(self) -> None:
         self._controllable.unload()
 

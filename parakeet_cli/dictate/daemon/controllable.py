@@ -32,6 +32,10 @@ class Controllable(Protocol):
         """`listening` and `loaded` (bool), and other values that JSON can hold."""
         ...
 
+    def check(self) -> None:
+        """Renew what stands ready and has ended; called a few times a second."""
+        ...
+
     def unload(self) -> None:
         """Free the model until the next `begin`; does nothing while it listens."""
         ...

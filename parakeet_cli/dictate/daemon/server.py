@@ -75,6 +75,7 @@ class Server:
             with self._listening() as listener, handle_signals(self._end, *_END_SIGNALS):
                 ready()
                 while not self._ending.is_set():
+                    self._controllable.check()
                     self._unload_if_idle()
                     self._accept(listener)
         finally:

@@ -8,9 +8,14 @@ A program dictates with it like this:
 
 from __future__ import annotations
 
+from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from parakeet_cli import console
+from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.audio.segment.vad import SpeechDetector
 from parakeet_cli.dictate.recording.history import History, history_path
 from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
@@ -26,7 +31,7 @@ from parakeet_cli.dictate.text.rules import TextRules
 from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
 from parakeet_cli.engines.registry import make_engine
-from parakeet_cli.errors import OutputError
+from parakeet_cli.errors import EngineUnavailable, OutputError
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.events import DictationView
@@ -72,6 +77,11 @@ class SessionResources:
             queue.start()
         return queue
 
+    def warm_up(self) -> None:
+        """Load what a dictation needs besides the engine, in the background."""
+        # The speech detector's model stays loaded; without its package a dictation says so.
+        Thread(target=_load_detector, name="warm-up", daemon=True).start()
+
     def unload_engine(self) -> None:
         """Free the engine's memory until the next dictation."""
         queue, self._engine_queue = self._engine_queue, None
@@ -116,6 +126,11 @@ class SessionResources:
         if specs not in self._deliveries:
             self._deliveries[specs] = _open_delivery(specs)
         return self._deliveries[specs]
+
+
+def _load_detector() -> None:
+    with suppress(EngineUnavailable):  # raised again when a dictation begins
+        SpeechDetector()(np.zeros((1, FRAME), np.float32))
 
 
 def _make_rules(request: DictationRequest) -> TextRules:

@@ -37,6 +37,9 @@ class FakeDictation:
     def state(self) -> Mapping[str, object]:
         return {"listening": self._listening, "loaded": self._loaded}
 
+    def check(self) -> None:
+        """Nothing stands ready here."""
+
     def unload(self) -> None:
         self._loaded = False
         self._call("unload")

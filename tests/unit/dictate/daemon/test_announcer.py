@@ -28,6 +28,9 @@ class Idle:
     def state(self) -> Mapping[str, object]:
         return {"listening": self.listening, "loaded": True}
 
+    def check(self) -> None:
+        """Nothing stands ready here."""
+
     def unload(self) -> None:
         """There is nothing to free."""
 

@@ -38,6 +38,9 @@ class FakeDictation:
     def state(self) -> dict[str, object]:
         return {"listening": self.listening, "loaded": True}
 
+    def check(self) -> None:
+        """Nothing stands ready here."""
+
     def unload(self) -> None:
         self.calls.append("unload")
 
