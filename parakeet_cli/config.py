@@ -9,13 +9,15 @@ and over the file's `engine`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from parakeet_cli.engines.decoding import COMPUTE_TYPES, TASKS, TRANSCRIBE, Decoding
 from parakeet_cli.errors import ConfigError
 from parakeet_cli.system.regular_files import read_regular
 
@@ -39,11 +41,24 @@ class Settings:
     threads: int | None = None
     offline: bool = False
     ml_python: str | None = None
+    task: str = TRANSCRIBE
+    initial_prompt: str | None = None
+    temperature: float = 0.0
+    condition_on_previous_text: bool = False
+    suppress_numerals: bool = False
+    compute_type: str | None = None
+    vad_threshold: float = 0.5
+    vad_min_silence: float = 2.0
     replacements: Mapping[str, str] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
     history_days: int = 30
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def decoding(self) -> Decoding:
+        """What is asked of the engine's decoder."""
+        return Decoding(**{one.name: getattr(self, one.name) for one in fields(Decoding)})
 
 
 def _text(value: Any) -> str:
@@ -52,12 +67,36 @@ def _text(value: Any) -> str:
     return value
 
 
+def _prompt(value: Any) -> str | None:
+    return _text(value) if value != "" else None
+
+
 def _whole(value: Any, least: int = 1) -> int:
     if isinstance(value, str) and re.fullmatch(r"\d+", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"must be a whole number of at least {least}")
     return value
+
+
+def _number(value: Any, least: float, most: float) -> float:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            value = math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def _one_of(names: Sequence[str]) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return str(value)
+
+    return read
 
 
 def _switch(value: Any) -> bool:
@@ -76,6 +115,18 @@ def _device(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
         raise ValueError("must be auto, cpu, cuda or cuda:N")
     return value
+
+
+def _temperature(value: Any) -> float:
+    return _number(value, 0.0, 1.0)
+
+
+def _probability(value: Any) -> float:
+    return _number(value, 0.01, 0.999)
+
+
+def _silence(value: Any) -> float:
+    return _number(value, 0.1, 60.0)
 
 
 def _days(value: Any) -> int:
@@ -116,6 +167,28 @@ SETTINGS: dict[str, _Setting] = {
     "threads": _Setting(_whole, int, "PARAKEET_THREADS", "how many cores to use"),
     "offline": _Setting(_switch, bool, "PARAKEET_OFFLINE", "download nothing from a model hub"),
     "ml_python": _Setting(_text, str, "PARAKEET_ML_PYTHON", "the Python of the ML stack"),
+    "task": _Setting(_one_of(TASKS), str, "PARAKEET_TASK", "transcribe, or translate into English"),
+    "initial_prompt": _Setting(
+        _prompt, str, "PARAKEET_INITIAL_PROMPT", "text before the first, for names and style"
+    ),
+    "temperature": _Setting(
+        _temperature, float, "PARAKEET_TEMPERATURE", "where the decoder's sampling starts, 0 to 1"
+    ),
+    "condition_on_previous_text": _Setting(
+        _switch, bool, "PARAKEET_CONDITION_ON_PREVIOUS_TEXT", "prompt with the text before"
+    ),
+    "suppress_numerals": _Setting(
+        _switch, bool, "PARAKEET_SUPPRESS_NUMERALS", "write numbers in words"
+    ),
+    "compute_type": _Setting(
+        _one_of(COMPUTE_TYPES), str, "PARAKEET_COMPUTE_TYPE", "the model's precision, e.g. int8"
+    ),
+    "vad_threshold": _Setting(
+        _probability, float, "PARAKEET_VAD_THRESHOLD", "probability from which sound is speech"
+    ),
+    "vad_min_silence": _Setting(
+        _silence, float, "PARAKEET_VAD_MIN_SILENCE", "seconds of silence that are left out"
+    ),
     "replacements": _Setting(_replacements, dict, None, "dictate: spoken to written words"),
     "vocabulary": _Setting(_words, list, None, "dictate: names and terms, as they are spelled"),
     "history_days": _Setting(
@@ -125,6 +198,7 @@ SETTINGS: dict[str, _Setting] = {
 _NAMES: dict[type, str] = {
     str: "a string",
     int: "a whole number",
+    float: "a number",
     bool: "true or false",
     dict: "an object, {...}",
     list: "a list, [...]",
@@ -245,7 +319,7 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
             continue
         else:
             expected = _json_type(key)
-            if type(value) is not expected:
+            if type(value) is not expected and (expected, type(value)) != (float, int):
                 raise ConfigError(f"{path}: '{key}' must be {_NAMES[expected]}, not {value!r}.")
     return {
         key: value

@@ -155,6 +155,7 @@ class EngineInfo:
 
     `language` is a code, `detected`, or None where the engine doesn't say; `note` is a sentence
     for people on why the model isn't the usual one. Both are for the line that names the engine.
+    `translates`: the text is English, whatever was spoken.
     """
 
     name: str
@@ -163,6 +164,7 @@ class EngineInfo:
     version: str
     language: str | None = None
     note: str | None = None
+    translates: bool = False
 
 
 class Status(StrEnum):
@@ -189,6 +191,11 @@ class Transcript:
     def status(self) -> Status:
         """`partial` if anything was lost, else `ok`."""
         return Status.PARTIAL if self.accounting.lost else Status.OK
+
+    @property
+    def text_language(self) -> str | None:
+        """The language of the text; `language` is what was spoken."""
+        return "en" if self.engine.translates else self.language
 
     @property
     def text(self) -> str:

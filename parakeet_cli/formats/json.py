@@ -57,6 +57,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
             "version": engine.version,
         },
         "language": transcript.language,
+        **({"task": "translate"} if engine.translates else {}),
         "status": str(transcript.status),
         "text": transcript.text,
         "doubts": [

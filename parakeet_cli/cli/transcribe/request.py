@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.cli.options import seconds
 from parakeet_cli.cli.transcribe.progress import ProgressForm
 from parakeet_cli.config import Settings
@@ -53,6 +54,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             language=settings.language,
             channel=given["channel"],
             vad=given["vad"],
+            speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
             skip_existing=given["skip_existing"],
             accept_partial=given["allow_partial"],
             overwrite=given["overwrite"],

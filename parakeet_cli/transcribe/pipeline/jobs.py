@@ -213,6 +213,7 @@ class _Pipeline:
             max_seconds=max_seconds,
             source=source,
             keep_silence=not self._options.vad,
+            limits=self._options.speech,
         )
 
     def _collect_results(self, file: _FileInWork, *, wait: bool = False) -> None:

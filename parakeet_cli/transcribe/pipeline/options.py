@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.formats import FormatOptions
 
 
@@ -15,6 +16,7 @@ class PipelineOptions:
     language: str | None = None  # of the stream to prefer
     channel: int | None = None  # from 0; None is all, averaged
     vad: bool = True
+    speech: SpeechLimits = field(default_factory=SpeechLimits)
     skip_existing: bool = False
     overwrite: bool = False
     accept_partial: bool = False  # whether a partial transcript counts as done

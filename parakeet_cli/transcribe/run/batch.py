@@ -80,6 +80,8 @@ class DryRun:
 
 def dry_run(request: TranscribeRequest, settings: Settings) -> DryRun:
     """Plan the batch and read the headers, and do nothing. Raises ParakeetError."""
+    if settings.decoding.asked:
+        choose_engine(settings)  # which refuses what it can't honour
     with _open_plan(request, settings, create_run=False) as plan:
         _say_what_is_repeated(plan, console.info)
         todo = tuple(with_durations(plan.schedule.todo, cores=usable_cores()))
@@ -99,6 +101,7 @@ def open_batch(
     done, with a sentence that says how many files that are done will be done again; it may
     raise ParakeetError.
     """
+    choice = choose_engine(settings)
     with ExitStack() as stack:
         plan = stack.enter_context(_open_plan(request, settings, create_run=True))
         _say_what_is_repeated(plan, confirm)
@@ -107,7 +110,6 @@ def open_batch(
         if todo:
             warm_up()  # the decoder starts while the engine is being imported
             clear_leftovers(folders(todo))
-        choice = choose_engine(settings)
         options = engine_options(settings, trust_model=request.trust_model)
         placement = Placement(
             workers=request.worker_count,
