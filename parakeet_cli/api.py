@@ -29,9 +29,12 @@ from parakeet_cli.errors import (
 )
 from parakeet_cli.transcript import (
     Accounting,
+    Alignment,
+    DifferentWord,
     Doubt,
     EngineInfo,
     LostInterval,
+    MissingWord,
     Segment,
     Source,
     Status,
@@ -49,12 +52,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accounting",
+    "Alignment",
     "ConfigError",
+    "DifferentWord",
     "Doubt",
     "EngineInfo",
     "EngineUnavailable",
     "Layout",
     "LostInterval",
+    "MissingWord",
     "Options",
     "ParakeetError",
     "Segment",
@@ -99,6 +105,7 @@ class Options(TypedDict, total=False):
     vad: bool  # leave out what isn't speech (default: true)
     channel: int  # from 0; without it, the mean of all
     audio_stream: int  # from 0; without it, the file's default
+    align: str  # a file with the text of the recording, to be put on the clock
     config: str  # a configuration file in the place of the usual one
 
 
@@ -240,11 +247,14 @@ def _refuse_unknown(given: object, known: type) -> None:
 
 def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
     from parakeet_cli.audio.segment.pauses import SpeechLimits
+    from parakeet_cli.transcribe.align.words import read_text
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
+    text = options.get("align")
     given = {name: options.get(name, usual) for name, usual in _OF_THE_PIPELINE.items()}
     return PipelineOptions(
         language=settings.language,
+        align=read_text(text) if text is not None else None,
         speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
         **given,  # type: ignore[arg-type]
     )

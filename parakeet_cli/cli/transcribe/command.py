@@ -92,6 +92,14 @@ def transcribe(
             show_default=False,
         ),
     ] = None,
+    align: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Put the words of this text on the clock of one recording.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     allow_partial: Annotated[
         bool,
         typer.Option(

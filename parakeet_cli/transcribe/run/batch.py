@@ -16,7 +16,7 @@ from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.config import Settings
 from parakeet_cli.engine_setup import choose_engine, engine_options
-from parakeet_cli.errors import ExitCode, OutputError
+from parakeet_cli.errors import ExitCode, OutputError, UsageError
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.system.processes import Terminated
@@ -344,6 +344,8 @@ def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFi
     forget_listings()
     finder = JobFinder(all_files=request.all_files)
     jobs = finder.find(request.inputs)
+    if request.options.align is not None and len(jobs) != 1:
+        raise UsageError(f"--align takes one recording, and there are {len(jobs)}.")
     if request.every_stream:
         jobs = with_every_stream(jobs)
     if finder.left_out:

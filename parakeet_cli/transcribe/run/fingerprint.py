@@ -39,4 +39,6 @@ def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | No
         deciding["decoding"] = {name: getattr(decoding, name) for name in decoding.asked}
     if options.speech != SpeechLimits():
         deciding["speech"] = asdict(options.speech)
+    if options.align is not None:
+        deciding["align"] = hashlib.sha256(options.align.text.encode()).hexdigest()
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
