@@ -7,13 +7,18 @@ from threading import Lock
 from parakeet_cli import console
 from parakeet_cli.config import Settings
 from parakeet_cli.engines.base import DeviceFinder, Engine, EngineChoice, EngineOptions
-from parakeet_cli.engines.registry import choose
+from parakeet_cli.engines.registry import choose, refuse_unfit
 from parakeet_cli.transcript import EngineInfo
 
 
 def choose_engine(settings: Settings) -> EngineChoice:
-    """The engine that was asked for, or the one that `auto` chooses."""
-    return choose(settings.engine, settings.origins.get("engine", "default"), settings)
+    """The engine that was asked for, or the one that `auto` chooses.
+
+    Raises UsageError for an unknown one, or one that can't honour what else was asked for.
+    """
+    choice = choose(settings.engine, settings.origins.get("engine", "default"), settings)
+    refuse_unfit(choice.name, settings.decoding)
+    return choice
 
 
 def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOptions:
@@ -25,6 +30,7 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
         device=settings.device,
         language=settings.language,
         beam_size=settings.beam_size,
+        decoding=settings.decoding,
         threads=settings.threads,
         offline=settings.offline,
         ml_python=settings.ml_python,

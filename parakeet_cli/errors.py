@@ -5,6 +5,7 @@
     │   └── ProgramError     1  a file or microphone that a fault of ours kept from being read
     ├── OutputError          1  an output that can't be written
     ├── EngineError          1  an engine that failed while it transcribed
+    ├── TranscriptionError   1  a recording that could not be transcribed, for programs
     ├── SinkError            1  a text that could not be inserted or undone
     ├── SinkUnavailable      1  a sink that can't work here
     ├── SetupError           1  a setup that was declined, or an engine that isn't proved
@@ -103,6 +104,10 @@ class OutputError(ParakeetError):
 
 class EngineError(ParakeetError):
     """An engine that failed on one piece of audio."""
+
+
+class TranscriptionError(ParakeetError):
+    """A recording that can't be read, decoded or transcribed; raised by `parakeet_cli.api`."""
 
 
 class SinkError(ParakeetError):

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Literal
 
 Basis = Literal["exact", "estimated", "none"]
+Timing = Literal["exact", "interpolated"]
 DoubtKind = Literal["language", "low-confidence", "repetition", "channels", "levels"]
 
 
@@ -24,6 +25,7 @@ class Word:
     end: float
     text: str
     confidence: float | None = None  # 0..1, None if the engine has none
+    timing: Timing | None = None  # of a word of a given text (`Alignment`)
 
 
 def bare_letters(word: str) -> str:
@@ -146,6 +148,46 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingWord:
+    """A word of a given text where nothing was recognised, between two times.
+
+    `index` is its number among the words of the text, from 0.
+    """
+
+    text: str
+    index: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentWord:
+    """A word of a given text where quite another was recognised."""
+
+    text: str
+    recognised: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How a given text came to its times.
+
+    `exact` counts the words that were recognised, `interpolated` those in whose place something
+    else was; the most unlike of these are `different`. `missing` are words of the text that
+    aren't in the recording, `extra` words of the recording that aren't in the text.
+    """
+
+    name: str  # of the text's file
+    exact: int
+    interpolated: int
+    missing: tuple[MissingWord, ...] = ()
+    different: tuple[DifferentWord, ...] = ()
+    extra: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """The recording. `path` is as the user wrote it, or `stdin`."""
 
@@ -162,6 +204,7 @@ class EngineInfo:
 
     `language` is a code, `detected`, or None where the engine doesn't say; `note` is a sentence
     for people on why the model isn't the usual one. Both are for the line that names the engine.
+    `translates`: the text is English, whatever was spoken.
     """
 
     name: str
@@ -170,6 +213,7 @@ class EngineInfo:
     version: str
     language: str | None = None
     note: str | None = None
+    translates: bool = False
 
 
 class Status(StrEnum):
@@ -191,11 +235,17 @@ class Transcript:
     language: str | None
     segments: tuple[Segment, ...]
     doubts: tuple[Doubt, ...] = ()  # by their start
+    alignment: Alignment | None = None  # if the text was given
 
     @property
     def status(self) -> Status:
         """`partial` if anything was lost, else `ok`."""
         return Status.PARTIAL if self.accounting.lost else Status.OK
+
+    @property
+    def text_language(self) -> str | None:
+        """The language of the text; `language` is what was spoken."""
+        return "en" if self.engine.translates else self.language
 
     @property
     def text(self) -> str:

@@ -38,6 +38,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manifest": (f"{_CLI}.manifest:manifest_app", "Work with NeMo manifests."),
 }
 
+# What changes a subcommand's arguments before they are parsed, and adds to the context's `meta`.
+REWRITES = {"transcribe": f"{_CLI}.transcribe.family:rewrite"}
+
 
 class LazyCommand(TyperCommand):
     """A subcommand whose module is imported when it is run, completed or asked for its help."""
@@ -75,9 +78,16 @@ class LazyCommand(TyperCommand):
         """The whole line, which is wrapped instead of cut."""
         return self.help or ""
 
-    def make_context(self, *args: Any, **options: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         """A context of the command itself, which parses the arguments and is run by it."""
-        context = self.load().make_context(*args, **options)
+        command = self.load()
+        rewrite, meta = REWRITES.get(self.name or ""), {}
+        if rewrite is not None:
+            args, meta = load_named(rewrite)(args, command.params)
+        context = command.make_context(info_name, args, parent=parent, **extra)
+        context.meta.update(meta)
         gc.enable()  # which parakeet_cli.__main__ had switched off
         return context
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parakeet_cli.config import Settings
 
 ENGINE_PANEL = "Engine"
+DECODING_PANEL = "Decoding (Whisper)"
 MESSAGES_PANEL = "Messages"
 
 
@@ -62,6 +63,64 @@ BeamSize = Annotated[
         help="How many beams the search has.",
         show_default="5",
         rich_help_panel=ENGINE_PANEL,
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TASK",
+        help="transcribe, or translate into English.",
+        show_default="transcribe",
+        rich_help_panel=DECODING_PANEL,
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T",
+        help="Where sampling starts, 0 to 1.",
+        show_default="0, a beam search",
+        rich_help_panel=DECODING_PANEL,
+    ),
+]
+InitialPrompt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Text before the first, for names and style.",
+        show_default=False,
+        rich_help_panel=DECODING_PANEL,
+    ),
+]
+ConditionOnPreviousText = Annotated[
+    bool | None,
+    typer.Option(
+        "--condition-on-previous-text",
+        help="Prompt each part with the text before it.",
+        show_default=False,
+        rich_help_panel=DECODING_PANEL,
+    ),
+]
+# What `--condition_on_previous_text False` becomes, where config.json says true.
+NoConditionOnPreviousText = Annotated[
+    bool, typer.Option("--no-condition-on-previous-text", hidden=True)
+]
+SuppressNumerals = Annotated[
+    bool | None,
+    typer.Option(
+        "--suppress-numerals",
+        help="Write numbers in words.",
+        show_default=False,
+        rich_help_panel=DECODING_PANEL,
+    ),
+]
+ComputeType = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TYPE",
+        help="The precision, e.g. int8, float16, float32.",
+        show_default="int8 on a CPU, float16 on a GPU",
+        rich_help_panel=DECODING_PANEL,
     ),
 ]
 Threads = Annotated[
@@ -132,6 +191,17 @@ _ENGINE_SETTINGS = (
     "offline",
     "ml_python",
 )
+# Those that `parakeet transcribe` has as options, and other commands in config.json alone.
+_DECODING_SETTINGS = (
+    "task",
+    "initial_prompt",
+    "temperature",
+    "condition_on_previous_text",
+    "suppress_numerals",
+    "compute_type",
+    "vad_threshold",
+    "vad_min_silence",
+)
 
 
 def settings_of(
@@ -144,6 +214,9 @@ def settings_of(
     from parakeet_cli.config import load_settings
 
     given = {name: context.params[name] for name in _ENGINE_SETTINGS}
+    given |= {name: context.params.get(name) for name in _DECODING_SETTINGS}
+    if context.params.get("no_condition_on_previous_text"):
+        given["condition_on_previous_text"] = False
     config = context.params["config"]
     return load_settings(given, config=config, dictation=dictation, profile=profile)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from parakeet_cli.config.dictate import (
     combined,
     read_sections,
 )
+from parakeet_cli.engines.decoding import COMPUTE_TYPES, TASKS, TRANSCRIBE, Decoding
 from parakeet_cli.errors import ConfigError
 from parakeet_cli.system.regular_files import read_regular
 
@@ -47,6 +48,14 @@ class Settings:
     threads: int | None = None
     offline: bool = False
     ml_python: str | None = None
+    task: str = TRANSCRIBE
+    initial_prompt: str | None = None
+    temperature: float = 0.0
+    condition_on_previous_text: bool = False
+    suppress_numerals: bool = False
+    compute_type: str | None = None
+    vad_threshold: float = 0.5
+    vad_min_silence: float = 2.0
     replacements: Mapping[str, str] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
     history_days: int = 30
@@ -54,6 +63,11 @@ class Settings:
     warnings: tuple[str, ...] = ()
     dictate: Mapping[str, Any] = field(default_factory=dict)
     sections: DictateSections = field(default_factory=DictateSections)
+
+    @property
+    def decoding(self) -> Decoding:
+        """What is asked of the engine's decoder."""
+        return Decoding(**{one.name: getattr(self, one.name) for one in fields(Decoding)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,39 @@ SETTINGS: dict[str, _Setting] = {
         readers.switch, bool, "PARAKEET_OFFLINE", "download nothing from a model hub"
     ),
     "ml_python": _Setting(readers.text, str, "PARAKEET_ML_PYTHON", "the Python of the ML stack"),
+    "task": _Setting(
+        readers.one_of(TASKS), str, "PARAKEET_TASK", "transcribe, or translate into English"
+    ),
+    "initial_prompt": _Setting(
+        readers.prompt, str, "PARAKEET_INITIAL_PROMPT", "text before the first, for names and style"
+    ),
+    "temperature": _Setting(
+        readers.temperature,
+        float,
+        "PARAKEET_TEMPERATURE",
+        "where the decoder's sampling starts, 0 to 1",
+    ),
+    "condition_on_previous_text": _Setting(
+        readers.switch, bool, "PARAKEET_CONDITION_ON_PREVIOUS_TEXT", "prompt with the text before"
+    ),
+    "suppress_numerals": _Setting(
+        readers.switch, bool, "PARAKEET_SUPPRESS_NUMERALS", "write numbers in words"
+    ),
+    "compute_type": _Setting(
+        readers.one_of(COMPUTE_TYPES),
+        str,
+        "PARAKEET_COMPUTE_TYPE",
+        "the model's precision, e.g. int8",
+    ),
+    "vad_threshold": _Setting(
+        readers.probability,
+        float,
+        "PARAKEET_VAD_THRESHOLD",
+        "probability from which sound is speech",
+    ),
+    "vad_min_silence": _Setting(
+        readers.silence, float, "PARAKEET_VAD_MIN_SILENCE", "seconds of silence that are left out"
+    ),
     "replacements": _Setting(readers.replacements, dict, None, "dictate: spoken to written words"),
     "vocabulary": _Setting(
         readers.words, list, None, "dictate: names and terms, as they are spelled"
@@ -99,6 +146,7 @@ SETTINGS: dict[str, _Setting] = {
 _NAMES: dict[type, str] = {
     str: "a string",
     int: "a whole number",
+    float: "a number",
     bool: "true or false",
     dict: "an object, {...}",
     list: "a list, [...]",
@@ -282,7 +330,7 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
     for key, value in content.items():
         if key not in known:
             refuse(key, ", ".join(sorted(SETTINGS.keys() | {"dictate", "profiles"})))
-        elif value is not None and type(value) is not (expected := _json_type(key)):
+        elif value is not None and not _fits(value, expected := _json_type(key)):
             raise ConfigError(f"{path}: '{key}' must be {_NAMES[expected]}, not {value!r}.")
     try:
         sections = read_sections(content, lambda key: refuse(key, ", ".join(sorted(SECTION))))
@@ -290,6 +338,11 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
         raise ConfigError(f"{path}: {error}.") from None
     checked = {key: content[key] for key in known & content.keys() if content[key] is not None}
     return checked | {"sections": sections}, warnings
+
+
+def _fits(value: object, expected: type) -> bool:
+    """Whether it is of that JSON type; a whole number is a number."""
+    return type(value) is expected or (type(value), expected) == (int, float)
 
 
 def _json_type(key: str) -> type:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -15,6 +15,10 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("must be a string")
     return value
+
+
+def prompt(value: Any) -> str | None:
+    return text(value) if value != "" else None
 
 
 def whole(value: Any, least: int = 1) -> int:
@@ -65,3 +69,36 @@ def number(value: Any, least: float = 0.0) -> float:
     if value < least:
         raise ValueError(f"must be a number of at least {least:g}")
     return float(value)
+
+
+def number_between(value: Any, least: float, most: float) -> float:
+    """A number, or text that is one."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            value = math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def temperature(value: Any) -> float:
+    return number_between(value, 0.0, 1.0)
+
+
+def probability(value: Any) -> float:
+    return number_between(value, 0.01, 0.999)
+
+
+def silence(value: Any) -> float:
+    return number_between(value, 0.1, 60.0)
+
+
+def one_of(names: Sequence[str]) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return str(value)
+
+    return read

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from parakeet_cli.engines.base import EngineChoice
+from parakeet_cli.engines.decoding import Decoding, in_words
 from parakeet_cli.engines.nemo.stack_check import missing_from_stack, torch_without_cuda
 from parakeet_cli.engines.onnx.engine import default_model
 from parakeet_cli.engines.onnx.folder import is_onnx_folder
@@ -39,6 +40,8 @@ class EngineRequest(Protocol):
     def language(self) -> str | None: ...
     @property
     def ml_python(self) -> str | None: ...
+    @property
+    def decoding(self) -> Decoding: ...
 
 
 def choose_automatically(request: EngineRequest) -> EngineChoice:
@@ -47,7 +50,7 @@ def choose_automatically(request: EngineRequest) -> EngineChoice:
         return _choose_by_model(request.model, request)
     obstacles = []
     for name, engine in _CANDIDATES.items():
-        obstacle = "it doesn't accept a language" if request.language else engine.obstacle(request)
+        obstacle = _unfit(request) or engine.obstacle(request)
         if obstacle is None:
             model = _cached_default(name)
             if model is not None:
@@ -57,9 +60,17 @@ def choose_automatically(request: EngineRequest) -> EngineChoice:
     return EngineChoice(WHISPER, f"auto: {'; '.join(obstacles)}", _advice(request))
 
 
+def _unfit(request: EngineRequest) -> str | None:
+    """What was asked for that no Parakeet can honour; None if there is nothing."""
+    if request.language:
+        return "it doesn't accept a language"
+    asked = request.decoding.asked
+    return f"it has no {in_words(asked[0])}" if asked else None
+
+
 def _advice(request: EngineRequest) -> str | None:
     """How to get to Parakeet, where the only thing missing is its model."""
-    if request.language is not None or _onnx_obstacle(request) is not None:
+    if _unfit(request) is not None or _onnx_obstacle(request) is not None:
         return None
     known = look_up(_FOR_ANY_CPU, ONNX)
     assert known is not None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.decoding import Decoding
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.transcript import Doubt, EngineInfo, Segment
 
@@ -21,6 +22,7 @@ class EngineOptions:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     language: str | None = None  # ISO 639-1; None is detected, or the model's only one
     beam_size: int = 5
+    decoding: Decoding = field(default_factory=Decoding)
     threads: int | None = None  # None is every core this process may use
     offline: bool = False
     progress: bool = False  # whether a download may draw a bar on stderr

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from parakeet_cli.engines.decoding import EVERY_OPTION, Decoding, in_words
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.loading import load_named
 
@@ -26,12 +27,14 @@ class EngineRow:
     help: str
     location: str
     own_process: bool = False  # the model is in another process, so that a crash there is survived
+    honours: frozenset[str] = frozenset()  # of the fields of Decoding
 
 
 ENGINES: dict[str, EngineRow] = {
     "whisper": EngineRow(
         "Whisper models; base is built in",
         "parakeet_cli.engines.whisper.engine:Whisper",
+        honours=EVERY_OPTION,
     ),
     "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),
     "nemo": EngineRow(
@@ -74,11 +77,24 @@ def choose(asked: str, origin: str, request: EngineRequest | None = None) -> Eng
     return EngineChoice(asked, origin)
 
 
+def refuse_unfit(name: str, decoding: Decoding) -> None:
+    """Raise UsageError for what was asked of the decoder and the engine can't honour."""
+    for option in decoding.asked:
+        if option not in ENGINES[name].honours:
+            able = ", ".join(f"--engine {row}" for row in ENGINES if option in ENGINES[row].honours)
+            raise UsageError(
+                f"The engine {name} has no {in_words(option)}.",
+                hint=f"Add {able}, or leave it out.",
+            )
+
+
 def make_engine(name: str, options: EngineOptions, *, concurrency: int) -> Engine:
     """The engine of that name, not yet loaded.
 
     `concurrency` is how many chunks there will be to transcribe at once: an engine that divides
-    its cores between chunks gives them all to one where there is only one.
+    its cores between chunks gives them all to one where there is only one. Raises UsageError for
+    what it can't honour.
     """
+    refuse_unfit(name, options.decoding)
     engine: Engine = load_named(ENGINES[name].location)(options, concurrency=concurrency)
     return engine

@@ -30,6 +30,9 @@ FORMATS: dict[str, Format] = {
         Format("srt", ".srt", "SubRip subtitles", "subtitles.srt"),
         Format("vtt", ".vtt", "WebVTT subtitles, for browsers", "subtitles.vtt"),
         Format("tsv", ".tsv", "start, end (milliseconds) and text", "tsv"),
+        Format("lrc", ".lrc", "lyrics, for music players", "subtitles.lrc"),
+        Format("ass", ".ass", "styled subtitles, karaoke", "subtitles.ass"),
+        Format("csv", ".csv", "tsv for spreadsheets", "csv"),
         Format("json", ".json", "words, times, confidence, losses", "json"),
         Format(
             "html", ".html", "a page to read, play and search", "html.page", collects_audio=True

@@ -13,7 +13,15 @@ from importlib.resources import files
 
 from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.timeline import in_order
-from parakeet_cli.transcript import Segment, StreamInfo, Transcript, Word
+from parakeet_cli.transcript import (
+    Alignment,
+    DifferentWord,
+    MissingWord,
+    Segment,
+    StreamInfo,
+    Transcript,
+    Word,
+)
 
 SCHEMA = "parakeet.transcript/1"
 
@@ -58,6 +66,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
             "version": engine.version,
         },
         "language": transcript.language,
+        **({"task": "translate"} if engine.translates else {}),
         "status": str(transcript.status),
         "text": transcript.text,
         "doubts": [
@@ -70,6 +79,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
             for doubt in transcript.doubts
         ],
         "streams": [_stream(stream) for stream in source.streams],
+        **_alignment(transcript.alignment),
     }
     yield "{\n"
     for key, value in head.items():
@@ -80,6 +90,32 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
         yield ("\n" if empty else ",\n") + _segment(index, segment)
         empty = False
     yield "]\n}\n" if empty else "\n  ]\n}\n"
+
+
+def _alignment(alignment: Alignment | None) -> dict[str, object]:
+    """The key `alignment`, if the text was given."""
+    if alignment is None:
+        return {}
+    return {
+        "alignment": {
+            "text": alignment.name,
+            "exact": alignment.exact,
+            "interpolated": alignment.interpolated,
+            "missing": [
+                {"word": one.text, "index": one.index, **_interval(one)}
+                for one in alignment.missing
+            ],
+            "different": [
+                {"word": one.text, "recognised": one.recognised, **_interval(one)}
+                for one in alignment.different
+            ],
+            "extra": [{"word": one.text.strip(), **_interval(one)} for one in alignment.extra],
+        }
+    }
+
+
+def _interval(one: Word | MissingWord | DifferentWord) -> dict[str, Value]:
+    return {"start": number(one.start), "end": number(one.end)}
 
 
 def _stream(stream: StreamInfo) -> dict[str, Value]:
@@ -113,6 +149,7 @@ def _word(word: Word) -> dict[str, Value]:
         "start": number(word.start),
         "end": number(word.end),
         "confidence": number(word.confidence, most=1.0),
+        **({"timing": word.timing} if word.timing else {}),
     }
 
 

@@ -21,6 +21,7 @@ OF_THE_REPOSITORY = {"test_structure.py", "test_requirements_files.py"}
 # Modules, or folders with modules, whose tests need an engine, a process, a device, a network
 # or the whole command, or that only declare types; and where in tests/ those tests are.
 ELSEWHERE = {
+    "api.py": "integration/transcribe/test_api.py",
     "audio/decode/base.py": "unit/audio/decode/test_media.py",
     "audio/decode/decoder.py": "unit/audio/decode/test_media.py integration/audio",
     "audio/decode/ending.py": "integration/audio/test_containers.py",

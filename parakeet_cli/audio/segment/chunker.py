@@ -21,7 +21,7 @@ import numpy as np
 from parakeet_cli.audio.samples import SAMPLE_RATE, Block, Samples
 from parakeet_cli.audio.segment.frames import FRAME_SECONDS, BlockFrames, TimedFrames
 from parakeet_cli.audio.segment.pauses import (
-    SPEECH_ENDS,
+    SpeechLimits,
     half_overlap,
     longest_pause,
     weakest_frame,
@@ -103,14 +103,17 @@ def cut_in_silence(
     max_seconds: float,
     source: str = "",
     keep_silence: bool = False,
+    limits: SpeechLimits | None = None,
 ) -> Iterator[Chunk]:
     """Chunks of at most `max_seconds` that begin and end in pauses.
 
     Without `keep_silence`, audio without speech is dropped, and a recording without any
     speech makes no chunk at all.
     """
-    packer = _Packer(window=int(max_seconds / FRAME_SECONDS), source=source)
-    silence = SilenceFilter(keep_silence=keep_silence)
+    limits = limits or SpeechLimits()
+    window = int(max_seconds / FRAME_SECONDS)
+    packer = _Packer(window=window, source=source, speech_ends=limits.ends)
+    silence = SilenceFilter(keep_silence=keep_silence, limits=limits)
     yield from _mark_last(_packed_chunks(blocks, detector, silence, packer))
 
 
@@ -175,8 +178,9 @@ def _frames(blocks: Iterable[Block]) -> Iterator[TimedFrames]:
 class _Packer:
     """Packs slices into chunks of at most `window` frames."""
 
-    def __init__(self, *, window: int, source: str) -> None:
+    def __init__(self, *, window: int, source: str, speech_ends: float) -> None:
         self._window = window
+        self._speech_ends = speech_ends  # the probability below which a frame is a pause
         self._source = source
         self._parts: list[FrameSlice] = []
         self._length = 0  # frames in the parts
@@ -204,7 +208,7 @@ class _Packer:
         # room for a long pause; before it any pause is better than none.
         for earliest in (2 * self._window // 3, self._window // 3):
             first = max(earliest, self._overlap + 1)
-            at = _last_break(head, first) or longest_pause(speech, first)
+            at = _last_break(head, first) or longest_pause(speech, first, self._speech_ends)
             if at is not None:
                 return self._take(at, shared=0)
         half = half_overlap(self._window)
@@ -223,7 +227,9 @@ class _Packer:
             if not pieces or not part.follows:
                 pieces.append(Piece(offset * FRAME_SECONDS, part.start))
             offset += len(part.frames)
-        speaking = np.flatnonzero(np.concatenate([part.speech for part in head]) >= SPEECH_ENDS)
+        speaking = np.flatnonzero(
+            np.concatenate([part.speech for part in head]) >= self._speech_ends
+        )
         chunk = Chunk(
             np.concatenate([part.frames.reshape(-1) for part in head]),
             tuple(pieces),

@@ -6,6 +6,7 @@ for reasons given there, not in what they search for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,25 +16,45 @@ from numpy.typing import NDArray
 SPEECH_STARTS = 0.5
 SPEECH_ENDS = 0.35
 
+_HYSTERESIS = SPEECH_STARTS - SPEECH_ENDS
+_LEAST = 0.01  # a probability that silence has, too
+
 MIN_PAUSE = 5  # frames: 0.16 s of silence separates two words
 _OVERLAP = 94  # frames: 3 s, enough for two or three words on each side of a forced cut
 
 Floats = NDArray[np.floating[Any]]
 
 
-def longest_pause(speech: Floats, earliest: int) -> int | None:
+@dataclass(frozen=True, slots=True)
+class SpeechLimits:
+    """What counts as speech, and how long a silence must be to be left out.
+
+    Speech begins at the probability `threshold`, and ends at `ends`. `min_silence` is in seconds;
+    the default is faster-whisper's min_silence_duration_ms.
+    """
+
+    threshold: float = SPEECH_STARTS
+    min_silence: float = 2.0
+
+    @property
+    def ends(self) -> float:
+        """Below which probability speech ends."""
+        return max(_LEAST, self.threshold - _HYSTERESIS)
+
+
+def longest_pause(speech: Floats, earliest: int, ends: float = SPEECH_ENDS) -> int | None:
     """The middle of the longest pause from frame `earliest` on; None if there isn't any.
 
-    `speech` is each frame's speech probability, shape (n,). Of pauses of one length the
-    last counts.
+    `speech` is each frame's speech probability, shape (n,), and below `ends` it is a pause. Of
+    pauses of one length the last counts.
     """
-    quiet = np.concatenate(([False], speech[earliest:] < SPEECH_ENDS, [False]))
+    quiet = np.concatenate(([False], speech[earliest:] < ends, [False]))
     edges = np.flatnonzero(np.diff(quiet.astype(np.int8)))
-    starts, ends = edges[::2], edges[1::2]
-    if not len(starts) or (ends - starts).max() < MIN_PAUSE:
+    first, stop = edges[::2], edges[1::2]
+    if not len(first) or (stop - first).max() < MIN_PAUSE:
         return None
-    longest = len(starts) - 1 - int(np.argmax((ends - starts)[::-1]))
-    return earliest + int(starts[longest] + ends[longest]) // 2
+    longest = len(first) - 1 - int(np.argmax((stop - first)[::-1]))
+    return earliest + int(first[longest] + stop[longest]) // 2
 
 
 def weakest_frame(speech: Floats, power: Floats) -> int:

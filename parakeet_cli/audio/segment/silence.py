@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,10 +11,9 @@ from numpy.typing import NDArray
 
 from parakeet_cli.audio.samples import Samples
 from parakeet_cli.audio.segment.frames import FRAME_SECONDS
-from parakeet_cli.audio.segment.pauses import SPEECH_ENDS, SPEECH_STARTS
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 
 _MARGIN = 13  # frames kept on each side of speech: 0.4 s, faster-whisper's speech_pad_ms
-_LONG_SILENCE = 63  # frames: 2 s, faster-whisper's min_silence_duration_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,11 @@ class FrameSlice:
 class SilenceFilter:
     """Returns speech, the short pauses in it and a margin around it; drops everything else."""
 
-    def __init__(self, *, keep_silence: bool) -> None:
+    def __init__(self, *, keep_silence: bool, limits: SpeechLimits | None = None) -> None:
         self._keep_silence = keep_silence
+        limits = limits or SpeechLimits()
+        self._starts, self._ends = limits.threshold, limits.ends
+        self._long_silence = math.ceil(limits.min_silence / FRAME_SECONDS)  # frames
         self._reset()
 
     def _reset(self) -> None:
@@ -60,7 +63,7 @@ class SilenceFilter:
         """Runs of frames (first, last, speaking), with hysteresis."""
         first = 0
         for at, probability in enumerate(speech.tolist()):
-            speaking = probability >= (SPEECH_ENDS if self._speaking else SPEECH_STARTS)
+            speaking = probability >= (self._ends if self._speaking else self._starts)
             if speaking != self._speaking:
                 if at > first:
                     yield first, at, self._speaking
@@ -71,7 +74,7 @@ class SilenceFilter:
     def _silence(self, part: FrameSlice) -> list[FrameSlice]:
         self._undecided.append(part)
         self._silent += len(part.frames)
-        if self._in_speech and self._silent < _LONG_SILENCE:
+        if self._in_speech and self._silent < self._long_silence:
             return []
         kept: list[FrameSlice] = []
         if self._in_speech:

@@ -92,6 +92,14 @@ def transcribe(
             show_default=False,
         ),
     ] = None,
+    align: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Put the words of this text on the clock of one recording.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     allow_partial: Annotated[
         bool,
         typer.Option(
@@ -229,7 +237,7 @@ def transcribe(
         bool,
         typer.Option(
             "--highlight-words",
-            help="Underline each word as it is spoken.",
+            help="Mark each word as it is spoken.",
             rich_help_panel=SUBTITLES,
         ),
     ] = False,
@@ -257,6 +265,24 @@ def transcribe(
             "--vad/--no-vad", help="Skip everything that isn't speech.", rich_help_panel=AUDIO
         ),
     ] = True,
+    vad_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="The probability from which sound is speech.",
+            show_default="0.5",
+            rich_help_panel=AUDIO,
+        ),
+    ] = None,
+    vad_min_silence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long a silence must be to be left out.",
+            show_default="2",
+            rich_help_panel=AUDIO,
+        ),
+    ] = None,
     engine: options.Engine = None,
     model: options.Model = None,
     device: options.Device = None,
@@ -266,6 +292,13 @@ def transcribe(
     offline: options.Offline = None,
     trust_model: options.TrustModel = False,
     ml_python: options.MlPython = None,
+    task: options.Task = None,
+    temperature: options.Temperature = None,
+    initial_prompt: options.InitialPrompt = None,
+    condition_on_previous_text: options.ConditionOnPreviousText = None,
+    no_condition_on_previous_text: options.NoConditionOnPreviousText = False,
+    suppress_numerals: options.SuppressNumerals = None,
+    compute_type: options.ComputeType = None,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -283,6 +316,7 @@ def transcribe(
 
     raise_on_termination()
     from parakeet_cli import console
+    from parakeet_cli.cli.transcribe.family import FAMILY_NOTES
     from parakeet_cli.cli.transcribe.request import request_of
     from parakeet_cli.cli.transcribe.run import transcribe_request
 
@@ -293,5 +327,7 @@ def transcribe(
         return show_status(status, as_json=json)
     if not inputs:
         raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
+    for note in context.meta.get(FAMILY_NOTES, ()):
+        console.info(note)
     settings = options.settings_of(context)
     return transcribe_request(request_of(context.params, settings), settings)

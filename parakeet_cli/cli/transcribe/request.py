@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.cli.options import seconds
 from parakeet_cli.cli.transcribe.progress import ProgressForm
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FormatOptions
+from parakeet_cli.transcribe.align.words import read_text
 from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.request import TranscribeRequest
@@ -54,6 +56,8 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             language=settings.language,
             channel=given["channel"],
             vad=given["vad"],
+            speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
+            align=read_text(given["align"]) if given["align"] is not None else None,
             skip_existing=given["skip_existing"],
             accept_partial=given["allow_partial"],
             overwrite=given["overwrite"],

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,12 @@ from parakeet_cli.audio.segment.pauses import weakest_frame
 from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
 from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
 from parakeet_cli.engines.repetition import is_better, runs_in_circles
+from parakeet_cli.engines.whisper.decoding import (
+    PreviousText,
+    numeral_tokens,
+    refuse_compute_type,
+    temperatures_from,
+)
 from parakeet_cli.engines.whisper.doubts import ForeignSpeech, multilingual_doubts
 from parakeet_cli.engines.whisper.language import ENGLISH, LanguageTracker, Probabilities
 from parakeet_cli.engines.whisper.model import find_whisper
@@ -41,6 +47,14 @@ _MAX_CUTS = 2
 _MIN_CUT = 4 * SAMPLE_RATE
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the model is asked to find in a chunk, and the text that comes before it."""
+
+    language: str
+    prompt: str | None
+
+
 class Whisper:
     """Whisper on the CPU in int8, on a GPU in float16.
 
@@ -59,9 +73,15 @@ class Whisper:
             options.model, offline=options.offline, progress=options.progress
         )
         self._found.refuse_language(options.language)
+        self._found.refuse_task(options.decoding.task)
         self._options = options
         self._device, self._device_index = _device(options.device)
         on_cpu = self._device == "cpu"
+        self._compute_type = options.decoding.compute_type or ("int8" if on_cpu else "float16")
+        if options.decoding.compute_type is not None:
+            refuse_compute_type(self._compute_type, self._device, self._device_index)
+        if options.decoding.condition_on_previous_text:
+            concurrency = 1  # a chunk has to wait for the text of the one before
         self.concurrency = (
             max(1, min(concurrency, options.cores)) if on_cpu else min(concurrency, 2)
         )
@@ -73,9 +93,12 @@ class Whisper:
             _version(),
             language=options.language or (ENGLISH if self._found.english_only else "detected"),
             note=self._found.note,
+            translates=options.decoding.translates,
         )
         self._model: ShortContextWhisper | None = None
         self._languages = LanguageTracker()
+        self._prompts = PreviousText(options.decoding)
+        self._suppressed = [-1]  # tokens; -1 is Whisper's own list
         self._foreign: ForeignSpeech | None = None  # for a model that knows English only
 
     def load(self) -> None:
@@ -87,6 +110,8 @@ class Whisper:
 
             self._model = self._open(open_model, prepared.result())
         self._refuse_language(self._model.supported_languages)
+        if self._options.decoding.suppress_numerals:
+            self._suppressed = [-1, *numeral_tokens(self._model.hf_tokenizer)]
 
     @contextmanager
     def _files(self) -> Iterator[ModelFiles]:
@@ -106,7 +131,7 @@ class Whisper:
                 files,
                 device=self._device,
                 device_index=self._device_index,
-                compute_type="int8" if self._device == "cpu" else "float16",
+                compute_type=self._compute_type,
                 cpu_threads=self._threads,
                 num_workers=self.concurrency,
             )
@@ -129,6 +154,7 @@ class Whisper:
     def _refuse_language(self, supported: list[str]) -> None:
         language = self._options.language
         if supported == ["en"]:
+            self._found.refuse_task(self._options.decoding.task, english_only=True)
             self._found.refuse_language(language, english_only=True)
             self._foreign = ForeignSpeech(self._found.name, threads=self._threads)
         elif language is not None and language not in supported:
@@ -142,48 +168,56 @@ class Whisper:
         try:
             language, probabilities = self._language(chunk)
             speech_end = math.inf if chunk.speech_end is None else chunk.speech_end
-            transcribed = self._transcribe(chunk.samples, language, speech_end - _END_TOLERANCE)
+            asked = _Asked(language, self._prompts.before(chunk.source))
+            transcribed = self._transcribe(chunk.samples, asked, speech_end - _END_TOLERANCE)
         except (RuntimeError, ValueError, MemoryError) as error:
             hint = memory_hint(self._found.name, WHISPER) if is_out_of_memory(error) else None
             reason = str(error) or type(error).__name__
             raise EngineError(f"Whisper failed: {reason}", hint=hint) from error
+        self._prompts.add(chunk, _text(transcribed))
         doubts = self._doubts(chunk, language, probabilities, transcribed)
         return ChunkResult(on_source_clock(chunk, transcribed), language, doubts)
 
     def _transcribe(
-        self, samples: Samples, language: str, silence_start: float, cuts: int = _MAX_CUTS
+        self, samples: Samples, asked: _Asked, silence_start: float, cuts: int = _MAX_CUTS
     ) -> list[Segment]:
         """The segments of 16 kHz mono, shape (n,), in which only silence follows that second.
 
         What runs in a circle is transcribed again in two parts, which are cut in two up to
         `cuts` times; if they don't make a better text together, the first one stays.
         """
-        found = self._segments(samples, language, silence_start)
+        found = self._segments(samples, asked, silence_start)
         if not cuts or len(samples) < _MIN_CUT or not runs_in_circles(_text(found)):
             return found
         middle = _quietest_near_middle(samples)
         seconds = middle / SAMPLE_RATE
         halves = [
-            self._transcribe(samples[:middle], language, silence_start, cuts - 1),
+            self._transcribe(samples[:middle], asked, silence_start, cuts - 1),
             [
                 _later(segment, seconds)
                 for segment in self._transcribe(
-                    samples[middle:], language, silence_start - seconds, cuts - 1
+                    samples[middle:], asked, silence_start - seconds, cuts - 1
                 )
             ],
         ]
         joined = [segment for half in halves for segment in half]
         return joined if is_better(_text(joined), than=_text(found)) else found
 
-    def _segments(self, samples: Samples, language: str, silence_start: float) -> list[Segment]:
+    def _segments(self, samples: Samples, asked: _Asked, silence_start: float) -> list[Segment]:
         assert self._model is not None, "load() comes first"
-        # The previous chunk is not used as a prompt: its errors would continue in this one.
+        decoding = self._options.decoding
+        # Unless it is asked for, the previous chunk is not used as a prompt: its errors would
+        # continue in this one.
         segments, _ = self._model.transcribe(
             samples,
-            language=language,
+            language=asked.language,
+            task=decoding.task,
             beam_size=self._options.beam_size,
+            temperature=temperatures_from(decoding.temperature),
+            initial_prompt=asked.prompt,
+            suppress_tokens=self._suppressed,
             word_timestamps=True,
-            condition_on_previous_text=False,
+            condition_on_previous_text=decoding.condition_on_previous_text,
             vad_filter=False,
         )
         found = []

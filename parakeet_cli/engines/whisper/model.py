@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from parakeet_cli.engines.decoding import TRANSLATE
 from parakeet_cli.errors import EngineUnavailable, UsageError
 from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.embedded import BASE, EMBEDDED, TINY, EmbeddedModel, ModelFiles
@@ -44,6 +45,16 @@ class WhisperFiles:
         if english_only and language not in (None, "en"):
             raise UsageError(
                 f"The model {self.name} knows English only; --language {language} was asked for.",
+                hint=multilingual_hint(),
+            )
+
+    def refuse_task(self, task: str, *, english_only: bool | None = None) -> None:
+        """Raise UsageError for a translation by a model that knows one language."""
+        if english_only is None:
+            english_only = self.english_only
+        if english_only and task == TRANSLATE:
+            raise UsageError(
+                f"The model {self.name} knows English only, and can't translate.",
                 hint=multilingual_hint(),
             )
 

@@ -65,7 +65,7 @@ def pieces(
     yield from _recording(sound, name)
     yield _controls(transcript)
     yield "</section>\n"
-    lang = f' lang="{escape(transcript.language)}"' if transcript.language else ""
+    lang = f' lang="{escape(transcript.text_language)}"' if transcript.text_language else ""
     yield f'<main id="transcript" tabindex="-1"{lang} aria-label="Transcript">\n'
     yield from _body(transcript)
     yield "</main>\n"

@@ -67,7 +67,7 @@ def joined(line: Iterable[SubtitleToken]) -> str:
 
 def cues(transcript: Transcript, options: FormatOptions) -> Iterator[Cue]:
     """Cues in order. None is empty, none has zero length, no two overlap."""
-    costs = BreakCosts(transcript.language)
+    costs = BreakCosts(transcript.text_language)
     laid_out = (
         lines
         for run in _runs(subtitle_tokens(transcript.segments))

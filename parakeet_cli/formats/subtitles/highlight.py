@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from parakeet_cli.formats.subtitles.cues import Cue
 from parakeet_cli.formats.subtitles.tokens import SubtitleToken
 
 Escape = Callable[[str], str]
 _SHORTEST_PAUSE = 300  # milliseconds; during a shorter pause the word before it stays underlined
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word of a cue, its tokens joined; times in milliseconds.
+
+    `spaced`: a space comes before it. `opens_line`: it begins a line below the first.
+    """
+
+    number: int
+    start: int
+    end: int
+    text: str
+    spaced: bool
+    opens_line: bool
+
 
 Shown = tuple[int, int, str]  # from, to (milliseconds), text
 
@@ -22,10 +39,11 @@ def plain(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
 def word_by_word(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
     """Each cue once for every word, with that word underlined; plain during pauses."""
     for cue in cues:
-        spoken = _spoken(cue)
-        edges = [start for _, start, _ in spoken[1:]] + [cue.end]
+        spoken = spoken_words(cue)
+        edges = [word.start for word in spoken[1:]] + [cue.end]
         clock = cue.start
-        for (word, _, end), following in zip(spoken, edges, strict=True):
+        for each, following in zip(spoken, edges, strict=True):
+            word, end = each.number, each.end
             # Until the next word, unless there is a pause: short plain moments would flicker.
             until = min(following if following - end < _SHORTEST_PAUSE else end, cue.end)
             if until > clock:
@@ -36,15 +54,18 @@ def word_by_word(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
                 clock = min(following, cue.end)
 
 
-def _spoken(cue: Cue) -> list[tuple[int, int, int]]:
-    """(word, from, to) in milliseconds, with the tokens of one word joined."""
-    spoken: list[tuple[int, int, int]] = []
-    for token in cue.tokens:
-        start, end = round(1000 * token.start), round(1000 * token.end)
-        if spoken and spoken[-1][0] == token.word:
-            spoken[-1] = (token.word, spoken[-1][1], end)
-        else:
-            spoken.append((token.word, start, end))
+def spoken_words(cue: Cue) -> list[SpokenWord]:
+    """The words of a cue in order, each with all of its tokens."""
+    spoken: list[SpokenWord] = []
+    for number, line in enumerate(cue.lines):
+        for index, token in enumerate(line):
+            start, end = round(1000 * token.start), round(1000 * token.end)
+            if spoken and spoken[-1].number == token.word:
+                space = " " if token.spaced else ""
+                spoken[-1] = replace(spoken[-1], end=end, text=spoken[-1].text + space + token.text)
+            else:
+                opens = number > 0 and index == 0
+                spoken.append(SpokenWord(token.word, start, end, token.text, token.spaced, opens))
     return spoken
 
 

@@ -17,6 +17,7 @@ from threading import Event, Lock, Thread
 from parakeet_cli.audio.decode.media import Block, Media, open_media
 from parakeet_cli.audio.decode.pool import IsolatedMedia
 from parakeet_cli.audio.segment.chunker import Chunk, cut_fixed, cut_in_silence
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.audio.segment.speech import SPARSE, WHOLE, ReceivedSpeech
 from parakeet_cli.engines.base import Engine
 from parakeet_cli.errors import InputError
@@ -54,6 +55,7 @@ class Feeders:
         self._engine = engine
         self._engine_threads = threads
         self._options = options
+        self._annotator = annotator_of(engine, options.speech)
         self._post = post
         self._on_opened, self._on_submitted = on_opened, on_submitted
         self._queue: SimpleQueue[tuple[FileInWork, Path] | None] = SimpleQueue()
@@ -99,7 +101,7 @@ class Feeders:
     def _feed(self, file: FileInWork, path: Path) -> None:
         job = file.item.job
         speech = ReceivedSpeech()
-        work = SharedWork(speech, self._places, shares=annotator_of(self._engine) == SPARSE)
+        work = SharedWork(speech, self._places, shares=self._annotator == SPARSE)
         with self._places.own(), self._opened(path, job, work) as media:
             seconds = job.duration or media.source.duration
             self._post(partial(self._on_opened, file, seconds))
@@ -129,7 +131,7 @@ class Feeders:
             channel=options.channel,
             offset=job.offset,
             duration=job.duration,
-            annotator=annotator_of(self._engine),
+            annotator=self._annotator,
             on_notes=work.receive,
             wants_bare=work.wants_bare,
         ) as media:
@@ -151,6 +153,7 @@ class Feeders:
             max_seconds=max_seconds,
             source=source,
             keep_silence=not self._options.vad,
+            limits=self._options.speech,
         )
 
 
@@ -165,11 +168,14 @@ def suitable_count(asked: int | None, engine: Engine, cores: int) -> int:
     return 1 if engine.info.device == "cpu" else max(1, min(cores, _MOST))
 
 
-def annotator_of(engine: Engine) -> str:
-    """What a feeder computes beside the samples, for that engine."""
+def annotator_of(engine: Engine, limits: SpeechLimits) -> str:
+    """What a feeder computes beside the samples, for that engine.
+
+    The sparse detector knows where to look for the usual limits only.
+    """
     if engine.needs_all_audio:
         return ""
-    return WHOLE if engine.invents_in_silence else SPARSE
+    return WHOLE if engine.invents_in_silence or limits != SpeechLimits() else SPARSE
 
 
 def _collected(blocks: Iterable[Block], collectors: Sequence[Collector]) -> Iterator[Block]:

@@ -14,6 +14,7 @@ from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.engines.base import Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
+from parakeet_cli.transcribe.align.place import align_text
 from parakeet_cli.transcribe.inputs.as_file import as_file
 from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -26,6 +27,7 @@ from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import (
+    alignment_in_words,
     failed,
     failed_unexpectedly,
     refusal,
@@ -112,7 +114,7 @@ class _Pipeline:
         self._interrupt = DeferredInterrupt()
 
     def __enter__(self) -> _Pipeline:
-        warm_up(1, annotator_of(self._engine))
+        warm_up(1, annotator_of(self._engine, self._options.speech))
         with ExitStack() as stack:
             stack.callback(self._remove_copies)
             stack.enter_context(self._threads)
@@ -245,7 +247,13 @@ class _Pipeline:
         lost = sorted((*file.accounting.lost, *file.lost), key=lambda interval: interval.start)
         # Of a part, the source's duration may be an estimate that the part goes beyond.
         duration = None if file.item.job.duration is not None else file.source.duration
-        segments = spread_words(file.assembler.finish(), duration)
+        segments, alignment = spread_words(file.assembler.finish(), duration), None
+        if self._options.align is not None:
+            try:
+                segments, alignment = align_text(segments, self._options.align)
+            except InputError as error:
+                return failed(file.item.job, error)
+            segments = spread_words(segments, duration)
         transcript = Transcript(
             source=file.source,
             accounting=replace(file.accounting, lost=tuple(lost)),
@@ -253,6 +261,7 @@ class _Pipeline:
             language=file.assembler.language,
             segments=segments,
             doubts=doubts_of((*file.doubts, *file.assembler.doubts), segments),
+            alignment=alignment,
         )
         try:
             written = self._write_outputs(file, transcript)
@@ -265,7 +274,10 @@ class _Pipeline:
             reason=_loss_in_words(transcript.accounting),
             outputs=tuple(written),
             sums=tuple(written.values()),
-            notes=streams_in_words(transcript, chosen=file.item.job.audio_stream is not None),
+            notes=(
+                *streams_in_words(transcript, chosen=file.item.job.audio_stream is not None),
+                *alignment_in_words(alignment),
+            ),
         )
 
     def _write_outputs(self, file: FileInWork, transcript: Transcript) -> dict[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.formats import FormatOptions
+from parakeet_cli.transcribe.align.words import GivenText
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class PipelineOptions:
     language: str | None = None  # of the stream to prefer
     channel: int | None = None  # from 0; None is all, averaged
     vad: bool = True
+    speech: SpeechLimits = field(default_factory=SpeechLimits)
+    align: GivenText | None = None  # the text to put on the clock
     skip_existing: bool = False
     overwrite: bool = False
     accept_partial: bool = False  # whether a partial transcript counts as done

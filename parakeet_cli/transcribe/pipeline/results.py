@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from parakeet_cli import console
 from parakeet_cli.errors import (
     PROGRAM_FAULT,
@@ -14,7 +16,9 @@ from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.surroundings import obstacle_of, obstacle_of_input
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcript import FileResult, Status, StreamInfo, Transcript
+from parakeet_cli.transcript import Alignment, FileResult, Status, StreamInfo, Transcript
+
+_NAMED_WORDS = 10  # of a given text, where more aren't in the recording
 
 
 def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
@@ -56,6 +60,37 @@ def streams_in_words(transcript: Transcript, *, chosen: bool) -> tuple[str, ...]
 def _stream_in_words(stream: StreamInfo) -> str:
     parts = (stream.language, stream.title, stream.codec, "default" if stream.default else None)
     return f"{stream.index} ({', '.join(part for part in parts if part)})"
+
+
+def alignment_in_words(alignment: Alignment | None) -> tuple[str, ...]:
+    """What of a given text isn't in the recording, for people."""
+    if alignment is None:
+        return ()
+    notes = []
+    if missing := alignment.missing:
+        some = _some([f"“{word.text}” ({console.clock(word.start)})" for word in missing])
+        verb = "isn't" if len(missing) == 1 else "aren't"
+        notes.append(f"{_words(missing)} of {alignment.name} {verb} in it: {some}.")
+    if different := alignment.different:
+        some = _some([f"“{word.text}” (“{word.recognised}”)" for word in different])
+        verb = "was" if len(different) == 1 else "were"
+        notes.append(
+            f"{_words(different)} of {alignment.name} {verb} recognised otherwise: {some}."
+        )
+    if extra := alignment.extra:
+        some = _some([f"“{word.text}” ({console.clock(word.start)})" for word in extra])
+        verb = "isn't" if len(extra) == 1 else "aren't"
+        notes.append(f"{_words(extra)} of it {verb} in {alignment.name}: {some}.")
+    return tuple(notes)
+
+
+def _words(words: Sequence[object]) -> str:
+    return "1 word" if len(words) == 1 else f"{len(words)} words"
+
+
+def _some(texts: list[str]) -> str:
+    more = len(texts) - _NAMED_WORDS
+    return ", ".join(texts[:_NAMED_WORDS]) + (f" and {more} more" if more > 0 else "")
 
 
 def failed(job: Job, error: ParakeetError) -> FileResult:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.config import Settings
+from parakeet_cli.errors import UsageError
 from parakeet_cli.transcribe.inputs.find import JobFinder
 from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import forget_listings, recorded, to_place
@@ -149,6 +150,8 @@ def _plan_files(request: TranscribeRequest, today: str | None) -> list[PlannedFi
     forget_listings()
     finder = JobFinder(all_files=request.all_files)
     jobs = finder.find(request.inputs)
+    if request.options.align is not None and len(jobs) != 1:
+        raise UsageError(f"--align takes one recording, and there are {len(jobs)}.")
     if request.every_stream:
         jobs = with_every_stream(jobs)
     if finder.left_out:

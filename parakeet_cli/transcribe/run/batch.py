@@ -65,6 +65,8 @@ class DryRun:
 
 def dry_run(request: TranscribeRequest, settings: Settings) -> DryRun:
     """Plan the batch and read the headers, and do nothing. Raises ParakeetError."""
+    if settings.decoding.asked:
+        choose_engine(settings)  # which refuses what it can't honour
     with open_plan(request, settings, create_run=False) as plan:
         say_what_is_repeated(plan, console.info)
         todo = tuple(with_durations(plan.schedule.todo, cores=usable_cores()))
@@ -84,6 +86,7 @@ def open_batch(
     done, with a sentence that says how many files that are done will be done again; it may
     raise ParakeetError.
     """
+    choice = choose_engine(settings)
     with ExitStack() as stack:
         plan = stack.enter_context(open_plan(request, settings, create_run=True))
         say_what_is_repeated(plan, confirm)
@@ -95,7 +98,6 @@ def open_batch(
         ahead = None
         if request.stdout_format is None and len(todo) > 1:
             ahead = stack.enter_context(LookAhead(todo, cores=usable_cores()))
-        choice = choose_engine(settings)
         options = engine_options(settings, trust_model=request.trust_model)
         placement = Placement(
             workers=request.worker_count,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
+from typing import Any
 
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.config import Settings
 from parakeet_cli.transcribe.inputs.storage import canonical, to_place
 from parakeet_cli.transcribe.inputs.streams import EVERY_STREAM
@@ -22,7 +24,7 @@ def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | No
     layout = asdict(options.format_options)
     link_audio = layout.pop("link_audio")
     stream = EVERY_STREAM if request.every_stream else options.audio_stream
-    deciding = {
+    deciding: dict[str, Any] = {
         "formats": [form.name for form in request.file_formats],
         "folder": folder or canonical(to_place(request.folder or ".")),
         "template": request.template,
@@ -32,4 +34,11 @@ def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | No
         "shape": {**layout, "sound": None},
         "html_link_audio": link_audio,
     }
+    decoding = settings.decoding
+    if decoding.asked:
+        deciding["decoding"] = {name: getattr(decoding, name) for name in decoding.asked}
+    if options.speech != SpeechLimits():
+        deciding["speech"] = asdict(options.speech)
+    if options.align is not None:
+        deciding["align"] = hashlib.sha256(options.align.text.encode()).hexdigest()
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

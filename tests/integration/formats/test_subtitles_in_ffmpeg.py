@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import av
@@ -34,6 +35,33 @@ def read(path: Path) -> list[tuple[int, int, str]]:
             for packet in container.demux(stream)
             if packet.pts is not None and packet.duration is not None
         ]
+
+
+def test_ass_is_read_with_its_times_and_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "clip.ass"
+    path.write_bytes(encode(FORMATS["ass"].render(TRANSCRIPT)))
+    found = [(start, end, text.split(",", 8)[8]) for start, end, text in read(path)]
+    assert found == [
+        (cue.start // 10 * 10, cue.end // 10 * 10, cue.text.replace("\n", r"\N"))
+        for cue in cues(TRANSCRIPT, FormatOptions())
+    ]
+
+
+def test_the_karaoke_of_ass_is_read_with_every_word(tmp_path: Path) -> None:
+    path = tmp_path / "clip.ass"
+    options = FormatOptions(highlight_words=True)
+    path.write_bytes(encode(FORMATS["ass"].render(TRANSCRIPT, options)))
+    found = [re.sub(r"\{.*?\}", "", text.split(",", 8)[8]) for _, _, text in read(path)]
+    assert found == [cue.text.replace("\n", r"\N") for cue in cues(TRANSCRIPT, options)]
+
+
+def test_lrc_is_read_with_its_times_and_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "clip.lrc"
+    path.write_bytes(encode(FORMATS["lrc"].render(TRANSCRIPT)))
+    options = FormatOptions(max_line_count=1)
+    wanted = [(cue.start // 10 * 10, cue.text) for cue in cues(TRANSCRIPT, options)]
+    found = [(start, text.rstrip("\n")) for start, _, text in read(path)]
+    assert [(start, text) for start, text in found if text] == wanted
 
 
 @pytest.mark.parametrize("name", ["srt", "vtt"])

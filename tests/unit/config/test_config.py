@@ -126,6 +126,14 @@ def test_the_engine_has_its_own_order(
         ({"offline": "true"}, "offline"),
         ({"use_mock_stt": 1}, "use_mock_stt"),
         ({"device": "gpu"}, "device"),
+        ({"task": "summarise"}, "task"),
+        ({"temperature": "0.2"}, "temperature"),
+        ({"temperature": 1.5}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"compute_type": "int4"}, "compute_type"),
+        ({"vad_threshold": 0}, "vad_threshold"),
+        ({"vad_min_silence": -1}, "vad_min_silence"),
         ({"engine": ""}, "engine"),
         ({"engine": ["mock"]}, "engine"),
         ({"version": "1"}, "version"),
@@ -202,6 +210,13 @@ def test_a_wrong_variable_is_refused_by_its_name(
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARAKEET_THREADS", "")
     assert load_settings({}).threads is None
+
+
+def test_a_number_may_be_written_without_a_point(tmp_path: Path) -> None:
+    config = written(tmp_path, {"vad_min_silence": 3, "temperature": 0, "initial_prompt": ""})
+    settings = load_settings({"vad_threshold": 0.6}, config=config)
+    assert (settings.vad_min_silence, settings.temperature) == (3.0, 0.0)
+    assert (settings.vad_threshold, settings.decoding.asked) == (0.6, ())
 
 
 def test_the_language_s_case_is_ignored() -> None:

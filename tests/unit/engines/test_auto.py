@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.decoding import Decoding
 from parakeet_cli.engines.registry import choose
 from parakeet_cli.models.registry import look_up
 
@@ -199,3 +200,12 @@ def test_a_folder_with_a_model_s_name_changes_nothing(
     Path("v3").mkdir()
     assert choose("auto", "default", EngineOptions(model="v3")).name == "onnx"
     assert choose("auto", "default", EngineOptions(model="./v3")).name == "whisper"
+
+
+def test_what_no_parakeet_can_do_is_left_to_whisper_and_the_reason_is_said(tmp_path: Path) -> None:
+    gpu(tmp_path)
+    asked = EngineOptions(ml_python=stack(tmp_path / "env"), decoding=Decoding(task="translate"))
+    choice = choose("auto", "default", asked)
+    assert choice.name == "whisper"
+    assert "it has no --task translate" in choice.reason
+    assert choice.advice is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from parakeet_cli.audio.segment.frames import FRAME
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.audio.segment.silence import FrameSlice, SilenceFilter, head_of, tail_of
 
 
@@ -42,3 +43,27 @@ def test_head_and_tail_split_slices() -> None:
     parts = filtered((50, 0.9))
     assert numbers(head_of(parts, 9)) == list(range(9))
     assert numbers(tail_of(parts, 9)) == list(range(41, 50))
+
+
+def test_a_threshold_decides_what_is_speech_and_its_end_lies_below_it() -> None:
+    def kept(limits: SpeechLimits) -> int:
+        silence = SilenceFilter(keep_silence=False, limits=limits)
+        speech = np.concatenate([np.zeros(100), np.full(20, 0.6), np.full(100, 0.3)])
+        frames = np.zeros((len(speech), FRAME), np.float32)
+        parts = silence.feed(frames, speech.astype(np.float32), 0.0) + silence.finish()
+        return sum(len(part.frames) for part in parts)
+
+    assert kept(SpeechLimits()) == 13 + 20 + 13
+    assert kept(SpeechLimits(threshold=0.7)) == 0
+    assert kept(SpeechLimits(threshold=0.4)) == 13 + 20 + 100
+
+
+def test_a_silence_is_dropped_once_it_is_as_long_as_was_asked() -> None:
+    def breaks(seconds: float) -> int:
+        silence = SilenceFilter(keep_silence=False, limits=SpeechLimits(min_silence=seconds))
+        speech = np.concatenate([np.full(20, 0.9), np.zeros(40), np.full(20, 0.9)])
+        frames = np.zeros((len(speech), FRAME), np.float32)
+        parts = silence.feed(frames, speech.astype(np.float32), 0.0) + silence.finish()
+        return sum(not part.follows for part in parts[1:])
+
+    assert [breaks(2.0), breaks(1.0), breaks(0.1)] == [0, 1, 1]

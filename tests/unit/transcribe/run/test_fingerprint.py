@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.config import Settings
 from parakeet_cli.formats import FormatOptions
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -31,3 +32,18 @@ def test_a_fingerprint_ignores_what_decides_no_output() -> None:
     spread = replace(request(), workers="4", ray=True, retry_failed=True)
     assert fingerprint(spread, SETTINGS) == fingerprint(request(), SETTINGS)
     assert fingerprint(request(), replace(SETTINGS, model="n")) != fingerprint(request(), SETTINGS)
+
+
+def test_a_fingerprint_knows_what_was_asked_of_the_decoder_and_the_detector() -> None:
+    usual = fingerprint(request(), SETTINGS)
+    asked = [
+        fingerprint(request(), replace(SETTINGS, task="translate")),
+        fingerprint(request(), replace(SETTINGS, initial_prompt="Names")),
+        fingerprint(request(), replace(SETTINGS, compute_type="float32")),
+        fingerprint(request(), replace(SETTINGS, suppress_numerals=True)),
+        *(
+            fingerprint(replace(request(), options=PipelineOptions(speech=limits)), SETTINGS)
+            for limits in (SpeechLimits(threshold=0.6), SpeechLimits(min_silence=1.0))
+        ),
+    ]
+    assert len({usual, *asked}) == 1 + len(asked)

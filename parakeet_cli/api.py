@@ -1,0 +1,271 @@
+"""The Python API: what other programs may import, and what stays as it is.
+
+    from parakeet_cli.api import to_format, transcribe
+
+    transcript = transcribe("talk.mp3")
+    print(transcript.text)
+    print(to_format(transcript, "srt"))
+
+Settings come from the arguments, else from the environment and config.json, as they do for
+`parakeet transcribe`. Nothing is printed. docs/api.md has more examples; nothing else of the
+package is promised to programs.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from parakeet_cli.errors import (
+    ConfigError,
+    EngineUnavailable,
+    ParakeetError,
+    TranscriptionError,
+    UsageError,
+)
+from parakeet_cli.transcript import (
+    Accounting,
+    Alignment,
+    DifferentWord,
+    Doubt,
+    EngineInfo,
+    LostInterval,
+    MissingWord,
+    Segment,
+    Source,
+    Status,
+    StreamInfo,
+    Transcript,
+    Word,
+)
+
+if TYPE_CHECKING:
+    from parakeet_cli.config import Settings
+    from parakeet_cli.engines.base import Engine
+    from parakeet_cli.transcribe.inputs.find import Job
+    from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+    from parakeet_cli.transcribe.pipeline.progress import ProgressView
+
+__all__ = [
+    "Accounting",
+    "Alignment",
+    "ConfigError",
+    "DifferentWord",
+    "Doubt",
+    "EngineInfo",
+    "EngineUnavailable",
+    "Layout",
+    "LostInterval",
+    "MissingWord",
+    "Options",
+    "ParakeetError",
+    "Segment",
+    "Source",
+    "Status",
+    "StreamInfo",
+    "Transcriber",
+    "Transcript",
+    "TranscriptionError",
+    "UsageError",
+    "Word",
+    "format_names",
+    "to_format",
+    "transcribe",
+]
+
+Progress = Callable[[float], object]  # gets the seconds that are transcribed
+
+
+class Options(TypedDict, total=False):
+    """What can be asked, each by the name of its option with underscores.
+
+    What isn't given is as the environment and config.json have it, else the default.
+    """
+
+    engine: str  # auto, whisper, onnx, nemo, mock
+    model: str  # an alias, a hub id or a path
+    device: str  # auto, cpu, cuda, cuda:N
+    language: str  # a code, `de`; without it, the language is detected
+    beam_size: int
+    threads: int
+    offline: bool  # download nothing
+    ml_python: str  # the Python of the ML stack, for nemo
+    task: str  # transcribe, or translate into English
+    initial_prompt: str
+    temperature: float
+    condition_on_previous_text: bool
+    suppress_numerals: bool
+    compute_type: str
+    vad_threshold: float
+    vad_min_silence: float  # seconds
+    vad: bool  # leave out what isn't speech (default: true)
+    channel: int  # from 0; without it, the mean of all
+    audio_stream: int  # from 0; without it, the file's default
+    align: str  # a file with the text of the recording, to be put on the clock
+    config: str  # a configuration file in the place of the usual one
+
+
+class Layout(TypedDict, total=False):
+    """How subtitles are laid out, as by the options of the command."""
+
+    max_line_width: int
+    max_line_count: int
+    max_words_per_line: int
+    highlight_words: bool
+
+
+# The options that are no settings, with their defaults.
+_OF_THE_PIPELINE = {"vad": True, "channel": None, "audio_stream": None}
+
+
+def transcribe(path: str | os.PathLike[str], **options: Unpack[Options]) -> Transcript:
+    """The transcript of one recording; its `status` is `partial` if some of it was lost.
+
+    A model is loaded for each call: `Transcriber` keeps it. Raises what `Transcriber` raises.
+    """
+    with Transcriber(**options) as transcriber:
+        return transcriber.transcribe(path)
+
+
+class Transcriber:
+    """Transcribes one recording after the other with one engine, which stays loaded.
+
+    The engine is chosen at once and loaded by the first recording. Threads may share it; they take
+    turns. Raises UsageError for what can't be asked, ConfigError for a configuration that is
+    wrong, and EngineUnavailable.
+    """
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        self._lock = Lock()
+        self._settings = _settings(options)
+        self._pipeline = _pipeline_options(options, self._settings)
+        self._kept = _kept_engine(self._settings)
+
+    def __enter__(self) -> Transcriber:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def engine(self) -> EngineInfo:
+        """The engine and its model."""
+        return self._kept.info
+
+    def transcribe(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        offset: float = 0.0,
+        duration: float | None = None,
+        on_progress: Progress | None = None,
+    ) -> Transcript:
+        """The transcript of a recording, or of `duration` seconds of it from `offset` on.
+
+        Times are on the recording's own clock. `on_progress` is called in this thread. Raises
+        TranscriptionError for a recording that can't be read or transcribed, EngineUnavailable for
+        an engine or a model that can't be used.
+        """
+        from parakeet_cli.transcribe.inputs.find import Job
+        from parakeet_cli.transcribe.inputs.storage import to_place
+
+        name = os.fspath(path)
+        with self._lock:
+            return self._transcribe(Job(name, to_place(name), "", offset, duration), on_progress)
+
+    def _transcribe(self, job: Job, on_progress: Progress | None) -> Transcript:
+        from parakeet_cli.transcribe.outputs.plan import PlannedFile
+        from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
+
+        view = _progress_view(on_progress)
+        (result,) = transcribe_jobs([PlannedFile(job, ())], self._kept, self._pipeline, view)
+        if result.transcript is None or result.status is Status.FAILED:
+            raise TranscriptionError(result.reason or "It failed.", hint=result.hint)
+        return result.transcript
+
+    def close(self) -> None:
+        """Free the model. The next recording would load it again."""
+        from parakeet_cli.transcribe.pipeline.kept_engine import release
+
+        with self._lock:
+            release(self._kept)
+
+
+def to_format(transcript: Transcript, name: str, **layout: Unpack[Layout]) -> str:
+    """The transcript as the text of a file: `srt`, `json`, ... (`format_names()` has them all).
+
+    Raises UsageError for an unknown format or a layout that can't be.
+    """
+    from parakeet_cli.formats import FORMATS, FormatOptions, expand_formats
+
+    if name not in FORMATS:
+        expand_formats((name,))  # which says what there is
+    _refuse_unknown(layout, Layout)
+    return FORMATS[name].render(transcript, FormatOptions(**layout))
+
+
+def format_names() -> tuple[str, ...]:
+    """The formats that `to_format` writes."""
+    from parakeet_cli.formats import FORMATS
+
+    return tuple(FORMATS)
+
+
+def _progress_view(on_progress: Progress | None) -> ProgressView:
+    from parakeet_cli.transcribe.pipeline.progress import SilentView
+
+    class View(SilentView):
+        def advanced(self, job: Job, seconds: float) -> None:
+            if on_progress is not None:
+                on_progress(seconds)
+
+    return View()
+
+
+def _settings(options: Options) -> Settings:
+    from parakeet_cli.config import SETTINGS, load_settings
+
+    _refuse_unknown(options, Options)
+    given = {name: value for name, value in options.items() if name in SETTINGS}
+    settings = load_settings(given, config=options.get("config"))
+    for warning in settings.warnings:
+        warnings.warn(warning, stacklevel=4)
+    return settings
+
+
+def _refuse_unknown(given: object, known: type) -> None:
+    """Raise TypeError for a name that the dictionary's type lacks, as Python does."""
+    assert isinstance(given, dict)
+    for name in given:
+        if name not in known.__annotations__:
+            raise TypeError(f"'{name}' is an unexpected keyword argument.")
+
+
+def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
+    from parakeet_cli.audio.segment.pauses import SpeechLimits
+    from parakeet_cli.transcribe.align.words import read_text
+    from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+
+    text = options.get("align")
+    given = {name: options.get(name, usual) for name, usual in _OF_THE_PIPELINE.items()}
+    return PipelineOptions(
+        language=settings.language,
+        align=read_text(text) if text is not None else None,
+        speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def _kept_engine(settings: Settings) -> Engine:
+    from parakeet_cli.engine_setup import choose_engine, engine_options
+    from parakeet_cli.engines.registry import make_engine
+    from parakeet_cli.transcribe.pipeline.kept_engine import keep
+    from parakeet_cli.transcribe.workers.worker import MAX_CONCURRENCY
+
+    choice = choose_engine(settings)
+    quiet = replace(engine_options(settings), progress=False)
+    return keep(make_engine(choice.name, quiet, concurrency=MAX_CONCURRENCY))

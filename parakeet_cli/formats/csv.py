@@ -1,0 +1,32 @@
+"""Writes comma-separated segments (RFC 4180) with times in whole milliseconds, as whisper.cpp."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from io import StringIO
+
+from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.subtitles.text_width import clean
+from parakeet_cli.formats.timeline import in_order
+from parakeet_cli.transcript import Transcript
+
+# A cell that begins so is a formula for a spreadsheet, which may run programs; a negative number
+# and a dash before a sentence are none. Behind a space it is text.
+_FORMULA = re.compile(r"[=@]|[+-](?![\s\d])")
+
+
+def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
+    """The header, then one segment a piece."""
+    yield _row("start", "end", "text")
+    for segment in in_order(transcript.segments):
+        if line := clean(segment.text):
+            cell = f" {line}" if _FORMULA.match(line) else line
+            yield _row(round(1000 * segment.start), round(1000 * segment.end), cell)
+
+
+def _row(*cells: object) -> str:
+    line = StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

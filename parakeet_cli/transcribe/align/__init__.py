@@ -1,0 +1,1 @@
+"""Puts a given text on a recording's clock, by the words that were recognised in it."""
