@@ -196,10 +196,7 @@ class CondaRecord:
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        return (
-            *map(str, self.resized),
-            *(f"{path} (its SHA-256 differs)" for path in self.altered),
-        )
+        return (*map(str, self.resized), *(f"{one} (its SHA-256 differs)" for one in self.altered))
 
 
 @dataclass(frozen=True, slots=True)

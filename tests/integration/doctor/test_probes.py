@@ -195,7 +195,8 @@ def load_package():
             pieces = [f"{lengths[0]} samples, {encoded[0]:.2f}"]
             return types.SimpleNamespace(result=lambda: [types.SimpleNamespace(pieces=pieces)])
     sys.modules["parakeet_nemo_worker"] = types.ModuleType("parakeet_nemo_worker")
-    part("loading", load_model=load_model, LoadRequest=lambda *wanted, **more: (*wanted, *more.values()))
+    def request(*wanted, **more): return *wanted, *more.values()
+    part("loading", load_model=load_model, LoadRequest=request)
     part("decoding", join_pieces=lambda pieces: pieces[0])
 """
 ARRAYS = """
