@@ -67,7 +67,7 @@ ELSEWHERE = {
     "transcribe/pipeline/file_in_work.py": "unit/transcribe/pipeline/test_feeders.py",
     "transcribe/pipeline/options.py": "unit/transcribe/pipeline/test_jobs.py",
     "transcribe/pipeline/progress.py": "unit/transcribe/pipeline/test_jobs.py",
-    "transcribe/plan/make.py": "unit/transcribe/run/test_batch.py integration/transcribe",
+    "transcribe/run/planning.py": "unit/transcribe/run/test_batch.py integration/transcribe",
     "transcribe/workers/": "integration/transcribe/test_workers.py",
 }
 

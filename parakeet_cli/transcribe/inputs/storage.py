@@ -30,8 +30,6 @@ from parakeet_cli.transcribe.inputs.surroundings import obstacle_of_storage
 # into place.
 _ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
 _S3 = ("s3", "s3a")
-# Seconds. Beside the client's own attempts, of which one is left, s3fs makes five.
-_S3_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 10}
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 # Size in bytes; nanoseconds of the last change, or an ETag.
@@ -265,30 +263,19 @@ def _message(error: Exception) -> str:
 def _system(url: str) -> tuple[Any, str]:
     """The file system for a URL, and its name for the object. Raises UsageError, InputError."""
     try:
+        if url[: url.index("://")].lower() in _S3:
+            from parakeet_cli.transcribe.inputs.s3 import S3
+
+            return S3(), url[url.index("://") + 3 :].rstrip("/")
         from fsspec.core import url_to_fs
 
-        fs, path = url_to_fs(url, **_patience(url))
+        fs, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise UsageError(
             f"{without_passwords(url)}: {_message(error)}.",
-            hint=f"S3 needs s3fs: {install_command('s3fs')}. Other storages have packages of "
+            hint=f"S3 needs boto3: {install_command('boto3')}. Other storages have packages of "
             "their own (gcsfs for gs://).",
         ) from error
     except OSError as error:  # of storages that are asked at once, such as ftp
         raise InputError(f"{_shown(url)} can't be reached: {_message(error)}.") from error
     return fs, path
-
-
-def _patience(url: str) -> dict[str, Any]:
-    """Options with which S3 gives a storage that stalls up within a minute, not in ten.
-
-    What the user's configuration of fsspec and AWS_MAX_ATTEMPTS say counts for more.
-    """
-    scheme = url[: url.index("://")].lower()
-    if scheme not in _S3:
-        return {}
-    from fsspec.config import conf
-
-    own = conf.get(scheme, {}).get("config_kwargs", {})
-    attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"retries": {"total_max_attempts": 1}}
-    return {"config_kwargs": {**_S3_TIMEOUTS, **attempts, **own}}

@@ -1,1 +1,1 @@
-"""Plans a batch: which recordings there are, what is done with each, and in which order."""
+"""Decides which recordings of a batch are transcribed, and in which order."""

@@ -23,16 +23,16 @@ from parakeet_cli.transcribe.outputs.plan import PlannedFile, folders
 from parakeet_cli.transcribe.pipeline.interrupts import defer_interrupts
 from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.plan.look_ahead import LookAhead
-from parakeet_cli.transcribe.plan.make import (
+from parakeet_cli.transcribe.plan.schedule import with_durations
+from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.run.breaker import Breaker, HoldingView, stopped_in_words
+from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
+from parakeet_cli.transcribe.run.planning import (
     BatchPlan,
     open_plan,
     record_plan,
     say_what_is_repeated,
 )
-from parakeet_cli.transcribe.plan.schedule import with_durations
-from parakeet_cli.transcribe.request import TranscribeRequest
-from parakeet_cli.transcribe.run.breaker import Breaker, HoldingView, stopped_in_words
-from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
 from parakeet_cli.transcribe.run.run_folder import EarlierResult
 from parakeet_cli.transcribe.run.stats import BatchStats
 from parakeet_cli.transcribe.workers.choose import BatchRunner, Placement, open_runner

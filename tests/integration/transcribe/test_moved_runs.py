@@ -14,7 +14,10 @@ from tests.integration.transcribe.test_runs import RUN, batch, content, journal,
 
 NO_LOCKS = """
 #include <errno.h>
-int flock(int descriptor, int operation) { errno = ENOLCK; return -1; }
+#include <fcntl.h>
+#include <unistd.h>
+int flock(int descriptor, int operation) { errno = FAULT; return -1; }
+int lockf(int descriptor, int command, off_t length) { errno = FAULT; return -1; }
 """
 
 
@@ -91,13 +94,24 @@ def test_a_run_on_a_storage_is_refused_in_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a compiler")
-def test_a_file_system_without_locks_is_refused_in_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+def test_a_file_system_without_locks_is_refused_in_a_sentence(tmp_path: Path, fault: str) -> None:
     batch(tmp_path, 1)
     (tmp_path / "no_locks.c").write_text(NO_LOCKS)
     library = tmp_path / "no_locks.so"
-    subprocess.run(["gcc", "-shared", "-o", library, tmp_path / "no_locks.c"], check=True)
+    subprocess.run(
+        ["gcc", f"-DFAULT={fault}", "-shared", "-fPIC", "-o", library, tmp_path / "no_locks.c"],
+        check=True,
+    )
     done = transcribe(tmp_path, *RUN, env={"LD_PRELOAD": str(library)})
     assert done.code == 1
     assert "has no locks" in done.err
     assert "Name a --run on another disk" in done.err
     assert "in use by another" not in done.err
+    assert not (tmp_path / "out").exists()
+    # Without a journal it works, and so does a run that was made elsewhere.
+    plain = transcribe(tmp_path, *RUN[:-2], env={"LD_PRELOAD": str(library)})
+    assert plain.code == 0, plain.err
+    assert transcribe(tmp_path, *RUN, "--overwrite").code == 0
+    asked = transcribe(tmp_path, "--status", "run", env={"LD_PRELOAD": str(library)})
+    assert asked.code == 0, asked.err

@@ -31,6 +31,7 @@ from tests.integration.transcribe.command import SAID, clip, run, transcribe
 from tests.integration.transcribe.dying import DyingActor
 from tests.integration.transcribe.test_hangs import start_hasty, stop_one
 from tests.integration.transcribe.test_runs import RUN, batch, content, killed
+from tests.integration.transcribe.test_signals import signalled
 from tests.integration.transcribe.test_workers import interrupted, killed_in_mid_run
 
 pytestmark = pytest.mark.slow
@@ -164,6 +165,17 @@ def test_ctrl_c_leaves_whole_files_and_a_line_of_each(
     tmp_path: Path, on_cluster: tuple[str, ...]
 ) -> None:
     assert interrupted(tmp_path, on_cluster, 3) >= 2
+
+
+def test_told_to_end_at_any_moment_everything_is_whole_and_goes_on(
+    tmp_path: Path, on_cluster: tuple[str, ...]
+) -> None:
+    assert signalled(tmp_path, on_cluster, 2, 3) >= 1
+
+
+@pytest.mark.soak
+def test_told_to_end_at_thirty_moments(tmp_path: Path, on_cluster: tuple[str, ...]) -> None:
+    assert signalled(tmp_path, on_cluster, 30, 4) >= 20
 
 
 def test_a_killed_driver_s_run_goes_on(tmp_path: Path, on_cluster: tuple[str, ...]) -> None:

@@ -55,6 +55,15 @@ def test_a_file_that_is_not_a_journal_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_a_session_has_to_do_is_corrected_once_it_is_known(tmp_path: Path) -> None:
+    with RunJournal(tmp_path / "journal.jsonl") as journal:
+        began = journal.record_session(3, 0.0)
+        journal.record_start("a", "options")
+        assert journal.record_session(3, 9.75, began=began) == began
+    known = read_journal(tmp_path / "journal.jsonl")
+    assert (known.planned, known.seconds, known.since) == (3, 9.75, began)
+
+
 def test_a_hundred_thousand_entries_are_read_in_200_mb(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     with RunJournal(path) as journal:
