@@ -7,8 +7,9 @@ PYTHON is the interpreter of an ML stack. Both transcribe the sample clips, over
 a Parakeet of the published size and random weights (`full_size.py`). Start and load are not
 measured: NeMo times itself, and parakeet's time is from the first batch's result to the last
 result, for the clips that were not yet in flight when it starts. Then one recording of
-`--hours` shows whether memory grows. `--device cpu --layers 2` tries the script without a GPU;
-the figures then mean nothing for one.
+`--hours` shows whether memory grows. On a GPU, parakeet is also measured with 1 to 16 feeders, as
+many as there are cores; otherwise it chooses their number. `--device cpu --layers 2` tries the
+script without a GPU; the figures then mean nothing for one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import machine, mebibytes, spread, tree, write_table
+
+from parakeet_cli.system.hardware import usable_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench-data" / "rtfx"
@@ -81,12 +84,16 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
                   "--layers", str(options.layers)])  # fmt: skip
     clips = _clips(options.batch + options.files)
     ours, theirs, gpu = [], [], None
+    by_feeders: dict[int, list[float]] = {count: [] for count in _feeders(options)}
     for number in range(options.rounds):
         _parakeet(options, model, clips[0].parent)
         ours.append(_rtfx(clips, options.batch, _in_flight(options)))
         bare = _json([options.python, "-B", "bench/bare_rtfx.py", str(model), options.device,
                       str(options.batch), *map(str, clips)])  # fmt: skip
         gpu = bare["gpu"]
+        for count, found in by_feeders.items():
+            _parakeet(options, model, clips[0].parent, str(count))
+            found.append(_rtfx(clips, options.batch, _in_flight(options)))
         theirs.append(_seconds(clips) / bare["seconds"])
         print(f"  round {number + 1}: parakeet {ours[-1]:.1f}, NeMo {theirs[-1]:.1f}",
               file=sys.stderr, flush=True)  # fmt: skip
@@ -103,7 +110,13 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
             "| what | RTFx | parakeet ÷ NeMo |\n|---|---|---|\n",
             f"| parakeet transcribe | {statistics.median(ours):.1f} | {spread(shares)} |\n",
             f"| NeMo's transcribe(), batches of {options.batch} "
-            f"| {statistics.median(theirs):.1f} | |\n\n",
+            f"| {statistics.median(theirs):.1f} | |\n",
+            *(
+                f"| parakeet transcribe --feeders {count} | {statistics.median(found):.1f} "
+                f"| {spread([a / b for a, b in zip(found, theirs, strict=True)])} |\n"
+                for count, found in by_feeders.items()
+            ),
+            "\n",
             f"Memory over {options.hours:g} hours in one file, the highest of the second tenth "
             "and of the last:\n",
             f"{hours.memory}.\n" if hours.samples[9:] else "the run was too short.\n",
@@ -115,6 +128,13 @@ def _measured(options: argparse.Namespace) -> tuple[str, list[str]]:
     if options.hours >= ENOUGH_HOURS and hours.growth > MAX_GROWTH:
         problems.append(f"Memory grew: {hours.memory}.")
     return table, problems
+
+
+def _feeders(options: argparse.Namespace) -> list[int]:
+    """The numbers of feeders to measure: none on a CPU, whose cores the engine uses."""
+    if options.device == "cpu":
+        return []
+    return [count for count in (1, 2, 4, 8, 16) if count <= usable_cores()]
 
 
 def _samples() -> list[Path]:
@@ -193,12 +213,14 @@ class MemoryUse:
         return ram + (f", {gpu[0]:.0f} and {gpu[1]:.0f} MiB of the GPU" if any(gpu) else "")
 
 
-def _parakeet(options: argparse.Namespace, model: Path, given: Path) -> MemoryUse:
+def _parakeet(
+    options: argparse.Namespace, model: Path, given: Path, feeders: str = "auto"
+) -> MemoryUse:
     out = DATA / "out"
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "parakeet_cli", "transcribe", "--quiet", "--engine", "nemo"]
     command += ["--device", options.device, "--python", options.python, "--model", str(model)]
-    command += ["-f", "json", "-o", str(out), str(given)]
+    command += ["--feeders", feeders, "-f", "json", "-o", str(out), str(given)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
     samples = []
     while True:

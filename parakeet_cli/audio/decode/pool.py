@@ -313,6 +313,10 @@ class IsolatedMedia(Media):
             self._worker.kill()
             self._worker = None
 
+    def fileno(self) -> int | None:
+        """The descriptor on which blocks come, for select; None once there are no more."""
+        return None if self._worker is None else self._worker.fileno()
+
     def abandon(self) -> None:
         """Make a thread that reads the blocks come to their end at once."""
         worker = self._worker

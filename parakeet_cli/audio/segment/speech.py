@@ -70,6 +70,8 @@ class ReceivedSpeech:
     def __call__(self, frames: Samples) -> Probabilities:
         count = len(frames)
         found, self._waiting = self._waiting[:count], self._waiting[count:]
+        if len(found) == count:
+            return found
         return np.pad(found, (0, count - len(found)), constant_values=1.0)
 
     def reset(self) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from parakeet_cli.audio.decode.media import Block, Media
 from parakeet_cli.audio.decode.messages import INBOX_SLOTS, NO_NOTES, MessageKind
-from parakeet_cli.audio.decode.pool import DecoderDied, DecoderWorker, default_pool
+from parakeet_cli.audio.decode.pool import DecoderDied, DecoderWorker, IsolatedMedia, default_pool
 from parakeet_cli.audio.segment.sparse import Look, Looks
 from parakeet_cli.audio.segment.speech import SPARSE_HELPER, Probabilities, ReceivedSpeech
 from parakeet_cli.errors import EngineUnavailable
@@ -148,9 +148,9 @@ class SharedWork:
         """The recording's blocks. Raises what reading them does, and EngineUnavailable."""
         self._shares = self._shares and (media.source.duration or 0.0) >= _LONG_SECONDS
         try:
-            for block in media:
+            for block in self._read(media):
                 self._add(block)
-                self._advance(wait=False)
+                self._advance()
                 yield from self._ready_blocks(most=_BLOCKS_EACH * (1 + len(self._helpers)))
                 if self._places.wanted and not self._bare:
                     self._dismiss()
@@ -164,7 +164,7 @@ class SharedWork:
         """The first blocks whose speech was found; waits until at most `most` others are left."""
         while self._window and (self._window[0].ready or len(self._window) > most):
             if not self._window[0].ready:
-                self._advance(wait=True)
+                self._advance(self._pool.limits.seconds)
                 continue
             entry = self._window.popleft()
             self._bare -= entry.is_bare
@@ -190,18 +190,44 @@ class SharedWork:
         self._helpers.append(_Helper(worker))
         return True
 
-    def _advance(self, *, wait: bool) -> None:
-        """Give the helpers what they have room for, and take what they have found."""
+    def _read(self, media: Media) -> Iterator[Block]:
+        """The blocks as they come; the helpers are attended to in between."""
+        blocks = iter(media)
+        while True:
+            while self._helpers and not self._has_come(media):
+                pass
+            block = next(blocks, None)
+            if block is None:
+                return
+            yield block
+
+    def _has_come(self, media: Media) -> bool:
+        """Whether something has come from the recording's feeder, or nothing will from helpers."""
+        descriptor = media.fileno() if isinstance(media, IsolatedMedia) else None
+        if descriptor is None or not any(helper.tasks for helper in self._helpers):
+            return True
+        return self._advance(self._pool.limits.seconds, descriptor)
+
+    def _advance(self, seconds: float = 0.0, other: int | None = None) -> bool:
+        """Give the helpers what they have room for, and take what they have found.
+
+        Waits for that, or for the descriptor `other`, which is left alone. Returns whether that can
+        be read, or nobody has said anything for so many `seconds`.
+        """
         for helper in self._helpers:
             while self._todo and len(helper.tasks) < INBOX_SLOTS:
                 self._ask(helper, self._todo.popleft())
         busy = {helper.worker.fileno(): helper for helper in self._helpers if helper.tasks}
         if not busy:
-            return
-        seconds = self._pool.limits.seconds if wait else 0.0
-        ready, _, _ = select.select(list(busy), [], [], seconds)
-        for descriptor in ready or (busy if wait else ()):  # one that is silent is ended
-            self._take(busy[descriptor])
+            return True
+        others = () if other is None else (other,)
+        ready, _, _ = select.select((*busy, *others), [], [], seconds)
+        # One that was silent for that long is ended when it is read.
+        silent = seconds and not ready and not others
+        for descriptor in busy if silent else ready:
+            if descriptor != other:
+                self._take(busy[descriptor])
+        return not ready or other in ready
 
     def _ask(self, helper: _Helper, task: _Task) -> None:
         look = task.look

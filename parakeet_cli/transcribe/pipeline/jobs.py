@@ -36,6 +36,7 @@ from parakeet_cli.transcribe.pipeline.results import (
 from parakeet_cli.transcribe.pipeline.word_times import spread_words
 from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Transcript
 
+_STARTED_AT_ONCE = 4  # feeders, while the model is loading; others when a file needs them
 _POLL_SECONDS = 0.02  # between two requests for another job, while none is known
 
 
@@ -94,6 +95,7 @@ class _Pipeline:
         self._files: deque[FileInWork] = deque()
         self._feeding = 0  # files that aren't fully submitted
         # Several feeders have their next files ready: this thread may be writing an output.
+        self._count = feeders
         self._most = feeders if feeders == 1 else 2 * feeders
         self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()  # for this thread
         self._engine = engine
@@ -114,7 +116,9 @@ class _Pipeline:
         self._interrupt = DeferredInterrupt()
 
     def __enter__(self) -> _Pipeline:
-        warm_up(1, annotator_of(self._engine, self._options.speech))
+        warm_up(
+            min(self._count, _STARTED_AT_ONCE), annotator_of(self._engine, self._options.speech)
+        )
         with ExitStack() as stack:
             stack.callback(self._remove_copies)
             stack.enter_context(self._threads)

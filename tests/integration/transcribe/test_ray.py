@@ -69,6 +69,7 @@ def test_two_actors_write_what_one_process_does(
     batch(tmp_path, 8)
     assert transcribe(tmp_path, "in", "-f", "txt,json", "-o", "one").code == 0
     asked = ("in", "-f", "txt,json", "-o", "two", "--manifest-out", "m.jsonl", *on_cluster)
+    asked += ("--feeders", "2")
     done = transcribe(tmp_path, *asked, limit=LIMIT)
     assert done.code == 0, done.err
     assert "Ray with 2 actors" in done.err

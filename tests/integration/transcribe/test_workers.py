@@ -81,6 +81,22 @@ def test_two_workers_write_what_one_does(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("feeders", [("--feeders", "2"), ("--feeders", "3", *TWO)])
+def test_feeders_in_front_of_each_engine_change_no_byte(
+    tmp_path: Path, feeders: tuple[str, ...]
+) -> None:
+    batch(tmp_path, 8)
+    (tmp_path / "in/empty.wav").touch()
+    detecting = {"PARAKEET_MOCK_VAD": "1"}
+    asked = ("in", "-f", "txt,json,html")
+    assert transcribe(tmp_path, *asked, "-o", "one", env=detecting).code == 1
+    several = (*asked, "-o", "several", "--run", "run", *feeders)
+    done = transcribe(tmp_path, *several, env=detecting)
+    assert done.code == 1, done.err
+    assert content(tmp_path / "several") == content(tmp_path / "one")
+    assert sum(journal(tmp_path, "ended").values()) == 9
+
+
 def test_text_on_stdout_stays_in_the_order_of_the_inputs(tmp_path: Path) -> None:
     batch(tmp_path, 5)
     clip(tmp_path / "plain.wav")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import wave
 from pathlib import Path
 
 import av
@@ -66,3 +67,25 @@ def test_an_open_file_is_read_as_well_as_a_path(tmp_path: Path) -> None:
 def test_what_is_neither_a_file_nor_in_one_is_not_fetched() -> None:
     with pytest.raises(av.FFmpegError):
         open_container("tcp://127.0.0.1:9/sound.wav")
+
+
+@pytest.mark.parametrize("lead", [0, 8192])
+def test_ac3_that_is_written_as_samples_is_found_behind_a_moment_of_silence(
+    tmp_path: Path, lead: int
+) -> None:
+    """libav looks for it in the first packets; all of them would take most of opening a WAV."""
+    coded = tmp_path / "a.spdif"
+    with av.open(str(coded), "w", format="spdif") as container:
+        stream = container.add_stream("ac3", rate=48_000, layout="stereo")
+        for number in range(60):
+            frame = av.AudioFrame("fltp", "stereo", 1536)
+            frame.sample_rate, frame.pts = 48_000, number * 1536
+            container.mux(stream.encode(frame))
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 2, 48_000, 0, "NONE", ""))
+        file.writeframes(bytes(lead) + coded.read_bytes())
+    with open_container(f"file:{path}") as container:
+        assert container.streams.audio[0].codec_context.name == "ac3"
+    with path.open("rb") as opened, open_container(opened) as container:
+        assert container.streams.audio[0].codec_context.name == "ac3"

@@ -15,6 +15,7 @@ import pytest
 
 from parakeet_cli.audio.decode import pool as decode_pool
 from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.engines.base import EngineOptions
 from parakeet_cli.engines.mock import Mock
 from parakeet_cli.errors import EngineUnavailable
@@ -162,3 +163,16 @@ def test_no_result_is_left_out_that_comes_in_the_last_moment() -> None:
     for result in run(plan(*names), engine, 3):
         assert result.transcript is not None
         assert result.transcript.text == "0.0"
+
+
+def test_without_shared_memory_samples_come_through_pipes(
+    workers: list[decode_pool.DecoderWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = plan(record("long.wav", 301.0), record("short.wav", 3.0))
+    run(planned, Detecting(max_chunk_seconds=30.0), 2)
+    shared = outputs()
+    decode_pool.default_pool().close()
+    monkeypatch.setattr(SharedSlots, "create", lambda size, count: None)
+    results = run(planned, Detecting(max_chunk_seconds=30.0), 2)
+    assert [result.status for result in results] == [Status.OK, Status.OK]
+    assert outputs() == shared

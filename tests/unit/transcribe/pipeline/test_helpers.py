@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -14,7 +15,15 @@ from numpy.typing import NDArray
 from parakeet_cli.audio.decode.pool import DecoderWorker
 from parakeet_cli.transcribe.pipeline.helpers import Places
 from parakeet_cli.transcript import Status
-from tests.unit.transcribe.pipeline.test_feeders import Detecting, outputs, plan, record, run
+from tests.media_files import RECIPES, write_media
+from tests.unit.transcribe.pipeline.test_feeders import (
+    Detecting,
+    outputs,
+    plan,
+    record,
+    run,
+    speech,
+)
 
 Asked = list[DecoderWorker]
 
@@ -49,6 +58,28 @@ def test_a_long_recording_gives_the_same_bytes_with_and_without_helpers(asked: A
         found[feeders] = outputs()
         assert bool(asked) is (feeders > 1)
     assert found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac"])
+def test_what_lies_behind_damage_is_the_same_with_helpers(asked: Asked, kind: str) -> None:
+    """The detector begins anew behind each hole, whoever takes the look."""
+    recipe = replace(RECIPES[kind], rate=16_000, channels=1)
+    path = write_media(
+        Path(f"long.{kind}"), (speech(320.0, seed=4) / 32768).astype(np.float32), recipe
+    )
+    data = bytearray(path.read_bytes())
+    for share in (0.3, 0.31, 0.7):
+        hole = int(len(data) * share)
+        data[hole : hole + 30_000] = bytes(30_000)
+    path.write_bytes(data)
+    planned = plan(str(path))
+    found = {}
+    for feeders in (1, 3):
+        (result,) = run(planned, engine(), feeders)
+        assert result.status is Status.PARTIAL
+        found[feeders] = result, outputs()
+        assert bool(asked) is (feeders > 1)
+    assert found[1] == found[3]
 
 
 def test_a_helper_that_dies_costs_nothing(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
