@@ -46,6 +46,7 @@ class SessionResources:
         check_request(request)
         self._request = request
         self._deliveries: dict[tuple[str, ...], Delivery | None] = {}
+        self._inserted: dict[tuple[str, ...], list[str]] = {}  # by those sinks, in this process
         self._delivery(request)
         self._engine_queue: EngineQueue | None = None
         self.load_engine()
@@ -104,8 +105,9 @@ class SessionResources:
                 f"Nothing can be recorded in {root}: {error.strerror}.",
                 hint=getattr(error, "hint", None),
             ) from error
-        if parts.outputs.delivery is not None:
-            parts.outputs.delivery.begin()
+        delivery = parts.outputs.delivery
+        if delivery is None or not delivery.begin():
+            parts.outputs.inserted.clear()
         return Dictation(parts, source, recording, view)
 
     def make_recovery(self, view: DictationView) -> Recovery:
@@ -116,7 +118,9 @@ class SessionResources:
         if request is not self._request:
             check_request(request)
         history = History(history_path(), request.history_days)
-        outputs = TextOutputs(request.sink_specs, self._delivery(request), history)
+        specs = request.sink_specs
+        inserted = self._inserted.setdefault(specs, [])
+        outputs = TextOutputs(specs, self._delivery(request), history, inserted)
         rules = _make_rules(request)
         return DictationSetup(request, self.load_engine(), SpeechDetector, rules, outputs)
 

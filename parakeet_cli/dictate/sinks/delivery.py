@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -112,12 +113,31 @@ class Delivery:
         self._sinks = list({id(sink): sink for sink in self._sinks}.values())
         return lines
 
-    def begin(self) -> None:
-        """Start another dictation with the same sinks: its clipboard text starts empty."""
-        for sink in (*self._sinks, self._fallback):
-            if isinstance(sink, ClipboardSink):
-                sink.begin()
-        self._holders.clear()
+    def begin(self) -> bool:
+        """Start another dictation with the same sinks; whether it goes on with the last text.
+
+        It doesn't where that is on the clipboard, whose text starts empty.
+        """
+        clipboards = {
+            id(sink): sink
+            for sink in (*self._sinks, self._fallback)
+            if isinstance(sink, ClipboardSink)
+        }
+        held = {id(sink) for holders in self._holders[-1:] for sink in holders}
+        for clipboard in clipboards.values():
+            clipboard.begin()
+        asked = any(isinstance(sink, ClipboardSink) for sink in self._sinks)
+        if asked or held & clipboards.keys():
+            self._holders.clear()
+            return False
+        return True
+
+    def continues(self) -> bool:
+        """Whether a text delivered now would follow the last one in every sink."""
+        following = [sink.continues() for sink in self._sinks]
+        if not all(following):
+            self._holders.clear()
+        return all(following)
 
     def deliver(self, text: str, *, there: Collection[str] = ()) -> DeliveryResult:
         """Give the text to every sink, even if others fail.
@@ -155,7 +175,8 @@ class Delivery:
 
     def close(self) -> None:
         for sink in self._sinks:
-            sink.close()
+            with suppress(SinkError):  # the text was inserted; only the end of its line is missing
+                sink.close()
 
     def _open(self, index: int) -> str:
         sink = self._sinks[index]
