@@ -20,7 +20,10 @@ def test_stdout_gets_a_line_for_each_sentence(capsys: pytest.CaptureFixture[str]
     ("texts", "lines"),
     [
         (["hello", ",", " world"], "hello, world\n"),
+        (["hello", " world", "."], "hello\nworld.\n"),
+        (["one,", " two"], "one, two\n"),
         (["Hello.", " He came”.", " And"], "Hello.\nHe came”.\nAnd\n"),
+        (["He said (", "x", ")", ",", " yes"], "He said (x), yes\n"),
         (["one", "\n", "two"], "one\ntwo\n"),
         (["one", "\n\n", "two."], "one\n\ntwo.\n"),
         ([" ", "", "\x1b[2Jone."], "[2Jone.\n"),
