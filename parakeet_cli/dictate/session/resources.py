@@ -144,8 +144,9 @@ def _make_rules(request: DictationRequest) -> TextRules:
         settings.vocabulary,
         digits=request.digits,
         language=settings.language,
+        fillers=request.fillers,
     )
-    return TextRules(request.commands, change)
+    return TextRules(request.commands, change, request.filter)
 
 
 def _open_delivery(specs: tuple[str, ...]) -> Delivery | None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from parakeet_cli.dictate.sinks import SINKS, Sink, notifications
 from parakeet_cli.dictate.sinks.clipboard import ClipboardSink
 from parakeet_cli.dictate.sinks.file import FileSink
+from parakeet_cli.dictate.sinks.typed import TypeSink
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
@@ -172,6 +173,17 @@ class Delivery:
             self._notified("Not taken back", DeliveryResult(tuple(stuck.values())))
         replaced = len(stuck) < len(self._sinks)
         return replace(delivered, replaced=replaced, stuck=tuple(stuck.values()))
+
+    def press_enter(self) -> tuple[str, ...]:
+        """Press Return after the text in the window; the messages for people if that fails."""
+        lines = []
+        for sink in self._sinks:
+            if isinstance(sink, TypeSink):
+                try:
+                    sink.press_enter()
+                except SinkError as error:
+                    lines.append(f"{sink.name}: Return was not pressed: {error}")
+        return tuple(lines)
 
     def close(self) -> None:
         for sink in self._sinks:

@@ -43,9 +43,9 @@ class Typist(User):
         config = {"dictate": {"profile": SAID[0]}, "profiles": profiles}
         (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
-    def begin(self, sink: str = "type") -> None:
+    def begin(self, sink: str = "type", *options: str) -> None:
         env = {**self.desktop.env, "PARAKEET_CONFIG": str(self.folder / "config.json")}
-        started = self.dictate("--sink", sink, "start", "--idle", env=env)
+        started = self.dictate("--sink", sink, *options, "start", "--idle", env=env)
         assert started.code == 0, started.err
 
     def dictates(self, words: str) -> None:
@@ -126,3 +126,10 @@ def test_a_dictation_into_a_file_goes_on_with_the_last_one(typist: Typist) -> No
         other.write("from somebody else")
     typist.dictates("scratch that")
     assert typist.typed() == "He was\nfrom somebody else"
+
+
+def test_return_ends_a_text(typist: Typist, window: Window) -> None:
+    typist.begin("type", "--enter")
+    typist.dictates("he was")
+    typist.dictates("he was")
+    assert window.shows("He was\nHe was\n") == "He was\nHe was\n"

@@ -77,6 +77,7 @@ class TypeSink:
         self._method: Method | None = None
         self._typed: list[tuple[str, Focus | None]] = []
         self._watch: InputWatch | None = None
+        self._ended = False  # whether Return ended its text
         self._last = 0.0  # when it typed or erased last
 
     def open(self) -> str:
@@ -118,6 +119,9 @@ class TypeSink:
 
     def continues(self) -> bool:
         """Whether the same window has the focus, and nothing else was typed or clicked since."""
+        if self._ended:
+            self._ended = False
+            return False
         if not self._typed:
             return True
         before = self._typed[-1][1]
@@ -133,6 +137,20 @@ class TypeSink:
         if not same:
             self._typed.clear()
         return same
+
+    def press_enter(self) -> None:
+        """Press Return if the window with the last text has the focus. The text ends there.
+
+        Raises SinkError if it has not, or where nothing was typed.
+        """
+        if not self._typed:
+            raise SinkError("No text was typed before it.")
+        before = self._typed[-1][1]
+        if self._opened().focus() != before:
+            raise SinkError("Another window has the focus now.")
+        self._opened().type("\n")
+        self._typed.clear()
+        self._ended = True
 
     def undo(self, text: str) -> None:
         method = self._opened()
