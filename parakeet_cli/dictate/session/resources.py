@@ -8,6 +8,7 @@ A program dictates with it like this:
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import EngineUnavailable, OutputError
+from parakeet_cli.system.heap import give_back_memory
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.events import DictationView
@@ -88,6 +90,9 @@ class SessionResources:
         queue, self._engine_queue = self._engine_queue, None
         if queue is not None:
             queue.close()
+            del queue
+            gc.collect()
+            give_back_memory()
 
     def make_dictation(
         self, source: SoundSource, view: DictationView, request: DictationRequest | None = None
