@@ -42,6 +42,12 @@ def _device(value: Any) -> str:
         raise ValueError("must be a microphone's name or number") from None
 
 
+def _fillers(value: Any) -> str:
+    if value not in ("keep", "drop"):
+        raise ValueError('must be "keep" or "drop"')
+    return str(value)
+
+
 def _strings(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise ValueError('must be a list of strings, ["like", "these"]')
@@ -76,6 +82,10 @@ SECTION: dict[str, SectionKey] = {
     "no_partials": SectionKey(_boolean, False),
     "commands": SectionKey(_boolean, True),
     "digits": SectionKey(_boolean, False),
+    "fillers": SectionKey(_fillers, "keep"),
+    "filter": SectionKey(readers.text),
+    "enter": SectionKey(_boolean, False),
+    "stop_after_silence": SectionKey(_seconds(0.1)),
     "no_history": SectionKey(_boolean, False),
     "vocabulary": SectionKey(_words, ()),
     "replacements": SectionKey(_replacements, {}),

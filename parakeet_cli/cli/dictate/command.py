@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from parakeet_cli.cli import options
 from parakeet_cli.cli.dictate.daemon_command import Profile, add_daemon_verbs
 from parakeet_cli.dictate.sinks import complete_sink, sink_help
+
+Fillers = Literal["keep", "drop"]
 
 AUDIO = "Audio"
 TEXT = "Text"
@@ -93,6 +95,34 @@ def dictate(
             "--digits", help="Write numbers in digits (the extra 'digits').", rich_help_panel=TEXT
         ),
     ] = False,
+    fillers: Annotated[
+        Fillers,
+        typer.Option(help='What to do with "um" and "uh".', rich_help_panel=TEXT),
+    ] = "keep",
+    filter: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="CMD",
+            help="Have this command rewrite each text: from stdin to stdout.",
+            show_default=False,
+            rich_help_panel=TEXT,
+        ),
+    ] = None,
+    enter: Annotated[
+        bool,
+        typer.Option("--enter", help="Press Return at the end.", rich_help_panel=OUTPUT),
+    ] = False,
+    stop_after_silence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="End after this time without speech.",
+            show_default="never",
+            rich_help_panel=AUDIO,
+        ),
+    ] = None,
     profile: Profile = None,
     recover: Annotated[
         bool,

@@ -16,6 +16,7 @@ from parakeet_cli.dictate.daemon.paths import DaemonPaths
 from parakeet_cli.dictate.daemon.server import Server
 from parakeet_cli.dictate.sinks import notifications
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.system.heap import use_one_arena
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def run_daemon(
 
     try:
         lock.acquire()  # before anything is loaded
+        use_one_arena()
         dictation = make_dictation()
         if options.sounds or options.notices:
             dictation = Announcer(dictation, sounds=options.sounds, notify=options.notices)

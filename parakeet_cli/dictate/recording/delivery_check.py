@@ -94,6 +94,8 @@ def _missing_text(intent: Intent, target: Target) -> str | None:
     if before and found.startswith(before):  # what was to be replaced is still there
         found, wanted = found[len(before) :], intent.instead
     line = dumps(wanted) if target.sink == EVENTS else as_lines(wanted)
+    if target.sink == "stdout":  # where the line ends with the sentence
+        line = line.rstrip("\n")
     return "" if line.encode("utf-8", "replace") in found else wanted
 
 

@@ -99,6 +99,7 @@ class Dictation:
         self._detector: UtteranceDetector | None = None  # made once sound is being recorded
         self._pause_job: EngineJob[ChunkResult] | None = None  # transcribes up to a pause
         self._settled = 0  # up to which sample silence was settled
+        self._last_speech = 0  # up to which sample there was speech
         self._utterances = 0
         self._cancelled = False
         self._reported_write_error = False
@@ -145,12 +146,27 @@ class Dictation:
             self._writer.close()
             if error is not None:
                 raise error
+            self._press_enter()
             finished = True
         finally:
             self._source.close()
             recording = self._close(finished)
         capture = self._capture
         return Summary(capture.recorded_seconds, self._utterances, capture.overflows, recording)
+
+    def _press_enter(self) -> None:
+        delivery = self._parts.outputs.delivery
+        if self._parts.request.enter and self._utterances and delivery and not self._cancelled:
+            for line in delivery.press_enter():
+                self._reporter.report(EventKind.ERROR, line)
+
+    def _stop_if_silent(self, detector: UtteranceDetector, end: int) -> None:
+        """Stop once, up to sample `end`, nobody has spoken for as long as the user wants."""
+        most = self._parts.request.stop_after_silence
+        if detector.state is not SpeechState.SILENCE:
+            self._last_speech = end
+        elif most is not None and end - self._last_speech >= most * SAMPLE_RATE:
+            self.stop()
 
     def _close(self, finished: bool) -> str | None:
         """Close the files; the recording's folder if it is kept."""
@@ -204,6 +220,7 @@ class Dictation:
         live = self._source.live
         if detector.state is SpeechState.SPEAKING and self._parts.request.partials and live:
             self._partials.update(self._stream.recording.end)
+        self._stop_if_silent(detector, sound.first + len(sound.pcm))
         quiet = detector.state is SpeechState.SILENCE
         if quiet and detector.needed_from - self._settled >= _LONG_SILENCE:
             self._settled = detector.needed_from

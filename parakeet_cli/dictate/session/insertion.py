@@ -30,6 +30,7 @@ class TextOutputs:
     sinks: tuple[str, ...] = ()
     delivery: Delivery | None = None
     history: History | None = None
+    inserted: list[str] = field(default_factory=list)  # by earlier dictations, into the same text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,16 @@ class TextInserter:
         self._outputs = outputs
         self._reporter = reporter
         self._final = final
-        self.inserted: list[str] = [] if inserted is None else inserted
+        self._inserted = outputs.inserted if inserted is None else inserted
         self.undelivered = 0  # texts that reached neither a sink nor the clipboard
+
+    @property
+    def inserted(self) -> list[str]:
+        """The insertions that the next text follows; none if it will stand elsewhere."""
+        delivery = self._outputs.delivery
+        if self._inserted and delivery is not None and not delivery.continues():
+            self._inserted.clear()
+        return self._inserted
 
     def insert(self, insertion: Insertion) -> None:
         edit, retry_of = insertion.edit, insertion.retry_of
@@ -79,12 +88,12 @@ class TextInserter:
         with self._reporter.aside():
             delivered = self._deliver(edit, retry_of.delivered_files if retry_of else ())
         if edit.back and (delivered is None or delivered.replaced):
-            del self.inserted[-edit.back :]
+            del self._inserted[-edit.back :]
         elif edit.back:
             text = edit.instead
         if text:
-            self.inserted.append(text)
-            del self.inserted[:-_MAX_UNDOABLE]
+            self._inserted.append(text)
+            del self._inserted[:-_MAX_UNDOABLE]
         safe = delivered is None or delivered.safe
         if delivered is None:  # the event is the delivery, and comes before it is recorded
             self._report(insertion, text)
@@ -125,7 +134,7 @@ class TextInserter:
             edit.text,
             delivery_targets(self._outputs.sinks),
             wall=insertion.wall,
-            replaced=self.inserted[-edit.back :] if edit.back else (),
+            replaced=self._inserted[-edit.back :] if edit.back else (),
             instead=edit.instead,
             retry_of=insertion.retry_of.number if insertion.retry_of else None,
         )
@@ -135,7 +144,7 @@ class TextInserter:
         if delivery is None:
             return None
         if edit.back:
-            replaced = self.inserted[: -edit.back - 1 : -1]
+            replaced = self._inserted[: -edit.back - 1 : -1]
             return delivery.replace(replaced, edit.text, edit.instead)
         return delivery.deliver(edit.text, there=there)
 

@@ -29,6 +29,10 @@ class DictationRequest:
     partials: bool = True
     commands: bool = True  # act on spoken commands
     digits: bool = False
+    fillers: bool = True  # write "um" and "uh", too
+    filter: str | None = None  # a shell command that rewrites each text
+    enter: bool = False  # press Return after the text of a dictation
+    stop_after_silence: float | None = None  # end after so many seconds without speech
     recover: bool = False  # deliver what earlier dictations didn't, instead of recording
     history: bool = True
     trust_model: bool = False

@@ -8,6 +8,7 @@ A program dictates with it like this:
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import EngineUnavailable, OutputError
+from parakeet_cli.system.heap import give_back_memory
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.events import DictationView
@@ -46,6 +48,7 @@ class SessionResources:
         check_request(request)
         self._request = request
         self._deliveries: dict[tuple[str, ...], Delivery | None] = {}
+        self._inserted: dict[tuple[str, ...], list[str]] = {}  # by those sinks, in this process
         self._delivery(request)
         self._engine_queue: EngineQueue | None = None
         self.load_engine()
@@ -87,6 +90,9 @@ class SessionResources:
         queue, self._engine_queue = self._engine_queue, None
         if queue is not None:
             queue.close()
+            del queue
+            gc.collect()
+            give_back_memory()
 
     def make_dictation(
         self, source: SoundSource, view: DictationView, request: DictationRequest | None = None
@@ -104,8 +110,9 @@ class SessionResources:
                 f"Nothing can be recorded in {root}: {error.strerror}.",
                 hint=getattr(error, "hint", None),
             ) from error
-        if parts.outputs.delivery is not None:
-            parts.outputs.delivery.begin()
+        delivery = parts.outputs.delivery
+        if delivery is None or not delivery.begin():
+            parts.outputs.inserted.clear()
         return Dictation(parts, source, recording, view)
 
     def make_recovery(self, view: DictationView) -> Recovery:
@@ -116,7 +123,9 @@ class SessionResources:
         if request is not self._request:
             check_request(request)
         history = History(history_path(), request.history_days)
-        outputs = TextOutputs(request.sink_specs, self._delivery(request), history)
+        specs = request.sink_specs
+        inserted = self._inserted.setdefault(specs, [])
+        outputs = TextOutputs(specs, self._delivery(request), history, inserted)
         rules = _make_rules(request)
         return DictationSetup(request, self.load_engine(), SpeechDetector, rules, outputs)
 
@@ -140,8 +149,9 @@ def _make_rules(request: DictationRequest) -> TextRules:
         settings.vocabulary,
         digits=request.digits,
         language=settings.language,
+        fillers=request.fillers,
     )
-    return TextRules(request.commands, change)
+    return TextRules(request.commands, change, request.filter)
 
 
 def _open_delivery(specs: tuple[str, ...]) -> Delivery | None:

@@ -156,7 +156,10 @@ class TextWriter:
             segments, last = self._hold_overlap(segments, ended)
         words = [word for segment in segments for word in words_of(segment, split=True)]
         text = " ".join(text for segment in segments if (text := segment.text.strip()))
-        parts = self._rules.parts(text, words)
+        parts = self._rules.filtered(
+            self._rules.parts(text, words),
+            lambda why: self._reporter.report(EventKind.ERROR, why),
+        )
         edit = compose(parts, self._inserter.inserted, caps=self._caps)
         self._caps = edit.caps
         details = {

@@ -42,7 +42,7 @@ class SinkRow:
 _HERE = "parakeet_cli.dictate.sinks"
 
 SINKS: dict[str, SinkRow] = {
-    "stdout": SinkRow("standard output, one utterance a line", f"{_HERE}.stdout:StdoutSink"),
+    "stdout": SinkRow("standard output, one sentence a line", f"{_HERE}.stdout:StdoutSink"),
     "type": SinkRow(
         "typed into the focused window",
         f"{_HERE}.typed:TypeSink",

@@ -29,6 +29,13 @@ class Sink(Protocol):
         """Insert all of it. Raises SinkError if any of it may be missing."""
         ...
 
+    def continues(self) -> bool:
+        """Whether a text inserted now would follow the last one; True before the first.
+
+        If not, as after a click elsewhere, the earlier insertions can't be undone any more.
+        """
+        ...
+
     def undo(self, text: str) -> None:
         """Undo the last insertion, which was `text`. Raises SinkError if it stays.
 

@@ -39,6 +39,9 @@ class ClipboardSink:
         system.write(Content.of("".join(texts)))
         self._texts = texts
 
+    def continues(self) -> bool:
+        return True
+
     def undo(self, text: str) -> None:
         system = self._opened()
         if not self._texts or system.read() != self._ours():

@@ -37,6 +37,9 @@ class CommandSink:
         if line := as_lines(text):
             programs.run(self._command, given=line.encode("utf-8", "replace"), limit=LIMIT)
 
+    def continues(self) -> bool:
+        return True
+
     def undo(self, text: str) -> None:
         raise SinkError("Text that a command was given can't be taken back.")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from parakeet_cli.dictate.sinks import SINKS, Sink, notifications
 from parakeet_cli.dictate.sinks.clipboard import ClipboardSink
 from parakeet_cli.dictate.sinks.file import FileSink
+from parakeet_cli.dictate.sinks.typed import TypeSink
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
 
@@ -112,12 +114,31 @@ class Delivery:
         self._sinks = list({id(sink): sink for sink in self._sinks}.values())
         return lines
 
-    def begin(self) -> None:
-        """Start another dictation with the same sinks: its clipboard text starts empty."""
-        for sink in (*self._sinks, self._fallback):
-            if isinstance(sink, ClipboardSink):
-                sink.begin()
-        self._holders.clear()
+    def begin(self) -> bool:
+        """Start another dictation with the same sinks; whether it goes on with the last text.
+
+        It doesn't where that is on the clipboard, whose text starts empty.
+        """
+        clipboards = {
+            id(sink): sink
+            for sink in (*self._sinks, self._fallback)
+            if isinstance(sink, ClipboardSink)
+        }
+        held = {id(sink) for holders in self._holders[-1:] for sink in holders}
+        for clipboard in clipboards.values():
+            clipboard.begin()
+        asked = any(isinstance(sink, ClipboardSink) for sink in self._sinks)
+        if asked or held & clipboards.keys():
+            self._holders.clear()
+            return False
+        return True
+
+    def continues(self) -> bool:
+        """Whether a text delivered now would follow the last one in every sink."""
+        following = [sink.continues() for sink in self._sinks]
+        if not all(following):
+            self._holders.clear()
+        return all(following)
 
     def deliver(self, text: str, *, there: Collection[str] = ()) -> DeliveryResult:
         """Give the text to every sink, even if others fail.
@@ -153,9 +174,21 @@ class Delivery:
         replaced = len(stuck) < len(self._sinks)
         return replace(delivered, replaced=replaced, stuck=tuple(stuck.values()))
 
+    def press_enter(self) -> tuple[str, ...]:
+        """Press Return after the text in the window; the messages for people if that fails."""
+        lines = []
+        for sink in self._sinks:
+            if isinstance(sink, TypeSink):
+                try:
+                    sink.press_enter()
+                except SinkError as error:
+                    lines.append(f"{sink.name}: Return was not pressed: {error}")
+        return tuple(lines)
+
     def close(self) -> None:
         for sink in self._sinks:
-            sink.close()
+            with suppress(SinkError):  # the text was inserted; only the end of its line is missing
+                sink.close()
 
     def _open(self, index: int) -> str:
         sink = self._sinks[index]

@@ -71,6 +71,13 @@ class FileSink:
         except OSError as error:
             raise SinkError(_unwritable(self._path, error)) from error
 
+    def continues(self) -> bool:
+        try:
+            file = self._opened()
+            return not self._written or file.seek(0, os.SEEK_END) == self._written[-1].end
+        except OSError:
+            return False  # `insert` says why
+
     def undo(self, text: str) -> None:
         try:
             file = self._opened()

@@ -11,10 +11,18 @@ _HOSTILE = re.compile(
 )
 _SEPARATORS = re.compile(r"[\u2028\u2029]")  # of lines and paragraphs
 
+_ENDS = ".!?…。！？"
+_CLOSING = '"”’)]}»'
+
 
 def clean(text: str) -> str:
     """The text without terminal escapes, overrides of its direction and their like."""
     return _HOSTILE.sub("", _SEPARATORS.sub(" ", text))
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the text ends with a sentence, in quotation marks or brackets or not."""
+    return text.rstrip().rstrip(_CLOSING)[-1:] in tuple(_ENDS)
 
 
 def as_lines(text: str) -> str:

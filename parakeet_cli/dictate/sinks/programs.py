@@ -37,6 +37,11 @@ def read(
     return _run(arguments, b"", limit, env, subprocess.PIPE)
 
 
+def pipe(command: str, given: bytes, *, limit: float = LIMIT) -> bytes:
+    """The output of a command for the shell with `given` on its stdin. Raises SinkError."""
+    return _run(command, given, limit, None, subprocess.PIPE)
+
+
 def require(program: str) -> None:
     """Raises SinkUnavailable if the program is not installed."""
     if not shutil.which(program):

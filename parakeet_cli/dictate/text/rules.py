@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from parakeet_cli.dictate.text.commands import Part, PlainText, SpokenCommand, split_commands
+from parakeet_cli.dictate.text.filter import FilterFailed, filter_text
 from parakeet_cli.dictate.text.vocabulary import TextChange
 from parakeet_cli.transcript import Word
 
@@ -16,6 +17,7 @@ class TextRules:
 
     commands: bool
     change_text: TextChange
+    filter: str | None = None  # a shell command that rewrites each text
 
     def parts(self, text: str, words: Sequence[Word]) -> list[Part]:
         """The parts of an utterance, given as the engine's text and as its words."""
@@ -31,3 +33,24 @@ class TextRules:
             elif written := self.change_text(part.text):
                 changed.append(PlainText(written))
         return changed
+
+    def filtered(self, parts: Sequence[Part], on_failure: Callable[[str], None]) -> list[Part]:
+        """The parts as the user's command rewrites their texts, or as they are if it fails.
+
+        `on_failure` is called with why it failed.
+        """
+        if self.filter is None:
+            return list(parts)
+        filtered: list[Part] = []
+        for part in parts:
+            if isinstance(part, SpokenCommand):
+                filtered.append(part)
+                continue
+            try:
+                text = filter_text(self.filter, part.text)
+            except FilterFailed as error:
+                on_failure(str(error))
+                text = part.text
+            if text:
+                filtered.append(PlainText(text))
+        return filtered

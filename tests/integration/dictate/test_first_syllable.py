@@ -70,8 +70,9 @@ class WarmUser:
         with self._playing():
             pass
         assert self.dictate("stop").code == 0
-        (started,) = [event for event in self.events() if event["event"] == "speech_start"]
-        (ready,) = [event for event in self.events() if event["event"] == "ready"]
+        events = self.events()
+        started = next(event for event in events if event["event"] == "speech_start")
+        ready = next(event for event in events if event["event"] == "ready")
         self._delay = ready["wall"] + started["t"] - played - LEAD
         self.text.unlink()
 

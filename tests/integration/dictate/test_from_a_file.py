@@ -151,3 +151,17 @@ def test_commands_act_and_the_configured_wording_is_used(tmp_path: Path) -> None
     assert [e["text"] for e in found if e["event"] == "command"] == ["new line"]
     plain = dictate(tmp_path, "--from-file", talk.path, "--fast", "--no-commands")
     assert b"New line." in plain.out
+
+
+def test_a_dictation_ends_after_silence_and_each_text_is_filtered(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 2, pause=4.0)
+    options = ("--fast", "--stop-after-silence", "2", "--filter", "tr w v")
+    done = dictate(tmp_path, "--from-file", talk.path, *options)
+    assert done.code == 0, done.err
+    first = [word.replace("w", "v") for start, _, word in talk.words if start < talk.ends[0]]
+    assert done.out.decode().lower().split() == first
+    failing = dictate(tmp_path, "--from-file", talk.path, "--fast", "--json", "--filter", "false")
+    kept = [event["text"] for event in events(failing) if event["event"] == "final"]
+    said = [event["text"] for event in events(failing) if event["event"] == "error"]
+    assert len(kept) == len(said) == 2
+    assert all("The text is inserted as it was." in text for text in said)

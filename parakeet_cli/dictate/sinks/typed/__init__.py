@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from parakeet_cli.dictate.sinks.typed import graphemes
 from parakeet_cli.dictate.sinks.typed.base import Focus, Method
+from parakeet_cli.dictate.sinks.typed.input_watch import InputWatch, watch_input
 from parakeet_cli.errors import SinkError, SinkUnavailable, UsageError
 from parakeet_cli.system.loading import load_named
 
 __all__ = ["METHODS", "Focus", "Method", "MethodRow", "Type"]
 
 _HERE = "parakeet_cli.dictate.sinks.typed"
+
+# Seconds for which a text follows the last one in its window, where nobody says what the user
+# does meanwhile: a dictation that goes on comes soon. Less where the window isn't known either.
+_UNWATCHED = 120.0
+_UNKNOWN_WINDOW = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,9 @@ class TypeSink:
         self._asked = method
         self._method: Method | None = None
         self._typed: list[tuple[str, Focus | None]] = []
+        self._watch: InputWatch | None = None
+        self._ended = False  # whether Return ended its text
+        self._last = 0.0  # when it typed or erased last
 
     def open(self) -> str:
         rows = {self._asked: METHODS[self._asked]} if self._asked else _fitting()
@@ -80,6 +91,8 @@ class TypeSink:
                 failures.append((name, error))
             else:
                 self._method = method
+                if row.session == "DISPLAY":
+                    self._watch = watch_input()
                 passed = "".join(f"; {other}: {_clause(why)}" for other, why in failures)
                 return f"type, by {name}: {reason}{passed}."
         reasons = "; ".join(f"{name}: {_clause(why)}" for name, why in failures)
@@ -98,8 +111,46 @@ class TypeSink:
             self._typed.append((text, None))
             return
         focus = method.focus()
-        method.type(text)
+        try:
+            method.type(text)
+        finally:
+            self._done()
         self._typed.append((text, focus))
+
+    def continues(self) -> bool:
+        """Whether the same window has the focus, and nothing else was typed or clicked since."""
+        if self._ended:
+            self._ended = False
+            return False
+        if not self._typed:
+            return True
+        before = self._typed[-1][1]
+        try:
+            same = self._opened().focus() == before
+        except SinkError:
+            same = False
+        since = time.monotonic() - self._last
+        if same and self._watch is not None:
+            same = not self._was_used()
+        elif same:
+            same = since <= (_UNKNOWN_WINDOW if before is None else _UNWATCHED)
+        if not same:
+            self._typed.clear()
+        return same
+
+    def press_enter(self) -> None:
+        """Press Return if the window with the last text has the focus. The text ends there.
+
+        Raises SinkError if it has not, or where nothing was typed.
+        """
+        if not self._typed:
+            raise SinkError("No text was typed before it.")
+        before = self._typed[-1][1]
+        if self._opened().focus() != before:
+            raise SinkError("Another window has the focus now.")
+        self._opened().type("\n")
+        self._typed.clear()
+        self._ended = True
 
     def undo(self, text: str) -> None:
         method = self._opened()
@@ -116,9 +167,30 @@ class TypeSink:
         if focus.is_terminal and "\n" in typed:
             raise SinkError("The terminal has read the line already.")
         # BackSpace erases a code point in a terminal, and a grapheme in an editor.
-        method.erase(len(typed) if focus.is_terminal else graphemes.count(typed))
+        try:
+            method.erase(len(typed) if focus.is_terminal else graphemes.count(typed))
+        finally:
+            self._done()
+
+    def _done(self) -> None:
+        """Count only what the user does from now on."""
+        self._last = time.monotonic()
+        if self._watch is not None:
+            self._was_used()
+
+    def _was_used(self) -> bool:
+        """Whether the user typed or clicked; True if the X server can't be asked any more."""
+        try:
+            return self._watch is None or self._watch.was_used()
+        except Exception:  # python-xlib's errors of a lost connection have no common class
+            self._watch = None
+            return True
 
     def close(self) -> None:
+        if self._watch is not None:
+            with suppress(Exception):  # the X server may be gone
+                self._watch.close()
+            self._watch = None
         if self._method is not None:
             self._method.close()
             self._method = None

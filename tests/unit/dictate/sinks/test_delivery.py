@@ -29,6 +29,9 @@ class MemorySink:
             raise SinkError("It is full.")
         self.texts.append(text)
 
+    def continues(self) -> bool:
+        return True
+
     def undo(self, text: str) -> None:
         if not (self.works and self.undoes):
             raise SinkError("It is stuck.")

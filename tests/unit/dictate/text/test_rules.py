@@ -27,3 +27,21 @@ def test_without_a_command_the_engine_s_own_text_is_used() -> None:
 
 def test_text_that_is_removed_gives_no_part() -> None:
     assert TextRules(commands=True, change_text=lambda text: "").parts(TEXT[:12], WORDS[:2]) == []
+
+
+def test_a_command_rewrites_texts_and_no_spoken_commands() -> None:
+    rules = TextRules(commands=True, change_text=str, filter="tr a-z A-Z")
+    failures: list[str] = []
+    assert rules.filtered(rules.parts(TEXT, WORDS), failures.append) == [
+        PlainText("HELLO WORLD."),
+        SpokenCommand("new line", COMMANDS["new line"]),
+    ]
+    assert failures == []
+
+
+def test_a_command_that_fails_leaves_the_text_and_that_is_said() -> None:
+    rules = TextRules(commands=True, change_text=str, filter="false")
+    failures: list[str] = []
+    assert rules.filtered([PlainText("Hello.")], failures.append) == [PlainText("Hello.")]
+    (why,) = failures
+    assert "false ended with exit code 1" in why

@@ -35,3 +35,33 @@ def test_digits_write_numbers_and_refuse_an_unknown_language() -> None:
     )
     with pytest.raises(UsageError, match="'xx'"):
         make_text_change({}, [], digits=True, language="xx")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("ask cubernetes", "ask Kubernetes"),
+        ("ask dubernetes", "ask Kubernetes"),  # it is the only wrong letter of ten
+        ("ask dubernetis", "ask dubernetis"),
+        ("use tandas and bandas", "use tandas and Pandas"),  # b and p sound alike
+        ("a bright kotlin", "a bright Kotlin"),
+        ("a gotlin", "a gotlin"),
+    ],
+)
+def test_a_wrong_first_letter_is_corrected_where_it_is_hardly_another_word(
+    text: str, written: str
+) -> None:
+    assert spell_terms(text, ["Kubernetes", "Pandas", "Wright", "Kotlin"]) == written
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("This is like bad.", "This is bad."),
+        ("Like, it works.", "It works."),
+        ("It is, like, good, like.", "It is good."),
+        ("you know like", ""),
+    ],
+)
+def test_a_phrase_that_is_replaced_by_nothing_leaves_no_gap(said: str, written: str) -> None:
+    assert replace_phrases(said, {"like": "", "you know": ""}) == written
