@@ -4,6 +4,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BENCH_ONNX ?= tests/fixtures/models/small-parakeet-tdt-onnx
 BATCH_ARGS ?=
+FEED_ARGS ?=
 RTFX_ARGS ?=
 GPU_ARGS ?=
 # Without a GPU the script is only tried.
@@ -64,6 +65,7 @@ bench:
 	@$(bin)/python bench/cold_onnx.py $(BENCH_ONNX) $(BENCH_ARGS)
 	@$(bin)/python bench/dictate.py $(BENCH_ARGS)
 	@$(bin)/python bench/batches.py $(BATCH_ARGS)
+	@$(bin)/python bench/feed.py $(FEED_ARGS)
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/cold_nemo.py $(BENCH_STACK) \

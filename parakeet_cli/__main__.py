@@ -59,6 +59,11 @@ def _run() -> int:
         from parakeet_cli.doctor.repair.rollback import startup
 
         startup.finish_interrupted_repairs(sys.argv[1:])
+    if sys.argv[1:2] == ["dictate"]:
+        from parakeet_cli.cli.dictate.quick import run_quickly
+
+        if (code := run_quickly(sys.argv[1:])) is not None:
+            return code
     from parakeet_cli.cli import ctrl_c
     from parakeet_cli.console import prepare_streams
 

@@ -44,7 +44,14 @@ def monotonic_words(words: Iterable[Word], clock: float) -> Iterator[Word]:
     """
     for word in words:
         clock = max(clock, finite(word.start, clock))
-        yield replace(word, start=clock, end=max(clock, finite(word.end, clock)))
+        yield at_times(word, clock, max(clock, finite(word.end, clock)))
+
+
+def at_times(word: Word, start: float, end: float) -> Word:
+    """The word with these times; the same one if it has them already, as most words do."""
+    if word.start == start and word.end == end:
+        return word
+    return replace(word, start=start, end=end)
 
 
 def finite(seconds: float, otherwise: float) -> float:

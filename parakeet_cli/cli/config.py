@@ -10,6 +10,7 @@ import typer
 from parakeet_cli import console
 from parakeet_cli.cli import options
 from parakeet_cli.config import SETTINGS
+from parakeet_cli.config.dictate import SECTION
 
 config_app = typer.Typer(no_args_is_help=True)
 
@@ -18,6 +19,8 @@ config_app = typer.Typer(no_args_is_help=True)
     epilog="\n\n".join(
         ["The settings, in config.json or a variable:"]
         + [f"{name}  {setting.help}" for name, setting in SETTINGS.items()]
+        + ["dictate  the options of dictate by their long names, with underscores"]
+        + ["profiles  the same by the name of each profile, for --profile"]
     )
 )
 def config() -> None:
@@ -35,15 +38,27 @@ def path(config: options.Config = None) -> None:
 @config_app.command("show")
 def show(config: options.Config = None) -> None:
     """Print every setting, its value, and where that came from."""
-    from parakeet_cli.config import load_settings
+    from parakeet_cli.config import config_path, load_settings
 
     settings = load_settings({}, config=config)
     console.show_warnings(settings.warnings, show=console.note)
-    width = max(len(name) for name in SETTINGS)
-    for name in SETTINGS:
-        value = _shown(getattr(settings, name))
-        origin = settings.origins.get(name, "default")
-        console.out(f"{name:{width}}  {value}  ({origin})\n")
+    path = str(config_path(config))
+    rows = [
+        (name, getattr(settings, name), settings.origins.get(name, "default")) for name in SETTINGS
+    ]
+    given = settings.sections.dictate
+    rows += [
+        (f"dictate.{key}", given.get(key, row.default), path if key in given else "default")
+        for key, row in SECTION.items()
+    ]
+    rows += [
+        (f"profiles.{name}.{key}", value, path)
+        for name, profile in settings.sections.profiles.items()
+        for key, value in profile.items()
+    ]
+    width = max(len(name) for name, _, _ in rows)
+    for name, value, origin in rows:
+        console.out(f"{console.printable(name):{width}}  {_shown(value)}  ({origin})\n")
 
 
 @config_app.command("init")

@@ -204,15 +204,21 @@ _DECODING_SETTINGS = (
 )
 
 
-def settings_of(context: typer.Context) -> Settings:
-    """The settings of a command with the engine's options. Raises ConfigError."""
+def settings_of(
+    context: typer.Context, *, dictation: bool = False, profile: str | None = None
+) -> Settings:
+    """The settings of a command with the engine's options. Raises ConfigError.
+
+    With `dictation` also those for dictation, and of that profile.
+    """
     from parakeet_cli.config import load_settings
 
     given = {name: context.params[name] for name in _ENGINE_SETTINGS}
     given |= {name: context.params.get(name) for name in _DECODING_SETTINGS}
     if context.params.get("no_condition_on_previous_text"):
         given["condition_on_previous_text"] = False
-    return load_settings(given, config=context.params["config"])
+    config = context.params["config"]
+    return load_settings(given, config=config, dictation=dictation, profile=profile)
 
 
 def seconds(option: str, text: str) -> float:

@@ -84,6 +84,11 @@ class Engine(Protocol):
         """Whether it is given all of the audio, rather than the speech in it."""
         ...
 
+    @property
+    def invents_in_silence(self) -> bool:
+        """Whether it makes up words where nobody speaks, so that all silence must be left out."""
+        ...
+
     def load(self) -> None:
         """Bring the model into memory. Raises EngineUnavailable."""
         ...

@@ -17,13 +17,15 @@ from parakeet_cli.system.regular_files import read_regular
 from parakeet_cli.transcript import EngineInfo, Segment, Word, words_of
 
 _MAX_CHUNK_SECONDS = 30.0  # as in the Whisper family
+_SWITCH = {"": False, "0": False, "1": True}
 
 
 class Mock:
     """Returns the text of `clip.txt` for `clip.wav` beside it, else a sentence with its length.
 
     The words are spread evenly over the source. `PARAKEET_MOCK_RTF` is the share of the
-    audio's length that it takes: 0.1 makes a minute cost six seconds.
+    audio's length that it takes: 0.1 makes a minute cost six seconds, and 0 nothing. With
+    `PARAKEET_MOCK_VAD=1` it is given the speech alone, cut in pauses, as other engines are.
 
     With `clip.cues.tsv` beside it (lines of start, end and word, in seconds; else the file
     that `PARAKEET_MOCK_CUES` names, for a microphone) each chunk's result is the words whose
@@ -31,7 +33,7 @@ class Mock:
     """
 
     max_chunk_seconds = _MAX_CHUNK_SECONDS
-    needs_all_audio = True
+    invents_in_silence = False
     max_inflight_seconds = math.inf  # `concurrency` bounds it
 
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
@@ -39,6 +41,7 @@ class Mock:
         self.concurrency = min(concurrency, options.cores)
         self._language = options.language
         self._real_time_factor = _real_time_factor()
+        self.needs_all_audio = not _uses_detector()
         self._read: tuple[str, tuple[Word, ...] | None] | None = None  # a source and its cues
 
     def load(self) -> None:
@@ -77,6 +80,16 @@ def _real_time_factor() -> float:
             hint="Set it to a number such as 0.1, or unset it.",
         )
     return factor
+
+
+def _uses_detector() -> bool:
+    text = os.environ.get("PARAKEET_MOCK_VAD", "")
+    if text not in _SWITCH:
+        raise ConfigError(
+            f"PARAKEET_MOCK_VAD is '{text}', which is neither 1 nor 0.",
+            hint="1 sends the mock's audio through the speech detector.",
+        )
+    return _SWITCH[text]
 
 
 def _text_beside(source: str) -> str | None:

@@ -26,6 +26,7 @@ from parakeet_cli.transcript import (
 SCHEMA = "parakeet.transcript/1"
 
 # JSON itself escapes C0 alone.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # made once, as it costs
 _OBEYED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 Value = str | float | int | None
@@ -156,7 +157,7 @@ def number(value: float | None, *, most: float = math.inf) -> float | None:
     """Rounded to three places and limited to 0..`most`; None if it isn't a number."""
     if value is None or not math.isfinite(value):
         return None
-    return round(float(min(max(value, 0.0), most)), 3)
+    return round(float(min(max(0.0, value), most)), 3)
 
 
 def dumps(value: object) -> str:
@@ -164,7 +165,7 @@ def dumps(value: object) -> str:
 
     What a terminal would obey, or show in another order, is escaped: it is read back unchanged.
     """
-    return escaped(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    return escaped(_ENCODER.encode(value))
 
 
 def escaped(text: str) -> str:

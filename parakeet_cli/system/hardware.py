@@ -43,6 +43,17 @@ def available_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
+def memory_kills() -> int:
+    """How many processes the system has killed because memory was used up; 0 if it doesn't say."""
+    try:
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except (OSError, ValueError):
+        pass  # another system
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """One GPU as nvidia-smi lists it."""

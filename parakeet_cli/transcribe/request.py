@@ -13,7 +13,7 @@ from parakeet_cli.transcribe.pipeline.interrupts import GRACE_SECONDS
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
 STDOUT = "-"
-_AS_MANY_AS_FIT = "auto"  # of --workers
+_AS_MANY_AS_FIT = "auto"  # of --workers and --feeders
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class TranscribeRequest:
     yes: bool = False  # never ask whether to transcribe again what is done
     shard: str | None = None
     workers: str | None = None
+    feeders: str = _AS_MANY_AS_FIT
     ray: bool = False
     ray_address: str | None = None
     wait: float = 30.0  # seconds for the surroundings to recover
@@ -66,11 +67,12 @@ class TranscribeRequest:
         workers = self.workers or (_AS_MANY_AS_FIT if self.ray else "1")
         if workers == _AS_MANY_AS_FIT:
             return None
-        if not workers.isdecimal() or int(workers) < 1:
-            raise UsageError(
-                f"--workers {workers}: it must be a number from 1, or {_AS_MANY_AS_FIT}."
-            )
-        return int(workers)
+        return _count("--workers", workers)
+
+    @property
+    def feeder_count(self) -> int | None:
+        """How many processes feed an engine; None is for its device. Raises UsageError."""
+        return None if self.feeders == _AS_MANY_AS_FIT else _count("--feeders", self.feeders)
 
     @property
     def manifest_path(self) -> Path | None:
@@ -86,6 +88,7 @@ class TranscribeRequest:
 
     def check(self) -> None:
         """Raise UsageError for options that contradict each other."""
+        _ = self.worker_count, self.feeder_count  # either may be wrong
         if self.options.skip_existing and self.options.overwrite:
             raise UsageError("--skip-existing and --overwrite contradict each other.")
         if self.run and is_url(self.run):
@@ -115,3 +118,9 @@ class TranscribeRequest:
             raise UsageError("Other machines can't read stdin: leave out --ray, or -.")
         if self.retry_failed and not self.run:
             raise UsageError("--retry-failed needs --run DIR, which records what failed.")
+
+
+def _count(option: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise UsageError(f"{option} {text}: it must be a number from 1, or {_AS_MANY_AS_FIT}.")
+    return int(text)

@@ -49,7 +49,7 @@ class Dictation:
 
     calls: list[str] = field(default_factory=list)
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         self.calls.append("begin")
 
     def finish(self) -> None:
@@ -60,6 +60,9 @@ class Dictation:
 
     def state(self) -> dict[str, object]:
         return {"listening": False, "loaded": True}
+
+    def check(self) -> None:
+        """Nothing stands ready here."""
 
     def unload(self) -> None:
         self.calls.append("unload")

@@ -60,13 +60,21 @@ def test_the_pattern_finds_a_version() -> None:
     assert not pattern().search("numpy 1.26 and setuptools 81, torch-projectors==1")
 
 
-def test_conda_brings_python_and_system_binaries_only() -> None:
-    text = (ROOT / "environment.yml").read_text()
+@pytest.mark.parametrize(
+    ("name", "cuda"),
+    [
+        ("environment.yml", "12.8"),
+        ("environment-cu126.yml", "12.6"),
+        ("environment-cu130.yml", "13.0"),
+    ],
+)
+def test_conda_brings_python_and_system_binaries_only(name: str, cuda: str) -> None:
+    text = (ROOT / name).read_text()
     entries = re.findall(r"^  - ([\w-]+)(=\S+)?$", text.partition("dependencies:")[2], re.MULTILINE)
     assert dict(entries) == {
         "python": "=3.11",
         "pip": "",
-        "cuda-toolkit": "=12.8",
+        "cuda-toolkit": f"={cuda}",
         "portaudio": "",
         "libsndfile": "",
         "ffmpeg": "",
@@ -74,9 +82,20 @@ def test_conda_brings_python_and_system_binaries_only() -> None:
     assert "pip:" not in text
 
 
-def test_the_tables_of_the_guide_are_current() -> None:
+def test_conda_environments_for_several_cudas_can_be_kept_side_by_side() -> None:
+    texts = [path.read_text() for path in sorted(ROOT.glob("environment*.yml"))]
+    names = [re.findall(r"^name: (\S+)$", text, re.MULTILINE) for text in texts]
+    assert sorted(names) == [
+        ["personalparakeet"],
+        ["personalparakeet-cu126"],
+        ["personalparakeet-cu130"],
+    ]
+
+
+@pytest.mark.parametrize("script", ["ml_guide.py", "conda_environments.py"])
+def test_what_a_script_writes_is_current(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "ml_guide.py"), "--check"],
+        [sys.executable, str(ROOT / "scripts" / script), "--check"],
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from parakeet_cli.audio.samples import Block, Span
 from parakeet_cli.transcript import Accounting, Doubt, Source
@@ -17,7 +20,8 @@ WHOLE = Span()
 class MediaRequest:
     """A file to open, one of its streams and a part of it. `name` is the user's name for it.
 
-    Without an `audio_stream`, one in the `language` is preferred.
+    Without an `audio_stream`, one in the `language` is preferred. `annotator` is where the
+    `Annotator` is that a decoder process makes for the file, such as `package.module:Name`.
     """
 
     path: str
@@ -27,6 +31,34 @@ class MediaRequest:
     span: Span = WHOLE
     language: str | None = None
     unreadable: tuple[tuple[int, int], ...] = ()  # bytes that the disk can't read
+    annotator: str = ""
+
+
+Notes = NDArray[np.float32]
+
+
+class Annotator(Protocol):
+    """Computes something about each block of a file, in the process that decodes it."""
+
+    def add(self, block: Block) -> Notes:
+        """What is known with this block, shape (n,)."""
+        ...
+
+    def skip(self, block: Block) -> None:
+        """Take a block whose notes are made elsewhere."""
+        ...
+
+    def finish(self) -> Notes:
+        """What is known at the end."""
+        ...
+
+
+class Helper(Protocol):
+    """Makes notes for a block that another process has decoded."""
+
+    def __call__(self, samples: NDArray[np.float32], **values: float) -> Notes:
+        """The notes for samples of shape (n,) and what else is to be known of them."""
+        ...
 
 
 class Media(ABC):

@@ -15,29 +15,39 @@ import select
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.audio.decode.base import Media, MediaRequest
+import numpy as np
+
+from parakeet_cli.audio.decode.base import Media, MediaRequest, Notes
 from parakeet_cli.audio.decode.coverage import Coverage
 from parakeet_cli.audio.decode.messages import (
     HEADER,
+    INBOX_BYTES,
+    INBOX_SLOTS,
     OUT_OF_MEMORY,
+    SLOT_BYTES,
+    SLOT_FREE,
+    SLOT_FREE_BARE,
+    SLOTS,
+    BlockMessage,
     Message,
     MessageKind,
     from_json,
 )
-from parakeet_cli.audio.samples import Block
-from parakeet_cli.errors import InputError, ProgramError
+from parakeet_cli.audio.samples import Block, Samples
+from parakeet_cli.audio.shared_slots import SharedSlots
+from parakeet_cli.errors import EngineUnavailable, InputError, ProgramError
 from parakeet_cli.system import processes
 from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
 from parakeet_cli.transcript import StreamInfo
 
 ENTRY = "from parakeet_cli.audio.decode.worker import main; main()"
-PIPE_BYTES = 1 << 20  # a block and a half: the worker decodes that far ahead
+PIPE_BYTES = 1 << 20  # a block and a half, where there is no shared memory
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
 
 
@@ -73,8 +83,13 @@ class DecoderWorker:
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
         self._errors = ErrorOutput()
+        self._slots = SharedSlots.create(SLOT_BYTES, SLOTS)
+        self._inbox = SharedSlots.create(INBOX_BYTES, INBOX_SLOTS)
+        descriptors = [one.descriptor for one in (self._slots, self._inbox) if one is not None]
+        named = [str(one.descriptor if one else -1) for one in (self._slots, self._inbox)]
         self._process = subprocess.Popen(
-            processes.python_command(ENTRY, str(limits.memory), isolated=True),
+            processes.python_command(ENTRY, str(limits.memory), *named, isolated=True),
+            pass_fds=descriptors,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors.file,
@@ -109,6 +124,33 @@ class DecoderWorker:
         kind, length = HEADER.unpack(self._read(HEADER.size, deadline))
         return Message(MessageKind(kind), self._read(length, deadline))
 
+    def block_of(self, message: Message, *, bare_next: bool = False) -> BlockMessage:
+        """The block of a message; its slot of shared memory is free for one more.
+
+        That will be a bare one if `bare_next`.
+        """
+        received = message.block(self._slots)
+        if message.kind is not MessageKind.BLOCK:
+            with contextlib.suppress(OSError):  # a worker that died is noticed when it is read
+                self._stdin.write(SLOT_FREE_BARE if bare_next else SLOT_FREE)
+        return received
+
+    @property
+    def can_help(self) -> bool:
+        """Whether notes can be asked for, INBOX_SLOTS at once."""
+        return self._inbox is not None
+
+    def ask(self, helper: str, samples: Samples, **values: float) -> None:
+        """Ask a helper for notes about samples, which come as a message. Raises DecoderDied."""
+        assert self._inbox is not None, "only a worker that can help is asked"
+        data = np.ascontiguousarray(samples, np.float32).reshape(-1).view(np.uint8).data
+        self._inbox.put(data)
+        self.send({"help": helper, "bytes": len(data), "values": values})
+
+    def fileno(self) -> int:
+        """The descriptor on which messages come, for select."""
+        return self._stdout.fileno()
+
     def _read(self, length: int, deadline: float) -> bytearray:
         data = bytearray(length)
         view = memoryview(data)
@@ -127,8 +169,7 @@ class DecoderWorker:
 
     def _death(self) -> DecoderDied:
         """Wait for the process, and describe how it ended, in words that are in the JSON."""
-        self._stdin.close()
-        self._stdout.close()
+        self._close_connections()
         code = self._process.wait()
         traceback = last_traceback(self._errors.read())
         self._errors.close()
@@ -146,10 +187,20 @@ class DecoderWorker:
     def kill(self) -> None:
         """End the process now."""
         self._process.kill()
-        self._stdin.close()
-        self._stdout.close()
+        self._close_connections()
         self._errors.close()
         self._process.wait()
+
+    def end(self) -> None:
+        """Make the process end, for a thread that may be reading from it: it sees its death."""
+        self._process.kill()
+
+    def _close_connections(self) -> None:
+        self._stdin.close()
+        self._stdout.close()
+        for slots in (self._slots, self._inbox):
+            if slots is not None:
+                slots.close()
 
 
 class DecoderPool:
@@ -160,11 +211,17 @@ class DecoderPool:
         self._idle: list[DecoderWorker] = []
         self._lock = threading.Lock()
 
-    def warm_up(self, count: int) -> None:
-        """Start workers until `count` are idle; doesn't wait for them to be ready."""
+    def warm_up(self, count: int, annotator: str = "") -> None:
+        """Start workers until `count` are idle; doesn't wait for them to be ready.
+
+        Those load what the `annotator` needs, too.
+        """
         with self._lock:
             while len(self._idle) < count:
                 self._idle.append(DecoderWorker(self.limits))
+            for worker in self._idle if annotator else ():
+                with contextlib.suppress(DecoderDied):
+                    worker.send({"load": annotator})
 
     def take(self) -> DecoderWorker:
         """An idle worker, or a new one."""
@@ -195,10 +252,22 @@ def default_pool() -> DecoderPool:
 
 
 class IsolatedMedia(Media):
-    """A file that a worker has open."""
+    """A file that a worker has open.
 
-    def __init__(self, request: MediaRequest, pool: DecoderPool) -> None:
+    `on_notes` gets the notes of each block before the block comes, None for a bare one. Before each
+    block that a worker begins, `wants_bare` is asked whether it shall be one.
+    """
+
+    def __init__(
+        self,
+        request: MediaRequest,
+        pool: DecoderPool,
+        on_notes: Callable[[Notes | None], object] = lambda _: None,
+        wants_bare: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._pool = pool
+        self._on_notes = on_notes
+        self._wants_bare = wants_bare
         self._name = request.name
         self._span = request.span
         self._worker: DecoderWorker | None = pool.take()
@@ -228,7 +297,11 @@ class IsolatedMedia(Media):
                 self.source, self.accounting, self.doubts = from_json(message.json)
                 self._release()
                 return
-            block, damaged = message.block
+            if message.kind is MessageKind.NOTES:
+                self._on_notes(message.notes)
+                continue
+            block, damaged, notes = self._worker.block_of(message, bare_next=self._wants_bare())
+            self._on_notes(None if message.kind is MessageKind.BARE else notes)
             if not coverage.decoded:
                 coverage.begin = block.start
             coverage.add(block.start, block.end)
@@ -240,6 +313,12 @@ class IsolatedMedia(Media):
             self._worker.kill()
             self._worker = None
 
+    def abandon(self) -> None:
+        """Make a thread that reads the blocks come to their end at once."""
+        worker = self._worker
+        if worker is not None:
+            worker.end()
+
     def _release(self) -> None:
         if self._worker is not None:
             self._pool.give_back(self._worker)
@@ -249,6 +328,9 @@ class IsolatedMedia(Media):
         if message.kind is MessageKind.REFUSED:
             self._release()
             raise InputError(message.json["message"], hint=message.json["hint"])
+        if message.kind is MessageKind.UNUSABLE:
+            self._release()
+            raise EngineUnavailable(message.json["message"], hint=message.json["hint"])
 
     def _lose_rest(self, error: DecoderDied, coverage: Coverage, damaged: int) -> None:
         """Account for a file whose worker died: everything after the last block is lost."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parakeet_cli.audio.samples import SAMPLE_RATE, Block, Samples
-from parakeet_cli.audio.segment.frames import FRAME, FRAME_SECONDS, FrameSplitter
+from parakeet_cli.audio.segment.frames import FRAME_SECONDS, BlockFrames, TimedFrames
 from parakeet_cli.audio.segment.pauses import (
     SpeechLimits,
     half_overlap,
@@ -168,27 +168,11 @@ def _packed_chunks(
     yield from packer.finish()
 
 
-def _frames(blocks: Iterable[Block]) -> Iterator[tuple[Samples, float, bool]]:
-    """Frames of shape (n, 512), their start, and whether they come after a jump.
-
-    The last frame before a jump or the end is padded with zeros.
-    """
-    splitter = FrameSplitter()
-    start = 0.0
-    end: float | None = None  # of the last block
+def _frames(blocks: Iterable[Block]) -> Iterator[TimedFrames]:
+    splitter = BlockFrames()
     for block in blocks:
-        jumped = end is not None and abs(block.start - end) > FRAME_SECONDS
-        if jumped and len(padded := splitter.finish()):
-            yield padded, start, False
-        if jumped or end is None:
-            start = block.start
-        frames = splitter.add(block.samples)
-        if len(frames) or jumped:
-            yield frames, start, jumped
-        start += len(frames) * FRAME / SAMPLE_RATE
-        end = block.end
-    if len(padded := splitter.finish()):
-        yield padded, start, False
+        yield from splitter.add(block)
+    yield from splitter.finish()
 
 
 class _Packer:

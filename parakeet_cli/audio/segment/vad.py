@@ -45,12 +45,15 @@ class SpeechDetector:
         self._session = _load_session()
         self.reset()
 
-    def reset(self) -> None:
-        """Drop all state: the next frames don't continue the last ones."""
+    def reset(self, peak: float = 0.0) -> None:
+        """Drop all state: the next frames don't continue the last ones.
+
+        `peak` is that of the sound around them, which decides how loud they are made.
+        """
         self._hidden = np.zeros(_STATE, dtype=np.float32)
         self._cell = np.zeros(_STATE, dtype=np.float32)
         self._context = np.zeros(_CONTEXT, dtype=np.float32)
-        self._peak = 0.0
+        self._peak = peak
 
     def __call__(self, frames: Samples) -> NDArray[np.float32]:
         """Frames of shape (n, 512) to probabilities of shape (n,), each 0..1."""

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from parakeet_cli import console
 from parakeet_cli.cli import options
-from parakeet_cli.cli.dictate.daemon_command import add_daemon_verbs
+from parakeet_cli.cli.dictate.daemon_command import Profile, add_daemon_verbs
 from parakeet_cli.dictate.sinks import complete_sink, sink_help
 
 AUDIO = "Audio"
@@ -45,6 +44,14 @@ def dictate(
     fast: Annotated[
         bool,
         typer.Option("--fast", help="Play the file as fast as possible.", rich_help_panel=AUDIO),
+    ] = False,
+    pre_roll: Annotated[
+        bool,
+        typer.Option(
+            "--pre-roll",
+            help="With `start` and `toggle`: hold the last half second in memory all the time.",
+            rich_help_panel=AUDIO,
+        ),
     ] = False,
     max_silence: Annotated[
         float,
@@ -86,6 +93,7 @@ def dictate(
             "--digits", help="Write numbers in digits (the extra 'digits').", rich_help_panel=TEXT
         ),
     ] = False,
+    profile: Profile = None,
     recover: Annotated[
         bool,
         typer.Option("--recover", help="Deliver what earlier dictations could not."),
@@ -108,31 +116,15 @@ def dictate(
     debug: options.Debug = False,
 ) -> None:
     """Write down speech from a microphone, live. Ctrl-C finishes the last words."""
-    from parakeet_cli.dictate.session.request import DictationRequest
+    from parakeet_cli.cli.dictate.request import make_request
 
-    console.set_verbosity(console.Verbosity(quiet=quiet, verbose=verbose, debug=debug))
-    context.obj = request = DictationRequest(
-        settings=options.settings_of(context),
-        input_device=input_device,
-        from_file=from_file,
-        fast=fast,
-        max_silence=max_silence,
-        duration=duration,
-        sinks=tuple(sink or ()),
-        json=json,
-        partials=not no_partials,
-        commands=commands,
-        digits=digits,
-        recover=recover,
-        history=not no_history,
-        trust_model=trust_model,
-    )
+    context.obj = request = make_request(context)
     if context.invoked_subcommand is not None:
         return
     if list_devices:
         from parakeet_cli.cli.dictate.listings import print_devices
 
-        raise typer.Exit(print_devices(as_json=json))
+        raise typer.Exit(print_devices(as_json=request.json))
     from parakeet_cli.cli.dictate.run import run_dictate
 
     raise typer.Exit(run_dictate(request))

@@ -10,71 +10,82 @@ KEYS = "Keys"
 NOTICES = "Notices"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the state as a JSON object.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Use this profile of config.json.",
+        show_default=False,
+    ),
+]
+IdleUnload = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.0,
+        help="Free the model after this time without listening.",
+        show_default="never",
+    ),
+]
+Hotkey = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEYS",
+        help="Toggle with this key, like <ctrl>+<alt>+d (the extra hotkey).",
+        rich_help_panel=KEYS,
+        show_default=False,
+    ),
+]
+PushToTalk = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEYS",
+        help="Listen while this key is held, like <f9> (the extra hotkey).",
+        rich_help_panel=KEYS,
+        show_default=False,
+    ),
+]
+Sounds = Annotated[
+    bool,
+    typer.Option(
+        "--sounds",
+        help="Play a tone when listening starts and ends.",
+        rich_help_panel=NOTICES,
+    ),
+]
+Notices = Annotated[
+    bool,
+    typer.Option("--notices", help="Announce it on the desktop.", rich_help_panel=NOTICES),
+]
+
+# Options of `parakeet dictate` may follow the verb.
+_ANY_OPTION = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def add_daemon_verbs(app: typer.Typer) -> None:
     """Add the verbs to `parakeet dictate`."""
 
-    @app.command(
-        "start", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-    )
+    @app.command("start", context_settings=_ANY_OPTION)
     def start(
         context: typer.Context,
         idle: Annotated[bool, typer.Option("--idle", help="Don't listen yet.")] = False,
         foreground: Annotated[
             bool, typer.Option("--foreground", help="Run in this process, as systemd needs it.")
         ] = False,
-        idle_unload: Annotated[
-            float | None,
-            typer.Option(
-                metavar="SECONDS",
-                min=0.0,
-                help="Free the model after this time without listening.",
-                show_default="never",
-            ),
-        ] = None,
-        hotkey: Annotated[
-            str | None,
-            typer.Option(
-                metavar="KEYS",
-                help="Toggle with this key, like <ctrl>+<alt>+d (the extra hotkey).",
-                rich_help_panel=KEYS,
-                show_default=False,
-            ),
-        ] = None,
-        push_to_talk: Annotated[
-            str | None,
-            typer.Option(
-                metavar="KEYS",
-                help="Listen while this key is held, like <f9> (the extra hotkey).",
-                rich_help_panel=KEYS,
-                show_default=False,
-            ),
-        ] = None,
-        sounds: Annotated[
-            bool,
-            typer.Option(
-                "--sounds",
-                help="Play a tone when listening starts and ends.",
-                rich_help_panel=NOTICES,
-            ),
-        ] = False,
-        notices: Annotated[
-            bool,
-            typer.Option("--notices", help="Announce it on the desktop.", rich_help_panel=NOTICES),
-        ] = False,
+        profile: Profile = None,
+        idle_unload: IdleUnload = None,
+        hotkey: Hotkey = None,
+        push_to_talk: PushToTalk = None,
+        sounds: Sounds = False,
+        notices: Notices = False,
     ) -> int:
         """Listen, in a background process that stays ready.
 
         Takes the options of `parakeet dictate` as well. Without --sink it types.
         """
         from parakeet_cli.cli.dictate.daemon_run import run_start
-        from parakeet_cli.dictate.daemon.process import DaemonOptions
 
-        options = DaemonOptions(
-            idle, foreground, idle_unload, hotkey, push_to_talk, sounds, notices
-        )
-        return run_start(context, options)
+        return run_start(context)
 
     @app.command("stop")
     def stop(
@@ -86,9 +97,22 @@ def add_daemon_verbs(app: typer.Typer) -> None:
 
         return run_verb("quit" if end else "stop", as_json=json)
 
-    @app.command("toggle")
-    def toggle(context: typer.Context, json: Json = False) -> int:
-        """Start or stop listening, whichever is next: one key for both."""
+    @app.command("toggle", context_settings=_ANY_OPTION)
+    def toggle(
+        context: typer.Context,
+        json: Json = False,
+        profile: Profile = None,
+        idle_unload: IdleUnload = None,
+        hotkey: Hotkey = None,
+        push_to_talk: PushToTalk = None,
+        sounds: Sounds = False,
+        notices: Notices = False,
+    ) -> int:
+        """Start or stop listening, whichever is next: one key for both.
+
+        Starts the background process if there is none, and then takes the options of
+        `parakeet dictate start` and of `parakeet dictate`.
+        """
         from parakeet_cli.cli.dictate.daemon_run import run_toggle
 
         return run_toggle(context, as_json=json)

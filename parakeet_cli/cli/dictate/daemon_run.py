@@ -7,11 +7,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from parakeet_cli import console
+from parakeet_cli.cli.dictate.request import make_daemon_options, make_request, was_given
+from parakeet_cli.cli.dictate.states import STARTED_BEFORE, changed_line, status_line
 from parakeet_cli.dictate.daemon.client import NotRunning, send_verb, start_daemon
 from parakeet_cli.dictate.daemon.paths import find_paths
 from parakeet_cli.dictate.sinks import notifications
@@ -26,43 +29,54 @@ if TYPE_CHECKING:
 _QUIT_TIMEOUT = 30.0  # seconds in which the model is freed and the microphone is released
 
 
-def run_start(context: typer.Context, options: DaemonOptions) -> int:
+def run_start(context: typer.Context) -> int:
     """Be the daemon (--foreground), or start one if need be and let it listen."""
     paths = find_paths()
     command = _start_command(context)
+    options = make_daemon_options(context, context.obj.settings)
     if options.foreground:
         if context.args:  # options of `parakeet dictate`, which have to stand before the verb
             os.execv(sys.executable, parakeet_command(*command))
         return _run_daemon(context, options)
+    done = "Ready" if options.idle else "Listening"
     try:
-        with _errors_on_desktop():
-            send_verb(paths, "status" if options.idle else "start")
+        with errors_on_desktop():
+            send_verb(paths, "status" if options.idle else "start", options.profile)
     except NotRunning:
-        with _errors_on_desktop():
+        with errors_on_desktop():
             pid = start_daemon([*command, "--foreground"], paths)
-        console.info(f"{'Ready' if options.idle else 'Listening'} (process {pid}).")
+        console.info(f"{done} (process {pid}).")
     else:
-        console.info(f"{'Ready' if options.idle else 'Listening'}; it was already running.")
-        if len(command) > len(["dictate", "start"]) + options.idle:
-            console.note("It goes on with the options that it was started with.")
+        console.info(STARTED_BEFORE.format(done))
+        _note_unused(context)
     return ExitCode.OK
 
 
 def run_toggle(context: typer.Context, *, as_json: bool) -> int:
     """Start or stop listening; starts the daemon if there is none, with the options given."""
     paths = find_paths()
-    with _errors_on_desktop():
+    with errors_on_desktop():
         try:
-            state = send_verb(paths, "toggle")
+            state = send_verb(paths, "toggle", context.params["profile"])
         except NotRunning:
-            start_daemon([*_before_verb(context), "start", "--foreground"], paths)
+            start_daemon([*_start_command(context), "--foreground"], paths)
             state = send_verb(paths, "status")
+        else:
+            _note_unused(context)
     return _print_state(state, as_json)
+
+
+def _note_unused(context: typer.Context) -> None:
+    """Say that options for the process itself came too late, if there are any."""
+    own = {"idle", "json", "profile"}
+    given = {name for name in context.params if was_given(context, name)} - own
+    if given or context.args or len(_before_verb(context)) > 1:
+        console.note("It goes on with the options that it was started with.")
 
 
 def run_verb(verb: str, *, as_json: bool) -> int:
     """Send a verb to the daemon. Raises NotRunning."""
-    with _errors_on_desktop():
+    with errors_on_desktop():
         paths = find_paths()
         state = send_verb(paths, verb)
         if verb == "quit" and not wait_until_released(paths.lock, _QUIT_TIMEOUT):
@@ -82,14 +96,12 @@ def run_status(*, as_json: bool) -> int:
         return ExitCode.FAILED
     if as_json:
         return _print_state(state, as_json)
-    activity = "listening" if state.get("listening") else "ready"
-    model = "loaded" if state.get("loaded") else "not loaded"
-    console.out(f"Running (process {state.get('pid')}): {activity}, the model is {model}.\n")
+    console.out(status_line(state) + "\n")
     return ExitCode.OK
 
 
 @contextmanager
-def _errors_on_desktop() -> Iterator[None]:
+def errors_on_desktop() -> Iterator[None]:
     """Show an error on the desktop too: nobody reads the stderr of a key's command."""
     try:
         yield
@@ -103,7 +115,7 @@ def _print_state(state: Mapping[str, object], as_json: bool) -> int:
     if as_json:
         console.out(json.dumps(state) + "\n")
     else:
-        console.info("Listening." if state.get("listening") else "Not listening.")
+        console.info(changed_line(state))
     return ExitCode.OK
 
 
@@ -115,8 +127,10 @@ def _run_daemon(context: typer.Context, options: DaemonOptions) -> int:
         from parakeet_cli.cli.dictate.views import make_plain_view
         from parakeet_cli.dictate.daemon.warm_session import WarmSession
 
-        request = context.obj
-        return WarmSession(request, lambda: make_plain_view(as_json=request.json))
+        assert context.parent is not None, "the verbs belong to `parakeet dictate`"
+        make = partial(make_request, cast("typer.Context", context.parent))
+        as_json = context.obj.json
+        return WarmSession(make, lambda: make_plain_view(as_json=as_json), options.profile)
 
     run_daemon(make_dictation, options, find_paths())
     return ExitCode.OK
@@ -124,7 +138,8 @@ def _run_daemon(context: typer.Context, options: DaemonOptions) -> int:
 
 def _start_command(context: typer.Context) -> list[str]:
     """This command, with the options of `parakeet dictate` before the verb."""
-    return [*_before_verb(context), *context.args, "start", *_given_options(context)]
+    own = [word for word in _given_options(context) if word != "--json"]
+    return [*_before_verb(context), *context.args, "start", *own]
 
 
 def _before_verb(context: typer.Context) -> list[str]:

@@ -13,7 +13,7 @@ from parakeet_cli.formats.json import dumps
 
 def print_devices(*, as_json: bool) -> int:
     """Print the microphones as a table, or as JSON. Raises InputError if there are none."""
-    from parakeet_cli.audio.microphone.microphone import find_device, list_devices
+    from parakeet_cli.audio.microphone.devices import find_device, list_devices
 
     devices = list_devices()
     if as_json:
@@ -23,9 +23,12 @@ def print_devices(*, as_json: bool) -> int:
     width = max(len(device.name) for device in devices)
     for device in devices:
         mark = "*" if device.default else " "
+        kind = "  monitor" if device.monitor else "  Bluetooth" if device.bluetooth else ""
+        source = f"  {console.printable(device.source)}" if device.source else ""
         console.out(
             f"{mark} {device.index:3}  {console.printable(device.name):{width}}  "
-            f"{device.channels:3} channel{'s' if device.channels != 1 else ' '}  {device.rate} Hz\n"
+            f"{device.channels:3} channel{'s' if device.channels != 1 else ' '}  "
+            f"{device.rate} Hz{kind}{source}\n"
         )
     console.info("* is the default. --input-device takes a number or a part of a name.")
     return ExitCode.OK

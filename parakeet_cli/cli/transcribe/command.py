@@ -160,6 +160,15 @@ def transcribe(
             rich_help_panel=BATCH,
         ),
     ] = None,
+    feeders: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="How many processes decode and cut in front of each engine. auto: one for an "
+            "engine on the CPU, for one on a GPU its share of the cores, at most 16.",
+            rich_help_panel=BATCH,
+        ),
+    ] = "auto",
     ray: Annotated[
         bool,
         typer.Option("--ray", help="Distribute the work with Ray.", rich_help_panel=BATCH),

@@ -84,6 +84,7 @@ class BarView:
         self._reached: dict[int, float] = {}  # seconds into each file in work
         self._batch_seconds: float | None = None  # of audio, once it is known
         self._began = time.monotonic()
+        self._planned = False
         self._done_seconds = 0.0  # of all files that are done
         self._task = self._progress.add_task(
             self._label(""), total=None, done="", speed="", left="loading the model"
@@ -126,14 +127,11 @@ class BarView:
         self._durations.pop(id(job), None)
         self._reached.pop(id(job), None)
 
-    def measuring(self, count: int, total: int) -> None:
-        self._progress.update(
-            self._task, description=f"reading headers {count}/{total}", total=total, completed=count
-        )
-
     def planned(self, seconds: float) -> None:
         self._batch_seconds = seconds or None
-        self._began = time.monotonic()
+        if not self._planned:
+            self._began = time.monotonic()
+        self._planned = True
 
     def _show(self, job: Job, seconds: float) -> None:
         self._reached[id(job)] = seconds

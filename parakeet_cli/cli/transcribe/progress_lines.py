@@ -32,7 +32,6 @@ class Progress:
     ended: int = 0  # in this session
     failed: int = 0
     partial: int = 0
-    headers: tuple[int, int] | None = None  # read, and to be read
     audio: float | None = None  # of all files that this session does, if known
     began: float = field(default_factory=time.monotonic)
     done_audio: float = 0.0  # of files that have ended
@@ -81,8 +80,6 @@ class Progress:
         return (self.total - self.files) * self.elapsed / self.ended
 
     def in_words(self) -> str:
-        if self.headers is not None and not self.ended:
-            return f"Reading headers: {self.headers[0]} of {self.headers[1]}."
         good = self.files - self.failed - self.partial
         bad = f", {self.partial} partial" if self.partial else ""
         parts = [
@@ -126,6 +123,7 @@ class LinesView:
 
     def __init__(self, total: int, earlier: int = 0) -> None:
         self.progress = Progress(total, earlier)
+        self._planned = False
         self._step = int(self.progress.share / _STEP)
         self._lock = Lock()
         self._closed = Event()
@@ -177,13 +175,11 @@ class LinesView:
     def show_text(self, text: str) -> None:
         console.raw_out(text)
 
-    def measuring(self, count: int, total: int) -> None:
-        self.progress.headers = (count, total)
-
     def planned(self, seconds: float) -> None:
         self.progress.audio = seconds or None
-        self.progress.headers = None
-        self.progress.began = time.monotonic()
+        if not self._planned:
+            self.progress.began = time.monotonic()
+        self._planned = True
 
 
 class JsonView(LinesView):

@@ -28,6 +28,7 @@ _FIELDS = (
     "yes",
     "shard",
     "workers",
+    "feeders",
     "ray",
     "ray_address",
     "log",

@@ -29,8 +29,8 @@ class Announcer:
         self._sounds = Sounds() if sounds else None
         self._notify = notify
 
-    def begin(self) -> None:
-        self._controllable.begin()
+    def begin(self, profile: str | None = None) -> None:
+        self._controllable.begin(profile)
         self._announce("begin")
 
     def finish(self) -> None:
@@ -45,6 +45,9 @@ class Announcer:
 
     def state(self) -> Mapping[str, object]:
         return self._controllable.state()
+
+    def check(self) -> None:
+        self._controllable.check()
 
     def unload(self) -> None:
         self._controllable.unload()

@@ -28,7 +28,7 @@ class NotRunning(ParakeetError):
         super().__init__("No dictation is running.", hint="`parakeet dictate start` starts one.")
 
 
-def send_verb(paths: DaemonPaths, verb: str) -> Mapping[str, object]:
+def send_verb(paths: DaemonPaths, verb: str, profile: str | None = None) -> Mapping[str, object]:
     """The daemon's state after a request. Raises NotRunning, or ParakeetError with its error."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_TIMEOUT)
@@ -36,7 +36,7 @@ def send_verb(paths: DaemonPaths, verb: str) -> Mapping[str, object]:
             connection.connect(str(paths.socket))
             if peer_user(connection) not in (os.getuid(), None):
                 raise ParakeetError(f"{paths.socket} belongs to another user. Nothing was sent.")
-            connection.sendall(encode_request(verb))
+            connection.sendall(encode_request(verb, profile))
             line = read_line(connection, seconds=_TIMEOUT)
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning from None

@@ -13,8 +13,8 @@ class Controllable(Protocol):
     at a time and raise ParakeetError.
     """
 
-    def begin(self) -> None:
-        """Record from now on; does nothing if it is listening already.
+    def begin(self, profile: str | None = None) -> None:
+        """Record from now on, with that profile; does nothing if it is listening already.
 
         A model that was unloaded is loaded meanwhile.
         """
@@ -30,6 +30,10 @@ class Controllable(Protocol):
 
     def state(self) -> Mapping[str, object]:
         """`listening` and `loaded` (bool), and other values that JSON can hold."""
+        ...
+
+    def check(self) -> None:
+        """Renew what stands ready and has ended; called a few times a second."""
         ...
 
     def unload(self) -> None:

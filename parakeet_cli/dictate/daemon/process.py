@@ -24,6 +24,7 @@ class DaemonOptions:
 
     idle: bool = False  # don't listen yet
     foreground: bool = False
+    profile: str | None = None  # of the first dictation
     idle_unload: float | None = None  # seconds without listening that free the model
     hotkey: str | None = None
     push_to_talk: str | None = None
@@ -43,7 +44,7 @@ def run_daemon(
 
     def ready() -> None:
         if not options.idle:
-            answer = server.handle("start")
+            answer = server.handle("start", options.profile)
             if not answer.ok:
                 raise ParakeetError(answer.error or "It can't listen.", hint=answer.hint)
         console.info(f"Ready at {paths.socket} (process {os.getpid()}).")

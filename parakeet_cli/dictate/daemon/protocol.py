@@ -41,16 +41,19 @@ class Answer:
         )
 
 
-def encode_request(verb: str) -> bytes:
-    return _line({"verb": verb})
+def encode_request(verb: str, profile: str | None = None) -> bytes:
+    return _line({"verb": verb} if profile is None else {"verb": verb, "profile": profile})
 
 
-def decode_request(line: bytes) -> str:
-    """The verb of a request. Raises InvalidMessage."""
-    verb = _object(line).get("verb")
+def decode_request(line: bytes) -> tuple[str, str | None]:
+    """The verb of a request, and its profile if it names one. Raises InvalidMessage."""
+    message = _object(line)
+    verb, profile = message.get("verb"), message.get("profile")
     if not isinstance(verb, str):
         raise InvalidMessage("A request must have a verb.")
-    return verb
+    if not isinstance(profile, str | None):
+        raise InvalidMessage("The profile of a request must be a name.")
+    return verb, profile
 
 
 def read_line(connection: socket.socket, *, seconds: float) -> bytes:

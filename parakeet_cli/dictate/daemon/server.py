@@ -75,6 +75,7 @@ class Server:
             with self._listening() as listener, handle_signals(self._end, *_END_SIGNALS):
                 ready()
                 while not self._ending.is_set():
+                    self._controllable.check()
                     self._unload_if_idle()
                     self._accept(listener)
         finally:
@@ -110,7 +111,7 @@ class Server:
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ending.set()
 
-    def handle(self, verb: str) -> Answer:
+    def handle(self, verb: str, profile: str | None = None) -> Answer:
         """Carry out a request from the socket, or from a key that is pressed here."""
         if verb not in VERBS:
             return Answer(False, error=f"There is no verb '{verb}'.")
@@ -118,13 +119,13 @@ class Server:
             if verb != "status":
                 with self._one_at_a_time:
                     self._last_use = self._clock()
-                    self._run(verb)
+                    self._run(verb, profile)
                     self._last_use = self._clock()
         except ParakeetError as error:
             return Answer(False, self._state(), str(error), error.hint)
         return Answer(True, self._state())
 
-    def _run(self, verb: str) -> None:
+    def _run(self, verb: str, profile: str | None) -> None:
         listening = self._controllable.state().get("listening") is True
         if verb == "toggle":
             verb = "stop" if listening else "start"
@@ -134,7 +135,7 @@ class Server:
                     f"A dictation is already running (process {os.getpid()}), and it is listening.",
                     hint="`parakeet dictate stop` finishes it, `parakeet dictate cancel` drops it.",
                 )
-            self._controllable.begin()
+            self._controllable.begin(profile)
         elif verb == "cancel":
             self._controllable.discard()
         else:
@@ -158,10 +159,10 @@ class Server:
         try:
             if peer_user(connection) not in (os.getuid(), None):
                 raise ParakeetError("This dictation belongs to another user.")
-            verb = decode_request(read_line(connection, seconds=_CLIENT_TIMEOUT))
+            verb, profile = decode_request(read_line(connection, seconds=_CLIENT_TIMEOUT))
         except ParakeetError as error:
             return Answer(False, error=str(error))
-        answer = self.handle(verb)
+        answer = self.handle(verb, profile)
         connection.settimeout(_CLIENT_TIMEOUT)
         return answer
 

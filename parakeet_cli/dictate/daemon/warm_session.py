@@ -9,38 +9,58 @@ from threading import Event as Flag
 from threading import Thread
 
 from parakeet_cli import console
+from parakeet_cli.audio.microphone.ready import ReadyMicrophone
 from parakeet_cli.audio.segment.endpointer import SpeechState
 from parakeet_cli.dictate.session.dictation import Dictation, Summary
 from parakeet_cli.dictate.session.events import DictationView, Event
 from parakeet_cli.dictate.session.request import DictationRequest
 from parakeet_cli.dictate.session.resources import SessionResources
-from parakeet_cli.dictate.session.sources import make_source
+from parakeet_cli.dictate.session.sources import SoundSource, make_source
 from parakeet_cli.errors import UsageError
 
 
 class WarmSession:
     """A `Controllable`: each `begin` is a dictation of its own, with the same engine and sinks.
 
-    `make_view` makes the view of one dictation.
+    `make_request` makes the request of one dictation from the name of its profile, and
+    `make_view` makes its view.
     """
 
-    def __init__(self, request: DictationRequest, make_view: Callable[[], DictationView]) -> None:
-        """Open the sinks and start loading the model. Raises ParakeetError."""
+    def __init__(
+        self,
+        make_request: Callable[[str | None], DictationRequest],
+        make_view: Callable[[], DictationView],
+        profile: str | None = None,
+    ) -> None:
+        """Open the profile's sinks and start loading the model. Raises ParakeetError."""
+        request = make_request(profile)
         if request.recover:
             raise UsageError("--recover ends by itself: leave `start` out.")
+        self._make_request = make_request
         self._make_view = make_view
-        self._request = replace(request, sinks=request.sinks or ("type",))
+        self._request = _typing(request)
         console.show_warnings(request.settings.warnings, show=console.info)
+        self._ready = ReadyMicrophone(request.pre_roll)
+        if not request.from_file:
+            self._ready.prepare(request.input_device)
         self._resources = SessionResources(self._request)
+        self._resources.warm_up()
         self._running: _RunningDictation | None = None
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         if self._running is not None and self._running.is_listening:
             return
         self._running = None  # one that ended by itself, and has logged how
+        request = self._request = _typing(self._make_request(profile))
         view = _AwaitableView(self._make_view())
-        source = make_source(self._request)
-        running = _RunningDictation(self._resources.make_dictation(source, view), view)
+        source = make_source(request, self._ready)  # it records from here on
+        try:
+            dictation = self._resources.make_dictation(source, view, request)
+        except BaseException:
+            source.close()
+            self._ready.released()
+            raise
+        running = _RunningDictation(dictation, source, view, self._ready.released)
         try:
             running.wait_for_sound()
         except BaseException:
@@ -62,26 +82,47 @@ class WarmSession:
 
     def state(self) -> Mapping[str, object]:
         queue, running = self._resources.engine_queue, self._running
+        listening = running is not None and running.is_listening
         return {
-            "listening": running is not None and running.is_listening,
+            "listening": listening,
+            "since": round(running.since, 3) if running is not None and listening else None,
+            "microphone": running.microphone if running is not None and listening else None,
             "speaking": running is not None and running.is_speaking,
             "loaded": queue is not None and queue.loaded.done(),
             "engine": None if queue is None else queue.engine.info.name,
             "sinks": list(self._request.sink_specs),
         }
 
+    def check(self) -> None:
+        if not self._request.from_file:
+            self._ready.check()
+
     def unload(self) -> None:
         self._resources.unload_engine()
 
     def quit(self) -> None:
+        self._ready.close()
         self._resources.close()
+
+
+def _typing(request: DictationRequest) -> DictationRequest:
+    """The request, which types unless it names its sinks: nobody sees this process's stdout."""
+    return replace(request, sinks=request.sinks or ("type",))
 
 
 class _RunningDictation:
     """One dictation in a thread of its own."""
 
-    def __init__(self, dictation: Dictation, view: _AwaitableView) -> None:
+    def __init__(
+        self,
+        dictation: Dictation,
+        source: SoundSource,
+        view: _AwaitableView,
+        on_end: Callable[[], None],
+    ) -> None:
         self._dictation = dictation
+        self._source = source
+        self._on_end = on_end
         self._view = view
         self._summary: Summary | None = None
         self._error: BaseException | None = None
@@ -92,6 +133,15 @@ class _RunningDictation:
     @property
     def is_listening(self) -> bool:
         return self._thread.is_alive() and not self._stopped
+
+    @property
+    def since(self) -> float:
+        """When its first sound was captured, seconds since 1970."""
+        return self._dictation.began
+
+    @property
+    def microphone(self) -> str:
+        return self._source.name
 
     @property
     def is_speaking(self) -> bool:
@@ -126,6 +176,7 @@ class _RunningDictation:
             self._error = error
             console.note(f"Error: {error}")
         finally:
+            self._on_end()
             self._view.has_event.set()
 
 

@@ -68,7 +68,6 @@ class Capture:
         self._duration = duration
         self._position = (0.0, time.monotonic())  # seconds of the stream, and when it was there
         self._skipped = 0  # samples, while paused
-        self._stopping = False
         self.began = 0.0  # when the first sound was captured, seconds since 1970
         self.overflows = 0  # how often sound was lost because the machine was too slow
         self.paused = False
@@ -77,8 +76,7 @@ class Capture:
         Thread(target=self._run, name="capture", daemon=True).start()
 
     def stop(self) -> None:
-        """End the recording, from any thread."""
-        self._stopping = True
+        """End the recording after the sound up to now, from any thread."""
         self._source.close()
 
     @property
@@ -101,7 +99,7 @@ class Capture:
         try:
             for item in self._source:
                 self._handle(item)
-                if self._stopping or self._is_over():
+                if self._is_over():
                     break
         except BaseException as error:  # raised by `Dictation.run`
             self._send(CaptureEnded(error))
@@ -136,7 +134,7 @@ class Capture:
         self.overflows += audio.overflowed
         if not len(pcm):  # a resampler holds its first samples back
             return
-        self.began = self.began or time.time() - len(pcm) / SAMPLE_RATE
+        self.began = self.began or audio.captured or time.time() - len(pcm) / SAMPLE_RATE
         first = self._recording.append(pcm)
         self._send(RecordedSound(pcm, first))
         self._position = (self.recorded_seconds + len(pcm) / SAMPLE_RATE, time.monotonic())

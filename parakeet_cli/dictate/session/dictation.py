@@ -117,6 +117,11 @@ class Dictation:
         self._capture.paused = paused
 
     @property
+    def began(self) -> float:
+        """When the first sound was captured, seconds since 1970; 0 before that."""
+        return self._capture.began
+
+    @property
     def paused(self) -> bool:
         return self._capture.paused
 
@@ -189,8 +194,9 @@ class Dictation:
     def _detect(self, detector: UtteranceDetector, sound: RecordedSound) -> None:
         samples = to_float(sound.pcm)
         if sound.first == 0:
+            device = {"source": self._source.device} if self._source.device else {}
             self._reporter.report(
-                EventKind.READY, self._source.name, at=0.0, wall=self._capture.began
+                EventKind.READY, self._source.name, at=0.0, wall=self._capture.began, **device
             )
         self._report_write_error()
         self._reporter.level(float(np.abs(samples).max(initial=0.0)))

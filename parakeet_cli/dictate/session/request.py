@@ -20,6 +20,7 @@ class DictationRequest:
     settings: Settings
     input_device: str | None = None  # a microphone's number or a part of its name
     from_file: str | None = None  # a media file that is played as the microphone
+    pre_roll: float = 0.0  # seconds of sound from before `start` that are used; in memory only
     fast: bool = False  # play it as fast as it is taken, not in real time
     max_silence: float = 0.6  # seconds that end an utterance; RealtimeSTT's default
     duration: float | None = None  # end after this many seconds of the stream

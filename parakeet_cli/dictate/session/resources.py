@@ -8,9 +8,14 @@ A program dictates with it like this:
 
 from __future__ import annotations
 
+from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from parakeet_cli import console
+from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.audio.segment.vad import SpeechDetector
 from parakeet_cli.dictate.recording.history import History, history_path
 from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
@@ -26,7 +31,7 @@ from parakeet_cli.dictate.text.rules import TextRules
 from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
 from parakeet_cli.engines.registry import make_engine
-from parakeet_cli.errors import OutputError
+from parakeet_cli.errors import EngineUnavailable, OutputError
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.events import DictationView
@@ -40,16 +45,8 @@ class SessionResources:
         """Open the sinks and start loading the engine. Raises ParakeetError."""
         check_request(request)
         self._request = request
-        self._rules = TextRules(
-            request.commands,
-            make_text_change(
-                request.settings.replacements,
-                request.settings.vocabulary,
-                digits=request.digits,
-                language=request.settings.language,
-            ),
-        )
-        self._delivery = _open_delivery(request.sink_specs)
+        self._deliveries: dict[tuple[str, ...], Delivery | None] = {}
+        self._delivery(request)
         self._engine_queue: EngineQueue | None = None
         self.load_engine()
 
@@ -61,8 +58,9 @@ class SessionResources:
 
     def close(self, *, wait: bool = True) -> None:
         """Close the sinks and free the engine; without `wait`, a running job is abandoned."""
-        if self._delivery is not None:
-            self._delivery.close()
+        for delivery in self._deliveries.values():
+            if delivery is not None:
+                delivery.close()
         if wait:
             self.unload_engine()
 
@@ -79,15 +77,25 @@ class SessionResources:
             queue.start()
         return queue
 
+    def warm_up(self) -> None:
+        """Load what a dictation needs besides the engine, in the background."""
+        # The speech detector's model stays loaded; without its package a dictation says so.
+        Thread(target=_load_detector, name="warm-up", daemon=True).start()
+
     def unload_engine(self) -> None:
         """Free the engine's memory until the next dictation."""
         queue, self._engine_queue = self._engine_queue, None
         if queue is not None:
             queue.close()
 
-    def make_dictation(self, source: SoundSource, view: DictationView) -> Dictation:
-        """A dictation that records in a new folder. Raises OutputError, EngineUnavailable."""
-        parts = self._parts()
+    def make_dictation(
+        self, source: SoundSource, view: DictationView, request: DictationRequest | None = None
+    ) -> Dictation:
+        """A dictation that records in a new folder, with another request if one is given.
+
+        The engine stays the same. Raises OutputError, EngineUnavailable, SinkUnavailable.
+        """
+        parts = self._parts(request or self._request)
         root = recordings_folder()
         try:
             recording = Recording.create(root)
@@ -96,20 +104,44 @@ class SessionResources:
                 f"Nothing can be recorded in {root}: {error.strerror}.",
                 hint=getattr(error, "hint", None),
             ) from error
-        if self._delivery is not None:
-            self._delivery.begin()
+        if parts.outputs.delivery is not None:
+            parts.outputs.delivery.begin()
         return Dictation(parts, source, recording, view)
 
     def make_recovery(self, view: DictationView) -> Recovery:
         """A recovery of what earlier dictations left. Raises EngineUnavailable."""
-        return Recovery(self._parts(), view)
+        return Recovery(self._parts(self._request), view)
 
-    def _parts(self) -> DictationSetup:
-        history = History(history_path(), self._request.history_days)
-        outputs = TextOutputs(self._request.sink_specs, self._delivery, history)
-        return DictationSetup(
-            self._request, self.load_engine(), SpeechDetector, self._rules, outputs
-        )
+    def _parts(self, request: DictationRequest) -> DictationSetup:
+        if request is not self._request:
+            check_request(request)
+        history = History(history_path(), request.history_days)
+        outputs = TextOutputs(request.sink_specs, self._delivery(request), history)
+        rules = _make_rules(request)
+        return DictationSetup(request, self.load_engine(), SpeechDetector, rules, outputs)
+
+    def _delivery(self, request: DictationRequest) -> Delivery | None:
+        """The delivery to the request's sinks, which are opened the first time."""
+        specs = request.sink_specs
+        if specs not in self._deliveries:
+            self._deliveries[specs] = _open_delivery(specs)
+        return self._deliveries[specs]
+
+
+def _load_detector() -> None:
+    with suppress(EngineUnavailable):  # raised again when a dictation begins
+        SpeechDetector()(np.zeros((1, FRAME), np.float32))
+
+
+def _make_rules(request: DictationRequest) -> TextRules:
+    settings = request.settings
+    change = make_text_change(
+        settings.replacements,
+        settings.vocabulary,
+        digits=request.digits,
+        language=settings.language,
+    )
+    return TextRules(request.commands, change)
 
 
 def _open_delivery(specs: tuple[str, ...]) -> Delivery | None:

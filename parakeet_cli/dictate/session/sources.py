@@ -10,6 +10,7 @@ from typing import Protocol
 
 from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.microphone.microphone import CapturedAudio, CaptureEvent, Microphone
+from parakeet_cli.audio.microphone.ready import ReadyMicrophone
 from parakeet_cli.audio.samples import SAMPLE_RATE, to_pcm
 from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.dictate.session.request import DictationRequest
@@ -21,6 +22,11 @@ class SoundSource(Protocol):
     @property
     def name(self) -> str:
         """What it is called in messages and in the chunks for the engine."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """The sound server's own name for it, "" if it has none."""
         ...
 
     @property
@@ -40,13 +46,17 @@ class MicrophoneSource:
 
     live = True
 
-    def __init__(self, device: str | None) -> None:
-        """Find it. Raises InputError, UsageError."""
-        self._microphone = Microphone(device)
+    def __init__(self, device: str | None, ready: ReadyMicrophone | None = None) -> None:
+        """Find it, or start the one that is ready. Raises InputError, UsageError."""
+        self._microphone = Microphone(device) if ready is None else ready.take(device)
 
     @property
     def name(self) -> str:
         return self._microphone.name
+
+    @property
+    def device(self) -> str:
+        return self._microphone.source
 
     def __iter__(self) -> Iterator[CaptureEvent]:
         return iter(self._microphone)
@@ -57,6 +67,8 @@ class MicrophoneSource:
 
 class FileSource:
     """A media file, a frame at a time: in real time if `live`, else as fast as it is taken."""
+
+    device = ""
 
     def __init__(self, path: str, *, live: bool) -> None:
         self.name = path
@@ -84,8 +96,8 @@ class FileSource:
         self._closed.set()
 
 
-def make_source(request: DictationRequest) -> SoundSource:
+def make_source(request: DictationRequest, ready: ReadyMicrophone | None = None) -> SoundSource:
     """The source that was asked for. Raises InputError, UsageError."""
     if request.from_file:
         return FileSource(request.from_file, live=not request.fast)
-    return MicrophoneSource(request.input_device)
+    return MicrophoneSource(request.input_device, ready)

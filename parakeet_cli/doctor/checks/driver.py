@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import CheckContext
@@ -224,7 +225,8 @@ def cuda_toolkit(context: CheckContext) -> Finding:
         return Finding(TOOLKIT, CheckStatus.SKIP, "torch is not installed, or built for CPU")
     why = "Numba compiles NeMo's CUDA code with the toolkit; torch itself brings its own CUDA."
     source = "https://github.com/conda-forge/cuda-feedstock"
-    remedy = "conda env update -f environment.yml"
+    prefix, channel = facts.interpreter.prefix, ("-c", "conda-forge")
+    remedy = shlex.join(["conda", "install", "-p", prefix, *channel, f"cuda-toolkit={build.cuda}"])
     if record is None:
         if facts.interpreter.kind.startswith("conda"):
             return Finding(

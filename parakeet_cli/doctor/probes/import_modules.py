@@ -2,24 +2,30 @@
 
 It is sent on stdin to the ML interpreter and uses the standard library only. It writes to
 the original stdout; what the modules print goes to stderr. It ends at the first failure,
-because later imports in the same process prove nothing about the environment.
+because later imports in the same process prove nothing about the environment. What it compiles
+goes below the folder that PARAKEET_BYTECODE names, where bytecode is written at all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
+import importlib.machinery
 import json
 import os
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import TextIO
 
 
 def main() -> None:
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    if not sys.dont_write_bytecode:
+        _redirect_bytecode(os.environ["PARAKEET_BYTECODE"])
     faulthandler.enable()  # after a crash, stderr has the line that crashed
     for name in sys.argv[1:]:
         _write(events, event="begin", name=name)
@@ -38,6 +44,18 @@ def main() -> None:
         _write(events, event="ok", name=name, seconds=time.monotonic() - began)
     # Skip threads and exit handlers: those of a half-working stack may hang or crash.
     os._exit(0)
+
+
+def _redirect_bytecode(folder: str) -> None:
+    """Write bytecode below the folder, and read it from where it always is."""
+
+    def set_data(self: object, path: str, data: bytes, *, _mode: int = 0o666) -> None:
+        target = Path(folder + os.path.abspath(path))
+        with contextlib.suppress(OSError):  # as Python does: it goes without, as on a full disk
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+
+    importlib.machinery.SourceFileLoader.set_data = set_data  # type: ignore
 
 
 def _write(events: TextIO, **fields: object) -> None:

@@ -1,8 +1,8 @@
 """Runs probe scripts in the ML interpreter, each in a new process that reads it from stdin.
 
 A script is ended after its time limit, and one that ends by a signal is a result. It leaves
-nothing behind: no bytecode (`-B`), and the caches of Numba and Matplotlib go to a folder
-that is removed.
+nothing behind: no bytecode (`-B`), or only in a folder that is named for it, and the caches of
+Numba and Matplotlib go to a folder that is removed.
 """
 
 from __future__ import annotations
@@ -52,16 +52,25 @@ Event = dict[str, object]
 
 
 def run_probes(
-    facts: Facts, stack: Stack, ids: Collection[str], sample: Sample | Unavailable
+    facts: Facts,
+    stack: Stack,
+    ids: Collection[str],
+    sample: Sample | Unavailable,
+    *,
+    bytecode: str = "",
 ) -> Probes:
-    """Run the probes of the selected checks. The sample is transcribed if all imports work."""
+    """Run the probes of the selected checks. The sample is transcribed if all imports work.
+
+    What the imports compile goes to the folder `bytecode`, if one is named.
+    """
     python = facts.interpreter.executable
     imports: tuple[ProbeResult, ...] = ()
     gpu: tuple[ProbeResult, ...] = ()
     if "gpu-probe" in ids and not isinstance(facts.gpus, Unavailable) and facts.gpus.present:
         gpu = tuple(run_script("multiply_on_gpu", python, (), GPU_SECONDS))
     if "import-probe" in ids:
-        imports = tuple(import_modules(python, modules_of(stack)))
+        modules = modules_of(stack)
+        imports = tuple(import_modules(python, modules, bytecode=bytecode))
     result: SampleResult | Unavailable = NOT_TRIED
     if imports and all(tried.ok for tried in imports):
         # A failing GPU is reported by the other probe; this one is about the stack.
@@ -92,18 +101,27 @@ def modules_of(stack: Stack) -> tuple[str, ...]:
 
 
 def import_modules(
-    python: str, modules: Sequence[str], seconds: float = IMPORT_SECONDS
+    python: str,
+    modules: Sequence[str],
+    seconds: float = IMPORT_SECONDS,
+    *,
+    bytecode: str = "",
 ) -> Iterator[ProbeResult]:
     """Import each module. After a failure a new process continues with the next one."""
     waiting = list(modules)
     while waiting:
-        results = list(run_script("import_modules", python, waiting, seconds))
+        results = list(run_script("import_modules", python, waiting, seconds, bytecode=bytecode))
         yield from results
         waiting = waiting[max(1, len(results)) :]
 
 
 def run_script(
-    script: str, python: str, arguments: Sequence[str], seconds: float
+    script: str,
+    python: str,
+    arguments: Sequence[str],
+    seconds: float,
+    *,
+    bytecode: str = "",
 ) -> Iterator[ProbeResult]:
     """Run one script in one process: a result for each step, which may take `seconds` each."""
     source = (Path(__file__).parent / f"{script}.py").read_bytes()
@@ -112,13 +130,15 @@ def run_script(
             **ml_environment(),
             "NUMBA_CACHE_DIR": f"{folder}/numba",
             "MPLCONFIGDIR": f"{folder}/matplotlib",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            # An empty one counts as none.
+            "PYTHONDONTWRITEBYTECODE": "" if bytecode else "1",
+            "PARAKEET_BYTECODE": bytecode,
         }
         # stderr goes to a file: a module that prints much would block on an unread pipe.
         with Path(folder, "stderr").open("w+b") as stderr:
             try:
                 process = subprocess.Popen(
-                    [python, "-B", "-", *arguments],
+                    [python, *(() if bytecode else ("-B",)), "-", *arguments],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,

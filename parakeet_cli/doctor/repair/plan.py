@@ -29,7 +29,7 @@ class Change:
     after: str | None
     size: int | None = None  # bytes to download; None if the server doesn't say
     requires: tuple[str, ...] = ()
-    sha256: str = ""
+    hashes: tuple[str, ...] = ()  # SHA-256: its file has one of them
     url: str = ""
 
     @property
@@ -37,9 +37,19 @@ class Change:
         return f"{self.name}=={self.after}"
 
     @property
+    def with_hashes(self) -> str:
+        """The pin and its sums, as a line of a requirements file."""
+        return " ".join([self.pinned, *(f"--hash=sha256:{one}" for one in self.hashes)])
+
+    @property
     def key(self) -> tuple[str, str]:
         """What its wheel is found by."""
         return self.name, str(Version(str(self.after)))
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether its file is a wheel; else one is built."""
+        return self.url.partition("#")[0].endswith(".whl")
 
     def as_json(self) -> dict[str, str | None]:
         return {"name": self.name, "from": self.before, "to": self.after}

@@ -1,8 +1,8 @@
 """Asks what has to change to reach a goal, and makes the plan of that.
 
-uv decides the versions for all stages together, so that no stage undoes another, and
-`pip install --dry-run --report` says of each where it comes from; where uv can't decide, pip does.
-NeMo, which is installed without dependencies, is asked of pip alone.
+uv decides the versions for all stages together, so that no stage undoes another, and says of each
+which file it is; where uv can't, `pip install --dry-run --report` does. NeMo is asked for by
+itself, because it is installed without dependencies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,11 +33,13 @@ from parakeet_cli.doctor.repair.steps import CommandLine, PlanBuilder
 from parakeet_cli.doctor.repair.uv.configuration import (
     NoEqual,
     PipConfiguration,
+    UvSettings,
     as_url,
     for_uv,
     lines_of_sources,
     read_configuration,
 )
+from parakeet_cli.doctor.repair.uv.lock import LockedPackage, RequirementList, lock
 from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
@@ -48,11 +50,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The plan, what pip installs for it, and where its wheels come from."""
+    """The plan, what is installed for it, and where that comes from."""
 
     plan: Plan
     installs: tuple[Change, ...]
     sources: PackageSources
+    uv: UvSettings | None = None  # with which uv finds all of it; None where pip was asked
 
     @property
     def pinned(self) -> tuple[str, ...]:
@@ -81,6 +84,7 @@ class Resolver:
         self._command_line = CommandLine(pip.typed, self._sources, constraints_file)
         self._before = {dist.name: dist.version for dist in reversed(facts.distributions)}
         self._changes: dict[str, Change] = {}
+        self._uv: UvSettings | None = None
 
     def resolve(self) -> Resolution:
         """Raises Refused if pip finds no solution, or can't reach its sources."""
@@ -91,15 +95,15 @@ class Resolver:
                 reinstalled = self._ask_for_reinstalls(bounds)
         except PipFailed as error:
             raise refusal(error, self._sources) from error
-        sizes = download_sizes(change.url for change in self._changes.values())
+        sizes = download_sizes(one.url for one in self._changes.values() if one.size is None)
         changes = {
-            name: replace(change, size=sizes.get(change.url))
+            name: replace(change, size=sizes.get(change.url, change.size))
             for name, change in self._changes.items()
         }
         plan = PlanBuilder(
             self._goal, self._facts, changes, reinstalled, torch, self._command_line
         ).build()
-        return Resolution(plan, tuple(changes.values()), self._sources)
+        return Resolution(plan, tuple(changes.values()), self._sources, self._uv)
 
     def _torch_version(self) -> str | None:
         """The version that torch's own index has, asked of that index alone."""
@@ -134,34 +138,57 @@ class Resolver:
             if stage.number in goal.stages:
                 texts = alone if "--no-deps" in stage.flags else with_dependencies
                 texts.extend(requested(stage, goal, self._facts))
+        if self._ask_with_uv(bounds, with_dependencies, alone):
+            return
         sources = self._sources.arguments
-        if with_dependencies and not self._ask_with_uv(bounds, with_dependencies):
+        if with_dependencies:
             self._ask([*sources, "-c", bounds, *again, *with_dependencies])
         if alone:
             # From where pip looks by itself: torch's own index isn't for NeMo.
             sources = sources if self._sources.wheelhouse else ()
             self._ask([*sources, "-c", bounds, *again, "--no-deps", *alone])
 
-    def _ask_with_uv(self, bounds: str, texts: Sequence[str]) -> bool:
-        """Ask uv for the versions, and pip for exactly those; False where that gives no answer.
+    def _ask_with_uv(
+        self, bounds: str, with_dependencies: Sequence[str], alone: Sequence[str]
+    ) -> bool:
+        """Ask uv for the versions and their files; False where that gives no answer.
 
         That none can be found, and why, is left for pip to say.
         """
         sealed = self._sources.wheelhouse is not None
-        configuration = PipConfiguration() if sealed else read_configuration(self._pip)
         try:
-            lines = [*lines_of_sources(self._sources), f"-c {as_url(bounds)}", *texts]
+            configuration = PipConfiguration() if sealed else read_configuration(self._pip)
             settings = for_uv(configuration, os.environ)
-            pins = find_uv(self._facts).solve(
-                lines, settings, ignore_installed=self._goal.reinstall
+            everywhere = lines_of_sources(self._sources)
+            # torch's own index isn't for NeMo.
+            wanted = (
+                (with_dependencies, everywhere, False),
+                (alone, everywhere if sealed else (), True),
             )
-            if pins:
-                flags = ["--no-deps", "--ignore-installed"]
-                self._ask([*self._sources.arguments, "-c", bounds, *flags, *pins])
+            uv = find_uv(self._facts)
+            lists: list[RequirementList] = []
+            for texts, sources, is_alone in wanted:
+                lines = (*sources, f"-c {as_url(bounds)}", *texts)
+                if texts and self._nothing_counts:
+                    lists.append(RequirementList(lines, alone=is_alone))
+                elif texts:
+                    # What is installed and suits stays, of which a lock file knows nothing.
+                    pins = uv.solve(lines, settings, with_dependencies=not is_alone)
+                    if pins:
+                        lists.append(RequirementList((*sources, *pins), True, is_alone))
+            locked = lock(uv, lists, settings)
         except (NoEqual, UvFailed, PipFailed) as error:
             _log.info("uv can't tell what to install, so pip is asked: %s", error)
             return False
+        for package in locked:
+            self._changes.setdefault(package.name, _locked_change(package, self._before))
+        self._uv = settings
         return True
+
+    @property
+    def _nothing_counts(self) -> bool:
+        """Whether all is chosen as for an empty environment."""
+        return self._goal.reinstall or not self._facts.distributions
 
     def _ask_for_reinstalls(self, bounds: str) -> frozenset[str]:
         """The names of what is installed over itself.
@@ -256,6 +283,18 @@ def _change(item: dict[str, dict[str, object]], before: dict[str, str | None]) -
         str(metadata["version"]),
         None,
         tuple(map(str, requires)) if isinstance(requires, list) else (),
-        digest if url.partition("#")[0].endswith(".whl") else "",
+        (digest,) if digest else (),
         url,
+    )
+
+
+def _locked_change(package: LockedPackage, before: Mapping[str, str | None]) -> Change:
+    return Change(
+        package.name,
+        before.get(package.name),
+        package.version,
+        package.size,
+        package.requires,
+        package.hashes,
+        package.url,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -190,7 +191,9 @@ def _carry_out(
                 work.carry_out(step, on_progress=view.show_progress)
             view.show_status("Verifying: running all checks again, in new processes.")
             work.begin_verifying()
-            after = verify(planned.before, plan, request.diagnosis)
+            with tempfile.TemporaryDirectory(prefix="parakeet-bytecode-") as bytecode:
+                after = verify(planned.before, plan, request.diagnosis, bytecode=bytecode)
+                work.take_bytecode(bytecode)
             work.complete(plan.summary)
     except Refused:
         _restored(work.undo)

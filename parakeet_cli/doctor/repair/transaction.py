@@ -1,8 +1,9 @@
 """Carries out a repair as a transaction: it ends complete, or the environment is restored.
 
-Everything is made into wheels before anything changes; every file is in a snapshot before
-anything changes; each step is in the journal before it begins. Whatever happens in between,
-`undo` or the next command of any kind makes the environment what it was.
+Everything is unpacked beside the environment, or made into wheels, before anything changes; every
+file is in a snapshot before anything changes; each step is in the journal before it begins.
+Whatever happens in between, `undo` or the next command of any kind makes the environment what
+it was.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from parakeet_cli.doctor.facts import Facts
-from parakeet_cli.doctor.repair.pip import OnProgress, Pip
+from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipProgress
 from parakeet_cli.doctor.repair.plan import PipRun, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.rollback import registry, snapshot
@@ -26,15 +27,17 @@ from parakeet_cli.doctor.repair.rollback.journal import RepairJournal
 from parakeet_cli.doctor.repair.rollback.restore import RestoreIncomplete, restore
 from parakeet_cli.doctor.repair.rollback.startup import start_time
 from parakeet_cli.doctor.repair.rollback.validate import JournalRefused, check_way
+from parakeet_cli.doctor.repair.uv.configuration import NoEqual, lines_of_sources
 from parakeet_cli.doctor.repair.uv.install import LOCK, UvInstaller, find_installer
 from parakeet_cli.doctor.repair.uv.solve import UvFailed
+from parakeet_cli.doctor.repair.uv.stage import SCHEME_FOLDERS, Stage, stage
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import handle_signals, signal_name
 from parakeet_cli.system.regular_files import read_regular
 
 # Where pip's install schemes put things inside an environment, and what uv leaves.
-ROOTS = ("bin", "include", "share", "etc", "man", LOCK)
+ROOTS = (*SCHEME_FOLDERS, LOCK)
 SPARE = 64 * 2**20  # bytes that stay free on the disk
 NAME_SIZE = 600  # bytes for a file in the snapshot: two manifests, a folder's entry
 
@@ -55,12 +58,13 @@ class Transaction:
         self._prefix = facts.interpreter.prefix
         self._pip = replace(pip, descriptors=(lock,))
         self._begun: RepairJournal | None = None
-        self._uv: UvInstaller | None = None  # None where pip installs
+        self._stage: Stage | None = None  # None where wheels are installed
+        self._uv: UvInstaller | None = None  # None where pip installs those
 
     # Before anything changes
 
     def prepare(self, *, on_progress: OnProgress | None = None) -> None:
-        """Make every wheel, after a look at the room on the disk. Raises Refused."""
+        """Unpack or make all that is installed, after a look at the disk. Raises Refused."""
         # Registered first: a repair that is killed once its folder exists is found again.
         registry.register(self._prefix)
         try:
@@ -75,7 +79,9 @@ class Transaction:
             size = sum(change.size or 0 for change in self._resolution.installs)
             self._check_room(size, "download")
             journal.write(RepairEvent.FETCHING)
-            fetch(self._pip, self._resolution, self._wheels, on_progress=on_progress)
+            self._stage = self._staged(scratch, on_progress)
+            if self._stage is None:
+                fetch(self._pip, self._resolution, self._wheels, on_progress=on_progress)
             self._exact.write_text("".join(f"{one}\n" for one in self._resolution.pinned))
             journal.write(RepairEvent.FETCHED)
         except OSError as error:
@@ -84,11 +90,37 @@ class Transaction:
                 hint=self._room_hint,
             ) from error
 
+    def _staged(self, scratch: Path, on_progress: OnProgress | None) -> Stage | None:
+        """What is installed, unpacked by uv; None where it has to be made into wheels.
+
+        That is where something is replaced, which only an installer can do; and where the wheels
+        come from a folder that somebody else filled, each of which is checked before it is opened.
+        """
+        installs, settings = self._resolution.installs, self._resolution.uv
+        new = all(change.before is None for change in installs)
+        if settings is None or self._resolution.sources.wheelhouse or not installs or not new:
+            return None
+        report = on_progress or (lambda _: None)
+        try:
+            return stage(
+                self._facts,
+                installs,
+                lines_of_sources(self._resolution.sources),
+                settings,
+                self._journal.work / "stage",
+                scratch=scratch,
+                descriptors=self._pip.descriptors,
+                on_file=lambda file: report(PipProgress(file)),
+            )
+        except (NoEqual, UvFailed) as error:
+            _log.info("uv can't unpack what is installed, so pip makes wheels: %s", error)
+            return None
+
     def take_snapshot(self) -> None:
         """Link every file that may change into the snapshot. Raises Refused if one can't be."""
         journal = self._journal
         try:
-            needed = installed_size(self._wheels)
+            needed = self._stage.size if self._stage else installed_size(self._wheels)
             roots = self._roots(needed.data_folders)
             journal.write(RepairEvent.TAKING_SNAPSHOT, roots=roots)
             check_way(self._prefix, roots)
@@ -119,7 +151,9 @@ class Transaction:
         for run in step.runs:
             if run not in installs:
                 self._pip.run([run.verb, *run.arguments], on_progress=on_progress, sealed=True)
-        if installs and not self._install_with_uv(step):
+        if self._stage is not None:
+            self._stage.move(step.changes)
+        if self._stage is None and installs and not self._install_with_uv(step):
             for run in installs:
                 self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
         self._journal.write(RepairEvent.STEP_DONE, stage=step.stage)
@@ -143,6 +177,20 @@ class Transaction:
 
     def begin_verifying(self) -> None:
         self._journal.write(RepairEvent.VERIFYING)
+
+    def take_bytecode(self, folder: str) -> None:
+        """Move in what the proof has compiled below a folder. Raises OSError.
+
+        The engine's worker writes no bytecode (-B), and what it imports is what the proof imports.
+        The rest of a stack, two thirds of it, is compiled when it is used, as after
+        `uv pip install`. The proof itself doesn't write it here: its processes may outlive this
+        one, and then go on while the environment is restored.
+        """
+        site = self._facts.interpreter.site_packages
+        for source in snapshot.files_in(Path(folder + site)):
+            target = Path(source.removeprefix(folder))
+            target.parent.mkdir(exist_ok=True)  # the `__pycache__` beside the source
+            shutil.move(source, target)
 
     def complete(self, summary: str) -> None:
         """The repair is proved: what never changed leaves the snapshot. Raises OSError."""

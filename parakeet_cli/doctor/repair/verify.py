@@ -51,14 +51,18 @@ class CheckedEnvironment:
 
 
 def verify(
-    before: CheckedEnvironment, plan: Plan, request: DiagnosisRequest
+    before: CheckedEnvironment, plan: Plan, request: DiagnosisRequest, *, bytecode: str = ""
 ) -> tuple[Finding, ...]:
-    """The findings after the plan was carried out. Raises VerificationFailed."""
+    """The findings after the plan was carried out. Raises VerificationFailed.
+
+    What the imports compile goes to the folder `bytecode`, if one is named.
+    """
     after = check_again(
         before.facts.interpreter.executable,
         stack=before.stack.name,
         sample=request.sample,
         options=request.options,
+        bytecode=bytecode,
     )
     problems = objections(before.findings, after, findings_to_fix(before, plan))
     if _is_own_environment(before.facts) and (reason := _why_not_starting()):
@@ -74,17 +78,19 @@ def check(
     stack: str | None,
     sample: Sample | Unavailable,
     options: tuple[str, ...] = (),
+    bytecode: str = "",
 ) -> CheckedEnvironment:
     """Run all checks and probes on the environment as it is now.
 
     If a stack is named, judge by it even if another NeMo is installed: the repair may be
-    migrating to it.
+    migrating to it. What the imports compile goes to the folder `bytecode`, if one is named.
     """
     facts = gather_facts(python, options=options, deep=True)
     nemo = facts.installed(NEMO)
     policy = load_stack(stack) if stack else choose_stack(nemo.version if nemo else None, None)
     ids = select_checks((), ())
-    facts = replace(facts, probes=run_probes(facts, policy, ids, sample))
+    probes = run_probes(facts, policy, ids, sample, bytecode=bytecode)
+    facts = replace(facts, probes=probes)
     return CheckedEnvironment(facts, policy, run_checks(facts, policy, ids))
 
 
@@ -94,6 +100,7 @@ def check_again(
     stack: str,
     sample: Sample | Unavailable,
     options: tuple[str, ...] = (),
+    bytecode: str = "",
 ) -> tuple[Finding, ...]:
     """The findings of `check` in a new process. Raises VerificationFailed if that fails."""
     home = str(Path(__file__).resolve().parents[3])
@@ -101,6 +108,7 @@ def check_again(
         "python": python,
         "stack": stack,
         "options": list(options),
+        "bytecode": bytecode,
         ("unavailable" if isinstance(sample, Unavailable) else "sample"): asdict(sample),
     }
     try:
@@ -133,7 +141,13 @@ def child() -> None:
     else:
         sample = Sample(**question["sample"])
     options = tuple(question["options"])
-    checked = check(question["python"], stack=question["stack"], sample=sample, options=options)
+    checked = check(
+        question["python"],
+        stack=question["stack"],
+        sample=sample,
+        options=options,
+        bytecode=question["bytecode"],
+    )
     print(json.dumps([asdict(finding) for finding in checked.findings]))
 
 

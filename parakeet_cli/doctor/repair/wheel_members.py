@@ -80,6 +80,11 @@ def objection(path: Path, name: str, version: str, *, sums: bool = False) -> str
     return None
 
 
+def is_of_the_environment(name: str) -> bool:
+    """Whether no package may write there: in the environment's top folder or in site-packages."""
+    return _ENVIRONMENTS_OWN.fullmatch(name) is not None
+
+
 def _checked_members(wheel: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Every file by its name."""
     members: dict[str, zipfile.ZipInfo] = {}
@@ -122,7 +127,7 @@ def _check_data(members: dict[str, zipfile.ZipInfo], stem: str) -> None:
     for member in members:
         top, _, rest = member.partition("/")
         if not top.endswith(".data") or not rest:
-            if _ENVIRONMENTS_OWN.fullmatch(member):
+            if is_of_the_environment(member):
                 raise _Wrong(f"{member!r} would replace a file of the environment's own")
             continue
         scheme, _, below = rest.partition("/")

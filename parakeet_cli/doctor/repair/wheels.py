@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import urllib.parse
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.repair.indexes import refusal
 from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipFailed
+from parakeet_cli.doctor.repair.plan import Change
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.wheel_members import objection
 from parakeet_cli.errors import Refused
@@ -35,24 +39,32 @@ def fetch(
     if not resolution.installs:
         return
     sources = resolution.sources
-    progress = ["--progress-bar", "raw"] if pip.reports_progress else []
+    command = ["wheel", "--no-deps", *(["--progress-bar", "raw"] if pip.reports_progress else [])]
     try:
-        pip.run(
-            [
-                "wheel",
-                "--no-deps",
-                *progress,
-                "-w",
-                str(folder),
-                *sources.arguments,
-                *resolution.pinned,
-            ],
-            on_progress=on_progress,
-            sealed=sources.wheelhouse is not None,
-        )
+        with _as_arguments(resolution.installs) as wanted:
+            pip.run(
+                [*command, "-w", str(folder), *sources.arguments, *wanted],
+                on_progress=on_progress,
+                sealed=sources.wheelhouse is not None,
+            )
     except PipFailed as error:
         raise refusal(error, sources) from error
     _check_wheels(resolution, folder)
+
+
+@contextmanager
+def _as_arguments(changes: Sequence[Change]) -> Iterator[list[str]]:
+    """What pip is asked for: the planned files where all their sums are known, else the versions.
+
+    Indexes may have different files of one version, of which uv and pip may take another one.
+    """
+    if not all(change.hashes for change in changes):
+        yield [change.pinned for change in changes]
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="parakeet-", suffix="-wheels.txt") as file:
+        file.writelines(f"{change.with_hashes}\n" for change in changes)
+        file.flush()
+        yield ["-r", file.name]
 
 
 def _check_wheels(resolution: Resolution, folder: Path) -> None:
@@ -64,7 +76,7 @@ def _check_wheels(resolution: Resolution, folder: Path) -> None:
             raise Refused(
                 f"pip made no wheel of {change.name} {change.after}. Nothing was changed."
             )
-        if change.sha256 and sha256_of(path) != change.sha256:
+        if change.is_wheel and change.hashes and sha256_of(path) not in change.hashes:
             raise Refused(
                 f"{path.name} is not the file that was planned: its hash differs. "
                 "Nothing was changed."

@@ -79,6 +79,7 @@ class Nemo:
     """
 
     needs_all_audio = False
+    invents_in_silence = False
 
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         self._options = options

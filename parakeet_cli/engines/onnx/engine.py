@@ -40,6 +40,7 @@ class Onnx:
 
     max_chunk_seconds = _MAX_CHUNK_SECONDS
     needs_all_audio = False
+    invents_in_silence = False
     max_inflight_seconds = math.inf  # `concurrency` bounds it
 
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:

@@ -29,6 +29,9 @@ from parakeet_cli.transcribe.inputs.surroundings import obstacle_of_storage
 # Storages in which an upload appears only when it is complete; in others it is renamed
 # into place.
 _ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
+_S3 = ("s3", "s3a")
+# Seconds. Beside the client's own attempts, of which one is left, s3fs makes five.
+_S3_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 10}
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 # Size in bytes; nanoseconds of the last change, or an ETag.
@@ -264,7 +267,7 @@ def _system(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
 
-        fs, path = url_to_fs(url)
+        fs, path = url_to_fs(url, **_patience(url))
     except (ImportError, ValueError) as error:
         raise UsageError(
             f"{without_passwords(url)}: {_message(error)}.",
@@ -274,3 +277,18 @@ def _system(url: str) -> tuple[Any, str]:
     except OSError as error:  # of storages that are asked at once, such as ftp
         raise InputError(f"{_shown(url)} can't be reached: {_message(error)}.") from error
     return fs, path
+
+
+def _patience(url: str) -> dict[str, Any]:
+    """Options with which S3 gives a storage that stalls up within a minute, not in ten.
+
+    What the user's configuration of fsspec and AWS_MAX_ATTEMPTS say counts for more.
+    """
+    scheme = url[: url.index("://")].lower()
+    if scheme not in _S3:
+        return {}
+    from fsspec.config import conf
+
+    own = conf.get(scheme, {}).get("config_kwargs", {})
+    attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"retries": {"total_max_attempts": 1}}
+    return {"config_kwargs": {**_S3_TIMEOUTS, **attempts, **own}}

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
 
-from parakeet_cli.audio.decode.media import Block, Media, open_media
-from parakeet_cli.audio.segment.chunker import Chunk, cut_fixed, cut_in_silence
-from parakeet_cli.audio.segment.vad import Detector
-from parakeet_cli.engines.base import ChunkResult, Engine
+from parakeet_cli.audio.decode.media import warm_up
+from parakeet_cli.engines.base import Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.align.place import align_text
 from parakeet_cli.transcribe.inputs.as_file import as_file
-from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.outputs.write import write_output
-from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcribe.pipeline.doubts import doubts_of
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
+from parakeet_cli.transcribe.pipeline.feeders import Feeders, annotator_of
+from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
 from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
@@ -35,14 +34,7 @@ from parakeet_cli.transcribe.pipeline.results import (
     streams_in_words,
 )
 from parakeet_cli.transcribe.pipeline.word_times import spread_words
-from parakeet_cli.transcript import (
-    Accounting,
-    Doubt,
-    FileResult,
-    LostInterval,
-    Source,
-    Transcript,
-)
+from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Transcript
 
 _POLL_SECONDS = 0.02  # between two requests for another job, while none is known
 
@@ -53,14 +45,16 @@ def transcribe_jobs(
     options: PipelineOptions,
     view: ProgressView,
     *,
+    feeders: int = 1,
     while_writing: AbstractContextManager[object] | None = None,
     on_loaded: Callable[[Engine], object] = lambda _: None,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
-    The next job is decoded while the engine works on one job's last chunks. None among the
-    jobs means that the next one isn't known yet: it is asked for again soon. An input that
-    fails is a result; only an engine that can't be used at all raises (EngineUnavailable).
+    As many jobs as there are `feeders` are decoded at once, the next ones while the engine works on
+    the last chunks of those before. None among the jobs means that the next one isn't known yet: it
+    is asked for again soon. An input that fails is a result; only an engine that can't be used at
+    all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
     `on_loaded` is called, in another thread, once the engine is loaded.
     """
@@ -77,150 +71,147 @@ def transcribe_jobs(
                 yield result
                 continue
             if pipeline is None:
-                threads = stack.enter_context(EngineThreads(engine, on_loaded=on_loaded))
-                pipeline = _Pipeline(threads, engine, options, view, while_writing or nullcontext())
+                pipeline = stack.enter_context(
+                    _Pipeline(
+                        engine, options, view, feeders, while_writing or nullcontext(), on_loaded
+                    )
+                )
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:
             yield from pipeline.finish()
 
 
-@dataclass(slots=True)
-class _FileInWork:
-    """A job from its first chunk to its result."""
-
-    item: PlannedFile
-    result: FileResult | None = None
-    pending: deque[tuple[Chunk, Future[ChunkResult]]] = field(default_factory=deque)
-    assembler: Assembler = field(default_factory=Assembler)
-    transcribed_chunks: int = 0
-    lost: list[LostInterval] = field(default_factory=list)  # chunks on which the engine failed
-    failure: EngineError | None = None  # the last of the engine's failures
-    source: Source | None = None
-    accounting: Accounting = field(default_factory=Accounting)
-    doubts: tuple[Doubt, ...] = ()  # about its sound
-    collectors: dict[str, Collector] = field(default_factory=dict)  # by their output
-    fully_submitted: bool = False
-
-    def wait(self, seconds: float) -> None:
-        """Wait until all its chunks are transcribed, but no longer than `seconds`."""
-        wait([future for _, future in self.pending], seconds)
-
-    @property
-    def done(self) -> bool:
-        return self.fully_submitted and all(future.done() for _, future in self.pending)
-
-
 class _Pipeline:
     def __init__(
         self,
-        threads: EngineThreads,
         engine: Engine,
         options: PipelineOptions,
         view: ProgressView,
+        feeders: int,
         while_writing: AbstractContextManager[object],
+        on_loaded: Callable[[Engine], object],
     ) -> None:
-        self._files: deque[_FileInWork] = deque()
-        self._threads = threads
+        self._files: deque[FileInWork] = deque()
+        self._feeding = 0  # files that aren't fully submitted
+        # Several feeders have their next files ready: this thread may be writing an output.
+        self._most = feeders if feeders == 1 else 2 * feeders
+        self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()  # for this thread
         self._engine = engine
+        self._threads = EngineThreads(engine, on_loaded=on_loaded)
+        self._feeders = Feeders(
+            feeders,
+            engine,
+            self._threads,
+            options,
+            self._calls.put,
+            on_opened=self._opened,
+            on_submitted=self._submitted,
+        )
         self._options = options
         self._view = view
         self._while_writing = while_writing
-        self._detector: Detector | None = None
+        self._stack = ExitStack()
         self._interrupt = DeferredInterrupt()
 
+    def __enter__(self) -> _Pipeline:
+        warm_up(1, annotator_of(self._engine, self._options.speech))
+        with ExitStack() as stack:
+            stack.callback(self._remove_copies)
+            stack.enter_context(self._threads)
+            stack.enter_context(self._feeders)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def _remove_copies(self) -> None:
+        for file in self._files:
+            file.local.close()
+
     def transcribe(self, item: PlannedFile, result: FileResult | None) -> Iterator[FileResult]:
-        """Submit one job's chunks, unless it has a result already; yield what is done meanwhile."""
-        file = _FileInWork(item, result)
+        """Give one job to a feeder, unless it has a result already.
+
+        Yields what is done until there is room for another job.
+        """
+        file = FileInWork(item, result)
         self._files.append(file)
         if result is None:
-            for _ in self._submit_chunks(file):
-                yield from self._finished()
-        file.fully_submitted = True
+            self._start(file)
+        else:
+            file.fully_submitted = True
         yield from self._finished()
+        while self._feeding >= self._most:
+            self._wait()
+            yield from self._finished()
 
     def wait(self, seconds: float) -> Iterator[FileResult]:
-        """Wait for the first job, but no longer than `seconds`; yield what is done then."""
+        """Wait for something to happen, but no longer than `seconds`; yield what is done then."""
         if self._files:
-            self._files[0].wait(seconds)
+            self._wait(seconds)
             yield from self._finished()
 
     def finish(self) -> Iterator[FileResult]:
         """The results of all jobs that are left."""
+        yield from self._finished()
         while self._files:
-            yield self._finish_first()
-            self._interrupt.raise_if_pressed()
+            self._wait()
+            yield from self._finished()
+
+    def _wait(self, seconds: float | None = None) -> None:
+        """Make the calls that the other threads post, once there are any."""
+        with suppress(Empty):
+            self._calls.get(timeout=seconds)()
+            while True:
+                self._calls.get_nowait()()
 
     def _finished(self) -> Iterator[FileResult]:
         """The results that are known, as far as the jobs' order allows."""
+        for file in self._files:
+            self._collect_results(file)
         while self._files and self._files[0].done:
             yield self._finish_first()
             # Ctrl-C during the write is raised now that the result was handed over.
             self._interrupt.raise_if_pressed()
 
-    def _submit_chunks(self, file: _FileInWork) -> Iterator[None]:
-        """Decode a job and give its chunks to the engine; yields after each."""
+    def _start(self, file: FileInWork) -> None:
         job = file.item.job
+        self._feeding += 1
         try:
-            with ExitStack() as stack:
-                media = stack.enter_context(self._open(stack, job))
-                self._view.started(job, job.duration or media.source.duration)
-                file.collectors = self._collectors(file.item)
-                blocks = _collected(media, tuple(file.collectors.values()))
-                for chunk in self._chunks(blocks, job):
-                    file.pending.append((chunk.without_samples(), self._threads.submit(chunk)))
-                    self._collect_results(file)
-                    yield
-                file.source, file.accounting = media.source, media.accounting
-                file.doubts = media.doubts
-                if job.offset and not media.accounting.decoded_seconds:
-                    raise InputError(
-                        f"{job.name} ends before second {job.offset:g}, where the part begins."
-                    )
-        except InputError as error:
-            file.result = failed(job, error)
-        except ParakeetError:  # the engine can't be used, for the other files neither
-            raise
+            # Copied in this thread: an interrupted program must remove the copy.
+            path = file.local.enter_context(as_file(job.path))
+            file.collectors = self._collectors(file.item)
         except Exception as error:
-            file.result = failed_unexpectedly(job, error)
+            self._submitted(file, error)
+        else:
+            self._feeders.start(file, path)
 
-    def _open(self, stack: ExitStack, job: Job) -> AbstractContextManager[Media]:
-        path = stack.enter_context(as_file(job.path))
-        return open_media(
-            path,
-            name=job.name,
-            audio_stream=(
-                self._options.audio_stream if job.audio_stream is None else job.audio_stream
-            ),
-            language=self._options.language,
-            channel=self._options.channel,
-            offset=job.offset,
-            duration=job.duration,
-        )
+    def _opened(self, file: FileInWork, seconds: float | None) -> None:
+        file.opened = True
+        self._view.started(file.item.job, seconds)
 
-    def _chunks(self, blocks: Iterable[Block], job: Job) -> Iterator[Chunk]:
-        max_seconds, source = self._engine.max_chunk_seconds, str(job.path)
-        if self._engine.needs_all_audio:
-            return cut_fixed(blocks, max_seconds=max_seconds, source=source)
-        if self._detector is None:
-            from parakeet_cli.audio.segment.vad import SpeechDetector
+    def _submitted(self, file: FileInWork, error: Exception | None) -> None:
+        """A file's last chunk was queued, or `error` ended it. Raises what ends everything."""
+        self._feeding -= 1
+        file.fully_submitted = True
+        file.local.close()
+        if error is None:
+            return
+        if isinstance(error, InputError):
+            file.result = failed(file.item.job, error)
+        elif isinstance(error, ParakeetError):  # the engine can't be used, by no other file either
+            raise error
+        else:
+            file.result = failed_unexpectedly(file.item.job, error)
 
-            # Interrupted while they are imported, its libraries raise what looks like a bug.
-            with defer_interrupts() as interrupt:
-                self._detector = SpeechDetector()
-            interrupt.raise_if_pressed()
-        self._detector.reset()
-        return cut_in_silence(
-            blocks,
-            self._detector,
-            max_seconds=max_seconds,
-            source=source,
-            keep_silence=not self._options.vad,
-            limits=self._options.speech,
-        )
-
-    def _collect_results(self, file: _FileInWork, *, wait: bool = False) -> None:
-        """Take the engine's results in order; `wait` for all of them, or take what is ready."""
-        while file.pending and (wait or file.pending[0][1].done()):
+    def _collect_results(self, file: FileInWork) -> None:
+        """Take the engine's results that are ready, in order."""
+        while file.opened and file.pending and file.pending[0][1].done():
             chunk, future = file.pending[0]
             try:
                 result = future.result()
@@ -238,9 +229,9 @@ class _Pipeline:
             self._view.advanced(file.item.job, chunk.end)
 
     def _finish_first(self) -> FileResult:
-        file = self._files.popleft()
         self._threads.wait_until_loaded()
-        self._collect_results(file, wait=True)
+        file = self._files.popleft()
+        self._collect_results(file)  # the last of them may have come since
         with self._while_writing, defer_interrupts() as self._interrupt:
             try:
                 result = file.result or self._write_transcript(file)
@@ -249,7 +240,7 @@ class _Pipeline:
             self._view.ended(file.item.job, result)
         return result
 
-    def _write_transcript(self, file: _FileInWork) -> FileResult:
+    def _write_transcript(self, file: FileInWork) -> FileResult:
         if file.failure is not None and not file.transcribed_chunks:
             return failed(file.item.job, file.failure)
         assert file.source is not None
@@ -289,7 +280,7 @@ class _Pipeline:
             ),
         )
 
-    def _write_outputs(self, file: _FileInWork, transcript: Transcript) -> dict[str, str]:
+    def _write_outputs(self, file: FileInWork, transcript: Transcript) -> dict[str, str]:
         """The outputs that were written, each with its SHA-256."""
         written = {}
         for form, path in file.item.paths:
@@ -312,14 +303,6 @@ class _Pipeline:
             if collector is not None:
                 collectors[str(path)] = collector
         return collectors
-
-
-def _collected(blocks: Iterable[Block], collectors: Sequence[Collector]) -> Iterator[Block]:
-    """The same blocks, each given to every collector as it passes."""
-    for block in blocks:
-        for collector in collectors:
-            collector.add(block)
-        yield block
 
 
 def _loss_in_words(accounting: Accounting) -> str | None:

@@ -21,12 +21,11 @@ class ProgressView(Protocol):
 class BatchView(ProgressView, Protocol):
     """Shows the progress of a whole batch, and takes the texts that go to stdout."""
 
-    def measuring(self, count: int, total: int) -> None:
-        """`count` of `total` headers have been read."""
-        ...
-
     def planned(self, seconds: float) -> None:
-        """All files together have that many seconds of audio; the work begins now."""
+        """All files together have that many seconds of audio, 0 if that isn't known.
+
+        The work begins with the first call; another one corrects the number.
+        """
         ...
 
     def show_text(self, text: str) -> None:
@@ -44,9 +43,6 @@ class SilentView:
         pass
 
     def ended(self, job: Job, result: FileResult) -> None:
-        pass
-
-    def measuring(self, count: int, total: int) -> None:
         pass
 
     def planned(self, seconds: float) -> None:

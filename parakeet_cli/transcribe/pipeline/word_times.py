@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from parakeet_cli.transcript import Segment, Word, finite
+from parakeet_cli.transcript import Segment, Word, at_times, finite
 
 MIN_WORD_SECONDS = 0.021  # a frame of 20 ms, and what rounding to milliseconds takes away
 
@@ -40,7 +40,7 @@ def _pushed_apart(words: Sequence[Word], least: float) -> list[Word]:
         start = max(free, finite(word.start, free))
         if apart and apart[-1].end > start:
             apart[-1] = replace(apart[-1], end=start)
-        apart.append(replace(word, start=start, end=max(start + least, finite(word.end, start))))
+        apart.append(at_times(word, start, max(start + least, finite(word.end, start))))
         free = start + least
     return apart
 

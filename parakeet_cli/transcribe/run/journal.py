@@ -191,10 +191,18 @@ class RunJournal:
         with invalid_rows_reported(self.path):
             return next((row["date"] for row in read_rows(self.path) if "plan" in row), None)
 
-    def record_session(self, count: int, seconds: float, date: str | None = None) -> None:
-        """Record that a session begins: `count` inputs in all, `seconds` of audio to do."""
+    def record_session(
+        self, count: int, seconds: float, date: str | None = None, began: float | None = None
+    ) -> float:
+        """Record that a session begins: `count` inputs in all, `seconds` of audio to do.
+
+        Returns when it began, in seconds since the epoch. With that as `began`, what was recorded
+        of the session is replaced.
+        """
         date = date or datetime.date.today().isoformat()
-        self._append({"plan": count, "seconds": round(seconds, 3), "at": _now(), "date": date})
+        began = began or _now()
+        self._append({"plan": count, "seconds": round(seconds, 3), "at": began, "date": date})
+        return began
 
     def record_start(self, key: str, options: str) -> None:
         """Record that an input is started."""

@@ -107,6 +107,7 @@ class RunFolder:
         self._options = options
         self._identities: dict[int, Identity | None] = {}
         self._working_folder = canonical(".")
+        self._session = 0.0  # when it began
         self._renames = False  # whether the names in manifests' lines may be others
         self.header = read_header(journal.path.with_name(PLAN))  # of the latest session
 
@@ -278,7 +279,11 @@ class RunFolder:
 
     def record_session(self, count: int, seconds: float) -> None:
         """Record that a session begins: `count` inputs in all, `seconds` of audio to do."""
-        self._journal.record_session(count, seconds, self.date)
+        self._session = self._journal.record_session(count, seconds, self.date)
+
+    def record_seconds(self, count: int, seconds: float) -> None:
+        """Record how much audio the session has to do, which it didn't know when it began."""
+        self._journal.record_session(count, seconds, self.date, self._session)
 
     def record_start(self, item: PlannedFile) -> None:
         """Record that an input is started: its outputs are this run's own from now on."""

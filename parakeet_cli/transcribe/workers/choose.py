@@ -19,6 +19,7 @@ from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import visible_gpus
 from parakeet_cli.transcribe.inputs.storage import is_regular
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.feeders import suitable_count
 from parakeet_cli.transcribe.pipeline.interrupts import GRACE_SECONDS, finish_within
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -47,12 +48,13 @@ class BatchRunner(Protocol):
 class Placement:
     """Where a batch is to run.
 
-    `workers` None means as many as fit. A `resumable` batch has a journal that even a crash
-    must reach. With `full_transcripts` the results have all words, not only the text. `grace`
-    is how many seconds what was begun has at SIGTERM and SIGHUP.
+    `workers` None means as many as fit, `feeders` None as many as suit the engine. A `resumable`
+    batch has a journal that even a crash must reach. With `full_transcripts` the results have all
+    words, not only the text. `grace` is how many seconds what was begun has at SIGTERM and SIGHUP.
     """
 
     workers: int | None = 1
+    feeders: int | None = None
     ray: bool = False
     ray_address: str | None = None
     resumable: bool = False
@@ -73,7 +75,12 @@ def open_runner(
     Raises EngineUnavailable, UsageError.
     """
     setup = WorkerSetup(
-        choice.name, engine_options, options, placement.full_transcripts, console.verbosity()
+        choice.name,
+        engine_options,
+        options,
+        placement.full_transcripts,
+        console.verbosity(),
+        feeders=placement.feeders,
     )
     if placement.ray and items:
         with _open_ray_runner(items, choice, setup, placement) as runner:
@@ -84,11 +91,14 @@ def open_runner(
     count = max(1, min(count, len(items)))
     if count > 1 and _has_stdin(items):
         raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
-    engine = make_engine(choice.name, engine_options, concurrency=_concurrency(items))
+    concurrency = _concurrency(items)
+    engine = make_engine(choice.name, engine_options, concurrency=concurrency)
     line = EngineLine(choice, f", {count} workers" if count > 1 else "")
     line.made(engine)
     if count == 1 and not _needs_process(choice, items, resumable=placement.resumable):
-        yield partial(_run_here, engine, options, line, placement.grace)
+        asked = 1 if concurrency == 1 else placement.feeders  # for a single chunk
+        feeders = suitable_count(asked, engine, engine_options.cores)
+        yield partial(_run_here, engine, options, line, placement.grace, feeders)
         return
     setup = replace(setup, max_items=_fair_share(len(items), count))
     with LocalWorkerPool(setup, count, gpus) as pool:
@@ -142,6 +152,7 @@ def _run_here(
     options: PipelineOptions,
     line: EngineLine,
     grace: float,
+    feeders: int,
     items: Iterable[PlannedFile | None],
     view: ProgressView,
 ) -> ItemResults:
@@ -157,7 +168,9 @@ def _run_here(
             yield item
 
     with finish_within(grace) as stop:
-        results = transcribe_jobs(remember_taken(), engine, options, view, on_loaded=line.loaded)
+        results = transcribe_jobs(
+            remember_taken(), engine, options, view, feeders=feeders, on_loaded=line.loaded
+        )
         for result in results:
             yield taken.pop(0), result
     stop.raise_if_asked()

@@ -1,8 +1,8 @@
 """Gives items to workers and yields their results, whatever happens to the workers.
 
-A worker that dies is replaced, and the items it had are tried again, each alone: that shows
-which one is to blame. An item whose worker dies in each of its attempts fails by its name,
-and the others go on.
+A worker that dies, or that is silent for longer than its items allow and is ended (`hangs`), is
+replaced, and the items it had are tried again, each alone: that shows which one is to blame. An
+item whose worker dies in each of its attempts fails by its name, and the others go on.
 
 At Ctrl-C the workers stop at a point where no output is half written, and what they finished
 until then is still yielded. At SIGTERM and SIGHUP they first have a grace in which they finish
@@ -27,6 +27,7 @@ from parakeet_cli.transcribe.pipeline.interrupts import (
     say_what_ends,
 )
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
+from parakeet_cli.transcribe.workers.hangs import Silence, Watch
 from parakeet_cli.transcribe.workers.worker import (
     Dropped,
     Finished,
@@ -73,7 +74,9 @@ class WorkerHandle(Protocol):
 
 
 class WorkerPool(Protocol):
-    """Starts workers and delivers their events."""
+    """Starts workers and delivers their events; `reports_progress` if they come within a file."""
+
+    reports_progress: bool
 
     def start(self) -> WorkerHandle:
         """Start one more worker, which isn't ready yet."""
@@ -81,6 +84,10 @@ class WorkerPool(Protocol):
 
     def events(self) -> Iterator[tuple[WorkerHandle, WorkerEvent | WorkerDied]]:
         """Wait for events for at most POLL_SECONDS, and yield those that came."""
+        ...
+
+    def kill(self, worker: WorkerHandle) -> None:
+        """End a worker that doesn't react any more: `WorkerDied` follows."""
         ...
 
     def wind_down(self) -> None:
@@ -98,6 +105,7 @@ class Slot:
 
     capacity: int = 0  # items that keep it busy; 0 until it is ready
     items: dict[int, PlannedFile] = field(default_factory=dict)  # those it has, by number
+    silence: Silence = field(default_factory=Silence)
 
 
 def dispatch(
@@ -141,6 +149,7 @@ class _Dispatcher:
         self._suspects: deque[PlannedFile] = deque()  # their worker died; to be tried alone
         self._deaths: Counter[int] = Counter()  # of workers, by the items they had
         self._early_deaths = 0
+        self._watch = Watch(pool.reports_progress)
 
     def run(self) -> Iterator[tuple[PlannedFile, FileResult]]:
         # Ctrl-C must also wait until the caller has recorded the result it was given.
@@ -148,6 +157,7 @@ class _Dispatcher:
             while self._unfinished() and not interrupt.pressed:
                 for worker, event in self._pool.events():
                     yield from self._handle(worker, event)
+                self._end_hung_workers()
                 for worker, slot in self._slots.items():
                     self._fill(worker, slot)
             if interrupt.pressed:
@@ -182,6 +192,21 @@ class _Dispatcher:
                 elif not isinstance(event, Unusable):
                     yield from self._handle(worker, event)
 
+    def _end_hung_workers(self) -> None:
+        """End the workers that are silent for longer than their items allow."""
+        self._watch.tick()
+        for worker, slot in self._slots.items():
+            starting = (
+                self._pool.reports_progress and not slot.capacity
+            )  # Ray's may wait for a node
+            if slot.items or starting:
+                silent = self._watch.hangs(slot.silence, slot.items.values())
+                if silent is not None:
+                    slot.silence.hung = silent
+                    self._pool.kill(worker)
+            else:
+                self._watch.heard_of(slot.silence, busy=False)
+
     def _unfinished(self) -> bool:
         return self._more_todo or bool(self._suspects) or self._items_in_work()
 
@@ -194,17 +219,21 @@ class _Dispatcher:
         slot = self._slots.get(worker)
         if slot is None:
             return
+        self._watch.heard_of(slot.silence, busy=bool(slot.items))
         match event:
             case WorkerReady():
                 slot.capacity = event.capacity
                 self._early_deaths = 0
             case Loaded():
+                slot.silence.loaded = True
                 self._on_loaded(event)
             case Progressed():
                 if event.number in slot.items:
                     self._view.advanced(slot.items[event.number].job, event.seconds)
             case Finished():
                 item = slot.items.pop(event.number)
+                slot.silence.loaded = True
+                self._watch.add(event.result)
                 self._view.ended(item.job, event.result)
                 yield item, event.result
             case Dropped():
@@ -232,15 +261,10 @@ class _Dispatcher:
             if self._deaths[number] < self._attempts or len(slot.items) > 1:
                 self._suspects.append(item)
                 continue
-            result = FileResult(
-                item.job.name,
-                Status.FAILED,
-                reason=f"{item.job.name} ended the engine's process each time: {cause}.",
-                hint=_OUT_OF_MEMORY if "SIGKILL" in cause else _CRASHED,
-            )
+            result = _failed_each_time(item.job.name, cause, slot.silence.hung)
             self._view.ended(item.job, result)
             yield item, result
-        self._slots[self._pool.start()] = Slot()
+        self._slots[self._pool.start()] = Slot(silence=Silence(self._watch.now))
 
     def _fill(self, worker: WorkerHandle, slot: Slot) -> None:
         """Give a worker as many items as it has room for, but a suspect alone."""
@@ -263,3 +287,17 @@ class _Dispatcher:
         slot.items[item.number] = item
         self._view.started(item.job, item.seconds)
         worker.give(item)
+
+
+def _failed_each_time(name: str, cause: str, hung: float | None) -> FileResult:
+    """The result of an item whose workers died, or hung for `hung` seconds, in each attempt."""
+    if hung is not None:
+        reason = f"The engine's process made no progress with {name} for {hung:.0f} s each time."
+        return FileResult(name, Status.FAILED, reason=reason, hint=_CRASHED)
+    memory = "SIGKILL" in cause or "memory" in cause
+    return FileResult(
+        name,
+        Status.FAILED,
+        reason=f"{name} ended the engine's process each time: {cause}.",
+        hint=_OUT_OF_MEMORY if memory else _CRASHED,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.system.hardware import available_memory, visible_device
+from parakeet_cli.system.hardware import available_memory, memory_kills, visible_device
 from parakeet_cli.system.processes import exit_in_words, python_command
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.workers.dispatcher import POLL_SECONDS, WorkerDied, WorkerHandle
@@ -35,6 +36,7 @@ class WorkerProcess:
                 env={**os.environ, **environment},
                 process_group=0,  # so that Ctrl-C reaches the dispatcher alone
             )
+        self._memory_kills = memory_kills()
         self.position = position  # among the pool's processes: which cores and GPU are its own
         self.connection = Connection(ours.detach())
         with contextlib.suppress(OSError):  # it died at once, which `receive` reports
@@ -58,8 +60,16 @@ class WorkerProcess:
             event: WorkerEvent = self.connection.recv()
         except (EOFError, OSError):
             self.connection.close()
-            return WorkerDied(f"it {exit_in_words(self._process.wait())}")
+            code = self._process.wait()
+            if code == -signal.SIGKILL and memory_kills() != self._memory_kills:
+                return WorkerDied("the system ended it because memory was used up")
+            return WorkerDied(f"it {exit_in_words(code)}")
         return event
+
+    def kill(self) -> None:
+        """End the process and all that it started, whatever state they are in."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> None:
         """Close the connection, which ends the process. Doesn't wait for its end."""
@@ -69,6 +79,8 @@ class WorkerProcess:
 
 class LocalWorkerPool:
     """At most `count` processes, which share this machine's cores and the `gpus`."""
+
+    reports_progress = True
 
     def __init__(self, setup: WorkerSetup, count: int, gpus: tuple[str, ...] = ()) -> None:
         self._setup = setup
@@ -90,6 +102,11 @@ class LocalWorkerPool:
         process = WorkerProcess(replace(self._setup, engine_options=options), position, self._gpus)
         self._processes.append(process)
         return process
+
+    def kill(self, worker: WorkerHandle) -> None:
+        for process in self._processes:
+            if process is worker:
+                process.kill()
 
     def wind_down(self) -> None:
         for process in self._processes:

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -38,11 +39,23 @@ from parakeet_cli.transcribe.workers.worker import (
 
 # The driver's variables that every node gets. Each node has its own ML interpreter and
 # configuration, and the cluster has the credentials.
-_PASSED = ("PARAKEET_MOCK_RTF", "PERSONALPARAKEET_USE_MOCK_STT", "PARAKEET_OFFLINE")
+_PASSED = (
+    "PARAKEET_MOCK_RTF",
+    "PARAKEET_MOCK_VAD",
+    "PERSONALPARAKEET_USE_MOCK_STT",
+    "PARAKEET_OFFLINE",
+)
 # Whether Ray uses the machine's own address, to which other nodes can connect: by default, except
 # on Windows and macOS, which gave the variable its name.
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = _ANSWER_SECONDS = 3.0
+_TLS = "RAY_USE_TLS"
+_LOG_LEVEL = "RAY_BACKEND_LOG_LEVEL"
+# Ray's ports speak gRPC, in which both sides begin with settings (RFC 9113, 3.4).
+_HTTP2_FRAME = 9  # bytes of a frame's header; the fourth is its type
+_HTTP2_SETTINGS = b"\x04"
+_HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _HTTP2_SETTINGS + bytes(5)
+_OUT_OF_MEMORY = "Ray ended it because the node's memory was used up"
 _MAX_CALLS = 512  # that may wait in one actor
 
 
@@ -52,10 +65,14 @@ def connect(address: str | None, cores: int | None = None) -> Any:
     Returns the module `ray`. Raises UsageError if Ray isn't installed or nothing answers.
     """
     wanted = address or os.environ.get("RAY_ADDRESS")
-    if not wanted:
+    if wanted:
+        _check_port(wanted)
+    else:
         # Before the import. Ray's processes then listen on loopback alone, and not on every
         # network of this machine, where others could give them work.
         os.environ[_CLUSTERS] = "0"
+    # Its core, in C++, would write to this process's stderr, too.
+    os.environ.setdefault(_LOG_LEVEL, "fatal")
     try:
         import ray
     except ImportError as error:
@@ -64,8 +81,6 @@ def connect(address: str | None, cores: int | None = None) -> Any:
         ) from error
     if ray.is_initialized():
         return ray
-    if wanted:
-        _check_port(wanted)
     ends = {number: signal.getsignal(number) for number in TERMINATIONS}
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
@@ -86,14 +101,23 @@ def connect(address: str | None, cores: int | None = None) -> Any:
 
 
 def _check_port(address: str) -> None:
-    """Raise UsageError if nothing listens there: Ray itself would try for minutes."""
+    """Raise UsageError if nothing listens there, or not Ray: Ray itself would try for minutes."""
     match = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address)
     if match is None:
         return  # `auto`, or a form that Ray knows better
     try:
-        socket.create_connection((match[1], int(match[2])), _CONNECT_SECONDS).close()
+        with socket.create_connection((match[1], int(match[2])), _CONNECT_SECONDS) as connection:
+            if os.environ.get(_TLS, "0").lower() in ("1", "true"):
+                return  # a greeting would need Ray's certificates
+            connection.settimeout(_ANSWER_SECONDS)
+            connection.sendall(_HTTP2_GREETING)
+            answer = connection.recv(_HTTP2_FRAME, socket.MSG_WAITALL)
+    except TimeoutError as error:
+        raise _unusable(f"at {address}", "nothing answers there.") from error
     except (OSError, OverflowError) as error:
         raise _unusable(f"at {address}", f"{error}.") from error
+    if answer[3:4] != _HTTP2_SETTINGS:
+        raise _unusable(f"at {address}", "something else than Ray listens there.")
 
 
 def _unusable(where: str, cause: str) -> UsageError:
@@ -217,6 +241,8 @@ class RayWorkerHandle:
 class RayWorkerPool:
     """The actors of a cluster."""
 
+    reports_progress = False
+
     def __init__(self, ray: Any, setup: WorkerSetup, layout: ActorLayout) -> None:
         self._ray = ray
         sharers = max(1, round(1 / layout.gpus)) if layout.gpus else 1
@@ -234,6 +260,7 @@ class RayWorkerPool:
         )
         self._layout = layout
         self._refs: dict[Any, RayWorkerHandle] = {}
+        self._killed: list[WorkerHandle] = []  # whose end is to be reported
 
     def __enter__(self) -> RayWorkerPool:
         return self
@@ -261,6 +288,13 @@ class RayWorkerPool:
         """Yield the result of a call from `events` when it comes."""
         self._refs[ref] = worker
 
+    def kill(self, worker: WorkerHandle) -> None:
+        """End an actor, and don't wait: its process may be in a state in which Ray can't end it."""
+        self._killed.append(worker)
+        self._refs = {ref: other for ref, other in self._refs.items() if other != worker}
+        assert isinstance(worker, RayWorkerHandle)
+        self._ray.kill(worker.actor, no_restart=True)
+
     def wind_down(self) -> None:
         for worker in set(self._refs.values()):
             worker.actor.wind_down.remote()
@@ -270,15 +304,23 @@ class RayWorkerPool:
             worker.actor.stop.remote()
 
     def events(self) -> Iterator[tuple[WorkerHandle, WorkerEvent | WorkerDied]]:
+        while self._killed:
+            yield self._killed.pop(), WorkerDied("it was ended")
+        if not self._refs:
+            time.sleep(POLL_SECONDS)
+            return
         done, _ = self._ray.wait(list(self._refs), num_returns=1, timeout=POLL_SECONDS)
         for ref in done:
             worker = self._refs.pop(ref)
             try:
                 event: WorkerEvent | WorkerDied = self._ray.get(ref)
-            except self._ray.exceptions.RayActorError as error:
+            except self._ray.exceptions.RayTaskError:
+                raise  # a fault of ours
+            except self._ray.exceptions.RayError as error:  # its process, its node, its memory
                 # All calls of this actor end with it, and one event stands for them.
                 self._refs = {one: other for one, other in self._refs.items() if other != worker}
-                event = WorkerDied(_cause(error))
+                memory = isinstance(error, self._ray.exceptions.OutOfMemoryError)
+                event = WorkerDied(_OUT_OF_MEMORY if memory else _cause(error))
             yield worker, event
 
 

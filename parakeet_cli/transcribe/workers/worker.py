@@ -27,6 +27,7 @@ from parakeet_cli.errors import ParakeetError
 from parakeet_cli.system.processes import leave_signals_to_the_parent
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.feeders import suitable_count
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcript import EngineInfo, FileResult, Segment
@@ -41,7 +42,8 @@ class WorkerSetup:
     """What a worker is made from.
 
     With `full_transcripts` its results have all words and times, else the text alone.
-    `max_items` is how many it is given at once, at most.
+    `max_items` is how many it is given at once, at most; `feeders` None is as many as suit its
+    engine.
     """
 
     engine: str
@@ -50,6 +52,7 @@ class WorkerSetup:
     full_transcripts: bool
     verbosity: console.Verbosity
     max_items: int = sys.maxsize
+    feeders: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Worker:
         self._setup = setup
         self._send = send
         self._engine: Engine = make_engine(setup.engine, options, concurrency=MAX_CONCURRENCY)
+        self._feeders = suitable_count(setup.feeders, self._engine, options.cores)
         self._inbox: SimpleQueue[PlannedFile | None] = SimpleQueue()  # None: look at `_ending`
         self._ending = Event()
         self._in_work: dict[int, PlannedFile] = {}  # by the job's identity
@@ -117,7 +121,8 @@ class Worker:
     @property
     def ready(self) -> WorkerReady:
         # One item more than the engine takes: it is decoded while the others are transcribed.
-        capacity = min(self._engine.concurrency + 1, self._setup.max_items)
+        most = max(self._engine.concurrency, 2 * self._feeders) + 1
+        capacity = min(most, self._setup.max_items)
         return WorkerReady(self._engine.info, capacity)
 
     def put(self, item: PlannedFile) -> None:
@@ -134,6 +139,7 @@ class Worker:
             self._engine,
             self._setup.options,
             self,
+            feeders=self._feeders,
             while_writing=self._writing,
             on_loaded=lambda engine: self._send(Loaded(engine.info, runs_on(engine))),
         )

@@ -20,7 +20,7 @@ class FakeDictation:
         self._listening = False
         self._loaded = True
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         self._listening = self._loaded = True
         self._call("begin")
 
@@ -36,6 +36,9 @@ class FakeDictation:
 
     def state(self) -> Mapping[str, object]:
         return {"listening": self._listening, "loaded": self._loaded}
+
+    def check(self) -> None:
+        """Nothing stands ready here."""
 
     def unload(self) -> None:
         self._loaded = False

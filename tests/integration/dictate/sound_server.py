@@ -63,6 +63,15 @@ class SoundServer:
             self._process = None
             self._socket.unlink(missing_ok=True)
 
+    def add_microphone(self, name: str, description: str, *properties: str) -> None:
+        """Another microphone with the same sound; a word in `description` has no spaces."""
+        described = " ".join([f"device.description={description}", *properties])
+        added = self._pactl(
+            *("load-module", "module-remap-source", "master=vmic.monitor"),
+            *(f"source_name={name}", f"source_properties='{described}'"),
+        )
+        assert added == 0, "PulseAudio makes no such source"
+
     def play(self, clip: Path) -> None:
         """Speak it, in real time, to its end."""
         subprocess.run(

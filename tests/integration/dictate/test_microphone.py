@@ -74,6 +74,32 @@ def test_devices_are_listed_and_chosen_by_number_or_part_of_a_name(
     assert "pulse" in none.err
 
 
+def test_microphones_have_the_names_that_the_desktop_shows(
+    tmp_path: Path, server: SoundServer
+) -> None:
+    server.add_microphone("desk", "Desk_Mic")
+    server.add_microphone("bluez_input.50_C2", "Jabra", "device.bus=bluetooth")
+    listed = run(tmp_path, "dictate", "--list-devices", "--json", env=server.environment)
+    found = {device["source"]: device for device in json.loads(listed.out) if device["source"]}
+    names = {source: device["name"] for source, device in found.items()}
+    assert names == {
+        "vmic.monitor": "Monitor of Null Output",
+        "desk": "Desk_Mic",
+        "bluez_input.50_C2": "Jabra",
+    }
+    assert [source for source, device in found.items() if device["monitor"]] == ["vmic.monitor"]
+    assert [source for source, device in found.items() if device["bluetooth"]] == [
+        "bluez_input.50_C2"
+    ]
+    assert [source for source, device in found.items() if device["default"]] == ["vmic.monitor"]
+    table = run(tmp_path, "dictate", "--list-devices", env=server.environment).out.decode()
+    assert "Bluetooth" in table
+    listening = Listening(tmp_path, server, "--input-device", "desk_m")
+    ready = listening.until("ready")
+    listening.end()
+    assert (ready["text"], ready["source"]) == ("Desk_Mic", "desk")
+
+
 def test_without_a_sound_server_the_message_says_what_to_do(tmp_path: Path) -> None:
     for arguments in ((), ("--list-devices",)):
         done = run(tmp_path, "dictate", *arguments, env={"PULSE_SERVER": "unix:/nowhere"})

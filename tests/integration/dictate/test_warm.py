@@ -128,6 +128,45 @@ def test_only_the_user_can_enter_the_folders_the_socket_and_the_log(user: User) 
     assert modes == [0o600, 0o700, 0o600]
 
 
+def test_a_toggle_starts_a_dead_process_again_with_what_is_configured(user: User) -> None:
+    mail = user.folder / "mail.txt"
+    config = user.folder / "config.json"
+    content = {
+        "dictate": {"sink": [f"file:{user.text}"], "from_file": str(CLIP), "idle_unload": 900},
+        "profiles": {"mail": {"sink": [f"file:{mail}"], "replacements": {"mock": "fair copy"}}},
+    }
+    config.write_text(json.dumps(content), encoding="utf-8")
+    env = {"PARAKEET_CONFIG": str(config)}
+    assert user.dictate("toggle", env=env).code == 0
+    assert user.status()["sinks"] == [f"file:{user.text}"]
+    os.kill(int(str(user.status()["pid"])), signal.SIGKILL)
+    assert until(lambda: user.status() == {"running": False})
+    toggled = user.dictate("toggle", "--profile", "mail", env=env)
+    assert toggled.code == 0, toggled.err
+    assert until(lambda: user.status()["speaking"] is True)
+    assert user.dictate("stop").code == 0
+    assert mail.read_text(encoding="utf-8").count("This is a fair copy transcript of") == 1
+    assert user.typed() == ""
+    assert user.dictate("toggle").code == 0  # without a profile again
+    assert until(lambda: user.status()["speaking"] is True)
+    assert user.dictate("stop").code == 0
+    assert user.typed().count(TEXT) == 1
+    unknown = user.dictate("toggle", "--profile", "post")
+    assert (unknown.code, "has no profile 'post'" in unknown.err) == (1, True)
+
+
+def test_a_toggle_that_starts_the_process_takes_the_options_of_start_and_dictate(
+    user: User,
+) -> None:
+    given = ("--sink", f"file:{user.text}", "--from-file", str(CLIP), "--idle-unload", "900")
+    toggled = user.dictate("toggle", "--json", *given)
+    assert toggled.code == 0, toggled.err
+    assert json.loads(toggled.out)["listening"] is True
+    assert user.status()["sinks"] == [f"file:{user.text}"]
+    again = user.dictate("toggle", "--sink", "clipboard")
+    assert "It goes on with the options that it was started with" in again.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

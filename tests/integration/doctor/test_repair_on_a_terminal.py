@@ -10,10 +10,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
+from parakeet_cli.doctor.repair.pip import RAW_PROGRESS
 from tests.integration.doctor.fake_stack import Environment
 from tests.integration.doctor.repairing import (
     IndexServer,
@@ -150,6 +153,8 @@ class Slowly(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def served(case: RepairCase) -> Iterator[RepairCase]:
     """The good wheels on a server; numpy's has 6 MB of ballast."""
+    if Version(version("pip")) < Version(RAW_PROGRESS):
+        pytest.skip(f"pip {version('pip')} reports no progress")
     folder = case.tmp / "index"
     wheels = pinned_wheels()
     files = {**wheels["numpy"].files, "numpy/ballast": "x" * 6_000_000}

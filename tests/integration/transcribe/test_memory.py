@@ -72,11 +72,11 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def transcribe(recording: Path, engine: str) -> list[str]:
+def transcribe(recording: Path, engine: str, *more: str) -> list[str]:
     output = ["-f", "json", "-o", str(recording.parent / engine), "--overwrite"]
     return [
         *(sys.executable, "-m", "parakeet_cli", "transcribe", str(recording)),
-        *("--engine", engine, "--threads", "2", *output),
+        *("--engine", engine, "--threads", "2", *output, *more),
     ]
 
 
@@ -91,6 +91,19 @@ def test_hours_need_no_more_memory_than_ten_minutes(
 @pytest.mark.soak
 def test_ten_hours_of_whisper_need_no_more_memory_than_ten_minutes(tmp_path: Path) -> None:
     compare(tmp_path, "whisper", 10)
+
+
+@pytest.mark.slow
+def test_hours_need_no_more_memory_with_two_feeders(tmp_path: Path) -> None:
+    """Both work on the one recording, as the engine takes no time at all."""
+    peaks = []
+    for name, seconds in (("ten-minutes.wav", 600), ("hours.wav", 3 * 3600)):
+        recording = make_recording(tmp_path / name, seconds, speech_every=12)
+        command = transcribe(recording, "mock", "--feeders", "2")
+        peaks.append(peak_of(command, PARAKEET_MOCK_VAD="1"))
+    small, large = peaks
+    print(f"two feeders: ten minutes {small:.0f} MiB, three hours {large:.0f} MiB")
+    assert large <= 1.2 * small
 
 
 def compare(folder: Path, engine: str, hours: int) -> None:

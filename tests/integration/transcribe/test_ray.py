@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import SilentView
-from parakeet_cli.transcribe.run.schedule import make_schedule
+from parakeet_cli.transcribe.plan.schedule import make_schedule
 from parakeet_cli.transcribe.workers import ray as ray_workers
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
 from parakeet_cli.transcribe.workers.ray import ActorLayout, RayWorkerPool, connect, node_resources
@@ -26,7 +29,8 @@ from parakeet_cli.transcript import Status
 from tests.integration.doctor.fake_stack import Environment, Wheel, verified
 from tests.integration.transcribe.command import SAID, clip, run, transcribe
 from tests.integration.transcribe.dying import DyingActor
-from tests.integration.transcribe.test_runs import batch, content, killed
+from tests.integration.transcribe.test_hangs import start_hasty, stop_one
+from tests.integration.transcribe.test_runs import RUN, batch, content, killed
 from tests.integration.transcribe.test_workers import interrupted, killed_in_mid_run
 
 pytestmark = pytest.mark.slow
@@ -132,6 +136,21 @@ def test_actors_killed_in_mid_run_cost_only_time(
     tmp_path: Path, on_cluster: tuple[str, ...]
 ) -> None:
     assert killed_in_mid_run(tmp_path, 24, 7, 5, on_cluster, actors) >= 2
+
+
+def test_an_actor_that_is_stopped_is_replaced_and_every_file_is_done(
+    tmp_path: Path, on_cluster: tuple[str, ...]
+) -> None:
+    batch(tmp_path, 12)
+    assert transcribe(tmp_path, "in", "-f", "txt,json", "-o", "whole").code == 0
+    process = start_hasty(tmp_path, *RUN, *on_cluster)
+    stopped = stop_one(process, tmp_path, actors)
+    _, err = process.communicate(timeout=LIMIT)
+    with contextlib.suppress(ProcessLookupError):  # Ray may have ended it meanwhile
+        os.kill(stopped, signal.SIGKILL)
+    assert process.returncode == 0, err
+    assert "12 files: 12 ok." in err
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
 @pytest.mark.soak

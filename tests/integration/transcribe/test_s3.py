@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -136,6 +136,9 @@ class Gate(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Gatekeeper)
         self.upstream = upstream
         self.uploads_left = 10**6
+        self.stalls = False  # and answers nothing any more
+        self.refuses = False  # and closes each connection
+        self.closed = Event()
         Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -153,6 +156,11 @@ class Gatekeeper(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         gate = self.server
         gate.uploads_left -= self.command == "PUT"
+        if gate.uploads_left < 0 and gate.stalls:
+            gate.closed.wait()
+        if gate.uploads_left < 0 and (gate.refuses or gate.stalls):
+            self.close_connection = True
+            return
         if gate.uploads_left < 0:
             self._send(403, EXPIRED)
             return
@@ -202,6 +210,33 @@ def test_credentials_that_expire_fail_no_file_and_renewed_the_run_goes_on(
     again = transcribe(tmp_path, *ASKED, env=env)
     assert again.code == 0, again.err
     assert "14 files: 14 ok" in again.err
+    gate.shutdown()
+
+
+@pytest.mark.parametrize("fault", ["refuses", pytest.param("stalls", marks=pytest.mark.soak)])
+def test_a_storage_that_falls_silent_fails_no_file_and_the_run_goes_on(
+    bucket: Bucket, tmp_path: Path, fault: str
+) -> None:
+    for number in range(4):
+        bucket.fs.put_file(str(CLIP), f"bucket/in/{number}.wav")
+    gate = Gate(bucket.env["AWS_ENDPOINT_URL"])
+    hasty = {"FSSPEC_S3": json.dumps({"config_kwargs": {"read_timeout": 1}})}
+    env = {**bucket.env, "AWS_ENDPOINT_URL": gate.url, **hasty}
+    gate.uploads_left = 3
+    setattr(gate, fault, True)
+    done = transcribe(tmp_path, *ASKED, "--wait", "0", env=env, limit=180)
+    gate.closed.set()
+    assert done.code == 4, done.err
+    assert "Stopped: the storage can't be reached, for " in done.err
+    assert "Failed: " not in done.err
+    assert "Traceback" not in done.err
+    found = json.loads(transcribe(tmp_path, "--status", "run", "--json").out)
+    assert (found["failed"], found["state"], found["total"]) == (0, "stopped", 6)
+    assert found["done"] + found["left"] == 6
+    gate.uploads_left = 10**6
+    again = transcribe(tmp_path, *ASKED, env=env, limit=180)
+    assert again.code == 0, again.err
+    assert "6 files: 6 ok" in again.err
     gate.shutdown()
 
 

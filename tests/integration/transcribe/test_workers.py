@@ -26,7 +26,7 @@ from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import SilentView
-from parakeet_cli.transcribe.run.schedule import make_schedule
+from parakeet_cli.transcribe.plan.schedule import make_schedule
 from parakeet_cli.transcribe.workers import local
 from parakeet_cli.transcribe.workers.dispatcher import dispatch
 from parakeet_cli.transcribe.workers.local import LocalWorkerPool

@@ -90,3 +90,15 @@ def test_a_bad_factor_is_refused(monkeypatch: pytest.MonkeyPatch, factor: str) -
     monkeypatch.setenv("PARAKEET_MOCK_RTF", factor)
     with pytest.raises(ConfigError, match="PARAKEET_MOCK_RTF"):
         mock()
+
+
+def test_a_switch_sends_the_mock_s_audio_through_the_speech_detector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert mock().needs_all_audio
+    for value, all_audio in (("1", False), ("0", True), ("", True)):
+        monkeypatch.setenv("PARAKEET_MOCK_VAD", value)
+        assert mock().needs_all_audio is all_audio
+    monkeypatch.setenv("PARAKEET_MOCK_VAD", "yes")
+    with pytest.raises(ConfigError, match="PARAKEET_MOCK_VAD is 'yes'"):
+        mock()

@@ -16,6 +16,7 @@ class Scripted:
 
     info = EngineInfo("scripted", "none", "cpu", "1")
     needs_all_audio = True
+    invents_in_silence = False
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from parakeet_cli.audio.decode.layout.base import Layout
-from parakeet_cli.audio.decode.recover.mp4 import TOP_LEVEL, boxes
+from parakeet_cli.audio.decode.recover.boxes import TOP_LEVEL, boxes
 from parakeet_cli.audio.decode.recover.reader import Reader
 
 MAX_BLOCKS = 1 << 20  # a block of WavPack or VOC lasts some tenths of a second at least

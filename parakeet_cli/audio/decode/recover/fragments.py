@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from parakeet_cli.audio.decode.recover.boxes import MAX_BOXES, TOP_LEVEL, Box, boxes
 from parakeet_cli.audio.decode.recover.file_part import FilePart, PatchedFile
-from parakeet_cli.audio.decode.recover.mp4 import MAX_BOXES, MAX_MISSING, TOP_LEVEL, Box, boxes
+from parakeet_cli.audio.decode.recover.mp4 import MAX_MISSING
 from parakeet_cli.audio.decode.recover.reader import Reader
 
 KINDS = TOP_LEVEL | {b"moof", b"sidx", b"ssix", b"styp", b"mfra", b"emsg", b"prft"}

@@ -10,6 +10,7 @@ at the other end of the file, still gives the time of the first cluster (5.1.5).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -24,7 +25,7 @@ BLOCK_HEADER = 16  # bytes, at most
 HEAD = 1 << 16  # bytes that hold the headers before the first cluster
 SEGMENT, SEEK_HEAD, INFO = 0x18538067, 0x114D9B74, 0x1549A966
 SEEK, SEEK_ID, SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
-TIMESTAMP_SCALE, CLUSTER = 0x2AD7B1, 0x1F43B675
+TIMESTAMP_SCALE, DURATION, CLUSTER = 0x2AD7B1, 0x4489, 0x1F43B675
 CUES, CUE_POINT, CUE_TIME = 0x1C53BB6B, 0xBB, 0xB3
 MAX_CUT = 1 << 20  # bytes that may be missing before the index
 INDEX_HEAD = 256  # bytes of the index that hold its first cue
@@ -127,6 +128,16 @@ def segment_at(head: bytes) -> tuple[int, int | None] | None:
     return found[1], None if size == (1 << 7 * width) - 1 else size
 
 
+def declared_seconds(head: bytes) -> float | None:
+    """The Duration element of a file's first bytes (RFC 9559, 5.1.2.10); None without one."""
+    segment = segment_at(head)
+    for kind, begin, stop in _elements(head, segment[0], len(head)) if segment else ():
+        if kind == INFO:
+            scale = _child_number(head, begin, stop, TIMESTAMP_SCALE) or DEFAULT_SCALE
+            return _child_float(head, begin, stop, DURATION, scale / 1e9)
+    return None
+
+
 def element_at(reader: Reader, position: int) -> tuple[int, int | None] | None:
     """Where an element's content starts, and its size, None if that is left open.
 
@@ -181,6 +192,15 @@ def _child_number(data: bytes, start: int, end: int, wanted: int) -> int | None:
     for kind, begin, stop in _elements(data, start, end):
         if kind == wanted:
             return int.from_bytes(data[begin:stop], "big")
+    return None
+
+
+def _child_float(data: bytes, start: int, end: int, wanted: int, unit: float) -> float | None:
+    """A floating-point number of 4 or 8 bytes, times its unit."""
+    for kind, begin, stop in _elements(data, start, end):
+        form = {4: ">f", 8: ">d"}.get(stop - begin)
+        if kind == wanted and form is not None and stop <= len(data):
+            return float(struct.unpack(form, data[begin:stop])[0]) * unit
     return None
 
 

@@ -18,52 +18,22 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import av
 from av import AudioCodecContext, Packet
 
 from parakeet_cli.audio.decode.libav import open_container
+from parakeet_cli.audio.decode.recover.boxes import TOP_LEVEL, Box, boxes
 from parakeet_cli.audio.decode.recover.file_part import FilePart, PatchedFile
 
-TOP_LEVEL = frozenset(
-    {b"ftyp", b"free", b"skip", b"wide", b"mdat", b"moov", b"udta", b"uuid", b"meta", b"pnot"}
-)
 PARENTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
-MAX_BOXES = 100_000  # side by side; a fragmented recording of hours has some thousands
 MAX_INDEX = 1 << 26  # bytes; the index of a hundred hours takes 60 MB
 MAX_MISSING = 1 << 26  # bytes that zeros replace; a file that lacks more was cut off
 MAX_PACKET = 1 << 16  # bytes of compressed audio; a larger table entry isn't a size
 SAMPLED = 6  # packets decoded to find out whether packets lie at a place
-
-
-class Box(NamedTuple):
-    """A box's place; `start` is its first byte, header included."""
-
-    kind: bytes
-    start: int
-    data: int  # first byte after the header
-    end: int  # as its header declares, which may be beyond the end of the file
-
-
-def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """The consecutive boxes from `start` on, as far as their headers lead (4.2)."""
-    for _ in range(MAX_BOXES):
-        if start + 8 > end:
-            return
-        file.seek(start)
-        header = file.read(16)
-        length, data = int.from_bytes(header[:4], "big"), start + 8
-        if length == 1:  # the real length follows, in 64 bits
-            length, data = int.from_bytes(header[8:16], "big"), start + 16
-        elif length == 0:  # to the end of the file
-            length = end - start
-        if length < 8:
-            return
-        yield Box(header[4:8], start, data, start + length)
-        start += length
 
 
 def lacks_index(part: FilePart) -> bool:

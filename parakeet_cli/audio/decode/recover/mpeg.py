@@ -116,7 +116,7 @@ def index_frames(part: FilePart, container: str) -> FrameIndex | None:
             return None
         total, following = DeclaredTotal(), None
         if frame_format is MPEG:
-            total = _declared_total(reader.read(found[0].start, 1024))
+            total = declared_total(reader.read(found[0].start, 1024))
             if total.frames is not None:  # the frame with the header is silent, and not counted
                 found[0] = _without_first(found[0], reader)
                 following = _tagged_stream(reader, found)
@@ -127,7 +127,7 @@ def index_frames(part: FilePart, container: str) -> FrameIndex | None:
 def _tagged_stream(reader: Reader, runs: Sequence[FrameRun]) -> int | None:
     """Where another stream begins with a declared total, behind tags or damage."""
     for before, run in pairwise(runs):
-        if _declared_total(reader.read(run.start, 1024)).frames is not None:
+        if declared_total(reader.read(run.start, 1024)).frames is not None:
             return before.end
     return None
 
@@ -144,7 +144,7 @@ def _following_stream(reader: Reader, runs: Sequence[FrameRun], frames: int) -> 
                 if header is None:
                     return None
                 at += header.size
-            declares = _declared_total(reader.read(at, 1024)).frames is not None
+            declares = declared_total(reader.read(at, 1024)).frames is not None
             return (position if not frames else at) if declares and at > runs[0].start else None
         frames -= run.frames
         end = run.end
@@ -212,7 +212,7 @@ def _scale_to_total(holes: list[int], missing: int) -> list[int]:
     return holes
 
 
-def _declared_total(frame: bytes) -> DeclaredTotal:
+def declared_total(frame: bytes) -> DeclaredTotal:
     """Parse the Xing or Info header (with LAME's part) or the VBRI header of a first frame."""
     stereo, first = frame[3] >> 6 != 3, frame[1] >> 3 & 3 == 3
     at = 4 + ((32 if stereo else 17) if first else (17 if stereo else 9))

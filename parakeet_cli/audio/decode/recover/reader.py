@@ -8,11 +8,12 @@ WINDOW = 1 << 20  # bytes in memory at a time
 
 
 class Reader:
-    """Random access to a file of `size` bytes; nearby reads share one window."""
+    """Random access to a file of `size` bytes; nearby reads share one window of some bytes."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, window: int = WINDOW) -> None:
         self.size = size
         self.file = file
+        self._window = window
         self._base = 0
         self._data = b""
 
@@ -27,7 +28,7 @@ class Reader:
         if at < 0 or at + length > len(self._data):
             self.file.seek(position)
             self._base, at = position, 0
-            self._data = self.file.read(max(WINDOW, length))
+            self._data = self.file.read(max(self._window, length))
         return self._data, at
 
     def read(self, position: int, length: int) -> bytes:

@@ -1,4 +1,6 @@
-"""Installs a repair's wheels with uv, which unpacks on every core, and compiles them.
+"""Installs a repair's wheels with uv, which unpacks on every core, over what is there.
+
+Nothing is compiled: what the engine imports is when the repair is proved (`take_bytecode`).
 
 uv unpacks into a cache in the repair's own folder and links from there: nothing is written twice,
 and no file of the environment is one of the user's cache. It can't write into a file that the
@@ -9,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.plan import Change
 from parakeet_cli.doctor.repair.rollback.journal import same_mtime
 from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv, run
-from parakeet_cli.doctor.repair.wheels import wheels_by_key
 
 LOCK = ".lock"  # which uv leaves in an environment
 
@@ -46,33 +46,9 @@ class UvInstaller:
             *("--find-links", str(self.wheels), "--no-deps", "--reinstall"),
             *("--link-mode", "hardlink", *(change.pinned for change in changes)),
         ]
-        with self._lock_file():
-            self._run(command)
-        self._compile(changes)
-
-    def _compile(self, changes: Sequence[Change]) -> None:
-        """Compile what was installed, on all cores: neither probes nor engines write bytecode."""
-        command = [self.python, "-I", "-S", "-m", "compileall", "-qq", "-j", "0"]
-        try:
-            self._run([*command, *self._code(changes)])
-        except UvFailed as error:  # as for the templates that some packages bring
-            _log.info("    Not every file can be compiled: %s", error)
-
-    def _code(self, changes: Sequence[Change]) -> list[str]:
-        """The modules and folders that the wheels of these have at their top."""
-        wheels = wheels_by_key(self.wheels)
-        tops: set[str] = set()
-        for change in changes:
-            with zipfile.ZipFile(wheels[change.key]) as wheel:
-                tops |= {
-                    name.partition("/")[0] for name in wheel.namelist() if name.endswith(".py")
-                }
-        paths = (f"{self.site_packages}/{top}" for top in sorted(tops))
-        return [path for path in paths if os.path.exists(path)]  # noqa: PTH110
-
-    def _run(self, command: Sequence[str]) -> None:
         variables = {"UV_CACHE_DIR": str(self.work / "uv"), "TMPDIR": str(self.work)}
-        run(command, variables, descriptors=self.descriptors)
+        with self._lock_file():
+            run(command, variables, descriptors=self.descriptors)
 
     @contextmanager
     def _lock_file(self) -> Iterator[None]:

@@ -1,7 +1,6 @@
 """Asks uv which versions pip would install: the same answer in a tenth of the time.
 
-uv decides the versions alone. pip is asked afterwards for exactly those (`resolve`), so that
-the files, their sums and what they require are pip's own answer.
+Which files those versions are, with their sums, is asked afterwards (`lock`).
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -51,29 +51,23 @@ class Uv:
     installed: tuple[Distribution, ...]
 
     def solve(
-        self, lines: Sequence[str], settings: UvSettings, *, ignore_installed: bool
+        self, lines: Sequence[str], settings: UvSettings, *, with_dependencies: bool = True
     ) -> list[str]:
         """The `name==version` of all that would be installed for a requirements file's lines.
 
-        With `ignore_installed` as if the environment were empty. Raises UvFailed.
+        Raises UvFailed.
         """
         with tempfile.TemporaryDirectory(prefix="parakeet-plan-") as folder:
             # uv leaves a lock file where it looks, and doesn't see what an environment inherits:
             # it gets a folder that describes what is installed, and no path to the environment.
             target = Path(folder, "installed")
             target.mkdir()
-            if not ignore_installed:
-                _describe(self.installed, target)
-            # In a file that nobody else can read: an index's URL may have a password in it.
-            file = Path(folder, "requirements.txt")
-            file.write_text("".join(f"{line}\n" for line in (*settings.lines, *lines)), "utf-8")
+            _describe(self.installed, target)
+            file = write_requirements(Path(folder), "requirements.txt", settings, lines)
             command = [
-                *(self.executable, "--no-config", "pip", "install", "--dry-run"),
-                *("--no-progress", "--color", "never", "--python", self.python),
-                # As pip does: of all indexes the best version, whichever index it is on.
-                *("--index-strategy", "unsafe-best-match", *settings.flags),
-                *("--target", str(target), "-r", str(file)),
-                *_cache_flags(settings),
+                *self.command("install", settings, lines),
+                *("--dry-run", "--target", str(target), "-r", str(file)),
+                *(() if with_dependencies else ("--no-deps",)),
             ]
             output = run(command, settings.variables)
         if any(map(WOULD_INSTALL_A_FILE.match, output)):
@@ -82,6 +76,28 @@ class Uv:
         if len(pins) != _announced(output):
             raise UvFailed("its answer isn't understood")
         return pins
+
+    def command(self, verb: str, settings: UvSettings, lines: Sequence[str]) -> list[str]:
+        """`uv pip VERB` for this interpreter, without the lines: those may name indexes."""
+        return [
+            *(self.executable, "--no-config", "pip", verb),
+            *("--no-progress", "--color", "never", "--python", self.python),
+            # As pip does: of all indexes the best version, whichever index it is on.
+            *("--index-strategy", "unsafe-best-match", *settings.flags),
+            *_cache_flags(settings, lines),
+        ]
+
+
+def write_requirements(folder: Path, name: str, settings: UvSettings, lines: Sequence[str]) -> Path:
+    """A requirements file of the settings and the lines.
+
+    Nobody else can read it: an index's URL may have a password in it.
+    """
+    file = folder / name
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as out:
+        out.writelines(f"{line}\n" for line in (*settings.lines, *lines))
+    return file
 
 
 def find_uv(facts: Facts) -> Uv:
@@ -95,11 +111,46 @@ def find_uv(facts: Facts) -> Uv:
 
 
 def run(
-    command: Sequence[str], variables: Mapping[str, str], *, descriptors: tuple[int, ...] = ()
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    descriptors: tuple[int, ...] = (),
+    on_line: Callable[[str], None] = lambda line: None,
 ) -> list[str]:
-    """Run uv, without settings of its own, and return the lines it printed. Raises UvFailed."""
+    """Run uv, without settings of its own, and return the lines it printed. Raises UvFailed.
+
+    It inherits the descriptors. `on_line` gets each line when it is printed.
+    """
+    process = _start(command, variables, descriptors)
+    output: list[str] = []
     try:
-        process = subprocess.Popen(
+        assert process.stdout is not None
+        for raw in process.stdout:
+            output.append(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+            on_line(output[-1])
+        process.wait()
+    finally:
+        end_group(process)
+    return _checked(process, output)
+
+
+def run_all(commands: Sequence[Sequence[str]], variables: Mapping[str, str]) -> None:
+    """Run several at once. Raises UvFailed if one fails, and the others are ended."""
+    with ExitStack() as started:
+        processes = []
+        for command in commands:
+            processes.append(_start(command, variables, ()))
+            started.callback(end_group, processes[-1])
+        for process in processes:
+            printed, _ = process.communicate()
+            _checked(process, printed.decode("utf-8", errors="replace").splitlines())
+
+
+def _start(
+    command: Sequence[str], variables: Mapping[str, str], descriptors: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -111,11 +162,9 @@ def run(
         )
     except OSError as error:
         raise UvFailed(f"it can't be started: {error.strerror}") from error
-    try:
-        printed, _ = process.communicate()
-    finally:
-        end_group(process)
-    output = printed.decode("utf-8", errors="replace").splitlines()
+
+
+def _checked(process: subprocess.Popen[bytes], output: list[str]) -> list[str]:
     for line in output:
         _log.info("    %s", without_passwords(line))
     if process.returncode != 0:
@@ -153,9 +202,9 @@ def _beside() -> str:
     return executable
 
 
-def _cache_flags(settings: UvSettings) -> tuple[str, ...]:
+def _cache_flags(settings: UvSettings, lines: Sequence[str]) -> tuple[str, ...]:
     """uv writes the addresses that an index gives into its cache, with their passwords."""
-    sources = (*settings.lines, *settings.variables.values())
+    sources = (*settings.lines, *lines, *settings.variables.values())
     return ("--no-cache",) if any(without_passwords(one) != one for one in sources) else ()
 
 

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from parakeet_cli.audio.decode.messages import (
     HEADER,
+    SLOT_BYTES,
     Message,
     MessageKind,
     from_json,
     pack,
     pack_block,
+    pack_notes,
     to_json,
 )
 from parakeet_cli.audio.samples import Block
+from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.transcript import Accounting, Doubt, LostInterval, Source
 
 
@@ -36,14 +41,31 @@ def test_a_block_arrives_with_its_start_and_the_damage_so_far(step: int) -> None
     head, body = pack_block(Block(samples, 12.25), 3)
     message = received(head + bytes(body))
     assert message.kind is MessageKind.BLOCK
-    block, damaged = message.block
-    assert (block.start, damaged) == (12.25, 3)
+    block, damaged, notes = message.block()
+    assert (block.start, damaged, len(notes)) == (12.25, 3, 0)
     np.testing.assert_array_equal(block.samples, samples)
+
+
+def test_a_block_arrives_through_shared_memory_with_what_was_noted_about_it() -> None:
+    slots = SharedSlots.create(SLOT_BYTES, 2)
+    assert slots is not None, "Linux has files in memory"
+    theirs = SharedSlots(os.dup(slots.descriptor), SLOT_BYTES, 2)
+    for number in range(5):  # more than there are slots
+        samples = np.full(100 + number, number / 8, np.float32)
+        notes = np.full(number, 0.5, np.float32)
+        head, body = pack_block(Block(samples, 1.0), 0, notes, MessageKind.SHARED)
+        theirs.put(body)
+        block, _, noted = received(head).block(slots)
+        np.testing.assert_array_equal(block.samples, samples)
+        np.testing.assert_array_equal(noted, notes)
+    np.testing.assert_array_equal(received(pack_notes(notes)).notes, notes)
+    theirs.close()
+    slots.close()
 
 
 def test_an_empty_block_arrives() -> None:
     head, body = pack_block(Block(np.zeros(0, np.float32), 1.0), 0)
-    assert len(received(head + bytes(body)).block[0].samples) == 0
+    assert len(received(head + bytes(body)).block().block.samples) == 0
 
 
 def test_a_source_and_its_accounting_arrive_as_they_were_sent() -> None:

@@ -16,7 +16,7 @@ class Idle:
     def __init__(self) -> None:
         self.listening = False
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         self.listening = True
 
     def finish(self) -> None:
@@ -27,6 +27,9 @@ class Idle:
 
     def state(self) -> Mapping[str, object]:
         return {"listening": self.listening, "loaded": True}
+
+    def check(self) -> None:
+        """Nothing stands ready here."""
 
     def unload(self) -> None:
         """There is nothing to free."""

@@ -35,8 +35,11 @@ def test_an_answer_of_another_version_is_read_as_far_as_it_is_understood() -> No
     assert Answer.decode(line) == Answer(False)
 
 
-def test_a_request_has_a_verb() -> None:
-    assert decode_request(encode_request("start")) == "start"
+def test_a_request_has_a_verb_and_perhaps_a_profile() -> None:
+    assert decode_request(encode_request("start")) == ("start", None)
+    assert decode_request(encode_request("toggle", "mail")) == ("toggle", "mail")
+    with pytest.raises(InvalidMessage, match="must be a name"):
+        decode_request(b'{"verb": "start", "profile": 1}\n')
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class FakeDictation:
         self.listening = False
         self.error: ParakeetError | None = None
 
-    def begin(self) -> None:
+    def begin(self, profile: str | None = None) -> None:
         if self.error is not None:
             raise self.error
         self.calls.append("begin")
@@ -37,6 +37,9 @@ class FakeDictation:
 
     def state(self) -> dict[str, object]:
         return {"listening": self.listening, "loaded": True}
+
+    def check(self) -> None:
+        """Nothing stands ready here."""
 
     def unload(self) -> None:
         self.calls.append("unload")

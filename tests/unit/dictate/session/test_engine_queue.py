@@ -18,6 +18,7 @@ class SlowEngine:
     max_chunk_seconds = 60.0
     max_inflight_seconds = 60.0
     needs_all_audio = False
+    invents_in_silence = False
 
     def __init__(self, *, concurrency: int = 1, works: bool = True) -> None:
         self.concurrency = concurrency

@@ -62,7 +62,9 @@ def test_a_wheel_is_known_by_its_name_and_version(
     (made_here,) = tmp_path.glob("*.whl")
     again = tmp_path / "again"
     again.mkdir()
-    fetched(made, Change(name, None, version, sha256=sha256_of(made_here)), again)
+    fetched(
+        made, Change(name, None, version, hashes=(sha256_of(made_here),), url="made.whl"), again
+    )
 
 
 @pytest.mark.parametrize("made", ["six-1.15-py3-none-any.whl", "seven-1.16-py3-none-any.whl"])
@@ -73,7 +75,11 @@ def test_a_wheel_that_was_not_made_is_refused(made: str, tmp_path: Path) -> None
 
 def test_a_wheel_that_is_not_the_planned_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="its hash differs"):
-        fetched("six-1.16-py3-none-any.whl", Change("six", None, "1.16", sha256="0" * 64), tmp_path)
+        fetched(
+            "six-1.16-py3-none-any.whl",
+            Change("six", None, "1.16", hashes=("0" * 64,), url="six.whl"),
+            tmp_path,
+        )
 
 
 def test_pip_s_failure_is_a_refusal_in_its_words(tmp_path: Path) -> None:

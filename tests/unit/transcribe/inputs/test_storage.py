@@ -20,7 +20,7 @@ from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import SilentView
-from parakeet_cli.transcribe.run.schedule import make_schedule
+from parakeet_cli.transcribe.plan.schedule import make_schedule
 from parakeet_cli.transcript import Status
 from tests.unit.transcribe.scripted import Scripted
 

@@ -20,10 +20,12 @@ from parakeet_cli.system.processes import (
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.progress import SilentView
+from parakeet_cli.transcribe.workers import hangs
 from parakeet_cli.transcribe.workers.dispatcher import WorkerDied, WorkerHandle, dispatch
 from parakeet_cli.transcribe.workers.worker import (
     Dropped,
     Finished,
+    Loaded,
     Progressed,
     Unusable,
     WorkerEvent,
@@ -52,6 +54,8 @@ class FakeWorker:
 class FakePool:
     """A pool whose workers become ready at once, with room for `capacity` items."""
 
+    reports_progress = True
+
     def __init__(
         self,
         answer: Callable[[PlannedFile], Sequence[Event]],
@@ -64,6 +68,7 @@ class FakePool:
         self.ready = ready
         self.workers: list[FakeWorker] = []
         self.queue: deque[tuple[FakeWorker, Event]] = deque()
+        self.killed: list[FakeWorker] = []
         self.stopped = self.winding_down = False
 
     def start(self) -> FakeWorker:
@@ -81,11 +86,38 @@ class FakePool:
             worker.dead = isinstance(event, WorkerDied)
             yield worker, event
 
+    def kill(self, worker: WorkerHandle) -> None:
+        assert isinstance(worker, FakeWorker)
+        self.killed.append(worker)
+        self.queue.append((worker, WorkerDied("it was ended by SIGKILL")))
+
     def wind_down(self) -> None:
         self.winding_down = True
 
     def stop(self) -> None:
         self.stopped = True
+
+
+class SilentPool(FakePool):
+    """A pool in which time passes: some seconds for each event, and while there is none."""
+
+    clock = 0.0
+
+    def __init__(
+        self,
+        answer: Callable[[PlannedFile], Sequence[Event]],
+        *,
+        capacity: int = 1,
+        seconds_each: float = 0.2,
+    ) -> None:
+        super().__init__(answer, capacity=capacity)
+        self.seconds_each = seconds_each
+
+    def events(self) -> Iterator[tuple[WorkerHandle, Event]]:
+        self.clock += self.seconds_each if self.queue else 10.0
+        assert self.clock < 1e6, "nobody ends the worker that hangs"
+        if self.queue:
+            yield from super().events()
 
 
 class RecordingView(SilentView):
@@ -182,6 +214,38 @@ def test_what_was_killed_says_what_to_lower_and_what_crashed_what_to_try(
 ) -> None:
     pool = FakePool(lambda _: [WorkerDied(f"it was ended by {cause}")])
     assert hint in (run(pool, planned("a"))["a"].hint or "")
+
+
+def test_a_worker_that_hangs_is_ended_and_its_files_are_tried_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer(item: PlannedFile) -> Sequence[Event]:
+        loaded = [Loaded(INFO, "cpu")]
+        return loaded if item.job.name == "poison" else [*loaded, *finish(item)]
+
+    pool = SilentPool(answer, capacity=2)
+    monkeypatch.setattr(hangs.Watch, "tick", lambda watch: setattr(watch, "now", pool.clock))
+    results = run(pool, [item._replace(seconds=1.0) for item in planned("a", "poison", "b")])
+    assert [worker.given for worker in pool.workers] == [["a", "poison"], ["poison"], ["b"]] or [
+        worker.given for worker in pool.workers
+    ] == [["a", "poison", "b"], ["poison"], []]
+    assert pool.killed == pool.workers[:2]
+    poisoned = results.pop("poison")
+    assert poisoned.status is Status.FAILED
+    assert "made no progress with poison for" in (poisoned.reason or "")
+    assert {result.status for result in results.values()} == {Status.OK}
+
+
+def test_a_worker_that_is_slow_but_progresses_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer(item: PlannedFile) -> Sequence[Event]:
+        return [Progressed(item.number, float(n)) for n in range(50)] + finish(item)
+
+    pool = SilentPool(answer, seconds_each=hangs.FLOOR_SECONDS - 1)
+    monkeypatch.setattr(hangs.Watch, "tick", lambda watch: setattr(watch, "now", pool.clock))
+    assert run(pool, planned("a"))["a"].status is Status.OK
+    assert not pool.killed
 
 
 def test_an_item_that_was_beside_it_is_tried_again_alone() -> None:

@@ -9,9 +9,9 @@ import pytest
 import soxr
 
 from parakeet_cli.audio.decode.media import open_media
+from parakeet_cli.audio.decode.recover.boxes import Box, boxes
 from parakeet_cli.audio.decode.recover.file_part import FilePart
 from parakeet_cli.audio.decode.recover.fragments import read_fragments
-from parakeet_cli.audio.decode.recover.mp4 import Box, boxes
 from parakeet_cli.transcript import Accounting
 from tests.films import write_film
 from tests.media_files import RECIPES, speech, write_media

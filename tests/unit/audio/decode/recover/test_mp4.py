@@ -9,8 +9,9 @@ import pytest
 import soxr
 
 from parakeet_cli.audio.decode.media import open_media
+from parakeet_cli.audio.decode.recover.boxes import boxes
 from parakeet_cli.audio.decode.recover.file_part import FilePart, PatchedFile
-from parakeet_cli.audio.decode.recover.mp4 import boxes, rebuild_index, repair
+from parakeet_cli.audio.decode.recover.mp4 import rebuild_index, repair
 from parakeet_cli.transcript import Accounting
 from tests.media_files import RECIPES, speech, write_media
 

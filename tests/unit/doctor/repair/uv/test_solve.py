@@ -89,19 +89,16 @@ def installed(folder: Path, name: str, version: str, *requires: str) -> Distribu
 
 def test_an_index_that_only_pip_is_configured_for_is_asked(wheels: Path) -> None:
     said = settings(index_url=wheels.as_uri())
-    assert uv().solve(["one"], said, ignore_installed=False) == ["one==2.0", "two==2.5"]
+    assert uv().solve(["one"], said) == ["one==2.0", "two==2.5"]
 
 
-def test_what_is_installed_and_suits_stays_and_is_taken_again_where_it_is_ignored(
-    wheels: Path, tmp_path: Path
-) -> None:
+def test_what_is_installed_and_suits_stays(wheels: Path, tmp_path: Path) -> None:
     said = settings(index_url=wheels.as_uri())
     two = installed(tmp_path / "site", "two", "2.1")
     before = sorted((tmp_path / "site").rglob("*"))
-    assert uv(two).solve(["one"], said, ignore_installed=False) == ["one==2.0"]
-    assert uv(two).solve(["one"], said, ignore_installed=True) == ["one==2.0", "two==2.5"]
+    assert uv(two).solve(["one"], said) == ["one==2.0"]
     new = installed(tmp_path / "newer", "two", "3.1")
-    assert uv(new).solve(["one"], said, ignore_installed=False) == ["one==2.0", "two==2.5"]
+    assert uv(new).solve(["one"], said) == ["one==2.0", "two==2.5"]
     assert sorted((tmp_path / "site").rglob("*")) == before
 
 
@@ -114,7 +111,7 @@ def test_uvs_own_variables_and_files_change_nothing(
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("UV_INDEX_STRATEGY", "nonsense")
     said = settings(index_url=wheels.as_uri())
-    assert uv().solve(["two"], said, ignore_installed=False) == ["two==2.5"]
+    assert uv().solve(["two"], said) == ["two==2.5"]
 
 
 def test_a_password_of_an_index_reaches_it_and_neither_a_log_nor_an_argument(
@@ -130,9 +127,9 @@ def test_a_password_of_an_index_reaches_it_and_neither_a_log_nor_an_argument(
     monkeypatch.setattr(subprocess, "Popen", watched)
     caplog.set_level(logging.DEBUG)
     said = settings(index_url=f"http://ann:{SECRET}@{server}", retries="0")
-    assert uv().solve(["one"], said, ignore_installed=False) == ["one==2.0", "two==2.5"]
+    assert uv().solve(["one"], said) == ["one==2.0", "two==2.5"]
     with pytest.raises(UvFailed) as failed:
-        uv().solve(["three"], said, ignore_installed=False)
+        uv().solve(["three"], said)
     assert len(commands) == 2
     assert all("--no-cache" in command for command in commands)  # uv would write it there
     assert SECRET not in f"{commands} {caplog.text} {failed.value}"
@@ -140,21 +137,21 @@ def test_a_password_of_an_index_reaches_it_and_neither_a_log_nor_an_argument(
 
 def test_what_is_not_there_or_cannot_be_reached_is_a_failure(wheels: Path) -> None:
     with pytest.raises(UvFailed):
-        uv().solve(["one", "two>=3"], settings(index_url=wheels.as_uri()), ignore_installed=False)
+        uv().solve(["one", "two>=3"], settings(index_url=wheels.as_uri()))
     with pytest.raises(UvFailed):
         closed = settings(index_url="http://127.0.0.1:9/simple", retries="0")
-        uv().solve(["one"], closed, ignore_installed=False)
+        uv().solve(["one"], closed)
 
 
 def test_what_is_there_in_full_changes_nothing(wheels: Path, tmp_path: Path) -> None:
     both = installed(tmp_path, "one", "2.0", "two<3"), installed(tmp_path, "two", "2.5")
-    assert uv(*both).solve(["one"], settings(no_index="1"), ignore_installed=False) == []
+    assert uv(*both).solve(["one"], settings(no_index="1")) == []
 
 
 def test_a_requirement_that_names_a_file_is_left_to_pip(wheels: Path) -> None:
     [wheel] = (wheels / "two").glob("*.whl")
     with pytest.raises(UvFailed, match="names a file"):
-        uv().solve([f"two @ {wheel.as_uri()}"], settings(no_index="1"), ignore_installed=False)
+        uv().solve([f"two @ {wheel.as_uri()}"], settings(no_index="1"))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +165,7 @@ def test_an_answer_in_other_words_is_a_failure_and_never_an_empty_plan(
     program.write_text(f"#!/bin/sh\nprintf '{says}\\n'\n")
     program.chmod(0o755)
     with pytest.raises(UvFailed, match="isn't understood"):
-        Uv(str(program), sys.executable, ()).solve(["one"], UvSettings(), ignore_installed=True)
+        Uv(str(program), sys.executable, ()).solve(["one"], UvSettings())
 
 
 def test_a_missing_an_old_and_an_unreadable_uv_are_told_apart(
@@ -184,4 +181,4 @@ def test_a_missing_an_old_and_an_unreadable_uv_are_told_apart(
             find_uv(facts())
     broken = Uv(str(tmp_path / "none"), sys.executable, ())
     with pytest.raises(UvFailed, match="can't be started"):
-        broken.solve(["one"], UvSettings(), ignore_installed=True)
+        broken.solve(["one"], UvSettings())

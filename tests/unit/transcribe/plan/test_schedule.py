@@ -4,14 +4,20 @@ import wave
 from pathlib import Path
 
 import pytest
+import soxr
 
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.inputs.storage import name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcribe.run.schedule import longest_first, make_schedule, with_durations
+from parakeet_cli.transcribe.plan.schedule import (
+    make_schedule,
+    with_durations,
+    with_known_duration,
+)
 from parakeet_cli.transcript import Status
+from tests.media_files import RECIPES, speech, write_media
 
 
 @pytest.fixture(autouse=True)
@@ -30,19 +36,26 @@ def plan(*names: str, formats: str = "txt,srt") -> list[PlannedFile]:
     return plan_outputs(find_jobs(names), expand_formats([formats]), "out", "{filename}")
 
 
-def test_lengths_come_from_the_headers_and_the_longest_is_taken_first() -> None:
-    for number in range(120):
-        sound(f"{number:03}.wav", 0.1 + (number * 7 % 120) / 100)
+def test_lengths_come_from_the_headers_in_the_order_of_the_inputs() -> None:
+    for number in range(30):
+        sound(f"{number:03}.wav", 0.1 + (number * 7 % 30) / 100)
     Path("broken.wav").write_bytes(b"no sound at all")
-    items = plan(*(f"{number:03}.wav" for number in range(120)), "broken.wav")
-    counts: list[int] = []
-    ordered = longest_first(with_durations(items, cores=2, on_progress=counts.append))
-    assert counts == list(range(1, 122))
-    assert ordered[0].job.name == "broken.wav"
-    lengths = [item.seconds for item in ordered[1:]]
-    assert lengths == sorted((length for length in lengths if length), reverse=True)
-    assert lengths[0] == pytest.approx(1.29)
-    assert [item.number for item in items] == list(range(121))
+    Path("folder.wav").mkdir()
+    items = plan(*(f"{number:03}.wav" for number in range(30)), "broken.wav", "none.wav")
+    measured = list(with_durations(items, cores=2))
+    assert [item.number for item in measured] == list(range(32))
+    lengths = [item.seconds for item in measured]
+    assert lengths[:30] == pytest.approx([0.1 + (n * 7 % 30) / 100 for n in range(30)], abs=1e-4)
+    assert lengths[30:] == [None, None]
+
+
+def test_libav_is_asked_for_what_our_own_readers_do_not_know(tmp_path: Path) -> None:
+    recipe = RECIPES["wma"]
+    write_media(tmp_path / "b.wma", soxr.resample(speech(1), 16_000, recipe.rate), recipe)
+    items = plan(sound("a.wav", 2.0), "b.wma", sound("c.wav", 3.0))
+    assert [with_known_duration(item)[1] for item in items] == [True, False, True]
+    lengths = [item.seconds for item in with_durations(items, cores=2)]
+    assert lengths == pytest.approx([2.0, 1.0, 3.0], abs=0.2)
 
 
 def test_a_part_of_a_recording_is_as_long_as_the_part() -> None:

@@ -1,14 +1,14 @@
-"""Decides which files of a batch are transcribed, and in which order."""
+"""Decides which files of a batch are transcribed, and reads how long they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli import console
-from parakeet_cli.audio.decode.media import probe_duration
+from parakeet_cli.audio.decode.media import header_seconds, probe_duration
 from parakeet_cli.transcribe.inputs.storage import Url, is_regular
 from parakeet_cli.transcribe.outputs.earlier import was_partial
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -16,9 +16,8 @@ from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.results import refusal
 from parakeet_cli.transcript import FileResult
 
-_MAX_PROBES = 16  # processes that read headers: disks and network shares wait on each
-_PROBES_WAITING = 1000  # headers asked for at once: each that waits takes a kilobyte
-_HEADERS_EACH = 50  # for which one more process is worth starting
+MAX_READERS = 16  # decoders' processes that read headers
+_AT_ONCE = 1000  # headers read at once: each that waits takes a kilobyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +51,31 @@ def make_schedule(planned: Iterable[PlannedFile], options: PipelineOptions) -> S
     return Schedule(tuple(todo), tuple(settled))
 
 
-def with_durations(
-    items: Sequence[PlannedFile],
-    *,
-    cores: int,
-    on_progress: Callable[[int], object] = lambda _: None,
-) -> Iterator[PlannedFile]:
-    """The items with their durations, from the headers alone; unknown ones stay None.
-
-    `on_progress` gets the number of headers read so far.
-    """
-    threads = max(1, min(cores, _MAX_PROBES, len(items) // _HEADERS_EACH))
-    with ThreadPoolExecutor(threads, thread_name_prefix="probe") as pool:
-        for begin in range(0, len(items), _PROBES_WAITING):
-            some = items[begin : begin + _PROBES_WAITING]
-            found = zip(some, pool.map(_duration, some), strict=True)
-            for count, (item, seconds) in enumerate(found, begin + 1):
-                on_progress(count)
-                yield item._replace(seconds=seconds)
+def with_durations(items: Sequence[PlannedFile], *, cores: int) -> Iterator[PlannedFile]:
+    """The items with their durations, from the headers alone; unknown ones stay None."""
+    with ThreadPoolExecutor(min(cores, MAX_READERS), thread_name_prefix="headers") as pool:
+        for begin in range(0, len(items), _AT_ONCE):
+            some = [with_known_duration(item) for item in items[begin : begin + _AT_ONCE]]
+            # Our own readers take microseconds and the interpreter's lock; libav is a process.
+            left = (item for item, known in some if not known)
+            asked = iter(pool.map(with_asked_duration, left))
+            yield from (item if known else next(asked) for item, known in some)
 
 
-def _duration(item: PlannedFile) -> float | None:
+def with_known_duration(item: PlannedFile) -> tuple[PlannedFile, bool]:
+    """The item with the duration that our own readers find; False if libav may know more."""
     job = item.job
     if job.duration is not None:
-        return job.duration
-    if item.seconds is not None or isinstance(job.path, Url) or not is_regular(job.path):
-        return item.seconds
-    whole = probe_duration(Path(job.path))
-    return None if whole is None else max(0.0, whole - job.offset)
+        return item._replace(seconds=job.duration), True
+    if item.seconds is not None or isinstance(job.path, Url) or job.is_stdin:
+        return item, True
+    seconds = header_seconds(job.path)
+    if seconds is None:
+        return item, not is_regular(job.path)
+    return item._replace(seconds=max(0.0, seconds - job.offset)), True
 
 
-def longest_first(items: Iterable[PlannedFile]) -> list[PlannedFile]:
-    """The order in which no worker is left alone with a long recording at the end.
-
-    Items of unknown duration come first: any of them may be the longest.
-    """
-    return sorted(items, key=lambda item: (item.seconds is not None, -(item.seconds or 0.0)))
+def with_asked_duration(item: PlannedFile) -> PlannedFile:
+    """The item with the duration that libav finds in a decoder's process."""
+    seconds = probe_duration(Path(str(item.job.path)))
+    return item._replace(seconds=None if seconds is None else max(0.0, seconds - item.job.offset))

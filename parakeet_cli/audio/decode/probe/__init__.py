@@ -1,0 +1,1 @@
+"""Reads the durations that files declare in their headers, without libav: for plans."""

@@ -1,0 +1,44 @@
+"""A recording in work: from its first chunk to its result."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import ChunkResult
+from parakeet_cli.errors import EngineError
+from parakeet_cli.formats import Collector
+from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.pipeline.assembler import Assembler
+from parakeet_cli.transcript import Accounting, Doubt, FileResult, LostInterval, Source
+
+
+@dataclass(slots=True, eq=False)
+class FileInWork:
+    """A job from its first chunk to its result.
+
+    Until it is `fully_submitted`, a feeder's thread adds to `pending` and sets the fields below it.
+    """
+
+    item: PlannedFile
+    result: FileResult | None = None
+    assembler: Assembler = field(default_factory=Assembler)
+    transcribed_chunks: int = 0
+    lost: list[LostInterval] = field(default_factory=list)  # chunks on which the engine failed
+    failure: EngineError | None = None  # the last of the engine's failures
+    collectors: dict[str, Collector] = field(default_factory=dict)  # by their output
+    local: ExitStack = field(default_factory=ExitStack)  # its copy on a disk of this machine
+    opened: bool = False  # the view knows of it
+    fully_submitted: bool = False
+    pending: deque[tuple[Chunk, Future[ChunkResult]]] = field(default_factory=deque)
+    source: Source | None = None
+    accounting: Accounting = field(default_factory=Accounting)
+    doubts: tuple[Doubt, ...] = ()  # about its sound
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will come from the feeder or the engine."""
+        return self.fully_submitted and all(future.done() for _, future in self.pending)
