@@ -48,18 +48,16 @@ def config_schema() -> str:
     defaults = Settings()
     section = _section(in_profiles=False)
     keys: dict[str, Any] = {
-        "version": {"description": "Of the form of this file.", "const": CONFIG_VERSION},
-        "use_mock_stt": _or_null({"type": "boolean"}, "An invented transcript, for CI."),
+        "version": {"description": "of the form of this file", "const": CONFIG_VERSION},
+        "use_mock_stt": _or_null({"type": "boolean"}, "an invented transcript, for CI"),
     }
     for name, setting in SETTINGS.items():
-        described = _or_null(
-            _taken_by(setting.read), f"{setting.help[0].upper()}{setting.help[1:]}."
-        )
+        described = _or_null(_taken_by(setting.read), setting.help)
         keys[name] = {**described, "default": getattr(defaults, name)}
-    keys["dictate"] = _or_null(section, "The options of `parakeet dictate` by their long names.")
+    keys["dictate"] = _or_null(section, "the options of `parakeet dictate` by their long names")
     keys["profiles"] = _or_null(
         {"type": "object", "additionalProperties": _or_null(_section(in_profiles=True))},
-        "The same by the name of each profile, for --profile.",
+        "the same by the name of each profile, for --profile",
     )
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

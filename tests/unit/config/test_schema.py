@@ -17,9 +17,10 @@ from parakeet_cli.errors import ConfigError
 SCHEMA = json.loads(config_schema())
 VALIDATOR = Draft202012Validator(SCHEMA)
 
-# Values of every kind, good for some keys and wrong for others.
+# Values of every kind, good for some keys and wrong for others; not 2.0, which JSON Schema takes
+# for a whole number.
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, 7, -1, 0.0, 0.05, 0.5, 1.5, 61, "", " ", "en", "EN", "cuda:1", "cpu",
+    None, True, False, 0, 1, 7, -1, 0.05, 0.5, 1.5, 61, "", " ", "en", "EN", "cuda:1", "cpu",
     "translate", "int8", "mock", [], ["word"], [" "], [""], [1], {}, {"said": "written"},
     {" ": "x"}, {"said": 1}, ["stdout", "type"],
 )  # fmt: skip
@@ -55,9 +56,16 @@ def test_an_option_of_dictation_is_valid_exactly_where_it_is_read(key: str, tmp_
             assert VALIDATOR.is_valid(content) == is_read(tmp_path, content), content
 
 
-@pytest.mark.parametrize(
-    "content", [{"version": 1}, {"dictate": None}, {"dictate": []}, {"profiles": {"a": None}}]
-)
+AROUND: list[dict[str, Any]] = [
+    {"version": 1},
+    {"dictate": None},
+    {"dictate": []},
+    {"profiles": {"a": None}},
+    {"profiles": {"a": 1}},
+]
+
+
+@pytest.mark.parametrize("content", AROUND)
 def test_what_is_around_them_is_valid_exactly_where_it_is_read(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
