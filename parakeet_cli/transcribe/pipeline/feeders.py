@@ -55,6 +55,7 @@ class Feeders:
         self._engine = engine
         self._engine_threads = threads
         self._options = options
+        self._annotator = annotator_of(engine, options.speech)
         self._post = post
         self._on_opened, self._on_submitted = on_opened, on_submitted
         self._queue: SimpleQueue[tuple[FileInWork, Path] | None] = SimpleQueue()
@@ -100,8 +101,7 @@ class Feeders:
     def _feed(self, file: FileInWork, path: Path) -> None:
         job = file.item.job
         speech = ReceivedSpeech()
-        annotator = annotator_of(self._engine, self._options.speech)
-        work = SharedWork(speech, self._places, shares=annotator == SPARSE)
+        work = SharedWork(speech, self._places, shares=self._annotator == SPARSE)
         with self._places.own(), self._opened(path, job, work) as media:
             seconds = job.duration or media.source.duration
             self._post(partial(self._on_opened, file, seconds))
@@ -131,7 +131,7 @@ class Feeders:
             channel=options.channel,
             offset=job.offset,
             duration=job.duration,
-            annotator=annotator_of(self._engine, options.speech),
+            annotator=self._annotator,
             on_notes=work.receive,
             wants_bare=work.wants_bare,
         ) as media:
@@ -171,7 +171,7 @@ def suitable_count(asked: int | None, engine: Engine, cores: int) -> int:
 def annotator_of(engine: Engine, limits: SpeechLimits) -> str:
     """What a feeder computes beside the samples, for that engine.
 
-    Where speech is looked for depends on the usual limits, so others need all probabilities.
+    The sparse detector knows where to look for the usual limits only.
     """
     if engine.needs_all_audio:
         return ""
