@@ -97,9 +97,9 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True)
 class WrongSize:
-    """A file whose size isn't the one that RECORD gives, in bytes."""
+    """A file whose size isn't the recorded one, in bytes."""
 
-    path: str  # as RECORD has it
+    path: str  # as RECORD has it, or conda's record
     size: int
     recorded: int
 
@@ -190,6 +190,13 @@ class CondaRecord:
     name: str
     version: str
     distributions: tuple[tuple[str, str], ...] = ()  # names, normalized, and versions
+    resized: tuple[WrongSize, ...] = ()  # files of no distribution, cut short or overwritten
+    altered: tuple[str, ...] = ()  # and those of another content; looked for by --deep
+    cache: str = ""  # the folder that a damaged file is linked to, which has it damaged, too
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        return (*map(str, self.resized), *(f"{one} (its SHA-256 differs)" for one in self.altered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +329,7 @@ class SampleResult:
 
     sample: Sample
     result: ProbeResult
+    lost: tuple[str, ...] = ()  # why fewer CUDA graphs were tried, once for each time
 
 
 NOT_TRIED = Unavailable("the imports were not tried, or failed")
@@ -350,6 +358,7 @@ class Facts:
     binaries: Binaries | Unavailable = Binaries()
     gpus: Gpus | Unavailable = Gpus()
     conda: tuple[CondaRecord, ...] | Unavailable = ()
+    conda_program: str = "conda"  # or one of its equals, if that is on the PATH
     libraries: SharedLibraries | Unavailable = SharedLibraries()
     disks: tuple[Disk, ...] | Unavailable = ()
     model_cache: ModelCache | Unavailable = ModelCache(path="")

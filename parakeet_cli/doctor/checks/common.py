@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from parakeet_cli.doctor.facts import Facts, FactUnavailable
+from parakeet_cli.doctor.facts import CondaRecord, Facts, FactUnavailable
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
 from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Pin, Stack
@@ -81,6 +82,22 @@ def reinstall_commands(
     if others:
         texts = [_same_version(facts, stack, name) for name in others]
         yield pip_command(facts, "install", *flags, *texts)
+
+
+def conda_commands(facts: Facts, records: Sequence[CondaRecord]) -> Iterator[str]:
+    """What installs conda's packages again, by itself: pip has none of them.
+
+    conda links files from its cache, so a file that was written into is damaged there, too. Without
+    the unpacked folder conda unpacks the package anew.
+    """
+    if records:
+        caches = [record.cache for record in records if record.cache]
+        remove = [shlex.join(["rm", "-rf", *caches])] if caches else []
+        pins = [f"{record.name}={record.version}" for record in records]
+        prefix = facts.interpreter.prefix
+        install = [facts.conda_program, "install", "--yes", "--force-reinstall"]
+        install += ["--prefix", prefix, *pins]
+        yield " && ".join([*remove, shlex.join(install)])
 
 
 def _same_version(facts: Facts, stack: Stack, name: str) -> str:

@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.checks.common import (
     CheckContext,
+    conda_commands,
     count,
     install_command,
     join_names,
@@ -21,6 +22,7 @@ from parakeet_cli.doctor.checks.common import (
     require_listings,
 )
 from parakeet_cli.doctor.facts import (
+    CondaRecord,
     Distribution,
     Facts,
     FactUnavailable,
@@ -218,24 +220,28 @@ def broken_dists(context: CheckContext) -> Finding:
     gone = list(_gone_sources(facts))
     serious += [one for one in gone if one.name in context.needed]
     own = [one for one in gone if one.name not in context.needed]
+    conda = [record for record in require(facts.conda) if record.damaged]
     slight = [line for dist in imported for line in _slight_problems(dist)]
     slight += _pth_problems(facts, {line for one in gone for line in one.lines})
     why = "A half-installed package fails when the missing half is imported, not at installation."
     source = "https://packaging.python.org/en/latest/specifications/recording-installed-packages/"
     if serious:
         names = list(dict.fromkeys(problem.name for problem in serious))
-        commands = reinstall_commands(facts, stack, names, "--force-reinstall", "--no-deps")
+        commands = [*reinstall_commands(facts, stack, names, "--force-reinstall", "--no-deps")]
+        lines = [line for problem in serious for line in problem.lines]
         return Finding(
             check,
             CheckStatus.FAIL,
-            f"not complete: {join_names(names)}",
+            f"not complete: {join_names([*names, *(one.name for one in conda)])}",
             why,
-            join_lines([*(line for problem in serious for line in problem.lines), *slight]),
-            repair_remedy(facts, *commands),
+            join_lines([*lines, *_damaged_lines(conda), *slight]),
+            repair_remedy(facts, *commands, *conda_commands(facts, conda)),
             source,
             _stages(names, stack) or (stack.stages[-1].number,),
             packages=tuple(names),
         )
+    if conda:
+        return _conda_alone(check, facts, conda, why)
     if own:
         return Finding(
             check,
@@ -259,6 +265,31 @@ def broken_dists(context: CheckContext) -> Finding:
         )
     total = len(facts.distributions)
     return Finding(check, CheckStatus.OK, f"{count(total, 'distribution')}, all complete", why)
+
+
+def _conda_alone(check: str, facts: Facts, conda: list[CondaRecord], why: str) -> Finding:
+    """Files that only conda can install again: no stage, so that --fix leaves it to the person."""
+    names = [one.name for one in conda]
+    return Finding(
+        check,
+        CheckStatus.FAIL,
+        f"not complete: {join_names(names)}, which conda installed",
+        why,
+        join_lines(_damaged_lines(conda)),
+        "\n".join(conda_commands(facts, conda)),
+        "https://docs.conda.io/projects/conda/en/stable/commands/install.html",
+        packages=tuple(names),
+    )
+
+
+def _damaged_lines(records: Iterable[CondaRecord]) -> Iterator[str]:
+    for record in records:
+        damaged = record.damaged
+        yield (
+            f"{record.name} {record.version}, which conda installed: "
+            f"{count(len(damaged), 'file')} cut short or overwritten: "
+            f"{join_names(list(damaged), 3)}"
+        )
 
 
 def _imported(distributions: Iterable[Distribution]) -> list[Distribution]:

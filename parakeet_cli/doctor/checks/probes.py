@@ -71,7 +71,9 @@ def _failed_sample(finding: Finding, transcribed: SampleResult, facts: Facts) ->
     finding = replace(
         finding,
         summary=f"the imports work, but {result.name} failed: {result.cause}",
-        detail=join_lines([result.detail, f"model: {sample.model}", finding.detail]),
+        detail=join_lines(
+            [result.detail, *_lost_lines(transcribed), f"model: {sample.model}", finding.detail]
+        ),
     )
     if any(words in result.cause for words in OUT_OF_MEMORY):
         smaller = facts.doctor_command("--deep", "--model", "MODEL")
@@ -102,11 +104,13 @@ def _check_transcript(finding: Finding, transcribed: SampleResult, facts: Facts)
             f"{result.name}: works ({result.seconds:.1f} s, {sample.model})",
             f"  expected:    {sample.text}",
             f"  transcribed: {result.text}",
+            *_lost_lines(transcribed),
             finding.detail,
         ]
     )
     if agreement(sample.text, result.text) >= ENOUGH_AGREEMENT:
-        summary = f"{finding.summary}; a sample is transcribed"
+        fewer = ", with fewer CUDA graphs" if transcribed.lost else ""
+        summary = f"{finding.summary}; a sample is transcribed{fewer}"
         return replace(finding, summary=summary, detail=detail)
     finding = replace(
         finding,
@@ -128,6 +132,11 @@ def _check_transcript(finding: Finding, transcribed: SampleResult, facts: Facts)
         why="It is not known whether this model knows these words.",
         remedy=f"try another clip with its text beside it: {retry}",
     )
+
+
+def _lost_lines(transcribed: SampleResult) -> list[str]:
+    """Why another process tried with fewer CUDA graphs, as the engine does: slower, not wrong."""
+    return [f"  tried again with fewer CUDA graphs: {cause}" for cause in transcribed.lost]
 
 
 def agreement(expected: str, transcribed: str) -> float:

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 
 from parakeet_cli.doctor.facts import Binaries, Kernels, NumpyAbi
-from parakeet_cli.doctor.inspect.distributions import Compiled
+from parakeet_cli.doctor.inspect.packages.distributions import Compiled
 from parakeet_cli.doctor.inspect.scan_cache import Scan, ScanCache
 from parakeet_cli.system.regular_files import open_regular
 

@@ -16,11 +16,12 @@ from typing import TypeVar
 from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter, Unavailable
 from parakeet_cli.doctor.inspect import host
 from parakeet_cli.doctor.inspect.binaries import glibcxx_needed, scan_all
-from parakeet_cli.doctor.inspect.distributions import read_distributions
 from parakeet_cli.doctor.inspect.gpu import read_gpus
 from parakeet_cli.doctor.inspect.hidden import read_hidden
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.inspect.libraries import read_libraries, shadowing_libraries
+from parakeet_cli.doctor.inspect.packages.conda import read_conda_records, with_conda_files
+from parakeet_cli.doctor.inspect.packages.distributions import read_distributions
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
 from parakeet_cli.doctor.inspect.torch_build import read_torch_build
 from parakeet_cli.doctor.stack.torch_builds import this_platform
@@ -28,6 +29,10 @@ from parakeet_cli.doctor.uv_command import ENSUREPIP, UV
 from parakeet_cli.system.hardware import find_program
 
 T = TypeVar("T")
+
+
+# All have conda's `install --force-reinstall --prefix`.
+CONDA_PROGRAMS = ("conda", "mamba", "micromamba")
 
 
 def gather_facts(
@@ -48,6 +53,11 @@ def gather_facts(
     env = dict(os.environ) if environment is None else dict(environment)
     target = read_interpreter(find_interpreter(python), env)
     installed = read_distributions(target.paths)
+    # Before anything starts a thread: processes share this work.
+    conda = _try_read(lambda: read_conda_records(target, deep=deep))
+    distributions = tuple(installed.distributions)
+    if not isinstance(conda, Unavailable):
+        distributions, conda = with_conda_files(distributions, conda)
     cache = ScanCache(target.prefix, cache_folder)
     torch_dist = next((d for d in installed.distributions if d.name == "torch"), None)
     torch = _try_read(lambda: read_torch_build(target.paths, torch_dist, cache))
@@ -56,9 +66,7 @@ def gather_facts(
     cache.save()
     return Facts(
         interpreter=target,
-        distributions=_with_sums(installed.distributions)
-        if deep
-        else tuple(installed.distributions),
+        distributions=_with_sums(distributions) if deep else distributions,
         leftovers=tuple(installed.leftovers),
         hidden=_try_read(lambda: read_hidden(target, installed.distributions, _working_folder())),
         unlisted=tuple(installed.unlisted),
@@ -66,7 +74,8 @@ def gather_facts(
         torch=torch,
         binaries=compiled,
         gpus=_try_read(lambda: read_gpus(env, root)),
-        conda=_try_read(lambda: host.read_conda_records(target)),
+        conda=conda,
+        conda_program=next((one for one in CONDA_PROGRAMS if find_program(one, env)), "conda"),
         libraries=_try_read(
             lambda: read_libraries(target, installed.distributions, needed, env, root)
         ),
@@ -82,7 +91,7 @@ def gather_facts(
 
 
 def _with_sums(distributions: Sequence[Distribution]) -> tuple[Distribution, ...]:
-    from parakeet_cli.doctor.inspect.sums import compare_sums
+    from parakeet_cli.doctor.inspect.packages.sums import compare_sums
 
     return compare_sums(distributions)
 

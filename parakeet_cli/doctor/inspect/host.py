@@ -1,4 +1,4 @@
-"""Reads variables, conda's records, free disk space and the model cache."""
+"""Reads variables, free disk space and the model cache."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import CondaRecord, Disk, Interpreter, ModelCache
-from parakeet_cli.system.ml_versions import normalized_name
-from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.doctor.facts import Disk, Interpreter, ModelCache
 
 RELEVANT = re.compile(
     r"(PYTHON\w+|PIP_\w+|LD_LIBRARY_PATH|LD_PRELOAD|CUDA_\w+|HF_\w+|TRANSFORMERS_\w+"
@@ -17,11 +15,6 @@ RELEVANT = re.compile(
     r"|PARAKEET_\w+|PERSONALPARAKEET_\w+)$"
 )
 SECRET = re.compile(r"TOKEN|PASSWORD|SECRET|KEY")
-# In a record's list of files; searched for as bytes, because parsing some hundred takes a second.
-DIST_INFO = re.compile(
-    rb'/(?:site|dist)-packages/([^/"\\]+)\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?)"'
-)
-NAME_AND_VERSION = re.compile(r"(.+?)-(\d[^-]*)")  # and "-py3.11" in the names of eggs
 CREDENTIALS = re.compile(r"(\w+://)[^/@\s]+@")
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 TRUE = {"1", "true", "yes", "on"}  # as huggingface_hub reads those two
@@ -34,31 +27,6 @@ def read_variables(environment: Mapping[str, str]) -> dict[str, str]:
         for key, value in sorted(environment.items())
         if RELEVANT.match(key)
     }
-
-
-def read_conda_records(interpreter: Interpreter) -> tuple[CondaRecord, ...]:
-    """Conda's packages, from its record files: name-version-build.json."""
-    folder = Path(interpreter.prefix) / "conda-meta"
-    if not folder.is_dir():
-        return ()
-    records = []
-    for entry in sorted(os.listdir(folder)):  # noqa: PTH208
-        parts = entry.removesuffix(".json").rsplit("-", 2)
-        if entry.endswith(".json") and len(parts) == 3:
-            found = _distributions_of(folder / entry)
-            records.append(CondaRecord(parts[0], parts[1], found))
-    return tuple(records)
-
-
-def _distributions_of(record: Path) -> tuple[tuple[str, str], ...]:
-    """The distributions among a package's files, each once; none if it can't be read."""
-    try:
-        data = read_regular(record)
-    except OSError:
-        return ()
-    names = dict.fromkeys(DIST_INFO.findall(data))
-    pairs = (NAME_AND_VERSION.match(name.decode("utf-8", "replace")) for name in names)
-    return tuple((normalized_name(pair[1]), pair[2]) for pair in pairs if pair)
 
 
 def read_disks(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[Disk, ...]:

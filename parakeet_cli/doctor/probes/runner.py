@@ -84,10 +84,21 @@ def run_probes(
 def transcribe_sample(
     python: str, sample: Sample, device: str = "auto", seconds: float = TRANSCRIBE_SECONDS
 ) -> SampleResult:
-    """Transcribe the sample with the engine's own worker modules."""
+    """Transcribe the sample with the engine's own worker modules.
+
+    Where the device is lost while CUDA graphs are made, a new process tries with fewer, as the
+    engine's next worker does.
+    """
     arguments = (sample.worker, sample.scanned or sample.model, sample.clip, device)
-    *_, last = run_script("transcribe_sample", python, arguments, seconds)
-    return SampleResult(sample, last)
+    graphs: tuple[str, ...] = ()
+    lost: list[str] = []
+    while True:
+        *_, last = run_script("transcribe_sample", python, (*arguments, *graphs), seconds)
+        less = last.values.get("less")
+        if not isinstance(less, str) or less in graphs:
+            return SampleResult(sample, last, tuple(lost))
+        graphs = (less,)
+        lost.append(last.cause)
 
 
 def modules_of(stack: Stack) -> tuple[str, ...]:

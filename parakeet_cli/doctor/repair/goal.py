@@ -89,8 +89,17 @@ def repair_goal(
         torch=torch,
         family=tuple(name for name in TORCH_FAMILY if facts.installed(name)) if torch else (),
         reinstall=reinstall,
-        ids=frozenset(finding.id for finding in failing),
+        ids=frozenset(finding.id for finding in failing) - _not_for_pip(facts),
     )
+
+
+def _not_for_pip(facts: Facts) -> frozenset[str]:
+    """What still fails afterwards because files are damaged that only conda can install again.
+
+    That costs none of the other repairs.
+    """
+    damaged = not isinstance(facts.conda, Unavailable) and any(one.damaged for one in facts.conda)
+    return frozenset({BROKEN, IMPORT_PROBE}) if damaged else frozenset()
 
 
 def _needs_no_stage(finding: Finding, facts: Facts) -> bool:

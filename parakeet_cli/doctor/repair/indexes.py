@@ -7,10 +7,12 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Facts, FactUnavailable, Unavailable
 from parakeet_cli.doctor.repair.pip import PipFailed
+from parakeet_cli.doctor.stack.requirement_strings import allows, parse_requirement, specifiers
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.doctor.stack.torch_builds import CPU, choose_for_facts
 from parakeet_cli.errors import Refused, UsageError
@@ -90,6 +92,10 @@ UNREACHABLE = re.compile(
 NO_FILE = re.compile(r"No matching distribution found for ([\w.-]+)")
 # Below this line pip lists, indented, what it found no file of. It calls that a conflict.
 NO_FILE_HEADING = "have no matching distributions available"
+# An older pip lists nothing there. If nobody but the user asked for a package, and one version can
+# be all that was asked for, then it is no conflict either.
+CAUSES_HEADING = "The conflict is caused by:"
+ASKED_FOR = re.compile(r"The user requested (?:\(constraint\) )?(.+)")
 WITHOUT_NETWORK = "use --wheelhouse DIR, a folder of wheels that was filled elsewhere."
 TORCH_INDEX = "torch was looked for on {}. To look on pip's own index: --torch-index default."
 
@@ -131,4 +137,21 @@ def _missing(output: Sequence[str]) -> list[str]:
         in_list = NO_FILE_HEADING in line or (in_list and line.startswith(" "))
         if found := NO_FILE.search(line):
             names.append(found[1])
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(names)) or _asked_for_without_conflict(output)
+
+
+def _asked_for_without_conflict(output: Sequence[str]) -> list[str]:
+    """The package of a conflict that is none, according to its causes."""
+    lines = [line.strip() for line in output]
+    if CAUSES_HEADING not in lines:
+        return []
+    after = lines[lines.index(CAUSES_HEADING) + 1 :]
+    causes = list(takewhile(bool, dropwhile(lambda line: not line, after)))
+    asked = (found[1].replace(" and ", ",") for found in map(ASKED_FOR.match, causes) if found)
+    wanted = [one for one in map(parse_requirement, asked) if one is not None]
+    names = {one.name for one in wanted}
+    if len(wanted) < len(causes) or len(names) != 1:
+        return []
+    together = ",".join(one.spec for one in wanted if one.spec)
+    named = [part.version for part in specifiers(together) or ()]
+    return list(names) if any(allows(together, version) for version in named) else []

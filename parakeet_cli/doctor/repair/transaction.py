@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from types import FrameType
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.repair.pip import OnProgress, Pip, PipProgress
-from parakeet_cli.doctor.repair.plan import PipRun, Step
+from parakeet_cli.doctor.repair.plan import Change, PipRun, Step
 from parakeet_cli.doctor.repair.resolve import Resolution
 from parakeet_cli.doctor.repair.rollback import registry, snapshot
 from parakeet_cli.doctor.repair.rollback.events import RepairEvent, is_root
@@ -38,6 +39,7 @@ from parakeet_cli.system.regular_files import read_regular
 
 # Where pip's install schemes put things inside an environment, and what uv leaves.
 ROOTS = (*SCHEME_FOLDERS, LOCK)
+ALONE = ("--force-reinstall", "--no-deps")
 SPARE = 64 * 2**20  # bytes that stay free on the disk
 NAME_SIZE = 600  # bytes for a file in the snapshot: two manifests, a folder's entry
 
@@ -79,9 +81,11 @@ class Transaction:
             size = sum(change.size or 0 for change in self._resolution.installs)
             self._check_room(size, "download")
             journal.write(RepairEvent.FETCHING)
-            self._stage = self._staged(scratch, on_progress)
-            if self._stage is None:
-                fetch(self._pip, self._resolution, self._wheels, on_progress=on_progress)
+            self._stage = self._unpacked(scratch, on_progress)
+            staged = self._stage.files if self._stage else {}
+            left = tuple(one for one in self._resolution.installs if one.name not in staged)
+            resolution = replace(self._resolution, installs=left)
+            fetch(self._pip, resolution, self._wheels, on_progress=on_progress)
             self._exact.write_text("".join(f"{one}\n" for one in self._resolution.pinned))
             journal.write(RepairEvent.FETCHED)
         except OSError as error:
@@ -90,22 +94,22 @@ class Transaction:
                 hint=self._room_hint,
             ) from error
 
-    def _staged(self, scratch: Path, on_progress: OnProgress | None) -> Stage | None:
-        """What is installed, unpacked by uv; None where it has to be made into wheels.
+    def _unpacked(self, scratch: Path, on_progress: OnProgress | None) -> Stage | None:
+        """What is new, unpacked by uv; None where it has to be made into wheels.
 
-        That is where something is replaced, which only an installer can do; and where the wheels
-        come from a folder that somebody else filled, each of which is checked before it is opened.
+        Only an installer can replace what is there. And wheels from a folder that somebody else
+        filled are each checked before they are opened.
         """
-        installs, settings = self._resolution.installs, self._resolution.uv
-        new = all(change.before is None for change in installs)
-        if settings is None or self._resolution.sources.wheelhouse or not installs or not new:
+        new = [change for change in self._resolution.installs if change.before is None]
+        settings, sources = self._resolution.uv, self._resolution.sources
+        if settings is None or sources.wheelhouse or not new:
             return None
         report = on_progress or (lambda _: None)
         try:
             return stage(
                 self._facts,
-                installs,
-                lines_of_sources(self._resolution.sources),
+                new,
+                lines_of_sources(sources),
                 settings,
                 self._journal.work / "stage",
                 scratch=scratch,
@@ -120,7 +124,9 @@ class Transaction:
         """Link every file that may change into the snapshot. Raises Refused if one can't be."""
         journal = self._journal
         try:
-            needed = self._stage.size if self._stage else installed_size(self._wheels)
+            needed = installed_size(self._wheels)
+            if self._stage is not None:
+                needed += self._stage.size
             roots = self._roots(needed.data_folders)
             journal.write(RepairEvent.TAKING_SNAPSHOT, roots=roots)
             check_way(self._prefix, roots)
@@ -151,19 +157,23 @@ class Transaction:
         for run in step.runs:
             if run not in installs:
                 self._pip.run([run.verb, *run.arguments], on_progress=on_progress, sealed=True)
+        staged = self._stage.files if self._stage else {}
         if self._stage is not None:
-            self._stage.move(step.changes)
-        if self._stage is None and installs and not self._install_with_uv(step):
+            self._stage.move(one for one in step.changes if one.name in staged)
+        wheels = [one for one in step.changes if one.name not in staged]
+        if wheels and not self._install_with_uv(wheels):
+            if staged:  # what else the step's commands name is there
+                installs = [PipRun("install", tuple(one.pinned for one in wheels), ALONE)]
             for run in installs:
                 self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
         self._journal.write(RepairEvent.STEP_DONE, stage=step.stage)
 
-    def _install_with_uv(self, step: Step) -> bool:
-        """Install what the step changes; False where pip has to, which has the same wheels."""
+    def _install_with_uv(self, changes: Sequence[Change]) -> bool:
+        """Install these wheels; False where pip has to, which has the same."""
         if self._uv is None:
             return False
         try:
-            self._uv.install(step.changes)
+            self._uv.install(changes)
         except UvFailed as error:
             _log.info("uv can't install, so pip does: %s", error)
             return False

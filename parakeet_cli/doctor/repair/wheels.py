@@ -110,6 +110,10 @@ class InstalledSize:
     files: int
     data_folders: frozenset[str]  # top folders of the environment that their data goes to
 
+    def __add__(self, other: InstalledSize) -> InstalledSize:
+        folders = self.data_folders | other.data_folders
+        return InstalledSize(self.size + other.size, self.files + other.files, folders)
+
 
 def installed_size(folder: Path) -> InstalledSize:
     """What the folder's wheels take when they are installed. Raises OSError."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from parakeet_cli.doctor.stack.requirement_strings import parse_requirement
 from parakeet_cli.doctor.stack.stack import load_stack
 from tests.integration.doctor.fake_stack import CANARY, Environment, Wheel, module, verified
@@ -163,9 +165,10 @@ class IndexServer(http.server.ThreadingHTTPServer):
 def index(folder: Path, *wheels: Wheel) -> str:
     """The URL of a package index of these wheels, in a folder that pip reads like a server."""
     for wheel in wheels:
-        place = folder / wheel.name
+        place = folder / canonicalize_name(wheel.name)
         place.mkdir(parents=True, exist_ok=True)
         built = wheel.build(place)
-        (place / "index.html").write_text(f'<a href="{built.name}">{built.name}</a>')
+        sums = f"{built.name}#sha256={hashlib.sha256(built.read_bytes()).hexdigest()}"
+        (place / "index.html").write_text(f'<a href="{sums}">{built.name}</a>')
     folder.mkdir(exist_ok=True)
     return folder.as_uri()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,9 +88,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def env(made: Path, tmp_path: Path) -> Path:
     """One to change, in which the files that name their place name this one."""
-    channel, cache = made.parent / "channel", made.parent / "cache"
     specs = ["python", "fsspec", "numpy", "pytorch", "sox"]
-    install(channel, tmp_path / "env", specs, cache)
+    # With a cache of its own, whose files are those of the environment.
+    install(made.parent / "channel", tmp_path / "env", specs, tmp_path / "cache")
     return tmp_path / "env"
 
 
@@ -158,6 +159,67 @@ def test_a_removed_file_of_condas_package_is_found(env: Path) -> None:
     finding = doctor(env)["by_id"]["broken-dists"]
     assert finding["status"] == "fail"
     assert "fsspec/__init__.py" in finding["detail"]
+
+
+def damage(path: Path, data: bytes) -> None:
+    """Write into the file that is there, as a full disk does, and so into conda's cache."""
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.write(data)
+
+
+def test_files_of_condas_packages_that_were_cut_short_are_found(env: Path) -> None:
+    for path, data in {
+        "bin/sox": b"",
+        f"{SITE}/numpy/core/_multiarray.so": COMPILED[:70],
+        f"{SITE}/torch/version.py": b"__ver",
+        f"{SITE}/fsspec/__init__.py": b"",
+    }.items():
+        damage(env / path, data)
+    finding = doctor(env)["by_id"]["broken-dists"]
+    assert finding["status"] == "fail"
+    assert finding["summary"] == "not complete: fsspec, numpy, torch and sox"
+    for words in (
+        "fsspec/__init__.py (0 of 6 bytes)",
+        f"numpy/core/_multiarray.so (70 of {len(COMPILED)} bytes)",
+        "torch/version.py (5 of 22 bytes)",
+        "bin/sox (0 of 4 bytes)",
+    ):
+        assert words in finding["detail"]
+
+
+def test_a_damaged_program_of_condas_is_installed_again_by_the_command_that_is_named(
+    env: Path, made: Path
+) -> None:
+    damage(env / "bin/sox", b"")
+    finding = doctor(env)["by_id"]["broken-dists"]
+    assert finding["summary"] == "not complete: sox, which conda installed"
+    assert finding["remedy"].endswith(
+        f"conda install --yes --force-reinstall --prefix {env} sox=14.4.2"
+    )
+    if remove := re.match(r"rm -rf (\S+) && ", finding["remedy"]):
+        shutil.rmtree(remove[1])
+    # What conda then does: it unlinks the package, unpacks it, and links it again.
+    record = next((env / "conda-meta").glob("sox-*.json"))
+    (env / "bin/sox").unlink()
+    record.unlink()
+    specs = ["python", "fsspec", "numpy", "pytorch", "sox"]
+    install(made.parent / "channel", env, specs, env.parent / "again")
+    assert doctor(env)["by_id"]["broken-dists"]["status"] == "ok"
+
+
+def test_with_deep_another_content_of_the_same_size_is_found(env: Path) -> None:
+    damage(env / "bin/sox", b"\x7fELG")
+    assert doctor(env)["by_id"]["broken-dists"]["status"] == "ok"
+    assert doctor(env, "--deep")["by_id"]["broken-dists"]["status"] == "fail"
+
+
+def test_what_pip_has_put_over_condas_package_is_not_compared_with_condas_record(
+    env: Path,
+) -> None:
+    pip_installs(env, "fsspec", "2024.12.0")
+    (env / SITE / "fsspec" / "__init__.py").write_bytes(b"Y = 2\n")
+    assert doctor(env)["by_id"]["broken-dists"]["status"] == "ok"
 
 
 def test_a_conda_environment_that_was_moved_is_to_be_moved_back(env: Path) -> None:

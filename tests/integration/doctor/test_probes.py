@@ -48,6 +48,22 @@ def try_modules(env: OnDisk, *modules: str, seconds: float = SECONDS) -> list[Pr
     return list(runner.import_modules(str(env.python), modules, seconds))
 
 
+def test_bytecode_goes_to_the_folder_that_is_named_and_nowhere_else(
+    env: OnDisk, tmp_path: Path
+) -> None:
+    before = snapshot(env.prefix)
+    folder = tmp_path / "bytecode"
+    assert all(
+        one.ok
+        for one in runner.import_modules(
+            str(env.python), ["good", "json"], SECONDS, bytecode=str(folder)
+        )
+    )
+    (written,) = folder.rglob("good.*.pyc")
+    assert written.parent == Path(f"{folder}{env.site}") / "__pycache__"
+    assert snapshot(env.prefix) == before
+
+
 def test_working_modules_pass_and_nothing_is_left_behind(env: OnDisk) -> None:
     before = snapshot(env.prefix)
     results = try_modules(env, "good", "loud", "forks", "json")
@@ -179,7 +195,8 @@ def load_package():
             pieces = [f"{lengths[0]} samples, {encoded[0]:.2f}"]
             return types.SimpleNamespace(result=lambda: [types.SimpleNamespace(pieces=pieces)])
     sys.modules["parakeet_nemo_worker"] = types.ModuleType("parakeet_nemo_worker")
-    part("loading", load_model=load_model, LoadRequest=lambda path, device: (path, device))
+    def request(*wanted, **more): return *wanted, *more.values()
+    part("loading", load_model=load_model, LoadRequest=request)
     part("decoding", join_pieces=lambda pieces: pieces[0])
 """
 ARRAYS = """
@@ -238,6 +255,31 @@ def test_a_worker_that_fails_is_a_result(
     assert not result.ok
     assert result.name == "transcribing a sample"
     assert cause in result.cause
+
+
+LOST = """
+        class LostInCaptureError(Exception):
+            pass
+        graphs = wanted[2] if len(wanted) == 3 else "full_graph"
+        if graphs in BROKEN:
+            error = LostInCaptureError("CUDA graphs can't be made: an illegal memory access")
+            error.less = {"full_graph": "no_while_loops", "no_while_loops": "off"}[graphs]
+            raise error
+"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "times"), [([], 0), (["full_graph"], 1), (["full_graph", "no_while_loops"], 2)]
+)
+def test_a_device_that_is_lost_over_cuda_graphs_is_tried_with_fewer(
+    env: OnDisk, sample: Sample, broken: list[str], times: int
+) -> None:
+    happens = LOST.replace("BROKEN", str(broken)).strip()
+    Path(sample.worker).write_text(WORKER.replace("HAPPENS", happens))
+    found = runner.transcribe_sample(str(env.python), sample, "cuda", SECONDS)
+    assert found.result.ok, found.result
+    assert len(found.lost) == times
+    assert all("an illegal memory access" in cause for cause in found.lost)
 
 
 def test_a_hanging_worker_is_ended(env: OnDisk, sample: Sample) -> None:

@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doctor.fake_stack import CU128_28, Environment, gpu_line, nvidia_smi, torch
-from tests.integration.doctor.repairing import RepairCase, index, inert
+from tests.integration.doctor.fake_stack import (
+    CU128_28,
+    Environment,
+    Wheel,
+    gpu_line,
+    nvidia_smi,
+    torch,
+)
+from tests.integration.doctor.repairing import RepairCase, good_wheels, index, inert
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +41,30 @@ needs_namespaces = pytest.mark.skipif(
     not can(*ALONE, "true") or not can(*HIDDEN, "mount -t tmpfs none /mnt"),
     reason="namespaces can't be made here",
 )
+
+
+def test_what_is_new_is_linked_from_uvs_cache_and_compiled_and_what_is_there_is_replaced(
+    tmp_path: Path,
+) -> None:
+    """As in the environments of `python -m venv`, which have an old setuptools up to 3.11."""
+    environment = Environment.new(tmp_path / "env")
+    old = Wheel("setuptools", "65.5.0", files={"setuptools/__init__.py": "", "setuptools/o.py": ""})
+    environment.install([old], tmp_path / "old")
+    wheels = good_wheels()
+    case = RepairCase(environment, tmp_path, tmp_path)
+    case.variables = {"PIP_INDEX_URL": index(tmp_path / "index", *wheels.values())}
+    before = case.tree()
+    done = case.run("--fix", "--yes", "--torch-index", "default")
+    assert done.returncode == 0, done.stderr
+    cached = Path(case.environ()["HOME"], ".cache", "uv")
+    linked = {path.stat().st_ino for path in cached.rglob("*.py")}
+    assert (environment.site / "librosa" / "__init__.py").stat().st_ino in linked
+    assert (environment.site / "setuptools" / "__init__.py").stat().st_ino not in linked
+    assert not (environment.site / "setuptools" / "o.py").exists()
+    assert case.versions()["setuptools"] == wheels["setuptools"].version
+    assert list((environment.site / "librosa" / "__pycache__").glob("__init__.*.pyc"))
+    assert case.run("rollback").returncode == 0
+    assert case.tree() == before
 
 
 def test_no_network_and_no_wheelhouse_is_refused(case: RepairCase) -> None:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Facts
-from parakeet_cli.doctor.inspect.distributions import read_distributions
+from parakeet_cli.doctor.inspect.packages.distributions import read_distributions
+from parakeet_cli.doctor.parallel_map import map_in_processes
 from parakeet_cli.doctor.repair.plan import Change
 from parakeet_cli.doctor.repair.rollback.beneath import is_inside
 from parakeet_cli.doctor.repair.rollback.snapshot import files_in
@@ -30,7 +31,6 @@ from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv, run, write_re
 from parakeet_cli.doctor.repair.wheel_members import is_of_the_environment
 from parakeet_cli.doctor.repair.wheels import InstalledSize
 from parakeet_cli.system.hardware import usable_cores
-from parakeet_cli.system.processes import map_in_processes
 from parakeet_cli.system.regular_files import NO_LINK, open_regular
 
 # The folders of an installation scheme that packages bring files for, beside site-packages.

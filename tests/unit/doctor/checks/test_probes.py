@@ -30,6 +30,15 @@ def test_a_nearly_right_transcript_passes_and_both_texts_are_shown() -> None:
     assert "He was not an ill-disposed young men." in finding.detail
 
 
+def test_a_transcript_with_fewer_cuda_graphs_passes_and_says_why() -> None:
+    cause = "LostInCaptureError: CUDA graphs can't be made: an illegal memory access"
+    probes = replace(DEEP_OK, sample=SampleResult(SAMPLE, result_with(SAMPLE.text), (cause,)))
+    finding = check_one("import-probe", replace(HEALTHY, probes=probes))
+    assert finding.status is CheckStatus.OK
+    assert finding.summary.endswith("a sample is transcribed, with fewer CUDA graphs")
+    assert f"tried again with fewer CUDA graphs: {cause}" in finding.detail
+
+
 @pytest.mark.parametrize("text", ["", "he he he he he he he he", "six people open the window"])
 def test_a_wrong_transcript_fails_if_the_model_must_know_the_words(text: str) -> None:
     finding = transcribed(result_with(text))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.doctor.inspect.binaries import arch_list, fatbin_entries, scan, scan_all
-from parakeet_cli.doctor.inspect.distributions import Compiled
+from parakeet_cli.doctor.inspect.packages.distributions import Compiled
 from parakeet_cli.doctor.inspect.scan_cache import ScanCache
 
 NUMPY2 = b"\x7fELF..module was compiled against NumPy C-API version 0x%x (NumPy 1.23) but the"

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parakeet_cli.doctor.facts import CondaRecord
 from parakeet_cli.doctor.inspect import host
-from parakeet_cli.doctor.inspect.interpreter import read_interpreter
-from tests.doctor_facts import OnDisk, healthy
+from tests.doctor_facts import healthy
 
 HEALTHY = healthy()
 
@@ -24,28 +22,6 @@ def test_variables_are_read_without_their_secrets() -> None:
         "HF_TOKEN": "(set)",
         "LD_LIBRARY_PATH": "/opt/cuda/lib64",
     }
-
-
-def test_conda_records_name_the_distributions_among_their_files(tmp_path: Path) -> None:
-    env = OnDisk.new(tmp_path / "c")
-    site = "lib/python3.11/site-packages"
-    files = {
-        "cuda-toolkit-12.8.1-ha804496_0.json": "",
-        "history": f'"{site}/never-1.0.dist-info/METADATA"',
-        "py-opencv-4.9.0-py311_0.json": f'"{site}/opencv_python-4.9.0.dist-info/METADATA"',
-        "pytorch-2.5.1-py311_0.json": f'"{site}/torch-2.5.1-py3.11.egg-info/PKG-INFO"',
-        "sox-14.4.2-h0_0.json": '"bin/sox"',
-    }
-    (env.prefix / "conda-meta").mkdir()
-    for name, text in files.items():
-        (env.prefix / "conda-meta" / name).write_text(text)
-    found = host.read_conda_records(read_interpreter(env.python, {"HOME": "/nowhere"}))
-    assert found == (
-        CondaRecord("cuda-toolkit", "12.8.1"),
-        CondaRecord("py-opencv", "4.9.0", (("opencv-python", "4.9.0"),)),
-        CondaRecord("pytorch", "2.5.1", (("torch", "2.5.1"),)),
-        CondaRecord("sox", "14.4.2"),
-    )
 
 
 def test_disk_is_measured_where_pip_writes(tmp_path: Path) -> None:

@@ -138,3 +138,35 @@ def test_what_pip_lists_below_its_heading_is_missing_too() -> None:
         PackageSources(),
     )
     assert "no suitable file of six, numpy," in str(error)
+
+
+def conflict(*causes: str) -> tuple[str, ...]:
+    """What a pip older than 24.1 prints where no version is found, or none suits."""
+    return (
+        "ERROR: Cannot install six>=1.26 because these package versions have conflicting "
+        "dependencies.",
+        "",
+        "The conflict is caused by:",
+        *(f"    {cause}" for cause in causes),
+        "",
+        "To fix this you could try to:",
+    )
+
+
+@pytest.mark.parametrize("asked", ["six>=1.26", "six<2.0 and >=1.26"])
+def test_a_conflict_between_what_one_version_can_be_is_a_missing_file(asked: str) -> None:
+    causes = (f"The user requested {asked}", "The user requested (constraint) six<2.0")
+    assert "no suitable file of six," in str(refusal(failed(*conflict(*causes)), PackageSources()))
+
+
+@pytest.mark.parametrize(
+    "causes",
+    [
+        ("The user requested six>=1.26", "The user requested (constraint) six<1.20"),
+        ("The user requested six>=1.26", "nemo 2.4.0 depends on six<2.0"),
+        ("The user requested six>=1.26", "The user requested (constraint) numpy<2.0"),
+    ],
+)
+def test_a_real_conflict_stays_one(causes: tuple[str, ...]) -> None:
+    error = refusal(failed(*conflict(*causes)), PackageSources())
+    assert "pip finds no solution" in str(error)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.doctor.facts import Distribution
-from parakeet_cli.doctor.inspect.distributions import read_distributions
-from parakeet_cli.doctor.inspect.sums import compare_sums
+from parakeet_cli.doctor.inspect.packages.distributions import read_distributions
+from parakeet_cli.doctor.inspect.packages.sums import compare_sums
 from tests.doctor_facts import OnDisk
 
 FILES = {"a/__init__.py": "x = 1\n", "a/lib.so": "ELF 1234", "a/table.json": "[1, 2]"}

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Distribution, Leftover, WrongSize, is_compiled
+from parakeet_cli.doctor.parallel_map import map_in_processes
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.system.ml_versions import normalized_name
-from parakeet_cli.system.processes import map_in_processes
 from parakeet_cli.system.regular_files import read_regular
 
 FIELD = re.compile(rb"^(Name|Version|Requires-Dist):[ \t]*(.*)$", re.MULTILINE)

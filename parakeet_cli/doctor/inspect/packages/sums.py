@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from parakeet_cli.doctor.facts import Distribution, is_compiled
-from parakeet_cli.doctor.inspect.distributions import recorded_files
+from parakeet_cli.doctor.inspect.packages.distributions import recorded_files
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.system.regular_files import open_regular, read_regular
 
@@ -43,7 +43,8 @@ def compare_sums(distributions: Iterable[Distribution]) -> tuple[Distribution, .
         if made and made != digest and (dist.location, path) not in whole:
             differing.setdefault((dist.info, dist.name), []).append(path)
     return tuple(
-        replace(dist, altered=tuple(differing.get((dist.info, dist.name), ()))) for dist in found
+        replace(dist, altered=(*dist.altered, *differing.get((dist.info, dist.name), ())))
+        for dist in found
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.doctor import parallel_map
 from parakeet_cli.doctor.facts import Distribution
-from parakeet_cli.doctor.inspect import distributions
-from parakeet_cli.system import processes
+from parakeet_cli.doctor.inspect.packages import distributions
 from parakeet_cli.system.ml_versions import normalized_name
 from tests.doctor_facts import OnDisk
 
@@ -181,7 +181,7 @@ def test_processes_that_share_the_distributions_find_what_one_finds(
     monkeypatch.setattr(distributions, "SHARED_FROM", 0)
     monkeypatch.setattr(distributions, "usable_cores", lambda: cores)
     # pytest-xdist has another thread.
-    monkeypatch.setattr(processes, "is_single_threaded", lambda: True)
+    monkeypatch.setattr(parallel_map, "is_single_threaded", lambda: True)
     assert read(env) == one
     assert [dist.name for dist in one.distributions if dist.broken] == ["p5", "p6", "p7"]
 

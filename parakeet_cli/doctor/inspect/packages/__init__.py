@@ -1,0 +1,1 @@
+"""Reads what is installed in an environment: its distributions, their files, conda's packages."""
