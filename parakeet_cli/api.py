@@ -30,6 +30,7 @@ from parakeet_cli.errors import (
 from parakeet_cli.transcript import (
     Accounting,
     Alignment,
+    ChannelAccount,
     DifferentWord,
     Doubt,
     EngineInfo,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Accounting",
     "Alignment",
+    "ChannelAccount",
     "ConfigError",
     "DifferentWord",
     "Doubt",
@@ -104,6 +106,7 @@ class Options(TypedDict, total=False):
     vad_min_silence: float  # seconds
     vad: bool  # leave out what isn't speech (default: true)
     channel: int  # from 0; without it, the mean of all
+    channels: str  # "split": each is transcribed by itself, as a speaker each
     audio_stream: int  # from 0; without it, the file's default
     align: str  # a file with the text of the recording, to be put on the clock
     config: str  # a configuration file in the place of the usual one
@@ -189,7 +192,7 @@ class Transcriber:
 
     def close(self) -> None:
         """Free the model. The next recording would load it again."""
-        from parakeet_cli.transcribe.pipeline.kept_engine import release
+        from parakeet_cli.engines.kept import release
 
         with self._lock:
             release(self._kept)
@@ -249,11 +252,14 @@ def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
     from parakeet_cli.audio.segment.pauses import SpeechLimits
     from parakeet_cli.transcribe.align.words import read_text
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+    from parakeet_cli.transcribe.request import refuse_contradictions
 
-    text = options.get("align")
+    text, channels = options.get("align"), options.get("channels")
+    refuse_contradictions(channels, options.get("channel"), text)
     given = {name: options.get(name, usual) for name, usual in _OF_THE_PIPELINE.items()}
     return PipelineOptions(
         language=settings.language,
+        split_channels=channels is not None,
         align=read_text(text) if text is not None else None,
         speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
         **given,  # type: ignore[arg-type]
@@ -262,8 +268,8 @@ def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
 
 def _kept_engine(settings: Settings) -> Engine:
     from parakeet_cli.engine_setup import choose_engine, engine_options
+    from parakeet_cli.engines.kept import keep
     from parakeet_cli.engines.registry import make_engine
-    from parakeet_cli.transcribe.pipeline.kept_engine import keep
     from parakeet_cli.transcribe.workers.worker import MAX_CONCURRENCY
 
     choice = choose_engine(settings)

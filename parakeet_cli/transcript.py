@@ -26,6 +26,7 @@ class Word:
     text: str
     confidence: float | None = None  # 0..1, None if the engine has none
     timing: Timing | None = None  # of a word of a given text (`Alignment`)
+    speaker: str | None = None
 
 
 def bare_letters(word: str) -> str:
@@ -68,6 +69,7 @@ class Segment:
     text: str
     words: tuple[Word, ...] = ()
     confidence: float | None = None
+    speaker: str | None = None
 
 
 def words_of(segment: Segment, *, split: bool = False) -> tuple[Word, ...]:
@@ -77,13 +79,13 @@ def words_of(segment: Segment, *, split: bool = False) -> tuple[Word, ...]:
     """
     if segment.words:
         return segment.words
-    start, confidence = segment.start, segment.confidence
+    start, confidence, speaker = segment.start, segment.confidence, segment.speaker
     if not split:
-        return (Word(start, segment.end, segment.text, confidence),)
+        return (Word(start, segment.end, segment.text, confidence, speaker=speaker),)
     texts = segment.text.split()
     each = (segment.end - start) / max(1, len(texts))
     return tuple(
-        Word(start + number * each, start + (number + 1) * each, text, confidence)
+        Word(start + number * each, start + (number + 1) * each, text, confidence, speaker=speaker)
         for number, text in enumerate(texts)
     )
 
@@ -188,6 +190,21 @@ class Alignment:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelAccount:
+    """What one channel of a recording gave, if each was transcribed by itself.
+
+    `number` counts from 0. `echoes` are the words that only echoed another channel, and were left
+    out; `words` are those that stayed.
+    """
+
+    number: int
+    speaker: str
+    accounting: Accounting
+    words: int
+    echoes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """The recording. `path` is as the user wrote it, or `stdin`."""
 
@@ -236,6 +253,7 @@ class Transcript:
     segments: tuple[Segment, ...]
     doubts: tuple[Doubt, ...] = ()  # by their start
     alignment: Alignment | None = None  # if the text was given
+    channels: tuple[ChannelAccount, ...] = ()  # if each was transcribed by itself
 
     @property
     def status(self) -> Status:

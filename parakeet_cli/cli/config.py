@@ -12,6 +12,11 @@ from parakeet_cli.cli import options
 from parakeet_cli.config import SETTINGS
 from parakeet_cli.config.dictate import SECTION
 
+_SCHEMAS = {
+    "transcript": "what `parakeet transcribe -f json` writes",
+    "config": "config.json",
+}
+
 config_app = typer.Typer(no_args_is_help=True)
 
 
@@ -79,11 +84,25 @@ def init(
 
 
 @config_app.command("schema")
-def schema() -> None:
-    """Print the JSON Schema of what `parakeet transcribe -f json` writes."""
+def schema(
+    of: Annotated[
+        str,
+        typer.Argument(
+            metavar="[transcript|config]",
+            help=options.with_rows("Of what.", _SCHEMAS),
+            autocompletion=lambda: list(_SCHEMAS.items()),
+        ),
+    ] = "transcript",
+) -> None:
+    """Print a JSON Schema: of transcripts, or of config.json."""
+    from parakeet_cli.config.schema import config_schema
+    from parakeet_cli.errors import UsageError
     from parakeet_cli.formats.json import json_schema
 
-    console.out(json_schema())
+    schemas = {"transcript": json_schema, "config": config_schema}
+    if of not in schemas:
+        raise UsageError(f"There is no schema of '{of}': it is transcript or config.")
+    console.out(schemas[of]())
 
 
 def _shown(value: object) -> str:

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,16 @@ SETTINGS: dict[str, _Setting] = {
     ),
     "ml_python": _Setting(readers.text, str, "PARAKEET_ML_PYTHON", "the Python of the ML stack"),
     "task": _Setting(
-        readers.one_of(TASKS), str, "PARAKEET_TASK", "transcribe, or translate into English"
+        partial(readers.one_of, names=TASKS),
+        str,
+        "PARAKEET_TASK",
+        "transcribe, or translate into English",
     ),
     "initial_prompt": _Setting(
         readers.prompt, str, "PARAKEET_INITIAL_PROMPT", "text before the first, for names and style"
     ),
     "temperature": _Setting(
-        readers.temperature,
+        partial(readers.within, least=0.0, most=1.0),
         float,
         "PARAKEET_TEMPERATURE",
         "where the decoder's sampling starts, 0 to 1",
@@ -121,19 +125,22 @@ SETTINGS: dict[str, _Setting] = {
         readers.switch, bool, "PARAKEET_SUPPRESS_NUMERALS", "write numbers in words"
     ),
     "compute_type": _Setting(
-        readers.one_of(COMPUTE_TYPES),
+        partial(readers.one_of, names=COMPUTE_TYPES),
         str,
         "PARAKEET_COMPUTE_TYPE",
         "the model's precision, e.g. int8",
     ),
     "vad_threshold": _Setting(
-        readers.probability,
+        partial(readers.within, least=0.01, most=0.999),
         float,
         "PARAKEET_VAD_THRESHOLD",
         "probability from which sound is speech",
     ),
     "vad_min_silence": _Setting(
-        readers.silence, float, "PARAKEET_VAD_MIN_SILENCE", "seconds of silence that are left out"
+        partial(readers.within, least=0.1, most=60.0),
+        float,
+        "PARAKEET_VAD_MIN_SILENCE",
+        "seconds of silence that are left out",
     ),
     "replacements": _Setting(readers.replacements, dict, None, "dictate: spoken to written words"),
     "vocabulary": _Setting(
@@ -330,7 +337,7 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
     for key, value in content.items():
         if key not in known:
             refuse(key, ", ".join(sorted(SETTINGS.keys() | {"dictate", "profiles"})))
-        elif value is not None and not _fits(value, expected := _json_type(key)):
+        elif value is not None and not _is_of_type(value, expected := _json_type(key)):
             raise ConfigError(f"{path}: '{key}' must be {_NAMES[expected]}, not {value!r}.")
     try:
         sections = read_sections(content, lambda key: refuse(key, ", ".join(sorted(SECTION))))
@@ -340,13 +347,12 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
     return checked | {"sections": sections}, warnings
 
 
-def _fits(value: object, expected: type) -> bool:
-    """Whether it is of that JSON type; a whole number is a number."""
-    return type(value) is expected or (type(value), expected) == (int, float)
-
-
 def _json_type(key: str) -> type:
     return SETTINGS[key].json_type if key in SETTINGS else _FILE_ONLY[key]
+
+
+def _is_of_type(value: Any, expected: type) -> bool:
+    return type(value) is expected or (expected is float and type(value) is int)
 
 
 def initial_config() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from parakeet_cli.config import values as readers
@@ -21,19 +22,19 @@ class SectionKey:
     in_profiles: bool = True
 
 
-def _boolean(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
 
 
-def _integer(value: Any) -> int:
+def integer(value: Any) -> int:
     if not isinstance(value, int):
         raise ValueError("must be a whole number of at least 1")
     return readers.whole(value)
 
 
-def _device(value: Any) -> str:
+def microphone(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return str(value)
     try:
@@ -42,71 +43,65 @@ def _device(value: Any) -> str:
         raise ValueError("must be a microphone's name or number") from None
 
 
-def _fillers(value: Any) -> str:
-    if value not in ("keep", "drop"):
-        raise ValueError('must be "keep" or "drop"')
-    return str(value)
-
-
-def _strings(value: Any) -> tuple[str, ...]:
+def strings(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise ValueError('must be a list of strings, ["like", "these"]')
     return tuple(value)
 
 
-def _words(value: Any) -> tuple[str, ...]:
-    return readers.words(_strings(value))
+def words(value: Any) -> tuple[str, ...]:
+    return readers.words(strings(value))
 
 
-def _replacements(value: Any) -> Mapping[str, str]:
+def replacements(value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict):
         raise ValueError('must be an object, {"said": "written"}')
     return readers.replacements(value)
 
 
 def _seconds(least: float) -> Callable[[Any], float]:
-    return lambda value: readers.number(value, least)
+    return partial(readers.number, least=least)
 
 
 # The options of `parakeet dictate` and of its verbs `start` and `toggle` by their long names,
 # with underscores. What asks for something to be done once is none: --recover, --list-devices.
 SECTION: dict[str, SectionKey] = {
-    "sink": SectionKey(_strings, ()),
-    "input_device": SectionKey(_device),
-    "pre_roll": SectionKey(_boolean, False),
+    "sink": SectionKey(strings, ()),
+    "input_device": SectionKey(microphone),
+    "pre_roll": SectionKey(boolean, False),
     "from_file": SectionKey(readers.text),
-    "fast": SectionKey(_boolean, False),
+    "fast": SectionKey(boolean, False),
     "max_silence": SectionKey(_seconds(0.1), 0.6),
     "duration": SectionKey(_seconds(0.0)),
-    "json": SectionKey(_boolean, False),
-    "no_partials": SectionKey(_boolean, False),
-    "commands": SectionKey(_boolean, True),
-    "digits": SectionKey(_boolean, False),
-    "fillers": SectionKey(_fillers, "keep"),
+    "json": SectionKey(boolean, False),
+    "no_partials": SectionKey(boolean, False),
+    "commands": SectionKey(boolean, True),
+    "digits": SectionKey(boolean, False),
+    "fillers": SectionKey(partial(readers.one_of, names=("keep", "drop")), "keep"),
     "filter": SectionKey(readers.text),
-    "enter": SectionKey(_boolean, False),
+    "enter": SectionKey(boolean, False),
     "stop_after_silence": SectionKey(_seconds(0.1)),
-    "no_history": SectionKey(_boolean, False),
-    "vocabulary": SectionKey(_words, ()),
-    "replacements": SectionKey(_replacements, {}),
+    "no_history": SectionKey(boolean, False),
+    "vocabulary": SectionKey(words, ()),
+    "replacements": SectionKey(replacements, {}),
     "engine": SectionKey(readers.text),
     "model": SectionKey(readers.text),
     "device": SectionKey(readers.device),
     "language": SectionKey(readers.language),
-    "beam_size": SectionKey(_integer),
-    "threads": SectionKey(_integer),
-    "offline": SectionKey(_boolean),
+    "beam_size": SectionKey(integer),
+    "threads": SectionKey(integer),
+    "offline": SectionKey(boolean),
     "python": SectionKey(readers.text),
-    "trust_model": SectionKey(_boolean, False),
-    "quiet": SectionKey(_boolean, False),
-    "verbose": SectionKey(_boolean, False),
-    "debug": SectionKey(_boolean, False),
+    "trust_model": SectionKey(boolean, False),
+    "quiet": SectionKey(boolean, False),
+    "verbose": SectionKey(boolean, False),
+    "debug": SectionKey(boolean, False),
     "profile": SectionKey(readers.text, in_profiles=False),
     "idle_unload": SectionKey(_seconds(0.0)),
     "hotkey": SectionKey(readers.text),
     "push_to_talk": SectionKey(readers.text),
-    "sounds": SectionKey(_boolean, False),
-    "notices": SectionKey(_boolean, False),
+    "sounds": SectionKey(boolean, False),
+    "notices": SectionKey(boolean, False),
 }
 
 

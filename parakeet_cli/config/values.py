@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -17,16 +17,34 @@ def text(value: Any) -> str:
     return value
 
 
-def prompt(value: Any) -> str | None:
-    return text(value) if value != "" else None
-
-
 def whole(value: Any, least: int = 1) -> int:
     if isinstance(value, str) and re.fullmatch(r"\d+", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"must be a whole number of at least {least}")
     return value
+
+
+def prompt(value: Any) -> str | None:
+    """A text; an empty one is none."""
+    return text(value) if value != "" else None
+
+
+def within(value: Any, least: float, most: float) -> float:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            value = math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def one_of(value: Any, names: Sequence[str]) -> str:
+    if value not in names:
+        raise ValueError(f"must be one of {', '.join(names)}")
+    return str(value)
 
 
 def switch(value: Any) -> bool:
@@ -69,36 +87,3 @@ def number(value: Any, least: float = 0.0) -> float:
     if value < least:
         raise ValueError(f"must be a number of at least {least:g}")
     return float(value)
-
-
-def number_between(value: Any, least: float, most: float) -> float:
-    """A number, or text that is one."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            value = math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ValueError(f"must be a number from {least:g} to {most:g}")
-    return float(value)
-
-
-def temperature(value: Any) -> float:
-    return number_between(value, 0.0, 1.0)
-
-
-def probability(value: Any) -> float:
-    return number_between(value, 0.01, 0.999)
-
-
-def silence(value: Any) -> float:
-    return number_between(value, 0.1, 60.0)
-
-
-def one_of(names: Sequence[str]) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}")
-        return str(value)
-
-    return read

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from io import StringIO
 
 from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.speakers import has_speakers
 from parakeet_cli.formats.subtitles.text_width import clean
 from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.transcript import Transcript
@@ -18,12 +19,18 @@ _FORMULA = re.compile(r"[=@]|[+-](?![\s\d])")
 
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
-    """The header, then one segment a piece."""
-    yield _row("start", "end", "text")
+    """The header, then one segment a piece; named speakers have a column at the end."""
+    named = has_speakers(transcript.segments)
+    yield _row("start", "end", "text", *(["speaker"] if named else []))
     for segment in in_order(transcript.segments):
         if line := clean(segment.text):
-            cell = f" {line}" if _FORMULA.match(line) else line
-            yield _row(round(1000 * segment.start), round(1000 * segment.end), cell)
+            cells = [line, clean(segment.speaker or "")] if named else [line]
+            times = round(1000 * segment.start), round(1000 * segment.end)
+            yield _row(*times, *map(_harmless, cells))
+
+
+def _harmless(cell: str) -> str:
+    return f" {cell}" if _FORMULA.match(cell) else cell
 
 
 def _row(*cells: object) -> str:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from parakeet_cli.formats.base import FormatOptions
 from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.transcript import (
+    Accounting,
     Alignment,
+    ChannelAccount,
     DifferentWord,
+    LostInterval,
     MissingWord,
     Segment,
     StreamInfo,
@@ -48,17 +51,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
             "sample_rate": source.sample_rate,
             "channels": source.channels,
         },
-        "accounting": {
-            "expected_seconds": number(accounting.expected_seconds),
-            "expected_basis": accounting.expected_basis,
-            "decoded_seconds": number(accounting.decoded_seconds),
-            "lost_seconds": number(accounting.lost_seconds),
-            "lost": [
-                {"start": number(lost.start), "end": number(lost.end), "reason": lost.reason}
-                for lost in accounting.lost
-            ],
-            "damaged_packets": accounting.damaged_packets,
-        },
+        "accounting": _accounting(accounting),
         "engine": {
             "name": engine.name,
             "model": engine.model,
@@ -79,6 +72,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
             for doubt in transcript.doubts
         ],
         "streams": [_stream(stream) for stream in source.streams],
+        **_channels(transcript.channels),
         **_alignment(transcript.alignment),
     }
     yield "{\n"
@@ -90,6 +84,32 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
         yield ("\n" if empty else ",\n") + _segment(index, segment)
         empty = False
     yield "]\n}\n" if empty else "\n  ]\n}\n"
+
+
+def _accounting(accounting: Accounting) -> dict[str, object]:
+    return {
+        "expected_seconds": number(accounting.expected_seconds),
+        "expected_basis": accounting.expected_basis,
+        "decoded_seconds": number(accounting.decoded_seconds),
+        "lost_seconds": number(accounting.lost_seconds),
+        "lost": [{**_interval(lost), "reason": lost.reason} for lost in accounting.lost],
+        "damaged_packets": accounting.damaged_packets,
+    }
+
+
+def _channels(channels: Sequence[ChannelAccount]) -> dict[str, object]:
+    """The key `channels`, if each was transcribed by itself."""
+    accounts = [
+        {
+            "channel": one.number,
+            "speaker": one.speaker,
+            "words": one.words,
+            "echoes": one.echoes,
+            "accounting": _accounting(one.accounting),
+        }
+        for one in channels
+    ]
+    return {"channels": accounts} if accounts else {}
 
 
 def _alignment(alignment: Alignment | None) -> dict[str, object]:
@@ -114,7 +134,7 @@ def _alignment(alignment: Alignment | None) -> dict[str, object]:
     }
 
 
-def _interval(one: Word | MissingWord | DifferentWord) -> dict[str, Value]:
+def _interval(one: Word | MissingWord | DifferentWord | LostInterval) -> dict[str, Value]:
     return {"start": number(one.start), "end": number(one.end)}
 
 
@@ -137,6 +157,7 @@ def _segment(index: int, segment: Segment) -> str:
             "end": number(segment.end),
             "text": segment.text.strip(),
             "confidence": number(segment.confidence, most=1.0),
+            **_speaker(segment),
         }
     )
     words = ",".join(f"\n      {dumps(_word(word))}" for word in segment.words)
@@ -150,7 +171,12 @@ def _word(word: Word) -> dict[str, Value]:
         "end": number(word.end),
         "confidence": number(word.confidence, most=1.0),
         **({"timing": word.timing} if word.timing else {}),
+        **_speaker(word),
     }
+
+
+def _speaker(one: Segment | Word) -> dict[str, Value]:
+    return {"speaker": one.speaker} if one.speaker is not None else {}
 
 
 def number(value: float | None, *, most: float = math.inf) -> float | None:

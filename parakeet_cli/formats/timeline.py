@@ -6,6 +6,7 @@ Every format needs ordered times, so it calls this first.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -13,8 +14,25 @@ from itertools import pairwise
 from parakeet_cli.transcript import Segment, finite, monotonic_words
 
 
+def by_speaker(segments: Iterable[Segment]) -> list[list[Segment]]:
+    """The segments of each speaker, by who spoke first; all in one list if nobody is named."""
+    found: dict[str | None, list[Segment]] = {}
+    for segment in segments:
+        found.setdefault(segment.speaker, []).append(segment)
+    return list(found.values())
+
+
 def in_order(segments: Iterable[Segment]) -> Iterator[Segment]:
     """The same segments and words; starts never fall, and no word ends after the next starts.
+
+    Only different speakers may overlap.
+    """
+    speakers = [_in_order(part) for part in by_speaker(segments)]
+    return heapq.merge(*speakers, key=lambda segment: segment.start)
+
+
+def _in_order(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """The segments of one speaker in order.
 
     If two words overlap, the first is cut, because start times are more reliable. A segment
     spans its words. One without text gets that of its words; one without either is left out.

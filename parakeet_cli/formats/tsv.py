@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.speakers import has_speakers
 from parakeet_cli.formats.subtitles.text_width import clean
 from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.transcript import Transcript
 
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
-    """The header, then one segment a piece."""
-    yield "start\tend\ttext\n"
+    """The header, then one segment a piece; named speakers have a column at the end."""
+    named = has_speakers(transcript.segments)
+    yield "start\tend\ttext\tspeaker\n" if named else "start\tend\ttext\n"
     for segment in in_order(transcript.segments):
         if line := clean(segment.text):
-            yield f"{round(1000 * segment.start)}\t{round(1000 * segment.end)}\t{line}\n"
+            speaker = f"\t{clean(segment.speaker or '')}" if named else ""
+            yield f"{round(1000 * segment.start)}\t{round(1000 * segment.end)}\t{line}{speaker}\n"

@@ -16,6 +16,18 @@ STDOUT = "-"
 _AS_MANY_AS_FIT = "auto"  # of --workers and --feeders
 
 
+def refuse_contradictions(channels: str | None, channel: int | None, text: str | None) -> None:
+    """Raise UsageError for values of --channels, --channel and --align that exclude each other."""
+    if channels is None:
+        return
+    if channels != "split":
+        raise UsageError(f"--channels {channels}: it must be split. --channel N picks one.")
+    if channel is not None:
+        raise UsageError("--channels split and --channel contradict each other.")
+    if text is not None:
+        raise UsageError("--align puts one text on one clock: leave out --channels split.")
+
+
 @dataclass(frozen=True, slots=True)
 class TranscribeRequest:
     """The options of the command, as they were written."""

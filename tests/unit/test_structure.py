@@ -66,6 +66,7 @@ ELSEWHERE = {
     "setup/run.py": "integration/setup/test_nemo.py integration/setup/test_onnx.py",
     "transcribe/pipeline/file_in_work.py": "unit/transcribe/pipeline/test_feeders.py",
     "transcribe/pipeline/options.py": "unit/transcribe/pipeline/test_jobs.py",
+    "transcribe/pipeline/transcripts.py": "integration/transcribe/test_channels.py",
     "transcribe/pipeline/progress.py": "unit/transcribe/pipeline/test_jobs.py",
     "transcribe/run/planning.py": "unit/transcribe/run/test_batch.py integration/transcribe",
     "transcribe/workers/": "integration/transcribe/test_workers.py",

@@ -259,6 +259,14 @@ def transcribe(
             show_default="all, averaged",
         ),
     ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="split",
+            help="Transcribe each channel by itself, as a speaker each.",
+            rich_help_panel=AUDIO,
+        ),
+    ] = None,
     vad: Annotated[
         bool,
         typer.Option(

@@ -14,7 +14,7 @@ from parakeet_cli.formats import FormatOptions
 from parakeet_cli.transcribe.align.words import read_text
 from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.request import TranscribeRequest, refuse_contradictions
 
 # Options that are fields of the same name.
 _FIELDS = (
@@ -38,6 +38,7 @@ _LAYOUT = ("max_line_width", "max_line_count", "max_words_per_line", "highlight_
 
 def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeRequest:
     """The request that the options make, by their parameters' names. Raises UsageError."""
+    refuse_contradictions(given["channels"], given["channel"], given["align"])
     stream_number, every_stream = parse_audio_stream(given["audio_stream"])
     format_options = FormatOptions(
         **{name: given[name] for name in _LAYOUT}, link_audio=given["html_link_audio"]
@@ -55,6 +56,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             audio_stream=stream_number,
             language=settings.language,
             channel=given["channel"],
+            split_channels=given["channels"] is not None,
             vad=given["vad"],
             speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
             align=read_text(given["align"]) if given["align"] is not None else None,

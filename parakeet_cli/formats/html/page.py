@@ -234,8 +234,11 @@ def _paragraphs(segments: Iterator[Segment]) -> Iterator[list[Segment]]:
         if held:
             last = held[-1]
             long = segment.start - held[0].start >= PARAGRAPH_SECONDS
-            if segment.start - last.end >= PARAGRAPH_PAUSE or (
-                long and ends_sentence(clean(last.text).split(" ")[-1])
+            turn = segment.speaker != last.speaker
+            if (
+                turn
+                or segment.start - last.end >= PARAGRAPH_PAUSE
+                or (long and ends_sentence(clean(last.text).split(" ")[-1]))
             ):
                 yield held
                 held = []
@@ -267,9 +270,14 @@ def _paragraph(segments: list[Segment], lost: list[LostInterval]) -> str:
     anchor = f"t={start:.2f}"
     return (
         f'<div class="para" id="{anchor}"><a class="at time" href="#{anchor}">'
-        f'{clock_time(start)}</a><p dir="auto" data-t="{" ".join(times)}">'
+        f'{clock_time(start)}</a>{_who(segments[0])}<p dir="auto" data-t="{" ".join(times)}">'
         f"{''.join(text)}</p></div>\n"
     )
+
+
+def _who(segment: Segment) -> str:
+    """The speaker's name, if there is one."""
+    return "" if segment.speaker is None else f'<b class="who">{_shown(segment.speaker)}</b>'
 
 
 def _word(word: Word) -> str:

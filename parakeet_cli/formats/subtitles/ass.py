@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.speakers import TurnNames
 from parakeet_cli.formats.subtitles.cues import Cue, cues
 from parakeet_cli.formats.subtitles.highlight import spoken_words
+from parakeet_cli.formats.subtitles.text_width import clean
 from parakeet_cli.transcript import Transcript
 
 # White on a black edge, centred at the bottom; with karaoke, a word turns from yellow to white.
@@ -40,13 +42,16 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     second). Braces, which would begin a command, become round brackets.
     """
     yield _HEADER
-    clock = 0  # hundredths: where the next cue may begin
+    clocks: dict[str | None, int] = {}  # hundredths: where the next cue of a speaker may begin
+    names = TurnNames()
     for cue in cues(transcript, options):
-        start = max(clock, cue.start // 10)
+        start = max(clocks.get(cue.speaker, 0), cue.start // 10)
         end = max(start + 1, cue.end // 10)
         text = _karaoke(cue, start, end) if options.highlight_words else _plain(cue)
-        yield f"Dialogue: 0,{_time(start)},{_time(end)},Default,,0,0,0,,{text}\n"
-        clock = end
+        actor = clean(cue.speaker or "").replace(",", " ")
+        text = _escape(names.at(cue.speaker)) + text
+        yield f"Dialogue: 0,{_time(start)},{_time(end)},Default,{actor},0,0,0,,{text}\n"
+        clocks[cue.speaker] = end
 
 
 def _plain(cue: Cue) -> str:

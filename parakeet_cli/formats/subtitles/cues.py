@@ -6,10 +6,11 @@ cut it that the FormatOptions allow, the one whose breaks cost a reader least.
 
 from __future__ import annotations
 
+import heapq
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from parakeet_cli.formats.base import FormatOptions
@@ -20,6 +21,7 @@ from parakeet_cli.formats.subtitles.line_breaks import (
     ends_sentence,
 )
 from parakeet_cli.formats.subtitles.tokens import SubtitleToken, subtitle_tokens
+from parakeet_cli.formats.timeline import by_speaker
 from parakeet_cli.transcript import Transcript
 
 Line = tuple[SubtitleToken, ...]
@@ -47,6 +49,7 @@ class Cue:
     start: int
     end: int
     lines: tuple[Line, ...]
+    speaker: str | None = None
 
     @property
     def tokens(self) -> Line:
@@ -66,14 +69,24 @@ def joined(line: Iterable[SubtitleToken]) -> str:
 
 
 def cues(transcript: Transcript, options: FormatOptions) -> Iterator[Cue]:
-    """Cues in order. None is empty, none has zero length, no two overlap."""
+    """Cues in order. None is empty, none has zero length, no two of one speaker overlap."""
+    speakers = (
+        _cues_of_one(replace(transcript, segments=tuple(segments)), options)
+        for segments in by_speaker(transcript.segments)
+    )
+    return heapq.merge(*speakers, key=lambda cue: cue.start)
+
+
+def _cues_of_one(transcript: Transcript, options: FormatOptions) -> Iterator[Cue]:
+    speaker = transcript.segments[0].speaker
     costs = BreakCosts(transcript.text_language)
     laid_out = (
         lines
         for run in _runs(subtitle_tokens(transcript.segments))
         for lines in _Layout(run, options, costs).cues()
     )
-    yield from _timed(laid_out, options, transcript.source.duration)
+    for cue in _timed(laid_out, options, transcript.source.duration):
+        yield cue if speaker is None else replace(cue, speaker=speaker)
 
 
 def _runs(stream: Iterable[SubtitleToken]) -> Iterator[list[SubtitleToken]]:

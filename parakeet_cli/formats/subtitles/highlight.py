@@ -9,6 +9,7 @@ from parakeet_cli.formats.subtitles.cues import Cue
 from parakeet_cli.formats.subtitles.tokens import SubtitleToken
 
 Escape = Callable[[str], str]
+Name = Callable[[str | None], str]  # of a speaker
 _SHORTEST_PAUSE = 300  # milliseconds; during a shorter pause the word before it stays underlined
 
 
@@ -30,15 +31,21 @@ class SpokenWord:
 Shown = tuple[int, int, str]  # from, to (milliseconds), text
 
 
-def plain(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
-    """Each cue once, without highlighting."""
+def nobody(speaker: str | None) -> str:
+    """What is written before the words of a speaker, where it is nothing."""
+    return ""
+
+
+def plain(cues: Iterable[Cue], escape: Escape, name: Name = nobody) -> Iterator[Shown]:
+    """Each cue once, without highlighting, after what `name` gives for its speaker."""
     for cue in cues:
-        yield cue.start, cue.end, _marked(cue, None, escape)
+        yield cue.start, cue.end, name(cue.speaker) + _marked(cue, None, escape)
 
 
-def word_by_word(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
+def word_by_word(cues: Iterable[Cue], escape: Escape, name: Name = nobody) -> Iterator[Shown]:
     """Each cue once for every word, with that word underlined; plain during pauses."""
     for cue in cues:
+        label = name(cue.speaker)
         spoken = spoken_words(cue)
         edges = [word.start for word in spoken[1:]] + [cue.end]
         clock = cue.start
@@ -47,10 +54,10 @@ def word_by_word(cues: Iterable[Cue], escape: Escape) -> Iterator[Shown]:
             # Until the next word, unless there is a pause: short plain moments would flicker.
             until = min(following if following - end < _SHORTEST_PAUSE else end, cue.end)
             if until > clock:
-                yield clock, until, _marked(cue, word, escape)
+                yield clock, until, label + _marked(cue, word, escape)
                 clock = until
             if min(following, cue.end) > clock:
-                yield clock, min(following, cue.end), _marked(cue, None, escape)
+                yield clock, min(following, cue.end), label + _marked(cue, None, escape)
                 clock = min(following, cue.end)
 
 

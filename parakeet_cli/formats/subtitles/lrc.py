@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.speakers import TurnNames
 from parakeet_cli.formats.subtitles.cues import Cue, cues, joined
 from parakeet_cli.formats.subtitles.highlight import spoken_words
 from parakeet_cli.transcript import Transcript
@@ -25,11 +26,12 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     if transcript.source.duration:
         yield f"[length:{_time(round(1000 * transcript.source.duration))}]\n"
     held: Cue | None = None
+    names = TurnNames()
     for cue in cues(transcript, replace(options, max_line_count=1)):
         if held is not None and cue.start - held.end >= _CLEAR:
             yield f"[{_time(held.end)}]\n"
         text = _timed_words(cue) if options.highlight_words else _escape(joined(cue.tokens))
-        yield f"[{_time(cue.start)}]{text}\n"
+        yield f"[{_time(cue.start)}]{_escape(names.at(cue.speaker))}{text}\n"
         held = cue
 
 

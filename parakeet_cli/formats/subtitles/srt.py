@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.speakers import TurnNames
 from parakeet_cli.formats.subtitles.cues import cues
 from parakeet_cli.formats.subtitles.highlight import plain, word_by_word
 from parakeet_cli.formats.timestamps import timestamp
@@ -16,12 +17,15 @@ _BRACE = re.compile(r"\{(?=\\|[A-Za-z]:|\Z)")
 
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
-    r"""One cue a piece. SubRip has no escapes, so an arrow in the text is shortened.
+    r"""One cue a piece. A dash and a name open each turn of a named speaker.
 
-    What players would take for markup (`<i>`, `{\an8}`, `{y:i}`) gets other brackets.
+    SubRip has no escapes, so an arrow in the text is shortened, and what players would take for
+    markup (`<i>`, `{\an8}`, `{y:i}`) gets other brackets.
     """
     show = word_by_word if options.highlight_words else plain
-    for number, (start, end, text) in enumerate(show(cues(transcript, options), _escape), 1):
+    names = TurnNames("- ")
+    shown = show(cues(transcript, options), _escape, lambda one: _escape(names.at(one)))
+    for number, (start, end, text) in enumerate(shown, 1):
         yield f"{number}\n{timestamp(start, ',')} --> {timestamp(end, ',')}\n{text}\n\n"
 
 

@@ -18,7 +18,7 @@ class Assembler:
     """
 
     def __init__(self) -> None:
-        self._languages: dict[str, float] = {}  # seconds of each
+        self.languages: dict[str, float] = {}  # seconds of each
         self.doubts: list[Doubt] = []
         self._segments: list[Segment] = []
         self._pending: list[Segment] = []
@@ -26,8 +26,8 @@ class Assembler:
 
     def add(self, chunk: Chunk, result: ChunkResult) -> None:
         if result.language is not None:
-            seconds = self._languages.get(result.language, 0.0)
-            self._languages[result.language] = seconds + chunk.duration
+            seconds = self.languages.get(result.language, 0.0)
+            self.languages[result.language] = seconds + chunk.duration
         self.doubts += result.doubts
         segments = list(result.segments)
         if chunk.overlap:
@@ -39,7 +39,7 @@ class Assembler:
     @property
     def language(self) -> str | None:
         """The language of most of the audio; the first of two that have as much."""
-        return max(self._languages, key=lambda name: self._languages[name], default=None)
+        return max(self.languages, key=lambda name: self.languages[name], default=None)
 
     def finish(self) -> tuple[Segment, ...]:
         self._accept_pending()

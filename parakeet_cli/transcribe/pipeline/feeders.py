@@ -8,6 +8,7 @@ nothing else: what it did is told to `post`, whose calls belong to the thread of
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from parakeet_cli.errors import InputError
 from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
-from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
+from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork, Voice
 from parakeet_cli.transcribe.pipeline.helpers import Places, SharedWork
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
@@ -99,28 +100,48 @@ class Feeders:
             self._post(partial(self._on_submitted, file, error))
 
     def _feed(self, file: FileInWork, path: Path) -> None:
+        """Decode a recording, or one of its channels after the other, and queue its chunks."""
+        left = deque([Voice(0 if self._options.split_channels else None)])
+        while left and not self._ending.is_set():
+            voice = left.popleft()
+            self._feed_voice(file, path, voice)
+            if voice.channel == 0:
+                left += (Voice(number, voice.count) for number in range(1, voice.count))
+
+    def _feed_voice(self, file: FileInWork, path: Path, voice: Voice) -> None:
         job = file.item.job
         speech = ReceivedSpeech()
         work = SharedWork(speech, self._places, shares=self._annotator == SPARSE)
-        with self._places.own(), self._opened(path, job, work) as media:
-            seconds = job.duration or media.source.duration
-            self._post(partial(self._on_opened, file, seconds))
-            blocks = _collected(work.blocks(media), tuple(file.collectors.values()))
+        with self._places.own(), self._opened(path, job, work, voice.channel) as media:
+            voice.seconds = job.duration or media.source.duration
+            if voice.channel == 0:
+                voice.count = media.source.channels or 1
+                if voice.count == 1:
+                    voice.channel = None
+            file.voices.append(voice)
+            if len(file.voices) == 1:
+                self._post(partial(self._on_opened, file, voice.seconds))
+            collectors: list[Collector] = list(file.collectors.values())
+            if voice.channel is not None:
+                collectors.append(voice.levels)
+            blocks = _collected(work.blocks(media), collectors)
             for chunk in self._chunks(blocks, job, speech):
                 if self._ending.is_set():
                     return
                 future = self._engine_threads.submit(chunk)
-                file.pending.append((chunk.without_samples(), future))
+                file.pending.append((chunk.without_samples(), future, voice))
                 future.add_done_callback(lambda _: self._post(_nothing))
-            file.source, file.accounting = media.source, media.accounting
-            file.doubts = media.doubts
+            file.source, voice.accounting = media.source, media.accounting
+            voice.doubts = media.doubts
             if job.offset and not media.accounting.decoded_seconds:
                 raise InputError(
                     f"{job.name} ends before second {job.offset:g}, where the part begins."
                 )
 
     @contextlib.contextmanager
-    def _opened(self, path: Path, job: Job, work: SharedWork) -> Iterator[Media]:
+    def _opened(
+        self, path: Path, job: Job, work: SharedWork, channel: int | None
+    ) -> Iterator[Media]:
         options = self._options
         stream = options.audio_stream if job.audio_stream is None else job.audio_stream
         with open_media(
@@ -128,7 +149,7 @@ class Feeders:
             name=job.name,
             audio_stream=stream,
             language=options.language,
-            channel=options.channel,
+            channel=options.channel if channel is None else channel,
             offset=job.offset,
             duration=job.duration,
             annotator=self._annotator,

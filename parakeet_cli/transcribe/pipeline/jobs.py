@@ -14,12 +14,10 @@ from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.engines.base import Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
-from parakeet_cli.transcribe.align.place import align_text
 from parakeet_cli.transcribe.inputs.as_file import as_file
 from parakeet_cli.transcribe.inputs.storage import exists, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.outputs.write import write_output
-from parakeet_cli.transcribe.pipeline.doubts import doubts_of
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.feeders import Feeders, annotator_of
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
@@ -28,12 +26,13 @@ from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import (
     alignment_in_words,
+    channels_in_words,
     failed,
     failed_unexpectedly,
     refusal,
     streams_in_words,
 )
-from parakeet_cli.transcribe.pipeline.word_times import spread_words
+from parakeet_cli.transcribe.pipeline.transcripts import transcript_of
 from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Transcript
 
 _STARTED_AT_ONCE = 4  # feeders, while the model is loading; others when a file needs them
@@ -216,11 +215,11 @@ class _Pipeline:
     def _collect_results(self, file: FileInWork) -> None:
         """Take the engine's results that are ready, in order."""
         while file.opened and file.pending and file.pending[0][1].done():
-            chunk, future = file.pending[0]
+            chunk, future, voice = file.pending[0]
             try:
                 result = future.result()
             except EngineError as error:
-                file.lost.append(LostInterval(chunk.start, chunk.end, str(error)))
+                voice.lost.append(LostInterval(chunk.start, chunk.end, str(error)))
                 file.failure = error
             except ParakeetError:
                 raise
@@ -228,9 +227,9 @@ class _Pipeline:
                 file.result = file.result or failed_unexpectedly(file.item.job, error)
             else:
                 file.transcribed_chunks += 1
-                file.assembler.add(chunk, result)
+                voice.assembler.add(chunk, result)
             file.pending.popleft()
-            self._view.advanced(file.item.job, chunk.end)
+            self._view.advanced(file.item.job, voice.progress(chunk.end))
 
     def _finish_first(self) -> FileResult:
         self._threads.wait_until_loaded()
@@ -247,26 +246,10 @@ class _Pipeline:
     def _write_transcript(self, file: FileInWork) -> FileResult:
         if file.failure is not None and not file.transcribed_chunks:
             return failed(file.item.job, file.failure)
-        assert file.source is not None
-        lost = sorted((*file.accounting.lost, *file.lost), key=lambda interval: interval.start)
-        # Of a part, the source's duration may be an estimate that the part goes beyond.
-        duration = None if file.item.job.duration is not None else file.source.duration
-        segments, alignment = spread_words(file.assembler.finish(), duration), None
-        if self._options.align is not None:
-            try:
-                segments, alignment = align_text(segments, self._options.align)
-            except InputError as error:
-                return failed(file.item.job, error)
-            segments = spread_words(segments, duration)
-        transcript = Transcript(
-            source=file.source,
-            accounting=replace(file.accounting, lost=tuple(lost)),
-            engine=self._engine.info,
-            language=file.assembler.language,
-            segments=segments,
-            doubts=doubts_of((*file.doubts, *file.assembler.doubts), segments),
-            alignment=alignment,
-        )
+        try:
+            transcript = transcript_of(file, self._engine.info, self._options.align)
+        except InputError as error:
+            return failed(file.item.job, error)
         try:
             written = self._write_outputs(file, transcript)
         except ParakeetError as error:
@@ -280,7 +263,8 @@ class _Pipeline:
             sums=tuple(written.values()),
             notes=(
                 *streams_in_words(transcript, chosen=file.item.job.audio_stream is not None),
-                *alignment_in_words(alignment),
+                *alignment_in_words(transcript.alignment),
+                *channels_in_words(transcript, split=self._options.split_channels),
             ),
         )
 

@@ -16,6 +16,7 @@ class PipelineOptions:
     audio_stream: int | None = None  # from 0; None is the file's default
     language: str | None = None  # of the stream to prefer
     channel: int | None = None  # from 0; None is all, averaged
+    split_channels: bool = False  # whether each is transcribed by itself
     vad: bool = True
     speech: SpeechLimits = field(default_factory=SpeechLimits)
     align: GivenText | None = None  # the text to put on the clock

@@ -84,6 +84,20 @@ def alignment_in_words(alignment: Alignment | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def channels_in_words(transcript: Transcript, *, split: bool) -> tuple[str, ...]:
+    """What became of the channels, if each was to be transcribed by itself."""
+    if not split:
+        return ()
+    if not transcript.channels:
+        return ("it has one channel, and --channels split changes nothing.",)
+    return tuple(
+        f"{account.echoes} word{'s' * (account.echoes > 1)} of channel {account.number} "
+        f"{'were' if account.echoes > 1 else 'was'} left out as an echo of another channel."
+        for account in transcript.channels
+        if account.echoes
+    )
+
+
 def _words(words: Sequence[object]) -> str:
     return "1 word" if len(words) == 1 else f"{len(words)} words"
 

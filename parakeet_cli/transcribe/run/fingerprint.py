@@ -41,4 +41,6 @@ def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | No
         deciding["speech"] = asdict(options.speech)
     if options.align is not None:
         deciding["align"] = hashlib.sha256(options.align.text.encode()).hexdigest()
+    if options.split_channels:
+        deciding["channels"] = "split"
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from parakeet_cli.transcribe.pipeline.kept_engine import keep, release
+from parakeet_cli.engines.kept import keep, release
 from tests.unit.transcribe.scripted import Scripted
 
 

@@ -1,0 +1,122 @@
+"""Makes a recording's transcript of what its chunks gave, channel by channel if they were split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from parakeet_cli.speakers.channels import Channel, by_time, without_echoes
+from parakeet_cli.transcribe.align.place import align_text
+from parakeet_cli.transcribe.align.words import GivenText
+from parakeet_cli.transcribe.pipeline.doubts import doubts_of
+from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork, Voice
+from parakeet_cli.transcribe.pipeline.word_times import spread_words
+from parakeet_cli.transcript import (
+    Accounting,
+    ChannelAccount,
+    Doubt,
+    EngineInfo,
+    LostInterval,
+    Segment,
+    Transcript,
+    words_of,
+)
+
+
+def transcript_of(file: FileInWork, engine: EngineInfo, text: GivenText | None) -> Transcript:
+    """The transcript of a file whose chunks are all transcribed.
+
+    `text` is put on the clock in the place of what was recognised. Raises InputError if it isn't
+    the recording's.
+    """
+    assert file.source is not None
+    # Of a part, the source's duration may be an estimate that the part goes beyond.
+    duration = None if file.item.job.duration is not None else file.source.duration
+    if len(file.voices) > 1:
+        return _of_channels(file, engine, duration)
+    (voice,) = file.voices
+    segments, alignment = spread_words(voice.assembler.finish(), duration), None
+    if text is not None:
+        segments, alignment = align_text(segments, text)
+        segments = spread_words(segments, duration)
+    return Transcript(
+        source=file.source,
+        accounting=_accounting(voice),
+        engine=engine,
+        language=voice.assembler.language,
+        segments=segments,
+        doubts=doubts_of((*voice.doubts, *voice.assembler.doubts), segments),
+        alignment=alignment,
+    )
+
+
+def _of_channels(file: FileInWork, engine: EngineInfo, duration: float | None) -> Transcript:
+    assert file.source is not None
+    found = [
+        Channel(number, spread_words(voice.assembler.finish(), duration), voice.levels)
+        for number, voice in enumerate(file.voices)
+    ]
+    kept = without_echoes(found)
+    accounts = tuple(
+        ChannelAccount(
+            after.number,
+            after.speaker,
+            _accounting(voice),
+            words=_count(after.segments),
+            echoes=_count(before.segments) - _count(after.segments),
+        )
+        for voice, before, after in zip(file.voices, found, kept, strict=True)
+    )
+    return Transcript(
+        source=file.source,
+        accounting=_of_all(accounts),
+        engine=engine,
+        language=_language(file.voices),
+        segments=by_time(kept),
+        doubts=_doubts(file.voices, kept),
+        channels=accounts,
+    )
+
+
+def _count(segments: tuple[Segment, ...]) -> int:
+    return sum(len(words_of(segment, split=True)) for segment in segments)
+
+
+def _accounting(voice: Voice) -> Accounting:
+    """What was decoded, and the losses of decoder and engine in their order."""
+    lost = sorted((*voice.accounting.lost, *voice.lost), key=lambda interval: interval.start)
+    return replace(voice.accounting, lost=tuple(lost))
+
+
+def _of_all(accounts: tuple[ChannelAccount, ...]) -> Accounting:
+    """One account of the recording: what every channel has lost once, and the rest by channel."""
+    counts = Counter(lost for account in accounts for lost in account.accounting.lost)
+    lost: list[LostInterval] = []
+    for account in accounts:
+        for interval in account.accounting.lost:
+            if counts[interval] < len(accounts):
+                reason = f"channel {account.number}: {interval.reason}"
+                lost.append(replace(interval, reason=reason))
+            elif account.number == 0:
+                lost.append(interval)
+    lost.sort(key=lambda interval: interval.start)
+    least = min((account.accounting for account in accounts), key=lambda one: one.decoded_seconds)
+    return replace(least, lost=tuple(lost))
+
+
+def _language(voices: list[Voice]) -> str | None:
+    """The language of most of the sound on all channels."""
+    seconds: Counter[str] = Counter()
+    for voice in voices:
+        seconds.update(voice.assembler.languages)
+    return max(seconds, key=lambda name: seconds[name], default=None)
+
+
+def _doubts(voices: list[Voice], channels: list[Channel]) -> tuple[Doubt, ...]:
+    """The doubts about each channel's sound and text; those that two share, once."""
+    every = dict.fromkeys(
+        doubt
+        for voice, channel in zip(voices, channels, strict=True)
+        for doubt in doubts_of((*voice.doubts, *voice.assembler.doubts), channel.segments)
+    )
+    return tuple(sorted(every, key=lambda doubt: (doubt.start, doubt.kind)))
