@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import random
 import re
 import shutil
 import subprocess
 import sys
+import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -134,6 +136,29 @@ def test_each_error_is_of_its_class_and_has_one_sentence(tmp_path: Path) -> None
     with pytest.raises(TypeError, match="'colour'"):
         Transcriber(colour="red")  # type: ignore[call-arg]
     assert issubclass(ConfigError, UsageError) and issubclass(UsageError, ParakeetError)
+
+
+@pytest.mark.slow
+def test_a_given_text_is_aligned_and_its_words_say_how(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("He was not a really ill-disposed young man.\n")
+    transcript = transcribe(CLIP, align=str(tmp_path / "text.txt"), engine="whisper")
+    assert transcript.alignment is not None
+    assert "really" in [word.text for word in transcript.alignment.missing]
+    timings = {word.timing for segment in transcript.segments for word in segment.words}
+    assert "exact" in timings <= {"exact", "interpolated"}
+
+
+def test_channels_are_speakers_and_contradictions_are_refused(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "two.wav"), "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(random.Random(1).randbytes(4 * 16_000))
+    transcript = transcribe(tmp_path / "two.wav", channels="split", engine="mock")
+    assert [account.number for account in transcript.channels] == [0, 1]
+    assert {segment.speaker for segment in transcript.segments} <= {"Channel 0", "Channel 1"}
+    assert [account.accounting.decoded_seconds for account in transcript.channels] == [2.0, 2.0]
+    for options in ({"channels": "left"}, {"channels": "split", "channel": 0}):
+        with pytest.raises(UsageError, match="--channels"):
+            Transcriber(engine="mock", **options)
 
 
 def test_every_format_is_a_text_and_an_unknown_one_is_refused() -> None:

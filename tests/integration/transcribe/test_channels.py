@@ -93,10 +93,13 @@ def test_the_text_is_by_turns_and_two_at_once_overlap_in_the_json(
     voices: tuple[Floats, Floats], tmp_path: Path
 ) -> None:
     path = written(tmp_path / "talk.wav", *voices)
-    done = transcribe(tmp_path, path, *SPLIT, engine=REAL, limit=300)
-    names = [line.partition(":")[0] for line in done.out.decode().splitlines()]
+    formats = ("-f", "txt", "-f", "json", "-o", "out")
+    done = transcribe(tmp_path, path, *SPLIT, *formats, engine=REAL, limit=300)
+    assert done.code == 0, done.err
+    text = (tmp_path / "out" / "talk.txt").read_text(encoding="utf-8")
+    names = [line.partition(":")[0] for line in text.splitlines()]
     assert names == ["Channel 0", "Channel 1", "Channel 0", "Channel 1"]
-    value = found(tmp_path, path)
+    value = json.loads((tmp_path / "out" / "talk.json").read_text(encoding="utf-8"))
     ends = {one["text"]: one["end"] for one in value["segments"]}
     last = next(one for one in value["segments"] if "amiable" in one["text"])
     assert any(last["start"] < end < last["end"] for end in ends.values())
