@@ -33,6 +33,10 @@ def _quoted(document: Path) -> list[str]:
     return [*lines, *re.findall(r"`([^`\n]+)`", prose)]
 
 
+# What parses its own options and hands the others on.
+TAKES_OPTIONS_OF = {("dictate", "start"): [("dictate",)], ("dictate", "toggle"): [("dictate",)]}
+
+
 def _words(quoted: str, program: str) -> list[str] | None:
     """The arguments where a quote is a call of the program, variables before it allowed."""
     match = re.match(rf"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S+/)?{program}(?: (.*))?$", quoted)
@@ -53,7 +57,8 @@ def test_each_quoted_parakeet_command_has_these_options(document: Path) -> None:
         assert takes_more or words[0].startswith("-"), f"{quoted}: there is no '{words[0]}'"
         options = {
             option
-            for param in known[verbs].params
+            for command in (verbs, *TAKES_OPTIONS_OF.get(verbs, ()))
+            for param in known[command].params
             for option in (*param.opts, *param.secondary_opts)
         } | {"--help", "-h"}
         asked = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
