@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from parakeet_cli import console
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.files import clear_leftovers
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, folders
@@ -203,6 +204,10 @@ class _Dispatcher:
                 silent = self._watch.hangs(slot.silence, slot.items.values())
                 if silent is not None:
                     slot.silence.hung = silent
+                    console.info(
+                        f"A worker made no progress for {silent:.0f} s and is replaced; the files "
+                        f"that it had ({len(slot.items)}) are tried again, each alone."
+                    )
                     self._pool.kill(worker)
             else:
                 self._watch.heard_of(slot.silence, busy=False)

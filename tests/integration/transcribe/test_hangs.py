@@ -62,6 +62,7 @@ def test_a_worker_that_is_stopped_is_replaced_and_every_file_is_done(
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "16 files: 16 ok." in err
+    assert "A worker made no progress for " in err
     assert content(tmp_path / "out") == content(tmp_path / "whole")
     assert not Path(f"/proc/{stopped}/cmdline").exists()
 

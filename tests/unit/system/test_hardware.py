@@ -222,3 +222,14 @@ def test_a_child_of_nvidia_smi_that_left_its_group_is_not_waited_for(
 def is_running(pid: int) -> bool:
     done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return done.returncode == 0 and not done.stdout.startswith("Z")
+
+
+def test_the_system_says_how_often_it_killed_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.read_text
+    texts = iter(["pgfault 12\noom_kill 3\n", "pgfault 12\n"])
+
+    def read(path: Path, *named: str, **more: str) -> str:
+        return next(texts) if str(path) == "/proc/vmstat" else real(path, *named, **more)
+
+    monkeypatch.setattr(Path, "read_text", read)
+    assert [hardware.memory_kills(), hardware.memory_kills()] == [3, 0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 
+from parakeet_cli.audio.decode.layout.base import Layout
 from parakeet_cli.audio.decode.layout.chunks import aiff_layout, chunks, riff_layout
 from parakeet_cli.audio.decode.layout.headers import au_layout
 from parakeet_cli.audio.decode.recover.flac import stream_info
@@ -30,8 +31,15 @@ def wav_seconds(reader: Reader) -> float | None:
             bytes_a_second = struct.unpack(order + "8xI4x", body)[0]
         if chunk.name in (b"fmt ", b"data"):
             break
-    layout = riff_layout(reader) if bytes_a_second else None
-    return None if layout is None or layout.size is None else layout.size / bytes_a_second
+    size = _present_bytes(reader, riff_layout(reader)) if bytes_a_second else None
+    return None if size is None else size / bytes_a_second
+
+
+def _present_bytes(reader: Reader, layout: Layout | None) -> int | None:
+    """The declared bytes of the sound, as far as they are in the file; None if none are."""
+    if layout is None or layout.size is None:
+        return None
+    return min(layout.size, reader.size - layout.start)
 
 
 def aiff_seconds(reader: Reader) -> float | None:
@@ -51,11 +59,9 @@ def aiff_seconds(reader: Reader) -> float | None:
 def au_seconds(reader: Reader) -> float | None:
     """The size of the sound, by the bytes of its samples."""
     coding, rate, channels = struct.unpack(">III", reader.read(12, 12))
-    layout = au_layout(reader)
+    size = _present_bytes(reader, au_layout(reader))
     frame = AU_BYTES.get(coding, 0) * channels
-    if layout is None or layout.size is None or not frame or not rate:
-        return None
-    return float(layout.size / frame / rate)
+    return float(size / frame / rate) if size is not None and frame and rate else None
 
 
 def flac_seconds(reader: Reader, position: int = 0) -> float | None:

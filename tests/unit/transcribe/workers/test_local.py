@@ -1,7 +1,48 @@
 from __future__ import annotations
 
+import os
+import signal
+from itertools import count
+
+import pytest
+
+from parakeet_cli import console
 from parakeet_cli.engines.base import EngineOptions
-from parakeet_cli.transcribe.workers.local import automatic_count, share_of
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
+from parakeet_cli.transcribe.workers import local
+from parakeet_cli.transcribe.workers.dispatcher import WorkerDied
+from parakeet_cli.transcribe.workers.local import WorkerProcess, automatic_count, share_of
+from parakeet_cli.transcribe.workers.worker import WorkerSetup
+
+SETUP = WorkerSetup("mock", EngineOptions(), PipelineOptions(), False, console.Verbosity())
+KILLED = f"import os; os.kill(os.getpid(), {signal.SIGKILL:d})"
+
+
+@pytest.mark.parametrize(
+    ("kills", "cause"),
+    [
+        (count(7), "the system ended it because memory was used up"),
+        (iter([7] * 9), "it was ended by SIGKILL"),
+    ],
+)
+def test_a_process_that_was_killed_for_memory_says_so(
+    kills: object, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "ENTRY", KILLED)
+    monkeypatch.setattr(local, "memory_kills", lambda: next(kills))  # type: ignore[call-overload]
+    event = WorkerProcess(SETUP, 0).receive()
+    assert isinstance(event, WorkerDied)
+    assert cause in event.cause
+
+
+def test_a_stopped_process_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "ENTRY", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+    process = WorkerProcess(SETUP, 0)
+    os.waitid(os.P_PID, process._process.pid, os.WSTOPPED | os.WNOWAIT)
+    process.kill()
+    event = process.receive()
+    assert isinstance(event, WorkerDied)
+    assert "SIGKILL" in event.cause
 
 
 def test_workers_share_the_cores_and_the_gpus() -> None:

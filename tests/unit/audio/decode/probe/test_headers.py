@@ -93,6 +93,15 @@ def test_a_wav_that_says_nothing_of_its_size_is_left_to_libav(tmp_path: Path) ->
     assert header_seconds(path) is None
 
 
+def test_a_wav_that_was_cut_off_is_as_long_as_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(96_000))
+    path.write_bytes(path.read_bytes()[: 44 + 32_000])
+    assert header_seconds(path) == 1.0
+
+
 def test_tags_before_the_sound_are_skipped(tmp_path: Path) -> None:
     tag = b"ID3\4\0\0\0\0\x4e\x10" + bytes(10_000)  # 78 × 128 + 16 bytes
     for kind in ("mp3", "flac", "adts"):
