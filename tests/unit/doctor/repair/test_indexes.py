@@ -138,3 +138,14 @@ def test_what_pip_lists_below_its_heading_is_missing_too() -> None:
         PackageSources(),
     )
     assert "no suitable file of six, numpy," in str(error)
+
+
+def test_a_configuration_of_pips_that_cannot_be_read_is_named() -> None:
+    output = [
+        "Configuration file could not be loaded.",
+        "Source contains parsing errors: '/home/u/.config/pip/pip.conf'",
+        "\t[line  2]: 'no such'",
+    ]
+    refused = refusal(PipFailed(["config", "list"], 3, output), PackageSources())
+    assert str(refused).startswith("pip's configuration can't be read, so nothing was changed: ")
+    assert "/home/u/.config/pip/pip.conf" in str(refused)
