@@ -2,7 +2,7 @@
 
     python bench/repair.py [--stack NAME] [--rounds N] [--torch-index default] [FOLDER]
 
-`parakeet doctor --fix` plans, makes wheels, takes a snapshot, installs, compiles and proves by
+`parakeet doctor --fix` plans, unpacks, compares, takes a snapshot, moves and proves by
 importing every stage; `uv pip install` of the very versions that the plan names installs alone,
 once as it is and once with --compile-bytecode. All take from the same warm caches, that of uv and
 that of pip, and a first round, which isn't counted, fills them. Each run has a new environment in
@@ -34,7 +34,7 @@ from parakeet_cli.doctor.repair.uv.solve import find_uv
 PHASES = {
     "Running all checks": "checks before",
     "Finding out": "plan",
-    "Fetching": "wheels",
+    "Fetching": "unpacking",
     "Taking a snapshot": "snapshot",
     "Verifying": "proof",
 }

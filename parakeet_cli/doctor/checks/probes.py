@@ -13,6 +13,7 @@ from parakeet_cli.doctor.facts import Facts, ProbeResult, SampleResult, Unavaila
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.torch_builds import hide_command
 
+SCRIPT = "import_modules"  # the name of a result that came before any import began
 NOT_REQUESTED = "not tried without --deep"
 # The share of the words. A working model may get one of a few words wrong; one whose
 # arithmetic is wrong returns nothing, or the same token over and over.
@@ -37,6 +38,9 @@ def import_probe(context: CheckContext) -> Finding:
         probes.imports,
     )
     if finding.status is CheckStatus.FAIL:
+        begun = any(one.ok or one.name != SCRIPT for one in probes.imports)
+        if not begun and not environment.surroundings(context):
+            return _failed_start(finding, context, probes.imports[0])
         return _failed_imports(finding, context)
     if finding.status is not CheckStatus.OK:
         return finding
@@ -47,6 +51,20 @@ def import_probe(context: CheckContext) -> Finding:
     if not sample.result.ok:
         return _failed_sample(finding, sample, context.facts)
     return _check_transcript(finding, sample, context.facts)
+
+
+def _failed_start(finding: Finding, context: CheckContext, result: ProbeResult) -> Finding:
+    """No import was even begun: what runs at the start of every Python ends it."""
+    python = shlex.quote(context.facts.interpreter.executable)
+    return replace(
+        finding,
+        summary=f"no program starts in this Python: it {result.cause}",
+        why="What Python runs first ends it: sitecustomize.py, usercustomize.py or a .pth file.",
+        detail=join_lines(_result_lines(result)),
+        remedy="See which file was read last, then correct or remove it: "
+        f"{python} -v -c pass 2>&1 | grep -e customize -e pth | tail -n 3",
+        stages=(),
+    )
 
 
 def _failed_imports(finding: Finding, context: CheckContext) -> Finding:

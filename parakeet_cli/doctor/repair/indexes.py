@@ -89,6 +89,7 @@ UNREACHABLE = re.compile(
     r"Max retries exceeded|ProxyError|SSLError|HTTP error|ConnectionError|NameResolutionError|"
     r"incomplete-download"
 )
+UNREADABLE = "Configuration file could not be loaded"
 NO_FILE = re.compile(r"No matching distribution found for ([\w.-]+)")
 # Below this line pip lists, indented, what it found no file of. It calls that a conflict.
 NO_FILE_HEADING = "have no matching distributions available"
@@ -102,6 +103,12 @@ TORCH_INDEX = "torch was looked for on {}. To look on pip's own index: --torch-i
 
 def refusal(error: PipFailed, sources: PackageSources) -> Refused:
     """What pip's failure means: no network, no such file, or no version that all allow."""
+    if any(line.startswith(UNREADABLE) for line in error.output):
+        reason = " ".join(line.strip() for line in error.output if not line.startswith(UNREADABLE))
+        return Refused(
+            f"pip's configuration can't be read, so nothing was changed: {reason}",
+            hint="Correct or remove the file that it names.",
+        )
     missing = _missing(error.output)
     if sources.wheelhouse:
         lacks = ", ".join(missing) or f"something: {error.reason}"

@@ -182,7 +182,7 @@ def _carry_out(
     work = Transaction(facts, planned.pip, planned.resolution, lock)
     try:
         with interruptible():
-            view.show_status("Fetching: everything is made into wheels before anything is changed.")
+            view.show_status("Fetching: everything is there before anything is changed.")
             work.prepare(on_progress=view.show_progress)
             view.show_status("Taking a snapshot of what is there.")
             work.take_snapshot()

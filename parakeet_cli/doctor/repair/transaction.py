@@ -147,26 +147,34 @@ class Transaction:
         """Remove and install what one step says. Raises PipFailed or OSError."""
         self._journal.write(RepairEvent.STEP, stage=step.stage, title=step.title)
         for path in step.remove:
-            if os.path.commonpath([self._prefix, path]) != self._prefix:
-                raise OSError(f"{path} is not inside {self._prefix}")
-            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-                shutil.rmtree(path)
-            else:
-                Path(path).unlink(missing_ok=True)
-        installs = [run for run in step.runs if run.verb == "install"]
+            self._remove(path)
         for run in step.runs:
-            if run not in installs:
+            if run.verb != "install":
                 self._pip.run([run.verb, *run.arguments], on_progress=on_progress, sealed=True)
+        self._install(step, on_progress)
+        self._journal.write(RepairEvent.STEP_DONE, stage=step.stage)
+
+    def _remove(self, path: str) -> None:
+        if os.path.commonpath([self._prefix, path]) != self._prefix:
+            raise OSError(f"{path} is not inside {self._prefix}")
+        if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+            shutil.rmtree(path)
+        else:
+            Path(path).unlink(missing_ok=True)
+
+    def _install(self, step: Step, on_progress: OnProgress | None) -> None:
+        """Move what is unpacked, and install the wheels of the rest."""
         staged = self._stage.files if self._stage else {}
         if self._stage is not None:
             self._stage.move(one for one in step.changes if one.name in staged)
         wheels = [one for one in step.changes if one.name not in staged]
-        if wheels and not self._install_with_uv(wheels):
-            if staged:  # what else the step's commands name is there
-                installs = [PipRun("install", tuple(one.pinned for one in wheels), ALONE)]
-            for run in installs:
-                self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
-        self._journal.write(RepairEvent.STEP_DONE, stage=step.stage)
+        if not wheels or self._install_with_uv(wheels):
+            return
+        runs = [run for run in step.runs if run.verb == "install"]
+        if staged:  # what else the step's commands name is there
+            runs = [PipRun("install", tuple(one.pinned for one in wheels), ALONE)]
+        for run in runs:
+            self._pip.run(self._arguments(run), on_progress=on_progress, sealed=True)
 
     def _install_with_uv(self, changes: Sequence[Change]) -> bool:
         """Install these wheels; False where pip has to, which has the same."""

@@ -112,3 +112,16 @@ def test_a_failed_import_without_another_cause_names_the_reinstallation() -> Non
     assert finding.stages
     assert finding.remedy.splitlines()[0].startswith("parakeet doctor --fix")
     assert "--reinstall" in finding.remedy.splitlines()[1]
+
+
+def test_a_python_in_which_nothing_starts_is_not_to_be_reinstalled() -> None:
+    """As with a sitecustomize.py that ends it."""
+    ended = ProbeResult("import_modules", False, "ended with exit code 7")
+    probes = replace(DEEP_OK, imports=(ended, ended))
+    finding = check_one("import-probe", replace(HEALTHY, probes=probes))
+    assert finding.status is CheckStatus.FAIL
+    assert finding.summary == "no program starts in this Python: it ended with exit code 7"
+    assert "sitecustomize.py" in finding.why
+    assert f"{HEALTHY.interpreter.executable} -v -c pass" in finding.remedy
+    assert "--fix" not in finding.remedy
+    assert finding.stages == ()

@@ -170,3 +170,14 @@ def test_a_conflict_between_what_one_version_can_be_is_a_missing_file(asked: str
 def test_a_real_conflict_stays_one(causes: tuple[str, ...]) -> None:
     error = refusal(failed(*conflict(*causes)), PackageSources())
     assert "pip finds no solution" in str(error)
+
+
+def test_a_configuration_of_pips_that_cannot_be_read_is_named() -> None:
+    output = [
+        "Configuration file could not be loaded.",
+        "Source contains parsing errors: '/home/u/.config/pip/pip.conf'",
+        "\t[line  2]: 'no such'",
+    ]
+    refused = refusal(PipFailed(["config", "list"], 3, output), PackageSources())
+    assert str(refused).startswith("pip's configuration can't be read, so nothing was changed: ")
+    assert "/home/u/.config/pip/pip.conf" in str(refused)
