@@ -300,7 +300,8 @@ class IsolatedMedia(Media):
             if message.kind is MessageKind.NOTES:
                 self._on_notes(message.notes)
                 continue
-            block, damaged, notes = self._worker.block_of(message, bare_next=self._wants_bare())
+            bare_next = message.kind is not MessageKind.BLOCK and self._wants_bare()
+            block, damaged, notes = self._worker.block_of(message, bare_next=bare_next)
             self._on_notes(None if message.kind is MessageKind.BARE else notes)
             if not coverage.decoded:
                 coverage.begin = block.start
