@@ -97,6 +97,10 @@ class CaptureProcess:
             self._pauses += 1
             self._command(PAUSE)
 
+    def kill(self) -> None:
+        """End the process from a signal handler; `packets` then ends, and `end` is still due."""
+        self._process.kill()
+
     def end(self) -> None:
         """End the process."""
         self._process.kill()

@@ -98,7 +98,7 @@ class Microphone:
         self._give_back = give_back
         self._device = find_device(requested, list_devices()) if ready is None else None
         self._received: float | None = None  # when the last packet came
-        self._lost = False
+        self._lost = self._suspended = False
         self.overflows = 0
         if ready is not None:
             ready.go()
@@ -121,6 +121,13 @@ class Microphone:
         process = self._process
         if process is not None:
             process.pause()
+
+    def suspend(self) -> None:
+        """Close the device, from any thread; the iteration opens it again at once."""
+        process = self._process
+        if process is not None:
+            self._suspended = True
+            process.kill()
 
     def __iter__(self) -> Iterator[CaptureEvent]:
         try:
@@ -165,7 +172,12 @@ class Microphone:
             )
         if self._received is not None and not self._lost:
             self._lost = True
-            yield DeviceLost(f"The microphone '{name}' is lost.")
+            suspended, self._suspended = self._suspended, False
+            yield DeviceLost(
+                f"The microphone '{name}' was closed while this program was stopped."
+                if suspended
+                else f"The microphone '{name}' is lost."
+            )
 
     def _open_or_none(self) -> CaptureProcess | None:
         """The device, recording; None if a lost one isn't back yet."""

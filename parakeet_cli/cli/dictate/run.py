@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 
 from parakeet_cli import console
@@ -35,7 +37,7 @@ def _dictate(resources: SessionResources, source: SoundSource, *, as_json: bool)
         console.info("An earlier dictation left text undelivered: `parakeet dictate --recover`.")
     with make_view(as_json=as_json, live=source.live) as view:
         dictation = resources.make_dictation(source, view)
-        with _stop_on_signals(dictation.stop), view.keys(dictation):
+        with _stop_on_signals(dictation.stop), _close_when_stopped(source), view.keys(dictation):
             summary = dictation.run()
     return _print_end(summary)
 
@@ -55,10 +57,29 @@ def _recover(resources: SessionResources, *, as_json: bool) -> int:
         with _stop_on_signals(recovery.stop):
             left = recovery.run(recordings_folder())
     if left:
-        console.note(f"{left} recordings are still not delivered; they are kept.")
+        console.note(
+            f"{recovery.delivered} texts were delivered; "
+            f"{left} recordings are still not delivered, and are kept."
+        )
         return ExitCode.FAILED
-    console.info("Nothing is left to recover.")
+    count = recovery.delivered
+    if count:
+        console.info(f"{count} text{'s were' if count > 1 else ' was'} delivered; nothing is left.")
+    else:
+        console.info("There is nothing to recover.")
     return ExitCode.OK
+
+
+def _close_when_stopped(source: SoundSource) -> AbstractContextManager[None]:
+    """Ctrl-Z closes the microphone first: what is said until `fg` is nobody's business."""
+    if sys.platform == "win32":
+        return nullcontext()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        source.suspend()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    return handle_signals(handle, signal.SIGTSTP)
 
 
 def _stop_on_signals(stop: Callable[[], None]) -> AbstractContextManager[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 STARTED_BEFORE = "{}; it was already running."
@@ -20,6 +21,12 @@ def status_line(state: Mapping[str, object]) -> str:
 
 def _activity(state: Mapping[str, object]) -> str:
     if not state.get("listening"):
-        return "ready"
-    microphone = state.get("microphone")
-    return f"listening to {microphone}" if microphone else "listening"
+        return "writing" if state.get("writing") else "ready"
+    words = ["listening"]
+    if microphone := state.get("microphone"):
+        words.append(f"to {microphone}")
+    if since := state.get("since"):
+        words.append(f"since {time.strftime('%H:%M:%S', time.localtime(float(str(since))))}")
+    if target := state.get("target"):
+        words.append(f"for {target}")
+    return " ".join(words)

@@ -172,6 +172,9 @@ class LiveLine(PlainLines):
         self._drawn = time.monotonic()
         paused = self._dictation is not None and self._dictation.paused
         state = "paused" if paused else self._state
+        writing = self._dictation is not None and self._dictation.is_writing
+        if state == "listening" and writing:
+            state = "writing"
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{meter(0.0 if paused else self._peak)} ", style="green")
         line.append(f"{state:9} ", style="yellow" if paused else "bold")

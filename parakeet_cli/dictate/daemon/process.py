@@ -14,9 +14,9 @@ from parakeet_cli.dictate.daemon.hotkey import hotkeys
 from parakeet_cli.dictate.daemon.lock import DaemonLock
 from parakeet_cli.dictate.daemon.paths import DaemonPaths
 from parakeet_cli.dictate.daemon.server import Server
+from parakeet_cli.dictate.heap import use_one_arena
 from parakeet_cli.dictate.sinks import notifications
 from parakeet_cli.errors import ParakeetError
-from parakeet_cli.system.heap import use_one_arena
 
 
 @dataclass(frozen=True, slots=True)

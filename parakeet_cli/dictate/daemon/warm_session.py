@@ -87,10 +87,12 @@ class WarmSession:
             "listening": listening,
             "since": round(running.since, 3) if running is not None and listening else None,
             "microphone": running.microphone if running is not None and listening else None,
+            "writing": running is not None and running.is_writing,
             "speaking": running is not None and running.is_speaking,
             "loaded": queue is not None and queue.loaded.done(),
             "engine": None if queue is None else queue.engine.info.name,
             "sinks": list(self._request.sink_specs),
+            "target": ", ".join(self._request.sink_specs),
         }
 
     def check(self) -> None:
@@ -138,6 +140,10 @@ class _RunningDictation:
     def since(self) -> float:
         """When its first sound was captured, seconds since 1970."""
         return self._dictation.began
+
+    @property
+    def is_writing(self) -> bool:
+        return self._thread.is_alive() and self._dictation.is_writing
 
     @property
     def microphone(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from parakeet_cli.audio.microphone.microphone import (
 from parakeet_cli.audio.samples import SAMPLE_RATE, Pcm
 from parakeet_cli.dictate.recording.recording import Recording
 from parakeet_cli.dictate.session.sources import SoundSource
+
+_SLEPT = 1.0  # seconds of the system's sleep that are a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Capture:
         self._send = send
         self._duration = duration
         self._position = (0.0, time.monotonic())  # seconds of the stream, and when it was there
+        self._asleep = _seconds_asleep()
         self._skipped = 0  # samples, while paused
         self.began = 0.0  # when the first sound was captured, seconds since 1970
         self.overflows = 0  # how often sound was lost because the machine was too slow
@@ -109,6 +113,10 @@ class Capture:
             self._source.close()
 
     def _handle(self, item: CaptureEvent) -> None:
+        asleep = _seconds_asleep()
+        if self._source.live and asleep - self._asleep > _SLEPT:
+            self._skip(asleep - self._asleep, "suspended")
+        self._asleep = asleep
         if isinstance(item, DeviceFound):
             self._skip(item.seconds, "device lost")
         elif isinstance(item, DeviceLost):
@@ -142,3 +150,10 @@ class Capture:
     def _skip(self, seconds: float, reason: str) -> None:
         self._position = (self.recorded_seconds + seconds, time.monotonic())
         self._send(Gap(self._recording.end, seconds, reason))
+
+
+def _seconds_asleep() -> float:
+    """How long this system slept since it was started; 0 where it doesn't say."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)

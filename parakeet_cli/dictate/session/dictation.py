@@ -123,6 +123,11 @@ class Dictation:
         return self._capture.began
 
     @property
+    def is_writing(self) -> bool:
+        """Whether the text of an utterance that has ended is still to come."""
+        return self._writer.is_writing
+
+    @property
     def paused(self) -> bool:
         return self._capture.paused
 

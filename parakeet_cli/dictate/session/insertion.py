@@ -67,6 +67,7 @@ class TextInserter:
         self._reporter = reporter
         self._final = final
         self._inserted = outputs.inserted if inserted is None else inserted
+        self.delivered = 0  # texts that reached where they were meant to go, or the clipboard
         self.undelivered = 0  # texts that reached neither a sink nor the clipboard
 
     @property
@@ -105,6 +106,7 @@ class TextInserter:
                 self._journal.write(kept=number, text=delivered.missing, lacking=delivered.lacking)
             self._report(insertion, text, delivered)
         self.undelivered += not safe
+        self.delivered += safe and bool(text.strip())
         self._add_to_history(insertion.wall, text, self._outputs.sinks, safe)
 
     def report_uncertain(self, intent: Intent) -> None:

@@ -94,6 +94,7 @@ class Recovery:
         self._reporter = EventReporter(view, lambda: self._time)
         self._inserted: list[str] = []
         self._stopping = False
+        self.delivered = 0  # texts, so far
         self._time = 0.0  # of the stream, where the last utterance begins
 
     def run(self, root: Path) -> int:
@@ -166,6 +167,7 @@ class Recovery:
             writer.close()
             missing = self._stopping or state.undelivered or state.uncertain
             complete = writer.is_complete and not missing
+            self.delivered += inserter.delivered
             stream.journal.close()
         return complete
 

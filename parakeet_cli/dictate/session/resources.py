@@ -18,6 +18,7 @@ import numpy as np
 from parakeet_cli import console
 from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.audio.segment.vad import SpeechDetector
+from parakeet_cli.dictate.heap import give_back_memory
 from parakeet_cli.dictate.recording.history import History, history_path
 from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
 from parakeet_cli.dictate.session.dictation import Dictation
@@ -33,7 +34,6 @@ from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import EngineUnavailable, OutputError
-from parakeet_cli.system.heap import give_back_memory
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.events import DictationView

@@ -40,6 +40,10 @@ class SoundSource(Protocol):
         """End the iteration soon, from any thread."""
         ...
 
+    def suspend(self) -> None:
+        """Close the microphone for now: this process is about to be stopped."""
+        ...
+
 
 class MicrophoneSource:
     """A microphone, by its number or a part of its name; the system's default for None."""
@@ -63,6 +67,9 @@ class MicrophoneSource:
 
     def close(self) -> None:
         self._microphone.close()
+
+    def suspend(self) -> None:
+        self._microphone.suspend()
 
 
 class FileSource:
@@ -94,6 +101,9 @@ class FileSource:
 
     def close(self) -> None:
         self._closed.set()
+
+    def suspend(self) -> None:
+        """Do nothing: a file waits."""
 
 
 def make_source(request: DictationRequest, ready: ReadyMicrophone | None = None) -> SoundSource:

@@ -89,16 +89,23 @@ class TextWriter:
         self._tasks: Queue[Task | None] = Queue(max_waiting)
         self._thread = Thread(target=self._work, name="text-writer", daemon=True)
         self._error: BaseException | None = None
+        self._utterances = self._written = 0  # put, and done
 
     @property
     def is_complete(self) -> bool:
         """Whether everything was transcribed and delivered so far."""
         return not (self._inserter.undelivered or self._untranscribed)
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether the text of an utterance that has ended is still to come."""
+        return self._written < self._utterances
+
     def start(self) -> None:
         self._thread.start()
 
     def put(self, task: Task) -> None:
+        self._utterances += isinstance(task, Utterance)
         self._tasks.put(task)
 
     def close(self) -> None:
@@ -114,6 +121,7 @@ class TextWriter:
                 continue  # the recording is kept, with everything from here on in it
             try:
                 self._do(task)
+                self._written += isinstance(task, Utterance)
             except BaseException as error:  # raised by `close`
                 self._error = error
                 self._stop()

@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 from threading import Thread
-from parakeet_cli.system.heap import give_back_memory, use_one_arena
+from parakeet_cli.dictate.heap import give_back_memory, use_one_arena
 use_one_arena()
 
 def resident():
