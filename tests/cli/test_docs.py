@@ -34,7 +34,10 @@ def _quoted(document: Path) -> list[str]:
 
 
 # What parses its own options and hands the others on.
-TAKES_OPTIONS_OF = {("dictate", "start"): [("dictate",)], ("dictate", "toggle"): [("dictate",)]}
+TAKES_OPTIONS_OF: dict[tuple[str, ...], list[tuple[str, ...]]] = {
+    ("dictate", "start"): [("dictate",)],
+    ("dictate", "toggle"): [("dictate",)],
+}
 
 
 def _words(quoted: str, program: str) -> list[str] | None:
