@@ -19,7 +19,7 @@ from parakeet_cli.doctor.repair.uv.solve import Uv, UvFailed, run_all, write_req
 from parakeet_cli.system.ml_versions import normalized_name
 from parakeet_cli.system.safety.url_passwords import without_passwords
 
-# `six==1.17.0    # via librosa, torch, -r requirements.txt`
+# `name==1.0    # via other, third, -r requirements.txt`
 ANNOTATED = re.compile(r"^(?P<name>[^ =]+)==[^ ]+ +# via (?P<sources>.+)$")
 ANNOTATIONS = ("--no-header", "--annotation-style", "line")
 

@@ -66,7 +66,7 @@ def test_of_a_complete_list_nothing_else_is_locked(tmp_path: Path) -> None:
 
 def test_without_a_solution_there_is_no_lock(tmp_path: Path) -> None:
     index(tmp_path, ONE, TWO)
-    with pytest.raises(UvFailed, match="two"):
+    with pytest.raises(UvFailed):
         lock(uv(), [RequirementList(("one", "two>=3"))], settings(tmp_path))
 
 
