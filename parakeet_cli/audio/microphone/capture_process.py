@@ -38,7 +38,7 @@ from parakeet_cli.system.files import write_all
 PACKET = struct.Struct("<IId")
 LOST_BEFORE, PAUSED, MESSAGE = 1, 2, 4  # samples are missing; the answer to PAUSE; JSON
 GO, PAUSE = b"g", b"p"
-BLOCK = 0.02  # seconds a packet: the first one must come soon
+BLOCK = 0.032  # seconds a packet, one frame of the speech detector
 
 
 class _Item(NamedTuple):
