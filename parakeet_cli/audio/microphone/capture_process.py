@@ -38,7 +38,9 @@ from parakeet_cli.system.files import write_all
 PACKET = struct.Struct("<IId")
 LOST_BEFORE, PAUSED, MESSAGE = 1, 2, 4  # samples are missing; the answer to PAUSE; JSON
 GO, PAUSE = b"g", b"p"
-BLOCK = 0.02  # seconds a packet: the first one must come soon
+BLOCK = 0.032  # seconds a packet, one frame of the speech detector
+
+_ALONE = 30  # packets that are written one by one at first: who pressed a key waits for them
 
 
 class _Item(NamedTuple):
@@ -143,18 +145,21 @@ class _Capture:
     def _write_all(self) -> None:
         before: deque[_Item] = deque()  # the last sound before GO
         kept = 0
+        joined = _Joined()
         while (item := self._items.get()) is not None:
             if item.command == GO:
                 self._listening = True
+                joined = _Joined()
                 for earlier in before:
                     _write(earlier)
                 before.clear()
                 kept = 0
             elif item.command == PAUSE:
                 self._listening = False
+                joined.flush()
                 _write(item)
             elif self._listening or item.flags & MESSAGE:
-                _write(item)
+                joined.write(item)
             elif self._pre_roll:
                 before.append(item)
                 kept += len(item.data)
@@ -231,6 +236,32 @@ class _Capture:
 
     def _end(self) -> None:
         self._items.put(None)
+
+
+class _Joined:
+    """Writes packets, after the first ones two at a time: each costs the reader a round."""
+
+    def __init__(self) -> None:
+        self._alone = _ALONE
+        self._held: _Item | None = None
+
+    def write(self, item: _Item) -> None:
+        held = self._held
+        if item.flags or self._alone > 0:
+            self.flush()
+            self._alone -= 1
+            _write(item)
+        elif held is None:
+            self._held = item
+        else:
+            self._held = None
+            _write(held._replace(data=held.data + item.data))
+
+    def flush(self) -> None:
+        """Write what waits for another packet."""
+        held, self._held = self._held, None
+        if held is not None:
+            _write(held)
 
 
 def _described(source: str | None) -> dict[str, Any]:
