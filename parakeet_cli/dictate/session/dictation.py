@@ -100,6 +100,7 @@ class Dictation:
         self._pause_job: EngineJob[ChunkResult] | None = None  # transcribes up to a pause
         self._settled = 0  # up to which sample silence was settled
         self._last_speech = 0  # up to which sample there was speech
+        self._read_ahead = False  # whether what comes is behind the silence that ended it
         self._utterances = 0
         self._cancelled = False
         self._reported_write_error = False
@@ -172,6 +173,8 @@ class Dictation:
             self._last_speech = end
         elif most is not None and end - self._last_speech >= most * SAMPLE_RATE:
             self.stop()
+            # A microphone's sound up to now counts. A file was read further than the silence.
+            self._read_ahead = not self._source.live
 
     def _close(self, finished: bool) -> str | None:
         """Close the files; the recording's folder if it is kept."""
@@ -201,7 +204,7 @@ class Dictation:
             match message:
                 case CaptureEnded(error):
                     return error
-                case RecordedSound():
+                case RecordedSound() if not self._read_ahead:
                     self._detect(detector, message)
                 case Interruption(reason):
                     self._end_speech(detector)

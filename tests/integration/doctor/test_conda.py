@@ -129,7 +129,9 @@ def test_an_environment_that_conda_made_is_whole_although_files_were_changed_as_
     made: Path,
 ) -> None:
     program = [str(made / "bin" / "python"), "-c", "import numpy, fsspec, sys; print(sys.prefix)"]
-    ran = subprocess.run(program, capture_output=True, text=True, check=True)
+    # Debian's Python, which may be the one in it, doesn't look there outside a virtual environment.
+    env = {"PYTHONPATH": str(made / SITE)}
+    ran = subprocess.run(program, capture_output=True, text=True, check=True, env=env)
     assert ran.stdout.strip() == str(made)
     assert (made / SITE / "numpy" / "__config__.py").read_text() == f'prefix = "{made}/lib"\n'
     assert len(list((made / "conda-meta").glob("*.json"))) == 5
