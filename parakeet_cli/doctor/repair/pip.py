@@ -251,16 +251,18 @@ def find_pip(facts: Facts) -> Pip:
             # What `pip --python` does, without starting pip twice.
             runner = str(Path(spec.origin).with_name("__pip-runner__.py"))
             return Pip((python, "-B", "-E", "-s", runner), beside, python)
-    bundled = _bundled_pip()
+    bundled = bundled_pip()
     if bundled is not None:
         return Pip((python, "-B", "-E", "-s", f"{bundled[0]}/pip"), bundled[1], python)
+    # The pip that Python brings may be too old as well; uv is installed with parakeet.
+    beside_us = ("uv", "pip", "install", "--python", sys.executable, "--upgrade", "pip")
     raise Refused(
         f"There is no pip {OLDEST} or newer for {python}.",
-        hint=f"{python} -m ensurepip --upgrade, or install pip beside parakeet.",
+        hint=f"Install one beside parakeet: {shlex.join([sys.executable, '-m', *beside_us])}",
     )
 
 
-def _bundled_pip() -> tuple[str, str] | None:
+def bundled_pip() -> tuple[str, str] | None:
     """The wheel and version of the pip that Python brings for new environments."""
     spec = importlib.util.find_spec("ensurepip")  # Debian has it in a package of its own
     places = [Path(spec.origin).parent / "_bundled"] if spec and spec.origin else []

@@ -176,7 +176,8 @@ def test_an_empty_environment_is_filled_in_the_documented_order(
 
 def test_a_base_python_is_refused_and_left_as_it_is(case: RepairCase) -> None:
     base = Path(os.path.realpath(sys.executable))
-    site = next((base.parent.parent / "lib").glob("python3*/site-packages"))
+    # Debian calls it dist-packages.
+    site = next((base.parent.parent / "lib").glob("python3*/*-packages"))
     before = {path: path.stat().st_mtime_ns for path in site.iterdir()}
     command = [sys.executable, "-m", "parakeet_cli", "doctor", "--fix", "--yes"]
     done = subprocess.run(

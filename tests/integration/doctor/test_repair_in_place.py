@@ -32,6 +32,7 @@ ALSO = (
     "click",
     "markdown-it-py",
     "mdurl",
+    "pip",  # that of a new environment may be older than parakeet needs
     "platformdirs",
     "pygments",
     "shellingham",
