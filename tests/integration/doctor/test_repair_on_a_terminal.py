@@ -123,7 +123,7 @@ class Slowly(http.server.SimpleHTTPRequestHandler):
     """A package index that sends its big wheel bit by bit, and stops halfway."""
 
     protocol_version = "HTTP/1.0"
-    held = threading.Event()  # set: the second half comes
+    whole = threading.Event()  # set: the second half comes
 
     def do_GET(self) -> None:
         path = Path(self.translate_path(self.path))
@@ -138,7 +138,7 @@ class Slowly(http.server.SimpleHTTPRequestHandler):
         step = len(data) // 20
         for start in range(0, len(data), step):
             if start > len(data) // 2:
-                type(self).held.wait()
+                type(self).whole.wait()
             self.wfile.write(data[start : start + step])
             time.sleep(0.1)  # pip reports its progress every quarter of a second, not more often
 
@@ -166,7 +166,7 @@ def served(case: RepairCase) -> Iterator[RepairCase]:
             wheel.with_name(f"{wheel.name}.metadata").write_bytes(archive.read(name))
         link = f'<a data-dist-info-metadata="true" href="{wheel.name}">{wheel.name}</a>'
         wheel.with_name("index.html").write_text(link)
-    Slowly.held.clear()
+    Slowly.whole.set()
     server = IndexServer(("127.0.0.1", 0), partial(Slowly, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -175,29 +175,39 @@ def served(case: RepairCase) -> Iterator[RepairCase]:
         "PIP_TIMEOUT": "300",  # or it would give up while the server waits
     }
     yield case
-    Slowly.held.set()
+    Slowly.whole.set()
     server.shutdown()
     server.server_close()
     thread.join()
 
 
+def asked_of_index(case: RepairCase, columns: int) -> Terminal:
+    """The repair from the index, up to its question. What it fetches from then on stops halfway.
+
+    The plan may fetch as well: an index without sums has uv compute them.
+    """
+    terminal = asked(case, columns, "--torch-index", "default")
+    Slowly.whole.clear()
+    return terminal
+
+
 @pytest.mark.parametrize("columns", [40, 80])
 def test_a_download_has_a_bar_that_fits_and_disappears(served: RepairCase, columns: int) -> None:
-    terminal = asked(served, columns, "--torch-index", "default")
+    terminal = asked_of_index(served, columns)
     terminal.press("y\n")
     terminal.wait_for(" of 6 MB")
     bar = terminal.lines()[-1]
     assert re.match(r"#*\.+ \d of 6 MB", bar), bar
     assert len(bar) < columns
     assert ("numpy-1.26.4" in bar) is (columns == 80)
-    Slowly.held.set()
+    Slowly.whole.set()
     assert terminal.end() == 0, terminal.written
     assert not [line for line in terminal.lines() if "of 6 MB" in line]
 
 
 def test_ctrl_c_while_fetching_changes_nothing(served: RepairCase) -> None:
     before = served.tree()
-    terminal = asked(served, 80, "--torch-index", "default")
+    terminal = asked_of_index(served, 80)
     terminal.press("y\n")
     terminal.wait_for(" of 6 MB")
     terminal.press(CTRL_C)
