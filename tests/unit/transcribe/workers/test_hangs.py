@@ -4,15 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.engines.silence import FLOOR_SECONDS, LOADING_SECONDS
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.storage import Url
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
-from parakeet_cli.transcribe.workers.hangs import (
-    FLOOR_SECONDS,
-    LOADING_SECONDS,
-    Silence,
-    Watch,
-)
+from parakeet_cli.transcribe.workers.hangs import Silence, Watch
 from parakeet_cli.transcript import (
     Accounting,
     EngineInfo,
