@@ -36,7 +36,7 @@ from tests.integration.transcribe.test_workers import interrupted, killed_in_mid
 
 pytestmark = pytest.mark.slow
 LIMIT = 240
-IN_HAND = 6  # files, of two actors: one in work, one that is decoded, and one more each
+IN_HAND = 6  # files: two actors have room for three each
 
 
 @pytest.fixture(scope="module")
