@@ -160,7 +160,8 @@ def try_twice(work: Callable[[], T], wait: float) -> T:
         obstacle = error.obstacle
         if obstacle is None or not obstacle.passes or wait <= 0:
             raise
-        console.info(f"Waiting: {obstacle.cause}: {error} The next try is in {wait:g} s.")
+        reason = str(error).rstrip(".")
+        console.info(f"Waiting: {obstacle.cause}. {reason}. The next try is in {wait:g} s.")
     time.sleep(wait)
     return work()
 
