@@ -123,9 +123,18 @@ class SetupError(ParakeetError):
 
 
 class EngineUnavailable(ParakeetError):
-    """An engine or a model that can't be used at all."""
+    """An engine or a model that can't be used at all.
+
+    With an obstacle the model may be had later; only a batch ends with the code of that.
+    """
 
     exit_code = ExitCode.ENGINE
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, obstacle: Obstacle | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, obstacle=obstacle)
+        self.exit_code = ExitCode.ENGINE
 
 
 class UsageError(ParakeetError):

@@ -5,7 +5,7 @@
         ... env={"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
 
 Failures can be requested: a connection that breaks, other bytes than declared, a gated
-repository, a server without range requests.
+repository, a server without range requests, a status instead of every answer.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Hub:
         self.break_after: list[int] = []  # bytes, for each answer that breaks off
         self.served_instead: dict[str, bytes] = {}  # by file: the bytes that are sent in its place
         self.supports_ranges = True
+        self.refusal: tuple[int, str] | None = None  # a status and its message, for each request
         self.paused = threading.Event()  # set while a download is paused
         self._resumed = threading.Event()
         self._pause_at: int | None = None
@@ -139,7 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
         given = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(given[1]) if given else None
         self.owner.requests.append(HubRequest(self.command, path, start))
-        if match := _INFO.fullmatch(path):
+        if self.owner.refusal is not None:
+            status, message = self.owner.refusal
+            self._error(status, "", message)
+        elif match := _INFO.fullmatch(path):
             self._info(match["repo"], match["revision"] or "main")
         elif match := _RESOLVE.fullmatch(path):
             self._file(match["repo"], match["revision"], match["file"], start)
@@ -214,10 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    def _error(self, status: int, code: str) -> None:
+    def _error(self, status: int, code: str, message: str | None = None) -> None:
         self.send_response(status)
-        self.send_header("X-Error-Code", code)
-        self.send_header("X-Error-Message", code)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.send_header("X-Error-Message", code if message is None else message)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

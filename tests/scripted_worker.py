@@ -5,11 +5,13 @@ batches, retries and exits are the real ones. A chunk's text is the number of it
 pieces that a test names with their probabilities.
 
 The faults are a JSON object: {"load": {"2": TEXT}, "launch": {"3": TEXT}, "result": {"1": TEXT},
-"poison": {"70000": TEXT}, "capture": {"full_graph": TEXT}, "larger": {"70000": TEXT}}. The numbers
-count loads, launches and results over the lives of all workers, from 1, and * is each; a poison is
-raised at each launch with a chunk of so many samples. A capture is that of graphs at each load,
-and a larger one that of full graphs for a chunk of so many samples: either breaks the process.
-After a text that is sticky, everything fails in that process.
+"poison": {"70000": TEXT}, "capture": {"full_graph": TEXT}, "larger": {"70000": TEXT},
+"stall": {"70000": TIMES}}. The numbers count loads, launches and results over the lives of all
+workers, from 1, and * is each; a poison is raised at each launch with a chunk of so many samples.
+A capture is that of graphs at each load, and a larger one that of full graphs for a chunk of so
+many samples: either breaks the process. At a stall the worker stands still, as after SIGSTOP, at
+so many launches with a chunk of so many samples. After a text that is sticky, everything fails in
+that process.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -72,6 +75,12 @@ class Faults:
             self.broken = text
             raise LostInCaptureError(text, LESS[self.graphs])
 
+    def stall(self, lengths: Sequence[int]) -> None:
+        for length in lengths:
+            times = self._plan.get("stall", {}).get(str(length))
+            if times is not None and self._count("stall") <= int(times):
+                os.kill(os.getpid(), signal.SIGSTOP)
+
     def happen(self, kind: str, keys: Sequence[int] | None = None) -> None:
         if self.broken:
             raise RuntimeError(self.broken)
@@ -126,6 +135,7 @@ class Encoder:
     def encode(
         self, sounds: Sequence[NDArray[np.float32]], way: Any = None, boundaries: Any = ()
     ) -> tuple[list[int], None, str]:
+        self._faults.stall([len(sound) for sound in sounds])
         self._faults.happen("poison", [len(sound) for sound in sounds])
         for sound in sounds if self._faults.graphs == FULL else ():
             self._faults.capture("larger", str(len(sound)))

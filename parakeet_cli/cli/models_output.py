@@ -12,7 +12,7 @@ from parakeet_cli.config import load_settings
 from parakeet_cli.console import Verbosity
 from parakeet_cli.engines.nemo.packages import refuse_older_nemo
 from parakeet_cli.errors import ExitCode, UsageError
-from parakeet_cli.models import hub, inventory
+from parakeet_cli.models import hub, hub_errors, inventory
 from parakeet_cli.models.cache import find_cached
 from parakeet_cli.models.inventory import FileCheck, ListedModel, Outcome
 from parakeet_cli.models.progress import show_progress
@@ -109,7 +109,7 @@ def show_pull(name: str, kind: str | None, *, offline: bool | None, progress: bo
     console.set_verbosity(Verbosity(progress=progress))
     settings = load_settings({"offline": offline})
     if settings.offline and find_cached(known) is None:
-        raise hub.offline_error(known, OFFLINE_BY_SETTING)
+        raise hub_errors.offline_error(known, OFFLINE_BY_SETTING)
     if settings.offline:
         console.info(f"{known.name} is cached; it was not compared with the hub's.")
         show_path(name, kind)

@@ -22,12 +22,14 @@ def wrong_value(
     """
     for key, others in required.items():
         if key in row:
-            missing = next((name for name in others if name not in row), None)
-            if missing is not None:
-                return missing
-    return next(
-        (key for key, value in row.items() if key in checks and not checks[key](value)), None
-    )
+            for name in others:
+                if name not in row:
+                    return name
+    for key, value in row.items():
+        check = checks.get(key)
+        if check is not None and not check(value):
+            return key
+    return None
 
 
 def is_count(value: Any) -> bool:

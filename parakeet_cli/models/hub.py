@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -27,6 +26,7 @@ from parakeet_cli.models.cache import (
     repository_folder,
     sha256_sum,
 )
+from parakeet_cli.models.hub_errors import DISK_IS_FULL, network_errors, readable_errors
 from parakeet_cli.models.partial_download import (
     LimitedFile,
     TooManyBytesError,
@@ -59,20 +59,12 @@ class HubFile:
         return self.sha256 or self.blob
 
 
-def offline_variable() -> str | None:
-    """HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE, whichever takes the hub's client offline."""
-    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        if value := os.environ.get(variable):
-            return variable if value.upper() in {"1", "ON", "YES", "TRUE"} else None
-    return None
-
-
 def fetch(known: KnownModel, progress: FileProgress) -> LocalModel:
     """Download what is missing of a model, check all of it, and record its checksums.
 
     Raises EngineUnavailable; a file with a wrong checksum is deleted.
     """
-    with _readable_errors(known):
+    with readable_errors(known):
         commit, files = _list_files(known)
         _check_space(known, files)
         _refuse_links(known, commit)
@@ -92,7 +84,7 @@ def fetch(known: KnownModel, progress: FileProgress) -> LocalModel:
 
 def check_available(known: KnownModel) -> None:
     """Raise EngineUnavailable unless the hub has the model, and the disk has room for it."""
-    with _readable_errors(known):
+    with readable_errors(known):
         _, files = _list_files(known)
         _check_space(known, files)
 
@@ -135,6 +127,7 @@ def _check_space(known: KnownModel, files: Sequence[HubFile]) -> None:
             f"{megabytes(free)} free.",
             hint="Make room (`parakeet models list` shows what is cached), or name another "
             "disk in HF_HOME.",
+            obstacle=DISK_IS_FULL,
         )
 
 
@@ -233,7 +226,7 @@ def _download(
         )
     except HfHubHTTPError:
         raise
-    except _network_errors():
+    except network_errors():
         if length_of(stream) > done:
             return True
         raise
@@ -308,69 +301,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _network_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
-    """The hub client's errors without a network: OSErrors with requests, httpx's own with httpx."""
-    clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
-    return (OSError, *more, *(client.HTTPError for client in clients if client is not None))
-
-
-@contextmanager
-def _readable_errors(known: KnownModel) -> Iterator[None]:
-    """Turn the client's errors into EngineUnavailable, with what to type."""
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        yield
-    except HFValidationError as error:
-        raise EngineUnavailable(
-            f"'{known.repository}' is neither a file on this machine nor the id of a model on "
-            "the hub.",
-            hint="A hub id looks like nvidia/parakeet-tdt-0.6b-v3; known names: "
-            "parakeet models list",
-        ) from error
-    except GatedRepoError as error:
-        raise EngineUnavailable(
-            f"The model {known.repository} is open only to people who requested access on the hub.",
-            hint="Request it on the model's page, then put your token in HF_TOKEN, or type: "
-            "hf auth login",
-        ) from error
-    except RevisionNotFoundError as error:
-        raise EngineUnavailable(
-            f"The hub no longer has the revision {known.revision} of {known.repository}, "
-            "whose checksums this program knows.",
-            hint=f"`--model {known.repository}` takes another, checked against the hub's own "
-            "checksums only.",
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise EngineUnavailable(
-            f"The hub has no model {known.repository}, or it is private.",
-            hint="Check the name; for a private one put your token in HF_TOKEN, or type: "
-            "hf auth login",
-        ) from error
-    except OfflineModeIsEnabled as error:
-        variable = offline_variable() or "HF_HUB_OFFLINE"
-        raise offline_error(known, f"{variable} is set") from error
-    except _network_errors(ValueError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise EngineUnavailable(
-            f"The model {known.repository} could not be fetched from the hub: {reason}",
-            hint=f"Check the network, then: parakeet models pull {known.name} (it resumes where "
-            "it stopped).",
-        ) from error
-
-
-def offline_error(known: KnownModel, why: str) -> EngineUnavailable:
-    """The error for a model that is not cached when nothing may be downloaded."""
-    return EngineUnavailable(
-        f"The model {known.name} ({known.repository}) is not on this machine, and {why}.",
-        hint=f"With a network, type once: parakeet models pull {known.name}; or name a file or "
-        "folder with --model.",
-    )

@@ -33,13 +33,13 @@ def find_model(
     known = resolve_name(asked, kind)
     if (cached := find_cached(known)) is not None:
         return cached
-    from parakeet_cli.models import hub
+    from parakeet_cli.models import hub, hub_errors
     from parakeet_cli.models.progress import show_progress
 
     if offline:
-        raise hub.offline_error(known, OFFLINE_BY_SETTING)
-    if (variable := hub.offline_variable()) is not None:
-        raise hub.offline_error(known, f"{variable} is set")
+        raise hub_errors.offline_error(known, OFFLINE_BY_SETTING)
+    if (variable := hub_errors.offline_variable()) is not None:
+        raise hub_errors.offline_error(known, f"{variable} is set")
     with show_progress(visible=progress) as shown:
         return hub.fetch(known, shown)
 

@@ -27,7 +27,7 @@ from parakeet_cli.errors import (
     SetupError,
     UsageError,
 )
-from parakeet_cli.models import hub, inventory
+from parakeet_cli.models import hub, hub_errors, inventory
 from parakeet_cli.models.cache import find_cached, repository_folder
 from parakeet_cli.models.resolve import OFFLINE_BY_SETTING, find_model, is_path, resolve_name
 from parakeet_cli.models.types import ONNX, KnownModel
@@ -169,9 +169,9 @@ def _missing_model(choice: Choice, *, offline: bool) -> KnownModel | None:
     if find_cached(known) is not None:
         return None
     if offline:
-        raise hub.offline_error(known, OFFLINE_BY_SETTING)
-    if (variable := hub.offline_variable()) is not None:
-        raise hub.offline_error(known, f"{variable} is set")
+        raise hub_errors.offline_error(known, OFFLINE_BY_SETTING)
+    if (variable := hub_errors.offline_variable()) is not None:
+        raise hub_errors.offline_error(known, f"{variable} is set")
     return known
 
 

@@ -325,8 +325,6 @@ def transcribe(
     raise_on_termination()
     from parakeet_cli import console
     from parakeet_cli.cli.transcribe.family import FAMILY_NOTES
-    from parakeet_cli.cli.transcribe.request import request_of
-    from parakeet_cli.cli.transcribe.run import transcribe_request
 
     console.set_verbosity(console.Verbosity(quiet, verbose, debug, not no_progress))
     if status is not None:
@@ -337,5 +335,8 @@ def transcribe(
         raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
     for note in context.meta.get(FAMILY_NOTES, ()):
         console.info(note)
+    from parakeet_cli.cli.transcribe.request import request_of
+    from parakeet_cli.cli.transcribe.run import transcribe_request
+
     settings = options.settings_of(context)
     return transcribe_request(request_of(context.params, settings), settings)

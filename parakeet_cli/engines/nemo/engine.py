@@ -116,7 +116,7 @@ class Nemo:
             self._worker = self._start_worker()
 
     def _start_worker(self) -> NemoProcess:
-        worker = NemoProcess(self._python)
+        worker = NemoProcess(self._python, self._worker)
         try:
             loaded = self._load_in(worker)
         except WorkerDiedError as death:
@@ -138,6 +138,7 @@ class Nemo:
         if loaded["why_cpu"] is not None and has_gpu():
             worker.kill()
             raise _unused_gpu(loaded["why_cpu"], self._python)
+        worker.runs_on(gpu=loaded["gpu"] is not None)
         self._frame_seconds = loaded["frame_seconds"]
         self.info = EngineInfo("nemo", self._model.name, loaded["device"], f"NeMo {loaded['nemo']}")
         self.runs_on = _where(loaded)

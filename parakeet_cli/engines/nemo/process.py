@@ -1,7 +1,8 @@
 """Starts NeMo's worker process, sends it requests, and returns its answers.
 
 Its notes, and everything that its libraries print to stderr, are logged at level INFO;
-tracebacks go to a logger of their own, which --debug shows.
+tracebacks go to a logger of their own, which --debug shows. A worker that is silent for longer
+than the sound that it has in hand allows is ended.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ import logging
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parakeet_cli.audio.samples import SAMPLE_RATE
 from parakeet_cli.engines.memory import NotEnoughMemory
+from parakeet_cli.engines.nemo.in_hand import SoundInHand
 from parakeet_cli.engines.nemo.worker import messages
+from parakeet_cli.engines.silence import STEP_SECONDS
 from parakeet_cli.errors import EngineError, EngineUnavailable
 from parakeet_cli.system.child_errors import TRACEBACKS, TracebackLines
 from parakeet_cli.system.processes import exit_in_words
@@ -48,13 +53,19 @@ class WorkerDiedError(Exception):
 
 
 class NemoProcess:
-    """One process of the ML interpreter with one model. For use by many threads."""
+    """One process of the ML interpreter with one model. For use by many threads.
 
-    def __init__(self, python: str) -> None:
+    It may be in the place of an `earlier` one, which is taken to be as fast.
+    """
+
+    def __init__(self, python: str, earlier: NemoProcess | None = None) -> None:
         self._pending: dict[int, Future[Any]] = {}
         self._started: set[int] = set()  # requests that the worker is working on
         self._numbers = itertools.count(1)
-        self._lock = Lock()  # for the fields above and `dead`
+        self._in_hand: SoundInHand = (
+            earlier._in_hand.of_the_next_worker() if earlier else SoundInHand()
+        )
+        self._lock = Condition(Lock())  # for the fields above and `dead`
         self._sending = Lock()  # for the pipe
         self._stderr_lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self.dead = False
@@ -77,6 +88,11 @@ class NemoProcess:
         self._stderr_reader = Thread(target=self._read_stderr, name="nemo-stderr", daemon=True)
         self._stderr_reader.start()
         Thread(target=self._read_answers, name="nemo-answers", daemon=True).start()
+        Thread(target=self._end_if_it_hangs, name="nemo-watch", daemon=True).start()
+
+    def runs_on(self, *, gpu: bool) -> None:
+        """Note what it was loaded on, by which its speed is guessed until it is measured."""
+        self._in_hand.on_gpu = gpu
 
     @property
     def pid(self) -> int:
@@ -96,6 +112,9 @@ class NemoProcess:
             if self.dead:
                 raise WorkerDiedError(f"it had ended before: {self._cause_of_death}", started=False)
             self._pending[number] = future
+            seconds = 0.0 if samples is None else len(samples) / SAMPLE_RATE
+            self._in_hand.add(number, operation, seconds)
+            self._lock.notify()
         head = {"operation": operation, "id": number, **more}
         data = b"" if samples is None else _bytes(samples)
         # A dead process leaves a broken pipe; the thread that reads finds out how it died.
@@ -123,18 +142,40 @@ class NemoProcess:
             self.graphs = answer["graphs"]
         elif "started" in answer:
             with self._lock:
+                self._in_hand.progressed()
                 self._started.update(answer["started"])
         else:
             with self._lock:
+                if self.dead:
+                    return  # it was given up, and is not yet gone
                 future = self._pending.pop(answer["id"])
                 self._started.discard(answer["id"])
+                self._in_hand.answered(answer["id"])
             _resolve(future, answer)
+
+    def _end_if_it_hangs(self) -> None:
+        """Watch it while it has something to do, until it has died."""
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._pending or self.dead)
+                if self.dead:
+                    return
+                silent = self._in_hand.hangs(self._started)
+            if silent is not None:
+                self._process.kill()
+                # Without waiting for its end: a driver that hangs may delay it for ever.
+                self._fail_pending(f"it made no progress for {silent:.0f} s, and was ended")
+                return
+            time.sleep(STEP_SECONDS)
 
     def _fail_pending(self, cause: str) -> None:
         """Mark the worker as dead, and raise WorkerDiedError in every waiting thread."""
         atexit.unregister(self.kill)
         with self._lock:
+            if self.dead:
+                return
             self.dead, self._cause_of_death = True, cause
+            self._lock.notify()
             pending, self._pending = self._pending, {}
             started, self._started = self._started, set()
         for number, future in pending.items():

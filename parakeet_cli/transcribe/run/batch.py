@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
@@ -25,7 +26,13 @@ from parakeet_cli.transcribe.pipeline.progress import BatchView, SilentView
 from parakeet_cli.transcribe.plan.look_ahead import LookAhead
 from parakeet_cli.transcribe.plan.schedule import with_durations
 from parakeet_cli.transcribe.request import TranscribeRequest
-from parakeet_cli.transcribe.run.breaker import Breaker, HoldingView, stopped_in_words
+from parakeet_cli.transcribe.run.breaker import (
+    Breaker,
+    HoldingView,
+    blaming_the_surroundings,
+    stopped_in_words,
+    try_twice,
+)
 from parakeet_cli.transcribe.run.manifest_writer import ManifestWriter, OrderedTexts
 from parakeet_cli.transcribe.run.planning import (
     BatchPlan,
@@ -108,7 +115,11 @@ def open_batch(
             full_transcripts=request.stdout_format is not None,
             grace=request.grace,
         )
-        runner = stack.enter_context(open_runner(todo, choice, options, request.options, placement))
+        goes_on = request.run is not None or plan.total > 1
+        if goes_on:
+            stack.enter_context(blaming_the_surroundings())
+        opened = partial(open_runner, todo, choice, options, request.options, placement)
+        runner = try_twice(lambda: stack.enter_context(opened()), request.wait if goes_on else 0.0)
         lines = plan.folder.results if plan.folder else stack.enter_context(LineStore())
         yield Batch(request, plan, runner, ManifestWriter(request.manifest_path, lines), ahead)
 

@@ -3,18 +3,20 @@
 A file that fails by an obstacle (a full disk, refused credentials, a lost network) is held back.
 After a few of one cause in a row nothing more is begun. Where the obstacle may pass, one of the
 files is tried again after a while: if that goes well, all that were held back are, and the batch
-goes on. Else it ends, and nothing counts as failed.
+goes on. Else it ends, and nothing counts as failed. So it is with the model, before any file.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from parakeet_cli import console
-from parakeet_cli.errors import Obstacle
+from parakeet_cli.errors import EngineUnavailable, Obstacle, ParakeetError
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
@@ -25,6 +27,7 @@ _FEW = 3  # files in a row that one obstacle may stop before the batch does
 _NAP = 0.05  # seconds between two looks at the clock
 
 Ended = tuple[PlannedFile, FileResult]
+T = TypeVar("T")
 
 
 class Breaker:
@@ -144,6 +147,39 @@ def stopped_in_words(held: list[Ended], obstacle: Obstacle) -> str:
         result for _, result in held
     ]
     return f"Stopped: {obstacle.cause}, for {_files(len(alike))}: {alike[0].reason}"
+
+
+def try_twice(work: Callable[[], T], wait: float) -> T:
+    """What the work returns; it is tried once more after a while if its model may be had then.
+
+    Raises EngineUnavailable.
+    """
+    try:
+        return work()
+    except EngineUnavailable as error:
+        obstacle = error.obstacle
+        if obstacle is None or not obstacle.passes or wait <= 0:
+            raise
+        reason = str(error).rstrip(".")
+        console.info(f"Waiting: {obstacle.cause}. {reason}. The next try is in {wait:g} s.")
+    time.sleep(wait)
+    return work()
+
+
+@contextmanager
+def blaming_the_surroundings() -> Iterator[None]:
+    """Turn the error for a model that they keep away into one with their exit code."""
+    try:
+        yield
+    except EngineUnavailable as error:
+        obstacle = error.obstacle
+        if obstacle is None:
+            raise
+        raise ParakeetError(
+            f"Stopped: {obstacle.cause}: {error}",
+            hint=f"{error.hint}\nNo file counts as failed. The same command goes on from here.",
+            obstacle=obstacle,
+        ) from error
 
 
 def _files(count: int) -> str:

@@ -94,7 +94,8 @@ def write_plan(
     with_outputs: bool,
 ) -> None:
     """Replace the plan by this one. Raises OutputError."""
-    entries = (_entry(item, with_outputs=with_outputs) for item in planned)
+    here = canonical(".")
+    entries = (_entry(item, here, with_outputs=with_outputs) for item in planned)
     ends = [[item.job.key, str(end.status), end.reason or ""] for item, end in settled]
     try:
         with atomic_writer(path) as file:
@@ -160,9 +161,9 @@ def _batched(entries: Iterable[Any]) -> Iterator[list[Any]]:
         yield some
 
 
-def _entry(item: PlannedFile, *, with_outputs: bool) -> Any:
+def _entry(item: PlannedFile, here: str, *, with_outputs: bool) -> Any:
     key = item.job.key
-    path = recorded(item.job.path)
+    path = recorded(item.job.path, here)
     if with_outputs:
         return [key, path, [recorded(output) for _, output in item.paths]]
     return key if key == path else [key, path]

@@ -216,6 +216,7 @@ def _judge(entry: RunEntry, planned: PlannedInput, options: str) -> _Verdict:
     if planned.outputs is not None and planned.outputs != tuple(one[0] for one in entry.outputs):
         return _Verdict.OTHER
     # Of an object it isn't asked: the status needs no credentials, and no network.
-    local = [output for output in entry.outputs if not is_url(output[0])]
-    hold = all(output_holds(output[0], output) for output in local)
-    return _Verdict.HOLDS if hold else _Verdict.LOST
+    for output in entry.outputs:
+        if not is_url(output[0]) and not output_holds(output[0], output):
+            return _Verdict.LOST
+    return _Verdict.HOLDS

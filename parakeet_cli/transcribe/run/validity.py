@@ -21,9 +21,7 @@ class Change(StrEnum):
 
 def same_state(identity: Sequence[Any] | None, state: FileState | None) -> bool:
     """Whether an input is as it was when its result was recorded."""
-    return (None if identity is None else list(identity)) == (
-        None if state is None else list(state)
-    )
+    return state == (None if identity is None else tuple(identity))
 
 
 def output_holds(where: Place, output: Sequence[Any]) -> bool:

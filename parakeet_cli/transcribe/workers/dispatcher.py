@@ -150,7 +150,7 @@ class _Dispatcher:
         self._suspects: deque[PlannedFile] = deque()  # their worker died; to be tried alone
         self._deaths: Counter[int] = Counter()  # of workers, by the items they had
         self._early_deaths = 0
-        self._watch = Watch(pool.reports_progress)
+        self._watch = Watch(reports_progress=pool.reports_progress)
 
     def run(self) -> Iterator[tuple[PlannedFile, FileResult]]:
         # Ctrl-C must also wait until the caller has recorded the result it was given.

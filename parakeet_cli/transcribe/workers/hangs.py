@@ -6,24 +6,20 @@ file, to decode a long silence, and to transcribe as many chunks as it takes at 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from parakeet_cli.engines.silence import FLOOR_SECONDS, LOADING_SECONDS, SLACK, ProgressClock
 from parakeet_cli.transcribe.inputs.storage import state_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcript import FileResult
 
-FLOOR_SECONDS = 90.0  # a decoder that hangs is ended after 60, which the worker then reports
-LOADING_SECONDS = 3600.0  # until the model is loaded, which may have to be downloaded first
-_SLACK = 2.0  # times as long as expected
 _CHUNK_SECONDS = 40.0  # of the longest chunks
 _SLOWEST = 0.2  # × real time, of engines in use: taken until something is measured
 _DECODING = 50.0  # × real time, with a slow disk: commonly 500
 _FETCHING = 1e6  # bytes a second from a storage
 _GIVING_UP = 120.0  # seconds that a storage's client takes to report one that stalls
 _BYTES_A_SECOND = 4000  # of a recording whose length isn't known
-_STEP = 1.0  # seconds between two looks at the clock, at the most
 
 
 @dataclass(slots=True)
@@ -36,35 +32,21 @@ class Silence:
 
 
 @dataclass(slots=True)
-class Watch:
-    """Measures how fast the workers are, and which of them are silent for too long.
-
-    Its clock stands while this process does: a batch that was suspended, or a machine that slept,
-    has no worker to blame.
-    """
+class Watch(ProgressClock):
+    """Measures how fast the workers are, and which of them are silent for too long."""
 
     reports_progress: bool = True  # else a worker is heard of only at the end of each file
-    now: float = 0.0
-    _looked: float = field(default_factory=time.monotonic)
-    _audio: float = 0.0  # seconds of audio that were transcribed
-    _busy: float = 0.0  # seconds that it took, of all workers; no silence that hasn't ended
-
-    def tick(self) -> None:
-        """Let time pass."""
-        moment = time.monotonic()
-        self.now += min(_STEP, moment - self._looked)
-        self._looked = moment
 
     def heard_of(self, silence: Silence, *, busy: bool) -> None:
         """End a worker's silence, which counts as work if it was busy with a loaded model."""
         if busy and silence.loaded:
-            self._busy += self.now - silence.since
+            self.add_busy(self.now - silence.since)
         silence.since = self.now
 
     def add(self, result: FileResult) -> None:
         """Count the audio of a file that has ended."""
         if result.transcript is not None:
-            self._audio += result.transcript.accounting.decoded_seconds
+            self.add_audio(result.transcript.accounting.decoded_seconds)
 
     def hangs(self, silence: Silence, items: Iterable[PlannedFile]) -> float | None:
         """For how many seconds a worker has been silent, if that is too long; else None.
@@ -90,10 +72,9 @@ class Watch:
             ):
                 waiting = _GIVING_UP
         chunk = _CHUNK_SECONDS if self.reports_progress else max(lengths)
-        speed = self._audio / self._busy if self._audio and self._busy else _SLOWEST
-        transcribing = sum(min(one, chunk) for one in lengths) / speed
+        transcribing = sum(min(one, chunk) for one in lengths) / self.speed(_SLOWEST)
         expected = transcribing + max(lengths) / _DECODING + size / _FETCHING
-        return FLOOR_SECONDS + waiting + _SLACK * expected
+        return FLOOR_SECONDS + waiting + SLACK * expected
 
 
 def _length(item: PlannedFile) -> tuple[float, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def run(
     *,
     files: int = FILES,
     more: dict[str, str] | None = None,
+    through: Sequence[str] = (),
 ) -> Done:
     counts = folder / "counts"
     counts.mkdir()
@@ -53,6 +55,7 @@ def run(
             VARIABLE: json.dumps(faults), COUNTS: str(counts),
             **(more or {}),
         },
+        through=through,
     )  # fmt: skip
 
 

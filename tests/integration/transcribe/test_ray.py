@@ -36,6 +36,7 @@ from tests.integration.transcribe.test_workers import interrupted, killed_in_mid
 
 pytestmark = pytest.mark.slow
 LIMIT = 240
+IN_HAND = 6  # files: two actors have room for three each
 
 
 @pytest.fixture(scope="module")
@@ -180,14 +181,14 @@ def test_told_to_end_at_thirty_moments(tmp_path: Path, on_cluster: tuple[str, ..
 
 
 def test_a_killed_driver_s_run_goes_on(tmp_path: Path, on_cluster: tuple[str, ...]) -> None:
-    killed(tmp_path, 1, 6, *on_cluster, in_hand=4)
+    killed(tmp_path, 1, 6, *on_cluster, in_hand=IN_HAND)
 
 
 @pytest.mark.soak
 def test_a_driver_of_ray_killed_at_thirty_random_moments_goes_on(
     tmp_path: Path, on_cluster: tuple[str, ...]
 ) -> None:
-    killed(tmp_path, 30, 7, *on_cluster, in_hand=4)
+    killed(tmp_path, 30, 7, *on_cluster, in_hand=IN_HAND)
 
 
 def test_the_doctor_shows_every_node_and_which_is_broken(tmp_path: Path, cluster: Any) -> None:

@@ -106,6 +106,32 @@ def test_what_was_begun_is_finished_and_nothing_else_is_begun(
     assert 0 < len(journal(tmp_path, "ended")) <= len(journal(tmp_path, "begun"))
 
 
+@pytest.mark.parametrize("way", [(), TWO], ids=["one", "workers"])
+def test_the_status_is_true_while_a_batch_ends(tmp_path: Path, way: tuple[str, ...]) -> None:
+    batch(tmp_path, 8)
+    process = start(tmp_path, "transcribe", *RUN, *way, engine=SLOWER)
+    limit = time.monotonic() + 60
+    while not journal(tmp_path, "begun"):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    asked = 0
+    while True:
+        ended = process.poll() is not None
+        told = status(tmp_path)
+        written = {Path(name).stem for name in files(tmp_path / "out") if name.endswith(".json")}
+        assert (told["done"] + told["left"], told["failed"]) == (8, 0)
+        assert told["done"] <= len(written)
+        assert len(told["in_hand"]) <= told["left"]
+        if ended:
+            break
+        asked += told["state"] == "running" and bool(told["in_hand"])
+    process.communicate()
+    assert process.returncode == 143
+    assert asked
+    assert (told["state"], told["done"], told["in_hand"]) == ("stopped", len(written), [])
+
+
 def test_what_takes_longer_than_the_grace_is_handed_back(tmp_path: Path) -> None:
     batch(tmp_path, 2)
     slow = {**MOCK, "PARAKEET_MOCK_RTF": "20"}  # a minute a clip

@@ -248,12 +248,12 @@ def test_workers_killed_thirty_times_in_a_run_cost_only_time(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_a_run_with_workers_goes_on(tmp_path: Path) -> None:
-    killed(tmp_path, 3, 3, *TWO, in_hand=4)
+    killed(tmp_path, 3, 3, *TWO, in_hand=6)
 
 
 @pytest.mark.soak
 def test_killed_at_thirty_random_moments_a_run_with_workers_goes_on(tmp_path: Path) -> None:
-    killed(tmp_path, 30, 4, *TWO, in_hand=4)
+    killed(tmp_path, 30, 4, *TWO, in_hand=6)
 
 
 def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:

@@ -6,14 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import venv
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.nemo import in_hand, process
 from parakeet_cli.engines.nemo.process import NemoProcess, WorkerDiedError
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import EngineError, EngineUnavailable
@@ -65,6 +69,49 @@ def test_a_dead_worker_s_error_names_the_signal(
     assert worker.dead or died.value.started
     with pytest.raises(WorkerDiedError, match="ended before"):
         worker.request("nonsense")
+
+
+def test_a_worker_that_stands_still_is_ended_and_says_so(
+    worker: NemoProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(EngineError):
+        worker.request("nonsense")  # it has begun to listen
+    monkeypatch.setattr(in_hand, "FLOOR_SECONDS", 0.5)
+    monkeypatch.setattr(process, "STEP_SECONDS", 0.1)
+    os.kill(worker.pid, signal.SIGSTOP)
+    # More than a pipe holds: the request can't even be sent.
+    sound = np.zeros(200_000, np.float32)
+    monkeypatch.setattr(in_hand, "SLACK", 0.0)
+    with pytest.raises(WorkerDiedError, match=r"made no progress for \d+ s, and was ended") as died:
+        worker.request("nonsense", sound)
+    assert died.value.started
+    assert worker.dead
+    wait_for_end(worker.pid)
+    with pytest.raises(WorkerDiedError, match="ended before: it made no progress"):
+        worker.request("nonsense")
+
+
+def test_a_model_that_takes_long_to_load_is_waited_for(
+    worker: NemoProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(EngineError):
+        worker.request("nonsense")
+    monkeypatch.setattr(in_hand, "FLOOR_SECONDS", 0.05)
+    monkeypatch.setattr(process, "STEP_SECONDS", 0.01)
+    os.kill(worker.pid, signal.SIGSTOP)
+    answered = threading.Thread(target=load_nothing, args=(worker,))
+    answered.start()
+    time.sleep(1)  # many looks at the clock
+    assert not worker.dead
+    os.kill(worker.pid, signal.SIGCONT)
+    answered.join(LIMIT)
+    assert not answered.is_alive()
+    assert not worker.dead
+
+
+def load_nothing(worker: NemoProcess) -> None:
+    with suppress(EngineUnavailable):
+        worker.request("load", model={})
 
 
 def test_closing_ends_the_process(worker: NemoProcess) -> None:

@@ -4,12 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from parakeet_cli.errors import Obstacle
+from parakeet_cli.errors import EngineUnavailable, ExitCode, Obstacle, ParakeetError
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.progress import SilentView
 from parakeet_cli.transcribe.run import breaker as module
-from parakeet_cli.transcribe.run.breaker import Breaker, HoldingView, stopped_in_words
+from parakeet_cli.transcribe.run.breaker import (
+    Breaker,
+    HoldingView,
+    blaming_the_surroundings,
+    stopped_in_words,
+    try_twice,
+)
 from parakeet_cli.transcript import FileResult, Status
 
 FULL = Obstacle("the disk is full")
@@ -98,3 +104,39 @@ def test_the_view_is_shown_no_end_of_what_is_held_back() -> None:
     view.ended(Job("a", "a"), FileResult("a", Status.FAILED, obstacle=FULL))
     view.ended(Job("b", "b"), FileResult("b", Status.OK))
     assert ended == ["b"]
+
+
+def unreachable(*, passes: bool = True) -> EngineUnavailable:
+    cause = Obstacle("the model hub can't be reached", passes=passes)
+    return EngineUnavailable("No model.", hint="Check the network.", obstacle=cause)
+
+
+def failing_first(error: EngineUnavailable) -> Callable[[], str]:
+    errors = [error]
+
+    def work() -> str:
+        if errors:
+            raise errors.pop()
+        return "done"
+
+    return work
+
+
+def test_a_model_that_the_surroundings_keep_away_is_asked_for_once_more() -> None:
+    assert try_twice(failing_first(unreachable()), 0.01) == "done"
+    for error, wait in (
+        (unreachable(), 0.0),
+        (unreachable(passes=False), 0.01),
+        (EngineUnavailable("No such model."), 0.01),
+    ):
+        with pytest.raises(EngineUnavailable):
+            try_twice(failing_first(error), wait)
+
+
+def test_a_batch_without_its_model_ends_with_the_code_of_the_surroundings() -> None:
+    with pytest.raises(ParakeetError) as stopped, blaming_the_surroundings():
+        raise unreachable()
+    assert stopped.value.exit_code is ExitCode.SURROUNDINGS
+    assert "The same command goes on" in (stopped.value.hint or "")
+    with pytest.raises(EngineUnavailable), blaming_the_surroundings():
+        raise EngineUnavailable("No such model.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.engines.silence import FLOOR_SECONDS
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.system.processes import (
@@ -242,7 +243,7 @@ def test_a_worker_that_is_slow_but_progresses_is_left_alone(
     def answer(item: PlannedFile) -> Sequence[Event]:
         return [Progressed(item.number, float(n)) for n in range(50)] + finish(item)
 
-    pool = SilentPool(answer, seconds_each=hangs.FLOOR_SECONDS - 1)
+    pool = SilentPool(answer, seconds_each=FLOOR_SECONDS - 1)
     monkeypatch.setattr(hangs.Watch, "tick", lambda watch: setattr(watch, "now", pool.clock))
     assert run(pool, planned("a"))["a"].status is Status.OK
     assert not pool.killed
