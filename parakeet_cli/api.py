@@ -13,10 +13,12 @@ package is promised to programs.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from threading import Lock
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -171,12 +173,13 @@ class Transcriber:
 
         Times are on the recording's own clock. `on_progress` is called in this thread. Raises
         TranscriptionError for a recording that can't be read or transcribed, EngineUnavailable for
-        an engine or a model that can't be used.
+        an engine or a model that can't be used, UsageError for a part that can't be.
         """
         from parakeet_cli.transcribe.inputs.find import Job
         from parakeet_cli.transcribe.inputs.storage import to_place
 
-        name = os.fspath(path)
+        _check_seconds(offset=offset, duration=duration)
+        name = os.fsdecode(path)
         with self._lock:
             return self._transcribe(Job(name, to_place(name), "", offset, duration), on_progress)
 
@@ -216,6 +219,19 @@ def format_names() -> tuple[str, ...]:
     from parakeet_cli.formats import FORMATS
 
     return tuple(FORMATS)
+
+
+def _check_seconds(**given: object) -> None:
+    """Raise UsageError for a time that isn't one."""
+    for name, value in given.items():
+        if value is None:
+            continue
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, Real)
+            or not 0 <= float(value) < math.inf
+        ):
+            raise UsageError(f"{name} must be a number of seconds from 0, not {value!r}.")
 
 
 def _progress_view(on_progress: Progress | None) -> ProgressView:
