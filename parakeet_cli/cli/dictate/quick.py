@@ -130,7 +130,7 @@ def _ask(path: str, request: dict[str, str]) -> dict[str, Any] | None:
             return {"error": f"The dictation can't be reached: {error.strerror or error}."}
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"error": "The dictation process ended before it answered."}
     return answer if isinstance(answer, dict) else {}
 
