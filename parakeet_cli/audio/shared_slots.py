@@ -1,7 +1,7 @@
 """Passes buffers from one process to another through slots of shared memory, in turn.
 
 The sender fills the slots round robin and the receiver empties them in the same order; how many
-are free is told by messages of their own. Only the pages that were used take memory.
+are free is said by messages of their own. Only the pages that were used take memory.
 """
 
 from __future__ import annotations

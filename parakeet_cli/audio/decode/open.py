@@ -169,7 +169,7 @@ def _open_container(part: FilePart, name: str) -> InputContainer:
     fragments = read_fragments(part)
     repaired: BinaryIO | RawIOBase | None
     if fragments is not None:
-        repaired = fragments.mended(part)
+        repaired = fragments.patched(part)
     else:
         repaired = repair(part) or without_false_index(part) or with_full_width(part)
     source = repaired or (f"file:{part.path}" if part.is_whole else part.open())
