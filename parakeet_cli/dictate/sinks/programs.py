@@ -91,6 +91,8 @@ def _run(
             )
         except OSError as error:
             raise SinkError(f"{name} can't be run: {error.strerror or error}.") from error
+        except ValueError as error:  # a null character
+            raise SinkError(f"{name} can't be run: {error}.") from error
         try:
             output = _exchange(process, given, limit, most)
         except subprocess.TimeoutExpired:

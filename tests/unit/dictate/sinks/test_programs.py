@@ -65,6 +65,8 @@ def test_a_program_that_leaves_another_running_has_ended() -> None:
 def test_a_program_that_is_not_installed_is_refused_by_name() -> None:
     with pytest.raises(SinkError, match="no-such-program can't be run: No such file"):
         programs.run(["no-such-program"])
+    with pytest.raises(SinkError, match="can't be run: embedded null byte"):
+        programs.pipe("cat\0", b"text")
     with pytest.raises(SinkUnavailable, match="no-such-program is not installed") as refused:
         programs.require("no-such-program")
     assert refused.value.hint == "Install no-such-program."
