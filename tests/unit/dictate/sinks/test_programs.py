@@ -38,6 +38,16 @@ def test_a_program_that_doesn_t_end_is_ended_with_its_children(tmp_path: Path) -
     assert not late.exists()
 
 
+def test_what_a_program_that_has_ended_left_running_is_ended_with_its_output(
+    tmp_path: Path,
+) -> None:
+    late = tmp_path / "late"
+    with pytest.raises(SinkError, match=r"had not ended after 0\.2 seconds"):
+        programs.pipe(f"(sleep 0.6; touch '{late}') & true", b"", limit=0.2)
+    time.sleep(0.7)
+    assert not late.exists()
+
+
 @pytest.mark.parametrize("command", ["yes", "yes & yes"])
 def test_a_program_that_prints_without_end_is_ended(command: str) -> None:
     with pytest.raises(SinkError, match=r"yes printed more than 1 MiB\."):
