@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Real
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from parakeet_cli.errors import (
@@ -145,7 +146,8 @@ class Transcriber:
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
+        self._busy = False
         self._settings = _settings(options)
         self._pipeline = _pipeline_options(options, self._settings)
         self._kept = _kept_engine(self._settings)
@@ -180,7 +182,7 @@ class Transcriber:
 
         _check_seconds(offset=offset, duration=duration)
         name = os.fsdecode(path)
-        with self._lock:
+        with self._turn():
             return self._transcribe(Job(name, to_place(name), "", offset, duration), on_progress)
 
     def _transcribe(self, job: Job, on_progress: Progress | None) -> Transcript:
@@ -197,8 +199,23 @@ class Transcriber:
         """Free the model. The next recording would load it again."""
         from parakeet_cli.engines.kept import release
 
-        with self._lock:
+        with self._turn():
             release(self._kept)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other thread uses the engine. Raises UsageError if this one does."""
+        with self._lock:
+            if self._busy:
+                raise UsageError(
+                    "A Transcriber can't be used by its own on_progress.",
+                    hint="Use it when `transcribe` has returned, or make another one.",
+                )
+            self._busy = True
+            try:
+                yield
+            finally:
+                self._busy = False
 
 
 def to_format(transcript: Transcript, name: str, **layout: Unpack[Layout]) -> str:

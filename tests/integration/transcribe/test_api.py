@@ -118,6 +118,13 @@ def test_a_part_that_can_t_be_is_refused(seconds: float) -> None:
             transcriber.transcribe(CLIP, duration=seconds)
 
 
+def test_a_transcriber_that_is_used_by_its_own_on_progress_says_so_and_goes_on() -> None:
+    with Transcriber(engine="mock") as transcriber:
+        with pytest.raises(UsageError, match="by its own on_progress"):
+            transcriber.transcribe(CLIP, on_progress=lambda _: transcriber.transcribe(CLIP))
+        assert transcriber.transcribe(CLIP).text
+
+
 def test_a_path_may_be_bytes_and_one_that_no_file_can_have_is_not_there() -> None:
     assert transcribe(bytes(CLIP), engine="mock").text  # type: ignore[arg-type]
     with pytest.raises(TranscriptionError, match="does not exist"):
