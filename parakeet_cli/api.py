@@ -13,11 +13,14 @@ package is promised to programs.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from threading import Lock
+from numbers import Real
+from threading import RLock
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from parakeet_cli.errors import (
@@ -143,7 +146,8 @@ class Transcriber:
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
+        self._busy = False
         self._settings = _settings(options)
         self._pipeline = _pipeline_options(options, self._settings)
         self._kept = _kept_engine(self._settings)
@@ -171,13 +175,14 @@ class Transcriber:
 
         Times are on the recording's own clock. `on_progress` is called in this thread. Raises
         TranscriptionError for a recording that can't be read or transcribed, EngineUnavailable for
-        an engine or a model that can't be used.
+        an engine or a model that can't be used, UsageError for a part that can't be.
         """
         from parakeet_cli.transcribe.inputs.find import Job
         from parakeet_cli.transcribe.inputs.storage import to_place
 
-        name = os.fspath(path)
-        with self._lock:
+        _check_seconds(offset=offset, duration=duration)
+        name = os.fsdecode(path)
+        with self._turn():
             return self._transcribe(Job(name, to_place(name), "", offset, duration), on_progress)
 
     def _transcribe(self, job: Job, on_progress: Progress | None) -> Transcript:
@@ -194,8 +199,23 @@ class Transcriber:
         """Free the model. The next recording would load it again."""
         from parakeet_cli.engines.kept import release
 
-        with self._lock:
+        with self._turn():
             release(self._kept)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other thread uses the engine. Raises UsageError if this one does."""
+        with self._lock:
+            if self._busy:
+                raise UsageError(
+                    "A Transcriber can't be used by its own on_progress.",
+                    hint="Use it when `transcribe` has returned, or make another one.",
+                )
+            self._busy = True
+            try:
+                yield
+            finally:
+                self._busy = False
 
 
 def to_format(transcript: Transcript, name: str, **layout: Unpack[Layout]) -> str:
@@ -216,6 +236,19 @@ def format_names() -> tuple[str, ...]:
     from parakeet_cli.formats import FORMATS
 
     return tuple(FORMATS)
+
+
+def _check_seconds(**given: object) -> None:
+    """Raise UsageError for a time that isn't one."""
+    for name, value in given.items():
+        if value is None:
+            continue
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, Real)
+            or not 0 <= float(value) < math.inf
+        ):
+            raise UsageError(f"{name} must be a number of seconds from 0, not {value!r}.")
 
 
 def _progress_view(on_progress: Progress | None) -> ProgressView:

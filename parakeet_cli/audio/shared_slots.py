@@ -1,11 +1,12 @@
 """Passes buffers from one process to another through slots of shared memory, in turn.
 
 The sender fills the slots round robin and the receiver empties them in the same order; how many
-are free is told by messages of their own. Only the pages that were used take memory.
+are free is said by messages of their own. Only the pages that were used take memory.
 """
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 
@@ -24,11 +25,15 @@ class SharedSlots:
         if not hasattr(os, "memfd_create"):
             return None
         try:
-            descriptor = os.memfd_create("parakeet-samples")
+            flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+            descriptor = os.memfd_create("parakeet-samples", flags)
         except OSError:  # a sandbox may forbid it
             return None
         try:
             os.ftruncate(descriptor, size * count)
+            # Whoever reads beyond the end of a file that was shrunk is ended by a signal.
+            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
             return cls(descriptor, size, count)
         except OSError:
             os.close(descriptor)

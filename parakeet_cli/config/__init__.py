@@ -314,6 +314,8 @@ def _read_file(path: Path, *, must_exist: bool) -> tuple[dict[str, Any], list[st
         raise ConfigError(
             f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."
         ) from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting without end
+        raise ConfigError(f"{path} can't be read: {error}.") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold one JSON object, {{...}}.")
     return _checked(content, path)

@@ -13,9 +13,11 @@ from parakeet_cli.formats.subtitles.text_width import clean
 from parakeet_cli.formats.timeline import in_order
 from parakeet_cli.transcript import Transcript
 
-# A cell that begins so is a formula for a spreadsheet, which may run programs; a negative number
-# and a dash before a sentence are none. Behind a space it is text.
-_FORMULA = re.compile(r"[=@]|[+-](?![\s\d])")
+# A cell that begins so is a formula for a spreadsheet, which may run programs; behind a space it is
+# text. Where a comma is the decimal point, spreadsheets take semicolons for the ends of cells.
+# "-2+3" is one, too: https://owasp.org/www-community/attacks/CSV_Injection.
+_FORMULA = re.compile(r"(?:^|(?<=;))(?=[-=@+\uff0b\uff0d\uff1d\uff20])")
+_NUMBER = re.compile(r"[+-]\d+([.,]\d+)*")
 
 
 def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
@@ -30,7 +32,7 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
 
 
 def _harmless(cell: str) -> str:
-    return f" {cell}" if _FORMULA.match(cell) else cell
+    return cell if _NUMBER.fullmatch(cell) else _FORMULA.sub(" ", cell)
 
 
 def _row(*cells: object) -> str:

@@ -33,7 +33,7 @@ def read(repository: str) -> dict[str, dict[str, str]]:
             str(revision): {str(name): str(digest) for name, digest in files.items()}
             for revision, files in content["revisions"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

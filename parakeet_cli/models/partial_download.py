@@ -47,7 +47,7 @@ def open_partial(path: Path) -> Iterator[IO[bytes]]:
     """A partial download to append to and to read. Raises OSError.
 
     One that others could have written, a link or a second name of a file is removed, and the
-    download begins anew.
+    download begins again.
     """
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | NO_LINK
     descriptor = None

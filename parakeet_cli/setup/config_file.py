@@ -23,7 +23,7 @@ def read_config(path: Path) -> dict[str, Any]:
         content = json.loads(read_regular(path).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} can't be read: {error}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold one JSON object, {{...}}.")

@@ -44,7 +44,7 @@ class Channel:
 
 def without_echoes(channels: Sequence[Channel]) -> list[Channel]:
     """The channels, each without the words that only echo another one."""
-    found = [_Heard.of(channel) for channel in channels]
+    found = [_Recognised.of(channel) for channel in channels]
     gains = {
         (one.channel.number, other.channel.number): _gain(one.channel.levels, other.channel.levels)
         for one in found
@@ -110,7 +110,7 @@ def _of_words(segment: Segment, numbers: Sequence[int]) -> Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _Recognised:
     """A channel with its words in order."""
 
     channel: Channel
@@ -118,7 +118,7 @@ class _Heard:
     starts: tuple[float, ...]
 
     @classmethod
-    def of(cls, channel: Channel) -> _Heard:
+    def of(cls, channel: Channel) -> _Recognised:
         words = tuple(word for segment in channel.segments for word in words_of(segment))
         return cls(channel, words, tuple(word.start for word in words))
 
@@ -152,7 +152,7 @@ def _gain(one: Levels, other: Levels) -> float | None:
 
 
 def _kept(
-    segment: Segment, one: _Heard, channels: Sequence[_Heard], gains: Gains
+    segment: Segment, one: _Recognised, channels: Sequence[_Recognised], gains: Gains
 ) -> Segment | None:
     """The segment without the words that are echoes; None if nothing is left."""
     words = words_of(segment)
@@ -182,7 +182,7 @@ def _is_among_others(number: int, words: Sequence[Word], echoes: Sequence[bool])
     return bool(near) and not any(echoes[other] for other in near)
 
 
-def _is_echo(word: Word, one: _Heard, channels: Sequence[_Heard], gains: Gains) -> bool:
+def _is_echo(word: Word, one: _Recognised, channels: Sequence[_Recognised], gains: Gains) -> bool:
     mine = one.channel.levels.between(word.start, word.end)
     for other in channels:
         if other is one:

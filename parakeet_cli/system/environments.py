@@ -52,7 +52,7 @@ def read_kept(data: Path, name: str) -> KeptEnvironment | None:
     try:
         row = json.loads(read_regular(_file_of(data, name)))
         kept = KeptEnvironment(name=name, **{key: row[key] for key in row if key in _FIELDS})
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return kept if Path(str(kept.path)).is_absolute() else None
 

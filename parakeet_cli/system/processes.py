@@ -56,11 +56,17 @@ def exit_in_words(returncode: int) -> str:
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that leads its own group or session, and all that it started; wait for it."""
+    """Kill a process that leads its own group or session, and all that it started; wait for it.
+
+    What it started is killed even if it has ended itself, unless that was noticed before: from then
+    on its number may be another process's.
+    """
+    if process.returncode is None and sys.platform != "win32":
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # macOS refuses it for a group that ended
+            os.killpg(process.pid, signal.SIGKILL)
     if process.poll() is None:
-        if sys.platform != "win32":
-            with suppress(ProcessLookupError):  # it ended in the meantime
-                os.killpg(process.pid, signal.SIGKILL)
         process.kill()
     process.wait()
 

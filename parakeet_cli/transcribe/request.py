@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,6 +134,6 @@ class TranscribeRequest:
 
 
 def _count(option: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,5}", text):
         raise UsageError(f"{option} {text}: it must be a number from 1, or {_AS_MANY_AS_FIT}.")
     return int(text)

@@ -1,4 +1,4 @@
-"""Puts FIFOs, devices and huge files where commands read files of others: nothing hangs."""
+"""Puts FIFOs, devices, huge files and odd JSON where commands read files of others."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.fixture(params=["FIFO", "device", "huge file", "loop of links"])
+@pytest.fixture(params=["FIFO", "device", "huge file", "loop of links", "brackets", "number"])
 def planted(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "planted"
     match request.param:
@@ -103,6 +103,10 @@ def planted(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         case "huge file":  # with a hole, so that it takes no room
             with path.open("wb") as file:
                 file.truncate(1 << 40)
+        case "brackets":  # deeper than a reader of JSON can go
+            path.write_text('{"files":' * 200_000)
+        case "number":  # longer than Python reads
+            path.write_text(f'{{"version": {"1" * 5000}}}')
         case _:
             path.symlink_to(path)
     return path
@@ -124,7 +128,7 @@ def at_most_a_minute() -> Iterator[None]:
 
 @pytest.mark.usefixtures("at_most_a_minute")
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
-def test_no_reader_waits_or_fills_the_memory(
+def test_no_reader_waits_fills_the_memory_or_fails(
     planted: Path, reader: Callable[[Path], object], request: pytest.FixtureRequest
 ) -> None:
     if "huge file" in request.node.name and reader in _OF_ANY_SIZE:

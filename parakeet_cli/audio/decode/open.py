@@ -83,6 +83,8 @@ def check_readable(path: Path, name: str) -> None:
         os.close(descriptor)
     except OSError as error:
         raise InputError(_cannot_open(name, error)) from error
+    except ValueError as error:  # a null character, or half of one
+        raise InputError(f"{name} does not exist: no file can have this name.") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"{name} is a directory, not a media file.")
     if not stat.S_ISREG(status.st_mode):
@@ -167,7 +169,7 @@ def _open_container(part: FilePart, name: str) -> InputContainer:
     fragments = read_fragments(part)
     repaired: BinaryIO | RawIOBase | None
     if fragments is not None:
-        repaired = fragments.mended(part)
+        repaired = fragments.patched(part)
     else:
         repaired = repair(part) or without_false_index(part) or with_full_width(part)
     source = repaired or (f"file:{part.path}" if part.is_whole else part.open())

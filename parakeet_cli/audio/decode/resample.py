@@ -93,7 +93,7 @@ def _channels(
     wanted: Iterable[int],
 ) -> list[NDArray[Any]]:
     """The wanted channels of all the frames in their stored type, each of shape (n,)."""
-    # PyAV's planes are buffers, which its stubs don't declare; each look at them makes them anew.
+    # PyAV's planes are buffers, which its stubs don't declare; each look at them makes new ones.
     buffers = [(cast("Sequence[memoryview]", frame.planes), frame.samples) for frame in frames]
     if layout.planar:
         return [

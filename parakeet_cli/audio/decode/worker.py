@@ -215,5 +215,5 @@ def _limit_memory(memory: int) -> None:
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = int(file.read().split()[0])
         limit = pages * resource.getpagesize() + memory
-        _, most = resource.getrlimit(resource.RLIMIT_AS)  # it is set anew when more is loaded
+        _, most = resource.getrlimit(resource.RLIMIT_AS)  # it is set again when more is loaded
         resource.setrlimit(resource.RLIMIT_AS, (limit, most))

@@ -7,6 +7,7 @@ the whole command.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -41,15 +42,33 @@ def run_quickly(arguments: Sequence[str]) -> int | None:
     if answer.get("ok") is not True:
         return _show_refusal(answer)
     state = answer["state"]
-    if as_json:
-        sys.stdout.write(json.dumps(state) + "\n")
-        sys.stdout.flush()
-    elif verb == "status":
-        sys.stdout.write(status_line(state) + "\n")
-        sys.stdout.flush()
-    elif sys.stderr is not None:
+    if as_json or verb == "status":
+        return _print(json.dumps(state) if as_json else status_line(state))
+    if sys.stderr is not None:
         line = STARTED_BEFORE.format("Listening") if verb == "start" else changed_line(state)
         sys.stderr.write(line + "\n")
+    return 0
+
+
+def _print(line: str) -> int:
+    """Write a line to stdout. The console does it where there is anything to escape or to explain.
+
+    A microphone or a window may have any name.
+    """
+    if sys.stdout is not None and line.isascii() and line.isprintable():
+        with contextlib.suppress(OSError):  # told by the console, which tries again
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+            return 0
+    from parakeet_cli import console
+    from parakeet_cli.errors import ParakeetError
+
+    console.prepare_streams()
+    try:
+        console.out(line + "\n")
+    except ParakeetError as error:
+        console.show_error(error)
+        return error.exit_code
     return 0
 
 
@@ -111,7 +130,7 @@ def _ask(path: str, request: dict[str, str]) -> dict[str, Any] | None:
             return {"error": f"The dictation can't be reached: {error.strerror or error}."}
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"error": "The dictation process ended before it answered."}
     return answer if isinstance(answer, dict) else {}
 

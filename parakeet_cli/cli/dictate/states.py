@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from parakeet_cli.system.safety.printable import one_line
+
 STARTED_BEFORE = "{}; it was already running."
 
 
@@ -24,9 +26,9 @@ def _activity(state: Mapping[str, object]) -> str:
         return "writing" if state.get("writing") else "ready"
     words = ["listening"]
     if microphone := state.get("microphone"):
-        words.append(f"to {microphone}")
+        words.append(f"to {one_line(str(microphone))}")
     if since := state.get("since"):
         words.append(f"since {time.strftime('%H:%M:%S', time.localtime(float(str(since))))}")
     if target := state.get("target"):
-        words.append(f"for {target}")
+        words.append(f"for {one_line(str(target))}")
     return " ".join(words)

@@ -54,14 +54,14 @@ def _no_meaning(why: str) -> FamilyOption:
     return FamilyOption(lambda option, value: ([], f"{option} has no meaning here: {why}"))
 
 
-def _refused(why: str, *defaults: str, switch: bool = False) -> FamilyOption:
-    """Only the defaults are accepted, or False for a switch."""
+def _refused(why: str, *defaults: str, switch: bool = False, secret: bool = False) -> FamilyOption:
+    """Only the defaults are accepted, or False for a switch. A secret value isn't shown."""
     accepted = (*defaults, _FALSE) if switch else defaults
 
     def handle(option: str, value: str) -> tuple[list[str], str | None]:
         if any(_equal(value, one) for one in accepted):
             return [], None
-        given = option if switch else f"{option} {value}"
+        given = option if switch or secret else f"{option} {value}"
         raise UsageError(f"{given} has no meaning here: {why}", hint="Leave it out.")
 
     return FamilyOption(handle, switch=switch)
@@ -115,7 +115,7 @@ FAMILY: Mapping[str, FamilyOption] = {
     "--hallucination-silence-threshold": _refused(
         "silence isn't given to the model in the first place.", _NONE
     ),
-    "--hf-token": _refused(_SPEAKERS, ""),
+    "--hf-token": _refused(_SPEAKERS, "", secret=True),
     "--highlight-words": _switch(["--highlight-words"]),
     "--hotwords": _refused("--initial-prompt is how Whisper is told names.", _NONE),
     "--language": _as("--language", change=code_of),

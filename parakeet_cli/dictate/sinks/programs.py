@@ -7,11 +7,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import IO
 
 from parakeet_cli.errors import SinkError, SinkUnavailable
 from parakeet_cli.system.processes import exit_in_words, kill_group
 
+MOST = 64 << 20  # bytes of output: a clipboard's picture may have some
+MOST_TEXT = 1 << 20  # bytes of a text, which takes minutes to type
+LAST_LINE = 1 << 12  # bytes that hold the last line on stderr
 LIMIT = 10.0  # seconds: a program that puts text somewhere takes a tenth of one
 
 
@@ -38,8 +45,11 @@ def read(
 
 
 def pipe(command: str, given: bytes, *, limit: float = LIMIT) -> bytes:
-    """The output of a command for the shell with `given` on its stdin. Raises SinkError."""
-    return _run(command, given, limit, None, subprocess.PIPE)
+    """The output of a command for the shell with `given` on its stdin. Raises SinkError.
+
+    A text is expected: of `MOST_TEXT` bytes at most.
+    """
+    return _run(command, given, limit, None, subprocess.PIPE, MOST_TEXT)
 
 
 def require(program: str) -> None:
@@ -63,6 +73,7 @@ def _run(
     limit: float,
     env: Mapping[str, str] | None,
     out: int | None,
+    most: int = MOST,
 ) -> bytes:
     name = arguments if isinstance(arguments, str) else arguments[0]
     # A file, not a pipe: xclip and wl-copy leave a process running that would hold the pipe
@@ -80,14 +91,49 @@ def _run(
             )
         except OSError as error:
             raise SinkError(f"{name} can't be run: {error.strerror or error}.") from error
+        except ValueError as error:  # a null character
+            raise SinkError(f"{name} can't be run: {error}.") from error
         try:
-            output, _ = process.communicate(given, timeout=limit)
+            output = _exchange(process, given, limit, most)
         except subprocess.TimeoutExpired:
             kill_group(process)
             raise SinkError(f"{name} had not ended after {limit:g} seconds.") from None
-        messages.seek(0)
+        except OverflowError:
+            kill_group(process)
+            raise SinkError(f"{name} printed more than {most >> 20} MiB.") from None
+        messages.seek(max(0, messages.seek(0, os.SEEK_END) - LAST_LINE))
         last = messages.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
     if process.returncode:
         how = exit_in_words(process.returncode)
         raise SinkError(f"{name} {how}{f': {last}' if last else '.'}")
-    return output or b""
+    return output
+
+
+def _exchange(process: subprocess.Popen[bytes], given: bytes, limit: float, most: int) -> bytes:
+    """Give the process its input, wait for its end, and return its output.
+
+    Raises TimeoutExpired, and OverflowError as soon as the output has more than `most` bytes.
+    """
+    deadline = time.monotonic() + limit
+    Thread(target=_write, args=(process.stdin, given), daemon=True).start()
+    output: list[bytes] = []
+    if process.stdout is not None:
+        reader = Thread(target=_read, args=(process.stdout, output, most), daemon=True)
+        reader.start()
+        reader.join(limit)
+        if reader.is_alive():  # it runs, or what it started holds its output open
+            raise subprocess.TimeoutExpired(process.args, limit)
+        if len(output[0]) > most:
+            raise OverflowError
+    process.wait(max(0.0, deadline - time.monotonic()))
+    return output[0] if output else b""
+
+
+def _write(stream: IO[bytes], given: bytes) -> None:
+    with suppress(OSError), stream:  # a program may end without having read it all
+        stream.write(given)
+
+
+def _read(stream: IO[bytes], output: list[bytes], most: int) -> None:
+    with stream:
+        output.append(stream.read(most + 1))

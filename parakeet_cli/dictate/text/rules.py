@@ -37,9 +37,11 @@ class TextRules:
     def filtered(self, parts: Sequence[Part], on_failure: Callable[[str], None]) -> list[Part]:
         """The parts as the user's command rewrites their texts, or as they are if it fails.
 
+        An empty command is none, as on a command line that leaves out the filter of config.json.
+
         `on_failure` is called with why it failed.
         """
-        if self.filter is None:
+        if not (self.filter and self.filter.strip()):
             return list(parts)
         filtered: list[Part] = []
         for part in parts:

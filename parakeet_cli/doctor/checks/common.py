@@ -88,7 +88,7 @@ def conda_commands(facts: Facts, records: Sequence[CondaRecord]) -> Iterator[str
     """What installs conda's packages again, by itself: pip has none of them.
 
     conda links files from its cache, so a file that was written into is damaged there, too. Without
-    the unpacked folder conda unpacks the package anew.
+    the unpacked folder conda unpacks the package again.
     """
     if records:
         caches = [record.cache for record in records if record.cache]

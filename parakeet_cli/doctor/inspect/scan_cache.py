@@ -72,7 +72,7 @@ class ScanCache:
             data = json.loads(read_regular(self._file))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.problem = f"the cached scan of compiled files can't be read: {error}"
             return {}
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:

@@ -37,6 +37,9 @@ _INTERPRETER = re.compile(r"pythonw?[\d.]*(\.exe)?|activate(\.[^/]*)?", re.IGNOR
 _ENVIRONMENTS_OWN = re.compile(
     rf"pyvenv\.cfg|\.parakeet(/.*)?|(bin|scripts)/({_INTERPRETER.pattern})", re.IGNORECASE
 )
+# What describes a package, as the names in site-packages that importlib and pip look for.
+_DESCRIPTION = re.compile(r"[^/]*\.(dist|egg)-info", re.IGNORECASE)
+_SITE = re.compile(r"(pure|plat)lib/|data/lib\w*/[^/]+/(site|dist)-packages/", re.IGNORECASE)
 _ENTRY = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[[\w\s,.-]*\]\s*)?")
 _SIGNATURES = (".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")  # which RECORD can't list
 _DAMAGE = (
@@ -85,6 +88,12 @@ def is_of_the_environment(name: str) -> bool:
     return _ENVIRONMENTS_OWN.fullmatch(name) is not None
 
 
+def description_of(name: str) -> str | None:
+    """Of a file in site-packages: the folder, or itself, if that describes a package."""
+    top = name.partition("/")[0]
+    return top if _DESCRIPTION.fullmatch(top) else None
+
+
 def _checked_members(wheel: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Every file by its name."""
     members: dict[str, zipfile.ZipInfo] = {}
@@ -112,8 +121,7 @@ def _check_name(name: str) -> None:
 
 def _info_folder(members: dict[str, zipfile.ZipInfo], name: str, version: str) -> str:
     """The name of the wheel's one dist-info folder."""
-    tops = {member.partition("/")[0] for member in members if "/" in member}
-    folders = [top for top in tops if top.endswith((".dist-info", ".egg-info"))]
+    folders = list({top for member in members if (top := description_of(member))})
     if len(folders) != 1 or not folders[0].endswith(".dist-info"):
         raise _Wrong(f"it describes {len(folders)} packages, where a wheel describes one")
     described, _, of = folders[0].removesuffix(".dist-info").rpartition("-")
@@ -136,6 +144,9 @@ def _check_data(members: dict[str, zipfile.ZipInfo], stem: str) -> None:
         own = _INTERPRETER if scheme == "scripts" else _ENVIRONMENTS_OWN
         if own.fullmatch(below):
             raise _Wrong(f"{member!r} would replace a file of the environment's own")
+        site = _SITE.match(rest)
+        if site and description_of(rest[site.end() :]):
+            raise _Wrong(f"{member!r} would describe a package")
 
 
 def _check_metadata(text: str, name: str, version: str) -> None:

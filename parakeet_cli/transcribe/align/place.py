@@ -112,9 +112,9 @@ def _different(ours: Sequence[GivenWord], theirs: Sequence[Word]) -> Iterable[Di
     """A word where another was recognised, which is no misheard form of it."""
     if len(ours) > 1 or len(theirs) > 1:
         return  # those are only joined where they are alike
-    (word,), (heard,) = ours, theirs
-    if likeness(word.bare, bare_letters(heard.text)) < _ALIKE:
-        yield DifferentWord(word.text, heard.text, heard.start, heard.end)
+    (word,), (recognised,) = ours, theirs
+    if likeness(word.bare, bare_letters(recognised.text)) < _ALIKE:
+        yield DifferentWord(word.text, recognised.text, recognised.start, recognised.end)
 
 
 def _lines(placed: Iterable[Placed]) -> Iterable[Segment]:

@@ -72,14 +72,14 @@ class S3(AbstractFileSystem):  # type: ignore[misc]
             for page in pages:
                 for one in page.get("Contents", ()):
                     name = f"{bucket}/{one['Key']}"
-                    yield name, _info(name, one["Size"], one["ETag"])
+                    yield name, _info(name, one["Size"], one.get("ETag", ""))
 
     def info(self, path: str, **_: Any) -> Info:
         """The size and the ETag of an object."""
         bucket, _slash, key = path.strip("/").partition("/")
         with _translated():
             head = self._client.head_object(Bucket=bucket, Key=key)
-        return _info(f"{bucket}/{key}", head["ContentLength"], head["ETag"])
+        return _info(f"{bucket}/{key}", head["ContentLength"], head.get("ETag", ""))
 
     def get_file(self, rpath: str, lpath: str, **_: Any) -> None:
         """Download an object, by one request if nothing fails."""

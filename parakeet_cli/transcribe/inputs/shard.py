@@ -21,13 +21,22 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> Shard:
         """From `I/N`. Raises UsageError."""
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         if match and 1 <= int(match[1]) <= int(match[2]):
             return cls(int(match[1]), int(match[2]))
         raise UsageError(
             f"--shard {text}: it must be I/N, with I from 1 to N.",
             hint="Three machines take --shard 1/3, --shard 2/3 and --shard 3/3.",
         )
+
+    @classmethod
+    def is_one(cls, text: str) -> bool:
+        """Whether `parse` takes the text."""
+        try:
+            cls.parse(text)
+        except UsageError:
+            return False
+        return True
 
     @property
     def folder(self) -> str:

@@ -66,7 +66,14 @@ def to_place(text: str) -> Place:
         return str(Path(text).expanduser())
     if scheme[1].lower() in ("file", "local"):
         return str(Path(unquote(text[scheme.end() :])))
-    return Url(text.rstrip("/"), text.rstrip("/"))
+    name = _without_slashes(text)
+    return Url(name, name)
+
+
+def _without_slashes(url: str) -> str:
+    """The URL without slashes at its end, but for those of its scheme."""
+    begin = url.index("://") + 3
+    return url[:begin] + url[begin:].rstrip("/")
 
 
 def canonical(where: Place, here: str | None = None) -> str:
@@ -105,7 +112,9 @@ def split_suffix(name: str) -> tuple[str, str]:
 def state_of(where: Place) -> FileState | None:
     """The size and the time or mark of the last change; None if it doesn't exist."""
     if isinstance(where, Url):
-        return where.state or _listed(where.root).get(where.text)
+        with suppress(UsageError):  # no such storage: opening the object will say so
+            return where.state or _listed(where.root).get(where.text)
+        return None
     try:
         found = os.stat(where)  # noqa: PTH116  # a Path would take longer than the system does
     except (OSError, ValueError):
@@ -140,7 +149,7 @@ def is_regular(path: Place) -> bool:
 
 def list_objects(url: str) -> list[Url]:
     """The object itself, all below a prefix, or all matches of a pattern. Raises InputError."""
-    root = url.rstrip("/")
+    root = _without_slashes(url)
     fs, path = _system(url)
     scheme = url[: url.index("://")]
     try:
@@ -201,7 +210,14 @@ def _state(info: dict[str, Any]) -> FileState:
 @contextmanager
 def downloaded(url: Url) -> Iterator[Path]:
     """A temporary local copy of the object. Raises InputError."""
-    fs, path = _system(url.text)
+    try:
+        fs, path = _system(url.text)
+    except UsageError as error:  # of this one: a row of a manifest may name any storage
+        lacking = isinstance(error.__cause__, ImportError)
+        obstacle = Obstacle("a storage's package is missing", certain=False, passes=False)
+        raise InputError(
+            str(error), hint=error.hint, obstacle=obstacle if lacking else None
+        ) from error
     with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
         local = Path(folder, f"object{split_suffix(name_of(url))[1]}")
         try:
@@ -262,6 +278,8 @@ def _message(error: Exception) -> str:
 
 def _system(url: str) -> tuple[Any, str]:
     """The file system for a URL, and its name for the object. Raises UsageError, InputError."""
+    if _without_slashes(url).endswith("://"):
+        raise UsageError(f"{url} names no object and no folder: there is nothing behind it.")
     try:
         if url[: url.index("://")].lower() in _S3:
             from parakeet_cli.transcribe.inputs.s3 import S3

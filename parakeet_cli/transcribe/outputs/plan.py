@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from parakeet_cli.errors import UsageError
+from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import Format
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.storage import (
@@ -65,6 +65,9 @@ def plan_outputs(
             continue
         name = job.stem if plain else _fill_template(template, job, index, today)
         below = f"{job.folder}/{name}" if job.folder else name
+        if _leads_out(below):  # the key of an object, or its folder's, may be anything
+            planned.append(PlannedFile(_refused(job), (), number=index - 1))
+            continue
         paths = tuple([(form, _below(folder, below + form.suffix)) for form in formats])
         for _, path in paths:
             _check_output(path, job, owners.setdefault(str(path), job), inputs)
@@ -87,6 +90,16 @@ def _check_output(path: Place, job: Job, owner: Job, inputs: set[str]) -> None:
         )
     if inputs and canonical(path) in inputs:
         raise UsageError(f"{path} is an input, and would be overwritten by an output.")
+
+
+def _refused(job: Job) -> Job:
+    message = "Its name has parts that would lead its outputs out of the output folder."
+    return job._replace(error=InputError(message, hint="Name it by itself, without its folder."))
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a relative name is one of something outside of the folder that it is below."""
+    return ".." in name and ".." in os.path.normpath(name).split("/")
 
 
 def _below(folder: Place, name: str) -> Place:

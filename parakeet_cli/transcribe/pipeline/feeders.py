@@ -2,7 +2,7 @@
 
 The processes are the decoder's own pool: they decode, resample and find the speech. A thread here
 waits for its process, cuts what comes in pauses and queues the chunks for the engine. It touches
-nothing else: what it did is told to `post`, whose calls belong to the thread of the pipeline.
+nothing else: what it did is passed to `post`, whose calls belong to the thread of the pipeline.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Feeders:
             error: Exception | None = None
             try:
                 self._feed(file, path)
-            except Exception as caught:  # raised or told where the file's result is made
+            except Exception as caught:  # raised or reported where the file's result is made
                 error = caught
             self._post(partial(self._on_submitted, file, error))
 

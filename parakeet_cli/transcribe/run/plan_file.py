@@ -23,6 +23,7 @@ from parakeet_cli.formats import row_values
 from parakeet_cli.formats.row_values import Check, are_texts, is_count, is_number, is_text, optional
 from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import atomic_writer
+from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import Url, canonical, recorded
 from parakeet_cli.transcribe.inputs.surroundings import obstacle_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -216,11 +217,15 @@ def _are_settled(value: Any) -> bool:
     )
 
 
+def _is_shard(value: Any) -> bool:
+    return is_text(value) and Shard.is_one(value)
+
+
 _STATUSES = frozenset(map(str, Status))
 _CHECKS: dict[str, Check] = {
     "plan": is_count,
     "of": is_count,
-    "shard": optional(is_text),
+    "shard": optional(_is_shard),
     "options": is_text,
     "at": is_number,
     "root": optional(is_text),

@@ -235,7 +235,7 @@ class RunFolder:
         (text,) = self.results.lines([line])
         try:
             row = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return line
         if not isinstance(row, dict) or row.get("audio_filepath") == name:
             return line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +23,7 @@ from tests.integration.doctor.fake_stack import (
     torch,
 )
 from tests.integration.doctor.repairing import RepairCase, good_wheels, index, inert
+from tests.integration.doctor.test_repair import recover, start
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +67,47 @@ def test_what_is_new_is_linked_from_uvs_cache_and_compiled_and_what_is_there_is_
     assert case.versions()["setuptools"] == wheels["setuptools"].version
     assert list((environment.site / "librosa" / "__pycache__").glob("__init__.*.pyc"))
     assert case.run("rollback").returncode == 0
+    assert case.tree() == before
+
+
+# The doctor, killed as it moves its n-th file or folder into the environment, or once it is there.
+KILLED_WHILE_MOVING = """
+import os, signal, sys
+from parakeet_cli.doctor.repair.uv.stage import Stage
+from parakeet_cli.__main__ import main
+replace, moved, last = os.replace, 0, int(os.environ["KILL_AT"])
+def counted(source, target, **more):
+    global moved
+    if "/stage/" in str(source):
+        moved += 1
+        if moved == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target, **more)
+os.replace = counted
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [1, 2, 30])
+def test_killed_while_it_moves_what_uv_unpacked_the_environment_is_as_it_was(
+    tmp_path: Path, number: int
+) -> None:
+    environment = Environment.new(tmp_path / "env")
+    old = Wheel("setuptools", "65.5.0", files={"setuptools/__init__.py": ""})
+    environment.install([old], tmp_path / "old")
+    case = RepairCase(environment, tmp_path, tmp_path)
+    source = index(tmp_path / "index", *good_wheels().values())
+    case.variables = {"PIP_INDEX_URL": source, "KILL_AT": str(number)}
+    before = case.tree()
+    command = case.command("--fix", "--yes", "--torch-index", "default")
+    command[1:3] = ["-c", KILLED_WHILE_MOVING]
+    assert start(case, command).wait() == -signal.SIGKILL
+    # Nothing is there before the first move: uv has unpacked beside the environment.
+    outside = {name for name in case.tree() if not name.startswith(".parakeet")}
+    assert (outside == {name for name in before if not name.startswith(".parakeet")}) == (
+        number == 1
+    )
+    recover(case)
     assert case.tree() == before
 
 

@@ -109,6 +109,28 @@ def test_a_part_of_a_recording_is_on_the_recording_s_clock() -> None:
     assert transcript.accounting.decoded_seconds == pytest.approx(1.5, abs=0.05)
 
 
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "2", True])
+def test_a_part_that_can_t_be_is_refused(seconds: float) -> None:
+    with Transcriber(engine="mock") as transcriber:
+        with pytest.raises(UsageError, match="offset must be a number of seconds from 0"):
+            transcriber.transcribe(CLIP, offset=seconds)
+        with pytest.raises(UsageError, match="duration must be a number of seconds from 0"):
+            transcriber.transcribe(CLIP, duration=seconds)
+
+
+def test_a_transcriber_that_is_used_by_its_own_on_progress_says_so_and_goes_on() -> None:
+    with Transcriber(engine="mock") as transcriber:
+        with pytest.raises(UsageError, match="by its own on_progress"):
+            transcriber.transcribe(CLIP, on_progress=lambda _: transcriber.transcribe(CLIP))
+        assert transcriber.transcribe(CLIP).text
+
+
+def test_a_path_may_be_bytes_and_one_that_no_file_can_have_is_not_there() -> None:
+    assert transcribe(bytes(CLIP), engine="mock").text  # type: ignore[arg-type]
+    with pytest.raises(TranscriptionError, match="does not exist"):
+        transcribe("a\0b.wav", engine="mock")
+
+
 def test_what_is_damaged_is_a_partial_transcript_and_no_error(tmp_path: Path) -> None:
     data = CLIP.read_bytes()
     (tmp_path / "cut.wav").write_bytes(data[: len(data) * 2 // 3])

@@ -80,6 +80,21 @@ def test_a_part_behind_the_end_of_its_file_fails(tmp_path: Path) -> None:
     assert "a.wav ends before second 500" in done.err
 
 
+def test_a_row_with_a_url_of_nothing_or_of_an_unknown_storage_fails_alone(tmp_path: Path) -> None:
+    clip(tmp_path / "clip.wav")
+    urls = ["s3://", "http://", "nosuch://bucket/x.wav", "file:///a%00b.wav", "clip.wav"]
+    rows = "".join(json.dumps({"audio_filepath": url}) + "\n" for url in urls)
+    (tmp_path / "rows.jsonl").write_text(rows)
+    done = transcribe(tmp_path, "rows.jsonl", "-o", "out", "--run", "run")
+    assert done.code == 1, done.err
+    assert files(tmp_path / "out") == {"clip.txt"}
+    assert "5 files: 1 ok, 4 failed." in done.err
+    assert done.err.count("there is nothing behind it") == 2
+    assert "Protocol not known: nosuch" in done.err
+    assert "no file can have this name" in done.err
+    assert transcribe(tmp_path, "s3://").code == 2
+
+
 def test_a_manifest_s_rows_are_jobs_and_offsets_are_parts_on_the_file_s_clock(
     tmp_path: Path,
 ) -> None:

@@ -40,3 +40,14 @@ def test_a_length_that_no_slot_has_is_refused() -> None:
     with pytest.raises(ValueError, match="no slot has 17 bytes"):
         slots.take(17)
     slots.close()
+
+
+def test_the_memory_can_not_be_shrunk_or_grown_by_the_other_process() -> None:
+    """Whoever reads beyond its end then is ended by SIGBUS."""
+    slots = SharedSlots.create(1 << 16, 2)
+    assert slots is not None
+    for size in (0, 1 << 20):
+        with pytest.raises(PermissionError):
+            os.ftruncate(slots.descriptor, size)
+    slots.put(memoryview(b"still there"))
+    slots.close()

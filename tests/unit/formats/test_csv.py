@@ -24,11 +24,18 @@ def test_commas_quotes_and_letters_are_read_back() -> None:
 
 
 def test_no_cell_is_a_formula_for_a_spreadsheet() -> None:
-    texts = ["=1+1", "@SUM(A1)", "+cmd|'/c calc'!A0", "-cmd", "-3 degrees", "- No.", "+1"]
-    assert [row[2] for row in rows(*texts)[1:]] == [
-        *(f" {text}" for text in texts[:4]),
-        *texts[4:],
+    program = "cmd|'/c calc'!A0"
+    formulas = ["=1+1", "@SUM(A1)", f"+{program}", "-cmd", f"-2+3+{program}", "\uff1d1+1"]
+    texts = ["-3", "+1,5", "3 - 2 = 1", "No; yes"]
+    assert [row[2] for row in rows(*formulas, *texts)[1:]] == [
+        *(f" {text}" for text in formulas),
+        *texts,
     ]
+
+
+def test_no_cell_is_a_formula_where_semicolons_end_cells_either() -> None:
+    (row,) = rows("Well;=cmd|'/c calc'!A0;-1;x")[1:]
+    assert row[2] == "Well; =cmd|'/c calc'!A0; -1;x"
 
 
 def test_a_transcript_without_speech_has_the_header_alone() -> None:

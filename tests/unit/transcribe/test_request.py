@@ -18,7 +18,7 @@ def test_a_number_of_workers_is_a_number_or_auto(workers: str) -> None:
     assert replace(request, workers="auto").worker_count is None
 
 
-@pytest.mark.parametrize("feeders", ["0", "-1", "many", "²"])
+@pytest.mark.parametrize("feeders", ["0", "-1", "many", "²", "9" * 5000])
 def test_a_number_of_feeders_is_a_number_or_auto(feeders: str) -> None:
     request = TranscribeRequest(inputs=("a.wav",), feeders=feeders)
     with pytest.raises(UsageError, match="--feeders"):

@@ -40,7 +40,7 @@ class Track:
 
 @dataclass(slots=True)
 class Fragments:
-    """What was found: the `parts` of the file, mended where it is damaged.
+    """What was found: the `parts` of the file, patched where it is damaged.
 
     With `damaged` they differ from the file. `incomplete` says that fragments are missing between
     others, and `cut` that the last one ends with the file before it says how long it is. With
@@ -61,7 +61,7 @@ class Fragments:
             return None
         return max(0, found.end - found.skipped) / found.scale
 
-    def mended(self, part: FilePart) -> PatchedFile | None:
+    def patched(self, part: FilePart) -> PatchedFile | None:
         """The file without its damage; None if it has none."""
         return PatchedFile(part.open(), self.parts) if self.damaged else None
 

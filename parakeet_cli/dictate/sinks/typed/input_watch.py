@@ -52,7 +52,7 @@ class InputWatch:
         return used
 
     def forget(self) -> None:
-        """Start to count anew."""
+        """Count from 0 again."""
         self.was_used()
 
     def close(self) -> None:

@@ -169,7 +169,7 @@ def _file(row: dict[str, Any]) -> _File | None:
     if not code or row.get("path_type") not in ("hardlink", "unix_python_entry_point"):
         return None
     rewritten = "prefix_placeholder" in row and row["prefix_placeholder"] is not None
-    # In a text the prefix has another length; a program keeps its own, but macOS signs it anew.
+    # In a text the prefix has another length; a program keeps its own, but macOS signs it again.
     resized = rewritten and (row.get("file_mode") != "binary" or sys.platform == "darwin")
     size = row.get("size_in_bytes")
     digest = row.get("sha256_in_prefix") or ("" if rewritten else row.get("sha256"))

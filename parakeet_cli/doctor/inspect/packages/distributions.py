@@ -26,7 +26,7 @@ HEAD_END = re.compile(rb"\r?\n\r?\n")
 METADATA_LINE = re.compile(rb"^[^\n]*?\.dist-info/METADATA,[^,\n]*,(\d+)\r?$", re.MULTILINE)
 # The suffixes of files that an import reads.
 IMPORTED = frozenset({".py", ".so", ".pyi", ".json", ".yaml"})
-# Bytecode, which Python writes anew, and what only people and compilers read.
+# Bytecode, which Python writes again, and what only people and compilers read.
 NOT_LOADED = frozenset(
     f".{kind}"
     for kind in ("pyc", "h", "hpp", "cuh", "cu", "c", "cpp", "pxd", "pyx", "md", "rst", "cmake")

@@ -366,7 +366,10 @@ def exclusive_size(folder: Path) -> int:
 
 
 def files_in(folder: Path) -> Iterator[str]:
-    """The path of every file below the folder."""
-    for here, _, names in os.walk(folder):
+    """The path of every file and link below the folder, those to folders included."""
+    for here, folders, names in os.walk(folder):
         for name in names:
             yield os.path.join(here, name)
+        for name in folders:
+            if os.path.islink(path := os.path.join(here, name)):
+                yield path

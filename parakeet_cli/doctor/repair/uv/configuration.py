@@ -1,6 +1,6 @@
 """Reads what pip's configuration says about an installation, and says the same to uv.
 
-uv reads neither pip.conf nor PIP_*. What it isn't told about, such as a folder of wheels or an
+uv reads neither pip.conf nor PIP_*. What it isn't given, such as a folder of wheels or an
 index within a company, it wouldn't use, and would fetch gigabytes that lie beside it.
 """
 

@@ -21,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.facts import Distribution, Facts
 from parakeet_cli.doctor.repair.pip import end_group
 from parakeet_cli.doctor.repair.uv.configuration import UvSettings
+from parakeet_cli.system.regular_files import others_can_write
 from parakeet_cli.system.safety.url_passwords import without_passwords
 
 OLDEST = "0.9"  # the oldest whose answers the tests compare with pip's
@@ -203,9 +204,28 @@ def _beside() -> str:
 
 
 def _cache_flags(settings: UvSettings, lines: Sequence[str]) -> tuple[str, ...]:
-    """uv writes the addresses that an index gives into its cache, with their passwords."""
+    """Without a cache where that may not be used.
+
+    uv writes the addresses that an index gives into its cache, with their passwords.
+    """
     sources = (*settings.lines, *lines, *settings.variables.values())
-    return ("--no-cache",) if any(without_passwords(one) != one for one in sources) else ()
+    has_password = any(without_passwords(one) != one for one in sources)
+    return ("--no-cache",) if has_password or _is_shared(_cache_folder(os.environ)) else ()
+
+
+def _is_shared(cache: Path) -> bool:
+    """Whether other users can write what is installed: files are linked to those in the cache."""
+    try:
+        return others_can_write(cache.stat())
+    except OSError:  # uv makes one of its own
+        return False
+
+
+def _cache_folder(environ: Mapping[str, str]) -> Path:
+    """As uv finds it: https://docs.astral.sh/uv/reference/storage/#cache-directory."""
+    caches = environ.get("XDG_CACHE_HOME", "")
+    own = Path(caches) if Path(caches).is_absolute() else Path("~/.cache").expanduser()
+    return Path(environ.get("UV_CACHE_DIR") or own / "uv")
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

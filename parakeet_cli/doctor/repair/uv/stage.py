@@ -28,7 +28,7 @@ from parakeet_cli.doctor.repair.rollback.snapshot import files_in
 from parakeet_cli.doctor.repair.uv.configuration import UvSettings
 from parakeet_cli.doctor.repair.uv.install import LOCK
 from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv, run, write_requirements
-from parakeet_cli.doctor.repair.wheel_members import is_of_the_environment
+from parakeet_cli.doctor.repair.wheel_members import description_of, is_of_the_environment
 from parakeet_cli.doctor.repair.wheels import InstalledSize
 from parakeet_cli.system.hardware import usable_cores
 from parakeet_cli.system.regular_files import NO_LINK, open_regular
@@ -153,7 +153,7 @@ def _checked(folder: Path, site: str, changes: Sequence[Change]) -> dict[str, tu
         dist = found.get(change.name)
         if dist is None or dist.problem or dist.version != change.after:
             raise UvFailed(f"it made no {change.pinned}")
-        recorded[change.name] = dict(_record(Path(dist.info, "RECORD"), folder, site))
+        recorded[change.name] = dict(_record(Path(dist.info), folder, site))
     rows = [row for files in recorded.values() for row in files.items()]
     number = usable_cores()
     answers = map_in_processes(
@@ -175,8 +175,9 @@ def _checked(folder: Path, site: str, changes: Sequence[Change]) -> dict[str, tu
     return files
 
 
-def _record(record: Path, folder: Path, site: str) -> Iterator[tuple[str, str]]:
+def _record(info: Path, folder: Path, site: str) -> Iterator[tuple[str, str]]:
     """Each file, relative to the prefix, and its sum. Raises UvFailed for one that has no place."""
+    record = info / "RECORD"
     try:
         text = record.read_text("utf-8")
         rows = [row for row in csv.reader(text.splitlines()) if row]
@@ -192,6 +193,8 @@ def _record(record: Path, folder: Path, site: str) -> Iterator[tuple[str, str]]:
             raise UvFailed(f"{row[0]!r} belongs to no part of an environment")
         if is_of_the_environment(below):
             raise UvFailed(f"{row[0]!r} would replace a file of the environment's own")
+        if inside and description_of(below) not in (None, info.name):
+            raise UvFailed(f"{row[0]!r} describes another package")
         if not digest and not name.endswith(WITHOUT_SUM):
             raise UvFailed(f"RECORD has no sum of {row[0]!r}")
         yield name, digest

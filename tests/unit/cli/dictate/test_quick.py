@@ -74,6 +74,27 @@ def test_each_verb_is_sent_and_the_state_shown(
     assert json.loads(shown.out) == STATE
 
 
+def test_a_microphone_s_and_a_window_s_name_are_no_commands_for_the_terminal(
+    daemon: Daemon, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = {"microphone": "Ear\x1b]0;x\x07phones\nNot running.", "target": "caf\u202e\u00e9"}
+    daemon.answer["state"] = {**STATE, **names}
+    assert run_quickly(["dictate", "status"]) == 0
+    shown = capfd.readouterr().out
+    assert r"Ear\x1b]0;x\x07phones" in shown
+    assert "caf\\u202e\u00e9" in shown
+    assert "\nNot running" not in shown
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+def test_a_stdout_that_takes_nothing_is_explained(daemon: Daemon, redirection: str) -> None:
+    command = f"{sys.executable} -m parakeet_cli dictate status {redirection}"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: stdout ")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -50,6 +50,13 @@ def test_what_would_change_the_text_and_has_no_meaning_here_is_refused(option: s
         assert option.replace("_", "-") in str(error.value)
 
 
+@pytest.mark.parametrize("words", [["--hf_token", "hf_secret"], ["--hf-token=hf_secret"]])
+def test_a_token_is_not_shown_where_it_is_refused(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="--hf-token has no meaning here") as refused:
+        understood("clip.wav", *words)
+    assert "secret" not in f"{refused.value} {refused.value.hint}"
+
+
 def test_what_changes_nothing_is_accepted_with_a_note_that_is_said_once() -> None:
     made, notes = understood("--fp16", "False", "a.wav", "--fp16", "True", "--model_dir", "x")
     assert made == ["a.wav"]

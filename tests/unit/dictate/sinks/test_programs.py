@@ -38,6 +38,33 @@ def test_a_program_that_doesn_t_end_is_ended_with_its_children(tmp_path: Path) -
     assert not late.exists()
 
 
+def test_what_a_program_that_has_ended_left_running_is_ended_with_its_output(
+    tmp_path: Path,
+) -> None:
+    late = tmp_path / "late"
+    with pytest.raises(SinkError, match=r"had not ended after 0\.2 seconds"):
+        programs.pipe(f"(sleep 0.6; touch '{late}') & true", b"", limit=0.2)
+    time.sleep(0.7)
+    assert not late.exists()
+
+
+@pytest.mark.parametrize("command", ["yes", "yes & yes"])
+def test_a_program_that_prints_without_end_is_ended(command: str) -> None:
+    with pytest.raises(SinkError, match=r"yes printed more than 1 MiB\."):
+        programs.pipe(command, b"")
+
+
+def test_of_many_messages_the_last_line_is_shown() -> None:
+    with pytest.raises(SinkError, match=r": last$"):
+        programs.run("yes | head -c 20000000 >&2; echo last >&2; exit 3")
+
+
+def test_more_than_a_pipe_holds_goes_in_and_comes_out() -> None:
+    text = b"word " * 200_000
+    assert programs.pipe("cat", text) == text
+    assert programs.pipe("head -c 5", text) == b"word "
+
+
 def test_a_program_that_leaves_another_running_has_ended() -> None:
     """As xclip and wl-copy do: the one they leave holds our stderr."""
     began = time.monotonic()
@@ -48,6 +75,8 @@ def test_a_program_that_leaves_another_running_has_ended() -> None:
 def test_a_program_that_is_not_installed_is_refused_by_name() -> None:
     with pytest.raises(SinkError, match="no-such-program can't be run: No such file"):
         programs.run(["no-such-program"])
+    with pytest.raises(SinkError, match="can't be run: embedded null byte"):
+        programs.pipe("cat\0", b"text")
     with pytest.raises(SinkUnavailable, match="no-such-program is not installed") as refused:
         programs.require("no-such-program")
     assert refused.value.hint == "Install no-such-program."

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from parakeet_cli.dictate.text.commands import COMMANDS, PlainText, SpokenCommand
 from parakeet_cli.dictate.text.rules import TextRules
 from parakeet_cli.transcript import Word
@@ -45,3 +47,11 @@ def test_a_command_that_fails_leaves_the_text_and_that_is_said() -> None:
     assert rules.filtered([PlainText("Hello.")], failures.append) == [PlainText("Hello.")]
     (why,) = failures
     assert "false ended with exit code 1" in why
+
+
+@pytest.mark.parametrize("command", ["", " "])
+def test_an_empty_command_drops_no_text(command: str) -> None:
+    rules = TextRules(commands=True, change_text=str, filter=command)
+    failures: list[str] = []
+    assert rules.filtered([PlainText("Hello.")], failures.append) == [PlainText("Hello.")]
+    assert failures == []

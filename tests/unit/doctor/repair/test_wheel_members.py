@@ -80,6 +80,24 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
     assert "is a link" in found
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "other-3.0.egg-info",
+        "other-3.0.dist-info",
+        "other-3.0.dist-info/METADATA",
+        "other.EGG-INFO/PKG-INFO",
+        "six-1.16.data/purelib/other-3.0.dist-info/METADATA",
+        "six-1.16.data/platlib/six-1.16.dist-info/METADATA",
+        "six-1.16.data/data/lib/python3.12/site-packages/other-3.0.dist-info/RECORD",
+    ],
+)
+def test_a_second_description_of_a_package_is_refused(name: str, tmp_path: Path) -> None:
+    wrong = objection(build(tmp_path, {name: "Name: other\n"}), "six", "1.16")
+    assert wrong is not None
+    assert "describe" in wrong
+
+
 @pytest.mark.parametrize("row", ["../../outside,,\n", "/etc/canary,sha256=x,1\n", '"C:\\x",,\n'])
 def test_a_record_that_names_what_is_outside_is_refused(row: str, tmp_path: Path) -> None:
     found = objection(build(tmp_path, {}, record=row), "six", "1.16")

@@ -9,7 +9,9 @@ from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.shard import Shard
 
 
-@pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "1/0", "-1/3", "1/3/5", "a/b", " 1/3"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "0/3", "4/3", "1/0", "-1/3", "1/3/5", "a/b", " 1/3", "1/" + "9" * 5000]
+)
 def test_a_shard_that_is_not_one_of_its_count_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="it must be I/N") as refused:
         Shard.parse(text)

@@ -7,6 +7,7 @@ import pytest
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.transcribe.inputs.find import Job
+from parakeet_cli.transcribe.inputs.storage import Url
 from parakeet_cli.transcribe.outputs.plan import check_apart, check_template, plan_outputs
 
 FORMATS = expand_formats(["txt,srt"])
@@ -49,6 +50,26 @@ def test_a_template_s_fields(path: str, template: str, made: str) -> None:
 def test_a_parent_written_as_dots_is_the_folder_s_own_name(tmp_path: Path) -> None:
     (made,) = planned(job("x/../../a.wav"), template="{parent}/{filename}")
     assert made[0] == f"out/{tmp_path.parent.name}/a.txt"
+
+
+@pytest.mark.parametrize(
+    ("job", "template"),
+    [
+        (Job("x", Url("s3://b/in/../../a.wav", "s3://b/in"), folder="../.."), "{filename}"),
+        (Job("x", Url("s3://b/in/x/../../a.wav", "s3://b/in"), folder="x/../.."), "{filename}"),
+        (Job("x", Url("s3://b/in/../a.wav", "s3://b")), "{parent}/{filename}"),
+    ],
+)
+def test_an_object_whose_key_leads_out_of_the_folder_is_refused_and_the_others_are_not(
+    job: Job, template: str
+) -> None:
+    """Whoever may write to a bucket chooses the keys."""
+    other = Job("b.wav", "in/b.wav", folder="x/..")
+    refused, planned = plan_outputs([job, other], FORMATS, "out", template)
+    assert refused.paths == ()
+    assert "out of the output folder" in str(refused.job.error)
+    assert planned.job.error is None
+    assert planned.paths
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,14 @@ def test_without_a_plan_there_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [{"keys": [5]}, {"keys": [["a"]]}, {"settled": [["a", "fine", ""]]}, {"plan": 1}],
+    [
+        {"keys": [5]},
+        {"keys": [["a"]]},
+        {"settled": [["a", "fine", ""]]},
+        {"plan": 1},
+        {**HEADER.as_json(), "shard": "1/\x1b"},
+        {**HEADER.as_json(), "shard": "2/1"},
+    ],
     ids=str,
 )
 def test_a_row_that_no_run_writes_costs_that_row(tmp_path: Path, row: object) -> None:

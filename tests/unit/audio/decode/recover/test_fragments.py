@@ -63,7 +63,7 @@ def test_a_healthy_file_is_read_as_it_is(picture: float | None, tmp_path: Path) 
     found = read_fragments(part)
     assert found is not None
     assert not (found.damaged or found.incomplete or found.cut)
-    assert found.mended(part) is None
+    assert found.patched(part) is None
     assert found.end_of(1 if picture is None else 2) == pytest.approx(SECONDS, abs=FRAME)
     whole = accounting(film.path, film.data)
     assert whole.lost == ()

@@ -172,6 +172,56 @@ def test_a_wheel_that_brings_what_no_package_should_is_refused(
     assert files(environment) == before
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "other-3.0.egg-info",
+        "other-3.0.egg-info/PKG-INFO",
+        "OTHER-3.0.DIST-INFO/METADATA",
+        "bad-1.0.data/purelib/other-3.0.dist-info/METADATA",
+        "bad-1.0.data/platlib/other-3.0.dist-info/RECORD",
+    ],
+)
+def test_a_wheel_that_describes_another_package_is_refused(
+    environment: Environment, tmp_path: Path, name: str
+) -> None:
+    """pip would remove the files that such a RECORD names with the other package."""
+    folder = tmp_path / "index"
+    bad = Wheel("bad", "1.0", files={"bad/__init__.py": "", name: "Name: other\nVersion: 3.0\n"})
+    index(folder, bad)
+    with pytest.raises(UvFailed, match=r"describes another package|Multiple \.dist-info"):
+        staged(environment, folder, bad)
+
+
+def test_a_link_that_was_put_into_uvs_cache_is_noticed(
+    environment: Environment, tmp_path: Path, cache: Path
+) -> None:
+    folder, outside = tmp_path / "index", tmp_path / "outside"
+    index(folder, ONE)
+    outside.mkdir()
+    staged(environment, folder, ONE)
+    (file,) = cached(cache)
+    (file.parent / "more").symlink_to(outside)
+    with pytest.raises(UvFailed, match=r"one/more is in no RECORD"):
+        staged(environment, folder, ONE)
+
+
+def test_nothing_is_linked_to_a_cache_that_others_can_write_into(
+    environment: Environment, tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / "index"
+    index(folder, ONE)
+    staged(environment, folder, ONE).move([change(folder, ONE)])
+    (file,) = cached(cache)
+    there = environment.site / "one" / "__init__.py"
+    assert there.samefile(file)
+    there.unlink()
+    cache.chmod(0o777)
+    staged(environment, folder, ONE).move([change(folder, ONE)])
+    assert there.read_text() == "value = 2\n"
+    assert not there.samefile(file)
+
+
 def test_a_file_that_record_does_not_list_is_refused(
     environment: Environment, tmp_path: Path
 ) -> None:
