@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("faster_whisper")  # the detector's model is in it
+
 from parakeet_cli.audio.samples import Block, Samples
 from parakeet_cli.audio.segment.chunker import Chunk, cut_in_silence
 from parakeet_cli.audio.segment.frames import FRAME

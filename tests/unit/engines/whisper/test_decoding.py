@@ -61,6 +61,7 @@ def test_only_the_end_of_a_long_text_is_remembered() -> None:
 
 
 def test_a_precision_that_the_processor_lacks_is_refused_and_those_it_has_are_named() -> None:
+    pytest.importorskip("ctranslate2")
     refuse_compute_type("default", "cpu", 0)
     refuse_compute_type("int8", "cpu", 0)
     with pytest.raises(UsageError, match="int8_float16") as error:
