@@ -358,7 +358,8 @@ def test_a_configuration_from_version_0_1_0_is_read(tmp_path: Path) -> None:
     path.write_text(json.dumps(EVERY_SETTING))
     shown = parakeet(tmp_path, "config", "show", env={}).out.decode().splitlines()
     found = dict(line.split(maxsplit=1) for line in shown)
-    assert found == {
+    # Settings that version 0.1.0 didn't have are as they are without any.
+    assert {key: value for key, value in found.items() if not value.endswith("(default)")} == {
         "engine": f'mock  ("use_mock_stt": true in {path})',
         **{
             name: f"{value if isinstance(value, str) else json.dumps(value)}  ({path})"
