@@ -26,6 +26,7 @@ def main() -> None:
         code = INTERRUPTED
     except ImportError as error:
         code = _explain_or_raise(error)
+    code = _flush_stdout(code)
     if code in (HUNG_UP, INTERRUPTED, TERMINATED):
         # Chunks in progress would delay the exit for seconds, and nothing needs them.
         for stream in (sys.stdout, sys.stderr):
@@ -33,6 +34,23 @@ def main() -> None:
                 stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _flush_stdout(code: int) -> int:
+    """The exit code after the last of stdout was written.
+
+    What a full disk refused is still in the buffer. Python would try it once more at exit, and
+    end with 120.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if code == 0:  # nothing was said of it yet
+            sys.stderr.write(f"Error: stdout can't be written: {error.strerror}.\n")
+        return code or FAILED
+    return code
 
 
 def _other_home() -> str:

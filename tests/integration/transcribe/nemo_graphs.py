@@ -17,6 +17,8 @@ import os
 import random
 import runpy
 import sys
+import tarfile
+import tempfile
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +46,10 @@ def sound_of(path: str) -> Any:
 
 
 def load(path: Path, precision: str = "float32") -> Any:
-    model = loading.restore(loading.LoadRequest(str(path), "cpu"), cuda.NoCuda())
+    # Unpacked, as the engine gives it: NeMo 3.0's own reader needs Python 3.11.4.
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(path) as archive:
+        archive.extractall(folder)
+        model = loading.restore(loading.LoadRequest(folder, "cpu"), cuda.NoCuda())
     for part in ("encoder", "decoder", "joint"):
         if hasattr(model, part):
             getattr(model, part).to(dtype=getattr(torch, precision))
