@@ -55,7 +55,8 @@ def _redirect_bytecode(folder: str) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
 
-    importlib.machinery.SourceFileLoader.set_data = set_data  # type: ignore
+    # Not sys.pycache_prefix, which also changes where bytecode is read.
+    importlib.machinery.SourceFileLoader.set_data = set_data  # type: ignore[method-assign, assignment]
 
 
 def _write(events: TextIO, **fields: object) -> None:

@@ -60,13 +60,15 @@ class UvInstaller:
         if os.path.lexists(lock):
             yield
             return
-        try:
-            with same_mtime(self.prefix):
-                lock.touch()
-            yield
-        finally:
-            with same_mtime(self.prefix):
-                lock.unlink(missing_ok=True)
+        # The outer one is for a signal that ends the inner ones before they are done.
+        with same_mtime(self.prefix):
+            try:
+                with same_mtime(self.prefix):
+                    lock.touch()
+                yield
+            finally:
+                with same_mtime(self.prefix):
+                    lock.unlink(missing_ok=True)
 
 
 def find_installer(
