@@ -52,6 +52,8 @@ class PreparedResult:
             return replace(failed(self.job, error), transcript=self.result.transcript)
         finally:
             self.discard()
+        if self.result.status is Status.FAILED:
+            return self.result
         return replace(self.result, outputs=tuple(written), sums=tuple(written.values()))
 
     def discard(self) -> None:
@@ -65,27 +67,39 @@ def prepare_result(
 ) -> PreparedResult:
     """The result of a file whose chunks are all transcribed. May be called in any thread."""
     job = file.item.job
+    outputs: list[PreparedOutput] = []
     try:
-        return _prepared(file, engine, options)
+        result = file.result or _transcribed(file, engine, options, outputs)
     except Exception as error:
-        return PreparedResult(job, failed_unexpectedly(job, error))
+        result = failed_unexpectedly(job, error)
+    return PreparedResult(job, result, tuple(outputs))
 
 
-def _prepared(file: FileInWork, engine: EngineInfo, options: PipelineOptions) -> PreparedResult:
+def _transcribed(
+    file: FileInWork,
+    engine: EngineInfo,
+    options: PipelineOptions,
+    outputs: list[PreparedOutput],
+) -> FileResult:
+    """The result; the `outputs` are added as they are made, as many as there can be."""
     job = file.item.job
-    if file.result is not None:
-        return PreparedResult(job, file.result)
     if file.failure is not None and not file.transcribed_chunks:
-        return PreparedResult(job, failed(job, file.failure))
+        return failed(job, file.failure)
     try:
         transcript = transcript_of(file, engine, options.align)
     except InputError as error:
-        return PreparedResult(job, failed(job, error))
+        return failed(job, error)
     try:
-        outputs = _prepare_outputs(file, transcript, options)
+        for form, path in file.item.paths:
+            if not file.item.replaces and options.skip_existing and exists(path):
+                continue
+            collector = file.collectors.get(str(path))
+            collected = collector.finish() if collector else None
+            pieces = form.pieces(transcript, options.format_options, collected)
+            outputs.append(PreparedOutput(path, pieces))
     except ParakeetError as error:
-        return PreparedResult(job, replace(failed(job, error), transcript=transcript))
-    result = FileResult(
+        return replace(failed(job, error), transcript=transcript)
+    return FileResult(
         job.name,
         transcript.status,
         transcript,
@@ -96,27 +110,6 @@ def _prepared(file: FileInWork, engine: EngineInfo, options: PipelineOptions) ->
             *channels_in_words(transcript, split=options.split_channels),
         ),
     )
-    return PreparedResult(job, result, outputs)
-
-
-def _prepare_outputs(
-    file: FileInWork, transcript: Transcript, options: PipelineOptions
-) -> tuple[PreparedOutput, ...]:
-    """The outputs, all of them or none."""
-    outputs: list[PreparedOutput] = []
-    try:
-        for form, path in file.item.paths:
-            if not file.item.replaces and options.skip_existing and exists(path):
-                continue
-            collector = file.collectors.get(str(path))
-            collected = collector.finish() if collector else None
-            pieces = form.pieces(transcript, options.format_options, collected)
-            outputs.append(PreparedOutput(path, pieces))
-    except BaseException:
-        for output in outputs:
-            output.discard()
-        raise
-    return tuple(outputs)
 
 
 def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
