@@ -1,0 +1,162 @@
+"""Counts the speakers by their embeddings, and finds the centre of each one's.
+
+Average linkage of cosine distances, as far as memory allows at once: a long recording is divided
+into parts whose small clusters are joined. SciPy does the clustering, and is imported only here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parakeet_cli.speakers.collector import Voices
+from parakeet_cli.speakers.count import SpeakerCount
+from parakeet_cli.speakers.embeddings import Embeddings, unit
+
+# Chosen with the voices of `bench/speakers.py --set dev`.
+_APART = 0.86  # cosine distance at which two clusters are two speakers
+_LEAST = 2.5  # windows of 1.5 s that somebody speaks at least, unless the number is given
+_ALIKE = 0.45  # cosine of two centres that are one speaker's
+_LONG = 0.68  # seconds of a window that says enough to count by
+_FULL = 1.5  # seconds of a window that counts as one
+
+_AT_ONCE = 2_000  # windows: 16 MB of distances
+_PARTS_APART = 0.45  # the distance up to which a part's windows become one
+_ROUNDS = 3  # of moving the centres to the windows that are nearest to them
+
+
+def centres_of(voices: Voices, mean: Embeddings, count: SpeakerCount) -> Embeddings:
+    """The centre of each speaker's embeddings, of length 1, shape (speakers, 192)."""
+    vectors = unit(voices.embeddings - mean)
+    seconds = voices.spans[:, 1] - voices.spans[:, 0]
+    long = seconds >= _LONG
+    if long.sum() < max(2, count.least):
+        long = np.ones(len(vectors), bool)
+    chosen, weights = _joined(vectors[long], seconds[long] / _FULL)
+    centres = _counted(chosen, weights, count)
+    for _ in range(_ROUNDS):
+        nearest = (vectors @ centres.T).argmax(axis=1)
+        centres = unit(_sums(vectors, seconds, nearest, centres))
+    return centres
+
+
+def _sums(
+    vectors: Embeddings, weights: NDArray[np.float64], labels: NDArray[np.intp], before: Embeddings
+) -> Embeddings:
+    """The weighted sum of each label's vectors; where there are none, what was `before`."""
+    sums = np.array(before, np.float64)
+    for label in range(len(before)):
+        mine = labels == label
+        if mine.any():
+            sums[label] = (vectors[mine] * weights[mine, None]).sum(axis=0)
+    return sums.astype(np.float32)
+
+
+def _joined(
+    vectors: Embeddings, weights: NDArray[np.float64]
+) -> tuple[Embeddings, NDArray[np.float64]]:
+    """The vectors, or so few small clusters of them that all distances fit into memory."""
+    while len(vectors) > _AT_ONCE:
+        parts = [
+            _small_clusters(vectors[first : first + _AT_ONCE], weights[first : first + _AT_ONCE])
+            for first in range(0, len(vectors), _AT_ONCE)
+        ]
+        made = np.concatenate([part[0] for part in parts])
+        if len(made) > 0.9 * len(vectors):  # hardly any two are alike
+            step = -(-len(made) // _AT_ONCE)
+            return made[::step], np.concatenate([part[1] for part in parts])[::step]
+        vectors, weights = made, np.concatenate([part[1] for part in parts])
+    return vectors, weights
+
+
+def _small_clusters(
+    vectors: Embeddings, weights: NDArray[np.float64]
+) -> tuple[Embeddings, NDArray[np.float64]]:
+    labels = _cut(_tree(vectors), _PARTS_APART)
+    zero = np.zeros((labels.max() + 1, vectors.shape[1]), np.float32)
+    return unit(_sums(vectors, weights, labels, zero)), np.bincount(labels, weights).astype(
+        np.float64
+    )
+
+
+def _counted(vectors: Embeddings, weights: NDArray[np.float64], count: SpeakerCount) -> Embeddings:
+    """The centres of as many clusters as there seem to be within the given number."""
+    if len(vectors) < 2:
+        return vectors
+    tree = _tree(vectors)
+    labels = _cut(tree, _APART)
+    least = _LEAST
+    centres, sizes = _centres(vectors, weights, labels)
+    enough = sizes >= least
+    found = max(1, int(enough.sum()))
+    centres, sizes = centres[:found], sizes[:found]
+    centres, sizes = _merged(centres, sizes)
+    wanted = max(count.least, min(len(centres), count.most or len(centres)))
+    if wanted == len(centres):
+        return centres
+    return _of_number(vectors, weights, tree, wanted)
+
+
+def _of_number(
+    vectors: Embeddings, weights: NDArray[np.float64], tree: NDArray[np.float64], number: int
+) -> Embeddings:
+    """The centres of this many speakers: the largest clusters where as many are large enough."""
+    best: Embeddings | None = None
+    for clusters in range(number, min(len(vectors), 8 * number + 8) + 1):
+        centres, sizes = _centres(vectors, weights, _cut_number(tree, clusters))
+        if len(centres) < number:
+            continue
+        best = centres[:number] if best is None else best
+        if sizes[number - 1] >= _LEAST:
+            return centres[:number]
+    return vectors[:number] if best is None else best
+
+
+def _centres(
+    vectors: Embeddings, weights: NDArray[np.float64], labels: NDArray[np.intp]
+) -> tuple[Embeddings, NDArray[np.float64]]:
+    """The centre and the size of each cluster, the largest first."""
+    sizes = np.bincount(labels, weights).astype(np.float64)
+    zero = np.zeros((len(sizes), vectors.shape[1]), np.float32)
+    order = np.argsort(-sizes, kind="stable")
+    return unit(_sums(vectors, weights, labels, zero))[order], sizes[order]
+
+
+def _merged(
+    centres: Embeddings, sizes: NDArray[np.float64]
+) -> tuple[Embeddings, NDArray[np.float64]]:
+    """The clusters, of which those with nearly the same centre are one."""
+    while len(centres) > 1:
+        likeness = centres @ centres.T - 2 * np.eye(len(centres), dtype=np.float32)
+        one, other = divmod(int(likeness.argmax()), len(centres))
+        if likeness[one, other] <= _ALIKE:
+            break
+        both = unit(centres[one] * sizes[one] + centres[other] * sizes[other])
+        centres, sizes = centres.copy(), sizes.copy()
+        centres[one], sizes[one] = both, sizes[one] + sizes[other]
+        centres, sizes = np.delete(centres, other, 0), np.delete(sizes, other)
+    return centres, sizes
+
+
+def _tree(vectors: Embeddings) -> NDArray[np.float64]:
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import pdist
+
+    tree: NDArray[np.float64] = linkage(pdist(vectors, "cosine"), "average")
+    return tree
+
+
+def _cut(tree: NDArray[np.float64], distance: float) -> NDArray[np.intp]:
+    """The label of each vector, from 0, of clusters that are so far apart."""
+    from scipy.cluster.hierarchy import fcluster
+
+    labels: NDArray[np.intp] = fcluster(tree, distance, "distance") - 1
+    return labels
+
+
+def _cut_number(tree: NDArray[np.float64], number: int) -> NDArray[np.intp]:
+    """The label of each vector, from 0, of at most so many clusters."""
+    from scipy.cluster.hierarchy import fcluster
+
+    labels: NDArray[np.intp] = fcluster(tree, number, "maxclust") - 1
+    return labels
