@@ -14,9 +14,9 @@ from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.speakers.embeddings import Embeddings, unit
 
 # Chosen with the voices of `bench/speakers.py --set dev`.
-_APART = 0.86  # cosine distance at which two clusters are two speakers
-_LEAST = 2.5  # windows of 1.5 s that somebody speaks at least, unless the number is given
-_ALIKE = 0.45  # cosine of two centres that are one speaker's
+_APART = 0.85  # cosine distance at which two clusters are two speakers
+_LEAST = 2.0  # windows of 1.5 s that somebody speaks at least, unless the number is given
+_ALIKE = 0.4  # cosine of two centres that are one speaker's
 _LONG = 0.68  # seconds of a window that says enough to count by
 _FULL = 1.5  # seconds of a window that counts as one
 
