@@ -77,8 +77,8 @@ def voices_of(folder: Path) -> list[Voice]:
     for name in AUDIOEVAL.split():
         files = (folder / "pytest_audioeval/samples/audio" / name).glob("*.wav")
         found.append(Voice(f"audioeval {name}", tuple(sorted(files))))
-    for name in ("ve9qrp", "vk5qi"):
-        found.append(Voice(f"codec2 {name}", (folder / f"usr/share/codec2/wav/{name}.wav",)))
+    radio = folder / "usr/share/codec2/wav"
+    found += [Voice(f"codec2 {name}", (radio / f"{name}.wav",)) for name in ("ve9qrp", "vk5qi")]
     found.append(Voice("samples sense", tuple(sorted((ROOT / "samples").glob("sense*.wav")))))
     found.append(Voice("samples cards", tuple(sorted((ROOT / "samples/cmu").glob("cards*.wav")))))
     found += [Voice(f"flite {name}", flite=name) for name in ("awb", "kal16", "rms", "slt")]

@@ -9,26 +9,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.speakers.collector import Voices
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.speakers.embeddings import Embeddings, unit
 
 # Chosen with the voices of `bench/speakers.py --set dev`.
-_APART = 0.85  # cosine distance at which two clusters are two speakers
-_LEAST = 2.0  # windows of 1.5 s that somebody speaks at least, unless the number is given
+_APART = 0.82  # cosine distance at which two clusters are two speakers
+_LEAST = 4.0  # windows of 1.5 s in which somebody speaks at least, unless the number is given
 _ALIKE = 0.4  # cosine of two centres that are one speaker's
 _LONG = 0.68  # seconds of a window that says enough to count by
 _FULL = 1.5  # seconds of a window that counts as one
 
-_AT_ONCE = 2_000  # windows: 16 MB of distances
-_PARTS_APART = 0.45  # the distance up to which a part's windows become one
+_AT_ONCE = 2_000  # windows: 32 MB of distances
+_PART_CLUSTERS = 64  # that many windows are joined to, where there are more in all
 _ROUNDS = 3  # of moving the centres to the windows that are nearest to them
 
 
-def centres_of(voices: Voices, mean: Embeddings, count: SpeakerCount) -> Embeddings:
-    """The centre of each speaker's embeddings, of length 1, shape (speakers, 192)."""
-    vectors = unit(voices.embeddings - mean)
-    seconds = voices.spans[:, 1] - voices.spans[:, 0]
+def centres_of(
+    vectors: Embeddings, seconds: NDArray[np.float64], count: SpeakerCount
+) -> Embeddings:
+    """The centre of each speaker's embeddings, of length 1, shape (speakers, 192).
+
+    `vectors` are embeddings without what all voices have in common, of length 1, shape (n, 192);
+    `seconds` is how long each one's window is, shape (n,).
+    """
     long = seconds >= _LONG
     if long.sum() < max(2, count.least):
         long = np.ones(len(vectors), bool)
@@ -55,40 +58,41 @@ def _sums(
 def _joined(
     vectors: Embeddings, weights: NDArray[np.float64]
 ) -> tuple[Embeddings, NDArray[np.float64]]:
-    """The vectors, or so few small clusters of them that all distances fit into memory."""
+    """The vectors, or the means of so few small clusters that all distances fit into memory.
+
+    The means keep their length, less than 1. So the product of two is the mean of the cosines
+    between their clusters, as average linkage has it.
+    """
     while len(vectors) > _AT_ONCE:
         parts = [
             _small_clusters(vectors[first : first + _AT_ONCE], weights[first : first + _AT_ONCE])
             for first in range(0, len(vectors), _AT_ONCE)
         ]
-        made = np.concatenate([part[0] for part in parts])
-        if len(made) > 0.9 * len(vectors):  # hardly any two are alike
-            step = -(-len(made) // _AT_ONCE)
-            return made[::step], np.concatenate([part[1] for part in parts])[::step]
-        vectors, weights = made, np.concatenate([part[1] for part in parts])
+        vectors = np.concatenate([part[0] for part in parts])
+        weights = np.concatenate([part[1] for part in parts])
     return vectors, weights
 
 
 def _small_clusters(
     vectors: Embeddings, weights: NDArray[np.float64]
 ) -> tuple[Embeddings, NDArray[np.float64]]:
-    labels = _cut(_tree(vectors), _PARTS_APART)
-    zero = np.zeros((labels.max() + 1, vectors.shape[1]), np.float32)
-    return unit(_sums(vectors, weights, labels, zero)), np.bincount(labels, weights).astype(
-        np.float64
-    )
+    if len(vectors) <= _PART_CLUSTERS:
+        return vectors, weights
+    labels = _cut_number(_tree(vectors), _PART_CLUSTERS)
+    sizes = np.bincount(labels, weights).astype(np.float64)
+    zero = np.zeros((len(sizes), vectors.shape[1]), np.float32)
+    means = _sums(vectors, weights, labels, zero) / sizes[:, None]
+    return means.astype(np.float32), sizes
 
 
 def _counted(vectors: Embeddings, weights: NDArray[np.float64], count: SpeakerCount) -> Embeddings:
     """The centres of as many clusters as there seem to be within the given number."""
     if len(vectors) < 2:
-        return vectors
+        return unit(vectors)
     tree = _tree(vectors)
     labels = _cut(tree, _APART)
-    least = _LEAST
     centres, sizes = _centres(vectors, weights, labels)
-    enough = sizes >= least
-    found = max(1, int(enough.sum()))
+    found = max(1, int((sizes >= _LEAST).sum()))
     centres, sizes = centres[:found], sizes[:found]
     centres, sizes = _merged(centres, sizes)
     wanted = max(count.least, min(len(centres), count.most or len(centres)))
@@ -109,7 +113,7 @@ def _of_number(
         best = centres[:number] if best is None else best
         if sizes[number - 1] >= _LEAST:
             return centres[:number]
-    return vectors[:number] if best is None else best
+    return unit(vectors[:number]) if best is None else best
 
 
 def _centres(
@@ -139,10 +143,13 @@ def _merged(
 
 
 def _tree(vectors: Embeddings) -> NDArray[np.float64]:
+    """Average linkage, by one less the product of two vectors: the cosine of those of length 1."""
     from scipy.cluster.hierarchy import linkage
-    from scipy.spatial.distance import pdist
+    from scipy.spatial.distance import squareform
 
-    tree: NDArray[np.float64] = linkage(pdist(vectors, "cosine"), "average")
+    distances = np.maximum(0, 1 - vectors.astype(np.float64) @ vectors.T)
+    np.fill_diagonal(distances, 0)
+    tree: NDArray[np.float64] = linkage(squareform(distances, checks=False), "average")
     return tree
 
 

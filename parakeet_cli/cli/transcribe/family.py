@@ -61,14 +61,14 @@ def _no_meaning(why: str) -> FamilyOption:
     return FamilyOption(lambda option, value: ([], f"{option} has no meaning here: {why}"))
 
 
-def _refused(why: str, *defaults: str, switch: bool = False, secret: bool = False) -> FamilyOption:
-    """Only the defaults are accepted, or False for a switch. A secret value isn't shown."""
+def _refused(why: str, *defaults: str, switch: bool = False) -> FamilyOption:
+    """Only the defaults are accepted, or False for a switch."""
     accepted = (*defaults, _FALSE) if switch else defaults
 
     def handle(option: str, value: str) -> tuple[list[str], str | None]:
         if any(_equal(value, one) for one in accepted):
             return [], None
-        given = option if switch or secret else f"{option} {value}"
+        given = option if switch else f"{option} {value}"
         raise UsageError(f"{given} has no meaning here: {why}", hint="Leave it out.")
 
     return FamilyOption(handle, switch=switch)
@@ -100,6 +100,7 @@ _NO_LIMITS = "what counts as a failed text is fixed, and was measured."
 _GROUPING = "punctuation always belongs to the word beside it."
 _TOKEN = "--speakers tells speakers apart, and needs no token."
 _COUNT = re.compile(r"[0-9]+(-[0-9]+)?")  # what may follow --speakers
+_ANY_NUMBER = f"--speakers={AUTO}"
 _LIVE = "`parakeet dictate` transcribes a microphone."
 
 FAMILY: Mapping[str, FamilyOption] = {
@@ -123,7 +124,9 @@ FAMILY: Mapping[str, FamilyOption] = {
     "--hallucination-silence-threshold": _refused(
         "silence isn't given to the model in the first place.", _NONE
     ),
-    "--hf-token": FamilyOption(lambda option, value: (["--speakers=auto"], f"{option}: {_TOKEN}")),
+    "--hf-token": FamilyOption(  # which there turns the speakers on; a secret isn't shown
+        lambda option, value: ([_ANY_NUMBER], f"{option}: {_TOKEN}") if value else ([], None)
+    ),
     "--highlight-words": _switch(["--highlight-words"]),
     "--hotwords": _refused("--initial-prompt is how Whisper is told names.", _NONE),
     "--language": _as("--language", change=code_of),
@@ -192,6 +195,8 @@ def rewrite(words: Sequence[str], params: Iterable[Any]) -> tuple[list[str], dic
     }
     notes: dict[str, None] = {}  # each once, in order
     made = [word for part in _rewritten(list(words), valued, notes) for word in part]
+    if any(word.startswith("--speakers=") and word != _ANY_NUMBER for word in made):
+        made = [word for word in made if word != _ANY_NUMBER]  # the number wins, wherever it is
     return made, {FAMILY_NOTES: tuple(notes)}
 
 

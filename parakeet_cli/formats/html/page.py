@@ -282,9 +282,10 @@ def _paragraph(
             times.append(f"{round(1000 * word.start)} {round(1000 * word.end)}")
             text.append((" " if spaced and text else "") + _word(word))
     anchor = f"t={start:.2f}"
+    who = _who(segments[0].speaker, speakers)
     return (
         f'<div class="para" id="{anchor}"><a class="at time" href="#{anchor}">'
-        f'{clock_time(start)}</a>{_who(segments[0].speaker, speakers)}<p dir="auto" data-t="{" ".join(times)}">'
+        f'{clock_time(start)}</a>{who}<p dir="auto" data-t="{" ".join(times)}">'
         f"{''.join(text)}</p></div>\n"
     )
 
