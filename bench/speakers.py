@@ -47,7 +47,7 @@ TEXT = (
 )
 ASTERISK = "usr/share/asterisk/sounds"
 PROMPTS = "en_US_f_Allison fr_CA_f_June it_IT_m_Carlo ru_RU_f_IvrvoiceRU it_IT_f_Menardi es fr"
-# Letters and syllables. In de and pt_BR two people read them.
+# Letters and syllables. In de two people read them, and pt_BR may be the voice of tn.
 KLETTRES = "ar cs da en en_GB es fr he hu it lt ml nb nds nl ru tn uk"
 AUDIOEVAL = "en es fr hi it ja zh"  # in pl and pt it is the voice of es
 

@@ -1,7 +1,8 @@
 """Counts the speakers by their embeddings, and finds the centre of each one's.
 
-Average linkage of cosine distances, as far as memory allows at once: a long recording is divided
-into parts whose small clusters are joined. SciPy does the clustering, and is imported only here.
+Average linkage of cosine distances counts them, and spectral clustering with that number divides the
+windows among them. Memory is bounded: of a long recording, parts become small clusters first.
+SciPy does the clustering, and is imported for this alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.speakers.embeddings import Embeddings, unit
+from parakeet_cli.speakers.spectral import spectral_labels
 
 # Chosen with the voices of `bench/speakers.py --set dev`.
 _APART = 0.82  # cosine distance at which two clusters are two speakers
@@ -37,6 +39,9 @@ def centres_of(
         long = np.ones(len(vectors), bool)
     chosen, weights = _joined(vectors[long], seconds[long] / _FULL)
     centres = _counted(chosen, weights, count)
+    if 1 < len(centres) < len(chosen) // 2:
+        labels = spectral_labels(chosen, (chosen @ centres.T).argmax(axis=1), len(centres))
+        centres = unit(_sums(chosen, weights, labels, centres))
     for _ in range(_ROUNDS):
         nearest = (vectors @ centres.T).argmax(axis=1)
         centres = unit(_sums(vectors, seconds, nearest, centres))
