@@ -34,6 +34,7 @@ RATE = 16_000
 WORD = 0.3  # seconds
 SHORT = 1.5  # seconds of a short turn
 NOISE = 28.0  # dB below the speech
+TELEPHONE, WIDE = (120.0, 3_600.0), (60.0, 7_600.0)  # Hz
 ROOT = Path(__file__).parent.parent
 Samples = NDArray[np.float32]
 
@@ -141,8 +142,10 @@ def _levelled(samples: Samples) -> Samples:
     return np.clip(samples * (0.05 / level), -1, 1)
 
 
-def splice(pools: list[Samples], seed: int, seconds: float) -> tuple[Samples, list[Turn]]:
-    """A recording in which the voices of `pools` take turns."""
+def splice(
+    pools: list[Samples], seed: int, seconds: float, band: tuple[float, float] = TELEPHONE
+) -> tuple[Samples, list[Turn]]:
+    """A recording in which the voices of `pools` take turns, with the frequencies in `band`."""
     random = np.random.default_rng(seed)
     places = [int(random.integers(len(pool))) for pool in pools]
     parts, turns, clock, last = [np.zeros(RATE // 2, np.float32)], [], 0.5, -1
@@ -165,8 +168,7 @@ def splice(pools: list[Samples], seed: int, seconds: float) -> tuple[Samples, li
         clock += (len(said) + len(pause)) / RATE
         last = speaker
     sound = np.concatenate(parts)
-    band = butter(4, (120, 3_600), "bandpass", fs=RATE, output="sos")
-    sound = sosfiltfilt(band, sound)
+    sound = sosfiltfilt(butter(4, band, "bandpass", fs=RATE, output="sos"), sound)
     noise = random.normal(size=len(sound)) * 0.05 * 10 ** (-NOISE / 20)
     return (sound + noise).astype(np.float32), turns
 

@@ -1,7 +1,7 @@
 """Counts the speakers by their embeddings, and finds the centre of each one's.
 
-Average linkage of cosine distances counts them, and spectral clustering with that number divides the
-windows among them. Memory is bounded: of a long recording, parts become small clusters first.
+Average linkage of cosine distances counts them, and spectral clustering with that number divides
+the windows among them. Memory is bounded: of a long recording, parts become small clusters first.
 SciPy does the clustering, and is imported for this alone.
 """
 
