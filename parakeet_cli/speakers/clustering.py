@@ -52,12 +52,11 @@ def _sums(
     vectors: Embeddings, weights: NDArray[np.float64], labels: NDArray[np.intp], before: Embeddings
 ) -> Embeddings:
     """The weighted sum of each label's vectors; where there are none, what was `before`."""
-    sums = np.array(before, np.float64)
-    for label in range(len(before)):
-        mine = labels == label
-        if mine.any():
-            sums[label] = (vectors[mine] * weights[mine, None]).sum(axis=0)
-    return sums.astype(np.float32)
+    shares = (np.arange(len(before))[:, None] == labels) * weights.astype(np.float32)
+    sums: Embeddings = shares.astype(np.float32) @ vectors
+    empty = ~shares.any(axis=1)
+    sums[empty] = before[empty]
+    return sums
 
 
 def _joined(
