@@ -86,7 +86,7 @@ def _transcribed(
     if file.failure is not None and not file.transcribed_chunks:
         return failed(job, file.failure)
     try:
-        transcript = transcript_of(file, engine, options.align)
+        transcript = transcript_of(file, engine, options)
     except InputError as error:
         return failed(job, error)
     try:
