@@ -12,8 +12,13 @@ from parakeet_cli.config import values as readers
 from parakeet_cli.config.dictate import SECTION
 
 _TEXT = {"type": "string", "minLength": 1}
-_WORD = {"type": "string", "pattern": r"\S"}
-_WORDS = {"type": "array", "items": _WORD}
+# A term, or `heard => written`.
+_ENTRY = {
+    "type": "string",
+    "maxLength": 200,
+    "pattern": r"^(?!\s*=>)(?![\s\S]*=>\s*$)(?![\s\S]*=>[\s\S]*=>)[\s\S]*\S",
+}
+_WORDS = {"type": "array", "items": _ENTRY}
 _REPLACEMENTS = {
     "type": "object",
     "propertyNames": {"pattern": r"\S"},
@@ -31,6 +36,7 @@ _TAKES: Mapping[Callable[..., Any], Mapping[str, Any]] = {
     readers.days: {"type": "integer", "minimum": 0},
     readers.switch: {"type": "boolean"},
     readers.words: _WORDS,
+    readers.hotwords: _TEXT,
     readers.replacements: _REPLACEMENTS,
     dictate.boolean: {"type": "boolean"},
     dictate.integer: _COUNT,

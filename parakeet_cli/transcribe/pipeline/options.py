@@ -19,6 +19,7 @@ class PipelineOptions:
     split_channels: bool = False  # whether each is transcribed by itself
     vad: bool = True
     speech: SpeechLimits = field(default_factory=SpeechLimits)
+    vocabulary: tuple[str, ...] = ()  # entries of the words to expect, spelled as given
     align: GivenText | None = None  # the text to put on the clock
     skip_existing: bool = False
     overwrite: bool = False

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from parakeet_cli.speakers.channels import Channel, by_time, without_echoes
 from parakeet_cli.transcribe.align.place import align_text
-from parakeet_cli.transcribe.align.words import GivenText
 from parakeet_cli.transcribe.pipeline.doubts import doubts_of
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork, Voice
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.word_times import spread_words
 from parakeet_cli.transcript import (
     Accounting,
@@ -21,23 +21,24 @@ from parakeet_cli.transcript import (
     Transcript,
     words_of,
 )
+from parakeet_cli.vocabulary.spelling import make_speller
 
 
-def transcript_of(file: FileInWork, engine: EngineInfo, text: GivenText | None) -> Transcript:
+def transcript_of(file: FileInWork, engine: EngineInfo, options: PipelineOptions) -> Transcript:
     """The transcript of a file whose chunks are all transcribed.
 
-    `text` is put on the clock in the place of what was recognised. Raises InputError if it isn't
-    the recording's.
+    A text to align is put on the clock in the place of what was recognised. Raises InputError if
+    it isn't the recording's.
     """
     assert file.source is not None
     # Of a part, the source's duration may be an estimate that the part goes beyond.
     duration = None if file.item.job.duration is not None else file.source.duration
     if len(file.voices) > 1:
-        return _of_channels(file, engine, duration)
+        return _of_channels(file, engine, duration, options.vocabulary)
     (voice,) = file.voices
-    segments, alignment = spread_words(voice.assembler.finish(), duration), None
-    if text is not None:
-        segments, alignment = align_text(segments, text)
+    segments, alignment = _segments(voice, duration, options.vocabulary), None
+    if options.align is not None:
+        segments, alignment = align_text(segments, options.align)
         segments = spread_words(segments, duration)
     return Transcript(
         source=file.source,
@@ -50,10 +51,22 @@ def transcript_of(file: FileInWork, engine: EngineInfo, text: GivenText | None) 
     )
 
 
-def _of_channels(file: FileInWork, engine: EngineInfo, duration: float | None) -> Transcript:
+def _segments(
+    voice: Voice, duration: float | None, vocabulary: tuple[str, ...]
+) -> tuple[Segment, ...]:
+    """What was recognised, with the vocabulary's terms as they are spelled there."""
+    segments = voice.assembler.finish()
+    if vocabulary:
+        segments = make_speller(vocabulary).segments(segments)
+    return spread_words(segments, duration)
+
+
+def _of_channels(
+    file: FileInWork, engine: EngineInfo, duration: float | None, vocabulary: tuple[str, ...]
+) -> Transcript:
     assert file.source is not None
     found = [
-        Channel(number, spread_words(voice.assembler.finish(), duration), voice.levels)
+        Channel(number, _segments(voice, duration, vocabulary), voice.levels)
         for number, voice in enumerate(file.voices)
     ]
     kept = without_echoes(found)

@@ -116,7 +116,6 @@ MEANINGLESS = {
     "--device_index": "1",
     "--hallucination_silence_threshold": "2",
     "--hf_token": "hf_x",
-    "--hotwords": "Dashwood",
     "--length_penalty": "0.8",
     "--live_transcribe": "True",
     "--logprob_threshold": "-0.5",
