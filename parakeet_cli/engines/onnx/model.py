@@ -23,7 +23,8 @@ from onnx_asr.preprocessors.numpy_preprocessor import NemoPreprocessorNumpy
 
 from parakeet_cli.audio.samples import SAMPLE_RATE
 from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
-from parakeet_cli.engines.onnx.expecting import TermChooser, make_tree
+from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser, choose_runs
+from parakeet_cli.engines.nemo.worker.terms.tree import make_tree
 from parakeet_cli.engines.onnx.folder import OnnxFolder
 from parakeet_cli.engines.parakeet_tokens import MARK, Token
 from parakeet_cli.errors import EngineUnavailable
@@ -200,7 +201,7 @@ class OnnxModel:
         ]
         chooser = self._chooser()
         if chooser is not None:
-            runs = _expected_runs(chooser, logprobs, runs)
+            runs = choose_runs(chooser, lambda run: logprobs[run[1] : run[2]].max(axis=0), runs)
         return [
             (number, start, end, min(1.0, float(np.exp(logprobs[start:end, number].max()))))
             for number, start, end in runs
@@ -208,27 +209,6 @@ class OnnxModel:
 
     def _chooser(self) -> TermChooser[Any] | None:
         return None if self._tree is None else TermChooser(self._tree, self._asr._blank_idx)
-
-
-def _expected_runs(
-    chooser: TermChooser[int], logprobs: Floats, runs: list[tuple[int, int, int]]
-) -> list[tuple[int, int, int]]:
-    """CTC's runs with the tokens that are chosen when terms are expected."""
-    chosen: list[tuple[int, int, int]] = []
-    while True:
-        at = len(chosen)
-        if at == len(runs):
-            back = chooser.finish()
-            if back is None:
-                return chosen
-            at = back
-            del chosen[at:]
-        number, start, end = runs[at]
-        number, back = chooser.choose(logprobs[start:end].max(axis=0), number, at)
-        if back is not None:
-            del chosen[back:]
-            continue
-        chosen.append((number, start, end))
 
 
 def _port_problem(name: str, session: Any, mels: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ..cuda import Cuda, NoCuda
 from ..loading import UnusableError
+from ..terms.tree import make_tree
 from .ctc import Ctc
 from .tokens import PendingTokens, Tokens, join_pieces
 from .transducer import Transducer
@@ -58,18 +59,20 @@ def make_decoder(
     cuda: Cuda | None = None,
     log: Callable[[str], None] = _ignore,
     graphs: str | None = None,
+    terms: Sequence[str] = (),
 ) -> Decoder:
     """The decoder for the model's head. Raises UnusableError.
 
     `log` gets a line for --verbose when CUDA graphs can't be made; `graphs` is NeMo's name of the
-    best of them to try, or "off".
+    best of them to try, or "off". `terms` are words to expect.
     """
     cuda = cuda or NoCuda()
     pieces = _pieces(model)
+    tree = make_tree(pieces, terms) if terms else None
     if hasattr(model, "joint"):
-        return Transducer(model, pieces, cuda, log, graphs)
+        return Transducer(model, pieces, cuda, log, graphs, tree)
     if hasattr(model, "decoder") and hasattr(model.decoder, "vocabulary"):
-        return Ctc(model, pieces, cuda)
+        return Ctc(model, pieces, cuda, tree)
     raise UnusableError(
         f"{type(model).__name__} has neither a transducer nor a CTC head.",
         "Parakeet's TDT, RNNT, CTC and hybrid models work.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..cuda import Cuda
 from ..loading import UnusableError
+from ..terms.tree import TokenTree
 from .graphs import FULL, GraphRunner, asked_mode
 from .tokens import (
     PaddedRows,
@@ -34,10 +35,12 @@ class Transducer:
         cuda: Cuda,
         log: Callable[[str], None],
         graphs: str | None = None,
+        tree: TokenTree | None = None,
     ) -> None:
         self._pieces, self._cuda = pieces, cuda
         self._blank = int(model.decoding.blank_id)
-        self._computer = _computer(model)
+        self._computer = _computer(model, tree)
+        self._expects_terms = tree is not None
         width = int(model.joint.encoder_hidden)
         self._runner = GraphRunner(self._computer, width, cuda, log, asked_mode() or graphs)
 
@@ -83,6 +86,10 @@ class Transducer:
 
         # Not in the type of `encoded`: bfloat16 has no odd numbers beyond 256.
         lengths = torch.tensor([encoded.shape[1]], device=encoded.device)
+        if self._expects_terms:
+            from ..terms.fusion import own_state
+
+            state = own_state(state)
         result, *_, after = self._runner.run(encoded, lengths, state)
         if len(after.labels) > 1:  # with graphs it has as many rows as they have
             items = self._computer.split_batched_state(after)
@@ -103,7 +110,7 @@ def _padded(result: Any, rows: int, *names: str, copied: bool = False) -> Padded
     return PaddedRows(lengths, tuple(columns))
 
 
-def _computer(model: Any) -> Any:
+def _computer(model: Any, tree: TokenTree | None) -> Any:
     """NeMo's label-looping computer, set to return the probability of every visit.
 
     It is not made by a decoding configuration, because that gives TDT's frame confidence only
@@ -140,6 +147,10 @@ def _computer(model: Any) -> Any:
         options |= {"preserve_step_confidence": True, "exclude_blank_from_confidence": False}
     else:
         options["preserve_frame_confidence"] = True
+    if tree is not None:
+        from ..terms.fusion import fusion_options
+
+        options |= fusion_options(type(theirs), tree)
     computer = type(theirs)(**options)
     # A probability in bfloat16 is a multiple of 1/256 where it matters, next to 1. Its logarithm
     # has three digits there. NeMo's measure also maps a guess among all tokens to 0.

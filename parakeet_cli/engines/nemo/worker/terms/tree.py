@@ -3,11 +3,10 @@
 The tree is made of letters, and a token leads over as many of them as its piece has. So every
 way to divide a term into pieces leads to its end, whichever the model was trained with. A word
 begins with `▁`, as in SentencePiece. Nodes have the failure links of Aho and Corasick, so that a
-term is found within or behind the beginning of another.
+term is found behind the beginning of another.
 
 A term earns a weight for each letter. Tokens that leave an unfinished term pay back what its
-letters have earned: where recognition goes on is what counts. This is used at both ends: by the
-engine `onnx`, and by NeMo's worker, where only the standard library and NumPy are certain.
+letters have earned: where recognition goes on is what counts.
 """
 
 from __future__ import annotations
@@ -77,7 +76,9 @@ class TokenTree:
         self._finished = [0.0] * len(self._children)  # of the longest term that ends at a node
         self._link()
         self._arcs: dict[int, Arcs] = {}
-        self._root_weights: Floats | None = None
+        self._root_weights = np.zeros(len(pieces), np.float32)
+        roots = self.arcs(ROOT)
+        self._root_weights[roots.ids] = roots.weights
 
     def __len__(self) -> int:
         """The number of nodes."""
@@ -96,7 +97,7 @@ class TokenTree:
         return max(lasting, self._finished[node]) - earned, lasting - earned
 
     def arcs(self, node: int) -> Arcs:
-        """The tokens that lead from a node on, also those that begin another term there."""
+        """The tokens that lead on from a node without beginning at the root again."""
         found = self._arcs.get(node)
         if found is None:
             found = self._arcs[node] = self._find_arcs(node)
@@ -104,27 +105,30 @@ class TokenTree:
 
     def weights(self, node: int) -> Floats:
         """The weight of every token after a node, shape (pieces,)."""
-        if node == ROOT and self._root_weights is not None:
+        if node == ROOT:
             return self._root_weights
         at_word_end, within_word = self.leaving(node)
         weights = np.where(self.ends_words, at_word_end, within_word).astype(np.float32)
+        weights += self._root_weights
         arcs = self.arcs(node)
         weights[arcs.ids] = arcs.weights
-        if node == ROOT:
-            self._root_weights = weights
         return weights
 
     def after(self, node: int, token: int) -> int:
         """The node behind a token."""
         arcs = self.arcs(node)
         at = arcs.find(token)
-        return ROOT if at is None else int(arcs.nodes[at])
+        if at is not None:
+            return int(arcs.nodes[at])
+        return ROOT if node == ROOT else self.after(ROOT, token)
 
     def continues(self, node: int, token: int) -> bool:
         """Whether a token leads on within a term that has begun at a node."""
+        if node == ROOT:
+            return False
         arcs = self.arcs(node)
         at = arcs.find(token)
-        return at is not None and node != ROOT and bool(arcs.continues[at])
+        return at is not None and bool(arcs.continues[at])
 
     def _add(self, text: str) -> None:
         node = ROOT
@@ -162,17 +166,17 @@ class TokenTree:
         at_word_end, within_word = self.leaving(node)
         for token, after in self._walk(node):
             found[token] = after, self._earned[after] - self._earned[node], True
-        start = node
+        start = self._fail[node]
         while start != ROOT:
-            start = self._fail[start]
             for token, after in self._walk(start):
                 if token in found:
                     continue
                 # The first term's letters are paid back, unless it is complete. A complete term
                 # that is a part of it counts with the other one, of which it is the beginning.
-                whole = start == ROOT or node in self._ends
-                back = at_word_end if whole and self.ends_words[token] else within_word
+                whole = node in self._ends and self.ends_words[token]
+                back = at_word_end if whole else within_word
                 found[token] = after, back + self._earned[after], False
+            start = self._fail[start]
         ids = sorted(found)
         columns = [found[one] for one in ids]
         return Arcs(
@@ -229,7 +233,7 @@ def spellings(term: str, letters: set[str]) -> list[str]:
     for way in ways:
         spaced = " ".join(way.split())
         for one in (spaced, spaced.lower(), _capitalised(spaced), spaced.title(), spaced.upper()):
-            known = "".join(_known(letter, letters) for letter in one)
+            known = " ".join("".join(_known(letter, letters) for letter in one).split())
             if known and all(letter == " " or letter in letters for letter in known):
                 found[known] = None
     return list(found)
@@ -244,3 +248,9 @@ def _known(letter: str, letters: set[str]) -> str:
         return letter
     base = unicodedata.normalize("NFKD", letter)
     return "".join(one for one in base if not unicodedata.combining(one))
+
+
+def make_tree(pieces: Sequence[str], terms: Iterable[str]) -> TokenTree:
+    """The tree of the terms over a model's pieces; `<unk>` and the like are no text."""
+    texts = ["" if piece.startswith("<") and piece.endswith(">") else piece for piece in pieces]
+    return TokenTree(texts, terms)

@@ -9,23 +9,17 @@ done without the term. So the beginning of a term is never written where the ter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from parakeet_cli.engines.nemo.worker.token_tree import ROOT, Floats, TokenTree
+from .tree import ROOT, Floats, TokenTree
 
 Place = TypeVar("Place")
 
 # How much less probable, as a natural logarithm, the beginning of a term may be beyond what its
 # letters earn. Each trial takes a step or two of the decoder. Measured by bench/vocabulary.py.
 TRIAL_WEIGHT = 3.0
-
-
-def make_tree(pieces: Sequence[str], terms: Iterable[str]) -> TokenTree:
-    """The tree of the terms over a model's pieces; `<unk>` and the like are no text."""
-    texts = ["" if piece.startswith("<") and piece.endswith(">") else piece for piece in pieces]
-    return TokenTree(texts, terms)
 
 
 @dataclass(slots=True)
@@ -38,13 +32,20 @@ class _Branch(Generic[Place]):
 
 
 class TermChooser(Generic[Place]):
-    """Chooses the tokens of one chunk. A place is whatever the decoder needs to go back there."""
+    """Chooses the tokens of one chunk. A place is whatever the decoder needs to go back there.
 
-    def __init__(self, tree: TokenTree, blank: int) -> None:
+    `node` is where in the tree the sound before has ended.
+    """
+
+    def __init__(self, tree: TokenTree, blank: int, node: int = ROOT) -> None:
         self._tree, self._blank = tree, blank
-        self._node = ROOT
+        self._node = node
         self._branch: _Branch[Place] | None = None
         self._as_without_terms = False  # for the next choice
+
+    @property
+    def node(self) -> int:
+        return self._node
 
     def choose(self, scores: Floats, best: int, place: Place) -> tuple[int, Place | None]:
         """The token to take instead of `best`, which isn't blank, and a place to go back to.
@@ -74,8 +75,8 @@ class TermChooser(Generic[Place]):
         weights = self._tree.weights(self._node)
         boosted = scores[: len(weights)] + weights
         if self._branch is None:
-            arcs = self._tree.arcs(self._node)
-            boosted[arcs.ids] += TRIAL_WEIGHT
+            for node in {ROOT, self._node}:
+                boosted[self._tree.arcs(node).ids] += TRIAL_WEIGHT
         if self._blank < len(boosted):
             boosted[self._blank] = -float("inf")
         return int(boosted.argmax())
@@ -91,3 +92,31 @@ class TermChooser(Generic[Place]):
             return None
         self._node, self._as_without_terms = branch.node, True
         return branch.place
+
+
+# A run of frames of the same id, in a CTC head's best ids: (id, first frame, frame after the last).
+Run = tuple[int, int, int]
+
+
+def choose_runs(
+    chooser: TermChooser[int], scores_of: Callable[[Run], Floats], runs: Sequence[Run]
+) -> list[Run]:
+    """CTC's runs, without blanks, with the ids that are chosen when terms are expected.
+
+    `scores_of` gives the logarithms of the probabilities of all ids in a run.
+    """
+    chosen: list[Run] = []
+    while True:
+        at = len(chosen)
+        if at == len(runs):
+            back = chooser.finish()
+            if back is None:
+                return chosen
+            del chosen[back:]
+            continue
+        number, start, end = runs[at]
+        number, back = chooser.choose(scores_of(runs[at]), number, at)
+        if back is None:
+            chosen.append((number, start, end))
+        else:
+            del chosen[back:]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parakeet_cli.engines.nemo.worker.token_tree import TokenTree
-from parakeet_cli.engines.onnx.expecting import TermChooser, make_tree
+from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser
+from parakeet_cli.engines.nemo.worker.terms.tree import TokenTree, make_tree
 
 PIECES = ["<unk>", "▁ku", "▁cu", "ber", "net", "es", "▁is", "▁up", "."]
 BLANK = len(PIECES)
