@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from onnx_asr.preprocessors.numpy_preprocessor import NemoPreprocessorNumpy
 
 from parakeet_cli.audio.samples import SAMPLE_RATE
 from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
-from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser, choose_runs
+from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser
+from parakeet_cli.engines.nemo.worker.terms.spotting import greedy_runs, runs_with_terms
 from parakeet_cli.engines.nemo.worker.terms.tree import make_tree
 from parakeet_cli.engines.onnx.folder import OnnxFolder
 from parakeet_cli.engines.parakeet_tokens import MARK, Token
@@ -173,16 +173,15 @@ class OnnxModel:
             logits, step, after = asr._decode(list(place.before), place.state, frames[place.at])
             number = int(logits.argmax())
             following = place.at + max(step, 0)
-            if number == asr._blank_idx:
-                following = max(following, place.at + 1)
-                place = place.moved(following)
-                continue
-            if chooser is not None:
+            if chooser is not None and (number != asr._blank_idx or chooser.decides):
                 number, back = chooser.choose(logits, number, place)
                 if back is not None:
                     place = back
                     del found[place.found :]
                     continue
+            if number == asr._blank_idx:
+                place = place.moved(max(following, place.at + 1))
+                continue
             emitted = place.emitted + 1
             if following == place.at and emitted >= asr._max_tokens_per_step:
                 following = place.at + 1
@@ -192,16 +191,11 @@ class OnnxModel:
 
     def _ctc(self, logprobs: Floats) -> list[FoundToken]:
         """The same for a CTC head: each run of the same id, blanks excepted, is a token."""
-        best = logprobs.argmax(axis=-1)
-        edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
-        runs = [
-            (int(best[start]), start, end)
-            for start, end in pairwise(edges)
-            if end > start and best[start] != self._asr._blank_idx
-        ]
-        chooser = self._chooser()
-        if chooser is not None:
-            runs = choose_runs(chooser, lambda run: logprobs[run[1] : run[2]].max(axis=0), runs)
+        blank = self._asr._blank_idx
+        if self._tree is None:
+            runs = greedy_runs(logprobs, blank)
+        else:
+            runs = runs_with_terms(self._tree, logprobs, blank)
         return [
             (number, start, end, min(1.0, float(np.exp(logprobs[start:end, number].max()))))
             for number, start, end in runs

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from ..cuda import Cuda, NoCuda
 from ..loading import UnusableError
-from ..terms.tree import make_tree
 from .ctc import Ctc
 from .tokens import PendingTokens, Tokens, join_pieces
 from .transducer import Transducer
@@ -68,11 +67,10 @@ def make_decoder(
     """
     cuda = cuda or NoCuda()
     pieces = _pieces(model)
-    tree = make_tree(pieces, terms) if terms else None
     if hasattr(model, "joint"):
-        return Transducer(model, pieces, cuda, log, graphs, tree)
+        return Transducer(model, pieces, cuda, log, graphs, terms)
     if hasattr(model, "decoder") and hasattr(model.decoder, "vocabulary"):
-        return Ctc(model, pieces, cuda, tree)
+        return Ctc(model, pieces, cuda, terms)
     raise UnusableError(
         f"{type(model).__name__} has neither a transducer nor a CTC head.",
         "Parakeet's TDT, RNNT, CTC and hybrid models work.",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..cuda import Cuda
-from ..terms.choice import Run, TermChooser, choose_runs
-from ..terms.tree import ROOT, TokenTree
+from ..terms.spotting import Run, runs_with_terms
+from ..terms.tree import make_tree
 from .tokens import (
     PROBABILITY_DIGITS,
     PaddedRows,
@@ -30,10 +29,10 @@ class Ctc:
     """CTC: the best id of each frame, without repeats and blanks."""
 
     def __init__(
-        self, model: Any, pieces: list[str], cuda: Cuda, tree: TokenTree | None = None
+        self, model: Any, pieces: list[str], cuda: Cuda, terms: Sequence[str] = ()
     ) -> None:
         self._pieces, self._cuda = pieces, cuda
-        self._tree = tree
+        self._tree = make_tree(pieces, terms) if terms else None
         self._head = model.decoder
         self._blank = len(pieces)
 
@@ -70,32 +69,24 @@ class Ctc:
 
     def _expected(self, ids: Any, logarithms: Any, length: int) -> Tokens:
         """The tokens of one item, from `_most_probable`'s rows, where terms are expected."""
-        runs, _ = self._chosen(ids[:length], logarithms[:length], ROOT)
-        found = [
-            float(logarithms[start:end][ids[start:end] == number].max(initial=_IMPROBABLE))
-            for number, start, end in runs
-        ]
+        logprobs = self._dense(ids[:length], logarithms[:length])
+        runs = self._runs(logprobs)
+        found = [float(logprobs[start:end, number].max()) for number, start, end in runs]
         return Tokens(
             [self._pieces[number] for number, _, _ in runs],
             [(start, end) for _, start, end in runs],
             [round(min(1.0, math.exp(one)), PROBABILITY_DIGITS) for one in found],
         )
 
-    def _chosen(self, ids: Any, logarithms: Any, node: int) -> tuple[list[Run], int]:
-        """The runs of frames with the tokens that are chosen, and the node behind the last."""
+    def _dense(self, ids: Any, logarithms: Any) -> Any:
+        """The logarithms of all ids, shape (frames, pieces and blank)."""
+        logprobs = np.full((len(ids), self._blank + 1), _IMPROBABLE, np.float32)
+        np.put_along_axis(logprobs, ids.astype(np.int64), logarithms, axis=1)
+        return logprobs
+
+    def _runs(self, logprobs: Any) -> list[Run]:
         assert self._tree is not None
-        best = ids[:, 0]
-        edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
-        runs = [(int(best[start]), start, end) for start, end in pairwise(edges) if start < end]
-        runs = [run for run in runs if run[0] != self._blank]
-
-        def scores_of(run: Run) -> Any:
-            scores = np.full(self._blank + 1, _IMPROBABLE, np.float32)
-            np.maximum.at(scores, ids[run[1] : run[2]], logarithms[run[1] : run[2]])
-            return scores
-
-        chooser: TermChooser[int] = TermChooser(self._tree, self._blank, node)
-        return choose_runs(chooser, scores_of, runs), chooser.node
+        return runs_with_terms(self._tree, logprobs, self._blank)
 
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
         """The state is the last frame's id, which may continue in the next frame."""
@@ -111,16 +102,15 @@ class Ctc:
             ids = ids[1:]
         return ids, last
 
-    def _advance_expecting(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
-        """The state is also the node in the tree of terms."""
-        last, node = state or (self._blank, ROOT)
+    def _advance_expecting(self, encoded: Any, last: Any) -> tuple[list[int], Any]:
+        """As `advance`; a term is found where all of it is in these frames."""
         ids, logarithms = (one[0].cpu().numpy() for one in self._most_probable(encoded))
         if not len(ids):
-            return [], state
-        runs, node = self._chosen(ids, logarithms, node)
-        if runs and runs[0][1] == 0 and int(ids[0, 0]) == last:
+            return [], last
+        runs = self._runs(self._dense(ids, logarithms))
+        if runs and runs[0][:2] == (last, 0):
             runs = runs[1:]
-        return [number for number, _, _ in runs], (int(ids[-1, 0]), node)
+        return [number for number, _, _ in runs], int(ids[-1, 0])
 
     def text(self, ids: Sequence[int]) -> str:
         return join_pieces(self._pieces[one] for one in ids)

@@ -9,7 +9,6 @@ done without the term. So the beginning of a term is never written where the ter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -38,7 +37,7 @@ class TermChooser(Generic[Place]):
     """
 
     def __init__(self, tree: TokenTree, blank: int, node: int = ROOT) -> None:
-        self._tree, self._blank = tree, blank
+        self._tree, self.blank = tree, blank
         self._node = node
         self._branch: _Branch[Place] | None = None
         self._as_without_terms = False  # for the next choice
@@ -47,39 +46,51 @@ class TermChooser(Generic[Place]):
     def node(self) -> int:
         return self._node
 
+    @property
+    def decides(self) -> bool:
+        """Whether it also decides where blank is the most probable: within a term on trial."""
+        return self._branch is not None
+
     def choose(self, scores: Floats, best: int, place: Place) -> tuple[int, Place | None]:
-        """The token to take instead of `best`, which isn't blank, and a place to go back to.
+        """The token to take instead of `best`, and a place to go back to.
 
         `scores` are the logarithms of probabilities, all but for the same constant. Where there
-        is a place, the token doesn't count.
+        is a place, the token doesn't count. `best` is blank only if it `decides`.
         """
         tree, node = self._tree, self._node
-        token = best
-        if not self._as_without_terms:
-            token = self._preferred(scores)
+        token = best if self._as_without_terms else self._preferred(scores, best)
         self._as_without_terms = False
-        if not tree.continues(node, token) and (back := self._leave(token)) is not None:
-            return token, back
+        if token != self.blank:
+            if not tree.continues(node, token) and (back := self._leave(token)) is not None:
+                return token, back
+            self._node = tree.after(node, token)
         if token != best and self._branch is None:
             self._branch = _Branch(place, node)
         if self._branch is not None:
             self._branch.cost += float(scores[best] - scores[token])
-        self._node = tree.after(node, token)
         return token, None
 
     def finish(self) -> Place | None:
         """A place to go back to at the end of the sound, or None."""
         return self._leave(None)
 
-    def _preferred(self, scores: Floats) -> int:
+    def _preferred(self, scores: Floats, best: int) -> int:
         weights = self._tree.weights(self._node)
         boosted = scores[: len(weights)] + weights
         if self._branch is None:
             for node in {ROOT, self._node}:
                 boosted[self._tree.arcs(node).ids] += TRIAL_WEIGHT
-        if self._blank < len(boosted):
-            boosted[self._blank] = -float("inf")
-        return int(boosted.argmax())
+            if self.blank < len(boosted):
+                boosted[self.blank] = -float("inf")
+            return int(boosted.argmax())
+        # Within a term the model may have heard a token more, or one less.
+        if best == self.blank and self._tree.finished(self._node):
+            return best
+        if self.blank < len(boosted):
+            boosted[self.blank] = scores[self.blank]
+            return int(boosted.argmax())
+        token = int(boosted.argmax())
+        return token if boosted[token] > scores[self.blank] else self.blank
 
     def _leave(self, token: int | None) -> Place | None:
         """Leave the term, if one has begun; the place to go back to unless it was right."""
@@ -92,31 +103,3 @@ class TermChooser(Generic[Place]):
             return None
         self._node, self._as_without_terms = branch.node, True
         return branch.place
-
-
-# A run of frames of the same id, in a CTC head's best ids: (id, first frame, frame after the last).
-Run = tuple[int, int, int]
-
-
-def choose_runs(
-    chooser: TermChooser[int], scores_of: Callable[[Run], Floats], runs: Sequence[Run]
-) -> list[Run]:
-    """CTC's runs, without blanks, with the ids that are chosen when terms are expected.
-
-    `scores_of` gives the logarithms of the probabilities of all ids in a run.
-    """
-    chosen: list[Run] = []
-    while True:
-        at = len(chosen)
-        if at == len(runs):
-            back = chooser.finish()
-            if back is None:
-                return chosen
-            del chosen[back:]
-            continue
-        number, start, end = runs[at]
-        number, back = chooser.choose(scores_of(runs[at]), number, at)
-        if back is None:
-            chosen.append((number, start, end))
-        else:
-            del chosen[back:]

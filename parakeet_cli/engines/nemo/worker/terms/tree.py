@@ -15,6 +15,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,9 @@ ROOT = 0
 MARK = "▁"
 # Natural logarithms of probabilities: what a term may cost for each letter, to be preferred.
 # Measured by bench/vocabulary.py.
-LETTER_WEIGHT = 1.0
+LETTER_WEIGHT = 1.6
+# The first letters of a term earn nothing: short terms are too much like other words.
+FREE_LETTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,12 @@ class TokenTree:
         terms: Iterable[str],
         *,
         letter_weight: float = LETTER_WEIGHT,
+        free_letters: int = FREE_LETTERS,
     ) -> None:
-        self._letter_weight = letter_weight
+        self.pieces = pieces
+        self._letter_weight, self._free_letters = letter_weight, free_letters
         self._children: list[dict[str, int]] = [{}]
+        self._letters = [0]  # of the terms, up to a node
         self._earned = [0.0]  # what the letters up to a node have earned
         self._ends: set[int] = set()
         self._fail = [ROOT]
@@ -83,6 +89,14 @@ class TokenTree:
     def __len__(self) -> int:
         """The number of nodes."""
         return len(self._children)
+
+    def is_end(self, node: int) -> bool:
+        """Whether a term that begins at the root ends at a node."""
+        return node in self._ends
+
+    def earned(self, node: int) -> float:
+        """What the letters up to a node have earned."""
+        return self._earned[node]
 
     def finished(self, node: int) -> float:
         """What the term has earned that is complete at a node; 0 if none is."""
@@ -138,8 +152,9 @@ class TokenTree:
                 after = len(self._children)
                 self._children.append({})
                 self._fail.append(ROOT)
-                earned = 0.0 if letter == MARK else self._letter_weight
-                self._earned.append(self._earned[node] + earned)
+                letters = self._letters[node] + (letter != MARK)
+                self._letters.append(letters)
+                self._earned.append(self._letter_weight * max(0, letters - self._free_letters))
                 self._children[node][letter] = after
             node = after
         self._ends.add(node)
@@ -250,7 +265,7 @@ def _known(letter: str, letters: set[str]) -> str:
     return "".join(one for one in base if not unicodedata.combining(one))
 
 
-def make_tree(pieces: Sequence[str], terms: Iterable[str]) -> TokenTree:
+def make_tree(pieces: Sequence[str], terms: Iterable[str], **weights: Any) -> TokenTree:
     """The tree of the terms over a model's pieces; `<unk>` and the like are no text."""
     texts = ["" if piece.startswith("<") and piece.endswith(">") else piece for piece in pieces]
-    return TokenTree(texts, terms)
+    return TokenTree(texts, terms, **weights)
