@@ -19,7 +19,7 @@ from .tree import ROOT, TokenTree, make_tree
 # What a letter earns, the first included: nothing is taken back here once it is written, so the
 # beginning of a term must be worth it. As NeMo's own boosting: 1 for the first token, and up to
 # twice that for those after it, which have two or three letters.
-FUSION_WEIGHTS = {"letter_weight": 1.0, "free_letters": 0}
+FUSION_EARNINGS = (1.0,)
 _STATES = "fusion_states_list", "lm_states"  # of NeMo 3.0 and 2.4, in a decoder's state
 
 
@@ -81,7 +81,7 @@ class TermFusion(torch.nn.Module):  # type: ignore[misc]  # the tool has no torc
 
 def fusion_options(computer: type, pieces: Sequence[str], terms: Sequence[str]) -> dict[str, Any]:
     """The arguments by which a label-looping computer of NeMo takes words to expect."""
-    fusion = TermFusion(make_tree(pieces, terms, **FUSION_WEIGHTS))
+    fusion = TermFusion(make_tree(pieces, terms, FUSION_EARNINGS))
     if "fusion_models" in inspect.signature(computer).parameters:  # 3.0
         return {"fusion_models": [fusion], "fusion_models_alpha": [1.0]}
     return {"ngram_lm_model": fusion, "ngram_lm_alpha": 1.0}

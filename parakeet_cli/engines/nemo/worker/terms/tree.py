@@ -5,7 +5,7 @@ way to divide a term into pieces leads to its end, whichever the model was train
 begins with `▁`, as in SentencePiece. Nodes have the failure links of Aho and Corasick, so that a
 term is found behind the beginning of another.
 
-A term earns a weight for each letter. Tokens that leave an unfinished term pay back what its
+A term earns something with each letter. Tokens that leave an unfinished term pay back what its
 letters have earned: where recognition goes on is what counts.
 """
 
@@ -15,7 +15,6 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +24,11 @@ Floats = NDArray[np.float32]
 
 ROOT = 0
 MARK = "▁"
-# Natural logarithms of probabilities: what a term may cost for each letter, to be preferred.
-# Measured by bench/vocabulary.py.
-LETTER_WEIGHT = 1.6
-# The first letters of a term earn nothing: short terms are too much like other words.
-FREE_LETTERS = 3
+# What the letters of a word earn one after the other, and the last number each letter behind them:
+# natural logarithms of probabilities, by which a term may be less probable than what the model
+# finds best. Short words are too much like others to earn much. Chosen on two thirds of an hour of
+# synthetic speech; bench/vocabulary.py measures it on other words and voices.
+EARNINGS = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,12 @@ class TokenTree:
         pieces: Sequence[str],
         terms: Iterable[str],
         *,
-        letter_weight: float = LETTER_WEIGHT,
-        free_letters: int = FREE_LETTERS,
+        earnings: Sequence[float] = EARNINGS,
     ) -> None:
         self.pieces = pieces
-        self._letter_weight, self._free_letters = letter_weight, free_letters
+        self._earnings = earnings
         self._children: list[dict[str, int]] = [{}]
-        self._letters = [0]  # of the terms, up to a node
+        self._letters = [0]  # of the word, up to a node
         self._earned = [0.0]  # what the letters up to a node have earned
         self._ends: set[int] = set()
         self._fail = [ROOT]
@@ -152,12 +150,16 @@ class TokenTree:
                 after = len(self._children)
                 self._children.append({})
                 self._fail.append(ROOT)
-                letters = self._letters[node] + (letter != MARK)
+                letters = 0 if letter == MARK else self._letters[node] + 1
                 self._letters.append(letters)
-                self._earned.append(self._letter_weight * max(0, letters - self._free_letters))
+                self._earned.append(self._earned[node] + self._earning(letters))
                 self._children[node][letter] = after
             node = after
         self._ends.add(node)
+
+    def _earning(self, letters: int) -> float:
+        """What the last of so many letters of a word earns."""
+        return self._earnings[min(letters, len(self._earnings)) - 1] if letters else 0.0
 
     def _link(self) -> None:
         """Set the failure links, and what finished terms have earned, from the root on."""
@@ -265,7 +267,9 @@ def _known(letter: str, letters: set[str]) -> str:
     return "".join(one for one in base if not unicodedata.combining(one))
 
 
-def make_tree(pieces: Sequence[str], terms: Iterable[str], **weights: Any) -> TokenTree:
+def make_tree(
+    pieces: Sequence[str], terms: Iterable[str], earnings: Sequence[float] = EARNINGS
+) -> TokenTree:
     """The tree of the terms over a model's pieces; `<unk>` and the like are no text."""
     texts = ["" if piece.startswith("<") and piece.endswith(">") else piece for piece in pieces]
-    return TokenTree(texts, terms, **weights)
+    return TokenTree(texts, terms, earnings=earnings)

@@ -38,7 +38,7 @@ TOKENS = st.lists(st.integers(1, len(PIECES) - 1), max_size=10)
 @settings(deadline=None)
 @given(TERMS.filter(bool))
 def test_a_term_earns_the_same_however_it_is_divided_into_pieces(terms: list[str]) -> None:
-    tree = TokenTree(PIECES, terms, letter_weight=2.0, free_letters=0)
+    tree = TokenTree(PIECES, terms, earnings=(2.0,))
     text = "▁" + terms[0].replace(" ", "▁")
     every = list(divisions(text))
     assert every
@@ -52,7 +52,7 @@ def test_a_term_earns_the_same_however_it_is_divided_into_pieces(terms: list[str
 @settings(deadline=None)
 @given(TERMS, TOKENS)
 def test_only_terms_that_are_whole_words_earn_anything(terms: list[str], tokens: list[int]) -> None:
-    tree = TokenTree(PIECES, terms, letter_weight=1.0, free_letters=0)
+    tree = TokenTree(PIECES, terms, earnings=(1.0,))
     node, earned = walk(tree, tokens)
     total = earned + tree.leaving(node)[0]
     text = "".join(PIECES[token] for token in tokens).replace("▁", " ")
@@ -83,23 +83,21 @@ def test_a_table_of_weights_has_what_the_arcs_have(terms: list[str], tokens: lis
 
 
 def test_a_term_is_found_behind_the_beginning_of_another() -> None:
-    tree = TokenTree(
-        ["", "▁a", "▁b", "▁c", "▁d"], ["a b c", "b d", "b"], letter_weight=1.0, free_letters=0
-    )
+    tree = TokenTree(["", "▁a", "▁b", "▁c", "▁d"], ["a b c", "b d", "b"], earnings=(1.0,))
     assert walk(tree, [1, 2, 4])[1] == pytest.approx(2.0)  # b d
     assert walk(tree, [1, 2, 1])[1] == pytest.approx(2.0)  # b, and a beginning
     assert walk(tree, [1, 2, 3, 4])[1] == pytest.approx(3.0)
 
 
 def test_the_rest_of_a_longer_word_takes_back_what_a_term_has_earned() -> None:
-    tree = TokenTree(["", "▁cat", "alog", "s", "▁"], ["cat"], letter_weight=1.0, free_letters=0)
+    tree = TokenTree(["", "▁cat", "alog", "s", "▁"], ["cat"], earnings=(1.0,))
     assert walk(tree, [1])[1] == 3.0
     assert walk(tree, [1, 2])[1] == 0.0
     assert walk(tree, [1, 4])[1] == 3.0
 
 
 def test_the_first_letters_of_a_term_earn_nothing() -> None:
-    tree = TokenTree(["", "▁cat", "alog", "s", "▁"], ["catalogs"], letter_weight=1.0)
+    tree = TokenTree(["", "▁cat", "alog", "s", "▁"], ["catalogs"], earnings=(0.0, 0.0, 0.0, 1.0))
     assert [walk(tree, tokens)[1] for tokens in ([1], [1, 2], [1, 2, 3])] == [0.0, 4.0, 5.0]
 
 
