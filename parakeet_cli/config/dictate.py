@@ -83,6 +83,7 @@ SECTION: dict[str, SectionKey] = {
     "stop_after_silence": SectionKey(_seconds(0.1)),
     "no_history": SectionKey(boolean, False),
     "vocabulary": SectionKey(words, ()),
+    "hotwords": SectionKey(readers.hotwords),
     "replacements": SectionKey(replacements, {}),
     "engine": SectionKey(readers.text),
     "model": SectionKey(readers.text),

@@ -139,6 +139,8 @@ def dictate(
     threads: options.Threads = None,
     offline: options.Offline = None,
     ml_python: options.MlPython = None,
+    vocabulary: options.Vocabulary = None,
+    hotwords: options.Hotwords = None,
     trust_model: options.TrustModel = False,
     config: options.Config = None,
     quiet: options.Quiet = False,

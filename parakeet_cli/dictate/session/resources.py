@@ -146,7 +146,7 @@ def _make_rules(request: DictationRequest) -> TextRules:
     settings = request.settings
     change = make_text_change(
         settings.replacements,
-        settings.vocabulary,
+        settings.terms,
         digits=request.digits,
         language=settings.language,
         fillers=request.fillers,
