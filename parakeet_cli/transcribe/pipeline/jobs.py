@@ -11,7 +11,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from parakeet_cli.audio.decode.media import warm_up
-from parakeet_cli.engines.base import Engine
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.inputs.as_file import as_file
@@ -48,6 +49,7 @@ def transcribe_jobs(
     feeders: int = 1,
     while_writing: AbstractContextManager[object] | None = None,
     on_loaded: Callable[[Engine], object] = lambda _: None,
+    on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -56,7 +58,8 @@ def transcribe_jobs(
     is asked for again soon. An input that fails is a result; only an engine that can't be used at
     all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
-    `on_loaded` is called, in another thread, once the engine is loaded.
+    `on_loaded` is called, in another thread, once the engine is loaded. `on_result` is called with
+    each chunk of a file and its result, in their order.
     """
     with ExitStack() as stack:
         pipeline: _Pipeline | None = None
@@ -76,6 +79,7 @@ def transcribe_jobs(
                         engine, options, view, feeders, while_writing or nullcontext(), on_loaded
                     )
                 )
+                pipeline.on_result = on_result
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:
             yield from pipeline.finish()
@@ -91,6 +95,7 @@ class _Pipeline:
         while_writing: AbstractContextManager[object],
         on_loaded: Callable[[Engine], object],
     ) -> None:
+        self.on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None
         self._files: deque[FileInWork] = deque()
         self._feeding = 0  # files that aren't fully submitted
         # Several feeders have their next files ready: this thread may be writing an output.
@@ -228,6 +233,7 @@ class _Pipeline:
             else:
                 file.transcribed_chunks += 1
                 voice.assembler.add(chunk, result)
+                self.on_result(chunk, result)
             file.pending.popleft()
             self._view.advanced(file.item.job, voice.progress(chunk.end))
 

@@ -1,0 +1,79 @@
+"""An `Engine` for one client of a shared engine, so that every use case works with it as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import ChunkResult
+from parakeet_cli.engines.decoding import TRANSLATE
+from parakeet_cli.engines.shared.fair_queue import Priority
+from parakeet_cli.engines.shared.request import (
+    AS_LOADED,
+    Adjustment,
+    EngineAccess,
+    EngineDied,
+    EngineRequest,
+)
+from parakeet_cli.transcript import EngineInfo
+
+
+class SharedEngine:
+    """One client's view. `close` drops what the client has asked for, and leaves the engine."""
+
+    def __init__(
+        self,
+        access: EngineAccess,
+        client: str,
+        *,
+        priority: Priority = Priority.BATCH,
+        adjustment: Adjustment = AS_LOADED,
+    ) -> None:
+        self._access = access
+        self._client = client
+        self._priority = priority
+        self._adjustment = adjustment
+        self.runs_on = ""
+        self.died: EngineDied | None = None  # the last chunk's fate that an engine took with it
+
+    @property
+    def info(self) -> EngineInfo:
+        info = self._access.properties.info
+        translates = self._adjustment.task == TRANSLATE or info.translates
+        return replace(
+            info, translates=translates, language=self._adjustment.language or info.language
+        )
+
+    @property
+    def max_chunk_seconds(self) -> float:
+        return self._access.properties.max_chunk_seconds
+
+    @property
+    def concurrency(self) -> int:
+        return self._access.properties.concurrency
+
+    @property
+    def max_inflight_seconds(self) -> float:
+        return self._access.properties.max_inflight_seconds
+
+    @property
+    def needs_all_audio(self) -> bool:
+        return self._access.properties.needs_all_audio
+
+    @property
+    def invents_in_silence(self) -> bool:
+        return self._access.properties.invents_in_silence
+
+    def load(self) -> None:
+        self.runs_on = self._access.wait_until_loaded()
+
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
+        request = EngineRequest(chunk, self._client, self._priority, self._adjustment)
+        try:
+            return self._access.submit(request).result()
+        except EngineDied as error:
+            self.died = error
+            raise
+
+    def close(self) -> None:
+        self._access.cancel(self._client)

@@ -1,0 +1,159 @@
+"""Defines what is asked of a shared engine, and what it says about itself."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import ChunkResult, Engine, EngineOptions
+from parakeet_cli.engines.decoding import Decoding
+from parakeet_cli.engines.shared.fair_queue import Priority
+from parakeet_cli.errors import EngineError, ParakeetError
+from parakeet_cli.transcript import EngineInfo
+
+
+class RequestCancelled(ParakeetError):
+    """The client left, or withdrew its request."""
+
+    def __init__(self) -> None:
+        super().__init__("The request was cancelled.")
+
+
+class EngineDied(EngineError):
+    """The process with the model ended while it had the chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What one request asks of a loaded engine; None is what the engine was loaded with."""
+
+    language: str | None = None  # ISO 639-1
+    task: str | None = None  # transcribe or translate
+    initial_prompt: str | None = None
+    temperature: float | None = None  # 0 to 1
+
+    def applied(self, options: EngineOptions) -> EngineOptions:
+        """The options with what is asked."""
+        given = {
+            name: value
+            for name in ("task", "initial_prompt", "temperature")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(
+            options,
+            language=self.language or options.language,
+            decoding=replace(options.decoding, **given),
+        )
+
+    def asks_nothing_of(self, options: EngineOptions) -> bool:
+        return self.applied(options) == options
+
+
+AS_LOADED = Adjustment()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """A chunk to transcribe, for whom, and how urgent it is."""
+
+    chunk: Chunk
+    client: str
+    priority: Priority = Priority.BATCH
+    adjustment: Adjustment = AS_LOADED
+
+
+@dataclass(frozen=True, slots=True)
+class EngineProperties:
+    """What the pipeline wants to know about an engine; the fields are those of `Engine`."""
+
+    info: EngineInfo
+    max_chunk_seconds: float
+    concurrency: int
+    max_inflight_seconds: float
+    needs_all_audio: bool
+    invents_in_silence: bool
+
+    @classmethod
+    def of(cls, engine: Engine) -> EngineProperties:
+        return cls(
+            engine.info,
+            engine.max_chunk_seconds,
+            engine.concurrency,
+            engine.max_inflight_seconds,
+            engine.needs_all_audio,
+            engine.invents_in_silence,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSetup:
+    """Which engine to load. Two that are equal in `identity` give the same texts."""
+
+    name: str
+    options: EngineOptions
+    concurrency: int = 64  # chunks: more would only wait
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What decides the text, as JSON has it; what a request may adjust is left out."""
+        options, usual = self.options, Decoding()
+        decoding = replace(
+            options.decoding,
+            task=usual.task,
+            initial_prompt=usual.initial_prompt,
+            temperature=usual.temperature,
+        )
+        return {
+            "engine": self.name,
+            "model": options.model,
+            "device": options.device,
+            "beam_size": options.beam_size,
+            "decoding": {name: getattr(decoding, name) for name in decoding.asked},
+            "ml_python": options.ml_python,
+            "trust_model": options.trust_model,
+        }
+
+    @property
+    def own_adjustment(self) -> Adjustment:
+        """What these options ask of an engine of the same identity that is loaded already."""
+        decoding = self.options.decoding
+        return Adjustment(
+            self.options.language, decoding.task, decoding.initial_prompt, decoding.temperature
+        )
+
+
+class EngineAccess(Protocol):
+    """A loaded engine, here or in another process, that takes requests from many clients."""
+
+    @property
+    def properties(self) -> EngineProperties: ...
+
+    def wait_until_loaded(self) -> str:
+        """Wait for the model; where it runs, in words. Raises EngineUnavailable."""
+        ...
+
+    def submit(self, request: EngineRequest) -> Future[ChunkResult]:
+        """Queue a chunk. The future raises EngineError, UsageError, EngineUnavailable."""
+        ...
+
+    def cancel(self, client: str) -> None:
+        """Drop what waits for a client; its futures raise RequestCancelled."""
+        ...
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A request with the future of its result."""
+
+    request: EngineRequest
+    future: Future[ChunkResult] = field(default_factory=Future)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def succeed(self, result: ChunkResult) -> None:
+        if not self.future.done():
+            self.future.set_result(result)
