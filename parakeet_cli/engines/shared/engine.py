@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult
@@ -12,14 +13,16 @@ from parakeet_cli.engines.shared.request import (
     AS_LOADED,
     Adjustment,
     EngineAccess,
-    EngineDied,
     EngineRequest,
 )
+from parakeet_cli.errors import EngineError
 from parakeet_cli.transcript import EngineInfo
+
+_numbers = count()  # of jobs
 
 
 class SharedEngine:
-    """One client's view. `close` drops what the client has asked for, and leaves the engine."""
+    """One client's view, for one job. `close` drops what was asked, and leaves the engine."""
 
     def __init__(
         self,
@@ -34,7 +37,9 @@ class SharedEngine:
         self._priority = priority
         self._adjustment = adjustment
         self.runs_on = ""
-        self.died: EngineDied | None = None  # the last chunk's fate that an engine took with it
+        self.failure: EngineError | None = None  # the last one of a chunk
+        self._job = f"{client}-{next(_numbers)}"
+        self._cancelled = False
 
     @property
     def info(self) -> EngineInfo:
@@ -68,12 +73,20 @@ class SharedEngine:
         self.runs_on = self._access.wait_until_loaded()
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
-        request = EngineRequest(chunk, self._client, self._priority, self._adjustment)
+        request = EngineRequest(chunk, self._client, self._job, self._priority, self._adjustment)
+        future = self._access.submit(request)
+        if self._cancelled:
+            self._access.cancel(self._job)
         try:
-            return self._access.submit(request).result()
-        except EngineDied as error:
-            self.died = error
+            return future.result()
+        except EngineError as error:
+            self.failure = error
             raise
 
+    def cancel(self) -> None:
+        """Make what is asked, and what will be asked, raise RequestCancelled."""
+        self._cancelled = True
+        self._access.cancel(self._job)
+
     def close(self) -> None:
-        self._access.cancel(self._client)
+        self._access.cancel(self._job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Generic, TypeVar
 
@@ -55,26 +56,15 @@ class FairQueue(Generic[T]):
                 return items[0]
         return None
 
-    def drop(self, client: str) -> list[T]:
-        """Remove what waits for a client, and return it."""
-        return [item for clients in self._waiting.values() for item in clients.pop(client, deque())]
-
-    def remove(self, item: T, client: str) -> bool:
-        """Remove one item of a client; False if it doesn't wait."""
+    def drop(self, unwanted: Callable[[T], bool] = lambda _: True) -> list[T]:
+        """Remove the unwanted items, of all clients, and return them."""
+        dropped: list[T] = []
         for clients in self._waiting.values():
-            items = clients.get(client)
-            if items is not None and item in items:
-                items.remove(item)
-                if not items:
+            for client, items in list(clients.items()):
+                dropped += [item for item in items if unwanted(item)]
+                left = deque(item for item in items if not unwanted(item))
+                if left:
+                    clients[client] = left
+                else:
                     del clients[client]
-                return True
-        return False
-
-    def clear(self) -> list[T]:
-        """Remove everything, and return it."""
-        return [
-            item
-            for clients in self._waiting.values()
-            for client in list(clients)
-            for item in clients.pop(client)
-        ]
+        return dropped

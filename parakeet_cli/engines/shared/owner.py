@@ -94,6 +94,11 @@ class EngineOwner:
         return self._properties
 
     @property
+    def runs_on(self) -> str:
+        """Where the loaded engine runs, in words."""
+        return self._runs_on
+
+    @property
     def state(self) -> State:
         return self._state
 
@@ -136,10 +141,10 @@ class EngineOwner:
                 self._changed.notify_all()
         return waiting.future
 
-    def cancel(self, client: str) -> None:
+    def cancel(self, job: str) -> None:
         with self._changed:
-            dropped = self._queue.drop(client)
-            dropped += [one for one, _ in self._in_hand.values() if one.request.client == client]
+            dropped = self._queue.drop(lambda waiting: waiting.request.job == job)
+            dropped += [one for one, _ in self._in_hand.values() if one.request.job == job]
         for waiting in dropped:
             waiting.fail(RequestCancelled())
 
@@ -154,7 +159,7 @@ class EngineOwner:
             process.kill()
 
     def _take_everything(self) -> list[Waiting]:
-        return self._queue.clear() + self._take_in_hand()
+        return self._queue.drop() + self._take_in_hand()
 
     def _take_in_hand(self) -> list[Waiting]:
         left = [waiting for waiting, _ in self._in_hand.values()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -56,10 +57,14 @@ AS_LOADED = Adjustment()
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """A chunk to transcribe, for whom, and how urgent it is."""
+    """A chunk to transcribe, for whom, and how urgent it is.
+
+    Clients take turns; a job is what can be cancelled, one of a client's perhaps.
+    """
 
     chunk: Chunk
     client: str
+    job: str
     priority: Priority = Priority.BATCH
     adjustment: Adjustment = AS_LOADED
 
@@ -138,8 +143,8 @@ class EngineAccess(Protocol):
         """Queue a chunk. The future raises EngineError, UsageError, EngineUnavailable."""
         ...
 
-    def cancel(self, client: str) -> None:
-        """Drop what waits for a client; its futures raise RequestCancelled."""
+    def cancel(self, job: str) -> None:
+        """Drop what waits for a job; its futures raise RequestCancelled."""
         ...
 
 
@@ -151,9 +156,9 @@ class Waiting:
     future: Future[ChunkResult] = field(default_factory=Future)
 
     def fail(self, error: BaseException) -> None:
-        if not self.future.done():
+        with suppress(InvalidStateError):  # its client had left
             self.future.set_exception(error)
 
     def succeed(self, result: ChunkResult) -> None:
-        if not self.future.done():
+        with suppress(InvalidStateError):
             self.future.set_result(result)

@@ -22,7 +22,11 @@ from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.feeders import Feeders, annotator_of
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
-from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
+from parakeet_cli.transcribe.pipeline.interrupts import (
+    Cancellation,
+    DeferredInterrupt,
+    defer_interrupts,
+)
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import (
@@ -50,6 +54,7 @@ def transcribe_jobs(
     while_writing: AbstractContextManager[object] | None = None,
     on_loaded: Callable[[Engine], object] = lambda _: None,
     on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None,
+    cancellation: Cancellation | None = None,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -59,7 +64,7 @@ def transcribe_jobs(
     all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
     `on_loaded` is called, in another thread, once the engine is loaded. `on_result` is called with
-    each chunk of a file and its result, in their order.
+    each chunk of a file and its result, in their order. `cancellation` ends it from another thread.
     """
     with ExitStack() as stack:
         pipeline: _Pipeline | None = None
@@ -80,6 +85,8 @@ def transcribe_jobs(
                     )
                 )
                 pipeline.on_result = on_result
+                if cancellation is not None:
+                    cancellation.attach(pipeline.post)
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:
             yield from pipeline.finish()
@@ -137,6 +144,10 @@ class _Pipeline:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+
+    def post(self, call: Callable[[], object]) -> None:
+        """Have a call made in the pipeline's own thread, soon."""
+        self._calls.put(call)
 
     def _remove_copies(self) -> None:
         for file in self._files:

@@ -81,8 +81,8 @@ def test_what_the_engine_cannot_honour_is_refused_and_the_next_request_works() -
 def test_the_death_of_the_process_costs_what_it_had_and_another_serves_the_rest() -> None:
     with owner(threads=1) as engine:
         engine.wait_until_loaded()
-        in_hand = engine.submit(EngineRequest(chunk(), "a"))
-        waiting = engine.submit(EngineRequest(chunk(0.0), "b"))
+        in_hand = engine.submit(EngineRequest(chunk(), "a", "job"))
+        waiting = engine.submit(EngineRequest(chunk(0.0), "b", "other"))
         while not engine.in_hand:
             pass
         first = engine.pid
@@ -101,9 +101,9 @@ def test_the_death_of_the_process_costs_what_it_had_and_another_serves_the_rest(
 def test_a_client_that_leaves_takes_its_requests_with_it() -> None:
     with owner(threads=1) as engine:
         engine.wait_until_loaded()
-        futures = [engine.submit(EngineRequest(chunk(), "a")) for _ in range(3)]
-        other = engine.submit(EngineRequest(chunk(0.0), "b"))
-        SharedEngine(engine, "a").close()
+        futures = [engine.submit(EngineRequest(chunk(), "a", "job")) for _ in range(3)]
+        other = engine.submit(EngineRequest(chunk(0.0), "b", "other"))
+        engine.cancel("job")
         for future in futures:
             with pytest.raises(RequestCancelled):
                 future.result()
@@ -116,12 +116,12 @@ def test_stopping_tells_those_who_wait() -> None:
     with owner(threads=1) as engine:
         engine.wait_until_loaded()
         future: Future[ChunkResult] = engine.submit(
-            EngineRequest(chunk(), "a", Priority.INTERACTIVE)
+            EngineRequest(chunk(), "a", "job", Priority.INTERACTIVE)
         )
     with pytest.raises(EngineUnavailable, match="was stopped"):
         future.result()
     with pytest.raises(EngineUnavailable, match="was stopped"):
-        engine.submit(EngineRequest(chunk(), "a")).result()
+        engine.submit(EngineRequest(chunk(), "a", "job")).result()
 
 
 def test_an_engine_that_cannot_be_used_says_why() -> None:
