@@ -153,6 +153,16 @@ class DeviceFinder(Protocol):
         ...
 
 
+@runtime_checkable
+class Polyglot(Protocol):
+    """An Engine whose model says which languages it knows."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes; none before `load`."""
+        ...
+
+
 def in_language(engine: Engine, language: str | None) -> Engine:
     """The engine, whose results say that language where the model doesn't say another."""
     return cast(Engine, _InLanguage(engine, language))

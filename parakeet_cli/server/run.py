@@ -25,6 +25,7 @@ from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.request import Address, ServeRequest
 from parakeet_cli.server.spool import Spool
 from parakeet_cli.server.work import Transcriptions
+from parakeet_cli.server.wyoming_server import WyomingServer
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
 _BACKLOG = 512  # connections that wait to be accepted
@@ -55,10 +56,13 @@ def run_server(request: ServeRequest) -> None:
         transcriptions = Transcriptions(owner, _options(request), limit=request.max_waiting)
         metrics = Metrics(transcriptions, owner)
         service = Service(request, setup, owner, transcriptions, spool, metrics, time.time())
-        server = _Server(service, [])
+        wyoming = None
+        if request.wyoming is not None:
+            wyoming = stack.enter_context(listening(request.wyoming))
+            console.info(f"Wyoming at tcp://{_address_of(wyoming)}.")
+        server = _Server(service, [], wyoming)
         server.was_ready = owner.state is State.READY
-        host, port = listener.getsockname()[:2]
-        console.info(f"Listening at http://{Address(host, port)} (Ctrl-C ends it).")
+        console.info(f"Listening at http://{_address_of(listener)} (Ctrl-C ends it).")
         server.serve_on(listener)
         if owner.state is State.FAILED and not server.was_ready:
             raise owner.failure or EngineUnavailable("The engine can't be used.")
@@ -75,6 +79,11 @@ def _options(request: ServeRequest) -> PipelineOptions:
     return PipelineOptions(
         speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence), accept_partial=True
     )
+
+
+def _address_of(listener: socket.socket) -> Address:
+    host, port = listener.getsockname()[:2]
+    return Address(host, port)
 
 
 @contextmanager
@@ -98,8 +107,12 @@ def listening(address: Address) -> Iterator[socket.socket]:
 class _Server(uvicorn.Server):
     """uvicorn, which ends at SIGTERM and Ctrl-C with the process's own exit code."""
 
-    def __init__(self, service: Service, routes: list[BaseRoute]) -> None:
+    def __init__(
+        self, service: Service, routes: list[BaseRoute], wyoming: socket.socket | None
+    ) -> None:
         self._service = service
+        self._wyoming_listener = wyoming
+        self._wyoming = WyomingServer(service, service.request.allowed_clients)
         self.was_ready = False
         config = uvicorn.Config(
             make_app(service, routes),
@@ -135,12 +148,17 @@ class _Server(uvicorn.Server):
             self.force_exit = True
         self.should_exit = True
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._wyoming_listener is not None:
+            await self._wyoming.start(self._wyoming_listener)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is in work, within the time for that; the rest gets an error."""
         grace = self._service.request.grace
         loop = asyncio.get_running_loop()
         console.info("Ending: requests in work are finished.")
         late = loop.call_later(grace, self._service.transcriptions.end)
-        await super().shutdown(sockets)
+        await asyncio.gather(super().shutdown(sockets), self._wyoming.stop())
         late.cancel()
         self._service.transcriptions.end()

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, Engine, EngineOptions
+from parakeet_cli.engines.base import ChunkResult, Engine, EngineOptions, Polyglot
 from parakeet_cli.engines.decoding import Decoding
 from parakeet_cli.engines.shared.fair_queue import Priority
 from parakeet_cli.errors import EngineError, ParakeetError
+from parakeet_cli.models.registry import LANGUAGE_CODES, look_up
 from parakeet_cli.transcript import EngineInfo
 
 
@@ -79,6 +80,7 @@ class EngineProperties:
     max_inflight_seconds: float
     needs_all_audio: bool
     invents_in_silence: bool
+    languages: tuple[str, ...] = ()  # ISO 639-1, that the model knows; none if that isn't known
 
     @classmethod
     def of(cls, engine: Engine) -> EngineProperties:
@@ -89,7 +91,16 @@ class EngineProperties:
             engine.max_inflight_seconds,
             engine.needs_all_audio,
             engine.invents_in_silence,
+            _languages_of(engine),
         )
+
+
+def _languages_of(engine: Engine) -> tuple[str, ...]:
+    """Those that the loaded model says, else those that are known of a model of that name."""
+    if isinstance(engine, Polyglot):
+        return engine.languages
+    known = look_up(engine.info.model)
+    return LANGUAGE_CODES.get(known.languages or "", ()) if known is not None else ()
 
 
 @dataclass(frozen=True, slots=True)

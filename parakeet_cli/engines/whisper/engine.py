@@ -154,6 +154,10 @@ class Whisper:
                 "(model.bin, config.json, tokenizer.json, vocabulary).",
             ) from error
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return () if self._model is None else tuple(self._model.supported_languages)
+
     def adjusted(self, options: EngineOptions) -> Whisper:
         assert self._model is not None, "load() comes first"
         self._refuse_unknown(options, self._model.supported_languages)

@@ -51,6 +51,14 @@ def warnings_of(transcript: Transcript, asked: Asked) -> list[dict[str, Any]]:
         {"kind": "ignored", "message": f"The field `{name}` isn't known here."}
         for name in asked.ignored
     ]
+    if asked.left_out is not None:
+        ignored.append(
+            {
+                "kind": "ignored",
+                "message": f"The model detects its languages: `language={asked.left_out}` "
+                "was left to it.",
+            }
+        )
     return [*lost, *doubts, *ignored]
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from parakeet_cli.server.http.guard import CLIENT, Guard, Policy
 from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.http.openapi import description
 from parakeet_cli.server.http.upload import read_form
+from parakeet_cli.server.languages import settle_language
 from parakeet_cli.server.request import ServeRequest
 from parakeet_cli.server.spool import Spool
 from parakeet_cli.server.work import Transcriptions, Work
@@ -159,6 +160,8 @@ class _Exchange:
 
     def _refuse_unfit(self, asked: Asked) -> Asked:
         """Raise ApiError for what the engine can't honour, before it waits for its turn."""
+        language, left_out = settle_language(self._service.owner.properties, asked.language)
+        asked = replace(asked, language=language, left_out=asked.language if left_out else None)
         options = asked.adjustment.applied(self._service.setup.options)
         try:
             refuse_unfit(self._service.setup.name, options.decoding)

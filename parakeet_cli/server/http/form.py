@@ -41,6 +41,7 @@ class Asked:
     stream: bool = False
     granularities: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
+    left_out: str | None = None  # a language that the model detects by itself
 
     @property
     def adjustment(self) -> Adjustment:
