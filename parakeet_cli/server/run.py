@@ -17,7 +17,9 @@ from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
 from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
-from parakeet_cli.engines.shared.owner import EngineOwner, State
+from parakeet_cli.engines.shared.access import CommonEngine
+from parakeet_cli.engines.shared.owner import State
+from parakeet_cli.engines.shared.paths import engine_paths
 from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import EngineUnavailable, ParakeetError
 from parakeet_cli.server.http.app import Service, make_app
@@ -49,7 +51,7 @@ def run_server(request: ServeRequest) -> None:
             if state is State.READY and server is not None:
                 server.was_ready = True
 
-        owner = EngineOwner(setup, on_change=changed)
+        owner = CommonEngine(setup, engine_paths(), on_change=changed)
         stack.callback(owner.stop)
         owner.start()
         warm_up(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
@@ -13,6 +15,7 @@ from parakeet_cli.engines.shared.request import (
     AS_LOADED,
     Adjustment,
     EngineAccess,
+    EngineDied,
     EngineRequest,
 )
 from parakeet_cli.errors import EngineError
@@ -22,7 +25,11 @@ _numbers = count()  # of jobs
 
 
 class SharedEngine:
-    """One client's view, for one job. `close` drops what was asked, and leaves the engine."""
+    """One client's view, for one job. `close` drops what was asked, and leaves the engine.
+
+    A chunk that an engine takes with it when it dies is given to the next one, while there are
+    `attempts`.
+    """
 
     def __init__(
         self,
@@ -31,6 +38,8 @@ class SharedEngine:
         *,
         priority: Priority = Priority.BATCH,
         adjustment: Adjustment = AS_LOADED,
+        attempts: int = 1,
+        on_close: Callable[[], object] = lambda: None,
     ) -> None:
         self._access = access
         self._client = client
@@ -40,6 +49,7 @@ class SharedEngine:
         self.failure: EngineError | None = None  # the last one of a chunk
         self._job = f"{client}-{next(_numbers)}"
         self._cancelled = False
+        self._attempts, self._on_close = attempts, on_close
 
     @property
     def info(self) -> EngineInfo:
@@ -74,6 +84,12 @@ class SharedEngine:
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         request = EngineRequest(chunk, self._client, self._job, self._priority, self._adjustment)
+        for _ in range(self._attempts - 1):
+            with suppress(EngineDied):
+                return self._attempt(request)
+        return self._attempt(request)
+
+    def _attempt(self, request: EngineRequest) -> ChunkResult:
         future = self._access.submit(request)
         if self._cancelled:
             self._access.cancel(self._job)
@@ -90,3 +106,4 @@ class SharedEngine:
 
     def close(self) -> None:
         self._access.cancel(self._job)
+        self._on_close()

@@ -94,6 +94,11 @@ class EngineOwner:
         return self._properties
 
     @property
+    def is_made(self) -> bool:
+        """Whether `start` has returned, or is about to."""
+        return self._properties is not None
+
+    @property
     def runs_on(self) -> str:
         """Where the loaded engine runs, in words."""
         return self._runs_on

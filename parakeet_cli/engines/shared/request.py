@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, Engine, EngineOptions, Polyglot
@@ -29,7 +29,10 @@ class EngineDied(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """What one request asks of a loaded engine; None is what the engine was loaded with."""
+    """What one request asks of a loaded engine; None is what the engine was loaded with.
+
+    An empty language is one that is detected, an empty prompt is none.
+    """
 
     language: str | None = None  # ISO 639-1
     task: str | None = None  # transcribe or translate
@@ -38,16 +41,15 @@ class Adjustment:
 
     def applied(self, options: EngineOptions) -> EngineOptions:
         """The options with what is asked."""
-        given = {
+        given: dict[str, Any] = {
             name: value
             for name in ("task", "initial_prompt", "temperature")
             if (value := getattr(self, name)) is not None
         }
-        return replace(
-            options,
-            language=self.language or options.language,
-            decoding=replace(options.decoding, **given),
-        )
+        if "initial_prompt" in given:
+            given["initial_prompt"] = given["initial_prompt"] or None
+        language = options.language if self.language is None else self.language or None
+        return replace(options, language=language, decoding=replace(options.decoding, **given))
 
     def asks_nothing_of(self, options: EngineOptions) -> bool:
         return self.applied(options) == options
@@ -136,7 +138,10 @@ class EngineSetup:
         """What these options ask of an engine of the same identity that is loaded already."""
         decoding = self.options.decoding
         return Adjustment(
-            self.options.language, decoding.task, decoding.initial_prompt, decoding.temperature
+            self.options.language or "",
+            decoding.task,
+            decoding.initial_prompt or "",
+            decoding.temperature,
         )
 
 
@@ -159,7 +164,7 @@ class EngineAccess(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Waiting:
     """A request with the future of its result."""
 

@@ -22,8 +22,9 @@ from starlette.types import Receive, Scope, Send
 from parakeet_cli import __version__, console
 from parakeet_cli.engines.decoding import TRANSCRIBE, TRANSLATE
 from parakeet_cli.engines.registry import refuse_unfit
+from parakeet_cli.engines.shared.access import CommonEngine
 from parakeet_cli.engines.shared.fair_queue import Priority
-from parakeet_cli.engines.shared.owner import EngineOwner, State
+from parakeet_cli.engines.shared.owner import State
 from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import UsageError
 from parakeet_cli.server.http import answers
@@ -49,7 +50,7 @@ class Service:
 
     request: ServeRequest
     setup: EngineSetup
-    owner: EngineOwner
+    owner: CommonEngine
     transcriptions: Transcriptions
     spool: Spool
     metrics: Metrics

@@ -196,9 +196,10 @@ def test_an_upload_beyond_the_limit_is_refused_and_removed(tmp_path: Path) -> No
 
 def test_a_server_with_too_many_requests_says_when_to_come_again(tmp_path: Path) -> None:
     env = {"PARAKEET_MOCK_RTF": "1000"}
-    with serving(tmp_path, "--max-waiting", "2", env=env) as server, ThreadPoolExecutor() as pool:
+    limits = ("--max-waiting", "2", "--threads", "2")
+    with serving(tmp_path, *limits, env=env) as server, ThreadPoolExecutor() as pool:
         asked = [pool.submit(server.post, clip()) for _ in range(2)]
-        assert until(lambda: len(server.left_behind) == 2)
+        assert until(lambda: server.metric("parakeet_chunks_in_hand") == 2)
         answer = server.post(clip())
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
