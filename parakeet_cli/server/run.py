@@ -24,6 +24,7 @@ from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import EngineUnavailable, ParakeetError
 from parakeet_cli.server.http.app import Service, make_app
 from parakeet_cli.server.http.metrics import Metrics
+from parakeet_cli.server.realtime.route import realtime_route
 from parakeet_cli.server.request import Address, ServeRequest
 from parakeet_cli.server.spool import Spool
 from parakeet_cli.server.work import Transcriptions
@@ -62,7 +63,7 @@ def run_server(request: ServeRequest) -> None:
         if request.wyoming is not None:
             wyoming = stack.enter_context(listening(request.wyoming))
             console.info(f"Wyoming at tcp://{_address_of(wyoming)}.")
-        server = _Server(service, [], wyoming)
+        server = _Server(service, [realtime_route(service)], wyoming)
         server.was_ready = owner.state is State.READY
         console.info(f"Listening at http://{_address_of(listener)} (Ctrl-C ends it).")
         server.serve_on(listener)
