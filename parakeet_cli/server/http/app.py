@@ -15,7 +15,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -68,7 +68,7 @@ def make_app(service: Service, more: list[BaseRoute]) -> Starlette:
         Route("/health", _health(service), methods=["GET"]),
         Route("/metrics", _metrics(service), methods=["GET"]),
         Route("/openapi.json", _openapi(service), methods=["GET"]),
-        Route("/", _page, methods=["GET"]),
+        *(Route(path, _static(name, kind), methods=["GET"]) for path, name, kind in _STATIC),
         *more,
     ]
     app = Starlette(
@@ -359,13 +359,22 @@ def _openapi(service: Service) -> Handler:
 
 
 _POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-async def _page(request: Request) -> Response:
-    text = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    return HTMLResponse(
-        text, headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
-    )
+_STATIC = (
+    ("/", "page.html", "text/html"),
+    ("/page.js", "page.js", "text/javascript"),
+    ("/worklet.js", "worklet.js", "text/javascript"),
+)
+
+
+def _static(name: str, media_type: str) -> Handler:
+    async def handle(request: Request) -> Response:
+        text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+        headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+        return Response(text, headers=headers, media_type=media_type)
+
+    return handle

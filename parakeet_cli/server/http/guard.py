@@ -14,7 +14,7 @@ from parakeet_cli.server.http.errors import ApiError
 from parakeet_cli.server.request import Address, ApiKeys, is_loopback
 
 # Without a key: whether the server runs, and a page that holds no secret.
-PUBLIC = frozenset({"/", "/health"})
+PUBLIC = frozenset({"/", "/page.js", "/worklet.js", "/health"})
 _WILDCARDS = frozenset({"0.0.0.0", "::", ""})
 _KEY_PROTOCOL = "openai-insecure-api-key."  # OpenAI's way for browsers, which can't set headers
 CLIENT = "parakeet.client"  # the scope's key for who asks, as the queue counts clients

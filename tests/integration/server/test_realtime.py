@@ -45,7 +45,10 @@ def session(**more: object) -> dict[str, Any]:
 
 
 def opened(server: Server, **options: Any) -> ClientConnection:
-    return connect(f"ws{server.url.removeprefix('http')}/v1/realtime", **options)
+    socket: ClientConnection = connect(
+        f"ws{server.url.removeprefix('http')}/v1/realtime", **options
+    )
+    return socket
 
 
 def tell(socket: ClientConnection, kind: str, **more: object) -> None:
