@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -48,6 +49,7 @@ def transcribe_jobs(
     feeders: int = 1,
     while_writing: AbstractContextManager[object] | None = None,
     on_loaded: Callable[[Engine], object] = lambda _: None,
+    loads_at_once: bool = False,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -56,10 +58,17 @@ def transcribe_jobs(
     is asked for again soon. An input that fails is a result; only an engine that can't be used at
     all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
-    `on_loaded` is called, in another thread, once the engine is loaded.
+    `on_loaded` is called, in another thread, once the engine is loaded. It is loaded for the first
+    job, or with `loads_at_once` before the first job is asked for.
     """
+    pipeline: _Pipeline | None = None
+    made = partial(
+        _Pipeline, engine, options, view, feeders, while_writing or nullcontext(), on_loaded
+    )
     with ExitStack() as stack:
-        pipeline: _Pipeline | None = None
+        if loads_at_once:
+            pipeline = stack.enter_context(made())
+            pipeline.wait_until_loaded()
         for item in planned:
             if item is None:
                 if pipeline is not None:
@@ -71,11 +80,7 @@ def transcribe_jobs(
                 yield result
                 continue
             if pipeline is None:
-                pipeline = stack.enter_context(
-                    _Pipeline(
-                        engine, options, view, feeders, while_writing or nullcontext(), on_loaded
-                    )
-                )
+                pipeline = stack.enter_context(made())
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:
             yield from pipeline.finish()
@@ -136,6 +141,10 @@ class _Pipeline:
     def _remove_copies(self) -> None:
         for file in self._files:
             file.local.close()
+
+    def wait_until_loaded(self) -> None:
+        """Wait until the engine is loaded. Raises EngineUnavailable."""
+        self._threads.wait_until_loaded()
 
     def transcribe(self, item: PlannedFile, result: FileResult | None) -> Iterator[FileResult]:
         """Give one job to a feeder, unless it has a result already.

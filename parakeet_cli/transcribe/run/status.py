@@ -179,7 +179,10 @@ def _count(part: _Part, status: RunStatus, counted: set[str]) -> None:
     session: list[RunEntry] = []  # what ended since it began
     for key, planned in plan.inputs.items():
         entry = journal.entries.get(key)
-        verdict = _judge(entry, planned, plan.header.options) if entry else None
+        verdict = _judge(entry, planned, plan.header) if entry else None
+        if entry is None and key not in journal.begun and _has_left(planned, plan.header):
+            status.total -= 1  # it came under this name only for a while
+            continue
         if verdict in (_Verdict.HOLDS, _Verdict.LOST):
             counted.add(key)
         if entry is not None and verdict is _Verdict.HOLDS:
@@ -198,16 +201,26 @@ def _count(part: _Part, status: RunStatus, counted: set[str]) -> None:
         status.elapsed = max(status.elapsed, elapsed)
 
 
+def _has_left(planned: PlannedInput, plan: PlanHeader) -> bool:
+    """Whether an input has left a watched folder."""
+    return plan.watched and state_of(planned.path) is None
+
+
 def _count_result(status: RunStatus, key: str, how: Status, reason: str | None) -> None:
     status.counts[how] += 1
     if how in (Status.FAILED, Status.PARTIAL):
         status.failures.append((key, str(how), reason or ""))
 
 
-def _judge(entry: RunEntry, planned: PlannedInput, options: str) -> _Verdict:
-    """Whether a result is one of this plan, and whether its outputs are still there."""
-    if entry.options != options:
+def _judge(entry: RunEntry, planned: PlannedInput, plan: PlanHeader) -> _Verdict:
+    """Whether a result is one of this plan, and whether its outputs are still there.
+
+    What has left a watched folder was done before that, and its outputs may have left with it.
+    """
+    if entry.options != plan.options:
         return _Verdict.OTHER
+    if _has_left(planned, plan):
+        return _Verdict.HOLDS
     path = planned.path
     if path and not is_url(path) and not same_state(entry.identity, state_of(path)):
         return _Verdict.OTHER
