@@ -21,7 +21,7 @@ from typing import NamedTuple
 from parakeet_cli.system.locks import is_open_for_writing, knows_writers
 from parakeet_cli.transcribe.inputs.storage import split_suffix
 
-LOOK_SECONDS = 1.0  # between two looks, at the least
+LOOK_SECONDS = 1.0  # between two looks, if files needn't rest for less than two of them
 _SHARE = 0.02  # of the time that looking may take: large folders are looked through less often
 _UNCERTAIN = 5.0  # times longer a file must rest where nobody knows whether it is being written
 _DOUBTFUL = 20.0  # and one that is empty or beside an unfinished one: browsers make such ones
@@ -98,7 +98,8 @@ class WatchedFolder:
 
     def _watch(self) -> None:
         took = 0.0
-        while not self._stop.wait(max(LOOK_SECONDS, took / _SHARE) if took else 0.0):
+        least = min(LOOK_SECONDS, self._settle / 2)
+        while not self._stop.wait(max(least, took / _SHARE) if took else 0.0):
             began = time.monotonic()
             self.look(began)
             took = max(time.monotonic() - began, 1e-6)
