@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.cli.transcribe.progress import ProgressForm
@@ -13,11 +16,18 @@ from parakeet_cli.cli.transcribe.progress_lines import file_event, file_in_words
 from parakeet_cli.cli.transcribe.run import confirm
 from parakeet_cli.cli.transcribe.summary import show_summary
 from parakeet_cli.config import Settings
-from parakeet_cli.errors import ExitCode, UsageError
+from parakeet_cli.errors import ExitCode
+from parakeet_cli.setup.service import (
+    Service,
+    install_service,
+    lasting_environment,
+    this_command,
+    unit_name,
+)
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.stats import BatchStats
-from parakeet_cli.transcribe.watch.options import WatchOptions, check_watch
+from parakeet_cli.transcribe.watch.options import WatchOptions, check_folder, check_watch
 from parakeet_cli.transcribe.watch.session import open_watch
 from parakeet_cli.transcript import FileResult, Status
 
@@ -30,7 +40,8 @@ def watch_folder(
     """The exit code of the signal that ended it. Raises ParakeetError for what stops everything."""
     if install:
         check_watch(options, request)
-        return _install_service(options)
+        check_folder(options.folder, None)
+        return _install_service(request, options)
     if request.log is not None:
         console.open_log(request.log)
     console.show_warnings(settings.warnings, show=console.info)
@@ -95,8 +106,32 @@ class WatchView:
         self.show(job, result)
 
 
-def _install_service(options: WatchOptions) -> ExitCode:
-    raise UsageError(f"not yet {options}")
+def _install_service(request: TranscribeRequest, options: WatchOptions) -> ExitCode:
+    """Make this command a service, without being run here. FAILED if systemd didn't start it."""
+    folder = os.path.abspath(options.folder)
+    service = Service(
+        unit_name("watch", folder),
+        f"parakeet transcribes what arrives in {folder}",
+        this_command(("--install-service",)),
+        str(Path.cwd()),
+        lasting_environment(os.environ),
+        request.grace,
+    )
+    installed = install_service(service, os.environ)
+    console.note(f"Written: {installed.path}")
+    if installed.failure is not None:
+        console.note(f"systemd didn't start it: {installed.failure}.", style="bold red")
+        console.note(f"  systemctl --user enable --now {service.name}")
+        return ExitCode.FAILED
+    console.note(f"{service.name} runs, and starts again whenever you log in.")
+    for purpose, command in (
+        ("what it says", f"journalctl --user -u {service.name} -f"),
+        ("how far it is", f"parakeet transcribe --status {shlex.quote(request.run or '')}"),
+        ("runs also while you are logged out", "loginctl enable-linger"),
+        ("ends it for good", f"systemctl --user disable --now {service.name}"),
+    ):
+        console.note(f"  {command}   # {purpose}")
+    return ExitCode.OK
 
 
 def _files(count: int) -> str:
