@@ -6,12 +6,13 @@ and has in hand. What the journal holds of other plans is counted apart.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.errors import UsageError
+from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import is_url, state_of
 from parakeet_cli.transcribe.run.journal import JOURNAL, JournalContent, RunEntry, read_journal
@@ -24,6 +25,7 @@ from parakeet_cli.transcribe.run.plan_file import (
 )
 from parakeet_cli.transcribe.run.run_folder import is_running
 from parakeet_cli.transcribe.run.validity import output_holds, same_state
+from parakeet_cli.transcribe.then.record import THEN, ThenContent, read_then
 from parakeet_cli.transcript import Status
 
 _DONE = (Status.OK, Status.PARTIAL)
@@ -46,6 +48,7 @@ class RunStatus:
     elapsed: float = 0.0  # that it has taken so far
     failures: list[tuple[str, str, str]] = field(default_factory=list)  # input, status, reason
     shards: tuple[int, int] | None = None  # how many have begun, and how many there are
+    then_failures: list[tuple[str, str]] = field(default_factory=list)  # input, reason
 
     @property
     def left(self) -> int:
@@ -94,6 +97,11 @@ class RunStatus:
                 {"input": name, "status": status, "reason": reason}
                 for name, status, reason in self.failures
             ],
+            **(
+                {"then_failures": [{"input": key, "reason": why} for key, why in then]}
+                if (then := self.then_failures)
+                else {}
+            ),
         }
 
 
@@ -105,6 +113,7 @@ class _Part:
     plan: RunPlan
     journal: JournalContent
     running: bool
+    then: ThenContent
 
     @property
     def at(self) -> float:
@@ -141,7 +150,10 @@ def _read_part(folder: Path) -> _Part:
     running = is_running(folder)
     journal = read_journal(folder / JOURNAL)
     plan = read_plan(folder / PLAN) or _plan_of(journal)
-    return _Part(folder, plan, journal, running)
+    then = ThenContent()
+    with suppress(OutputError):  # another user's says nothing
+        then = read_then(folder / THEN)
+    return _Part(folder, plan, journal, running, then)
 
 
 def _plan_of(journal: JournalContent) -> RunPlan:
@@ -175,11 +187,18 @@ def _count(part: _Part, status: RunStatus, counted: set[str]) -> None:
     """Add a part to the status, and to `counted` the keys whose results are of its plan."""
     plan, journal = part.plan, part.journal
     status.running = status.running or part.running
+    status.then_failures += [(key, reason) for key, (_, reason) in part.then.failed.items()]
     status.total += plan.header.count
     session: list[RunEntry] = []  # what ended since it began
     for key, planned in plan.inputs.items():
         entry = journal.entries.get(key)
         verdict = _judge(entry, planned, plan.header) if entry else None
+        if (
+            verdict is _Verdict.LOST
+            and entry
+            and part.then.has_had(key, entry.identity, entry.options)
+        ):
+            verdict = _Verdict.HOLDS  # what --then did with the output is its own affair
         if entry is None and key not in journal.begun and _has_left(planned, plan.header):
             status.total -= 1  # it came under this name only for a while
             continue

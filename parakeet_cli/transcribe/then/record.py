@@ -59,6 +59,10 @@ class ThenContent:
     done: dict[str, tuple[FileState | None, str]] = field(default_factory=dict)  # their versions
     failed: dict[str, tuple[Due, str]] = field(default_factory=dict)  # with the reason
 
+    def has_had(self, key: str, state: FileState | None, options: str) -> bool:
+        """Whether a command has run well for this version of an input's transcript."""
+        return self.done.get(key) == (state, options)
+
     def add(self, row: json_lines.Row) -> None:
         state = (row["id"][0], row["id"][1]) if row.get("id") else None
         if "due" in row:
