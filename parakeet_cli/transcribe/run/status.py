@@ -192,13 +192,7 @@ def _count(part: _Part, status: RunStatus, counted: set[str]) -> None:
     session: list[RunEntry] = []  # what ended since it began
     for key, planned in plan.inputs.items():
         entry = journal.entries.get(key)
-        verdict = _judge(entry, planned, plan.header) if entry else None
-        if (
-            verdict is _Verdict.LOST
-            and entry
-            and part.then.has_had(key, entry.identity, entry.options)
-        ):
-            verdict = _Verdict.HOLDS  # what --then did with the output is its own affair
+        verdict = _judge(key, entry, planned, part) if entry else None
         if entry is None and key not in journal.begun and _has_left(planned, plan.header):
             status.total -= 1  # it came under this name only for a while
             continue
@@ -231,11 +225,13 @@ def _count_result(status: RunStatus, key: str, how: Status, reason: str | None) 
         status.failures.append((key, str(how), reason or ""))
 
 
-def _judge(entry: RunEntry, planned: PlannedInput, plan: PlanHeader) -> _Verdict:
+def _judge(key: str, entry: RunEntry, planned: PlannedInput, part: _Part) -> _Verdict:
     """Whether a result is one of this plan, and whether its outputs are still there.
 
-    What has left a watched folder was done before that, and its outputs may have left with it.
+    What has left a watched folder was done before that, and its outputs may have left with it. What
+    `--then` did with outputs is its own affair.
     """
+    plan = part.plan.header
     if entry.options != plan.options:
         return _Verdict.OTHER
     if _has_left(planned, plan):
@@ -247,6 +243,8 @@ def _judge(entry: RunEntry, planned: PlannedInput, plan: PlanHeader) -> _Verdict
         return _Verdict.HOLDS
     if planned.outputs is not None and planned.outputs != tuple(one[0] for one in entry.outputs):
         return _Verdict.OTHER
+    if part.then.has_had(key, entry.identity, entry.options):
+        return _Verdict.HOLDS
     # Of an object it isn't asked: the status needs no credentials, and no network.
     for output in entry.outputs:
         if not is_url(output[0]) and not output_holds(output[0], output):
