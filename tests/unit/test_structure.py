@@ -77,6 +77,7 @@ ELSEWHERE = {
     "transcribe/pipeline/transcripts.py": "integration/transcribe/test_channels.py",
     "transcribe/pipeline/progress.py": "unit/transcribe/pipeline/test_jobs.py",
     "transcribe/run/planning.py": "unit/transcribe/run/test_batch.py integration/transcribe",
+    "transcribe/watch/session.py": "integration/transcribe/test_watch.py",
     "transcribe/workers/": "integration/transcribe/test_workers.py",
 }
 

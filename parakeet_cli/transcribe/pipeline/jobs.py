@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -55,6 +56,7 @@ def transcribe_jobs(
     on_loaded: Callable[[Engine], object] = lambda _: None,
     on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None,
     cancellation: Cancellation | None = None,
+    loads_at_once: bool = False,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -63,11 +65,18 @@ def transcribe_jobs(
     is asked for again soon. An input that fails is a result; only an engine that can't be used at
     all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
-    `on_loaded` is called, in another thread, once the engine is loaded. `on_result` is called with
-    each chunk of a file and its result, in their order. `cancellation` ends it from another thread.
+    `on_loaded` is called, in another thread, once the engine is loaded. It is loaded for the first
+    job, or with `loads_at_once` before the first job is asked for. `on_result` is called with each
+    chunk of a file and its result, in their order; `cancellation` ends it from another thread.
     """
+    pipeline: _Pipeline | None = None
+    made = partial(
+        _Pipeline, engine, options, view, feeders, while_writing or nullcontext(), on_loaded
+    )
     with ExitStack() as stack:
-        pipeline: _Pipeline | None = None
+        if loads_at_once:
+            pipeline = stack.enter_context(made())
+            pipeline.wait_until_loaded()
         for item in planned:
             if item is None:
                 if pipeline is not None:
@@ -79,11 +88,7 @@ def transcribe_jobs(
                 yield result
                 continue
             if pipeline is None:
-                pipeline = stack.enter_context(
-                    _Pipeline(
-                        engine, options, view, feeders, while_writing or nullcontext(), on_loaded
-                    )
-                )
+                pipeline = stack.enter_context(made())
                 pipeline.on_result = on_result
                 if cancellation is not None:
                     cancellation.attach(pipeline.post)
@@ -152,6 +157,10 @@ class _Pipeline:
     def _remove_copies(self) -> None:
         for file in self._files:
             file.local.close()
+
+    def wait_until_loaded(self) -> None:
+        """Wait until the engine is loaded. Raises EngineUnavailable."""
+        self._threads.wait_until_loaded()
 
     def transcribe(self, item: PlannedFile, result: FileResult | None) -> Iterator[FileResult]:
         """Give one job to a feeder, unless it has a result already.
