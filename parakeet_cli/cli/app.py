@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Find what is broken in the ML stack, without importing it.",
     ),
     "serve": (
-        f"{_CLI}.serve:serve",
+        f"{_CLI}.serve.command:serve",
         "Serve one loaded engine to other programs: OpenAI's API, Home Assistant.",
     ),
     "setup": (f"{_CLI}.setup:setup", "Set up Parakeet for this machine, prove it, and use it."),

@@ -8,22 +8,15 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from parakeet_cli import console
+from parakeet_cli.cli.serve.service import install_this_command
 from parakeet_cli.cli.transcribe.progress import ProgressForm
 from parakeet_cli.cli.transcribe.progress_lines import file_event, file_in_words
 from parakeet_cli.cli.transcribe.run import confirm
 from parakeet_cli.cli.transcribe.summary import show_summary
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import ExitCode
-from parakeet_cli.setup.service import (
-    Service,
-    install_service,
-    lasting_environment,
-    this_command,
-    unit_name,
-)
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.stats import BatchStats
@@ -109,29 +102,14 @@ class WatchView:
 def _install_service(request: TranscribeRequest, options: WatchOptions) -> ExitCode:
     """Make this command a service, without being run here. FAILED if systemd didn't start it."""
     folder = os.path.abspath(options.folder)
-    service = Service(
-        unit_name("watch", folder),
+    status = f"parakeet transcribe --status {shlex.quote(request.run or '')}"
+    return install_this_command(
+        "watch",
+        folder,
         f"parakeet transcribes what arrives in {folder}",
-        this_command(("--install-service",)),
-        str(Path.cwd()),
-        lasting_environment(os.environ),
         request.grace,
+        {"how far it is": status},
     )
-    installed = install_service(service, os.environ)
-    console.note(f"Written: {installed.path}")
-    if installed.failure is not None:
-        console.note(f"systemd didn't start it: {installed.failure}.", style="bold red")
-        console.note(f"  systemctl --user enable --now {service.name}")
-        return ExitCode.FAILED
-    console.note(f"{service.name} runs, and starts again whenever you log in.")
-    for purpose, command in (
-        ("what it says", f"journalctl --user -u {service.name} -f"),
-        ("how far it is", f"parakeet transcribe --status {shlex.quote(request.run or '')}"),
-        ("runs also while you are logged out", "loginctl enable-linger"),
-        ("ends it for good", f"systemctl --user disable --now {service.name}"),
-    ):
-        console.note(f"  {command}   # {purpose}")
-    return ExitCode.OK
 
 
 def _files(count: int) -> str:

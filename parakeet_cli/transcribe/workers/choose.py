@@ -97,10 +97,13 @@ def open_runner(
     if count > 1 and _has_stdin(items):
         raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
     concurrency = MAX_CONCURRENCY if placement.endless else _concurrency(items)
-    engine = make_engine(choice.name, engine_options, concurrency=concurrency)
+    engine = _shared_engine(choice, engine_options, placement) if count == 1 else None
+    shared = engine is not None
+    if engine is None:
+        engine = make_engine(choice.name, engine_options, concurrency=concurrency)
     line = EngineLine(choice, f", {count} workers" if count > 1 else "")
     line.made(engine)
-    if count == 1 and not _needs_process(choice, items, placement):
+    if count == 1 and (shared or not _needs_process(choice, items, placement)):
         asked = 1 if concurrency == 1 else placement.feeders  # for a single chunk
         feeders = suitable_count(asked, engine, engine_options.cores)
         yield partial(_run_here, engine, setup, line, placement.grace, feeders)
@@ -108,6 +111,18 @@ def open_runner(
     setup = replace(setup, max_items=_fair_share(len(items), count))
     with LocalWorkerPool(setup, count, gpus) as pool:
         yield _PoolRunner(pool, count, line, placement.grace)
+
+
+def _shared_engine(
+    choice: EngineChoice, options: EngineOptions, placement: Placement
+) -> Engine | None:
+    """For what lasts: the same engine, if another process of the user has it loaded."""
+    if not placement.endless:
+        return None
+    from parakeet_cli.engines.shared.access import find_engine
+    from parakeet_cli.engines.shared.request import EngineSetup
+
+    return find_engine(EngineSetup(choice.name, options), "watch")
 
 
 def _needs_process(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.integration.dictate.desktop import until
 from tests.integration.server.serving import ROOT, children_of, clip, mock_text, serving
+from tests.integration.transcribe.watching import watching
 
 
 def dictating(folder: Path, *arguments: str) -> list[str]:
@@ -83,3 +84,20 @@ def test_the_server_uses_the_daemons_engine_and_its_own_when_the_daemon_ends(
         assert until(lambda: has_engine(server.process.pid))
         assert server.post(clip()).json()["text"] == mock_text(1.0)
         assert server.get("/health").json()["status"] == "ready"
+
+
+def test_a_watched_folder_uses_the_servers_engine(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path) as server,
+        watching(tmp_path, "--engine", "mock", env=environment(tmp_path)) as watch,
+    ):
+        watch.says("shared by another process")
+        (tmp_path / "in" / "a.wav").write_bytes(clip(1.0))
+        watch.until(lambda: (tmp_path / "out" / "a.txt").exists())
+        assert (tmp_path / "out" / "a.txt").read_text().strip() == mock_text(1.0)
+        assert not has_engine(watch.process.pid)
+        server.end()
+        (tmp_path / "in" / "b.wav").write_bytes(clip(2.0))
+        watch.until(lambda: (tmp_path / "out" / "b.txt").exists())
+        assert has_engine(watch.process.pid)
+        watch.end()

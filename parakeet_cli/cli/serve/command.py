@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parakeet_cli.cli import options
 from parakeet_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from parakeet_cli.server.request import ServeRequest
 
 LISTEN, LIMITS = "Where it listens, and for whom", "Limits"
 
@@ -105,6 +108,14 @@ def serve(
             rich_help_panel=options.MESSAGES_PANEL,
         ),
     ] = False,
+    install_service: Annotated[
+        bool,
+        typer.Option(
+            "--install-service",
+            help="Have systemd run this command for you, now and whenever you log in.",
+            rich_help_panel=LISTEN,
+        ),
+    ] = False,
     engine: options.Engine = None,
     model: options.Model = None,
     device: options.Device = None,
@@ -133,20 +144,33 @@ def serve(
         console.note(f"Warning: other users of this machine can read {api_key}: chmod 600 it.")
     settings = options.settings_of(context)
     console.show_warnings(settings.warnings, show=console.info)
-    run_server(
-        values.ServeRequest(
-            settings,
-            values.Address(host, port),
-            keys,
-            tuple(allowed_host or ()),
-            None if wyoming is None else values.parse_address("--wyoming", wyoming),
-            values.parse_networks("--allow-client", allow_client or ()),
-            max_upload * 1_000_000,
-            max_waiting,
-            grace,
-            log_text,
-            trust_model,
-        )
+    request = values.ServeRequest(
+        settings,
+        values.Address(host, port),
+        keys,
+        tuple(allowed_host or ()),
+        None if wyoming is None else values.parse_address("--wyoming", wyoming),
+        values.parse_networks("--allow-client", allow_client or ()),
+        max_upload * 1_000_000,
+        max_waiting,
+        grace,
+        log_text,
+        trust_model,
+    )
+    if install_service:
+        raise typer.Exit(_install(request))
+    run_server(request)
+
+
+def _install(request: ServeRequest) -> int:
+    """Make this command a service, without running it here."""
+    from parakeet_cli.cli.serve.service import install_this_command
+
+    about = f"parakeet serves speech to text at {request.address}"
+    address = f"curl http://{request.address}/health"
+    port = str(request.address.port)
+    return install_this_command(
+        "serve", port, about, request.grace, {"whether it is ready": address}
     )
 
 
