@@ -310,6 +310,23 @@ def transcribe(
             rich_help_panel=AUDIO,
         ),
     ] = None,
+    speakers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[N|N-M]",
+            help="Say who spoke; N or N-M is how many speakers there are.",
+            rich_help_panel=AUDIO,
+            show_default=False,
+        ),
+    ] = None,
+    speaker_names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help='Names of speakers, in TOML: "Speaker 1" = "Anna".',
+            rich_help_panel=AUDIO,
+        ),
+    ] = None,
     vad: Annotated[
         bool,
         typer.Option(

@@ -12,6 +12,7 @@ from parakeet_cli.cli.transcribe.progress import ProgressForm
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FormatOptions
+from parakeet_cli.speakers.names import NO_NAMES, read_names
 from parakeet_cli.transcribe.align.words import read_text
 from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -40,7 +41,10 @@ _LAYOUT = ("max_line_width", "max_line_count", "max_words_per_line", "highlight_
 
 def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeRequest:
     """The request that the options make, by their parameters' names. Raises UsageError."""
-    refuse_contradictions(given["channels"], given["channel"], given["align"])
+    refuse_contradictions(
+        given["channels"], given["channel"], given["align"], speakers=given["speakers"]
+    )
+    speakers = settings.speaker_count if given["channels"] is None else None
     stream_number, every_stream = parse_audio_stream(given["audio_stream"])
     format_options = FormatOptions(
         **{name: given[name] for name in _LAYOUT}, link_audio=given["html_link_audio"]
@@ -59,6 +63,8 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             language=settings.language,
             channel=given["channel"],
             split_channels=given["channels"] is not None,
+            speakers=speakers,
+            speaker_names=read_names(names) if (names := given["speaker_names"]) else NO_NAMES,
             vad=given["vad"],
             speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
             align=read_text(given["align"]) if given["align"] is not None else None,

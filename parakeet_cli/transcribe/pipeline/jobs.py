@@ -273,7 +273,7 @@ class _Pipeline:
         if file.failure is not None and not file.transcribed_chunks:
             return failed(file.item.job, file.failure)
         try:
-            transcript = transcript_of(file, self._engine.info, self._options.align)
+            transcript = transcript_of(file, self._engine.info, self._options)
         except InputError as error:
             return failed(file.item.job, error)
         try:
