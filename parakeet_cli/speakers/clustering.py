@@ -15,7 +15,7 @@ from parakeet_cli.speakers.embeddings import Embeddings, unit
 from parakeet_cli.speakers.spectral import spectral_labels
 
 # Chosen with the voices of `bench/speakers.py --set dev`.
-_APART = 0.82  # cosine distance at which two clusters are two speakers
+_APART = 0.81  # cosine distance at which two clusters are two speakers
 _LEAST = 4.0  # windows of 1.5 s in which somebody speaks at least, unless the number is given
 _ALIKE = 0.4  # cosine of two centres that are one speaker's
 _LONG = 0.68  # seconds of a window that says enough to count by

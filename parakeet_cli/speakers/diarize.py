@@ -15,7 +15,7 @@ from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.speakers.embeddings import Embeddings, unit
 from parakeet_cli.transcript import Word
 
-_COHORT = Path(__file__).parent / "data" / "cohort_mean.npy"
+_COHORT = Path(__file__).parent / "data" / "cohort_means.npy"
 _FRAME = 0.02  # seconds
 _WIDE_SHARE = 0.2  # of a word's score, the rest is by narrow windows; chosen like the thresholds
 
@@ -32,7 +32,8 @@ def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCo
     narrow, wide = voices.narrow, voices.wide
     if not len(narrow.embeddings) or not len(wide.embeddings):
         return [0] * len(words)
-    vectors = [unit(one.embeddings - cohort_mean()) for one in (narrow, wide)]
+    both = common_part(np.concatenate((narrow.embeddings, wide.embeddings)))
+    vectors = [unit(one.embeddings - both) for one in (narrow, wide)]
     seconds = np.concatenate((narrow.seconds, wide.seconds))
     centres = centres_of(np.concatenate(vectors), seconds, count)
     near = _Scores(narrow.spans, vectors[0] @ centres.T)
@@ -48,11 +49,28 @@ def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCo
     ]
 
 
+def common_part(embeddings: Embeddings) -> Embeddings:
+    """What all voices have in common on the channel of a recording, shape (192,).
+
+    It lies between the mean of other voices by telephone and that of full sound, as near as it can
+    to the mean of the recording's windows, shape (n, 192). Where only one speaks, that mean itself
+    would be their voice.
+    """
+    telephone, full = cohort_means()
+    way = full - telephone
+    share = (embeddings.mean(axis=0) - telephone) @ way / (way @ way)
+    common: Embeddings = (telephone + np.clip(share, 0, 1) * way).astype(np.float32)
+    return common
+
+
 @cache
-def cohort_mean() -> Embeddings:
-    """The mean embedding of other voices, shape (192,): what all voices have in common."""
-    mean: Embeddings = np.load(_COHORT, allow_pickle=False).astype(np.float32)
-    return mean
+def cohort_means() -> Embeddings:
+    """The mean embeddings of other voices, by telephone and with full sound, shape (2, 192).
+
+    `bench/speakers.py --cohort FILE` makes them of the voices that thresholds are chosen with.
+    """
+    means: Embeddings = np.load(_COHORT, allow_pickle=False).astype(np.float32)
+    return means
 
 
 class _Scores:

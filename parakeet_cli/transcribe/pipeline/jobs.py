@@ -12,7 +12,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from parakeet_cli.audio.decode.media import warm_up
-from parakeet_cli.engines.base import Engine
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.inputs.as_file import as_file
@@ -21,7 +22,11 @@ from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.feeders import Feeders, annotator_of
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
-from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
+from parakeet_cli.transcribe.pipeline.interrupts import (
+    Cancellation,
+    DeferredInterrupt,
+    defer_interrupts,
+)
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import (
@@ -48,6 +53,9 @@ def transcribe_jobs(
     feeders: int = 1,
     while_writing: AbstractContextManager[object] | None = None,
     on_loaded: Callable[[Engine], object] = lambda _: None,
+    on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None,
+    cancellation: Cancellation | None = None,
+    loads_at_once: bool = False,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -56,10 +64,24 @@ def transcribe_jobs(
     is asked for again soon. An input that fails is a result; only an engine that can't be used at
     all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
-    `on_loaded` is called, in another thread, once the engine is loaded.
+    `on_loaded` is called, in another thread, once the engine is loaded. It is loaded for the first
+    job, or with `loads_at_once` before the first job is asked for. `on_result` is called with each
+    chunk of a file and its result, in their order; `cancellation` ends it from another thread.
     """
+    pipeline: _Pipeline | None = None
     with ExitStack() as stack:
-        pipeline: _Pipeline | None = None
+
+        def begin() -> _Pipeline:
+            writing = while_writing or nullcontext()
+            made = _Pipeline(engine, options, view, feeders, writing, on_loaded, on_result)
+            stack.enter_context(made)
+            if cancellation is not None:
+                cancellation.attach(made.post)
+            return made
+
+        if loads_at_once:
+            pipeline = begin()
+            pipeline.wait_until_loaded()
         for item in planned:
             if item is None:
                 if pipeline is not None:
@@ -71,11 +93,7 @@ def transcribe_jobs(
                 yield result
                 continue
             if pipeline is None:
-                pipeline = stack.enter_context(
-                    _Pipeline(
-                        engine, options, view, feeders, while_writing or nullcontext(), on_loaded
-                    )
-                )
+                pipeline = begin()
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:
             yield from pipeline.finish()
@@ -90,6 +108,7 @@ class _Pipeline:
         feeders: int,
         while_writing: AbstractContextManager[object],
         on_loaded: Callable[[Engine], object],
+        on_result: Callable[[Chunk, ChunkResult], object],
     ) -> None:
         self._files: deque[FileInWork] = deque()
         self._feeding = 0  # files that aren't fully submitted
@@ -111,6 +130,7 @@ class _Pipeline:
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer")
         self._options = options
         self._view = view
+        self._on_result = on_result
         self._while_writing = while_writing
         self._stack = ExitStack()
         self._interrupt = DeferredInterrupt()
@@ -137,6 +157,10 @@ class _Pipeline:
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
 
+    def post(self, call: Callable[[], object]) -> None:
+        """Have a call made in the pipeline's own thread, soon."""
+        self._calls.put(call)
+
     def _remove_copies(self) -> None:
         for file in self._files:
             file.local.close()
@@ -147,6 +171,10 @@ class _Pipeline:
         for file in self._files:
             if file.prepared is not None and not file.prepared.cancelled():
                 file.prepared.result().discard()
+
+    def wait_until_loaded(self) -> None:
+        """Wait until the engine is loaded. Raises EngineUnavailable."""
+        self._threads.wait_until_loaded()
 
     def transcribe(self, item: PlannedFile, result: FileResult | None) -> Iterator[FileResult]:
         """Give one job to a feeder, unless it has a result already.
@@ -243,6 +271,7 @@ class _Pipeline:
             else:
                 file.transcribed_chunks += 1
                 voice.assembler.add(chunk, result)
+                self._on_result(chunk, result)
             file.pending.popleft()
             self._view.advanced(file.item.job, voice.progress(chunk.end))
 
