@@ -11,6 +11,7 @@ from threading import Thread
 from parakeet_cli import console
 from parakeet_cli.audio.microphone.ready import ReadyMicrophone
 from parakeet_cli.audio.segment.endpointer import SpeechState
+from parakeet_cli.dictate.desktop.sleep import ASLEEP, SleepWatch
 from parakeet_cli.dictate.session.dictation import Dictation, Summary
 from parakeet_cli.dictate.session.events import DictationView, Event
 from parakeet_cli.dictate.session.request import DictationRequest
@@ -40,12 +41,13 @@ class WarmSession:
         self._make_view = make_view
         self._request = _typing(request)
         console.show_warnings(request.settings.warnings, show=console.info)
+        self._running: _RunningDictation | None = None
         self._ready = ReadyMicrophone(request.pre_roll)
         if not request.from_file:
             self._ready.prepare(request.input_device)
+        self._sleep_watch = SleepWatch(self._suspend, self._resume)
         self._resources = SessionResources(self._request)
         self._resources.warm_up()
-        self._running: _RunningDictation | None = None
 
     def begin(self, profile: str | None = None) -> None:
         if self._running is not None and self._running.is_listening:
@@ -103,8 +105,21 @@ class WarmSession:
         self._resources.unload_engine()
 
     def quit(self) -> None:
+        self._sleep_watch.close()
         self._ready.close()
         self._resources.close()
+
+    def _suspend(self) -> None:
+        self._ready.suspend()
+        running = self._running
+        if running is not None:
+            running.source.suspend(ASLEEP)
+
+    def _resume(self) -> None:
+        self._ready.resume()
+        running = self._running
+        if running is not None:
+            running.source.resume()
 
 
 def _typing(request: DictationRequest) -> DictationRequest:
@@ -123,7 +138,7 @@ class _RunningDictation:
         on_end: Callable[[], None],
     ) -> None:
         self._dictation = dictation
-        self._source = source
+        self.source = source
         self._on_end = on_end
         self._view = view
         self._summary: Summary | None = None
@@ -147,7 +162,7 @@ class _RunningDictation:
 
     @property
     def microphone(self) -> str:
-        return self._source.name
+        return self.source.name
 
     @property
     def is_speaking(self) -> bool:

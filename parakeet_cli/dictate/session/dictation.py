@@ -211,7 +211,7 @@ class Dictation:
                 case Interruption(reason):
                     self._end_speech(detector)
                     if reason:
-                        self._reporter.report(EventKind.ERROR, f"{reason} Looking for it.")
+                        self._reporter.report(EventKind.ERROR, reason)
                 case Gap():
                     self._skip_gap(detector, message)
                 case Partial():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ WHISPER = {"PARAKEET_ENGINE": "whisper", "PARAKEET_MODEL": "tiny.en"}
 
 
 def dictated(
-    folder: Path, talk: Talk, *options: str, engine: dict[str, str] = MOCK
+    folder: Path, talk: Talk, *options: str, engine: Mapping[str, str] = MOCK
 ) -> list[dict[str, Any]]:
-    arguments = ("dictate", "--from-file", talk.path, "--json", *UNBROKEN, *options)
-    done = run(folder, *arguments, engine=engine, limit=300)
+    arguments = ("--json", *UNBROKEN, *options)
+    done = run(folder, "dictate", "--from-file", talk.path, *arguments, engine=engine, limit=300)
     assert done.code == 0, done.err
     return [json.loads(line) for line in done.out.splitlines()]
 
