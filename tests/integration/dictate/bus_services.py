@@ -25,6 +25,7 @@ from jeepney import (
 from jeepney.io.blocking import open_dbus_connection
 
 LOG = Path(sys.argv[3])
+ANSWERED: tuple[Any, ...] = ("answered",)  # already, by the service itself
 UNKNOWN = "org.freedesktop.DBus.Error.UnknownMethod"
 
 
@@ -47,10 +48,11 @@ class Service:
         while True:
             for at in select.select([self.bus.sock, 0, *self.watched()], [], [])[0]:
                 if at == 0:
-                    line = sys.stdin.readline()
-                    if not line:
+                    told = os.read(0, 1 << 16)
+                    if not told:
                         return
-                    self.do(*json.loads(line))
+                    for line in told.splitlines():
+                        self.do(*json.loads(line))
                 elif at is self.bus.sock:
                     self._receive()
                 else:
@@ -65,10 +67,10 @@ class Service:
                     answer = self.answer(message, member, *message.body)
                     if answer is None:
                         self.bus.send(new_error(message, UNKNOWN))
-                    else:
+                    elif answer is not ANSWERED:
                         self.bus.send(new_method_return(message, *answer))
-        except TimeoutError:
-            pass
+        except (TimeoutError, ConnectionResetError):  # nothing more now, or for ever
+            return
 
     def watched(self) -> list[int]:
         return []
@@ -99,22 +101,10 @@ class Login(Service):
             return None
         reading, writing = os.pipe()
         self.held.append(reading)
-        self._given = writing
         self.bus.send(new_method_return(message, "h", (writing,)))
         os.close(writing)
         log("inhibit", *body)
-        return ()
-
-    def _receive(self) -> None:
-        try:
-            while True:
-                message = self.bus.receive(timeout=0)
-                if message.header.message_type is MessageType.method_call:
-                    member = message.header.fields[HeaderFields.member]
-                    if self.answer(message, member, *message.body) is None:
-                        self.bus.send(new_error(message, UNKNOWN))
-        except TimeoutError:
-            pass
+        return ANSWERED
 
     def watched(self) -> list[int]:
         return self.held
@@ -129,7 +119,39 @@ class Login(Service):
         self.bus.send(new_signal(manager, "PrepareForSleep", "b", (what[0] == "sleep",)))
 
 
-KINDS = {"login": Login}
+class Shortcuts(Service):
+    """The GlobalShortcuts portal, told which signal to send for which shortcut; `deny` refuses."""
+
+    name = "org.freedesktop.portal.Desktop"
+
+    def __init__(self, address: str, consent: str = "allow") -> None:
+        self._allows = consent == "allow"
+        super().__init__(address)
+
+    def answer(self, message: Message, member: str, *body: Any) -> tuple[Any, ...] | None:
+        if member not in ("CreateSession", "BindShortcuts"):
+            return None
+        results = {"session_handle": ("s", "/session")} if member == "CreateSession" else {}
+        for name, options in body[1] if member == "BindShortcuts" else ():
+            log("bind", name, options["description"][1], options["preferred_trigger"][1])
+        token = body[-1]["handle_token"][1]
+        sender = message.header.fields[HeaderFields.sender][1:].replace(".", "_")
+        path = f"/org/freedesktop/portal/desktop/request/{sender}/{token}"
+        self.bus.send(new_method_return(message, "o", (path,)))
+        request = DBusAddress(path, interface="org.freedesktop.portal.Request")
+        refused = member == "BindShortcuts" and not self._allows
+        self.bus.send(new_signal(request, "Response", "ua{sv}", (int(refused), results)))
+        return ANSWERED
+
+    def do(self, *what: Any) -> None:
+        signal, shortcut = what
+        shortcuts = DBusAddress(
+            "/org/freedesktop/portal/desktop", interface="org.freedesktop.portal.GlobalShortcuts"
+        )
+        self.bus.send(new_signal(shortcuts, signal, "osta{sv}", ("/session", shortcut, 1, {})))
+
+
+KINDS = {"login": Login, "shortcuts": Shortcuts}
 
 if __name__ == "__main__":
     KINDS[sys.argv[1]](sys.argv[2], *sys.argv[4:]).serve()
