@@ -11,6 +11,7 @@ from types import FrameType
 
 from parakeet_cli import console
 from parakeet_cli.cli.dictate.views import make_view
+from parakeet_cli.dictate.desktop.players import players_paused
 from parakeet_cli.dictate.desktop.sleep import ASLEEP, SleepWatch
 from parakeet_cli.dictate.recording.recording import recordings_folder
 from parakeet_cli.dictate.session.dictation import Summary
@@ -41,6 +42,7 @@ def _dictate(resources: SessionResources, source: SoundSource, *, as_json: bool)
         with (
             _stop_on_signals(dictation.stop),
             _close_when_stopped(source),
+            players_paused(wanted=resources.request.pause_players),
             SleepWatch(lambda: source.suspend(ASLEEP), source.resume),
             view.keys(dictation),
         ):

@@ -11,6 +11,8 @@ from threading import Thread
 from parakeet_cli import console
 from parakeet_cli.audio.microphone.ready import ReadyMicrophone
 from parakeet_cli.audio.segment.endpointer import SpeechState
+from parakeet_cli.dictate.desktop.overlay import OverlayView
+from parakeet_cli.dictate.desktop.players import players_paused
 from parakeet_cli.dictate.desktop.sleep import ASLEEP, SleepWatch
 from parakeet_cli.dictate.session.dictation import Dictation, Summary
 from parakeet_cli.dictate.session.events import DictationView, Event
@@ -54,15 +56,25 @@ class WarmSession:
             return
         self._running = None  # one that ended by itself, and has logged how
         request = self._request = _typing(self._make_request(profile))
-        view = _AwaitableView(self._make_view())
+        overlay = OverlayView(self._make_view()) if request.overlay else None
+        view = _AwaitableView(overlay or self._make_view())
         source = make_source(request, self._ready)  # it records from here on
         try:
             dictation = self._resources.make_dictation(source, view, request)
         except BaseException:
             source.close()
             self._ready.released()
+            if overlay is not None:
+                overlay.close()
             raise
-        running = _RunningDictation(dictation, source, view, self._ready.released)
+
+        def on_end() -> None:
+            self._ready.released()
+            if overlay is not None:
+                overlay.close()
+
+        players = players_paused(wanted=request.pause_players)
+        running = _RunningDictation(dictation, source, view, players, on_end)
         try:
             running.wait_for_sound()
         except BaseException:
@@ -135,11 +147,12 @@ class _RunningDictation:
         dictation: Dictation,
         source: SoundSource,
         view: _AwaitableView,
+        around: AbstractContextManager[None],
         on_end: Callable[[], None],
     ) -> None:
         self._dictation = dictation
         self.source = source
-        self._on_end = on_end
+        self._around, self._on_end = around, on_end
         self._view = view
         self._summary: Summary | None = None
         self._error: BaseException | None = None
@@ -192,7 +205,8 @@ class _RunningDictation:
 
     def _run(self) -> None:
         try:
-            self._summary = self._dictation.run()
+            with self._around:
+                self._summary = self._dictation.run()
         except BaseException as error:  # raised by `wait_for_sound` or `wait`
             self._error = error
             console.note(f"Error: {error}")

@@ -151,7 +151,41 @@ class Shortcuts(Service):
         self.bus.send(new_signal(shortcuts, signal, "osta{sv}", ("/session", shortcut, 1, {})))
 
 
-KINDS = {"login": Login, "shortcuts": Shortcuts}
+class Player(Service):
+    """A media player, which logs what it is asked to do; told a status, it has that one."""
+
+    def __init__(self, address: str, name: str, status: str) -> None:
+        self.name = f"org.mpris.MediaPlayer2.{name}"
+        self._status = status
+        super().__init__(address)
+
+    def answer(self, message: Message, member: str, *body: Any) -> tuple[Any, ...] | None:
+        if member == "Get" and body[1] == "PlaybackStatus":
+            return ("v", (("s", self._status),))
+        if member not in ("Play", "Pause"):
+            return None
+        log(member)
+        self._status = {"Play": "Playing", "Pause": "Paused"}[member]
+        return ()
+
+    def do(self, *what: Any) -> None:
+        (self._status,) = what
+        log("told")
+
+
+class Notifications(Service):
+    """A desktop's notifications, which have the numbers 1, 2 and so on."""
+
+    name = "org.freedesktop.Notifications"
+
+    def answer(self, message: Message, member: str, *body: Any) -> tuple[Any, ...] | None:
+        log(member, *body[:2], *body[3:5])
+        if member == "Notify":
+            return ("u", (body[1] or 1,))
+        return ()
+
+
+KINDS = {"login": Login, "shortcuts": Shortcuts, "player": Player, "notifications": Notifications}
 
 if __name__ == "__main__":
     KINDS[sys.argv[1]](sys.argv[2], *sys.argv[4:]).serve()
