@@ -25,7 +25,8 @@ from parakeet_cli.dictate.recording.history import History, history_path
 from parakeet_cli.dictate.recording.kept_audio import KeptAudio, kept_audio_folder
 from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
 from parakeet_cli.dictate.session.dictation import Dictation
-from parakeet_cli.dictate.session.engine_queue import EngineQueue, Priority
+from parakeet_cli.dictate.session.engine_queue import EngineQueue
+from parakeet_cli.dictate.session.engine_queue import Priority as JobPriority
 from parakeet_cli.dictate.session.insertion import TextOutputs
 from parakeet_cli.dictate.session.recovery import Recovery
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
@@ -79,7 +80,7 @@ class SessionResources:
     def transcribe(self, samples: Samples) -> str:
         """The text of mono float32, shape (n,), as it would be inserted. Raises ParakeetError."""
         chunk = Chunk(samples, (Piece(0.0, 0.0),), last=True)
-        result = self.load_engine().transcribe(lambda: chunk, Priority.FINAL).future.result()
+        result = self.load_engine().transcribe(lambda: chunk, JobPriority.FINAL).future.result()
         words = [word for segment in result.segments for word in words_of(segment, split=True)]
         text = " ".join(text for segment in result.segments if (text := segment.text.strip()))
         rules = _make_rules(self._request)
