@@ -41,6 +41,8 @@ ELSEWHERE = {
     "audio/segment/vad.py": "integration/dictate/test_noise.py",
     "cli/": "cli integration/transcribe integration/dictate integration/doctor",
     "dictate/daemon/": "integration/dictate/test_daemon.py integration/dictate/test_warm.py",
+    "dictate/desktop/": "integration/dictate/test_suspended.py integration/dictate/test_hotkey.py "
+    "integration/dictate/test_on_the_desktop.py",
     "dictate/session/": "integration/dictate",
     "dictate/sinks/base.py": "unit/dictate/sinks/test_sinks.py",
     "dictate/sinks/clipboard.py": "integration/dictate/test_clipboard.py",

@@ -11,6 +11,8 @@ from types import FrameType
 
 from parakeet_cli import console
 from parakeet_cli.cli.dictate.views import make_view
+from parakeet_cli.dictate.desktop.players import players_paused
+from parakeet_cli.dictate.desktop.sleep import ASLEEP, SleepWatch
 from parakeet_cli.dictate.recording.recording import recordings_folder
 from parakeet_cli.dictate.session.dictation import Summary
 from parakeet_cli.dictate.session.recovery import find_undelivered
@@ -37,7 +39,13 @@ def _dictate(resources: SessionResources, source: SoundSource, *, as_json: bool)
         console.info("An earlier dictation left text undelivered: `parakeet dictate --recover`.")
     with make_view(as_json=as_json, live=source.live) as view:
         dictation = resources.make_dictation(source, view)
-        with _stop_on_signals(dictation.stop), _close_when_stopped(source), view.keys(dictation):
+        with (
+            _stop_on_signals(dictation.stop),
+            _close_when_stopped(source),
+            players_paused(wanted=resources.request.pause_players),
+            SleepWatch(lambda: source.suspend(ASLEEP), source.resume),
+            view.keys(dictation),
+        ):
             summary = dictation.run()
     return _print_end(summary)
 
@@ -76,8 +84,9 @@ def _close_when_stopped(source: SoundSource) -> AbstractContextManager[None]:
         return nullcontext()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        source.suspend()
+        source.suspend("this program is stopped")
         os.kill(os.getpid(), signal.SIGSTOP)
+        source.resume()
 
     return handle_signals(handle, signal.SIGTSTP)
 
