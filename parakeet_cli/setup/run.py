@@ -15,7 +15,7 @@ from pathlib import Path
 
 from parakeet_cli.config import config_path, load_settings
 from parakeet_cli.doctor.inspect.gpu import read_gpus
-from parakeet_cli.doctor.repair.preconditions import refused_journals
+from parakeet_cli.doctor.repair.preconditions import check_system, refused_journals
 from parakeet_cli.doctor.repair.rollback.restore import restore_points
 from parakeet_cli.doctor.repair.transaction import uninterruptible
 from parakeet_cli.doctor.stack.stack import load_stack
@@ -152,6 +152,7 @@ def _plan(request: SetupRequest) -> _Planned:
     model = _missing_model(choice, offline=settings.offline)
     kept, base = None, None
     if choice.stack is not None:
+        check_system()
         kept = environment.place_of(request.env, choice.stack)
         if not _is_there(kept):
             _refuse_offline(request)

@@ -34,7 +34,7 @@ from parakeet_cli.doctor.repair.uv.solve import UvFailed
 from parakeet_cli.doctor.repair.uv.stage import SCHEME_FOLDERS, Stage, stage
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
-from parakeet_cli.system.processes import handle_signals, signal_name
+from parakeet_cli.system.processes import TERMINATIONS, handle_signals, signal_name
 from parakeet_cli.system.regular_files import read_regular
 
 # Where pip's install schemes put things inside an environment, and what uv leaves.
@@ -309,7 +309,7 @@ def _folders_in_record(prefix: str, location: str, info: str) -> set[str]:
 
 # Signals
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, *TERMINATIONS)
 
 
 def interruptible() -> AbstractContextManager[None]:

@@ -86,8 +86,9 @@ def open_runner(
         with _open_ray_runner(items, choice, setup, placement) as runner:
             yield runner
         return
-    gpus = visible_gpus() if placement.workers != 1 else ()
-    count = placement.workers or automatic_count(engine_options, gpus, len(items))
+    workers = _workers_of(placement)
+    gpus = visible_gpus() if workers != 1 else ()
+    count = workers or automatic_count(engine_options, gpus, len(items))
     count = max(1, min(count, len(items)))
     if count > 1 and _has_stdin(items):
         raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
@@ -103,6 +104,19 @@ def open_runner(
     setup = replace(setup, max_items=_fair_share(len(items), count))
     with LocalWorkerPool(setup, count, gpus) as pool:
         yield _PoolRunner(pool, count, line, placement.grace)
+
+
+def _workers_of(placement: Placement) -> int | None:
+    """How many worker processes were asked for, None for as many as suit. Raises UsageError."""
+    system: str = sys.platform  # annotated, or mypy takes the other systems for unreachable
+    if system != "win32":
+        return placement.workers
+    if (placement.workers or 1) > 1:  # Windows passes no open socket to a child
+        raise UsageError(
+            "On Windows there is one worker: leave out --workers.",
+            hint="In WSL there are as many as you like.",
+        )
+    return 1
 
 
 def _needs_process(choice: EngineChoice, items: Sequence[PlannedFile], *, resumable: bool) -> bool:
