@@ -233,6 +233,8 @@ def load_settings(
         if options.get(name) is not None:
             option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
             taken.add(name, options[name], option)
+    if python := taken.values.get("ml_python"):
+        taken.values["ml_python"] = _python_of(python)
     taken.drop_model_of_another_engine([origin for _, origin in levels])
     return Settings(
         **taken.values,
@@ -241,6 +243,17 @@ def load_settings(
         dictate=taken.dictate,
         sections=sections,
     )
+
+
+def _python_of(named: str) -> str:
+    """A path, or the Python of the environment that `parakeet setup` keeps under this name."""
+    if os.sep in named:
+        return named
+    from platformdirs import user_data_path
+
+    from parakeet_cli.system.environments import python_named
+
+    return python_named(user_data_path("parakeet"), named)
 
 
 class _Taken:

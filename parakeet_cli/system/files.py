@@ -16,7 +16,7 @@ from threading import RLock
 from typing import IO
 
 from parakeet_cli.system.locks import LockHeld, lock
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import AT_ONCE, NO_LINK, open_regular
 
 PREFIX, SUFFIX = ".parakeet-", ".part"
 _BLOCK = 1 << 20  # bytes read at once
@@ -104,7 +104,7 @@ def new_part(folder: Path, *, mode: int = 0o666) -> tuple[Path, int]:
         path = folder / f"{PREFIX}{os.urandom(6).hex()}{SUFFIX}"
         # Not tempfile's, which only the owner may read: an output gets what the umask allows,
         # and a file system without permissions is never asked to change them.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | AT_ONCE
         descriptor = os.open(path, flags, mode)
         # Another process may have come between the two, and taken it for a leftover.
         if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
@@ -155,7 +155,7 @@ def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, where the system and the file system can."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | AT_ONCE)
     try:
         # Some network file systems can't sync a folder; the file is there all the same.
         with suppress(OSError):
@@ -176,14 +176,17 @@ def data_file(name: str, *, folder: str = "") -> Path:
 
 
 def _clear(path: Path) -> bool:
-    descriptor = open_regular(path, os.O_WRONLY | os.O_NOFOLLOW)
+    descriptor = open_regular(path, os.O_WRONLY | NO_LINK)
     try:
         if _lock(descriptor) is not True:
             return False
-        path.unlink()
-        return True
+        if sys.platform != "win32":  # while it is locked: nobody else can have begun with it
+            path.unlink()
     finally:
         os.close(descriptor)
+    if sys.platform == "win32":  # which can't remove an open file
+        path.unlink()
+    return True
 
 
 def _lock(descriptor: int) -> bool | None:

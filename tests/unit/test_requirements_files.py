@@ -92,7 +92,7 @@ def test_conda_environments_for_several_cudas_can_be_kept_side_by_side() -> None
     ]
 
 
-@pytest.mark.parametrize("script", ["ml_guide.py", "conda_environments.py"])
+@pytest.mark.parametrize("script", ["ml_guide.py", "conda_environments.py", "shell_files.py"])
 def test_what_a_script_writes_is_current(script: str) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / script), "--check"],

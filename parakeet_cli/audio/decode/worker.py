@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -209,7 +208,11 @@ def _send(output: BinaryIO, data: bytes | memoryview) -> None:
 
 
 def _limit_memory(memory: int) -> None:
-    """Allow `memory` bytes more than now, and no core dump of a crash."""
+    """Allow `memory` bytes more than now, and no core dump of a crash; on Windows, anything."""
+    try:
+        import resource
+    except ImportError:
+        return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, ValueError):  # some systems lack /proc, or the right
         with open("/proc/self/statm", encoding="ascii") as file:

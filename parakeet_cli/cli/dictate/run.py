@@ -19,12 +19,17 @@ from parakeet_cli.dictate.session.recovery import find_undelivered
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
 from parakeet_cli.dictate.session.resources import SessionResources
 from parakeet_cli.dictate.session.sources import SoundSource, make_source
-from parakeet_cli.errors import ExitCode
+from parakeet_cli.errors import EngineUnavailable, ExitCode
 from parakeet_cli.system.processes import handle_signals
 
 
 def run_dictate(request: DictationRequest) -> int:
     """Dictate or recover, and return the exit code. Raises ParakeetError."""
+    if sys.platform == "win32":
+        raise EngineUnavailable(
+            "parakeet doesn't dictate on Windows.",
+            hint="parakeet transcribe works there; WSL has both.",
+        )
     console.show_warnings(request.settings.warnings, show=console.info)
     check_request(request)
     source = None if request.recover else make_source(request)
