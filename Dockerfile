@@ -34,10 +34,23 @@ ENV PATH=/opt/parakeet/bin:$PATH \
 
 # Builds parakeet's environment from the lock. Nothing of this stage but that gets into an image.
 FROM runtime AS tool
-# pip's own settings, for mirrors and proxies. They stay in the build stages. One with a password
-# is better a secret: --secret id=pip.conf,src=$HOME/.config/pip/pip.conf
-ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT
-ARG PIP_PROXY PIP_DEFAULT_TIMEOUT PIP_RETRIES
+# pip's own settings, for mirrors and proxies, in all stages that build. No image has them, but the
+# builder's cache does: one with a password is better a secret,
+# --secret id=pip.conf,src=$HOME/.config/pip/pip.conf
+ARG PIP_INDEX_URL=
+ARG PIP_EXTRA_INDEX_URL=
+ARG PIP_FIND_LINKS=
+ARG PIP_TRUSTED_HOST=
+ARG PIP_CERT=
+ARG PIP_PROXY=
+ARG PIP_DEFAULT_TIMEOUT=
+ENV PIP_INDEX_URL=$PIP_INDEX_URL \
+    PIP_EXTRA_INDEX_URL=$PIP_EXTRA_INDEX_URL \
+    PIP_FIND_LINKS=$PIP_FIND_LINKS \
+    PIP_TRUSTED_HOST=$PIP_TRUSTED_HOST \
+    PIP_CERT=$PIP_CERT \
+    PIP_PROXY=$PIP_PROXY \
+    PIP_DEFAULT_TIMEOUT=$PIP_DEFAULT_TIMEOUT
 RUN cp /var/lib/dpkg/status /tmp/image-packages && apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends python3-venv
 COPY . /src
@@ -59,8 +72,6 @@ RUN DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
     g++ libc6-dev python3-dev
 
 FROM compiler AS stack-2.4-cu128
-ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT
-ARG PIP_PROXY PIP_DEFAULT_TIMEOUT PIP_RETRIES
 # Where torch comes from: `cpu` for a test without a GPU, or a URL.
 ARG TORCH_INDEX=cu128
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.crt \
@@ -69,8 +80,6 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
     --python /opt/parakeet/bin/python --python /opt/nemo/bin/python > /tmp/sbom.cdx.json
 
 FROM compiler AS stack-3.0-cu128
-ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT
-ARG PIP_PROXY PIP_DEFAULT_TIMEOUT PIP_RETRIES
 # Where torch comes from: `cpu` for a test without a GPU, or a URL.
 ARG TORCH_INDEX=cu128
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.crt \
@@ -79,8 +88,6 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
     --python /opt/parakeet/bin/python --python /opt/nemo/bin/python > /tmp/sbom.cdx.json
 
 FROM compiler AS stack-3.0-cu130
-ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT
-ARG PIP_PROXY PIP_DEFAULT_TIMEOUT PIP_RETRIES
 # Where torch comes from: `cpu` for a test without a GPU, or a URL.
 ARG TORCH_INDEX=cu130
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.crt \

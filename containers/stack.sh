@@ -44,7 +44,7 @@ else
     esac
     # torch's index doesn't have every version that is locked for what torch needs of others.
     $pip download --quiet --no-cache-dir --dest "$work/torch" "$@" \
-        "$(sed -n '/^torch[<>=]/s/ *#.*//p' requirements-torch.txt)"
+        "$(sed -n '/^torch[<>=]/{s/ *#.*//;p;}' requirements-torch.txt)"
     for wheel in "$work"/torch/torch-* "$work"/torch/triton-* "$work"/torch/nvidia_* \
         "$work"/torch/cuda_*; do
         if [ -e "$wheel" ]; then mv "$wheel" "$work/wheels/"; fi

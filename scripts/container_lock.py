@@ -53,7 +53,8 @@ TORCH_FILE = "requirements-torch.txt"
 # Index -> the stack beside which it is resolved. The ordinary index's torch below the bound of
 # requirements-torch.txt is built for CUDA 13.0.
 TORCH = {"cu130": "3.0"}
-TORCH_ALONE = re.compile(r"torch$|triton$|nvidia-|cuda-")
+# What torch brings and nothing else does. NeMo 3.0 requires cuda-bindings itself.
+TORCH_ALONE = re.compile(r"torch$|triton$|nvidia-|cuda-toolkit$")
 # What stands in the build requirements of the stack's packages that come as source alone.
 BUILD = ("hatchling>=1.27", "setuptools<81", "wheel")
 _PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
@@ -92,8 +93,9 @@ def problems(folder: Path = LOCK) -> list[str]:
         **{f"nemo-{stack}.txt": list(file_requirements(f)) for stack, f in STACKS.items()},
         **{f"torch-{index}.txt": list(file_requirements(TORCH_FILE)) for index in TORCH},
     }
-    found = [f"{path.name} is made from nothing" for path in folder.iterdir()
-             if path.name not in sources]
+    found = [
+        f"{path.name} is made from nothing" for path in folder.iterdir() if path.name not in sources
+    ]
     for name, requirements in sources.items():
         path = folder / name
         if not path.exists():

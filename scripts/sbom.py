@@ -23,7 +23,9 @@ from urllib.parse import quote
 
 Component = dict[str, Any]
 # purl's types: https://github.com/package-url/purl-spec/blob/main/PURL-TYPES.rst
-SITE = "import sysconfig; print(sysconfig.get_path('purelib')); print(sysconfig.get_path('platlib'))"
+SITE = (
+    "import sysconfig; print(sysconfig.get_path('purelib')); print(sysconfig.get_path('platlib'))"
+)
 
 
 def python_components(python: str) -> Iterator[Component]:
@@ -31,12 +33,15 @@ def python_components(python: str) -> Iterator[Component]:
     done = subprocess.run([python, "-I", "-c", SITE], stdout=subprocess.PIPE, text=True, check=True)
     for dist in metadata.distributions(path=list(dict.fromkeys(done.stdout.split()))):
         name = re.sub(r"[-_.]+", "-", dist.metadata["Name"]).lower()
-        yield _component(name, dist.version, f"pkg:pypi/{name}@{quote(dist.version)}", _license(dist))
+        yield _component(
+            name, dist.version, f"pkg:pypi/{name}@{quote(dist.version)}", _license(dist)
+        )
 
 
 def _license(dist: metadata.Distribution) -> str:
     """As its metadata has it, in one line; "" if that is a whole text or nothing."""
-    expression = dist.metadata.get("License-Expression") or dist.metadata.get("License") or ""
+    named = [dist.metadata[x] for x in ("License-Expression", "License") if x in dist.metadata]
+    expression = next(filter(None, named), "")
     return "" if "\n" in expression or len(expression) > 80 else expression.strip()
 
 
@@ -47,7 +52,9 @@ def debian_components(status: Path) -> Iterator[Component]:
         if fields.get("Status") != "install ok installed":
             continue
         name, version = fields["Package"], fields["Version"]
-        purl = f"pkg:deb/debian/{quote(name)}@{quote(version, safe='')}?arch={fields['Architecture']}"
+        purl = (
+            f"pkg:deb/debian/{quote(name)}@{quote(version, safe='')}?arch={fields['Architecture']}"
+        )
         yield _component(name, version, purl)
 
 
