@@ -2,6 +2,8 @@
 
     python scripts/container_lock.py           resolve again and write the files (needs a network)
     python scripts/container_lock.py --check   exit 1 if a file no longer suits what it is made from
+    python scripts/container_lock.py --debian sbom.cdx.json
+                                               write containers/debian.txt from an image's bill
 
 The files are requirements files for `pip install --require-hashes`, and name no index: where
 packages come from is pip's own configuration.
@@ -25,6 +27,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -34,6 +37,7 @@ from uv import find_uv_bin
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "containers" / "lock"
+DEBIAN = ROOT / "containers" / "debian.txt"
 PYTHON = "3.11"  # of the image's Debian, and the stack's
 PLATFORM = "x86_64-manylinux_2_36"  # glibc of Debian 12
 # For the markers of requirements.
@@ -56,7 +60,7 @@ TORCH = {"cu130": "3.0"}
 # What torch brings and nothing else does. NeMo 3.0 requires cuda-bindings itself.
 TORCH_ALONE = re.compile(r"torch$|triton$|nvidia-|cuda-toolkit$")
 # What stands in the build requirements of the stack's packages that come as source alone.
-BUILD = ("hatchling>=1.27", "setuptools<81", "wheel")
+BUILD = ("hatchling>=1.27", "setuptools", "wheel")
 _PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 
 
@@ -173,8 +177,22 @@ def files() -> Iterator[tuple[str, str]]:
         yield f"torch-{index}.txt", lock(exact, exact=True)
 
 
+def debian_list(bill: Path) -> str:
+    """Every Debian package of a bill of materials, as apt-get takes it, below the moment of it."""
+    components = json.loads(bill.read_text())["components"]
+    versions = {
+        one["name"]: one["version"] for one in components if one["purl"].startswith("pkg:deb/")
+    }
+    moment = datetime.fromtimestamp(bill.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%SZ")
+    lines = [f"{name}={version}\n" for name, version in sorted(versions.items())]
+    return f"# DEBIAN_SNAPSHOT={moment}\n" + "".join(lines)
+
+
 def main(arguments: list[str]) -> int:
     """Write the files, or with --check say what no longer suits."""
+    if arguments[:1] == ["--debian"]:
+        DEBIAN.write_text(debian_list(Path(arguments[1])))
+        return 0
     if "--check" in arguments:
         found = problems()
         for problem in found:
