@@ -45,7 +45,7 @@ def cuda_driver(context: CheckContext) -> Finding:
     evidence = _driver_evidence(gpus)
     problem = (
         _container_problem(facts, gpus)
-        or _libcuda_problem(gpus)
+        or _libcuda_problem(facts, gpus)
         or _generation_problem(context, gpus)
     )
     build = None if problem else require(facts.torch)
@@ -108,7 +108,7 @@ def _container_problem(facts: Facts, gpus: Gpus) -> _DriverProblem | None:
     return missing and _DriverProblem(missing.summary, missing.remedy, source=missing.source)
 
 
-def _libcuda_problem(gpus: Gpus) -> _DriverProblem | None:
+def _libcuda_problem(facts: Facts, gpus: Gpus) -> _DriverProblem | None:
     """A libcuda that doesn't belong to the driver is loaded first."""
     first = gpus.libcuda[0] if gpus.libcuda else ""
     if "/compat/" in first:
@@ -117,7 +117,8 @@ def _libcuda_problem(gpus: Gpus) -> _DriverProblem | None:
             "compatibility was attempted on non supported HW",
             "Take that folder out of LD_LIBRARY_PATH, or update the driver.",
         )
-    if gpus.wsl and first and "/wsl/" not in first:
+    # In a container NVIDIA's toolkit puts WSL's own where Linux has its libraries.
+    if gpus.wsl and first and "/wsl/" not in first and not require(facts.container):
         return _DriverProblem(
             f"a Linux driver's libcuda ({first}) hides the one of WSL",
             "Remove the Linux NVIDIA driver inside WSL; WSL uses the Windows driver.",

@@ -124,6 +124,14 @@ def test_in_wsl_the_node_is_another() -> None:
     assert "nvidia-modprobe" not in bad.remedy
 
 
+def test_in_wsl_the_toolkit_puts_libcuda_where_linux_has_it() -> None:
+    wsl = given(wsl=True, kernel_module=None)
+    inside = in_container(wsl, nodes=("/dev/dxg",))
+    assert check_one("cuda-driver", inside).status is CheckStatus.OK
+    outside = check_one("cuda-driver", replace(inside, container=None))
+    assert "hides the one of WSL" in outside.summary
+
+
 def test_outside_a_container_nothing_is_said_of_nodes() -> None:
     facts = replace(in_container(given(libcuda=())), container=None)
     assert check_one("cuda-driver", facts).status is CheckStatus.OK
