@@ -37,6 +37,8 @@ if [ "$index" = "$build" ] && [ -e "$lock/torch-$build.txt" ]; then
     wheels --wheel-dir "$work/wheels" --require-hashes -r "$lock/torch-$build.txt"
 else
     echo "torch isn't locked for $index: the newest that the stack allows is taken." >&2
+    # Of two indexes pip takes the highest version of either, which may be for another CUDA.
+    [ "$index" = default ] || unset PIP_EXTRA_INDEX_URL PIP_FIND_LINKS
     case $index in
     default) set -- ;;
     *://*) set -- --index-url "$index" ;;
