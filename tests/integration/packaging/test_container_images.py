@@ -26,7 +26,8 @@ HELD_OUT = ROOT / "tests" / "fixtures" / "held_out"
 PIP_SETTINGS = ("index-url", "trusted-host", "proxy", "default-timeout", "find-links", "cert")
 STRANGER = 54321  # a user that the image doesn't know
 
-# Runs in namespaces of its own: no network, a read-only root, /tmp and /models as Docker has them.
+# Runs in namespaces of its own: no network, a read-only root, /tmp and /dev/shm as Docker has them,
+# and the mark that Podman leaves.
 INSIDE = """
 set -e
 mount --make-rprivate /
@@ -37,6 +38,7 @@ mount -t tmpfs -o size=64m tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs "$root/tmp"
 mount -t tmpfs -o mode=1777 tmpfs "$root/models"
 mount --bind -o ro "$work" "$root/work"
+: >"$root/run/.containerenv"
 mount -o remount,ro,bind "$root"
 cd "$root"
 exec chroot --userspec="$user:$user" --groups= "$root" env -i "$@"
