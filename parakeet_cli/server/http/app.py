@@ -38,6 +38,7 @@ from parakeet_cli.server.languages import settle_language
 from parakeet_cli.server.request import ServeRequest
 from parakeet_cli.server.spool import Spool
 from parakeet_cli.server.work import Transcriptions, Work
+from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.transcript import Transcript
 
 _LEFT = 499  # what logs write for a client that has left
@@ -151,7 +152,7 @@ class _Exchange:
             self._request.scope[CLIENT],
             asked.adjustment,
             Priority.INTERACTIVE if asked.stream else Priority.BATCH,
-            changes={"split_channels": True} if asked.response_format == DIARIZED else {},
+            changes={"speakers": SpeakerCount()} if asked.response_format == DIARIZED else {},
         )
         if asked.stream:
             return await self._stream(work, asked, finish)
