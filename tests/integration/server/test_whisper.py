@@ -1,0 +1,73 @@
+"""Tests the server with the embedded Whisper: real speech, real options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+
+from tests.integration.server.serving import ROOT, Server, serving
+
+SPEECH = (ROOT / "samples" / "sense_0880.wav").read_bytes()
+TEXTS = dict(
+    line.split("\t")[:2]
+    for line in (ROOT / "samples" / "transcripts.tsv").read_text(encoding="utf-8").splitlines()
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("whisper")
+    with serving(folder, "--engine", "whisper", "--model", "tiny.en") as running:
+        yield running
+
+
+def words(text: str) -> set[str]:
+    return {word.strip(".,!?").lower() for word in text.split()}
+
+
+def test_speech_becomes_its_text_with_times(server: Server) -> None:
+    answer = server.post(
+        SPEECH, response_format="verbose_json", **{"timestamp_granularities[]": "word"}
+    ).json()
+    spoken = words(next(text for name, text in TEXTS.items() if "0880" in name))
+    assert len(spoken & words(answer["text"])) >= 0.8 * len(spoken)
+    assert answer["language"] == "en"
+    assert answer["model"] == "tiny.en"
+    times = [word["start"] for word in answer["words"]]
+    assert times == sorted(times)
+    assert times[-1] < answer["duration"]
+
+
+def test_a_prompt_and_a_temperature_are_honoured(server: Server) -> None:
+    answer = server.post(SPEECH, prompt="A chapter of a novel.", temperature="0.2", language="en")
+    assert answer.status_code == 200
+    assert len(answer.json()["text"].split()) > 3
+
+
+def test_a_stream_gives_what_the_whole_answer_has(server: Server) -> None:
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
+    *deltas, done = client.audio.transcriptions.create(
+        file=("a.wav", SPEECH), model="any", stream=True
+    )
+    assert done.type == "transcript.text.done"
+    joined = "".join(event.delta for event in deltas if event.type == "transcript.text.delta")
+    assert joined == done.text == server.post(SPEECH).json()["text"]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "reason"),
+    [
+        ("transcriptions", {"language": "de"}, "knows English only"),
+        ("translations", {}, "can't translate"),
+    ],
+)
+def test_what_the_model_does_not_know_is_refused_with_the_reason(
+    server: Server, path: str, fields: dict[str, str], reason: str
+) -> None:
+    answer = server.post(SPEECH, path, **fields)
+    assert answer.status_code == 400
+    assert reason in answer.json()["error"]["message"]
