@@ -8,12 +8,13 @@ FEED_ARGS ?=
 CLIP_ARGS ?=
 RTFX_ARGS ?=
 GPU_ARGS ?=
+RELEASE_ARGS ?=
 # Without a GPU the script is only tried.
 RTFX_TRIAL := --device cpu --layers 2 --files 160 --batch 8 --rounds 3 --hours 0.2
 bin := $(VENV)/bin
 shell_scripts := $(sort $(wildcard *.sh scripts/*.sh) .ci/run)
 
-.PHONY: help setup venv check lint types contracts limits shell unit test bench gpu soak snapshots verify-stack
+.PHONY: help setup venv check lint types contracts limits shell unit test bench gpu soak snapshots verify-stack release
 .NOTPARALLEL:
 
 help:
@@ -24,6 +25,7 @@ help:
 	@echo "make snapshots  write the --help snapshots again, after a change on purpose"
 	@echo "make bench      speed against the peers (BENCH_ARGS=--help)"
 	@echo "make gpu        all that needs an NVIDIA GPU, in one report; a trial without one"
+	@echo "make release    wheel, sdist, Debian package, bill of materials: built and checked"
 	@echo "make soak       the long seeded runs"
 	@echo "make verify-stack  both ML stacks built, migrated, rolled back and transcribed with"
 
@@ -58,6 +60,7 @@ test:
 	@$(bin)/python -m pytest $(PYTEST_ARGS)
 
 snapshots:
+	@$(bin)/python scripts/shell_files.py
 	@PARAKEET_UPDATE_SNAPSHOTS=1 $(bin)/python -m pytest -q tests/cli/test_help.py -k its_snapshot
 
 bench:
@@ -87,6 +90,9 @@ gpu:
 
 soak:
 	@$(bin)/python -m pytest -m soak $(PYTEST_ARGS)
+
+release:
+	@$(bin)/python scripts/release.py $(RELEASE_ARGS)
 
 verify-stack:
 	@VENV=$(VENV) scripts/verify-stack.sh

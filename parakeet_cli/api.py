@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Real
@@ -105,6 +105,8 @@ class Options(TypedDict, total=False):
     condition_on_previous_text: bool
     suppress_numerals: bool
     compute_type: str
+    vocabulary: str | Sequence[str]  # words to expect: a file with a term in each line, or terms
+    hotwords: str  # more of them, "PyTorch, Zoë"
     vad_threshold: float
     vad_min_silence: float  # seconds
     vad: bool  # leave out what isn't speech (default: true)
@@ -266,11 +268,14 @@ def _progress_view(on_progress: Progress | None) -> ProgressView:
 
 def _settings(options: Options) -> Settings:
     from parakeet_cli.config import SETTINGS, load_settings
+    from parakeet_cli.vocabulary.terms import read_vocabulary
 
     _refuse_unknown(options, Options)
     given = {name: value for name, value in options.items() if name in SETTINGS}
     if "speakers" in given:
         given["speakers"] = _speakers(options["speakers"])
+    if isinstance(given.get("vocabulary"), str):
+        given["vocabulary"] = read_vocabulary(str(given["vocabulary"]))
     settings = load_settings(given, config=options.get("config"))
     for warning in settings.warnings:
         warnings.warn(warning, stacklevel=4)
@@ -309,6 +314,7 @@ def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
         split_channels=channels is not None,
         speakers=settings.speaker_count if channels is None else None,
         speaker_names=read_names(names) if names is not None else NO_NAMES,
+        vocabulary=settings.terms,
         align=read_text(text) if text is not None else None,
         speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
         **given,  # type: ignore[arg-type]

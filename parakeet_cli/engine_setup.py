@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 
 from parakeet_cli import console
 from parakeet_cli.config import Settings
 from parakeet_cli.engines.base import DeviceFinder, Engine, EngineChoice, EngineOptions
-from parakeet_cli.engines.registry import choose, refuse_unfit
+from parakeet_cli.engines.registry import ENGINES, choose, refuse_unfit
 from parakeet_cli.transcript import EngineInfo
+from parakeet_cli.vocabulary.terms import phrases
 
 
 def choose_engine(settings: Settings) -> EngineChoice:
@@ -18,7 +20,20 @@ def choose_engine(settings: Settings) -> EngineChoice:
     """
     choice = choose(settings.engine, settings.origins.get("engine", "default"), settings)
     refuse_unfit(choice.name, settings.decoding)
+    if _asks_for_terms(settings) and not ENGINES[choice.name].expects_terms:
+        able = " and ".join(name for name in ENGINES if ENGINES[name].expects_terms)
+        note = (
+            f"The engine {choice.name} only writes the words to expect as they are spelled; "
+            f"{able} also recognise them more readily."
+        )
+        return replace(choice, note=note)
     return choice
+
+
+def _asks_for_terms(settings: Settings) -> bool:
+    """Whether this command names words to expect; what config.json has is said in docs."""
+    asked = (settings.origins.get(name, "") for name in ("vocabulary", "hotwords"))
+    return bool(settings.terms) and any(origin.startswith("--") for origin in asked)
 
 
 def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOptions:
@@ -31,6 +46,7 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
         language=settings.language,
         beam_size=settings.beam_size,
         decoding=settings.decoding,
+        terms=phrases(settings.terms),
         threads=settings.threads,
         offline=settings.offline,
         ml_python=settings.ml_python,
@@ -71,8 +87,9 @@ class EngineLine:
             f"Engine: {info.name} {info.model} on {where or info.device}{language}{self._workers} "
             f"({self._choice.reason})."
         )
-        if info.note:
-            console.info(info.note)
+        for note in (info.note, self._choice.note):
+            if note:
+                console.info(note)
         if self._choice.advice is not None and console.is_terminal():
             console.info(self._choice.advice)
 

@@ -25,7 +25,7 @@ EOT
 packages=(python3 python3-venv libportaudio2)
 test_packages=(make shellcheck chromium chromium-driver espeak-ng
     pulseaudio pulseaudio-utils libasound2-plugins
-    xvfb x11-xkb-utils xterm xdotool xclip python3-tk sway foot wtype wl-clipboard
+    xvfb x11-xkb-utils xterm xdotool xclip tmux python3-tk sway foot wtype wl-clipboard
     dbus-daemon gcc libc6-dev python3-dev strace)
 
 python=${PYTHON:-python3}

@@ -15,7 +15,7 @@ from parakeet_cli.formats import expand_formats
 from parakeet_cli.formats.manifest import manifest_line
 from parakeet_cli.transcribe.inputs.find import find_jobs
 from parakeet_cli.transcribe.outputs.plan import plan_outputs
-from parakeet_cli.transcribe.outputs.write import write_output
+from parakeet_cli.transcribe.outputs.write import write_atomically
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
 from parakeet_cli.transcribe.run.run_folder import open_run_folder
@@ -51,7 +51,7 @@ def make(top: Path, count: int, left: int) -> tuple[str, ...]:
             ((_, path),) = item.paths
             first = Path(str(path)).parent / "first"
             if not first.exists():
-                sha256 = write_output(str(first), ["It was transcribed before.\n"])
+                sha256 = write_atomically(first, ["It was transcribed before.\n"])
             os.link(first, str(path))
             result = FileResult(item.job.name, Status.OK, outputs=(str(path),), sums=(sha256,))
             run.record_end(item, result, run.results.add(manifest_line(result)))

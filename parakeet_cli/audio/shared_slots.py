@@ -6,7 +6,6 @@ are free is said by messages of their own. Only the pages that were used take me
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 
@@ -25,9 +24,11 @@ class SharedSlots:
         if not hasattr(os, "memfd_create"):
             return None
         try:
+            import fcntl
+
             flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
             descriptor = os.memfd_create("parakeet-samples", flags)
-        except OSError:  # a sandbox may forbid it
+        except (ImportError, OSError):  # a sandbox may forbid it
             return None
         try:
             os.ftruncate(descriptor, size * count)

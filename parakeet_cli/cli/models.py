@@ -10,8 +10,21 @@ from parakeet_cli.cli import options
 
 models_app = typer.Typer(no_args_is_help=True)
 
+
+def _known() -> list[str]:
+    """The names of the models, for a shell's completion."""
+    from parakeet_cli.models.registry import names
+
+    return list(names())
+
+
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="A known name (v3, v3-int8, small) or a hub id.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A known name (v3, v3-int8, small) or a hub id.",
+        autocompletion=_known,
+    ),
 ]
 Kind = Annotated[
     str | None,

@@ -123,6 +123,24 @@ ComputeType = Annotated[
         rich_help_panel=DECODING_PANEL,
     ),
 ]
+Vocabulary = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Words to expect: a name or term in each line, as it is written.",
+        show_default=False,
+        rich_help_panel=ENGINE_PANEL,
+    ),
+]
+Hotwords = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WORDS",
+        help='A few of them: "PyTorch, Zoë".',
+        show_default=False,
+        rich_help_panel=ENGINE_PANEL,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(help="How many cores to use.", show_default="all", rich_help_panel=ENGINE_PANEL),
@@ -190,6 +208,7 @@ _ENGINE_SETTINGS = (
     "threads",
     "offline",
     "ml_python",
+    "hotwords",
 )
 # Those that `parakeet transcribe` has as options, and other commands in config.json alone.
 _DECODING_SETTINGS = (
@@ -213,9 +232,12 @@ def settings_of(
     With `dictation` also those for dictation, and of that profile.
     """
     from parakeet_cli.config import load_settings
+    from parakeet_cli.vocabulary.terms import read_vocabulary
 
     given = {name: context.params[name] for name in _ENGINE_SETTINGS}
     given |= {name: context.params.get(name) for name in _DECODING_SETTINGS}
+    if context.params["vocabulary"] is not None:
+        given["vocabulary"] = read_vocabulary(context.params["vocabulary"])
     if context.params.get("no_condition_on_previous_text"):
         given["condition_on_previous_text"] = False
     config = context.params["config"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -9,6 +10,16 @@ import typer
 from parakeet_cli.cli import options
 
 CHOICE, PLACE, KEPT = "What", "Where from, where to", "What setup keeps"
+
+
+def _kept() -> Iterator[tuple[str, str]]:
+    """The names of the environments that it keeps, for a shell's completion."""
+    from platformdirs import user_data_path
+
+    from parakeet_cli.system.environments import kept_environments
+
+    for kept in kept_environments(user_data_path("parakeet")):
+        yield kept.name, kept.path
 
 
 def setup(
@@ -101,7 +112,12 @@ def setup(
     ] = False,
     remove: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Remove one of them.", rich_help_panel=KEPT),
+        typer.Option(
+            metavar="NAME",
+            help="Remove one of them.",
+            autocompletion=lambda: list(_kept()),
+            rich_help_panel=KEPT,
+        ),
     ] = None,
 ) -> int:
     """Set up Parakeet: choose by the GPU, install, download, prove, and use it from then on."""

@@ -115,6 +115,7 @@ def show_kept(config: str | None, *, as_json: bool) -> int:
                         "name": kept.name,
                         "path": kept.path,
                         "stack": kept.stack,
+                        "torch_index": kept.torch_index,
                         "model": kept.model,
                         "ready": kept.ready,
                         "used": used,
@@ -129,7 +130,10 @@ def show_kept(config: str | None, *, as_json: bool) -> int:
         console.out("parakeet setup keeps no environment. To make one: parakeet setup\n")
     for kept, used, size in rows:
         state = "in use" if used else "ready" if kept.ready else "unfinished"
-        console.out(f"{kept.name}  {state}, stack {kept.stack}, {megabytes(size)}\n  {kept.path}\n")
+        torch = f", torch from {kept.torch_index}" if kept.torch_index else ""
+        console.out(
+            f"{kept.name}  {state}, stack {kept.stack}{torch}, {megabytes(size)}\n  {kept.path}\n"
+        )
     return ExitCode.OK
 
 

@@ -28,6 +28,7 @@ from parakeet_cli.engines.decoding import COMPUTE_TYPES, TASKS, TRANSCRIBE, Deco
 from parakeet_cli.errors import ConfigError
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.system.regular_files import read_regular
+from parakeet_cli.vocabulary.terms import split_hotwords
 
 CONFIG_VERSION = 1
 MOCK_VARIABLE = "PERSONALPARAKEET_USE_MOCK_STT"
@@ -61,11 +62,17 @@ class Settings:
     speakers: str | None = None
     replacements: Mapping[str, str] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
+    hotwords: str | None = None
     history_days: int = 30
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     dictate: Mapping[str, Any] = field(default_factory=dict)
     sections: DictateSections = field(default_factory=DictateSections)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The words to expect, as entries of a vocabulary: each once."""
+        return tuple(dict.fromkeys((*self.vocabulary, *split_hotwords(self.hotwords or ""))))
 
     @property
     def decoding(self) -> Decoding:
@@ -154,7 +161,10 @@ SETTINGS: dict[str, _Setting] = {
     ),
     "replacements": _Setting(readers.replacements, dict, None, "dictate: spoken to written words"),
     "vocabulary": _Setting(
-        readers.words, list, None, "dictate: names and terms, as they are spelled"
+        readers.words, list, None, "words to expect: names and terms, as they are spelled"
+    ),
+    "hotwords": _Setting(
+        readers.hotwords, str, "PARAKEET_HOTWORDS", "more of them, with commas between"
     ),
     "history_days": _Setting(
         readers.days, int, "PARAKEET_HISTORY_DAYS", "dictate: days of history to keep"
@@ -222,7 +232,9 @@ def load_settings(
     for name in SETTINGS:
         if options.get(name) is not None:
             option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
-            taken.take(name, options[name], option)
+            taken.add(name, options[name], option)
+    if python := taken.values.get("ml_python"):
+        taken.values["ml_python"] = _python_of(python)
     taken.drop_model_of_another_engine([origin for _, origin in levels])
     return Settings(
         **taken.values,
@@ -231,6 +243,17 @@ def load_settings(
         dictate=taken.dictate,
         sections=sections,
     )
+
+
+def _python_of(named: str) -> str:
+    """A path, or the Python of the environment that `parakeet setup` keeps under this name."""
+    if os.sep in named:
+        return named
+    from platformdirs import user_data_path
+
+    from parakeet_cli.system.environments import python_named
+
+    return python_named(user_data_path("parakeet"), named)
 
 
 class _Taken:
@@ -250,13 +273,17 @@ class _Taken:
             raise ConfigError(f"{origin}: '{name}' {error}, not {value!r}.") from None
         self.origins[name] = origin
 
+    def add(self, name: str, value: Any, origin: str) -> None:
+        """Take it with what the levels below have, where they are added together."""
+        if name in _COMBINED and name in self.values:
+            value = combined(self.values[name], value)
+        self.take(name, value, origin)
+
     def take_level(self, content: Mapping[str, Any], origin: str) -> None:
         """Take what a part of the file has."""
         for name, value in content.items():
-            if name in _COMBINED and name in self.values:
-                self.take(name, combined(self.values[name], value), origin)
-            elif name in SETTINGS:
-                self.take(name, value, origin)
+            if name in SETTINGS:
+                self.add(name, value, origin)
             elif name not in _FILE_ONLY:
                 self.dictate[name], self.origins[f"dictate.{name}"] = value, origin
         self._engine = content.get("engine", self._engine)

@@ -13,8 +13,13 @@ from parakeet_cli.config.dictate import SECTION
 from parakeet_cli.speakers.count import PATTERN as SPEAKERS_PATTERN
 
 _TEXT = {"type": "string", "minLength": 1}
-_WORD = {"type": "string", "pattern": r"\S"}
-_WORDS = {"type": "array", "items": _WORD}
+# A term, or `heard => written`.
+_ENTRY = {
+    "type": "string",
+    "maxLength": 200,
+    "pattern": r"^(?!\s*=>)(?![\s\S]*=>\s*$)(?![\s\S]*=>[\s\S]*=>)[\s\S]*\S",
+}
+_WORDS = {"type": "array", "items": _ENTRY}
 _REPLACEMENTS = {
     "type": "object",
     "propertyNames": {"pattern": r"\S"},
@@ -33,6 +38,7 @@ _TAKES: Mapping[Callable[..., Any], Mapping[str, Any]] = {
     readers.speakers: {"type": "string", "pattern": SPEAKERS_PATTERN},
     readers.switch: {"type": "boolean"},
     readers.words: _WORDS,
+    readers.hotwords: _TEXT,
     readers.replacements: _REPLACEMENTS,
     dictate.boolean: {"type": "boolean"},
     dictate.integer: _COUNT,

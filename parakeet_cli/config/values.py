@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parakeet_cli.speakers.count import SpeakerCount
+from parakeet_cli.vocabulary.terms import check_entries, split_hotwords
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -84,9 +85,18 @@ def replacements(value: Any) -> Mapping[str, str]:
 
 
 def words(value: Any) -> tuple[str, ...]:
-    if not all(isinstance(word, str) and word.strip() for word in value):
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(word, str) and word.strip() for word in value
+    ):
         raise ValueError('must be a list of words, ["like", "these"]')
-    return tuple(value)
+    return check_entries(value)
+
+
+def hotwords(value: Any) -> str:
+    """Terms with commas between them, as one text."""
+    if isinstance(value, str):
+        split_hotwords(value)
+    return text(value)
 
 
 def number(value: Any, least: float = 0.0) -> float:

@@ -23,6 +23,7 @@ class EngineOptions:
     language: str | None = None  # ISO 639-1; None is detected, or the model's only one
     beam_size: int = 5
     decoding: Decoding = field(default_factory=Decoding)
+    terms: tuple[str, ...] = ()  # words to expect, as they are spoken or written
     threads: int | None = None  # None is every core this process may use
     offline: bool = False
     progress: bool = False  # whether a download may draw a bar on stderr
@@ -41,6 +42,7 @@ class EngineChoice:
 
     name: str
     reason: str
+    note: str | None = None  # what it does otherwise than asked, in a sentence
     advice: str | None = None  # how to come to a better engine, for people at a terminal
 
 

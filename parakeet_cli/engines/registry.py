@@ -28,6 +28,7 @@ class EngineRow:
     location: str
     own_process: bool = False  # the model is in another process, so that a crash there is survived
     honours: frozenset[str] = frozenset()  # of the fields of Decoding
+    expects_terms: bool = False  # whether it recognises the words to expect more readily
     told_language: bool = False  # whether it can be told which of its languages is spoken
 
 
@@ -42,9 +43,14 @@ ENGINES: dict[str, EngineRow] = {
         "a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock", told_language=True
     ),
     "nemo": EngineRow(
-        "Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo.engine:Nemo", own_process=True
+        "Parakeet by NVIDIA NeMo",
+        "parakeet_cli.engines.nemo.engine:Nemo",
+        own_process=True,
+        expects_terms=True,
     ),
-    "onnx": EngineRow("Parakeet by ONNX Runtime", "parakeet_cli.engines.onnx.engine:Onnx"),
+    "onnx": EngineRow(
+        "Parakeet by ONNX Runtime", "parakeet_cli.engines.onnx.engine:Onnx", expects_terms=True
+    ),
 }
 
 

@@ -80,15 +80,16 @@ def _lock(path: Path) -> int:
         ) from None
 
 
-def place_of(env: str | None, stack: str) -> KeptEnvironment:
+def place_of(env: str | None, stack: str, index: str | None = None) -> KeptEnvironment:
     """The environment for a stack: the one in the list, or a new row that isn't in it yet.
 
-    Raises Refused if `env` is a folder with something else in it.
+    Each `index` that was named with --torch-index, less its credentials, has an environment of
+    its own; without a name it is the one that follows this machine's GPU. Raises Refused if `env`
+    is a folder with something else in it.
     """
     data = data_folder()
     if env is None:
-        name = f"nemo-{stack}"
-        return read_kept(data, name) or KeptEnvironment(name, str(data / FOLDER / name), stack)
+        return _own_place(data, stack, index)
     path = Path(os.path.abspath(Path(env).expanduser()))
     kept = list(kept_environments(data))
     if (known := next((one for one in kept if one.path == str(path)), None)) is not None:
@@ -103,6 +104,32 @@ def place_of(env: str | None, stack: str) -> KeptEnvironment:
     return KeptEnvironment(name, str(path), stack, made=not is_environment)
 
 
+def _own_place(data: Path, stack: str, index: str | None) -> KeptEnvironment:
+    """The environment in setup's own folder."""
+    name = f"nemo-{stack}"
+    if index is not None:
+        kept = [one for one in kept_environments(data) if one.made and one.stack == stack]
+        # One that the index was named for comes before the one that has it because of the GPU.
+        for one in sorted(kept, key=lambda one: not one.index_named):
+            if one.torch_index == index and Path(one.path).parent == data / FOLDER:
+                return one
+        name = _numbered(f"{name}-{_slug(index)}", {one.name for one in kept_environments(data)})
+    found = KeptEnvironment(name, str(data / FOLDER / name), stack, index_named=index is not None)
+    return read_kept(data, name) or found
+
+
+def _slug(index: str) -> str:
+    """An index as a part of a name: `nightly-cu128`, and the last part of a URL."""
+    last = index.rstrip("/").rpartition("/")[2] if "://" in index else index
+    return re.sub(r"[^\w.-]+", "-", last).strip(".-") or "index"
+
+
+def _numbered(base: str, taken: set[str]) -> str:
+    """A name, made different from those that are taken."""
+    numbered = (f"{base}-{number}" for number in count(2))
+    return base if base not in taken else next(one for one in numbered if one not in taken)
+
+
 def _is_empty(path: Path) -> bool:
     try:
         return path.is_dir() and not any(path.iterdir())
@@ -115,8 +142,7 @@ def _free_name(wanted: str, taken: set[str]) -> str:
     base = re.sub(r"[^\w.-]+", "-", wanted).strip(".-") or "environment"
     if base.startswith("nemo-"):
         base = f"my-{base}"
-    numbered = (f"{base}-{number}" for number in count(2))
-    return base if base not in taken else next(one for one in numbered if one not in taken)
+    return _numbered(base, taken)
 
 
 def make(kept: KeptEnvironment, base: BasePython, lock: int) -> None:

@@ -35,12 +35,17 @@ class SetupFacts:
     config: Path
 
 
+def without_credentials(index: str | None) -> str | None:
+    """An index as it may be shown and stored."""
+    return _CREDENTIALS.sub("", index) if index else None
+
+
 def make_plan(choice: Choice, facts: SetupFacts) -> SetupPlan:
     """The plan in the order in which it is carried out."""
     stack_bytes = _stack_bytes(choice, facts)
     model_bytes = facts.missing_model.size if facts.missing_model else 0
     known = stack_bytes is not None and model_bytes is not None
-    index = _CREDENTIALS.sub("", choice.torch_index) if choice.torch_index else None
+    index = without_credentials(choice.torch_index)
     steps = [*_environment_steps(choice, index, stack_bytes, facts), *_model_steps(choice, facts)]
     clip = facts.request.sample
     compared = ", and compare the words" if clip.text else ""

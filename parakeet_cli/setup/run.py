@@ -15,7 +15,7 @@ from pathlib import Path
 
 from parakeet_cli.config import config_path, load_settings
 from parakeet_cli.doctor.inspect.gpu import read_gpus
-from parakeet_cli.doctor.repair.preconditions import refused_journals
+from parakeet_cli.doctor.repair.preconditions import check_system, refused_journals
 from parakeet_cli.doctor.repair.rollback.restore import restore_points
 from parakeet_cli.doctor.repair.transaction import uninterruptible
 from parakeet_cli.doctor.stack.stack import load_stack
@@ -35,7 +35,7 @@ from parakeet_cli.setup import environment
 from parakeet_cli.setup.choose import Choice, choose
 from parakeet_cli.setup.config_file import change_config, overriding, read_config
 from parakeet_cli.setup.install import StackSource, install, take_back
-from parakeet_cli.setup.plan import SetupFacts, make_plan
+from parakeet_cli.setup.plan import SetupFacts, make_plan, without_credentials
 from parakeet_cli.setup.prove import EngineUnderTest, prove
 from parakeet_cli.setup.pythons import BasePython, find_base_python
 from parakeet_cli.setup.request import (
@@ -152,7 +152,10 @@ def _plan(request: SetupRequest) -> _Planned:
     model = _missing_model(choice, offline=settings.offline)
     kept, base = None, None
     if choice.stack is not None:
-        kept = environment.place_of(request.env, choice.stack)
+        check_system()
+        kept = environment.place_of(
+            request.env, choice.stack, without_credentials(request.torch_index)
+        )
         if not _is_there(kept):
             _refuse_offline(request)
             base = find_base_python(load_stack(choice.stack), request.base_python)
@@ -211,7 +214,9 @@ def _carry_out(
     if planned.model is not None:
         hub.check_available(planned.model)  # before minutes are spent on a stack without a model
     if kept is not None:
-        kept = _build(replace(kept, stack=planned.plan.stack or kept.stack), planned, lock, made)
+        plan = planned.plan
+        kept = replace(kept, stack=plan.stack or kept.stack, torch_index=plan.torch_index)
+        kept = _build(kept, planned, lock, made)
         _install(kept, request, view, made)
     if planned.model is not None:
         _download(planned.model, view, made)

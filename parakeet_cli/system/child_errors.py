@@ -24,7 +24,14 @@ class ErrorOutput:
     def read(self) -> str:
         """The end of what was written."""
         size = os.fstat(self.file.fileno()).st_size
-        return os.pread(self.file.fileno(), _END, max(0, size - _END)).decode(errors="replace")
+        at = max(0, size - _END)
+        if hasattr(os, "pread"):
+            return os.pread(self.file.fileno(), _END, at).decode(errors="replace")
+        # On Windows the child writes where this descriptor stands: at the end again.
+        self.file.seek(at)
+        end = self.file.read(_END)
+        self.file.seek(0, os.SEEK_END)
+        return end.decode(errors="replace")
 
     def close(self) -> None:
         self.file.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,6 +26,8 @@ class KeptEnvironment:
     model: str | None = None  # the one it was proved with
     ready: bool = False  # whether it was proved; until then it is being built
     made: bool = True  # whether setup made it, and may remove it
+    torch_index: str | None = None  # where its torch is from, as --torch-index takes it
+    index_named: bool = False  # whether that was asked for, and isn't what the GPU suggests
 
     @property
     def python(self) -> Path:
@@ -38,7 +41,8 @@ def kept_environments(data: Path) -> Iterator[KeptEnvironment]:
     A file that isn't one of ours, or can't be read, is left out.
     """
     try:
-        files = sorted(path for path in (data / FOLDER).iterdir() if path.suffix == _SUFFIX)
+        found = (path for path in (data / FOLDER).iterdir() if path.suffix == _SUFFIX)
+        files = sorted(found, key=lambda path: path.stem)
     except OSError:
         return
     for path in files:
@@ -55,6 +59,22 @@ def read_kept(data: Path, name: str) -> KeptEnvironment | None:
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return kept if Path(str(kept.path)).is_absolute() else None
+
+
+def kept_at(data: Path, python: str | Path) -> KeptEnvironment | None:
+    """The environment that this Python, or this folder, belongs to; None if setup keeps none."""
+    path = Path(os.path.abspath(python))
+    return next(
+        (one for one in kept_environments(data) if path in (one.python, Path(one.path))), None
+    )
+
+
+def python_named(data: Path, named: str) -> str:
+    """The Python of the environment that setup keeps under this name; else what was named."""
+    if Path(named).name != named:  # a path
+        return named
+    kept = read_kept(data, named)
+    return named if kept is None else str(kept.python)
 
 
 def keep(data: Path, environment: KeptEnvironment) -> None:

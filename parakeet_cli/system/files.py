@@ -12,14 +12,74 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import IO
 
 from parakeet_cli.system.locks import LockHeld, lock
-from parakeet_cli.system.regular_files import open_regular
+from parakeet_cli.system.regular_files import AT_ONCE, NO_LINK, open_regular
 
 PREFIX, SUFFIX = ".parakeet-", ".part"
 _BLOCK = 1 << 20  # bytes read at once
+_PATIENCE = 2.0  # seconds
 _PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class PendingFile:
+    """A file that is written beside its place, and appears there when it is committed.
+
+    It has `mode` less the umask. Raises OSError.
+    """
+
+    def __init__(self, path: Path, *, mode: int = 0o666) -> None:
+        self.path = path
+        with _pending_lock:
+            self._temporary, descriptor = new_part(path.parent, mode=mode)
+            _pending.add(self)
+        self.stream: IO[bytes] = open(descriptor, "wb")  # noqa: SIM115 - commit() closes it
+
+    def sync(self) -> None:
+        """Make what was written durable. Raises OSError."""
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+
+    def commit(self) -> None:
+        """Rename it to its place, and sync the folder; or remove it. Raises OSError."""
+        try:
+            if sys.platform == "win32":  # which can't rename an open file
+                self.stream.close()
+            # Renamed while it is locked, so that clear_leftovers can't remove it in between.
+            self._temporary.replace(self.path)
+            sync_folder(self.path.parent)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove it, if it wasn't committed."""
+        with suppress(OSError):  # what was left to be written: nobody wants it
+            self.stream.close()
+        self.remove()
+        with _pending_lock:
+            _pending.discard(self)
+
+    def remove(self) -> None:
+        """Remove its name, if it wasn't committed; another thread may be writing to it."""
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+
+# What this process is writing.
+_pending: set[PendingFile] = set()
+_pending_lock = RLock()
+
+
+def discard_pending() -> None:
+    """Remove every file that isn't committed, and begin no other: the process is about to end.
+
+    A thread that begins one waits for ever, and one that writes to one writes to nowhere.
+    """
+    _pending_lock.acquire(timeout=_PATIENCE)  # a file system may hang
+    for one in tuple(_pending):
+        one.remove()
 
 
 @contextmanager
@@ -29,20 +89,13 @@ def atomic_writer(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     It is written beside it, with `mode` less the umask, synced and renamed, and the folder
     is synced. Raises OSError.
     """
-    temporary, descriptor = new_part(path.parent, mode=mode)
+    pending = PendingFile(path, mode=mode)
     try:
-        with open(descriptor, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-            # Renamed while it is locked, so that clear_leftovers can't remove it in between.
-            if sys.platform != "win32":
-                temporary.replace(path)
-        if sys.platform == "win32":  # which can't rename an open file
-            temporary.replace(path)
-        sync_folder(path.parent)
+        yield pending.stream
+        pending.sync()
+        pending.commit()
     finally:
-        temporary.unlink(missing_ok=True)
+        pending.discard()
 
 
 def new_part(folder: Path, *, mode: int = 0o666) -> tuple[Path, int]:
@@ -51,7 +104,7 @@ def new_part(folder: Path, *, mode: int = 0o666) -> tuple[Path, int]:
         path = folder / f"{PREFIX}{os.urandom(6).hex()}{SUFFIX}"
         # Not tempfile's, which only the owner may read: an output gets what the umask allows,
         # and a file system without permissions is never asked to change them.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | AT_ONCE
         descriptor = os.open(path, flags, mode)
         # Another process may have come between the two, and taken it for a leftover.
         if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
@@ -102,7 +155,7 @@ def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, where the system and the file system can."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | AT_ONCE)
     try:
         # Some network file systems can't sync a folder; the file is there all the same.
         with suppress(OSError):
@@ -123,14 +176,17 @@ def data_file(name: str, *, folder: str = "") -> Path:
 
 
 def _clear(path: Path) -> bool:
-    descriptor = open_regular(path, os.O_WRONLY | os.O_NOFOLLOW)
+    descriptor = open_regular(path, os.O_WRONLY | NO_LINK)
     try:
         if _lock(descriptor) is not True:
             return False
-        path.unlink()
-        return True
+        if sys.platform != "win32":  # while it is locked: nobody else can have begun with it
+            path.unlink()
     finally:
         os.close(descriptor)
+    if sys.platform == "win32":  # which can't remove an open file
+        path.unlink()
+    return True
 
 
 def _lock(descriptor: int) -> bool | None:

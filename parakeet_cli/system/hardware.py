@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,10 +14,11 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
-from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.processes import exit_in_words, signal_group
 
 _QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader")
 _SECONDS = 15.0  # for nvidia-smi: a driver that sleeps takes one or two to wake
+_MEMORY_UNKNOWN = 4 << 30  # bytes, for a system that only its own interface can be asked
 _SECONDS_TO_DIE = 1.0
 _CUDA_VERSION = re.compile(r"CUDA Version:\s*([0-9]+\.[0-9]+)")
 _MIG = "MIG-"  # the ids of parts of GPUs, by NVIDIA's multi-instance GPU guide
@@ -33,13 +34,18 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that can be used without swapping; half of all memory where Linux doesn't say."""
+    """Bytes that can be used without swapping.
+
+    Half of all memory where only that is known, and 4 GB on Windows.
+    """
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError):
         pass  # another system: the line below
+    if not hasattr(os, "sysconf"):  # Windows
+        return _MEMORY_UNKNOWN
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
@@ -212,10 +218,11 @@ def _lists_a_gpu(path: str) -> bool:  # the cache's key
 
 def find_program(name: str, environment: Mapping[str, str]) -> str | None:
     """The executable of that name on the environment's PATH."""
+    names = (name, f"{name}.exe") if sys.platform == "win32" else (name,)
     for folder in environment.get("PATH", os.defpath).split(os.pathsep):
-        path = Path(folder or ".") / name
-        if path.is_file() and os.access(path, os.X_OK):
-            return str(path)
+        for path in (Path(folder or ".") / file for file in names):
+            if path.is_file() and os.access(path, os.X_OK):
+                return str(path)
     return None
 
 
@@ -256,8 +263,7 @@ def _abandon(process: subprocess.Popen[str]) -> None:
     A process that waits for a driver in the kernel ends only when that answers, and a child in
     a session of its own may hold the pipe open: neither is waited for.
     """
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    signal_group(process, "SIGKILL")
     with suppress(subprocess.TimeoutExpired):
         process.wait(_SECONDS_TO_DIE)
     if process.stdout is not None:

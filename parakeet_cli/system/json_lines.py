@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -82,10 +81,10 @@ class Appender:
 
 def _at_size_limit(descriptor: int) -> bool:
     """Whether the file is as large as the process may make one (`ulimit -f`)."""
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
         return False
-    import resource
-
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     return limit != resource.RLIM_INFINITY and os.fstat(descriptor).st_size >= limit
 

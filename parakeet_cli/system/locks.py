@@ -1,6 +1,7 @@
 """Advisory file locks that the kernel releases when their holder ends, and who writes a file.
 
-`flock` belongs to an open file, so a child that inherits the descriptor holds the lock too.
+`flock` belongs to an open file, so a child that inherits the descriptor holds the lock too. On
+Windows a byte of the file is locked, for this process alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from parakeet_cli.system.regular_files import NO_LINK, open_regular
 
@@ -34,6 +36,7 @@ _LOCAL = frozenset(
         "zfs",
     ]
 )
+_LOCKED_BYTE = 1 << 30  # on Windows
 _POLL = 0.05  # seconds between two attempts
 
 
@@ -44,8 +47,8 @@ class LockHeld(Exception):
 def lock(descriptor: int, *, seconds: float = 0.0, shared: bool = False) -> None:
     """Lock an open file, waiting for at most `seconds`.
 
-    Raises LockHeld where another process still holds it then, and OSError where the system
-    (Windows) or the file system has no such locks.
+    Raises LockHeld where another process still holds it then, and OSError where the file system
+    has no such locks.
     """
     deadline = time.monotonic() + seconds
     while not _try_lock(descriptor, shared=shared):
@@ -74,7 +77,8 @@ def lock_file(path: Path, *, seconds: float = 0.0, mode: int = 0o666) -> int:
 def write_holder(descriptor: int, holder: str) -> None:
     """Replace the lock file's text, which tells people who holds it. Raises OSError."""
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, holder.encode(), 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, holder.encode())
 
 
 def read_holder(path: Path) -> str:
@@ -158,12 +162,34 @@ def _is_written(descriptor: int) -> bool | None:
 
 
 def _try_lock(descriptor: int, *, shared: bool) -> bool:
-    if sys.platform == "win32":
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-    import fcntl
-
+    try:
+        import fcntl
+    except ImportError:
+        return _try_lock_of_windows(descriptor)
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    return True
+
+
+def _try_lock_of_windows(descriptor: int) -> bool:
+    """Lock one byte far behind the end: what is locked there can't be read by others.
+
+    There are no shared locks by this interface, so two that only ask take turns.
+    https://docs.python.org/3/library/msvcrt.html#msvcrt.locking
+    """
+    try:
+        import msvcrt as windows
+    except ImportError:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from None
+    msvcrt: Any = windows  # typed for Windows alone
+    at = os.lseek(descriptor, 0, os.SEEK_CUR)
+    try:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except PermissionError:  # EACCES: another has it
+        return False
+    finally:
+        os.lseek(descriptor, at, os.SEEK_SET)
     return True

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package
 
@@ -40,6 +41,11 @@ def parakeet_command(*arguments: str) -> list[str]:
     return python_command("from parakeet_cli.__main__ import main; main()", *arguments)
 
 
+# The codes of exceptions that end a process there, such as 0xc0000005, an access violation:
+# https://learn.microsoft.com/openspecs/windows_protocols/ms-erref (NTSTATUS, severity "error").
+_CRASHED_ON_WINDOWS = 0xC0000000
+
+
 def signal_name(number: int) -> str:
     """SIGKILL, or `signal 40` for one without a name, such as a real-time signal."""
     try:
@@ -50,9 +56,24 @@ def signal_name(number: int) -> str:
 
 def exit_in_words(returncode: int) -> str:
     """How a child ended, to follow its name: `ended with exit code 3`, `was ended by SIGKILL`."""
+    if returncode >= _CRASHED_ON_WINDOWS:
+        return f"crashed ({returncode:#010x})"
     if returncode < 0:
         return f"was ended by {signal_name(-returncode)}"
     return f"ended with exit code {returncode}"
+
+
+def signal_group(process: subprocess.Popen[Any], name: str) -> None:
+    """Send a signal, `SIGKILL` for instance, to a process and all that it started.
+
+    Windows has neither groups nor these signals: there the process alone is ended.
+    """
+    if sys.platform == "win32":
+        process.terminate()
+        return
+    # It has ended; or macOS refuses it for a group that has.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.Signals[name])
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -61,11 +82,8 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     What it started is killed even if it has ended itself, unless that was noticed before: from then
     on its number may be another process's.
     """
-    if process.returncode is None and sys.platform != "win32":
-        with suppress(
-            ProcessLookupError, PermissionError
-        ):  # macOS refuses it for a group that ended
-            os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is None:
+        signal_group(process, "SIGKILL")
     if process.poll() is None:
         process.kill()
     process.wait()

@@ -11,8 +11,11 @@ import stat
 import sys
 from pathlib import Path
 
-# None of these is there on Windows, where no file is a FIFO.
-_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
+# Of the first three none is there on Windows, where no file is a FIFO; the last is there alone,
+# and keeps line ends as they are.
+AT_ONCE: int = sum(
+    getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
+)
 NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)  # among the flags: a link is refused
 # Bytes of a file that is read whole. The largest RECORD of a stack, torch's, has 2 MiB.
 MOST = 16 << 20
@@ -32,7 +35,7 @@ def open_regular(
     With `private` no link is followed either, and the file must be one that only this user
     can have written. Raises OSError at once for a FIFO, a device, a socket or a folder.
     """
-    flags |= _AT_ONCE | (NO_LINK if private or folder is not None else 0)
+    flags |= AT_ONCE | (NO_LINK if private or folder is not None else 0)
     try:
         descriptor = os.open(path, flags, mode, dir_fd=folder)
     except OSError as error:

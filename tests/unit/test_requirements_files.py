@@ -19,6 +19,7 @@ GUIDE = ROOT / "docs" / "ml-dependencies.md"
 POLICY_FILES = {"requirements-torch.txt", "requirements-ml.txt", "requirements-ml-nemo3.txt"}
 # The tool has its own dependencies; tests and lock files repeat versions on purpose.
 EXEMPT = {"pyproject.toml", "poetry.lock", "uv.lock", "pdm.lock"}
+LOCK = ("containers", "lock")
 EXEMPT_FOLDERS = {"tests", "samples", "build", "dist", "bench-data"}
 TEXT = {".py", ".toml", ".yml", ".yaml", ".sh", ".md", ".txt", ".cfg", ".json", ""}
 GENERATED = re.compile(r"<!-- table: [\w.-]+ -->.*?<!-- end -->", re.DOTALL)
@@ -37,7 +38,12 @@ def texts() -> Iterator[tuple[Path, str]]:
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts
         hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-        if hidden or parts[0] in EXEMPT_FOLDERS or path.name in EXEMPT | POLICY_FILES:
+        if (
+            hidden
+            or parts[:2] == LOCK
+            or parts[0] in EXEMPT_FOLDERS
+            or path.name in EXEMPT | POLICY_FILES
+        ):
             continue
         if path.is_file() and path.suffix in TEXT and path.stat().st_size < 2**20:
             text = path.read_text("utf-8", errors="replace")
@@ -92,7 +98,7 @@ def test_conda_environments_for_several_cudas_can_be_kept_side_by_side() -> None
     ]
 
 
-@pytest.mark.parametrize("script", ["ml_guide.py", "conda_environments.py"])
+@pytest.mark.parametrize("script", ["ml_guide.py", "conda_environments.py", "shell_files.py"])
 def test_what_a_script_writes_is_current(script: str) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / script), "--check"],

@@ -45,6 +45,12 @@ class Options:
     held_out: int
     kept: int
     steps: tuple[str, ...]
+    words: Path | None
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words and phrases that the speech consists of."""
+        return tuple(self.words.read_text().split()) if self.words else speech.PHRASES
 
     @property
     def shape(self) -> ModelShape:
@@ -71,7 +77,9 @@ def train(options: Options) -> None:
     from tools.small_parakeet import corpus, network, training
 
     spoken = corpus.build(
-        speech.training(options.seed, options.clips), options.mels, options.features
+        speech.training(options.seed, options.clips, options.vocabulary),
+        options.mels,
+        options.features,
     )
     network.make_tokenizer(spoken.texts, options.pieces, options.tokenizer)
     schedule = training.Schedule(
@@ -104,7 +112,7 @@ def write_held_out(options: Options) -> None:
 
     folder = options.out / "held_out"
     folder.mkdir(exist_ok=True)
-    clips = speech.held_out(options.seed, options.kept)
+    clips = speech.held_out(options.seed, options.kept, options.vocabulary)
     lines = ["file\tvoice\ttext\n"]
     for number, (clip, samples) in enumerate(zip(clips, speech.render_all(clips), strict=True)):
         name = f"clip-{number:02}.flac"
@@ -117,7 +125,7 @@ def measure(options: Options) -> None:
     """Write the word error rates of the exported models, on all of the held-out clips."""
     from tools.small_parakeet import measure as wer
 
-    clips = speech.held_out(options.seed, options.held_out)
+    clips = speech.held_out(options.seed, options.held_out, options.vocabulary)
     samples = list(speech.render_all(clips))
     texts = [clip.text for clip in clips]
     held_out = {
@@ -150,7 +158,9 @@ def training_report(options: Options) -> dict[str, Any]:
     from tools.small_parakeet import corpus, network
 
     spoken = corpus.build(
-        speech.training(options.seed, options.clips), options.mels, options.features
+        speech.training(options.seed, options.clips, options.vocabulary),
+        options.mels,
+        options.features,
     )
     progress = progress_lines(options.run)
     model = network.make(options.shape, options.tokenizer)
@@ -199,6 +209,9 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="repeatable; default tdt; rnnt trains without durations",
     )  # fmt: skip
     parser.add_argument("--mels", type=int, choices=(80, 128), default=80)
+    parser.add_argument(
+        "--words", type=Path, help="a file with the words to train on, in the place of the 30"
+    )
     parser.add_argument("--pieces", type=int, default=64, help="of the BPE vocabulary")
     parser.add_argument("--clips", type=int, default=4000, help="to train on, 4 s each")
     parser.add_argument("--ctc-epochs", type=int, default=5)

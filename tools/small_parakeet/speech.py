@@ -87,11 +87,14 @@ def voices(seed: int) -> tuple[list[str], list[str]]:
 
 
 def utterances(
-    chance: random.Random, variants: Sequence[str], max_words: int
+    chance: random.Random,
+    variants: Sequence[str],
+    max_words: int,
+    vocabulary: Sequence[str] = PHRASES,
 ) -> Iterator[Utterance]:
     """An endless series of phrases in random order, with a comma where a pause is."""
     while True:
-        phrases = chance.choices(PHRASES, k=chance.randint(1, max_words))
+        phrases = chance.choices(vocabulary, k=chance.randint(1, max_words))
         pause = chance.choice((0.0, 0.1, 0.3))
         text = phrases[0]
         for phrase in phrases[1:]:
@@ -105,10 +108,10 @@ def utterances(
         )
 
 
-def held_out(seed: int, count: int) -> list[Clip]:
+def held_out(seed: int, count: int, vocabulary: Sequence[str] = PHRASES) -> list[Clip]:
     """Clips without noise, whose voices and word orders are not in the training set."""
     chance = random.Random(f"held out {seed}")
-    candidates = utterances(chance, voices(seed)[1], 8)
+    candidates = utterances(chance, voices(seed)[1], 8, vocabulary)
     long_enough = (utterance for utterance in candidates if len(utterance.words.split()) >= 3)
     return [
         Clip((utterance,), chance.getrandbits(32), clean=True)
@@ -116,11 +119,13 @@ def held_out(seed: int, count: int) -> list[Clip]:
     ]
 
 
-def training(seed: int, count: int) -> list[Clip]:
+def training(seed: int, count: int, vocabulary: Sequence[str] = PHRASES) -> list[Clip]:
     """Clips of 1 to 8 phrases; one in ten has several utterances, one in fifty has no speech."""
-    unseen = {clip.text for clip in held_out(seed, 1000)}
+    unseen = {clip.text for clip in held_out(seed, 1000, vocabulary)}
     chance = random.Random(f"training {seed}")
-    allowed = (u for u in utterances(chance, voices(seed)[0], 8) if u.words not in unseen)
+    allowed = (
+        u for u in utterances(chance, voices(seed)[0], 8, vocabulary) if u.words not in unseen
+    )
     clips = []
     for _ in range(count):
         kind = chance.random()

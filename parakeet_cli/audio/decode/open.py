@@ -34,6 +34,7 @@ from parakeet_cli.audio.decode.streams.choose import (
 )
 from parakeet_cli.audio.decode.streams.decoders import AudioDecoder, decoder_for
 from parakeet_cli.errors import InputError
+from parakeet_cli.system.regular_files import AT_ONCE
 from parakeet_cli.transcript import StreamInfo
 
 PLAYLISTS = frozenset({"hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"})
@@ -78,7 +79,7 @@ def check_readable(path: Path, name: str) -> None:
     """Raise InputError unless `path` is a regular file that isn't empty."""
     try:
         # Without waiting: a FIFO without a writer must not block the batch.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | AT_ONCE)
         status = os.fstat(descriptor)
         os.close(descriptor)
     except OSError as error:

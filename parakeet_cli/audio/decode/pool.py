@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import json
 import os
-import select
 import subprocess
 import threading
 import time
@@ -44,11 +42,11 @@ from parakeet_cli.audio.shared_slots import SharedSlots
 from parakeet_cli.errors import EngineUnavailable, InputError, ProgramError
 from parakeet_cli.system import processes
 from parakeet_cli.system.child_errors import ErrorOutput, exception_of, last_traceback
+from parakeet_cli.system.portable import pipes
 from parakeet_cli.transcript import StreamInfo
 
 ENTRY = "from parakeet_cli.audio.decode.worker import main; main()"
 PIPE_BYTES = 1 << 20  # a block and a half, where there is no shared memory
-F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +97,8 @@ class DecoderWorker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        if F_SETPIPE_SZ is not None:
-            with contextlib.suppress(OSError):  # a user's pipes have a total limit
-                fcntl.fcntl(self._stdout, F_SETPIPE_SZ, PIPE_BYTES)
+        pipes.widen(self._stdout, PIPE_BYTES)
+        self._reader = pipes.pipe_reader(self._stdout)
 
     @property
     def pid(self) -> int:
@@ -155,13 +152,13 @@ class DecoderWorker:
         data = bytearray(length)
         view = memoryview(data)
         while view:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._stdout], [], [], left)[0]:
+            try:
+                count = self._reader.read_into(view, deadline)
+            except TimeoutError:
                 self.kill()
                 raise DecoderDied(
                     f"its decoder made no progress for {self._limits.seconds:g} seconds"
-                )
-            count = os.readv(self._stdout.fileno(), [view])
+                ) from None
             if not count:
                 raise self._death()
             view = view[count:]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -192,10 +191,10 @@ def _decode(
         annotator = makers.annotator(request.annotator) if request.annotator else None
         for block in media:
             sender.send_block(block, media.damaged_packets, annotator)
-        if annotator is not None:
-            sender.send(pack_notes(annotator.finish()))
+        notes = b"" if annotator is None else pack_notes(annotator.finish())
         done = to_json(media.source, media.accounting, media.doubts)
-        sender.send(pack(MessageKind.DONE, done))
+        # At once: each of them wakes the reader, which is much of what a short clip costs.
+        sender.send(notes + pack(MessageKind.DONE, done))
 
 
 def _media_request(values: dict[str, Any]) -> MediaRequest:
@@ -209,7 +208,11 @@ def _send(output: BinaryIO, data: bytes | memoryview) -> None:
 
 
 def _limit_memory(memory: int) -> None:
-    """Allow `memory` bytes more than now, and no core dump of a crash."""
+    """Allow `memory` bytes more than now, and no core dump of a crash; on Windows, anything."""
+    try:
+        import resource
+    except ImportError:
+        return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, ValueError):  # some systems lack /proc, or the right
         with open("/proc/self/statm", encoding="ascii") as file:

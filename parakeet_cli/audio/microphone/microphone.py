@@ -38,10 +38,11 @@ class DeviceLost:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFound:
-    """The device delivers audio again, after `seconds` without any."""
+    """The device delivers audio again, after `seconds` without any, and why there was none."""
 
     seconds: float
     name: str
+    reason: str = "device lost"
 
 
 CaptureEvent = CapturedAudio | DeviceLost | DeviceFound
@@ -98,7 +99,10 @@ class Microphone:
         self._give_back = give_back
         self._device = find_device(requested, list_devices()) if ready is None else None
         self._received: float | None = None  # when the last packet came
-        self._lost = self._suspended = False
+        self._lost = False
+        self._suspended = False  # it may not be open now
+        self._cause = ""  # of the end of its process, where that was asked for
+        self._reason = ""  # why it was lost
         self.overflows = 0
         if ready is not None:
             ready.go()
@@ -122,24 +126,37 @@ class Microphone:
         if process is not None:
             process.pause()
 
-    def suspend(self) -> None:
-        """Close the device, from any thread; the iteration opens it again at once."""
+    def suspend(self, reason: str) -> None:
+        """Close the device until `resume`, from any thread or a signal handler."""
+        self._suspended, self._cause = True, reason
         process = self._process
         if process is not None:
-            self._suspended = True
             process.kill()
+
+    def resume(self) -> None:
+        """Let the iteration open the device again."""
+        self._suspended = False
 
     def __iter__(self) -> Iterator[CaptureEvent]:
         try:
             while not self._closed:
+                if self._suspended:
+                    self._wait(POLL_INTERVAL)
+                    continue
                 if self._process is None:
                     self._process = self._open_or_none()
+                    self._end_if_suspended()
                 if self._process is None:
                     self._wait(_RETRY_INTERVAL)
                 else:
                     yield from self._record(self._process)
         finally:
             self._end()
+
+    def _end_if_suspended(self) -> None:
+        """End a process that was being started when `suspend` was called."""
+        if self._suspended and self._process is not None:
+            self._process.kill()
 
     def _record(self, process: CaptureProcess) -> Iterator[CaptureEvent]:
         """Events until the device is lost, or until `close`."""
@@ -154,7 +171,7 @@ class Microphone:
             pcm = np.frombuffer(packet.data, np.int16)
             if self._lost and self._received is not None:
                 length = len(pcm) / process.channels / process.rate
-                yield DeviceFound(max(0.0, now - self._received - length), self.name)
+                yield DeviceFound(max(0.0, now - self._received - length), self.name, self._reason)
             self._lost, self._received = False, now
             self.overflows += packet.lost_before
             yield CapturedAudio(to_mono(pcm), packet.lost_before, packet.captured)
@@ -165,18 +182,19 @@ class Microphone:
         name = self.name
         self._process = None
         process.end()
-        if self._received is None and not was_ready:
+        if self._received is None and not was_ready and not self._cause:
             raise InputError(
                 f"The microphone '{name}' was opened but delivers no audio.",
                 hint="`parakeet dictate --list-devices` lists the others.",
             )
         if self._received is not None and not self._lost:
             self._lost = True
-            suspended, self._suspended = self._suspended, False
+            cause, self._cause = self._cause, ""
+            self._reason = cause or "device lost"
             yield DeviceLost(
-                f"The microphone '{name}' was closed while this program was stopped."
-                if suspended
-                else f"The microphone '{name}' is lost."
+                f"The microphone '{name}' is closed: {cause}."
+                if cause
+                else f"The microphone '{name}' is lost. Looking for it."
             )
 
     def _open_or_none(self) -> CaptureProcess | None:

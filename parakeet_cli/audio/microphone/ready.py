@@ -27,13 +27,13 @@ class ReadyMicrophone:
         self._lock = Lock()
         self._process: CaptureProcess | None = None
         self._requested: str | None = None  # what `_process` was opened for
-        self._taken = self._opening = self._closed = False
+        self._taken = self._opening = self._closed = self._suspended = False
         self._retry, self._due = _FIRST_RETRY, 0.0
 
     def prepare(self, requested: str | None) -> None:
         """Open that microphone, if it isn't, in the background; an error shows when it is taken."""
         with self._lock:
-            if self._closed or self._taken or self._opening:
+            if self._closed or self._taken or self._opening or self._suspended:
                 return
             process = self._process
             if process is not None and self._requested == requested and process.is_alive:
@@ -70,17 +70,30 @@ class ReadyMicrophone:
         if dead and not (self._taken or self._opening) and time.monotonic() >= self._due:
             self.prepare(self._requested)
 
+    def suspend(self) -> None:
+        """Close the microphone, and open it no more until `resume`."""
+        self._suspended = True
+        self._end_process()
+
+    def resume(self) -> None:
+        """Open the microphone again."""
+        self._suspended = False
+        self.prepare(self._requested)
+
     def close(self) -> None:
         """End the process."""
+        self._closed = True
+        self._end_process()
+
+    def _end_process(self) -> None:
         with self._lock:
-            self._closed = True
             process, self._process = self._process, None
         if process is not None:
             process.end()
 
     def _keep(self, process: CaptureProcess) -> None:
         with self._lock:
-            keep = not self._closed and self._process is None
+            keep = not self._closed and not self._suspended and self._process is None
             if keep:
                 self._process = process
         if not keep:
@@ -102,7 +115,8 @@ class ReadyMicrophone:
         with self._lock:
             self._opening = False
             self._due = time.monotonic() + self._retry
-            wanted = not self._closed and not self._taken and self._requested == requested
+            unwanted = self._closed or self._taken or self._suspended
+            wanted = not unwanted and self._requested == requested
             keep = wanted and self._process is None
             if keep:
                 self._process = process

@@ -9,6 +9,7 @@ time nor samples, only frames (32 ms) with a speech probability and a mean power
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +31,7 @@ _PAUSE = 3  # frames: after 0.1 s of silence a decode is worthwhile, in case thi
 # Frames of speech, of the last _WITHIN, that begin an utterance; a click has one or two.
 _SPOKEN = 3
 _WITHIN = 6
+_SETTLING_PAUSE = 19  # frames: 0.6 s, a pause in which speech that is due to be settled has ended
 
 
 class SpeechState(StrEnum):
@@ -42,10 +44,14 @@ class SpeechState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Speech began at `speech`; the utterance's samples start at `first`."""
+    """Speech began at `speech`; the utterance's samples start at `first`.
+
+    `goes_on`: it is the rest of speech that was cut.
+    """
 
     first: int
     speech: int
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class UtteranceEnded:
     speech: int
     speech_end: int
     overlap: int = 0
+    goes_on: bool = False  # another begins at once
 
 
 SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | UtteranceEnded
@@ -82,10 +89,15 @@ SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | UtteranceEnded
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """In seconds. `max_seconds` is the longest utterance that the engine takes at once."""
+    """In seconds. `max_seconds` is the longest utterance that the engine takes at once.
+
+    After `settle_seconds` of speech without an end, what was said is cut off as an utterance of
+    its own: at a pause between words, with an overlap in which the two texts are merged.
+    """
 
     max_silence: float = 0.6
     max_seconds: float = 30.0
+    settle_seconds: float = math.inf
 
     @property
     def silence_frames(self) -> int:
@@ -94,6 +106,10 @@ class Timing:
     @property
     def max_frames(self) -> int:
         return int(self.max_seconds * SAMPLE_RATE / FRAME)
+
+    @property
+    def settle_samples(self) -> float:
+        return self.settle_seconds * SAMPLE_RATE
 
 
 class Endpointer:
@@ -134,6 +150,8 @@ class Endpointer:
         # The lists are empty if the utterance has just ended.
         if len(self._probability) >= self._timing.max_frames:
             events += self._cut()
+        elif self._probability and self._at - self._speech >= self._timing.settle_samples:
+            events += self._settle()
         return events
 
     def finish(self) -> list[SpeechEvent]:
@@ -190,16 +208,40 @@ class Endpointer:
         three utterances never share a frame.
         """
         probability = np.array(self._probability)
-        window = len(probability)
-        at = longest_pause(probability, max(window * 2 // 3, self._overlap + 1))
-        shared = 0  # frames of both utterances
+        at = longest_pause(probability, max(len(probability) * 2 // 3, self._overlap + 1))
         if at is None:
-            half = half_overlap(window)
-            earliest = max(window // 2, self._overlap + half)
-            late = slice(earliest, window - half)
-            power = np.array(self._power)
-            at = earliest + weakest_frame(probability[late], power[late]) + half
-            shared = 2 * half
+            return self._cut_at(*self._weakest_point())
+        return self._cut_at(at, 0)
+
+    def _settle(self) -> list[SpeechEvent]:
+        """End the utterance with an overlap, whose middle is a pause between words if there is one.
+
+        In a pause nothing is cut: speech that goes on shows where the pause ends, and the
+        utterance ends by itself where it doesn't.
+        """
+        if self.state is SpeechState.PAUSING:
+            if self._silent < _SETTLING_PAUSE:
+                return []
+            return [self._end_at(min(self._at, self._end + _MARGIN * FRAME))]
+        if not self._speaking:
+            return []
+        window = len(self._probability)
+        half = half_overlap(window)
+        probability = np.array(self._probability[: window - half])
+        at = longest_pause(probability, max(window // 2, self._overlap + half))
+        return self._cut_at(*((at + half, 2 * half) if at is not None else self._weakest_point()))
+
+    def _weakest_point(self) -> tuple[int, int]:
+        """Where to cut where there is no pause, and how many frames both utterances share."""
+        probability, power = np.array(self._probability), np.array(self._power)
+        window = len(probability)
+        half = half_overlap(window)
+        earliest = max(window // 2, self._overlap + half)
+        late = slice(earliest, window - half)
+        return earliest + weakest_frame(probability[late], power[late]) + half, 2 * half
+
+    def _cut_at(self, at: int, shared: int) -> list[SpeechEvent]:
+        """End the utterance at its frame `at`; the next begins `shared` frames before that."""
         last = self._first + at * FRAME
         if self._end <= last:  # the pause isn't over yet, so no utterance begins
             return [self._end_at(last)]
@@ -209,6 +251,7 @@ class Endpointer:
             self._speech,
             min(last, self._end),
             overlap=shared * FRAME,
+            goes_on=True,
         )
         self._first = self._speech = last - shared * FRAME
         self._probability = self._probability[at - shared :]
@@ -216,4 +259,4 @@ class Endpointer:
         self._overlap = shared
         resumed: list[SpeechEvent] = [SpeechResumed()] if self.state is SpeechState.PAUSING else []
         self.state = SpeechState.SPEAKING
-        return [*resumed, ended, SpeechStarted(self._first, self._speech)]
+        return [*resumed, ended, SpeechStarted(self._first, self._speech, goes_on=True)]

@@ -32,7 +32,7 @@ _LONG = 25  # quiet frames: 0.8 s, which may be part of a silence that is left o
 _EDGE = 20  # quiet frames at a block's edge: 0.64 s, of which more than a margin would be left out
 _BLOCK = 300  # frames: what is shorter is at an end, and not cut while there is a block before it
 _WARM_UP = 31  # frames: a second before, from which the detector knows what it hears
-_LEAD = 12  # frames: enough to confirm a silence between loud frames
+_LEAD = 12  # frames: enough to confirm a silence between loud frames, and for a last frame alone
 
 
 class Look(NamedTuple):
@@ -98,7 +98,7 @@ class SparseDetector:
 
     def _examine(self, look: Look, run: Run, peak: float, found: Probabilities) -> None:
         first, last = run
-        wanted = _WARM_UP if last - first == len(found) else _LEAD
+        wanted = _WARM_UP if last - first == len(found) > 1 else _LEAD
         lead = look.frames[max(0, first - wanted) : first]
         missing = wanted - len(lead)
         parts = [lead, look.frames[first:last]]

@@ -55,6 +55,14 @@ def dictate(
             rich_help_panel=AUDIO,
         ),
     ] = False,
+    pause_players: Annotated[
+        bool,
+        typer.Option(
+            "--pause-players",
+            help="Pause what other programs play while it listens (Linux).",
+            rich_help_panel=AUDIO,
+        ),
+    ] = False,
     max_silence: Annotated[
         float,
         typer.Option(
@@ -123,6 +131,26 @@ def dictate(
             rich_help_panel=AUDIO,
         ),
     ] = None,
+    overlay: Annotated[
+        bool,
+        typer.Option(
+            "--overlay",
+            help="With `start` and `toggle`: show it in a line over the desktop (Linux).",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    keep_audio: Annotated[
+        bool,
+        typer.Option(
+            "--keep-audio", help="Keep the sound for `history --again`.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    keep_audio_days: Annotated[
+        float,
+        typer.Option(
+            metavar="DAYS", min=0.01, help="Delete it after so long.", rich_help_panel=OUTPUT
+        ),
+    ] = 7.0,
     profile: Profile = None,
     recover: Annotated[
         bool,
@@ -139,6 +167,8 @@ def dictate(
     threads: options.Threads = None,
     offline: options.Offline = None,
     ml_python: options.MlPython = None,
+    vocabulary: options.Vocabulary = None,
+    hotwords: options.Hotwords = None,
     trust_model: options.TrustModel = False,
     config: options.Config = None,
     quiet: options.Quiet = False,
@@ -165,6 +195,15 @@ def history(
     context: typer.Context,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 20,
     clear: Annotated[bool, typer.Option("--clear", help="Delete the history.")] = False,
+    again: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Transcribe the last utterance but N-1 whose sound was kept (--keep-audio) again.",
+            show_default=False,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
     """Show the last utterances, and which of them were not inserted."""
@@ -172,6 +211,11 @@ def history(
 
     if clear:
         clear_history()
+        return
+    if again is not None:
+        from parakeet_cli.cli.dictate.again import transcribe_again
+
+        transcribe_again(context.obj, again)
         return
     print_history(count, as_json=json or context.obj.json)
 

@@ -31,7 +31,7 @@ Hotkey = Annotated[
     str | None,
     typer.Option(
         metavar="KEYS",
-        help="Toggle with this key, like <ctrl>+<alt>+d (the extra hotkey).",
+        help="Toggle with this key, like <ctrl>+<alt>+d (X11, Wayland; else the extra hotkey).",
         rich_help_panel=KEYS,
         show_default=False,
     ),
@@ -40,7 +40,7 @@ PushToTalk = Annotated[
     str | None,
     typer.Option(
         metavar="KEYS",
-        help="Listen while this key is held, like <f9> (the extra hotkey).",
+        help="Listen while this key is held, like <f9> (X11, Wayland; else the extra hotkey).",
         rich_help_panel=KEYS,
         show_default=False,
     ),

@@ -51,7 +51,7 @@ def print_history(count: int, *, as_json: bool) -> None:
         )
     for entry in entries:
         if as_json:
-            console.raw_out(dumps(asdict(entry)) + "\n")
+            console.raw_out(dumps(entry.row) + "\n")
             continue
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.wall))
         mark = {True: "", False: "  (not inserted)", None: "  (perhaps inserted)"}[entry.delivered]
@@ -61,7 +61,9 @@ def print_history(count: int, *, as_json: bool) -> None:
 
 
 def clear_history() -> None:
-    """Delete the history."""
+    """Delete the history, and the sound that was kept for it."""
     from parakeet_cli.dictate.recording.history import history_path
+    from parakeet_cli.dictate.recording.kept_audio import KeptAudio, kept_audio_folder
 
     history_path().unlink(missing_ok=True)
+    KeptAudio(kept_audio_folder()).clear()

@@ -11,18 +11,25 @@ from types import FrameType
 
 from parakeet_cli import console
 from parakeet_cli.cli.dictate.views import make_view
+from parakeet_cli.dictate.desktop.players import players_paused
+from parakeet_cli.dictate.desktop.sleep import ASLEEP, SleepWatch
 from parakeet_cli.dictate.recording.recording import recordings_folder
 from parakeet_cli.dictate.session.dictation import Summary
 from parakeet_cli.dictate.session.recovery import find_undelivered
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
 from parakeet_cli.dictate.session.resources import SessionResources
 from parakeet_cli.dictate.session.sources import SoundSource, make_source
-from parakeet_cli.errors import ExitCode
+from parakeet_cli.errors import EngineUnavailable, ExitCode
 from parakeet_cli.system.processes import handle_signals
 
 
 def run_dictate(request: DictationRequest) -> int:
     """Dictate or recover, and return the exit code. Raises ParakeetError."""
+    if sys.platform == "win32":
+        raise EngineUnavailable(
+            "parakeet doesn't dictate on Windows.",
+            hint="parakeet transcribe works there; WSL has both.",
+        )
     console.show_warnings(request.settings.warnings, show=console.info)
     check_request(request)
     source = None if request.recover else make_source(request)
@@ -37,7 +44,13 @@ def _dictate(resources: SessionResources, source: SoundSource, *, as_json: bool)
         console.info("An earlier dictation left text undelivered: `parakeet dictate --recover`.")
     with make_view(as_json=as_json, live=source.live) as view:
         dictation = resources.make_dictation(source, view)
-        with _stop_on_signals(dictation.stop), _close_when_stopped(source), view.keys(dictation):
+        with (
+            _stop_on_signals(dictation.stop),
+            _close_when_stopped(source),
+            players_paused(wanted=resources.request.pause_players),
+            SleepWatch(lambda: source.suspend(ASLEEP), source.resume),
+            view.keys(dictation),
+        ):
             summary = dictation.run()
     return _print_end(summary)
 
@@ -76,8 +89,9 @@ def _close_when_stopped(source: SoundSource) -> AbstractContextManager[None]:
         return nullcontext()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        source.suspend()
+        source.suspend("this program is stopped")
         os.kill(os.getpid(), signal.SIGSTOP)
+        source.resume()
 
     return handle_signals(handle, signal.SIGTSTP)
 

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 from parakeet_cli import console
+from parakeet_cli.cli.dictate.terminal_row import TerminalRow
 from parakeet_cli.dictate.session.events import DictationView, Event, EventKind
 
 if TYPE_CHECKING:
@@ -81,16 +82,8 @@ class LiveLine(PlainLines):
     """One line on a terminal: the level, the state, and the partial text."""
 
     def __init__(self) -> None:
-        from rich.live import Live
-
         self._console = console.rich_console()
-        self._live = Live(
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._row = TerminalRow(self._console)
         self._peak = 0.0
         self._drawn = 0.0
         self._text = ("", "")
@@ -98,12 +91,12 @@ class LiveLine(PlainLines):
         self._dictation: Dictation | None = None
 
     def __enter__(self) -> LiveLine:
-        self._live.start()
+        self._row.start()
         self._draw()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        self._row.stop()
 
     def event(self, event: Event) -> None:
         match event.kind:
@@ -132,11 +125,11 @@ class LiveLine(PlainLines):
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        self._live.stop()
+        self._row.stop()
         try:
             yield
         finally:
-            self._live.start()
+            self._row.start()
 
     @contextmanager
     def keys(self, dictation: Dictation) -> Iterator[None]:
@@ -175,7 +168,7 @@ class LiveLine(PlainLines):
         writing = self._dictation is not None and self._dictation.is_writing
         if state == "listening" and writing:
             state = "writing"
-        line = Text(no_wrap=True, overflow="ellipsis")
+        line = Text()
         line.append(f"{meter(0.0 if paused else self._peak)} ", style="green")
         line.append(f"{state:9} ", style="yellow" if paused else "bold")
         settled, rest = self._text
@@ -188,7 +181,7 @@ class LiveLine(PlainLines):
             line.append(rest[-room:], style="bright_black italic")
         else:
             line.append("space pauses, Ctrl-C ends", style="bright_black")
-        self._live.update(line, refresh=True)
+        self._row.draw(line)
 
 
 def meter(peak: float) -> str:

@@ -17,7 +17,7 @@ from parakeet_cli.doctor.explain.remedy import Shell
 from parakeet_cli.doctor.explain.text import remedy_lines, style_of, wrapped
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
-from parakeet_cli.doctor.repair.preconditions import refused_journals
+from parakeet_cli.doctor.repair.preconditions import check_system, refused_journals
 from parakeet_cli.doctor.repair.request import RepairOutcome, RepairRequest
 from parakeet_cli.doctor.repair.rollback.restore import (
     ChangedSinceRepair,
@@ -111,6 +111,7 @@ def show_restore_points(request: DiagnosisRequest, *, as_json: bool) -> None:
 
 def show_rollback(request: DiagnosisRequest, id_: str | None, *, as_json: bool) -> int:
     """Roll back a repair. Raises Refused, RestoreFailed."""
+    check_system()
     prefix = _prefix(request)
     try:
         with refused_journals():

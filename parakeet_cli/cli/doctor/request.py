@@ -113,18 +113,20 @@ class DoctorRequest:
         from parakeet_cli.config import load_settings
         from parakeet_cli.doctor.diagnose import DiagnosisRequest
 
-        settings = load_settings({"model": self.model}, config=self.config)
+        settings = load_settings(
+            {"model": self.model, "ml_python": self.python or None}, config=self.config
+        )
         console.show_warnings(settings.warnings, show=console.note)
-        given = {"--python": self.python, "--stack": self.stack}
+        named = {"--python": self.python and settings.ml_python, "--stack": self.stack}
         return DiagnosisRequest(
-            python=self.python or settings.ml_python or sys.executable,
+            python=settings.ml_python or sys.executable,
             stack=self.stack,
             only=self.only,
             skip=self.skip,
             deep=self.deep,
             sample=self._sample(settings),
             mock=_why_not_needed(settings),
-            options=tuple(word for name, value in given.items() if value for word in (name, value)),
+            options=tuple(word for name, value in named.items() if value for word in (name, value)),
         )
 
     def named_environment(self) -> DiagnosisRequest | None:
@@ -133,16 +135,25 @@ class DoctorRequest:
         return request if self.python or request.python != sys.executable else None
 
     def repair(self) -> RepairRequest:
-        """The repair that is asked for, which always runs the probes. Raises ConfigError."""
-        from parakeet_cli.doctor.repair.request import RepairRequest
+        """The repair that is asked for, which always runs the probes. Raises ConfigError.
 
+        An environment that setup made for one index of torch's stays with that.
+        """
+        from platformdirs import user_data_path
+
+        from parakeet_cli.doctor.repair.request import RepairRequest
+        from parakeet_cli.system.environments import kept_at
+
+        diagnosis = replace(self, deep=True).diagnosis()
+        kept = kept_at(user_data_path("parakeet"), diagnosis.python)
+        named = kept.torch_index if kept is not None and kept.index_named else None
         return RepairRequest(
-            replace(self, deep=True).diagnosis(),
+            diagnosis,
             dry_run=self.dry_run,
             yes=self.yes,
             reinstall=self.reinstall,
             download=self.download,
-            torch_index=self.torch_index,
+            torch_index=self.torch_index or named,
             wheelhouse=self.wheelhouse,
         )
 

@@ -360,6 +360,8 @@ def transcribe(
     offline: options.Offline = None,
     trust_model: options.TrustModel = False,
     ml_python: options.MlPython = None,
+    vocabulary: options.Vocabulary = None,
+    hotwords: options.Hotwords = None,
     task: options.Task = None,
     temperature: options.Temperature = None,
     initial_prompt: options.InitialPrompt = None,

@@ -128,7 +128,7 @@ FAMILY: Mapping[str, FamilyOption] = {
         lambda option, value: ([_ANY_NUMBER], f"{option}: {_TOKEN}") if value else ([], None)
     ),
     "--highlight-words": _switch(["--highlight-words"]),
-    "--hotwords": _refused("--initial-prompt is how Whisper is told names.", _NONE),
+    "--hotwords": _as("--hotwords"),
     "--language": _as("--language", change=code_of),
     "--length-penalty": _refused(_NO_TUNING, "1", _NONE),
     "--live-input-device": _no_meaning(_LIVE),

@@ -67,6 +67,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             speaker_names=read_names(names) if (names := given["speaker_names"]) else NO_NAMES,
             vad=given["vad"],
             speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
+            vocabulary=settings.terms,
             align=read_text(given["align"]) if given["align"] is not None else None,
             skip_existing=given["skip_existing"],
             accept_partial=given["allow_partial"],

@@ -1,12 +1,16 @@
-"""Listens for keys in this process, through pynput: the extra `hotkey`."""
+"""Listens for keys in this process: grabbed under X11, by the portal, or through pynput."""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
+from parakeet_cli.dictate.desktop.keys import KeyBinding, parse_keys
 from parakeet_cli.errors import ParakeetError, UsageError
 from parakeet_cli.system.install_command import install_command
 
@@ -19,14 +23,57 @@ def hotkeys(
 
     Keys are written as pynput writes them, <ctrl>+<alt>+d or <f9>. `run_verb` is called with
     each verb in a thread of its own: a key must not wait for speech to be transcribed. Raises
-    UsageError for a key that doesn't exist, ParakeetError without the extra or where keys
-    can't be seen.
+    UsageError for a key that doesn't exist, ParakeetError where keys can't be seen, or without
+    the extra where that is needed.
     """
     if toggle is None and hold is None:
         yield
         return
-    keyboard = _pynput()
     verbs = _VerbQueue(run_verb)
+    try:
+        with _listening(verbs, toggle, hold):
+            yield
+    finally:
+        verbs.close()
+
+
+def _listening(
+    verbs: _VerbQueue, toggle: str | None, hold: str | None
+) -> AbstractContextManager[object]:
+    """What keeps the keys from windows, where there is such a thing."""
+    if sys.platform != "linux":
+        return _listening_by_pynput(verbs, toggle, hold)
+    bindings = _bindings(verbs, toggle, hold)
+    if os.environ.get("WAYLAND_DISPLAY"):
+        from parakeet_cli.dictate.desktop.portal_keys import PortalKeys
+
+        return PortalKeys(bindings)
+    from parakeet_cli.dictate.desktop.x11_keys import X11Keys
+
+    return X11Keys(bindings)
+
+
+def _bindings(verbs: _VerbQueue, toggle: str | None, hold: str | None) -> list[KeyBinding]:
+    bindings = []
+    if toggle is not None:
+        press = partial(verbs.put, "toggle")
+        keys = parse_keys(toggle)
+        bindings.append(KeyBinding("toggle", "Start or stop dictation", keys, press, _nothing))
+    if hold is not None:
+        keys = parse_keys(hold)
+        press, release = partial(verbs.put, "start"), partial(verbs.put, "stop")
+        bindings.append(KeyBinding("hold", "Dictate while it is held", keys, press, release))
+    return bindings
+
+
+def _nothing() -> None:
+    """The end of a press that only its beginning matters of."""
+
+
+@contextmanager
+def _listening_by_pynput(verbs: _VerbQueue, toggle: str | None, hold: str | None) -> Iterator[None]:
+    """The keys of Windows and macOS, which reach the window, too."""
+    keyboard = _pynput()
     handlers: list[Any] = []
     if toggle is not None:
         handlers.append(_Toggle(keyboard, _parsed(keyboard, toggle), verbs))
@@ -42,7 +89,6 @@ def hotkeys(
         yield
     finally:
         listener.stop()
-        verbs.close()
 
 
 def _pynput() -> Any:

@@ -11,6 +11,9 @@ from threading import Thread
 from parakeet_cli import console
 from parakeet_cli.audio.microphone.ready import ReadyMicrophone
 from parakeet_cli.audio.segment.endpointer import SpeechState
+from parakeet_cli.dictate.desktop.overlay import OverlayView
+from parakeet_cli.dictate.desktop.players import players_paused
+from parakeet_cli.dictate.desktop.sleep import ASLEEP, SleepWatch
 from parakeet_cli.dictate.session.dictation import Dictation, Summary
 from parakeet_cli.dictate.session.events import DictationView, Event
 from parakeet_cli.dictate.session.request import DictationRequest
@@ -40,27 +43,38 @@ class WarmSession:
         self._make_view = make_view
         self._request = _typing(request)
         console.show_warnings(request.settings.warnings, show=console.info)
+        self._running: _RunningDictation | None = None
         self._ready = ReadyMicrophone(request.pre_roll)
         if not request.from_file:
             self._ready.prepare(request.input_device)
+        self._sleep_watch = SleepWatch(self._suspend, self._resume)
         self._resources = SessionResources(self._request)
         self._resources.warm_up()
-        self._running: _RunningDictation | None = None
 
     def begin(self, profile: str | None = None) -> None:
         if self._running is not None and self._running.is_listening:
             return
         self._running = None  # one that ended by itself, and has logged how
         request = self._request = _typing(self._make_request(profile))
-        view = _AwaitableView(self._make_view())
+        overlay = OverlayView(self._make_view()) if request.overlay else None
+        view = _AwaitableView(overlay or self._make_view())
         source = make_source(request, self._ready)  # it records from here on
         try:
             dictation = self._resources.make_dictation(source, view, request)
         except BaseException:
             source.close()
             self._ready.released()
+            if overlay is not None:
+                overlay.close()
             raise
-        running = _RunningDictation(dictation, source, view, self._ready.released)
+
+        def on_end() -> None:
+            self._ready.released()
+            if overlay is not None:
+                overlay.close()
+
+        players = players_paused(wanted=request.pause_players)
+        running = _RunningDictation(dictation, source, view, players, on_end)
         try:
             running.wait_for_sound()
         except BaseException:
@@ -103,8 +117,21 @@ class WarmSession:
         self._resources.unload_engine()
 
     def quit(self) -> None:
+        self._sleep_watch.close()
         self._ready.close()
         self._resources.close()
+
+    def _suspend(self) -> None:
+        self._ready.suspend()
+        running = self._running
+        if running is not None:
+            running.source.suspend(ASLEEP)
+
+    def _resume(self) -> None:
+        self._ready.resume()
+        running = self._running
+        if running is not None:
+            running.source.resume()
 
 
 def _typing(request: DictationRequest) -> DictationRequest:
@@ -120,11 +147,12 @@ class _RunningDictation:
         dictation: Dictation,
         source: SoundSource,
         view: _AwaitableView,
+        around: AbstractContextManager[None],
         on_end: Callable[[], None],
     ) -> None:
         self._dictation = dictation
-        self._source = source
-        self._on_end = on_end
+        self.source = source
+        self._around, self._on_end = around, on_end
         self._view = view
         self._summary: Summary | None = None
         self._error: BaseException | None = None
@@ -147,7 +175,7 @@ class _RunningDictation:
 
     @property
     def microphone(self) -> str:
-        return self._source.name
+        return self.source.name
 
     @property
     def is_speaking(self) -> bool:
@@ -177,7 +205,8 @@ class _RunningDictation:
 
     def _run(self) -> None:
         try:
-            self._summary = self._dictation.run()
+            with self._around:
+                self._summary = self._dictation.run()
         except BaseException as error:  # raised by `wait_for_sound` or `wait`
             self._error = error
             console.note(f"Error: {error}")

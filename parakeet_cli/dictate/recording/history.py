@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from parakeet_cli.dictate.recording.kept_audio import KeptAudio
 from parakeet_cli.errors import OutputError
 from parakeet_cli.system import files, json_lines
 from parakeet_cli.system.safety.private_folders import private_folder
@@ -29,6 +30,15 @@ class HistoryEntry:
     text: str
     sinks: tuple[str, ...] = ()
     delivered: bool | None = True
+    audio: str = ""  # the name of its sound, if that is kept
+
+    @property
+    def row(self) -> dict[str, object]:
+        """A line of the history; without sound as it was before there was any."""
+        row = asdict(self)
+        if not self.audio:
+            del row["audio"]
+        return row
 
 
 def history_path() -> Path:
@@ -40,9 +50,10 @@ def history_path() -> Path:
 class History:
     """Appends the utterances of a dictation; at its start it drops entries that are too old."""
 
-    def __init__(self, path: Path, days: int) -> None:
+    def __init__(self, path: Path, days: int, audio: KeptAudio | None = None) -> None:
         self._path = path
         self._days = days
+        self.audio = audio  # where the sound of utterances goes, too
         if days and path.exists():
             self._drop_old()
 
@@ -52,7 +63,7 @@ class History:
             return
         try:
             private_folder(self._path.parent, own=2)
-            json_lines.append(self._path, asdict(entry), mode=_MODE, readable=True)
+            json_lines.append(self._path, entry.row, mode=_MODE, readable=True)
         except OSError as error:
             _log.info("The history can't be written: %s.", error.strerror)
 
@@ -63,7 +74,7 @@ class History:
         if len(recent) == len(entries):
             return
         with files.atomic_writer(self._path, mode=_MODE) as stream:
-            stream.writelines(json_lines.encode(asdict(entry), readable=True) for entry in recent)
+            stream.writelines(json_lines.encode(entry.row, readable=True) for entry in recent)
 
 
 def read_history(path: Path) -> Iterator[HistoryEntry]:
@@ -85,6 +96,7 @@ def _entry(row: json_lines.Row) -> HistoryEntry | None:
             str(row["text"]),
             tuple(map(str, row.get("sinks", ()))),
             None if delivered is None else bool(delivered),
+            str(row.get("audio", "")),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -113,13 +113,13 @@ class Capture:
             self._source.close()
 
     def _handle(self, item: CaptureEvent) -> None:
-        asleep = _seconds_asleep()
-        if self._source.live and asleep - self._asleep > _SLEPT:
-            self._skip(asleep - self._asleep, "suspended")
-        self._asleep = asleep
-        if isinstance(item, DeviceFound):
-            self._skip(item.seconds, "device lost")
-        elif isinstance(item, DeviceLost):
+        asleep, self._asleep = _seconds_asleep() - self._asleep, _seconds_asleep()
+        if isinstance(item, DeviceFound):  # counted while the system was awake
+            self._skip(item.seconds + max(0.0, asleep), item.reason)
+            return
+        if self._source.live and asleep > _SLEPT:
+            self._skip(asleep, "the computer sleeps")
+        if isinstance(item, DeviceLost):
             self._send(Interruption(item.reason))
         elif self.paused:
             if not self._skipped:

@@ -145,7 +145,9 @@ class Dictation:
         self._writer.start()
         self._capture.start()
         try:
-            detector = UtteranceDetector(self._parts.make_detector(), self._parts.timing)
+            parts, live = self._parts, self._source.live
+            timing = parts.settling_timing if live else parts.timing
+            detector = UtteranceDetector(parts.make_detector(), timing)
             self._detector = detector
             error = self._process(detector)
             self._end_speech(detector)
@@ -209,7 +211,7 @@ class Dictation:
                 case Interruption(reason):
                     self._end_speech(detector)
                     if reason:
-                        self._reporter.report(EventKind.ERROR, f"{reason} Looking for it.")
+                        self._reporter.report(EventKind.ERROR, reason)
                 case Gap():
                     self._skip_gap(detector, message)
                 case Partial():
@@ -248,8 +250,9 @@ class Dictation:
         clock = self._stream.clock
         for event in events:
             match event:
-                case SpeechStarted(first, speech):
-                    self._reporter.report(EventKind.SPEECH_START, at=clock.seconds(speech))
+                case SpeechStarted(first, speech, goes_on):
+                    if not goes_on:
+                        self._reporter.report(EventKind.SPEECH_START, at=clock.seconds(speech))
                     self._partials.begin(first)
                     self._shown = ""
                 case SpeechPaused(first, last, speech_end):
@@ -264,7 +267,8 @@ class Dictation:
         self._partials.end()
         self._settled = ended.last
         clock = self._stream.clock
-        self._reporter.report(EventKind.SPEECH_END, at=clock.seconds(ended.speech_end))
+        if not ended.goes_on:
+            self._reporter.report(EventKind.SPEECH_END, at=clock.seconds(ended.speech_end))
         self._utterances += 1
 
         def transcribe() -> EngineJob[ChunkResult]:

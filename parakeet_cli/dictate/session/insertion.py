@@ -8,7 +8,7 @@ from typing import Any
 
 from parakeet_cli.dictate.recording.delivery_check import delivery_targets
 from parakeet_cli.dictate.recording.history import History, HistoryEntry
-from parakeet_cli.dictate.recording.journal import Intent
+from parakeet_cli.dictate.recording.journal import Intent, Interval
 from parakeet_cli.dictate.recording.stream import RecordedStream
 from parakeet_cli.dictate.session.events import EventKind, EventReporter
 from parakeet_cli.dictate.sinks.delivery import Delivery, DeliveryResult
@@ -62,6 +62,7 @@ class TextInserter:
         inserted: list[str] | None = None,
     ) -> None:
         """`final` is the event of a text; `inserted` are the insertions made before."""
+        self._stream = stream
         self._journal = stream.journal
         self._outputs = outputs
         self._reporter = reporter
@@ -107,7 +108,8 @@ class TextInserter:
             self._report(insertion, text, delivered)
         self.undelivered += not safe
         self.delivered += safe and bool(text.strip())
-        self._add_to_history(insertion.wall, text, self._outputs.sinks, safe)
+        interval = (insertion.first, insertion.last)
+        self._add_to_history(insertion.wall, text, self._outputs.sinks, safe, interval)
 
     def report_uncertain(self, intent: Intent) -> None:
         """Show a text that may have been delivered, and settle it.
@@ -123,7 +125,7 @@ class TextInserter:
             uncertain=text,
         )
         sinks = tuple(target.sink for target in intent.to)
-        self._add_to_history(intent.wall, text, sinks, None)
+        self._add_to_history(intent.wall, text, sinks, None, (intent.first, intent.last))
         self._journal.write(done=intent.number)
 
     def _write_intent(self, insertion: Insertion) -> int:
@@ -151,10 +153,20 @@ class TextInserter:
         return delivery.deliver(edit.text, there=there)
 
     def _add_to_history(
-        self, wall: float, text: str, sinks: tuple[str, ...], delivered: bool | None
+        self,
+        wall: float,
+        text: str,
+        sinks: tuple[str, ...],
+        delivered: bool | None,
+        interval: Interval,
     ) -> None:
-        if self._outputs.history is not None and text.strip():
-            self._outputs.history.add(HistoryEntry(wall, text.strip(), sinks, delivered))
+        history = self._outputs.history
+        if history is None or not text.strip():
+            return
+        audio = ""
+        if history.audio is not None:
+            audio = history.audio.save(wall, self._stream.recording.read(*interval))
+        history.add(HistoryEntry(wall, text.strip(), sinks, delivered, audio))
 
     def _report(
         self, insertion: Insertion, text: str, delivered: DeliveryResult | None = None

@@ -33,6 +33,10 @@ class DictationRequest:
     filter: str | None = None  # a shell command that rewrites each text
     enter: bool = False  # press Return after the text of a dictation
     stop_after_silence: float | None = None  # end after so many seconds without speech
+    pause_players: bool = False  # pause what other programs play meanwhile
+    overlay: bool = False  # show it in a line over the desktop
+    keep_audio: bool = False  # keep the sound of each utterance, for `history --again`
+    keep_audio_days: float = 7.0  # for so long
     recover: bool = False  # deliver what earlier dictations didn't, instead of recording
     history: bool = True
     trust_model: bool = False
@@ -58,6 +62,8 @@ def check_request(request: DictationRequest) -> None:
         raise UsageError("--fast needs --from-file: a microphone records in real time.")
     if request.from_file and request.input_device:
         raise UsageError("--from-file plays a file as the microphone: leave --input-device out.")
+    if request.keep_audio and not request.history_days:
+        raise UsageError("--keep-audio is for the history, and no history is kept.")
     if request.recover and (request.from_file or request.input_device):
         raise UsageError(
             "--recover transcribes earlier recordings: leave --from-file and --input-device out."

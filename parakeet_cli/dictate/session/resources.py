@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parakeet_cli import console
+from parakeet_cli.audio.samples import Samples
+from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.audio.segment.frames import FRAME
 from parakeet_cli.audio.segment.vad import SpeechDetector
 from parakeet_cli.dictate.heap import give_back_memory
 from parakeet_cli.dictate.recording.history import History, history_path
+from parakeet_cli.dictate.recording.kept_audio import KeptAudio, kept_audio_folder
 from parakeet_cli.dictate.recording.recording import Recording, recordings_folder
 from parakeet_cli.dictate.session.dictation import Dictation
 from parakeet_cli.dictate.session.engine_queue import EngineQueue
+from parakeet_cli.dictate.session.engine_queue import Priority as JobPriority
 from parakeet_cli.dictate.session.insertion import TextOutputs
 from parakeet_cli.dictate.session.recovery import Recovery
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
@@ -30,6 +34,7 @@ from parakeet_cli.dictate.session.setup import DictationSetup
 from parakeet_cli.dictate.session.shared_engine import share_queue
 from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.dictate.sinks.delivery import Delivery
+from parakeet_cli.dictate.text.edits import compose
 from parakeet_cli.dictate.text.rules import TextRules
 from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
@@ -41,6 +46,7 @@ from parakeet_cli.engines.shared.fair_queue import Priority
 from parakeet_cli.engines.shared.host import EngineHost
 from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import EngineUnavailable, OutputError
+from parakeet_cli.transcript import words_of
 
 if TYPE_CHECKING:
     from parakeet_cli.dictate.session.events import DictationView
@@ -75,6 +81,19 @@ class SessionResources:
                 delivery.close()
         if wait:
             self.unload_engine()
+
+    @property
+    def request(self) -> DictationRequest:
+        return self._request
+
+    def transcribe(self, samples: Samples) -> str:
+        """The text of mono float32, shape (n,), as it would be inserted. Raises ParakeetError."""
+        chunk = Chunk(samples, (Piece(0.0, 0.0),), last=True)
+        result = self.load_engine().transcribe(lambda: chunk, JobPriority.FINAL).future.result()
+        words = [word for segment in result.segments for word in words_of(segment, split=True)]
+        text = " ".join(text for segment in result.segments if (text := segment.text.strip()))
+        rules = _make_rules(self._request)
+        return compose(rules.filtered(rules.parts(text, words), console.note), ()).text.strip()
 
     @property
     def engine_queue(self) -> EngineQueue | None:
@@ -143,7 +162,10 @@ class SessionResources:
     def _parts(self, request: DictationRequest) -> DictationSetup:
         if request is not self._request:
             check_request(request)
-        history = History(history_path(), request.history_days)
+        audio = KeptAudio(kept_audio_folder())
+        audio.drop_old(request.keep_audio_days)
+        kept = audio if request.keep_audio else None
+        history = History(history_path(), request.history_days, kept)
         specs = request.sink_specs
         inserted = self._inserted.setdefault(specs, [])
         outputs = TextOutputs(specs, self._delivery(request), history, inserted)
@@ -167,7 +189,7 @@ def _make_rules(request: DictationRequest) -> TextRules:
     settings = request.settings
     change = make_text_change(
         settings.replacements,
-        settings.vocabulary,
+        settings.terms,
         digits=request.digits,
         language=settings.language,
         fillers=request.fillers,

@@ -40,8 +40,12 @@ class SoundSource(Protocol):
         """End the iteration soon, from any thread."""
         ...
 
-    def suspend(self) -> None:
-        """Close the microphone for now: this process is about to be stopped."""
+    def suspend(self, reason: str) -> None:
+        """Close the microphone until `resume`, from any thread or a signal handler."""
+        ...
+
+    def resume(self) -> None:
+        """Open it again."""
         ...
 
 
@@ -68,8 +72,11 @@ class MicrophoneSource:
     def close(self) -> None:
         self._microphone.close()
 
-    def suspend(self) -> None:
-        self._microphone.suspend()
+    def suspend(self, reason: str) -> None:
+        self._microphone.suspend(reason)
+
+    def resume(self) -> None:
+        self._microphone.resume()
 
 
 class FileSource:
@@ -102,8 +109,11 @@ class FileSource:
     def close(self) -> None:
         self._closed.set()
 
-    def suspend(self) -> None:
+    def suspend(self, reason: str) -> None:
         """Do nothing: a file waits."""
+
+    def resume(self) -> None:
+        """Do nothing."""
 
 
 def make_source(request: DictationRequest, ready: ReadyMicrophone | None = None) -> SoundSource:

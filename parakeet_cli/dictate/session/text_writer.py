@@ -27,6 +27,9 @@ from parakeet_cli.errors import EngineError, EngineUnavailable
 from parakeet_cli.transcript import Segment, words_of
 
 MAX_WAITING = 8  # utterances, where the source can be kept waiting
+# What ends a phrase: a mark, or seconds without a word.
+_PHRASE_ENDS = tuple(".,;:!?…。，！？")
+_PAUSE = 0.2
 _SLACK = 0.3  # seconds before an overlap in which a word may still belong to it
 
 
@@ -208,7 +211,7 @@ class TextWriter:
         Returns the other segments, and the sample up to which they settle the recording.
         """
         start = self._stream.clock.seconds(ended.last - ended.overlap)
-        settled, tail = split_segments(segments, start - _SLACK)
+        settled, tail = split_segments(segments, _last_break(segments, start - _SLACK))
         self._overlap = _Overlap(tail, start, self._stream.clock.seconds(ended.last))
         if not settled:
             return [], ended.first
@@ -222,6 +225,21 @@ class _Overlap:
     segments: list[Segment]
     start: float
     end: float
+
+
+def _last_break(segments: Sequence[Segment], before: float) -> float:
+    """Where to settle text before that second: after the last word that ends a phrase.
+
+    Spoken commands and replacements have several words, which so stay together. It is looked for
+    in the second half of the words; without one it is `before`.
+    """
+    words = [word for segment in segments for word in words_of(segment)]
+    count = sum(word.end <= before for word in words)
+    for at in range(count - 1, count // 2, -1):
+        pause = words[at + 1].start - words[at].end if at + 1 < len(words) else 0.0
+        if words[at].text.rstrip()[-1:] in _PHRASE_ENDS or pause >= _PAUSE:
+            return words[at].end
+    return before
 
 
 def split_segments(segments: Sequence[Segment], at: float) -> tuple[list[Segment], list[Segment]]:

@@ -8,13 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from parakeet_cli.dictate.text.fillers import GAP, close_gaps, drop_fillers
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.install_command import install_command
-
-_MAX_TERM_WORDS = 4  # that a model may write for one term: "pie torch lightning"
-# Letters that a term must have for one or two of them to be wrong: short words are too alike.
-_ONE_WRONG = 6
-_TWO_WRONG = 10
-_FIRST_WRONG = 8  # where it may be a first letter that sounds otherwise: bright is not Wright
-_SOUNDS = ("ckq", "sczx", "fvp", "gj", "iye", "bp", "dt", "vw", "jy", "mn", "ou", "ao")
+from parakeet_cli.vocabulary.spelling import make_speller
 
 TextChange = Callable[[str], str]
 
@@ -37,7 +31,7 @@ def make_text_change(
     if digits:
         changes.append(_digits_change(language or "en"))
     if vocabulary:
-        changes.append(lambda text: spell_terms(text, vocabulary))
+        changes.append(make_speller(tuple(vocabulary), corrects=True).text)
     if replacements:
         changes.append(lambda text: replace_phrases(text, replacements))
 
@@ -68,62 +62,6 @@ def replace_phrases(text: str, replacements: Mapping[str, str]) -> str:
 
 def _key(phrase: str) -> str:
     return " ".join(phrase.casefold().split())
-
-
-def spell_terms(text: str, vocabulary: Sequence[str]) -> str:
-    """Spell each term as the vocabulary does, where the text nearly has it.
-
-    Case, spaces and hyphens don't count. One letter may be wrong in a term of six or more, two
-    in a term of ten or more. The first letter may be one of them if it sounds alike, or if it is
-    the only one and the term has eight letters.
-    """
-    terms = {_letters(term): term for term in vocabulary}
-    words = re.split(r"(\s+)", text)
-    at = 0
-    while at < len(words):
-        for count in range(min(_MAX_TERM_WORDS, (len(words) - at + 1) // 2), 0, -1):
-            piece = "".join(words[at : at + 2 * count - 1])
-            core = piece.strip(".,;:!?…\"'()[]")
-            term = _nearest(_letters(core), terms) if core else None
-            if term is not None:
-                words[at : at + 2 * count - 1] = [piece.replace(core, term, 1)]
-                break
-        at += 2
-    return "".join(words)
-
-
-def _letters(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalnum())
-
-
-def _nearest(letters: str, terms: Mapping[str, str]) -> str | None:
-    if letters in terms:
-        return terms[letters]
-    for known, term in terms.items():
-        wrong = 2 if len(known) >= _TWO_WRONG else 1 if len(known) >= _ONE_WRONG else 0
-        if not letters or not wrong:
-            continue
-        if letters[0] != known[0] and not _sound_alike(letters[0], known[0]):
-            wrong = 1 if len(known) >= _FIRST_WRONG and letters[1:] == known[1:] else 0
-        if wrong and _distance(letters, known, wrong) <= wrong:
-            return term
-    return None
-
-
-def _sound_alike(a: str, b: str) -> bool:
-    return any(a in sounds and b in sounds for sounds in _SOUNDS)
-
-
-def _distance(a: str, b: str, most: int) -> int:
-    """The Levenshtein distance, or a number above `most`."""
-    if abs(len(a) - len(b)) > most:
-        return most + 1
-    row = list(range(len(b) + 1))
-    for i, one in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (one != other))
-    return row[-1]
 
 
 def _digits_change(language: str) -> TextChange:

@@ -8,7 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from parakeet_cli.doctor.facts import CondaRecord, Facts, FactUnavailable
+from packaging.version import InvalidVersion, Version
+
+from parakeet_cli.doctor.facts import (
+    CondaRecord,
+    Distribution,
+    Facts,
+    FactUnavailable,
+    Unavailable,
+)
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
 from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Pin, Stack
@@ -82,6 +90,31 @@ def reinstall_commands(
     if others:
         texts = [_same_version(facts, stack, name) for name in others]
         yield pip_command(facts, "install", *flags, *texts)
+
+
+def conda_against_pip(facts: Facts) -> Iterator[tuple[str, CondaRecord, Distribution]]:
+    """Distributions that conda installed and pip has replaced by another release since.
+
+    Each by its name, with conda's record of it and what an import finds.
+    """
+    for record in () if isinstance(facts.conda, Unavailable) else facts.conda:
+        for name, version in record.distributions:
+            dist = facts.installed(name)
+            if dist and dist.version and not _is_same_version(dist.version, version):
+                yield name, record, dist
+
+
+def _is_same_version(one: str, other: str) -> bool:
+    try:
+        return Version(one).public == Version(other).public
+    except InvalidVersion:
+        return one == other
+
+
+def conda_removal(facts: Facts, names: Iterable[str]) -> str:
+    """The command that has conda forget its packages, and remove their files, those alone."""
+    words = [facts.conda_program, "remove", "--force", "--yes"]
+    return shlex.join([*words, "--prefix", facts.interpreter.prefix, *names])
 
 
 def conda_commands(facts: Facts, records: Sequence[CondaRecord]) -> Iterator[str]:

@@ -12,7 +12,9 @@ from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.checks.common import (
     CheckContext,
+    conda_against_pip,
     conda_commands,
+    conda_removal,
     count,
     install_command,
     join_names,
@@ -178,13 +180,12 @@ def _is_dist_info(dist: Distribution) -> bool:
 
 def _conda_against_pip(facts: Facts) -> Iterator[_BrokenItem]:
     """Distributions that conda installed and pip has replaced since, or the other way round."""
-    for record in require(facts.conda):
-        for name, version in record.distributions:
-            dist = facts.installed(name)
-            if dist and dist.version and not _is_same_version(dist.version, version):
-                of = "" if record.name == name else f" of {record.name}"
-                line = f"{name}: conda's record{of} says {version}, pip's {dist.version}"
-                yield _BrokenItem(name, (f"{line} ({dist.info})",))
+    require(facts.conda)
+    for name, record, dist in conda_against_pip(facts):
+        of = "" if record.name == name else f" of {record.name}"
+        version = dict(record.distributions)[name]
+        line = f"{name}: conda's record{of} says {version}, pip's {dist.version}"
+        yield _BrokenItem(name, (f"{line} ({dist.info})",))
 
 
 def _left_behind(leftovers: Iterable[str]) -> Iterator[_BrokenItem]:
@@ -197,17 +198,13 @@ def _cleaning_commands(
 ) -> Iterator[str]:
     if leftovers:
         yield shlex.join(["rm", "-r", *leftovers])
+    of_conda = [record.name for name, record, _ in conda_against_pip(facts) if name in packages]
+    if of_conda:
+        yield conda_removal(facts, dict.fromkeys(of_conda))
     if packages:
         # Twice, because pip removes one copy at a time.
         uninstall = pip_command(facts, "uninstall", "--yes", *packages)
         yield " && ".join([uninstall, uninstall, *reinstall_commands(facts, stack, packages)])
-
-
-def _is_same_version(one: str, other: str) -> bool:
-    try:
-        return Version(one).public == Version(other).public
-    except InvalidVersion:
-        return one == other
 
 
 def broken_dists(context: CheckContext) -> Finding:

@@ -27,7 +27,8 @@ def redact(text: str, environment: Mapping[str, str] | None = None) -> str:
     """The text with `~` for the home folder and `<user>` for the user's name, without passwords."""
     env = os.environ if environment is None else environment
     text = without_passwords(text)
-    homes = {env.get("HOME", ""), os.path.expanduser("~")}  # noqa: PTH111 - the two may differ
+    homes = {env.get("HOME", ""), env.get("USERPROFILE", "")}
+    homes.add(os.path.expanduser("~"))  # noqa: PTH111 - they may differ
     homes |= {os.path.realpath(home) for home in homes if home}
     for home in sorted(homes - {"", "/"}, key=len, reverse=True):
         text = re.sub(re.escape(home) + r"(?![A-Za-z0-9._-])", "~", text)
@@ -43,7 +44,7 @@ def redact(text: str, environment: Mapping[str, str] | None = None) -> str:
 def _account() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no entry
+    except (KeyError, OSError, ImportError):  # no entry, as in a container; or Windows
         return ""
 
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import signal
 import subprocess
+import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from parakeet_cli.errors import UsageError
-from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.processes import exit_in_words, kill_group
 
 ASK_SECONDS = 10.0
 MOST_BYTES = 1 << 20  # of an answer, which has some hundred
@@ -114,17 +113,24 @@ def _run(command: list[str]) -> tuple[int, str, str]:
     deadline = time.monotonic() + ASK_SECONDS
     try:
         with process.stdout as out, process.stderr as err:
-            output, errors = _read_both(out, err, deadline)
+            if sys.platform == "win32":  # which can't wait for pipes
+                output, errors = _communicate(process)
+            else:
+                output, errors = _read_both(out, err, deadline)
             process.wait(max(0.0, deadline - time.monotonic()))
     except BaseException as error:
         # Not yet waited for, so that the group's number is still its own.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_group(process)
         if isinstance(error, subprocess.TimeoutExpired):
             raise TimeoutError from error
         raise
     return process.returncode, output, errors
+
+
+def _communicate(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """What both streams bring, however much it is, as text."""
+    output, errors = process.communicate(timeout=ASK_SECONDS)
+    return output.decode("utf-8", "replace"), errors.decode("utf-8", "replace")
 
 
 def _read_both(out: IO[bytes], err: IO[bytes], deadline: float) -> tuple[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,7 +39,7 @@ def read_disks(interpreter: Interpreter, environment: Mapping[str, str]) -> tupl
     )
     places = {
         "the environment": interpreter.site_packages,
-        "the temporary folder": environment.get("TMPDIR") or "/tmp",
+        "the temporary folder": environment.get("TMPDIR") or tempfile.gettempdir(),
         "pip's cache": cache,
     }
     return tuple(Disk(role, path, _free(Path(path))) for role, path in places.items())
@@ -47,8 +49,7 @@ def _free(path: Path) -> int:
     """Bytes a user may still write. For a folder that doesn't exist yet, those of its parent."""
     while not path.exists() and path != path.parent:
         path = path.parent
-    status = os.statvfs(path)
-    return status.f_bavail * status.f_frsize
+    return shutil.disk_usage(path).free
 
 
 def read_model_cache(environment: Mapping[str, str]) -> ModelCache:

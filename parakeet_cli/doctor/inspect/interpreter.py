@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ NAMED_HOW = "--python takes /path/to/env or /path/to/env/bin/python"
 # How programs begin: ELF, scripts, and macOS's formats.
 PROGRAMS = (b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ")
 MOST_LINKS = 40  # of a path, as Linux has it
+# Where an environment has its Python; of Windows a virtual and a conda environment.
+PLACES = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
 VERSION_IN_NAME = re.compile(r"python(\d+\.\d+)")
 # The names of Pythons, and of the programs that others install in their place (pyenv, asdf).
 PYTHON_NAME = re.compile(r"(python|pypy|graalpy)[\d.]*[a-z]?(\.exe)?")
@@ -38,14 +41,15 @@ def find_interpreter(python: str) -> Path:
     A dangling link is accepted. Raises UsageError if there is no executable file.
     """
     named = Path(python).expanduser()
-    if os.sep not in python and not named.exists():
+    separators = {os.sep, os.altsep or os.sep}
+    if not separators.intersection(python) and not named.exists():
         found = find_program(python, os.environ)
         if found is None:
             raise UsageError(f"There is no Python called {python} on PATH; {NAMED_HOW}.")
         named = Path(found)
     path = Path(os.path.abspath(named))
     if path.is_dir():
-        candidates = [path / "bin" / "python", path / "bin" / "python3"]
+        candidates = [path / name for name in PLACES]
         path = next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
     if path.is_dir() or not os.path.lexists(path):
         raise UsageError(f"There is no Python at {path}; {NAMED_HOW}.")
@@ -69,9 +73,9 @@ def read_interpreter(executable: Path, environment: Mapping[str, str]) -> Interp
     cfg = _pyvenv_cfg(executable)
     if cfg is not None:
         return _read_venv(executable, *cfg, environment)
-    prefix = executable.parent.parent
-    if (prefix / "conda-meta").is_dir():
-        return _read_conda(executable, prefix, environment)
+    for prefix in (executable.parent.parent, executable.parent):  # the second on Windows
+        if (prefix / "conda-meta").is_dir():
+            return _read_conda(executable, prefix, environment)
     return _read_base(executable, environment)
 
 
@@ -235,7 +239,7 @@ def _base_executable(home: Path, executable: Path) -> Path:
 
 
 def _site_of(prefix: Path, version: str, executable: Path) -> Path:
-    """lib/pythonX.Y/site-packages of that version, else one that exists."""
+    """lib/pythonX.Y/site-packages of that version, else one that exists; on Windows Lib's."""
     minor = ".".join(version.split(".")[:2])
     if not minor and (match := VERSION_IN_NAME.search(os.path.realpath(executable))):
         minor = match[1]
@@ -244,15 +248,22 @@ def _site_of(prefix: Path, version: str, executable: Path) -> Path:
         return expected
     existing = sorted((prefix / "lib").glob("python3.*/site-packages"))
     existing += sorted((prefix / "lib").glob("pypy3.*/site-packages"))
+    if not existing and (prefix / "Lib" / "site-packages").is_dir():
+        return prefix / "Lib" / "site-packages"
     return existing[-1] if existing else expected
 
 
 def _user_site(version: str, environment: Mapping[str, str]) -> Path | None:
     if environment.get("PYTHONNOUSERSITE"):
         return None
-    base = environment.get("PYTHONUSERBASE") or str(Path(environment.get("HOME", "~")) / ".local")
     minor = ".".join(version.split(".")[:2])
-    folder = Path(base).expanduser() / "lib" / f"python{minor}" / "site-packages"
+    if sys.platform == "win32":
+        base = environment.get("PYTHONUSERBASE") or f"{environment.get('APPDATA', '~')}/Python"
+        below = f"Python{minor.replace('.', '')}/site-packages"
+    else:
+        base = environment.get("PYTHONUSERBASE") or f"{environment.get('HOME', '~')}/.local"
+        below = f"lib/python{minor}/site-packages"
+    folder = Path(base).expanduser() / below
     return folder if folder.is_dir() else None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from packaging.version import Version
 
+from parakeet_cli.doctor.checks.common import conda_against_pip
 from parakeet_cli.doctor.facts import Distribution, Facts, Unavailable
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Stack
@@ -164,7 +165,9 @@ def _duplicates(facts: Facts) -> Fix:
             counts[dist.name] = counts.get(dist.name, 0) + 1
     double = {name: number for name, number in counts.items() if number > 1}
     leftovers = tuple(leftover.path for leftover in facts.leftovers)
-    return Fix(reinstall=frozenset(double), uninstall=double, remove=leftovers)
+    # With them goes what conda has of them, as with everything that pip installs (`steps`).
+    over_conda = frozenset(name for name, _, _ in conda_against_pip(facts))
+    return Fix(reinstall=over_conda | double.keys(), uninstall=double, remove=leftovers)
 
 
 def _numpy_abi(facts: Facts) -> Fix:

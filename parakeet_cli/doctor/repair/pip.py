@@ -11,7 +11,6 @@ import logging
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -25,7 +24,7 @@ from packaging.version import InvalidVersion, Version
 
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.errors import Refused
-from parakeet_cli.system.processes import exit_in_words
+from parakeet_cli.system.processes import exit_in_words, signal_group
 from parakeet_cli.system.safety.url_passwords import without_passwords
 
 OLDEST = "23.1"  # the first whose `install --dry-run --report` names what it would fetch
@@ -219,12 +218,10 @@ def _follow(
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End the process and all that it started: with SIGTERM, after 5 seconds with SIGKILL."""
     if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+        signal_group(process, "SIGTERM")
         with suppress(subprocess.TimeoutExpired):
             process.wait(TERM_SECONDS)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    signal_group(process, "SIGKILL")
     process.wait()
     if process.stdout is not None:
         process.stdout.close()

@@ -34,6 +34,16 @@ def check_options(request: RepairRequest) -> None:
         )
 
 
+def check_system() -> None:
+    """Raises Refused where a repair couldn't be undone: on Windows."""
+    if os.open not in os.supports_dir_fd:
+        raise Refused(
+            "On Windows parakeet examines environments and changes none: what a repair needs to "
+            "put everything back isn't there. Nothing was changed.",
+            hint="See what to do, and do it by hand: parakeet doctor. In WSL it repairs, too.",
+        )
+
+
 def check_environment(target: Interpreter) -> None:
     """Only a virtual or named conda environment that starts and can be written. Raises Refused."""
     if target.problem:

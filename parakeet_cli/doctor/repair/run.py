@@ -21,6 +21,7 @@ from parakeet_cli.doctor.repair.plan import Plan
 from parakeet_cli.doctor.repair.preconditions import (
     check_environment,
     check_options,
+    check_system,
     locked,
     refused_journals,
     refused_on_ctrl_c,
@@ -85,6 +86,8 @@ def run_repair(request: RepairRequest, view: RepairView) -> RepairOutcome:
     """
     started = time.monotonic()
     check_options(request)
+    if not request.dry_run:
+        check_system()
     python = str(find_interpreter(request.diagnosis.python))
     target = read_interpreter(Path(python), os.environ)
     check_environment(target)

@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parakeet_cli.doctor.checks.common import conda_removal
 from parakeet_cli.doctor.facts import Facts
+from parakeet_cli.doctor.inspect.packages.conda_files import ReplacedPackage, replaced_packages
 from parakeet_cli.doctor.repair.goal import TORCH, RepairGoal
 from parakeet_cli.doctor.repair.indexes import PackageSources
 from parakeet_cli.doctor.repair.plan import (
@@ -65,6 +67,7 @@ class PlanBuilder:
         self._goal, self._facts, self._changes = goal, facts, changes
         self._torch, self._command_line = torch, command_line
         self._last = last_stage(goal)
+        self._condas = list(replaced_packages(facts, changes))  # not yet in a step
         ordinary = [change for name, change in changes.items() if name not in reinstalled]
         self._assigned = assign_to_stages(goal, ordinary, facts)
         self._reinstalled: dict[int, list[Change]] = {}
@@ -108,8 +111,24 @@ class PlanBuilder:
         if not runs:
             return None
         with_torch = self._torch is not None
-        commands = tuple(self._command_line.typed(run, with_torch=with_torch) for run in runs)
-        return Step(stage.number, stage.title, commands, (*changes, *again), tuple(runs))
+        commands = [self._command_line.typed(run, with_torch=with_torch) for run in runs]
+        replaced = self._replaced({one.name for one in (*changes, *again)})
+        if replaced:
+            commands.insert(0, conda_removal(self._facts, [one.record.name for one in replaced]))
+        return Step(
+            stage.number,
+            stage.title,
+            tuple(commands),
+            (*changes, *again),
+            tuple(runs),
+            tuple(path for one in replaced for path in one.paths),
+        )
+
+    def _replaced(self, names: Collection[str]) -> list[ReplacedPackage]:
+        """conda's packages that go before these are installed, each in one step alone."""
+        mine = [one for one in self._condas if one.distributions & set(names)]
+        self._condas = [one for one in self._condas if one not in mine]
+        return mine
 
     def _installed(self, stage: Stage, changes: Sequence[Change]) -> tuple[str, ...]:
         """The stage's requirements, and the changes that those don't lead to."""

@@ -12,8 +12,8 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -34,7 +34,7 @@ from parakeet_cli.doctor.repair.uv.solve import UvFailed
 from parakeet_cli.doctor.repair.uv.stage import SCHEME_FOLDERS, Stage, stage
 from parakeet_cli.doctor.repair.wheels import fetch, installed_size
 from parakeet_cli.errors import Refused
-from parakeet_cli.system.processes import handle_signals, signal_name
+from parakeet_cli.system.processes import TERMINATIONS, handle_signals, signal_name
 from parakeet_cli.system.regular_files import read_regular
 
 # Where pip's install schemes put things inside an environment, and what uv leaves.
@@ -148,6 +148,7 @@ class Transaction:
         self._journal.write(RepairEvent.STEP, stage=step.stage, title=step.title)
         for path in step.remove:
             self._remove(path)
+        self._remove_empty({str(Path(path).parent) for path in step.remove})
         for run in step.runs:
             if run.verb != "install":
                 self._pip.run([run.verb, *run.arguments], on_progress=on_progress, sealed=True)
@@ -161,6 +162,15 @@ class Transaction:
             shutil.rmtree(path)
         else:
             Path(path).unlink(missing_ok=True)
+
+    def _remove_empty(self, folders: Collection[str]) -> None:
+        """Remove folders in which nothing is left, and those above them; no top folder."""
+        for folder in sorted(folders, key=len, reverse=True):
+            here = Path(folder)
+            with suppress(OSError):  # there is something else in it, or it is gone
+                while len(here.relative_to(self._prefix).parts) > 1:
+                    here.rmdir()
+                    here = here.parent
 
     def _install(self, step: Step, on_progress: OnProgress | None) -> None:
         """Move what is unpacked, and install the wheels of the rest."""
@@ -266,6 +276,8 @@ class Transaction:
         for dist in self._facts.distributions:
             if dist.location == self._facts.interpreter.site_packages:
                 reached |= _folders_in_record(self._prefix, dist.location, dist.info)
+        for path in (path for step in self._resolution.plan.steps for path in step.remove):
+            reached.add(_root_of(os.path.relpath(path, self._prefix)))
         if odd := sorted(root for root in reached - {"", "."} if not is_root(root)):
             raise OSError(f"files would go to {odd[0]!r}, outside of what a repair may change")
         reached -= {"", "."}
@@ -289,6 +301,12 @@ class Transaction:
         return f"Make room on the disk of {self._prefix}, then run this again."
 
 
+def _root_of(inside: str) -> str:
+    """What the snapshot covers for a path: its top folder; in lib the file, or the one below."""
+    parts = inside.split("/")
+    return "/".join(parts[:2]) if parts[0] in ("lib", "lib64") else parts[0]
+
+
 def _folders_in_record(prefix: str, location: str, info: str) -> set[str]:
     """The top folders, beside site-packages, that a RECORD names."""
     found: set[str] = set()
@@ -309,7 +327,7 @@ def _folders_in_record(prefix: str, location: str, info: str) -> set[str]:
 
 # Signals
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, *TERMINATIONS)
 
 
 def interruptible() -> AbstractContextManager[None]:

@@ -169,6 +169,7 @@ class Nemo:
                     "workers": self._options.sharers,
                     "precision": self._tuning.precision,
                     "graphs": self._graphs,
+                    "terms": self._options.terms,
                     "max_chunk_seconds": self.max_chunk_seconds,
                 },
             )

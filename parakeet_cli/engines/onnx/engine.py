@@ -56,6 +56,7 @@ class Onnx:
         _check_language(self._folder.name, options.language)
         self._language = options.language
         self._device = options.device
+        self._terms = options.terms
         self._gpu = _gpu_number(options.device)
         most = options.cores if self._gpu is None else _GPU_CONCURRENCY
         self.concurrency = max(1, min(concurrency, most))
@@ -71,7 +72,9 @@ class Onnx:
         with self._folder.for_engine() as place:
             from parakeet_cli.engines.onnx.model import OnnxModel
 
-            self._model = OnnxModel(self._folder, place, threads=self._threads, gpu=self._gpu)
+            self._model = OnnxModel(
+                self._folder, place, threads=self._threads, gpu=self._gpu, terms=self._terms
+            )
         if self._gpu is not None and not self._model.on_gpu:
             if self._device != "auto":
                 raise _no_gpu(self._device, "ONNX Runtime can't start on it")

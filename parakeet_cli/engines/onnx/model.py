@@ -8,8 +8,9 @@ the probabilities of a token's frames.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from onnx_asr.preprocessors.numpy_preprocessor import NemoPreprocessorNumpy
 
 from parakeet_cli.audio.samples import SAMPLE_RATE
 from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
+from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser
+from parakeet_cli.engines.nemo.worker.terms.spotting import greedy_runs, runs_with_terms
+from parakeet_cli.engines.nemo.worker.terms.tree import make_tree
 from parakeet_cli.engines.onnx.folder import OnnxFolder
 from parakeet_cli.engines.parakeet_tokens import MARK, Token
 from parakeet_cli.errors import EngineUnavailable
@@ -48,13 +52,39 @@ _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 
 
+# (id, first frame, frame after the last, probability)
+FoundToken = tuple[int, int, int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a transducer's decoder is: all that it needs to go on, or to go on there again."""
+
+    at: int  # the frame
+    emitted: int  # tokens of that frame
+    state: Any  # of the network that predicts
+    before: tuple[int, ...]  # the token before, if there is one
+    found: int  # tokens until there
+
+    def moved(self, at: int) -> _Place:
+        return self if at == self.at else _Place(at, 0, self.state, self.before, self.found)
+
+
 class OnnxModel:
     """A model in memory. Making one raises EngineUnavailable if it can't be loaded.
 
-    `place` has the files of the folder that were checked.
+    `place` has the files of the folder that were checked; `terms` are words to expect.
     """
 
-    def __init__(self, folder: OnnxFolder, place: Path, *, threads: int, gpu: int | None) -> None:
+    def __init__(
+        self,
+        folder: OnnxFolder,
+        place: Path,
+        *,
+        threads: int,
+        gpu: int | None,
+        terms: Sequence[str] = (),
+    ) -> None:
         options = rt.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
@@ -88,6 +118,8 @@ class OnnxModel:
         self._pieces = {
             number: piece.replace(" ", MARK) for number, piece in self._asr._vocab.items()
         }
+        pieces = [self._pieces[number] for number in range(len(self._pieces))]
+        self._tree = make_tree(pieces, terms) if terms else None
 
     @property
     def on_gpu(self) -> bool:
@@ -122,43 +154,55 @@ class OnnxModel:
             for number, start, end, probability in tokens
         ]
 
-    def _transducer(self, frames: Floats) -> list[tuple[int, int, int, float]]:
-        """(id, first frame, frame after the last, probability) of each token, greedily.
+    def _transducer(self, frames: Floats) -> list[FoundToken]:
+        """The tokens of a transducer, greedily.
 
         A token lasts until the next frame that the decoder visits, and at least for its own.
         """
         asr = self._asr
-        found: list[tuple[int, int, int, float]] = []
-        before: list[int] = []
-        state = asr._create_state()
-        at = emitted = 0
-        while at < len(frames):
-            logits, step, after = asr._decode(before, state, frames[at])
+        chooser = self._chooser()
+        found: list[FoundToken] = []
+        place = _Place(0, 0, asr._create_state(), (), 0)
+        while True:
+            if place.at >= len(frames):
+                back = chooser.finish() if chooser is not None else None
+                if back is None:
+                    return found
+                place = back
+                del found[place.found :]
+            logits, step, after = asr._decode(list(place.before), place.state, frames[place.at])
             number = int(logits.argmax())
-            following = at + max(step, 0)
+            following = place.at + max(step, 0)
+            if chooser is not None and (number != asr._blank_idx or chooser.decides):
+                number, back = chooser.choose(logits, number, place)
+                if back is not None:
+                    place = back
+                    del found[place.found :]
+                    continue
             if number == asr._blank_idx:
-                following = max(following, at + 1)
-            else:
-                state, before = after, [number]
-                emitted += 1
-                if following == at and emitted >= asr._max_tokens_per_step:
-                    following = at + 1
-                until = min(max(following, at + 1), len(frames))
-                found.append((number, at, until, _probability(logits, number)))
-            if following > at:
-                emitted = 0
-            at = following
-        return found
+                place = place.moved(max(following, place.at + 1))
+                continue
+            emitted = place.emitted + 1
+            if following == place.at and emitted >= asr._max_tokens_per_step:
+                following = place.at + 1
+            until = min(max(following, place.at + 1), len(frames))
+            found.append((number, place.at, until, _probability(logits, number)))
+            place = _Place(place.at, emitted, after, (number,), len(found)).moved(following)
 
-    def _ctc(self, logprobs: Floats) -> list[tuple[int, int, int, float]]:
+    def _ctc(self, logprobs: Floats) -> list[FoundToken]:
         """The same for a CTC head: each run of the same id, blanks excepted, is a token."""
-        best = logprobs.argmax(axis=-1)
-        edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
+        blank = self._asr._blank_idx
+        if self._tree is None:
+            runs = greedy_runs(logprobs, blank)
+        else:
+            runs = runs_with_terms(self._tree, logprobs, blank)
         return [
-            (int(best[start]), start, end, min(1.0, float(np.exp(logprobs[start:end].max()))))
-            for start, end in pairwise(edges)
-            if end > start and best[start] != self._asr._blank_idx
+            (number, start, end, min(1.0, float(np.exp(logprobs[start:end, number].max()))))
+            for number, start, end in runs
         ]
+
+    def _chooser(self) -> TermChooser[Any] | None:
+        return None if self._tree is None else TermChooser(self._tree, self._asr._blank_idx)
 
 
 def _port_problem(name: str, session: Any, mels: int) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
+from parakeet_cli.system.regular_files import AT_ONCE
 from parakeet_cli.transcribe.inputs.find import STDIN
 from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded, mode_of
 
@@ -38,7 +39,7 @@ def as_file(path: Place, *, writer_seconds: float = _PIPE_SECONDS) -> Iterator[P
     elif stat.S_ISFIFO(mode_of(path)):
         try:
             # Without O_NONBLOCK, opening a pipe without a writer would block forever.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDONLY | AT_ONCE)
         except OSError as error:
             raise InputError(f"This pipe can't be read: {error.strerror}.") from error
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import string
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import Format
+from parakeet_cli.system.portable.file_names import windows_problem
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.inputs.storage import (
     Place,
@@ -65,8 +67,12 @@ def plan_outputs(
             continue
         name = job.stem if plain else _fill_template(template, job, index, today)
         below = f"{job.folder}/{name}" if job.folder else name
-        if _leads_out(below):  # the key of an object, or its folder's, may be anything
+        # The key of an object, or its folder's, may be anything.
+        if _leads_out(below):
             planned.append(PlannedFile(_refused(job), (), number=index - 1))
+            continue
+        if sys.platform == "win32" and (problem := windows_problem(below)):
+            planned.append(PlannedFile(_refused_by_windows(job, problem), (), number=index - 1))
             continue
         paths = tuple([(form, _below(folder, below + form.suffix)) for form in formats])
         for _, path in paths:
@@ -97,9 +103,14 @@ def _refused(job: Job) -> Job:
     return job._replace(error=InputError(message, hint="Name it by itself, without its folder."))
 
 
+def _refused_by_windows(job: Job, problem: str) -> Job:
+    hint = "Name its outputs with --output-template, e.g. 'talk-{index}'."
+    return job._replace(error=InputError(f"The name of its outputs {problem}.", hint=hint))
+
+
 def _leads_out(name: str) -> bool:
     """Whether a relative name is one of something outside of the folder that it is below."""
-    return ".." in name and ".." in os.path.normpath(name).split("/")
+    return ".." in name and ".." in Path(os.path.normpath(name)).parts
 
 
 def _below(folder: Place, name: str) -> Place:

@@ -21,10 +21,16 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
 
     Folders that are missing are made. Raises OutputError.
     """
-    try:
+    with _as_output_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.atomic_writer(path) as stream:
             yield stream
+
+
+@contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise  # from another stream that the block writes to: no output is a pipe
     except OSError as error:
@@ -35,19 +41,56 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
         ) from error
 
 
-def write_output(where: Place, pieces: Iterable[str]) -> str:
-    """Write the text to a file or an object, and return its SHA-256. Raises OutputError."""
-    return (
-        upload(where, pieces) if isinstance(where, Url) else write_atomically(Path(where), pieces)
-    )
+class PreparedOutput:
+    """An output that is made, and not yet in its place: a file beside it, or an object's text.
+
+    Raises OutputError.
+    """
+
+    def __init__(self, where: Place, pieces: Iterable[str]) -> None:
+        self.where = where
+        self._pieces = pieces
+        self._pending: files.PendingFile | None = None
+        self._sha256 = ""
+        if not isinstance(where, Url):
+            self._pending, self._sha256 = _prepare_file(Path(where), pieces)
+
+    def commit(self) -> str:
+        """Put it into its place, and return its SHA-256. Raises OutputError."""
+        if isinstance(self.where, Url):
+            return upload(self.where, self._pieces)
+        assert self._pending is not None
+        with _as_output_error(self._pending.path):
+            self._pending.commit()
+        return self._sha256
+
+    def discard(self) -> None:
+        """Remove what isn't committed."""
+        if self._pending is not None:
+            self._pending.discard()
+
+
+def _prepare_file(path: Path, pieces: Iterable[str]) -> tuple[files.PendingFile, str]:
+    sha256 = hashlib.sha256()
+    with _as_output_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pending = files.PendingFile(path)
+        try:
+            for piece in pieces:
+                data = encode(piece)
+                pending.stream.write(data)
+                sha256.update(data)
+            pending.sync()
+        except BaseException:
+            pending.discard()
+            raise
+    return pending, sha256.hexdigest()
 
 
 def write_atomically(path: Path, pieces: Iterable[str]) -> str:
     """Write the text to `path`, and return its SHA-256. Raises OutputError."""
-    sha256 = hashlib.sha256()
-    with atomic_writer(path) as stream:
-        for piece in pieces:
-            data = encode(piece)
-            stream.write(data)
-            sha256.update(data)
-    return sha256.hexdigest()
+    output = PreparedOutput(str(path), pieces)
+    try:
+        return output.commit()
+    finally:
+        output.discard()

@@ -6,6 +6,7 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult
@@ -16,6 +17,9 @@ from parakeet_cli.speakers.levels import Levels
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Accounting, Doubt, FileResult, LostInterval, Source
+
+if TYPE_CHECKING:
+    from parakeet_cli.transcribe.pipeline.results import PreparedResult
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +55,7 @@ class FileInWork:
 
     item: PlannedFile
     result: FileResult | None = None
+    prepared: Future[PreparedResult] | None = None  # once it is transcribed
     transcribed_chunks: int = 0
     failure: EngineError | None = None  # the last of the engine's failures
     collectors: dict[str, Collector] = field(default_factory=dict)  # by their output

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import replace
-from functools import partial
+from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -17,9 +17,8 @@ from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.inputs.as_file import as_file
-from parakeet_cli.transcribe.inputs.storage import exists, name_of
+from parakeet_cli.transcribe.inputs.storage import Url, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
-from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.feeders import Feeders, annotator_of
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
@@ -31,17 +30,17 @@ from parakeet_cli.transcribe.pipeline.interrupts import (
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import (
-    alignment_in_words,
-    channels_in_words,
+    PreparedResult,
     failed,
     failed_unexpectedly,
+    prepare_result,
     refusal,
-    streams_in_words,
 )
-from parakeet_cli.transcribe.pipeline.transcripts import transcript_of
-from parakeet_cli.transcript import Accounting, FileResult, LostInterval, Transcript
+from parakeet_cli.transcript import FileResult, LostInterval
 
 _STARTED_AT_ONCE = 4  # feeders, while the model is loading; others when a file needs them
+_WRITERS = 4  # threads that make outputs, each of which mostly waits for the disk
+_MOST_PREPARED = 8  # files whose outputs are made before their turn: each keeps files open
 _POLL_SECONDS = 0.02  # between two requests for another job, while none is known
 
 
@@ -70,12 +69,18 @@ def transcribe_jobs(
     chunk of a file and its result, in their order; `cancellation` ends it from another thread.
     """
     pipeline: _Pipeline | None = None
-    made = partial(
-        _Pipeline, engine, options, view, feeders, while_writing or nullcontext(), on_loaded
-    )
     with ExitStack() as stack:
+
+        def begin() -> _Pipeline:
+            writing = while_writing or nullcontext()
+            made = _Pipeline(engine, options, view, feeders, writing, on_loaded, on_result)
+            stack.enter_context(made)
+            if cancellation is not None:
+                cancellation.attach(made.post)
+            return made
+
         if loads_at_once:
-            pipeline = stack.enter_context(made())
+            pipeline = begin()
             pipeline.wait_until_loaded()
         for item in planned:
             if item is None:
@@ -88,10 +93,7 @@ def transcribe_jobs(
                 yield result
                 continue
             if pipeline is None:
-                pipeline = stack.enter_context(made())
-                pipeline.on_result = on_result
-                if cancellation is not None:
-                    cancellation.attach(pipeline.post)
+                pipeline = begin()
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:
             yield from pipeline.finish()
@@ -106,8 +108,8 @@ class _Pipeline:
         feeders: int,
         while_writing: AbstractContextManager[object],
         on_loaded: Callable[[Engine], object],
+        on_result: Callable[[Chunk, ChunkResult], object],
     ) -> None:
-        self.on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None
         self._files: deque[FileInWork] = deque()
         self._feeding = 0  # files that aren't fully submitted
         # Several feeders have their next files ready: this thread may be writing an output.
@@ -125,18 +127,23 @@ class _Pipeline:
             on_opened=self._opened,
             on_submitted=self._submitted,
         )
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer")
         self._options = options
         self._view = view
+        self._on_result = on_result
         self._while_writing = while_writing
         self._stack = ExitStack()
         self._interrupt = DeferredInterrupt()
+        self._deferral, self._deferring = ExitStack(), False
 
     def __enter__(self) -> _Pipeline:
         warm_up(
             min(self._count, _STARTED_AT_ONCE), annotator_of(self._engine, self._options.speech)
         )
         with ExitStack() as stack:
+            stack.callback(self._deferral.close)
             stack.callback(self._remove_copies)
+            stack.callback(self._discard_prepared)
             stack.enter_context(self._threads)
             stack.enter_context(self._feeders)
             self._stack = stack.pop_all()
@@ -157,6 +164,13 @@ class _Pipeline:
     def _remove_copies(self) -> None:
         for file in self._files:
             file.local.close()
+
+    def _discard_prepared(self) -> None:
+        """Remove the outputs of results that weren't handed over."""
+        self._writers.shutdown(cancel_futures=True)
+        for file in self._files:
+            if file.prepared is not None and not file.prepared.cancelled():
+                file.prepared.result().discard()
 
     def wait_until_loaded(self) -> None:
         """Wait until the engine is loaded. Raises EngineUnavailable."""
@@ -202,14 +216,18 @@ class _Pipeline:
         """The results that are known, as far as the jobs' order allows."""
         for file in self._files:
             self._collect_results(file)
-        while self._files and self._files[0].done:
+        self._prepare_ready()
+        while self._files and _is_done(self._files[0].prepared):
             yield self._finish_first()
-            # Ctrl-C during the write is raised now that the result was handed over.
-            self._interrupt.raise_if_pressed()
+            self._prepare_ready()
+        if not self._preparing():
+            self._end_deferral()
 
     def _start(self, file: FileInWork) -> None:
         job = file.item.job
         self._feeding += 1
+        if isinstance(job.path, Url):
+            self._end_deferral()  # the copy may take minutes
         try:
             # Copied in this thread: an interrupted program must remove the copy.
             path = file.local.enter_context(as_file(job.path))
@@ -253,58 +271,52 @@ class _Pipeline:
             else:
                 file.transcribed_chunks += 1
                 voice.assembler.add(chunk, result)
-                self.on_result(chunk, result)
+                self._on_result(chunk, result)
             file.pending.popleft()
             self._view.advanced(file.item.job, voice.progress(chunk.end))
 
+    def _prepare_ready(self) -> None:
+        """Have the outputs made of the first files that are transcribed."""
+        for file in islice(self._files, _MOST_PREPARED):
+            if file.prepared is None and file.done and not self._interrupt.pressed:
+                self._threads.wait_until_loaded()
+                self._collect_results(file)  # the last of them may have come since
+                self._defer_interrupts()
+                file.prepared = self._writers.submit(
+                    prepare_result, file, self._engine.info, self._options
+                )
+                file.prepared.add_done_callback(lambda _: self._calls.put(_nothing))
+
+    def _preparing(self) -> bool:
+        return any(
+            file.prepared is not None and not file.prepared.done()
+            for file in islice(self._files, _MOST_PREPARED)
+        )
+
     def _finish_first(self) -> FileResult:
-        self._threads.wait_until_loaded()
         file = self._files.popleft()
-        self._collect_results(file)  # the last of them may have come since
-        with self._while_writing, defer_interrupts() as self._interrupt:
+        assert file.prepared is not None
+        with self._while_writing:
             try:
-                result = file.result or self._write_transcript(file)
+                result = file.prepared.result().commit()
             except Exception as error:
                 result = failed_unexpectedly(file.item.job, error)
             self._view.ended(file.item.job, result)
         return result
 
-    def _write_transcript(self, file: FileInWork) -> FileResult:
-        if file.failure is not None and not file.transcribed_chunks:
-            return failed(file.item.job, file.failure)
-        try:
-            transcript = transcript_of(file, self._engine.info, self._options)
-        except InputError as error:
-            return failed(file.item.job, error)
-        try:
-            written = self._write_outputs(file, transcript)
-        except ParakeetError as error:
-            return replace(failed(file.item.job, error), transcript=transcript)
-        return FileResult(
-            file.item.job.name,
-            transcript.status,
-            transcript,
-            reason=_loss_in_words(transcript.accounting),
-            outputs=tuple(written),
-            sums=tuple(written.values()),
-            notes=(
-                *streams_in_words(transcript, chosen=file.item.job.audio_stream is not None),
-                *alignment_in_words(transcript.alignment),
-                *channels_in_words(transcript, split=self._options.split_channels),
-            ),
-        )
+    def _defer_interrupts(self) -> None:
+        """Let Ctrl-C wait until the outputs in work are in their places and handed over."""
+        if not self._deferring:
+            self._interrupt = self._deferral.enter_context(defer_interrupts())
+            self._deferring = True
 
-    def _write_outputs(self, file: FileInWork, transcript: Transcript) -> dict[str, str]:
-        """The outputs that were written, each with its SHA-256."""
-        written = {}
-        for form, path in file.item.paths:
-            if not file.item.replaces and self._options.skip_existing and exists(path):
-                continue
-            collector = file.collectors.get(str(path))
-            collected = collector.finish() if collector else None
-            pieces = form.pieces(transcript, self._options.format_options, collected)
-            written[str(path)] = write_output(path, pieces)
-        return written
+    def _end_deferral(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed meanwhile."""
+        self._deferral.close()
+        self._deferring = False
+        if self._interrupt.pressed:
+            self._calls.put(_nothing)  # a termination may leave time for the rest
+            self._interrupt.raise_if_pressed()
 
     def _collectors(self, item: PlannedFile) -> dict[str, Collector]:
         """The collectors of the formats that need the recording's audio, by output."""
@@ -319,12 +331,9 @@ class _Pipeline:
         return collectors
 
 
-def _loss_in_words(accounting: Accounting) -> str | None:
-    if not accounting.lost:
-        return None
-    first, *more = accounting.lost
-    text = (
-        f"{accounting.lost_seconds:.2f} s could not be transcribed: "
-        f"{first.start:.2f} to {first.end:.2f} s, {first.reason}"
-    )
-    return text + (f", and {len(more)} more" if more else "")
+def _is_done(prepared: Future[PreparedResult] | None) -> bool:
+    return prepared is not None and prepared.done()
+
+
+def _nothing() -> None:
+    """Only wakes the pipeline's thread."""

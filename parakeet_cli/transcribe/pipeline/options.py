@@ -23,6 +23,7 @@ class PipelineOptions:
     speaker_names: SpeakerNames = field(default_factory=SpeakerNames)
     vad: bool = True
     speech: SpeechLimits = field(default_factory=SpeechLimits)
+    vocabulary: tuple[str, ...] = ()  # entries of the words to expect, spelled as given
     align: GivenText | None = None  # the text to put on the clock
     skip_existing: bool = False
     overwrite: bool = False

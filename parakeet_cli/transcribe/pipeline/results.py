@@ -1,8 +1,9 @@
-"""The results of jobs that aren't transcribed: refused, skipped or failed."""
+"""Makes the results of jobs: of those that are transcribed, refused, skipped or failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from parakeet_cli import console
 from parakeet_cli.errors import (
@@ -13,12 +14,102 @@ from parakeet_cli.errors import (
     system_hint,
 )
 from parakeet_cli.transcribe.inputs.find import Job
+from parakeet_cli.transcribe.inputs.storage import exists
 from parakeet_cli.transcribe.inputs.surroundings import obstacle_of, obstacle_of_input
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
+from parakeet_cli.transcribe.outputs.write import PreparedOutput
+from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcript import Alignment, FileResult, Status, StreamInfo, Transcript
+from parakeet_cli.transcribe.pipeline.transcripts import transcript_of
+from parakeet_cli.transcript import (
+    Accounting,
+    Alignment,
+    EngineInfo,
+    FileResult,
+    Status,
+    StreamInfo,
+    Transcript,
+)
 
 _NAMED_WORDS = 10  # of a given text, where more aren't in the recording
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedResult:
+    """A job's result with its outputs, which are made and not yet in their places."""
+
+    job: Job
+    result: FileResult
+    outputs: tuple[PreparedOutput, ...] = ()
+
+    def commit(self) -> FileResult:
+        """Put the outputs into their places; the result, which tells of a failure there."""
+        written = {}
+        try:
+            for output in self.outputs:
+                written[str(output.where)] = output.commit()
+        except ParakeetError as error:
+            return replace(failed(self.job, error), transcript=self.result.transcript)
+        finally:
+            self.discard()
+        if self.result.status is Status.FAILED:
+            return self.result
+        return replace(self.result, outputs=tuple(written), sums=tuple(written.values()))
+
+    def discard(self) -> None:
+        """Remove the outputs that aren't in their places."""
+        for output in self.outputs:
+            output.discard()
+
+
+def prepare_result(
+    file: FileInWork, engine: EngineInfo, options: PipelineOptions
+) -> PreparedResult:
+    """The result of a file whose chunks are all transcribed. May be called in any thread."""
+    job = file.item.job
+    outputs: list[PreparedOutput] = []
+    try:
+        result = file.result or _transcribed(file, engine, options, outputs)
+    except Exception as error:
+        result = failed_unexpectedly(job, error)
+    return PreparedResult(job, result, tuple(outputs))
+
+
+def _transcribed(
+    file: FileInWork,
+    engine: EngineInfo,
+    options: PipelineOptions,
+    outputs: list[PreparedOutput],
+) -> FileResult:
+    """The result; the `outputs` are added as they are made, as many as there can be."""
+    job = file.item.job
+    if file.failure is not None and not file.transcribed_chunks:
+        return failed(job, file.failure)
+    try:
+        transcript = transcript_of(file, engine, options)
+    except InputError as error:
+        return failed(job, error)
+    try:
+        for form, path in file.item.paths:
+            if not file.item.replaces and options.skip_existing and exists(path):
+                continue
+            collector = file.collectors.get(str(path))
+            collected = collector.finish() if collector else None
+            pieces = form.pieces(transcript, options.format_options, collected)
+            outputs.append(PreparedOutput(path, pieces))
+    except ParakeetError as error:
+        return replace(failed(job, error), transcript=transcript)
+    return FileResult(
+        job.name,
+        transcript.status,
+        transcript,
+        reason=_loss_in_words(transcript.accounting),
+        notes=(
+            *streams_in_words(transcript, chosen=job.audio_stream is not None),
+            *alignment_in_words(transcript.alignment),
+            *channels_in_words(transcript, split=options.split_channels),
+        ),
+    )
 
 
 def refusal(item: PlannedFile, options: PipelineOptions) -> FileResult | None:
@@ -124,3 +215,14 @@ def failed_unexpectedly(job: Job, error: Exception) -> FileResult:
     obstacle = obstacle_of(error)
     hint = PROGRAM_FAULT if obstacle is None else system_hint(error)
     return FileResult(job.name, Status.FAILED, reason=reason, hint=hint, obstacle=obstacle)
+
+
+def _loss_in_words(accounting: Accounting) -> str | None:
+    if not accounting.lost:
+        return None
+    first, *more = accounting.lost
+    text = (
+        f"{accounting.lost_seconds:.2f} s could not be transcribed: "
+        f"{first.start:.2f} to {first.end:.2f} s, {first.reason}"
+    )
+    return text + (f", and {len(more)} more" if more else "")

@@ -24,6 +24,7 @@ from parakeet_cli.transcript import (
     Transcript,
     words_of,
 )
+from parakeet_cli.vocabulary.spelling import make_speller
 
 
 def transcript_of(file: FileInWork, engine: EngineInfo, options: PipelineOptions) -> Transcript:
@@ -44,16 +45,15 @@ def transcript_of(file: FileInWork, engine: EngineInfo, options: PipelineOptions
 
 def _unnamed(file: FileInWork, engine: EngineInfo, options: PipelineOptions) -> Transcript:
     """The transcript with numbered speakers, if they were asked for."""
-    text = options.align
     assert file.source is not None
     # Of a part, the source's duration may be an estimate that the part goes beyond.
     duration = None if file.item.job.duration is not None else file.source.duration
     if len(file.voices) > 1:
-        return _of_channels(file, engine, duration)
+        return _of_channels(file, engine, duration, options.vocabulary)
     (voice,) = file.voices
-    segments, alignment = spread_words(voice.assembler.finish(), duration), None
-    if text is not None:
-        segments, alignment = align_text(segments, text)
+    segments, alignment = _segments(voice, duration, options.vocabulary), None
+    if options.align is not None:
+        segments, alignment = align_text(segments, options.align)
         segments = spread_words(segments, duration)
     doubts = doubts_of((*voice.doubts, *voice.assembler.doubts), segments)
     return Transcript(
@@ -67,6 +67,16 @@ def _unnamed(file: FileInWork, engine: EngineInfo, options: PipelineOptions) -> 
     )
 
 
+def _segments(
+    voice: Voice, duration: float | None, vocabulary: tuple[str, ...]
+) -> tuple[Segment, ...]:
+    """What was recognised, with the vocabulary's terms as they are spelled there."""
+    segments = voice.assembler.finish()
+    if vocabulary:
+        segments = make_speller(vocabulary).segments(segments)
+    return spread_words(segments, duration)
+
+
 def _with_speakers(
     segments: tuple[Segment, ...], voice: Voice, count: SpeakerCount | None
 ) -> tuple[Segment, ...]:
@@ -78,10 +88,12 @@ def _with_speakers(
     return with_speakers(segments, lambda words: names_of(words, voices, count))
 
 
-def _of_channels(file: FileInWork, engine: EngineInfo, duration: float | None) -> Transcript:
+def _of_channels(
+    file: FileInWork, engine: EngineInfo, duration: float | None, vocabulary: tuple[str, ...]
+) -> Transcript:
     assert file.source is not None
     found = [
-        Channel(number, spread_words(voice.assembler.finish(), duration), voice.levels)
+        Channel(number, _segments(voice, duration, vocabulary), voice.levels)
         for number, voice in enumerate(file.voices)
     ]
     kept = without_echoes(found)

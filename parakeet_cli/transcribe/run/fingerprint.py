@@ -37,6 +37,8 @@ def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | No
     decoding = settings.decoding
     if decoding.asked:
         deciding["decoding"] = {name: getattr(decoding, name) for name in decoding.asked}
+    if options.vocabulary:
+        deciding["vocabulary"] = options.vocabulary
     if options.speech != SpeechLimits():
         deciding["speech"] = asdict(options.speech)
     if options.align is not None:

@@ -90,9 +90,10 @@ def open_runner(
         with _open_ray_runner(items, choice, setup, placement) as runner:
             yield runner
         return
-    gpus = visible_gpus() if placement.workers != 1 else ()
+    workers = _workers_of(placement)
+    gpus = visible_gpus() if workers != 1 else ()
     most = sys.maxsize if placement.endless else len(items)
-    count = placement.workers or automatic_count(engine_options, gpus, most)
+    count = workers or automatic_count(engine_options, gpus, most)
     count = max(1, min(count, most))
     if count > 1 and _has_stdin(items):
         raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
@@ -123,6 +124,19 @@ def _shared_engine(
     from parakeet_cli.engines.shared.request import EngineSetup
 
     return find_engine(EngineSetup(choice.name, options), "watch")
+
+
+def _workers_of(placement: Placement) -> int | None:
+    """How many worker processes were asked for, None for as many as suit. Raises UsageError."""
+    system: str = sys.platform  # annotated, or mypy takes the other systems for unreachable
+    if system != "win32":
+        return placement.workers
+    if (placement.workers or 1) > 1:  # Windows passes no open socket to a child
+        raise UsageError(
+            "On Windows there is one worker: leave out --workers.",
+            hint="In WSL there are as many as you like.",
+        )
+    return 1
 
 
 def _needs_process(

@@ -24,6 +24,7 @@ from parakeet_cli.engine_setup import runs_on
 from parakeet_cli.engines.base import Engine, EngineOptions
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.system.files import discard_pending
 from parakeet_cli.system.processes import leave_signals_to_the_parent
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -154,8 +155,9 @@ class Worker:
         self._inbox.put(None)
 
     def stop(self) -> None:
-        """Wait until no output is half-written or unreported, and keep it that way."""
+        """Wait until every output in its place is reported, and keep it that way."""
         self._writing.acquire()
+        discard_pending()
 
     def _items(self) -> Iterator[PlannedFile | None]:
         while not self._ending.is_set():

@@ -165,3 +165,26 @@ def test_a_dictation_ends_after_silence_and_each_text_is_filtered(tmp_path: Path
     said = [event["text"] for event in events(failing) if event["event"] == "error"]
     assert len(kept) == len(said) == 2
     assert all("The text is inserted as it was." in text for text in said)
+
+
+def test_sound_that_was_kept_is_transcribed_again_and_deleted_by_its_age(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 2)
+    play = ("--from-file", talk.path, "--fast")
+    kept = tmp_path / ".local/state/parakeet/dictation/audio"
+    assert dictate(tmp_path, *play).code == 0
+    assert not kept.exists()
+    assert b"--keep-audio" in dictate(tmp_path, "history", "--again", "1").err.encode()
+    assert dictate(tmp_path, *play, "--keep-audio").code == 0
+    files = sorted(kept.iterdir())
+    assert [path.stat().st_mode & 0o777 for path in (kept, *files)] == [0o700, 0o600, 0o600]
+    first = spoken_text(SENTENCES[0]).split()
+    again = dictate(tmp_path, "history", "--again", "2", engine=WHISPER)
+    assert again.code == 0, again.err
+    assert errors(first, spoken(again.out.decode())) <= 0.2 * len(first)
+    old = kept / f"{files[0].stat().st_mtime - 8 * 86400:.3f}.wav"
+    old.write_bytes(files[0].read_bytes())
+    assert dictate(tmp_path, *play).code == 0
+    assert sorted(kept.iterdir()) == files
+    dictate(tmp_path, "history", "--clear")
+    assert not kept.exists()
+    assert dictate(tmp_path, *play, "--keep-audio", "--no-history").code == 2

@@ -30,12 +30,19 @@ def server(tmp_path: Path) -> Iterator[SoundServer]:
 class Listening:
     """A running `parakeet dictate --json`, and its events so far."""
 
-    def __init__(self, folder: Path, server: SoundServer, *arguments: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        server: SoundServer,
+        *arguments: str,
+        engine: Mapping[str, str] = WHISPER,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.process: subprocess.Popen[bytes] = start(
             folder,
             *("dictate", "--json", *arguments),
-            engine=WHISPER,
-            env=server.environment,
+            engine=engine,
+            env={**server.environment, **(env or {})},
         )
         self.events: list[dict[str, Any]] = []
 

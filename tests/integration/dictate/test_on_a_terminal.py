@@ -5,20 +5,27 @@ from __future__ import annotations
 import os
 import pty
 import select
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.integration.dictate.desktop import needs, until
 from tests.integration.dictate.speech import make_talk
 from tests.integration.transcribe.command import COMMAND, MOCK, environment
 
 
-def watched(folder: Path, *arguments: str, keys: Callable[[bytes], bytes]) -> tuple[int, str]:
+def watched(
+    folder: Path,
+    *arguments: str,
+    keys: Callable[[bytes], bytes],
+    engine: Mapping[str, str] = MOCK,
+) -> tuple[int, str]:
     """The exit code, and all that was drawn; `keys` gives the keys to press at what was drawn."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
-        os.execve(COMMAND, [COMMAND, *arguments], environment(folder, MOCK))
+        os.execve(COMMAND, [COMMAND, *arguments], environment(folder, engine))
     drawn = b""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -46,7 +53,7 @@ def test_partial_text_is_grey_and_final_text_is_plain(
     )
     assert code == 0, drawn
     text = " ".join(word for _, _, word in talk.words)
-    assert f"\x1b[2K{text.capitalize()}\r\n" in drawn
+    assert f"\x1b[J\x1b[?25h{text.capitalize()}\r\n" in drawn
     assert "\x1b[3;90m" in drawn
     assert "speaking" in drawn
     assert "▁" in drawn or "█" in drawn
@@ -80,3 +87,55 @@ def test_a_pause_is_shown_in_silence_too(tmp_path: Path) -> None:
     assert code == 0, drawn
     assert not plan, drawn
     assert "speaking" not in drawn
+
+
+def test_it_says_that_it_is_writing_while_text_is_decoded(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 1)
+    code, drawn = watched(
+        tmp_path,
+        *("dictate", "--from-file", str(talk.path), "--no-partials"),
+        keys=lambda drawn: b"",
+        engine=MOCK | {"PARAKEET_MOCK_RTF": "0.5"},
+    )
+    assert code == 0, drawn
+    text = " ".join(word for _, _, word in talk.words).capitalize()
+    assert "speaking" in drawn.partition("writing")[0]
+    assert text in drawn.partition("writing")[2]
+
+
+def test_a_resize_leaves_nothing_behind(tmp_path: Path) -> None:
+    """In tmux, which breaks a line in two when the window becomes narrower, as terminals do."""
+    needs("tmux")
+    talk = make_talk(tmp_path, 2, lead=600.0)
+    (tmp_path / "home").mkdir()
+    tmux = ("tmux", "-f", "/dev/null", "-S", str(tmp_path / "tmux.sock"))
+    env = environment(tmp_path / "home", MOCK)
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            [*tmux, *arguments], env=env, check=True, capture_output=True, text=True
+        ).stdout
+
+    def screen() -> list[str]:
+        return run("capture-pane", "-p", "-S", "-").splitlines()
+
+    def drawn_for(end: str) -> bool:
+        """Whether it was drawn again, which has that end, and nothing is left of the last one."""
+        return [line[-1] for line in screen() if "listening" in line] == [end]
+
+    command = f"echo before; {COMMAND} dictate --from-file {talk.path}; echo after; sleep 600"
+    run("new-session", "-d", "-x", "100", "-y", "24", command)
+    try:
+        run("set-option", "window-size", "manual")
+        assert until(lambda: any("listening" in line for line in screen()))
+        for width, end in (("38", "…"), ("90", "s"), ("25", "…"), ("60", "s")):
+            run("resize-window", "-x", width)
+            assert until(lambda: drawn_for(end), limit=10), screen()  # noqa: B023
+        run("send-keys", "q")
+        assert until(lambda: "after" in screen())
+        left = [line for line in screen() if line.strip()]
+    finally:
+        run("kill-server")
+    assert left[0] == "before", left
+    assert left[-1] == "after"
+    assert not any("listening" in line or "Ctrl-C" in line for line in left), left

@@ -30,8 +30,15 @@ def test_the_wheel_contains_the_whole_package_and_nothing_else(wheel: Path) -> N
     assert package <= names
     assert "parakeet_cli/py.typed" in names
     assert f"parakeet_cli/data/{SAMPLE}" in names
+    shared = f"parakeet_cli-{__version__}.data/data/share/"
+    assert {name.removeprefix(shared) for name in names if name.startswith(shared)} == {
+        str(path.relative_to(ROOT / "share"))
+        for path in (ROOT / "share").rglob("*")
+        if path.is_file()
+    }
     assert {name.partition("/")[0] for name in names} == {
         "parakeet_cli",
+        f"parakeet_cli-{__version__}.data",
         f"parakeet_cli-{__version__}.dist-info",
     }
 
@@ -55,12 +62,15 @@ def test_the_wheel_requires_nothing_of_the_ml_stack(wheel: Path) -> None:
     assert not [line for line in asked if "pytest" in line]
 
 
-def test_the_sdist_contains_what_the_checks_need(built: Path) -> None:
+def test_the_sdist_contains_what_a_build_needs_and_neither_tests_nor_samples(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"Makefile", "LICENSE", "README.md", "scripts/test.sh", "samples/README.md"} <= names
-    assert "tests/integration/packaging/test_wheel.py" in names
+    assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "docs/setup.md"} <= names
+    assert "share/man/man1/parakeet.1" in names
+    assert not [name for name in names if name.startswith(("tests", "bench", "scripts"))]
+    samples = {name for name in names if name.startswith("samples/")}
+    assert samples == {"samples/README.md", f"samples/{SAMPLE}"}  # the one that the wheel has
 
 
 def test_the_wheel_transcribes_in_a_clean_environment(wheel: Path, folder: Path) -> None:

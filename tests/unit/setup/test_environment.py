@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,25 @@ def test_names_differ_from_each_other_and_from_setup_s_own(tmp_path: Path, data:
     assert place_of(str(tmp_path / "ml"), "3.0").name == "ml-2"
     assert place_of(str(tmp_path / "nemo-3.0"), "3.0").name == "my-nemo-3.0"
     assert place_of(str(tmp_path / "a b"), "3.0").name == "a-b"
+
+
+def test_each_index_that_was_named_has_an_environment_of_its_own(data: Path) -> None:
+    places = {index: place_of(None, "3.0", index) for index in (None, "cu126", "nightly/cu128")}
+    assert [one.name for one in places.values()] == [
+        "nemo-3.0",
+        "nemo-3.0-cu126",
+        "nemo-3.0-nightly-cu128",
+    ]
+    for index, kept in places.items():
+        keep(data, replace(kept, torch_index=index or "cu130"))
+    assert place_of(None, "3.0").name == "nemo-3.0"
+    assert place_of(None, "3.0", "cu126").torch_index == "cu126"
+    assert place_of(None, "3.0", "cu130").name == "nemo-3.0"  # which has it because of the GPU
+    assert place_of(None, "2.4", "cu126").name == "nemo-2.4-cu126"
+    url = "https://mirror.example/whl/cu126"
+    assert place_of(None, "3.0", url).name == "nemo-3.0-cu126-2"
+    keep(data, replace(place_of(None, "3.0", url), torch_index=url))
+    assert place_of(None, "3.0", url).name == "nemo-3.0-cu126-2"
 
 
 def test_a_python_that_can_not_make_one_is_refused_with_its_words(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from parakeet_cli.system.environments import (
     KeptEnvironment,
     forget,
     keep,
+    kept_at,
     kept_environments,
+    python_named,
     read_kept,
 )
 
@@ -57,3 +59,13 @@ def test_a_file_that_is_none_of_ours_is_left_out(tmp_path: Path, text: str) -> N
     (tmp_path / FOLDER / "other.json").write_text(text)
     (tmp_path / FOLDER / "nemo-3.0").mkdir()
     assert list(kept_environments(tmp_path)) == [NEMO]
+
+
+def test_an_environment_is_found_by_its_python_its_folder_and_its_name(tmp_path: Path) -> None:
+    keep(tmp_path, NEMO)
+    assert kept_at(tmp_path, "/data/nemo-3.0/bin/python") == NEMO
+    assert kept_at(tmp_path, "/data/nemo-3.0") == NEMO
+    assert kept_at(tmp_path, "/data/nemo") is None
+    assert python_named(tmp_path, "nemo-3.0") == "/data/nemo-3.0/bin/python"
+    for other in ("python3", "/nemo-3.0", "./nemo-3.0", "", ".", "../nemo-3.0"):
+        assert python_named(tmp_path, other) == other

@@ -105,3 +105,8 @@ def test_a_thread_other_than_the_main_one_handles_no_signals() -> None:
     thread.start()
     thread.join()
     assert handlers == [signal.getsignal(signal.SIGUSR1)]
+
+
+def test_a_crash_on_windows_is_named_by_its_code() -> None:
+    assert processes.exit_in_words(0xC0000005) == "crashed (0xc0000005)"
+    assert processes.exit_in_words(1) == "ended with exit code 1"

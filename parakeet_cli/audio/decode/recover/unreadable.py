@@ -88,7 +88,7 @@ class ZeroFilledFile(io.RawIOBase):
     """A file in which bytes that can't be read are zeros."""
 
     def __init__(self, path: Path, unreadable: Sequence[tuple[int, int]]) -> None:
-        self._file = path.open("rb")
+        self._file = path.open("rb", buffering=0)  # nothing beyond what is asked for is read
         self._unreadable = unreadable
 
     def readable(self) -> bool:
@@ -115,7 +115,7 @@ class ZeroFilledFile(io.RawIOBase):
             )
             if start > at:
                 self._file.seek(at)
-                part = os.pread(self._file.fileno(), min(start, stop) - at, at)
+                part = self._file.read(min(start, stop) - at)
                 if not part:
                     break
                 data += part

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from parakeet_cli.dictate.desktop.x11_keys import keyboard_for_windows
 from parakeet_cli.dictate.sinks.typed import graphemes
 from parakeet_cli.dictate.sinks.typed.base import Focus, Method
 from parakeet_cli.dictate.sinks.typed.input_watch import InputWatch, watch_input
@@ -112,7 +113,8 @@ class TypeSink:
             return
         focus = method.focus()
         try:
-            method.type(text)
+            with keyboard_for_windows():
+                method.type(text)
         finally:
             self._done()
         self._typed.append((text, focus))
@@ -148,7 +150,8 @@ class TypeSink:
         before = self._typed[-1][1]
         if self._opened().focus() != before:
             raise SinkError("Another window has the focus now.")
-        self._opened().type("\n")
+        with keyboard_for_windows():
+            self._opened().type("\n")
         self._typed.clear()
         self._ended = True
 
@@ -168,7 +171,8 @@ class TypeSink:
             raise SinkError("The terminal has read the line already.")
         # BackSpace erases a code point in a terminal, and a grapheme in an editor.
         try:
-            method.erase(len(typed) if focus.is_terminal else graphemes.count(typed))
+            with keyboard_for_windows():
+                method.erase(len(typed) if focus.is_terminal else graphemes.count(typed))
         finally:
             self._done()
 

@@ -35,6 +35,8 @@ from parakeet_cli.system import json_lines
 from parakeet_cli.system.files import sync_folder
 from parakeet_cli.system.locks import lock
 
+# Windows has neither, and refuses to open a folder: nothing is repaired there.
+_FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 BALLAST_BYTES = 256 * 1024  # so that a full disk can't prevent restoring
 
 
@@ -46,7 +48,7 @@ def environment_lock(prefix: str, *, seconds: float = 0.0) -> Iterator[int]:
     it: when a doctor is killed, its pip holds the lock until that has ended too. Raises
     LockHeld if another process still holds it after `seconds`, and OSError.
     """
-    descriptor = os.open(prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(prefix, os.O_RDONLY | _FOLDER)
     try:
         lock(descriptor, seconds=seconds)
         yield descriptor

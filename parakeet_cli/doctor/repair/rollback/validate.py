@@ -64,6 +64,8 @@ def repair_ids(prefix: str) -> list[str]:
 
     Raises JournalRefused.
     """
+    if os.open not in os.supports_dir_fd:  # Windows, where nothing is repaired
+        return []
     try:
         with beneath.opened(prefix) as top:
             return _ids_below(top, os.path.join(prefix, FOLDER))
@@ -209,11 +211,11 @@ def _check_owner(path: str, status: os.stat_result, around: os.stat_result) -> N
 
 
 def _user(uid: int) -> str:
-    import pwd
-
     try:
+        import pwd
+
         return pwd.getpwuid(uid).pw_name
-    except KeyError:
+    except (ImportError, KeyError):
         return f"user {uid}"
 
 

@@ -6,7 +6,7 @@ import functools
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ class LoadRequest:
     max_chunk_seconds: float = 120.0  # the longest audio that will usually come
     precision: str | None = None  # float32, bfloat16 or float16; None is the device's own
     graphs: str | None = None  # the best CUDA graphs to try, after a worker was lost over better
+    terms: Sequence[str] = ()  # words to expect
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
     with blaming(where or "the CPU"):
         cuda.try_out()
         model = restore(request, cuda)
-        decoder = make_decoder(model, cuda, note, request.graphs)
+        decoder = make_decoder(model, cuda, note, request.graphs, request.terms)
         encoder = Encoder(model, note, cuda, workers=request.workers)
         decoder.prime(MAX_BATCH, math.ceil(request.max_chunk_seconds / encoder.frame_seconds) + 1)
         cuda.synchronize()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from itertools import pairwise
 
@@ -95,7 +96,7 @@ def test_long_speech_is_cut_in_its_longest_late_pause_and_nothing_is_lost() -> N
     found = events(talk)
     first, second = ended(found)
     assert seconds(first.last) == pytest.approx(23.15, abs=0.05)
-    assert found[found.index(first) + 1] == SpeechStarted(first.last, first.last)
+    assert found[found.index(first) + 1] == SpeechStarted(first.last, first.last, goes_on=True)
     assert found[-1] == second
     assert first.overlap == 0
     assert second.first == first.last
@@ -108,6 +109,27 @@ def test_speech_without_a_pause_is_cut_with_an_overlap() -> None:
     assert second.first < 22 * 16_000 < first.last
 
 
+def test_unbroken_speech_is_settled_at_its_pauses_with_an_overlap() -> None:
+    words = frames((1, 0.0), *[(2.5, 0.9), (0.25, 0.1)] * 10, (1, 0.0))
+    found = ended(events(words, Timing(settle_seconds=7.0)))
+    assert len(found) >= 4
+    for before, after in pairwise(found):
+        assert before.goes_on
+        assert after.last - before.last <= 8 * 16_000
+        assert after.first == before.last - before.overlap
+        seam = seconds(before.last - before.overlap // 2) - 1.0
+        assert 2.5 <= seam % 2.75 <= 2.75
+    assert not found[-1].goes_on
+
+
+def test_speech_that_pauses_when_it_is_to_be_settled_ends_there_or_goes_on_uncut() -> None:
+    timing = Timing(max_silence=3.0, settle_seconds=7.0)
+    first, _ = ended(events(frames((6.9, 0.9), (1.2, 0.0), (2, 0.9), (4, 0.0)), timing))
+    assert (first.overlap, first.goes_on) == (0, False)
+    short = ended(events(frames((6.9, 0.9), (0.4, 0.0), (1, 0.9), (4, 0.0)), timing))
+    assert [end.goes_on for end in short] == [True, False]
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_utterances_are_in_order_and_contain_all_speech(seed: int) -> None:
     rng = random.Random(seed)
@@ -116,7 +138,8 @@ def test_utterances_are_in_order_and_contain_all_speech(seed: int) -> None:
         for _ in range(rng.randrange(1, 60))
         for value in [rng.choice((0.0, 0.2, 0.4, 0.6, 0.95))] * rng.randrange(1, 200)
     ]
-    timing = Timing(rng.uniform(0.1, 2.0), rng.choice((5.0, 10.0, 30.0)))
+    longest = rng.choice((5.0, 10.0, 30.0))
+    timing = Timing(rng.uniform(0.1, 2.0), longest, rng.choice((3.0, 7.0, math.inf)))
     found = ended(events(talk, timing))
     for before, after in pairwise(found):
         assert after.first == before.last - before.overlap or after.first > before.last

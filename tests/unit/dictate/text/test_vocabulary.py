@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.dictate.text.vocabulary import make_text_change, replace_phrases, spell_terms
+from parakeet_cli.dictate.text.vocabulary import make_text_change, replace_phrases
 from parakeet_cli.errors import UsageError
+from parakeet_cli.vocabulary.spelling import Speller
 
 
 def test_replacements_are_whole_words_in_any_case_longest_first() -> None:
@@ -24,7 +25,9 @@ def test_replacements_are_whole_words_in_any_case_longest_first() -> None:
 def test_a_term_that_is_nearly_right_is_spelled_as_in_the_vocabulary(
     text: str, written: str
 ) -> None:
-    assert spell_terms(text, ["PyTorch", "Lightning", "Kubernetes", "Rat"]) == written
+    assert (
+        Speller(["PyTorch", "Lightning", "Kubernetes", "Rat"], corrects=True).text(text) == written
+    )
 
 
 def test_digits_write_numbers_and_refuse_an_unknown_language() -> None:
@@ -51,7 +54,9 @@ def test_digits_write_numbers_and_refuse_an_unknown_language() -> None:
 def test_a_wrong_first_letter_is_corrected_where_it_is_hardly_another_word(
     text: str, written: str
 ) -> None:
-    assert spell_terms(text, ["Kubernetes", "Pandas", "Wright", "Kotlin"]) == written
+    assert (
+        Speller(["Kubernetes", "Pandas", "Wright", "Kotlin"], corrects=True).text(text) == written
+    )
 
 
 @pytest.mark.parametrize(

@@ -293,3 +293,35 @@ def test_the_paths_are_those_of_the_interpreter_itself(tmp_path: Path) -> None:
     ).stdout
     found = interpreter.read_interpreter(python, variables)
     assert str(list(found.paths)) == printed.strip()
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"MZ" + bytes(62))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_a_virtual_environment_of_windows_is_read(tmp_path: Path) -> None:
+    python = program(tmp_path / "env" / "Scripts" / "python.exe")
+    site = tmp_path / "env" / "Lib" / "site-packages"
+    site.mkdir(parents=True)
+    (tmp_path / "env" / "pyvenv.cfg").write_text(f"home = {tmp_path}\nversion = 3.11.9\n")
+    assert interpreter.find_interpreter(str(tmp_path / "env")) == python
+    found = interpreter.read_interpreter(python, NO_VARIABLES)
+    assert (found.kind, found.version, found.problem) == ("venv", "3.11.9", "")
+    assert (found.prefix, found.site_packages) == (str(tmp_path / "env"), str(site))
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_a_conda_environment_of_windows_is_read(tmp_path: Path) -> None:
+    python = program(tmp_path / "env" / "python.exe")
+    site = tmp_path / "env" / "Lib" / "site-packages"
+    site.mkdir(parents=True)
+    (tmp_path / "env" / "conda-meta").mkdir()
+    (tmp_path / "env" / "conda-meta" / "python-3.12.4-h889d299_1.json").write_text("{}")
+    assert interpreter.find_interpreter(str(tmp_path / "env")) == python
+    found = interpreter.read_interpreter(python, NO_VARIABLES)
+    assert (found.kind, found.version, found.problem) == ("conda", "3.12.4", "")
+    assert (found.prefix, found.site_packages) == (str(tmp_path / "env"), str(site))

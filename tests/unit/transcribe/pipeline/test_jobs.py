@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import time
 import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.errors import EngineError, EngineUnavailable, InputError
 from parakeet_cli.formats import expand_formats
+from parakeet_cli.system.processes import raise_terminated
 from parakeet_cli.transcribe.inputs.find import Job, find_jobs
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
-from parakeet_cli.transcribe.outputs.write import write_output
-from parakeet_cli.transcribe.pipeline import jobs
+from parakeet_cli.transcribe.outputs.write import PreparedOutput
+from parakeet_cli.transcribe.pipeline import results as making
+from parakeet_cli.transcribe.pipeline.interrupts import finish_within
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcript import FileResult, Status
@@ -134,12 +137,12 @@ def test_an_unexpected_error_costs_one_file_and_no_other(seconds: float) -> None
 def test_an_error_while_writing_costs_one_file_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def choke(path: str, pieces: Iterable[str]) -> str:
+    def choke(path: str, pieces: Iterable[str]) -> PreparedOutput:
         if path.endswith("a.txt"):
             raise ZeroDivisionError
-        return write_output(path, pieces)
+        return PreparedOutput(path, pieces)
 
-    monkeypatch.setattr(jobs, "write_output", choke)
+    monkeypatch.setattr(making, "PreparedOutput", choke)
     results = run(plan(sound("a.wav"), sound("b.wav")), Scripted())
     assert [result.status for result in results] == [Status.FAILED, Status.OK]
 
@@ -185,18 +188,58 @@ def test_a_missing_output_is_written_beside_an_existing_one() -> None:
 
 
 def test_ctrl_c_during_a_write_comes_after_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pressed(path: str, pieces: Iterable[str]) -> str:
-        signal.raise_signal(signal.SIGINT)
-        return write_output(path, pieces)
+    def pressed(path: str, pieces: Iterable[str]) -> PreparedOutput:
+        if path.endswith("a.txt"):
+            signal.raise_signal(signal.SIGINT)
+        return PreparedOutput(path, pieces)
 
-    monkeypatch.setattr(jobs, "write_output", pressed)
-    planned = plan(sound("a.wav"), sound("b.wav"), formats="txt,srt")
-    results = []
+    monkeypatch.setattr(making, "PreparedOutput", pressed)
+    planned = plan(*(sound(f"{name}.wav") for name in "abcdef"), formats="txt,srt")
+    came = []
     with pytest.raises(KeyboardInterrupt):
         for result in transcribe_jobs(planned, Scripted(), PipelineOptions(), Watched()):
-            results.append(result)  # noqa: PERF402  # what came before the interrupt counts
-    assert [result.source for result in results] == ["a.wav"]
-    assert written() == {"a.txt", "a.srt"}
+            came.append(result)  # noqa: PERF402  # what came before the interrupt counts
+    assert came[0].source == "a.wav"
+    assert written() == {Path(path).name for result in came for path in result.outputs}
+    assert len(written()) == 2 * len(came)
+
+
+def test_a_termination_during_a_write_leaves_time_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def terminated(path: str, pieces: Iterable[str]) -> PreparedOutput:
+        if path.endswith("a.txt"):
+            signal.raise_signal(signal.SIGTERM)
+        return PreparedOutput(path, pieces)
+
+    monkeypatch.setattr(making, "PreparedOutput", terminated)
+    names = [sound(f"{name}.wav") for name in "abcdefghijkl"]
+    before = signal.signal(signal.SIGTERM, raise_terminated)
+    try:
+        with finish_within(60.0) as stop:
+            results = run(plan(*names), Scripted())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stop.number == signal.SIGTERM
+    assert [result.source for result in results] == names
+
+
+def test_outputs_whose_turn_has_not_come_are_removed_at_an_error() -> None:
+    def during(chunk: Chunk) -> None:
+        if chunk.source == "a.wav":
+            while not list(Path("out").glob(".parakeet-*.part")):
+                time.sleep(0.01)
+            raise EngineUnavailable("It is gone.", hint="Look elsewhere.")
+
+    planned = plan(sound("a.wav"), sound("b.wav"))
+    with pytest.raises(EngineUnavailable):
+        list(
+            transcribe_jobs(
+                planned, Scripted(concurrency=2, during=during), PipelineOptions(), Watched(),
+                feeders=2,
+            )
+        )  # fmt: skip
+    assert written() == set()
 
 
 def test_an_input_error_keeps_its_hint() -> None:

@@ -58,18 +58,19 @@ def make_decoder(
     cuda: Cuda | None = None,
     log: Callable[[str], None] = _ignore,
     graphs: str | None = None,
+    terms: Sequence[str] = (),
 ) -> Decoder:
     """The decoder for the model's head. Raises UnusableError.
 
     `log` gets a line for --verbose when CUDA graphs can't be made; `graphs` is NeMo's name of the
-    best of them to try, or "off".
+    best of them to try, or "off". `terms` are words to expect.
     """
     cuda = cuda or NoCuda()
     pieces = _pieces(model)
     if hasattr(model, "joint"):
-        return Transducer(model, pieces, cuda, log, graphs)
+        return Transducer(model, pieces, cuda, log, graphs, terms)
     if hasattr(model, "decoder") and hasattr(model.decoder, "vocabulary"):
-        return Ctc(model, pieces, cuda)
+        return Ctc(model, pieces, cuda, terms)
     raise UnusableError(
         f"{type(model).__name__} has neither a transducer nor a CTC head.",
         "Parakeet's TDT, RNNT, CTC and hybrid models work.",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..cuda import Cuda
 
-_DIGITS = 5  # of a probability
+PROBABILITY_DIGITS = 5  # of a probability
 
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
@@ -48,7 +48,9 @@ class TokenTable:
         """Each item's tokens. `pieces` is the text of each id."""
         texts = [pieces[one] for one in self.ids.tolist()]
         frames = list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
-        certain = np.exp(np.minimum(self.logarithms.astype(np.float64), 0.0)).round(_DIGITS)
+        certain = np.exp(np.minimum(self.logarithms.astype(np.float64), 0.0)).round(
+            PROBABILITY_DIGITS
+        )
         probabilities: list[float | None] = certain.tolist()
         for unknown in np.flatnonzero(np.isnan(certain)).tolist():
             probabilities[unknown] = None

@@ -34,10 +34,12 @@ class Transducer:
         cuda: Cuda,
         log: Callable[[str], None],
         graphs: str | None = None,
+        terms: Sequence[str] = (),
     ) -> None:
         self._pieces, self._cuda = pieces, cuda
         self._blank = int(model.decoding.blank_id)
-        self._computer = _computer(model)
+        self._computer = _computer(model, pieces, terms)
+        self._expects_terms = bool(terms)
         width = int(model.joint.encoder_hidden)
         self._runner = GraphRunner(self._computer, width, cuda, log, asked_mode() or graphs)
 
@@ -83,6 +85,10 @@ class Transducer:
 
         # Not in the type of `encoded`: bfloat16 has no odd numbers beyond 256.
         lengths = torch.tensor([encoded.shape[1]], device=encoded.device)
+        if self._expects_terms:
+            from ..terms.fusion import own_state
+
+            state = own_state(state)
         result, *_, after = self._runner.run(encoded, lengths, state)
         if len(after.labels) > 1:  # with graphs it has as many rows as they have
             items = self._computer.split_batched_state(after)
@@ -103,7 +109,7 @@ def _padded(result: Any, rows: int, *names: str, copied: bool = False) -> Padded
     return PaddedRows(lengths, tuple(columns))
 
 
-def _computer(model: Any) -> Any:
+def _computer(model: Any, pieces: list[str], terms: Sequence[str]) -> Any:
     """NeMo's label-looping computer, set to return the probability of every visit.
 
     It is not made by a decoding configuration, because that gives TDT's frame confidence only
@@ -140,6 +146,10 @@ def _computer(model: Any) -> Any:
         options |= {"preserve_step_confidence": True, "exclude_blank_from_confidence": False}
     else:
         options["preserve_frame_confidence"] = True
+    if terms:
+        from ..terms.fusion import fusion_options
+
+        options |= fusion_options(type(theirs), pieces, terms)
     computer = type(theirs)(**options)
     # A probability in bfloat16 is a multiple of 1/256 where it matters, next to 1. Its logarithm
     # has three digits there. NeMo's measure also maps a guess among all tokens to 0.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -169,7 +170,9 @@ class Loading:
         self.calls.append("restore")
         return self._model
 
-    def _make_decoder(self, model: Any, cuda: Any, note: Any, graphs: str | None) -> Decoder:
+    def _make_decoder(
+        self, model: Any, cuda: Any, note: Any, graphs: str | None, terms: Sequence[str]
+    ) -> Decoder:
         self.calls.append(f"decoder with {graphs or 'the best'} graphs")
         return Decoder(self.calls, self._failure)
 

@@ -1,0 +1,186 @@
+"""Measures what words to expect do to a Parakeet: recall, false insertions and time.
+
+    python bench/vocabulary.py [MODEL ...] [--words FILE] [--minutes N] [--write docs/benchmarks.md]
+
+A MODEL is a folder with a Parakeet in ONNX; by default the small ones of the tests. espeak-ng says
+the listed terms, each three times among other words, and then other words alone, by voices that
+the small Parakeets weren't trained on. The other words are those of --words, a line each, or the 30
+that the tests' models know. The weights in engines/nemo/worker/terms/ were chosen on other terms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from measure import machine, write_table
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from parakeet_cli.engines.onnx.folder import open_folder  # noqa: E402
+from parakeet_cli.engines.onnx.model import OnnxModel  # noqa: E402
+from parakeet_cli.engines.parakeet_tokens import tokens_to_segments  # noqa: E402
+from parakeet_cli.vocabulary.spelling import Speller  # noqa: E402
+from tools.small_parakeet import speech  # noqa: E402
+
+Floats = NDArray[np.float32]
+
+SMALL = ROOT / "tests" / "fixtures" / "models"
+MODELS = [SMALL / "small-parakeet-tdt-onnx", SMALL / "small-parakeet-ctc-onnx"]
+TERMS = tuple(
+    "Abernathy Lavinia Rochester Tennessee Kilimanjaro Montezuma Alexandria Birmingham "
+    "Constantine Desdemona Evangeline Galveston Hathersage Indianapolis Jefferson Liverpool "
+    "Manchester Napoleon Orlando Philadelphia Richmond Savannah Timbuktu Ulysses Vanderbilt "
+    "Waterloo Yosemite Amsterdam Benedict Clementine Delaware Edinburgh Florentine Grafana "
+    "Prometheus Cassandra Terraform Tarragona Ravenna Ljubljana".split()
+)
+SYLLABLES = tuple("ba ko ri sen to lum da vi gra po ter min as fel hu ni".split())
+MANY = 5000
+TIMES_SAID = 3
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Clip:
+    text: str
+    samples: Floats
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("models", type=Path, nargs="*", default=MODELS)
+    parser.add_argument("--words", type=Path, help="the other words, a line each")
+    parser.add_argument("--minutes", type=float, default=60, help="of other speech (default 60)")
+    parser.add_argument("--write", type=Path, help="replace the table in this file")
+    options = parser.parse_args()
+    words = options.words.read_text().split() if options.words else list(speech.PHRASES)
+    chance = random.Random("vocabulary")
+    terms = [term for term in TERMS if term.lower() not in words]
+    said = [clip for term in terms * TIMES_SAID for clip in clips(chance, words, term, 1)]
+    other = list(for_minutes(chance, words, options.minutes))
+    many = terms + [invented(chance) for _ in range(MANY - len(terms))]
+    rows = [row(model, terms, many, said, other) for model in options.models]
+    table = (
+        f"Machine: {machine()}. {len(said)} times one of {len(terms)} terms was said, and "
+        f"{sum(len(clip.samples) for clip in other) / speech.RATE / 60:.0f} minutes of other\n"
+        f"words, {len(words)} of them. CPU time is that of recognition, the median of {ROUNDS}.\n\n"
+        "| model | terms recognised without | with a vocabulary | false insertions "
+        f"| with {MANY:,} terms: recognised | false insertions | CPU time | to load them |\n"
+        "|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+    )
+    print(table)
+    if options.write:
+        write_table(options.write, "vocabulary", table)
+
+
+def clips(chance: random.Random, words: Sequence[str], term: str, count: int) -> Iterator[Clip]:
+    """Sentences of a few words, one of which is the term, unless that is empty."""
+    for _ in range(count):
+        before, after = (chance.choices(words, k=chance.randint(1, 4)) for _ in range(2))
+        text = " ".join([*before, *([term] if term else []), *after])
+        voice = f"{chance.choice(speech.ACCENTS)}+{chance.choice(speech.voices(1)[1])}"
+        spoken = speech.speak(
+            speech.Utterance(text, voice, chance.randint(115, 175), chance.randint(35, 65), 1)
+        )
+        quiet = speech.silence(0.3)
+        yield Clip(text, np.concatenate([quiet, spoken, quiet]))
+
+
+def for_minutes(chance: random.Random, words: Sequence[str], minutes: float) -> Iterator[Clip]:
+    seconds = 0.0
+    while seconds < 60 * minutes:
+        for clip in clips(chance, words, "", 1):
+            seconds += len(clip.samples) / speech.RATE
+            yield clip
+
+
+def invented(chance: random.Random) -> str:
+    """A name that nobody says: of one or two words."""
+    words = ["".join(chance.choices(SYLLABLES, k=chance.randint(2, 5))) for _ in range(2)]
+    return " ".join(words[: chance.randint(1, 2)]).title()
+
+
+def row(
+    folder: Path,
+    terms: Sequence[str],
+    many: Sequence[str],
+    said: Sequence[Clip],
+    other: Sequence[Clip],
+) -> str:
+    plain, few = load(folder, ()), load(folder, terms)
+    began = time.process_time()
+    load(folder, ())
+    bare_load = time.process_time() - began
+    began = time.process_time()
+    lots = load(folder, many)
+    loading = time.process_time() - began - bare_load
+    timed = {name: [] for name in ("plain", "lots")}
+    for _ in range(ROUNDS):
+        for name, model in (("plain", plain), ("lots", lots)):
+            began = time.process_time()
+            for clip in said:
+                model.transcribe(clip.samples)
+            timed[name].append(time.process_time() - began)
+    more = sorted(timed["lots"])[ROUNDS // 2] / sorted(timed["plain"])[ROUNDS // 2] - 1
+    without = recall(plain, terms, said)
+    found = [recall(model, terms, said) for model in (few, lots)]
+    wrong = [
+        insertions(plain, model, expected, other)
+        for model, expected in ((few, terms), (lots, many))
+    ]
+    return (
+        f"| {folder.name} | {without:.0%} | {found[0]:.0%} | {wrong[0]} "
+        f"| {found[1]:.0%} | {wrong[1]} | {more:+.1%} | {loading:.2f} s |\n"
+    )
+
+
+def load(folder: Path, terms: Sequence[str]) -> OnnxModel:
+    model = open_folder(folder, folder.name)
+    with model.for_engine() as place:
+        return OnnxModel(model, place, threads=1, gpu=None, terms=terms)
+
+
+def heard(model: OnnxModel, clip: Clip, terms: Sequence[str]) -> list[str]:
+    """The words of a clip, with the terms as they are spelled."""
+    text = " ".join(segment.text for segment in tokens_to_segments(model.transcribe(clip.samples)))
+    return Speller(terms).text(text).split()
+
+
+def recall(model: OnnxModel, terms: Sequence[str], said: Sequence[Clip]) -> float:
+    """The share of clips in which the term that was said is recognised."""
+    hits = 0
+    for clip in said:
+        (term,) = set(clip.text.split()) & set(terms)
+        hits += term in heard(model, clip, terms)
+    return hits / len(said)
+
+
+def insertions(
+    plain: OnnxModel, model: OnnxModel, terms: Sequence[str], other: Sequence[Clip]
+) -> int:
+    """How many terms are recognised in speech that has none, and weren't without them."""
+    speller = Speller(terms)
+    count = 0
+    for clip in other:
+        texts = []
+        for one in (plain, model):
+            segments = tokens_to_segments(one.transcribe(clip.samples))
+            texts.append(f" {speller.text(' '.join(part.text for part in segments))} ")
+        count += sum(
+            max(0, texts[1].count(f" {term} ") - texts[0].count(f" {term} ")) for term in terms
+        )
+    return count
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+complete --command parakeet --no-files --arguments "(env _PARAKEET_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) parakeet)" --condition "env _PARAKEET_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) parakeet"

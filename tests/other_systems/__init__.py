@@ -1,0 +1,1 @@
+"""Shows parakeet's own modules another system than the one that runs: put this on PYTHONPATH."""
