@@ -100,10 +100,17 @@ def test_the_models_are_the_one_that_is_loaded(server: Server) -> None:
 
 
 def test_what_the_engine_cannot_honour_is_refused_with_the_reason(server: Server) -> None:
-    with pytest.raises(openai.BadRequestError, match="has no --initial-prompt"):
-        client(server).audio.transcriptions.create(file=upload(), model="any", prompt="Names.")
+    with pytest.raises(openai.BadRequestError, match="has no --temperature"):
+        client(server).audio.transcriptions.create(file=upload(), model="any", temperature=0.5)
     with pytest.raises(openai.BadRequestError, match="has no --task translate"):
         client(server).audio.translations.create(file=upload(), model="any")
+
+
+def test_the_words_of_a_prompt_are_spelled_as_they_are_given(server: Server) -> None:
+    answer = client(server).audio.transcriptions.create(
+        file=upload(), model="any", prompt="MOCK, Transcript"
+    )
+    assert answer.text == SAID.replace("mock transcript", "MOCK Transcript")
 
 
 def test_what_is_no_recording_is_refused_with_the_reason(server: Server) -> None:
