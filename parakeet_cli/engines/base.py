@@ -135,7 +135,8 @@ class Adjustable(Protocol):
     def adjusted(self, options: EngineOptions) -> Engine:
         """An engine with these options that shares the loaded model. Raises UsageError.
 
-        They differ from the engine's own in `language` and `decoding` alone.
+        They differ from the engine's own in `language`, `decoding` and `terms` alone. An engine
+        that can't expect other words while it is loaded leaves them as they are.
         """
         ...
 

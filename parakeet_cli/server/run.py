@@ -80,7 +80,9 @@ def _setup(request: ServeRequest) -> tuple[EngineSetup, EngineLine]:
 def _options(request: ServeRequest) -> PipelineOptions:
     settings = request.settings
     return PipelineOptions(
-        speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence), accept_partial=True
+        speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
+        vocabulary=settings.terms,
+        accept_partial=True,
     )
 
 

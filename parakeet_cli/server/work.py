@@ -32,6 +32,7 @@ from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import SilentView
 from parakeet_cli.transcript import Status, Transcript
+from parakeet_cli.vocabulary.spelling import make_speller
 
 UPLOAD = "The upload"  # what messages call the recording, whose name is the client's affair
 _LEAST_THREADS, _MOST_THREADS = 4, 16  # each decodes one recording at a time
@@ -204,7 +205,7 @@ class Transcriptions:
         if work.cancelled:
             raise RequestCancelled
         options = replace(self._options, language=work.adjustment.language, **work.changes)  # type: ignore[arg-type]
-        texts = _SettledTexts(work.on_text)
+        texts = _SettledTexts(work.on_text, options.vocabulary)
         (result,) = transcribe_jobs(
             [PlannedFile(Job(UPLOAD, str(work.path)), ())],
             engine,
@@ -225,8 +226,9 @@ class Transcriptions:
 class _SettledTexts:
     """Passes on the text that later chunks don't change, as it grows."""
 
-    def __init__(self, show: Callable[[str], object] | None) -> None:
+    def __init__(self, show: Callable[[str], object] | None, vocabulary: tuple[str, ...]) -> None:
         self._show = show
+        self._speller = make_speller(vocabulary)
         self._assembler = Assembler()
         self._shown = 0
 
@@ -235,7 +237,7 @@ class _SettledTexts:
             return
         self._assembler.add(chunk, result)
         segments = self._assembler.settled
-        for segment in segments[self._shown :]:
+        for segment in self._speller.segments(segments[self._shown :]):
             if segment.text.strip():
                 self._show(segment.text.strip())
         self._shown = len(segments)

@@ -126,6 +126,8 @@ def serve(
     ml_python: options.MlPython = None,
     trust_model: options.TrustModel = False,
     compute_type: options.ComputeType = None,
+    vocabulary: options.Vocabulary = None,
+    hotwords: options.Hotwords = None,
     config: options.Config = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,7 +83,12 @@ class Onnx:
 
     def adjusted(self, options: EngineOptions) -> Engine:
         _check_language(self._folder.name, options.language)
-        return in_language(self, options.language)
+        other = self
+        if options.terms != self._terms:
+            assert self._model is not None, "load() comes first"
+            other = copy(self)
+            other._terms, other._model = options.terms, self._model.expecting(options.terms)
+        return in_language(other, options.language)
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         assert self._model is not None, "load() comes first"

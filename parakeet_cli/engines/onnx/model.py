@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from parakeet_cli.audio.samples import SAMPLE_RATE
 from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
 from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser
 from parakeet_cli.engines.nemo.worker.terms.spotting import greedy_runs, runs_with_terms
-from parakeet_cli.engines.nemo.worker.terms.tree import make_tree
+from parakeet_cli.engines.nemo.worker.terms.tree import TokenTree, make_tree
 from parakeet_cli.engines.onnx.folder import OnnxFolder
 from parakeet_cli.engines.parakeet_tokens import MARK, Token
 from parakeet_cli.errors import EngineUnavailable
@@ -118,8 +119,17 @@ class OnnxModel:
         self._pieces = {
             number: piece.replace(" ", MARK) for number, piece in self._asr._vocab.items()
         }
+        self._tree = self._tree_of(terms)
+
+    def _tree_of(self, terms: Sequence[str]) -> TokenTree | None:
         pieces = [self._pieces[number] for number in range(len(self._pieces))]
-        self._tree = make_tree(pieces, terms) if terms else None
+        return make_tree(pieces, terms) if terms else None
+
+    def expecting(self, terms: Sequence[str]) -> OnnxModel:
+        """The same loaded model, with other words to expect."""
+        other = copy(self)
+        other._tree = other._tree_of(terms)
+        return other
 
     @property
     def on_gpu(self) -> bool:

@@ -149,7 +149,13 @@ def read_request(message: Message, samples: bytes) -> tuple[int, EngineRequest]:
 def _adjustment(given: Message) -> Adjustment:
     language, task, prompt = (_text(given[name]) for name in ("language", "task", "initial_prompt"))
     temperature = given["temperature"]
-    return Adjustment(language, task, prompt, None if temperature is None else float(temperature))
+    return Adjustment(
+        language,
+        task,
+        prompt,
+        None if temperature is None else float(temperature),
+        tuple(str(term) for term in given["terms"]),
+    )
 
 
 def _text(value: object) -> str | None:

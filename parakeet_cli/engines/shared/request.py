@@ -38,6 +38,7 @@ class Adjustment:
     task: str | None = None  # transcribe or translate
     initial_prompt: str | None = None
     temperature: float | None = None  # 0 to 1
+    terms: tuple[str, ...] = ()  # words to expect, beside those that the engine was loaded with
 
     def applied(self, options: EngineOptions) -> EngineOptions:
         """The options with what is asked."""
@@ -49,7 +50,12 @@ class Adjustment:
         if "initial_prompt" in given:
             given["initial_prompt"] = given["initial_prompt"] or None
         language = options.language if self.language is None else self.language or None
-        return replace(options, language=language, decoding=replace(options.decoding, **given))
+        return replace(
+            options,
+            language=language,
+            decoding=replace(options.decoding, **given),
+            terms=tuple(dict.fromkeys((*options.terms, *self.terms))),
+        )
 
     def asks_nothing_of(self, options: EngineOptions) -> bool:
         return self.applied(options) == options
@@ -131,6 +137,7 @@ class EngineSetup:
             "decoding": {name: getattr(decoding, name) for name in decoding.asked},
             "ml_python": options.ml_python,
             "trust_model": options.trust_model,
+            "terms": list(options.terms),
         }
 
     @property

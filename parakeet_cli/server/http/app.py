@@ -29,7 +29,7 @@ from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import UsageError
 from parakeet_cli.server.http import answers
 from parakeet_cli.server.http.errors import ApiError, as_api_error
-from parakeet_cli.server.http.form import DIARIZED, Asked, read_asked
+from parakeet_cli.server.http.form import DIARIZED, Asked, read_asked, words_of_prompt
 from parakeet_cli.server.http.guard import CLIENT, Guard, Policy
 from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.http.openapi import description
@@ -38,6 +38,7 @@ from parakeet_cli.server.languages import settle_language
 from parakeet_cli.server.request import ServeRequest
 from parakeet_cli.server.spool import Spool
 from parakeet_cli.server.work import Transcriptions, Work
+from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.transcript import Transcript
 
 _LEFT = 499  # what logs write for a client that has left
@@ -151,7 +152,7 @@ class _Exchange:
             self._request.scope[CLIENT],
             asked.adjustment,
             Priority.INTERACTIVE if asked.stream else Priority.BATCH,
-            changes={"split_channels": True} if asked.response_format == DIARIZED else {},
+            changes=self._changes(asked),
         )
         if asked.stream:
             return await self._stream(work, asked, finish)
@@ -159,10 +160,21 @@ class _Exchange:
         self._count(transcript)
         return answers.answer(transcript, asked)
 
+    def _changes(self, asked: Asked) -> dict[str, object]:
+        """What this request changes in the options of the pipeline."""
+        changes: dict[str, object] = {}
+        if asked.response_format == DIARIZED:
+            changes["speakers"] = SpeakerCount()
+        if asked.vocabulary:
+            usual = self._service.request.settings.terms
+            changes["vocabulary"] = (*usual, *asked.vocabulary)
+        return changes
+
     def _refuse_unfit(self, asked: Asked) -> Asked:
         """Raise ApiError for what the engine can't honour, before it waits for its turn."""
         language, left_out = settle_language(self._service.owner.properties, asked.language)
         asked = replace(asked, language=language, left_out=asked.language if left_out else None)
+        asked = words_of_prompt(asked, self._service.setup.name)
         options = asked.adjustment.applied(self._service.setup.options)
         try:
             refuse_unfit(self._service.setup.name, options.decoding)

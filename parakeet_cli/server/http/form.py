@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parakeet_cli.engines.decoding import TRANSCRIBE, TRANSLATE
+from parakeet_cli.engines.registry import ENGINES
 from parakeet_cli.engines.shared.request import Adjustment
 from parakeet_cli.server.http.errors import ApiError
 from parakeet_cli.server.http.upload import FILE, Form
+from parakeet_cli.vocabulary.terms import phrases, split_hotwords
 
 JSON, TEXT, SRT, VTT, VERBOSE, DIARIZED = (
     "json",
@@ -42,11 +44,13 @@ class Asked:
     granularities: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
     left_out: str | None = None  # a language that the model detects by itself
+    vocabulary: tuple[str, ...] = ()  # entries of words to expect
 
     @property
     def adjustment(self) -> Adjustment:
         task = TRANSLATE if self.task == TRANSLATE else None
-        return Adjustment(self.language, task, self.prompt, self.temperature)
+        terms = phrases(self.vocabulary)
+        return Adjustment(self.language, task, self.prompt, self.temperature, terms)
 
 
 def _language(value: str) -> str:
@@ -166,6 +170,24 @@ def read_asked(form: Form, task: str) -> Asked:
         if text or name in ("response_format", "timestamp_granularities", "include"):
             _take(values, name, row, text)
     return _checked(Asked(**values, ignored=tuple(dict.fromkeys(ignored))))
+
+
+def words_of_prompt(asked: Asked, engine: str) -> Asked:
+    """For an engine without prompts, the prompt's words with commas between are its vocabulary.
+
+    Raises ApiError for what can't be one.
+    """
+    if not asked.prompt or "initial_prompt" in ENGINES[engine].honours:
+        return asked
+    try:
+        return replace(asked, prompt=None, vocabulary=split_hotwords(asked.prompt))
+    except ValueError as error:
+        raise ApiError(
+            400,
+            f"The engine {engine} takes a prompt as words to expect, with commas between: {error}.",
+            code="invalid_value",
+            param="prompt",
+        ) from None
 
 
 def _take(values: dict[str, Any], name: str, row: Field, text: str) -> None:

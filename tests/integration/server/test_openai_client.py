@@ -8,7 +8,7 @@ import io
 import openai
 import pytest
 
-from tests.integration.server.serving import Server, clip, mock_text
+from tests.integration.server.serving import ROOT, Server, clip, mock_text
 
 SAID = mock_text(1.0)
 
@@ -100,10 +100,17 @@ def test_the_models_are_the_one_that_is_loaded(server: Server) -> None:
 
 
 def test_what_the_engine_cannot_honour_is_refused_with_the_reason(server: Server) -> None:
-    with pytest.raises(openai.BadRequestError, match="has no --initial-prompt"):
-        client(server).audio.transcriptions.create(file=upload(), model="any", prompt="Names.")
+    with pytest.raises(openai.BadRequestError, match="has no --temperature"):
+        client(server).audio.transcriptions.create(file=upload(), model="any", temperature=0.5)
     with pytest.raises(openai.BadRequestError, match="has no --task translate"):
         client(server).audio.translations.create(file=upload(), model="any")
+
+
+def test_the_words_of_a_prompt_are_spelled_as_they_are_given(server: Server) -> None:
+    answer = client(server).audio.transcriptions.create(
+        file=upload(), model="any", prompt="MOCK, Transcript"
+    )
+    assert answer.text == SAID.replace("mock transcript", "MOCK Transcript")
 
 
 def test_what_is_no_recording_is_refused_with_the_reason(server: Server) -> None:
@@ -111,3 +118,22 @@ def test_what_is_no_recording_is_refused_with_the_reason(server: Server) -> None
         client(server).audio.transcriptions.create(file=("a.mp3", b"no sound"), model="any")
     assert caught.value.code == "invalid_audio"
     assert caught.value.param == "file"
+
+
+def test_segments_say_who_spoke(server: Server) -> None:
+    with (ROOT / "samples" / "sense_0880.wav").open("rb") as recording:
+        answer = client(server).audio.transcriptions.create(
+            file=recording, model="any", response_format="diarized_json"
+        )
+    assert answer.task == "transcribe"
+    assert {segment.speaker for segment in answer.segments} == {"Speaker 1"}
+
+
+def test_a_stream_says_who_spoke_before_its_end(server: Server) -> None:
+    with (ROOT / "samples" / "sense_0880.wav").open("rb") as recording:
+        *_, segment, done = client(server).audio.transcriptions.create(
+            file=recording, model="any", response_format="diarized_json", stream=True
+        )
+    assert segment.type == "transcript.text.segment"
+    assert segment.speaker == "Speaker 1"
+    assert done.type == "transcript.text.done"
