@@ -35,14 +35,14 @@ Floats = NDArray[np.float32]
 
 SMALL = ROOT / "tests" / "fixtures" / "models"
 MODELS = [SMALL / "small-parakeet-tdt-onnx", SMALL / "small-parakeet-ctc-onnx"]
-TERMS = tuple(
+TERMS = (
     "Abernathy Lavinia Rochester Tennessee Kilimanjaro Montezuma Alexandria Birmingham "
     "Constantine Desdemona Evangeline Galveston Hathersage Indianapolis Jefferson Liverpool "
     "Manchester Napoleon Orlando Philadelphia Richmond Savannah Timbuktu Ulysses Vanderbilt "
     "Waterloo Yosemite Amsterdam Benedict Clementine Delaware Edinburgh Florentine Grafana "
-    "Prometheus Cassandra Terraform Tarragona Ravenna Ljubljana".split()
+    "Prometheus Cassandra Terraform Tarragona Ravenna Ljubljana"
 )
-SYLLABLES = tuple("ba ko ri sen to lum da vi gra po ter min as fel hu ni".split())
+SYLLABLES = "ba ko ri sen to lum da vi gra po ter min as fel hu ni"
 MANY = 5000
 TIMES_SAID = 3
 ROUNDS = 3
@@ -65,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     words = options.words.read_text().split() if options.words else list(speech.PHRASES)
     chance = random.Random("vocabulary")
-    terms = [term for term in TERMS if term.lower() not in words]
+    terms = [term for term in TERMS.split() if term.lower() not in words]
     said = [clip for term in terms * TIMES_SAID for clip in clips(chance, words, term, 1)]
     other = list(for_minutes(chance, words, options.minutes))
     many = terms + [invented(chance) for _ in range(MANY - len(terms))]
@@ -106,7 +106,7 @@ def for_minutes(chance: random.Random, words: Sequence[str], minutes: float) -> 
 
 def invented(chance: random.Random) -> str:
     """A name that nobody says: of one or two words."""
-    words = ["".join(chance.choices(SYLLABLES, k=chance.randint(2, 5))) for _ in range(2)]
+    words = ["".join(chance.choices(SYLLABLES.split(), k=chance.randint(2, 5))) for _ in range(2)]
     return " ".join(words[: chance.randint(1, 2)]).title()
 
 
