@@ -111,6 +111,8 @@ class Options(TypedDict, total=False):
     channel: int  # from 0; without it, the mean of all
     channels: str  # "split": each is transcribed by itself, as a speaker each
     audio_stream: int  # from 0; without it, the file's default
+    speakers: int | str | bool  # say who spoke: True, 3 or "2-5" (not with channels)
+    speaker_names: str  # a TOML file with names for them: "Speaker 1" = "Anna"
     align: str  # a file with the text of the recording, to be put on the clock
     config: str  # a configuration file in the place of the usual one
 
@@ -267,10 +269,19 @@ def _settings(options: Options) -> Settings:
 
     _refuse_unknown(options, Options)
     given = {name: value for name, value in options.items() if name in SETTINGS}
+    if "speakers" in given:
+        given["speakers"] = _speakers(options["speakers"])
     settings = load_settings(given, config=options.get("config"))
     for warning in settings.warnings:
         warnings.warn(warning, stacklevel=4)
     return settings
+
+
+def _speakers(value: int | str | bool) -> str | None:
+    """The setting that the argument `speakers` stands for; False is as if it weren't given."""
+    if isinstance(value, bool):
+        return "auto" if value else None
+    return str(value)
 
 
 def _refuse_unknown(given: object, known: type) -> None:
@@ -283,16 +294,21 @@ def _refuse_unknown(given: object, known: type) -> None:
 
 def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
     from parakeet_cli.audio.segment.pauses import SpeechLimits
+    from parakeet_cli.speakers.names import NO_NAMES, read_names
     from parakeet_cli.transcribe.align.words import read_text
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
     from parakeet_cli.transcribe.request import refuse_contradictions
 
     text, channels = options.get("align"), options.get("channels")
-    refuse_contradictions(channels, options.get("channel"), text)
+    speakers = settings.speakers if options.get("speakers") else None
+    refuse_contradictions(channels, options.get("channel"), text, speakers=speakers)
+    names = options.get("speaker_names")
     given = {name: options.get(name, usual) for name, usual in _OF_THE_PIPELINE.items()}
     return PipelineOptions(
         language=settings.language,
         split_channels=channels is not None,
+        speakers=settings.speaker_count if channels is None else None,
+        speaker_names=read_names(names) if names is not None else NO_NAMES,
         align=read_text(text) if text is not None else None,
         speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
         **given,  # type: ignore[arg-type]

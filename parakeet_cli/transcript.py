@@ -62,7 +62,10 @@ def finite(seconds: float, otherwise: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A phrase or sentence, as the engine divides text."""
+    """A phrase or sentence, as the engine divides text.
+
+    `joined`: no space separates it from the segment before it, in a script that has none.
+    """
 
     start: float
     end: float
@@ -70,6 +73,7 @@ class Segment:
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     speaker: str | None = None
+    joined: bool = False
 
 
 def words_of(segment: Segment, *, split: bool = False) -> tuple[Word, ...]:
@@ -267,7 +271,9 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        return " ".join(text for segment in self.segments if (text := segment.text.strip()))
+        said = [segment for segment in self.segments if segment.text.strip()]
+        parts = (("" if one.joined else " ") + one.text.strip() for one in said)
+        return "".join(parts).lstrip()
 
 
 @dataclass(frozen=True, slots=True)

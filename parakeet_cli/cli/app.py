@@ -32,6 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         f"{_CLI}.doctor.command:doctor_app",
         "Find what is broken in the ML stack, without importing it.",
     ),
+    "serve": (
+        f"{_CLI}.serve.command:serve",
+        "Serve one loaded engine to other programs: OpenAI's API, Home Assistant.",
+    ),
     "setup": (f"{_CLI}.setup:setup", "Set up Parakeet for this machine, prove it, and use it."),
     "models": (f"{_CLI}.models:models_app", "List, download and check models."),
     "config": (f"{_CLI}.config:config_app", "Show or make the configuration file."),

@@ -201,6 +201,7 @@ _DECODING_SETTINGS = (
     "compute_type",
     "vad_threshold",
     "vad_min_silence",
+    "speakers",
 )
 
 

@@ -26,6 +26,7 @@ from parakeet_cli.config.dictate import (
 )
 from parakeet_cli.engines.decoding import COMPUTE_TYPES, TASKS, TRANSCRIBE, Decoding
 from parakeet_cli.errors import ConfigError
+from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.system.regular_files import read_regular
 
 CONFIG_VERSION = 1
@@ -57,6 +58,7 @@ class Settings:
     compute_type: str | None = None
     vad_threshold: float = 0.5
     vad_min_silence: float = 2.0
+    speakers: str | None = None
     replacements: Mapping[str, str] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
     history_days: int = 30
@@ -69,6 +71,11 @@ class Settings:
     def decoding(self) -> Decoding:
         """What is asked of the engine's decoder."""
         return Decoding(**{one.name: getattr(self, one.name) for one in fields(Decoding)})
+
+    @property
+    def speaker_count(self) -> SpeakerCount | None:
+        """How many speakers there may be; None if nobody asked who spoke."""
+        return None if self.speakers is None else SpeakerCount.parse(self.speakers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,9 @@ SETTINGS: dict[str, _Setting] = {
         float,
         "PARAKEET_VAD_MIN_SILENCE",
         "seconds of silence that are left out",
+    ),
+    "speakers": _Setting(
+        readers.speakers, str, "PARAKEET_SPEAKERS", "transcribe: say who spoke: auto, N or N-M"
     ),
     "replacements": _Setting(readers.replacements, dict, None, "dictate: spoken to written words"),
     "vocabulary": _Setting(

@@ -10,6 +10,7 @@ from typing import Any
 from parakeet_cli.config import CONFIG_VERSION, SETTINGS, Settings, dictate
 from parakeet_cli.config import values as readers
 from parakeet_cli.config.dictate import SECTION
+from parakeet_cli.speakers.count import PATTERN as SPEAKERS_PATTERN
 
 _TEXT = {"type": "string", "minLength": 1}
 _WORD = {"type": "string", "pattern": r"\S"}
@@ -29,6 +30,7 @@ _TAKES: Mapping[Callable[..., Any], Mapping[str, Any]] = {
     readers.device: {"type": "string", "pattern": "^(auto|cpu|cuda(:[0-9]+)?)$"},
     readers.whole: _COUNT,
     readers.days: {"type": "integer", "minimum": 0},
+    readers.speakers: {"type": "string", "pattern": SPEAKERS_PATTERN},
     readers.switch: {"type": "boolean"},
     readers.words: _WORDS,
     readers.replacements: _REPLACEMENTS,

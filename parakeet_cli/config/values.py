@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from parakeet_cli.speakers.count import SpeakerCount
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -44,6 +46,12 @@ def within(value: Any, least: float, most: float) -> float:
 def one_of(value: Any, names: Sequence[str]) -> str:
     if value not in names:
         raise ValueError(f"must be one of {', '.join(names)}")
+    return str(value)
+
+
+def speakers(value: Any) -> str:
+    """`auto`, or how many there are: `3` or `2-5`."""
+    SpeakerCount.parse(value)
     return str(value)
 
 

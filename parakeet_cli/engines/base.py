@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,18 @@ class StreamingEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class Adjustable(Protocol):
+    """An Engine whose loaded model also serves other languages or ways of decoding."""
+
+    def adjusted(self, options: EngineOptions) -> Engine:
+        """An engine with these options that shares the loaded model. Raises UsageError.
+
+        They differ from the engine's own in `language` and `decoding` alone.
+        """
+        ...
+
+
 def gpu_index(device: str) -> int:
     """The number in `cuda:N`; 0 for `cuda`."""
     return int(device.partition(":")[2] or 0)
@@ -139,6 +151,33 @@ class DeviceFinder(Protocol):
     def runs_on(self) -> str:
         """The device in words, "NVIDIA H100 (cuda:0, bfloat16, CUDA graphs)"; after `load`."""
         ...
+
+
+@runtime_checkable
+class Polyglot(Protocol):
+    """An Engine whose model says which languages it knows."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes; none before `load`."""
+        ...
+
+
+def in_language(engine: Engine, language: str | None) -> Engine:
+    """The engine, whose results say that language where the model doesn't say another."""
+    return cast(Engine, _InLanguage(engine, language))
+
+
+class _InLanguage:
+    def __init__(self, engine: Engine, language: str | None) -> None:
+        self._engine, self._language = engine, language
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def transcribe(self, chunk: Chunk) -> ChunkResult:
+        result = self._engine.transcribe(chunk)
+        return replace(result, language=result.language or self._language)
 
 
 def on_source_clock(chunk: Chunk, segments: list[Segment]) -> tuple[Segment, ...]:

@@ -47,6 +47,9 @@ class Mock:
     def load(self) -> None:
         """Nothing to load."""
 
+    def adjusted(self, options: EngineOptions) -> Mock:
+        return Mock(options, concurrency=self.concurrency)
+
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         if self._real_time_factor:
             time.sleep(chunk.duration * self._real_time_factor)

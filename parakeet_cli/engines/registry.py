@@ -28,6 +28,7 @@ class EngineRow:
     location: str
     own_process: bool = False  # the model is in another process, so that a crash there is survived
     honours: frozenset[str] = frozenset()  # of the fields of Decoding
+    told_language: bool = False  # whether it can be told which of its languages is spoken
 
 
 ENGINES: dict[str, EngineRow] = {
@@ -35,8 +36,11 @@ ENGINES: dict[str, EngineRow] = {
         "Whisper models; base is built in",
         "parakeet_cli.engines.whisper.engine:Whisper",
         honours=EVERY_OPTION,
+        told_language=True,
     ),
-    "mock": EngineRow("a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock"),
+    "mock": EngineRow(
+        "a made-up transcript, for CI", "parakeet_cli.engines.mock:Mock", told_language=True
+    ),
     "nemo": EngineRow(
         "Parakeet by NVIDIA NeMo", "parakeet_cli.engines.nemo.engine:Nemo", own_process=True
     ),

@@ -19,6 +19,37 @@ _CC_BY = "CC-BY-4.0"
 _NVIDIA_OPEN = "NVIDIA-Open-Model"
 ENGLISH = "English"
 _EUROPEAN = "25 European languages"
+# ISO 639-1, of what a model's row says; those of v3 are in its model card.
+LANGUAGE_CODES = {
+    ENGLISH: ("en",),
+    _EUROPEAN: (
+        "bg",
+        "hr",
+        "cs",
+        "da",
+        "nl",
+        "en",
+        "et",
+        "fi",
+        "fr",
+        "de",
+        "el",
+        "hu",
+        "it",
+        "lv",
+        "lt",
+        "mt",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sk",
+        "sl",
+        "es",
+        "sv",
+        "uk",
+    ),
+}
 _MB = 10**6  # of sizes that are known to three digits only
 
 

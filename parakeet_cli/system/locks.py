@@ -1,4 +1,4 @@
-"""Advisory file locks that the kernel releases when their holder ends, however it ends.
+"""Advisory file locks that the kernel releases when their holder ends, and who writes a file.
 
 `flock` belongs to an open file, so a child that inherits the descriptor holds the lock too.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,6 +16,24 @@ from pathlib import Path
 from parakeet_cli.system.regular_files import NO_LINK, open_regular
 
 _HOLDER_BYTES = 1000
+_MOUNTS = Path("/proc/self/mountinfo")
+_LOCAL = frozenset(
+    [
+        "bcachefs",
+        "btrfs",
+        "exfat",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "jfs",
+        "overlay",
+        "tmpfs",
+        "vfat",
+        "xfs",
+        "zfs",
+    ]
+)
 _POLL = 0.05  # seconds between two attempts
 
 
@@ -86,6 +106,55 @@ def wait_until_released(path: Path, seconds: float) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def is_open_for_writing(path: str | Path) -> bool | None:
+    """Whether a process has the file open for writing; None where that can't be found out.
+
+    Linux gives a read lease on a file only while nobody has it open for writing, to its owner and
+    to root. What a network file system answers says nothing of other machines: ask only where
+    `knows_writers`. Raises OSError if the file can't be opened.
+    """
+    descriptor = open_regular(path)
+    try:
+        return _is_written(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def knows_writers(folder: str | Path) -> bool:
+    """Whether the folder is on a file system of this machine alone, which knows all writers."""
+    if sys.platform != "linux":
+        return False
+    place = os.path.realpath(folder)
+    found, kind = "", ""
+    try:
+        lines = _MOUNTS.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return False
+    for line in lines:  # `36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/root rw`
+        before, _, after = line.partition(" - ")
+        mount = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split(" ")[4])
+        inside = place == mount or place.startswith(f"{mount.rstrip('/')}/")
+        if inside and len(mount) >= len(found):  # the last of several at one place counts
+            found, kind = mount, after.partition(" ")[0]
+    return kind in _LOCAL
+
+
+def _is_written(descriptor: int) -> bool | None:
+    if sys.platform != "linux":
+        return None
+    import fcntl
+
+    try:
+        # A writer who comes while the lease is held breaks it by a signal. SIGIO would end us;
+        # what is urgent on a socket is ignored by default.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return True if error.errno == errno.EAGAIN else None
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
 
 
 def _try_lock(descriptor: int, *, shared: bool) -> bool:

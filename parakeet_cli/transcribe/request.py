@@ -17,8 +17,10 @@ STDOUT = "-"
 _AS_MANY_AS_FIT = "auto"  # of --workers and --feeders
 
 
-def refuse_contradictions(channels: str | None, channel: int | None, text: str | None) -> None:
-    """Raise UsageError for values of --channels, --channel and --align that exclude each other."""
+def refuse_contradictions(
+    channels: str | None, channel: int | None, text: str | None, *, speakers: str | None = None
+) -> None:
+    """Raise UsageError for values of --channels and other options that exclude each other."""
     if channels is None:
         return
     if channels != "split":
@@ -27,6 +29,11 @@ def refuse_contradictions(channels: str | None, channel: int | None, text: str |
         raise UsageError("--channels split and --channel contradict each other.")
     if text is not None:
         raise UsageError("--align puts one text on one clock: leave out --channels split.")
+    if speakers is not None:
+        raise UsageError(
+            "--channels split takes each channel for one speaker, and --speakers finds several "
+            "in one: leave one of them out."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.cli.dictate.states import STARTED_BEFORE, changed_line, status_line
-from parakeet_cli.dictate.daemon.peer_user import peer_user
+from parakeet_cli.system.safety.peer_user import peer_user
 
 _VERBS = ("start", "stop", "toggle", "cancel", "status")
 _WITH_PROFILE = ("start", "toggle")

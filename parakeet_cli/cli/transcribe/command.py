@@ -12,6 +12,7 @@ from parakeet_cli.formats import ALL, FORMATS
 
 OUTPUT = "Output"
 BATCH = "Batch"
+WATCH = "Watched folder"
 SUBTITLES = "Subtitles"
 AUDIO = "Audio"
 
@@ -145,6 +146,48 @@ def transcribe(
     json: Annotated[
         bool, typer.Option("--json", help="With --status: print JSON.", rich_help_panel=BATCH)
     ] = False,
+    watch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --run: transcribe what arrives in this folder, until Ctrl-C or SIGTERM.",
+            rich_help_panel=WATCH,
+        ),
+    ] = None,
+    settle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long a file must be unchanged before it is taken to be whole.",
+            show_default="3s",
+            rich_help_panel=WATCH,
+        ),
+    ] = None,
+    then: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CMD",
+            help="Run this for each transcript, with the paths of its outputs as arguments.",
+            rich_help_panel=WATCH,
+        ),
+    ] = None,
+    then_timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long --then may take for a transcript.",
+            show_default="5m",
+            rich_help_panel=WATCH,
+        ),
+    ] = None,
+    install_service: Annotated[
+        bool,
+        typer.Option(
+            "--install-service",
+            help="Make this watch a service of systemd for your user, and start it.",
+            rich_help_panel=WATCH,
+        ),
+    ] = False,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -267,6 +310,23 @@ def transcribe(
             rich_help_panel=AUDIO,
         ),
     ] = None,
+    speakers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[N|N-M]",
+            help="Say who spoke; N or N-M is how many speakers there are.",
+            rich_help_panel=AUDIO,
+            show_default=False,
+        ),
+    ] = None,
+    speaker_names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help='Names of speakers, in TOML: "Speaker 1" = "Anna".',
+            rich_help_panel=AUDIO,
+        ),
+    ] = None,
     vad: Annotated[
         bool,
         typer.Option(
@@ -331,12 +391,16 @@ def transcribe(
         from parakeet_cli.cli.transcribe.status import show_status
 
         return show_status(status, as_json=json)
-    if not inputs:
+    if watch is None and not inputs:
         raise UsageError("Name what to transcribe: files, folders, a manifest, or - for stdin.")
     for note in context.meta.get(FAMILY_NOTES, ()):
         console.info(note)
-    from parakeet_cli.cli.transcribe.request import request_of
+    from parakeet_cli.cli.transcribe.request import request_of, watch_of
     from parakeet_cli.cli.transcribe.run import transcribe_request
+    from parakeet_cli.cli.transcribe.watch import watch_folder
 
     settings = options.settings_of(context)
-    return transcribe_request(request_of(context.params, settings), settings)
+    request, watched = request_of(context.params, settings), watch_of(context.params)
+    if watched is not None:
+        return watch_folder(request, watched, settings, install=install_service)
+    return transcribe_request(request, settings)

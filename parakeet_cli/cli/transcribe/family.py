@@ -7,12 +7,14 @@ can't be honoured, is refused, unless its value is the default, which is what ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from parakeet_cli.cli.transcribe.language_codes import code_of
 from parakeet_cli.errors import UsageError
+from parakeet_cli.speakers.count import AUTO
 
 FAMILY_NOTES = "parakeet.family-notes"  # the key of the notes in a context's `meta`
 
@@ -24,10 +26,15 @@ Handler = Callable[[str, str], tuple[list[str], str | None]]
 
 @dataclass(frozen=True, slots=True)
 class FamilyOption:
-    """What is done with an option; a `switch` may stand without True or False after it."""
+    """What is done with an option; a `switch` may stand without True or False after it.
+
+    With `value`, the next word is the option's only if it has that form; without one it is `bare`.
+    """
 
     handle: Handler
     switch: bool = False
+    value: re.Pattern[str] | None = None
+    bare: str = ""
 
 
 def _switch(on: Sequence[str] = (), off: Sequence[str] = (), note: str | None = None) -> Any:
@@ -54,14 +61,14 @@ def _no_meaning(why: str) -> FamilyOption:
     return FamilyOption(lambda option, value: ([], f"{option} has no meaning here: {why}"))
 
 
-def _refused(why: str, *defaults: str, switch: bool = False, secret: bool = False) -> FamilyOption:
-    """Only the defaults are accepted, or False for a switch. A secret value isn't shown."""
+def _refused(why: str, *defaults: str, switch: bool = False) -> FamilyOption:
+    """Only the defaults are accepted, or False for a switch."""
     accepted = (*defaults, _FALSE) if switch else defaults
 
     def handle(option: str, value: str) -> tuple[list[str], str | None]:
         if any(_equal(value, one) for one in accepted):
             return [], None
-        given = option if switch or secret else f"{option} {value}"
+        given = option if switch else f"{option} {value}"
         raise UsageError(f"{given} has no meaning here: {why}", hint="Leave it out.")
 
     return FamilyOption(handle, switch=switch)
@@ -91,7 +98,9 @@ _MODELS = {
 _NO_TUNING = "the search is tuned by --beam-size and --temperature alone."
 _NO_LIMITS = "what counts as a failed text is fixed, and was measured."
 _GROUPING = "punctuation always belongs to the word beside it."
-_SPEAKERS = "this version doesn't tell speakers apart."
+_TOKEN = "--speakers tells speakers apart, and needs no token."
+_COUNT = re.compile(r"[0-9]+(-[0-9]+)?")  # what may follow --speakers
+_ANY_NUMBER = f"--speakers={AUTO}"
 _LIVE = "`parakeet dictate` transcribes a microphone."
 
 FAMILY: Mapping[str, FamilyOption] = {
@@ -115,7 +124,9 @@ FAMILY: Mapping[str, FamilyOption] = {
     "--hallucination-silence-threshold": _refused(
         "silence isn't given to the model in the first place.", _NONE
     ),
-    "--hf-token": _refused(_SPEAKERS, "", secret=True),
+    "--hf-token": FamilyOption(  # which there turns the speakers on; a secret isn't shown
+        lambda option, value: ([_ANY_NUMBER], f"{option}: {_TOKEN}") if value else ([], None)
+    ),
     "--highlight-words": _switch(["--highlight-words"]),
     "--hotwords": _refused("--initial-prompt is how Whisper is told names.", _NONE),
     "--language": _as("--language", change=code_of),
@@ -143,8 +154,11 @@ FAMILY: Mapping[str, FamilyOption] = {
     "--print-colors": _switch(note="-f html shades the words that are doubtful."),
     "--prompt-reset-on-temperature": _refused(_NO_LIMITS, "0.5"),
     "--repetition-penalty": _refused(_NO_TUNING, "1"),
-    "--speaker-name": _no_meaning(_SPEAKERS),
-    "--speaker-num": _no_meaning(_SPEAKERS),
+    "--speaker-name": _no_meaning("--speaker-names names.toml gives each speaker a name."),
+    "--speaker-num": _as("--speakers"),
+    "--speakers": FamilyOption(
+        lambda option, value: ([f"{option}={value}"], None), value=_COUNT, bare=AUTO
+    ),
     "--suppress-blank": FamilyOption(
         lambda option, value: _refused("blank texts are always suppressed.", _TRUE).handle(
             option, value
@@ -181,6 +195,8 @@ def rewrite(words: Sequence[str], params: Iterable[Any]) -> tuple[list[str], dic
     }
     notes: dict[str, None] = {}  # each once, in order
     made = [word for part in _rewritten(list(words), valued, notes) for word in part]
+    if any(word.startswith("--speakers=") and word != _ANY_NUMBER for word in made):
+        made = [word for word in made if word != _ANY_NUMBER]  # the number wins, wherever it is
     return made, {FAMILY_NOTES: tuple(notes)}
 
 
@@ -202,7 +218,7 @@ def _rewritten(
             at += takes_next
             continue
         if not equals:
-            value, at = _value_after(words, at, typed, switch=row.switch)
+            value, at = _value_after(words, at, typed, row)
         if row.switch and value.lower() not in (_TRUE, _FALSE):
             raise UsageError(f"{typed} {value}: it must be True or False.")
         replaced, note = row.handle(name, value)
@@ -211,10 +227,14 @@ def _rewritten(
         yield replaced
 
 
-def _value_after(words: list[str], at: int, option: str, *, switch: bool) -> tuple[str, int]:
+def _value_after(words: list[str], at: int, option: str, row: FamilyOption) -> tuple[str, int]:
     """The option's value, and the place behind it. The next word is a switch's only if it fits."""
     following = words[at] if at < len(words) else None
-    if switch:
+    if row.value is not None:
+        if following is not None and row.value.fullmatch(following):
+            return following, at + 1
+        return row.bare, at
+    if row.switch:
         if following is not None and following.lower() in (_TRUE, _FALSE):
             return following, at + 1
         return _TRUE, at

@@ -116,6 +116,13 @@ def file_in_words(job: Job, result: FileResult) -> str:
     return f"{console.shown_name(job.name)}: {result.status}{length}{reason}"
 
 
+def file_event(job: Job, result: FileResult) -> dict[str, Any]:
+    """How a file ended, for programs; without passwords of URLs."""
+    event = {"event": "file", "file": job.name, "status": str(result.status)}
+    without: dict[str, Any] = values_without_passwords(event | {"reason": result.reason})
+    return without
+
+
 class LinesView:
     """For pipes and logs: a line each 30 s and each 5 % of the files; with --verbose, a file."""
 
@@ -202,12 +209,11 @@ class JsonView(LinesView):
 
     def show_file(self, job: Job, result: FileResult) -> None:
         console.log_line(file_in_words(job, result))
-        event = {"event": "file", "file": job.name, "status": str(result.status)}
-        self._write(event | {"reason": result.reason})
+        self._write(file_event(job, result))
 
     def show_step(self) -> None:
         pass  # each second is often enough
 
     def _write(self, event: dict[str, Any]) -> None:
-        line = json.dumps(values_without_passwords(event))
+        line = json.dumps(event)
         print(line, file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from parakeet_cli.audio.segment.pauses import SpeechLimits
@@ -11,10 +12,12 @@ from parakeet_cli.cli.transcribe.progress import ProgressForm
 from parakeet_cli.config import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FormatOptions
+from parakeet_cli.speakers.names import NO_NAMES, read_names
 from parakeet_cli.transcribe.align.words import read_text
 from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.request import TranscribeRequest, refuse_contradictions
+from parakeet_cli.transcribe.watch.options import WatchOptions
 
 # Options that are fields of the same name.
 _FIELDS = (
@@ -38,13 +41,16 @@ _LAYOUT = ("max_line_width", "max_line_count", "max_words_per_line", "highlight_
 
 def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeRequest:
     """The request that the options make, by their parameters' names. Raises UsageError."""
-    refuse_contradictions(given["channels"], given["channel"], given["align"])
+    refuse_contradictions(
+        given["channels"], given["channel"], given["align"], speakers=given["speakers"]
+    )
+    speakers = settings.speaker_count if given["channels"] is None else None
     stream_number, every_stream = parse_audio_stream(given["audio_stream"])
     format_options = FormatOptions(
         **{name: given[name] for name in _LAYOUT}, link_audio=given["html_link_audio"]
     )
     return TranscribeRequest(
-        inputs=tuple(given["inputs"] or ()),
+        inputs=tuple(given["inputs"] or filter(None, [given["watch"]])),
         every_stream=every_stream,
         formats=tuple(given["output_format"] or ()),
         folder=given["output_dir"],
@@ -57,6 +63,8 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             language=settings.language,
             channel=given["channel"],
             split_channels=given["channels"] is not None,
+            speakers=speakers,
+            speaker_names=read_names(names) if (names := given["speaker_names"]) else NO_NAMES,
             vad=given["vad"],
             speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
             align=read_text(given["align"]) if given["align"] is not None else None,
@@ -67,6 +75,27 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
         ),
         **{name: given[name] for name in _FIELDS},
     )
+
+
+def watch_of(given: Mapping[str, Any]) -> WatchOptions | None:
+    """What is to be watched; None if nothing is. Raises UsageError."""
+    if given["watch"] is None:
+        for name in ("settle", "then", "then_timeout", "install_service"):
+            if given[name]:
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option} needs --watch DIR, which names the folder to watch.")
+        return None
+    if given["inputs"]:
+        raise UsageError(
+            f"--watch {given['watch']} takes no other inputs: leave out {given['inputs'][0]}.",
+            hint="What is in the folder already is transcribed, too.",
+        )
+    options = WatchOptions(given["watch"], then=given["then"])
+    if given["settle"] is not None:
+        options = replace(options, settle=seconds("--settle", given["settle"]))
+    if given["then_timeout"] is not None:
+        options = replace(options, then_limit=seconds("--then-timeout", given["then_timeout"]))
+    return options
 
 
 def _progress_form(text: str) -> str:

@@ -21,8 +21,8 @@ def transcribe_request(request: TranscribeRequest, settings: Settings) -> ExitCo
     console.show_warnings(settings.warnings, show=console.info)
     if request.dry_run:
         return show_dry_run(dry_run(request, settings))
-    confirm = console.info if request.yes else _confirm
-    with open_batch(request, settings, confirm) as batch:
+    ask = console.info if request.yes else confirm
+    with open_batch(request, settings, ask) as batch:
         with make_view(batch.total, request.progress, earlier=batch.earlier) as view:
             result = batch.run(view)
         if result.interrupted:  # shown before the engines have ended, which may take a moment
@@ -34,7 +34,7 @@ def transcribe_request(request: TranscribeRequest, settings: Settings) -> ExitCo
     return result.exit_code
 
 
-def _confirm(sentence: str) -> None:
+def confirm(sentence: str) -> None:
     """Say it, and on a terminal ask whether to go on. Raises ParakeetError if not."""
     if not (sys.stdin is not None and sys.stdin.isatty() and console.is_terminal()):
         console.info(sentence)

@@ -42,6 +42,10 @@ def _lines(status: RunStatus) -> list[str]:
         )
     if len(status.failures) > _MAX_FAILURES:
         lines.append(f"and {len(status.failures) - _MAX_FAILURES} more; --json shows all.")
+    lines += [
+        f"--then failed: {console.shown_name(name)}: {console.shown_name(reason)}"
+        for name, reason in status.then_failures[:_MAX_FAILURES]
+    ]
     if status.failures and not status.running:
         lines.append("The same command with --retry-failed tries these again.")
     return lines

@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import IO
 
 from parakeet_cli.dictate.daemon.paths import DaemonPaths
-from parakeet_cli.dictate.daemon.peer_user import peer_user
 from parakeet_cli.dictate.daemon.protocol import Answer, encode_request, read_line
 from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.system.processes import exit_in_words, parakeet_command
+from parakeet_cli.system.safety.peer_user import peer_user
 
 # The descriptor on which a daemon that was just started reports that it is ready, or why not.
 READY_VARIABLE = "PARAKEET_READY_FD"

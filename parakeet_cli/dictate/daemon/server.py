@@ -15,10 +15,10 @@ from types import FrameType
 from parakeet_cli.dictate.daemon.controllable import Controllable
 from parakeet_cli.dictate.daemon.lock import DaemonLock
 from parakeet_cli.dictate.daemon.paths import DaemonPaths
-from parakeet_cli.dictate.daemon.peer_user import peer_user
 from parakeet_cli.dictate.daemon.protocol import Answer, decode_request, read_line
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.system.processes import handle_signals
+from parakeet_cli.system.safety.peer_user import peer_user
 
 _CLIENT_TIMEOUT = 10.0  # seconds that a client may take for its line, and for the answer
 _CLIENTS = 32  # served at a time; each has a thread

@@ -31,6 +31,7 @@ class Priority(IntEnum):
     FINAL = 0
     PAUSE = 1
     PARTIAL = 2
+    SHARED = 3  # of other processes
 
 
 class EngineJob(Generic[T]):
@@ -119,7 +120,7 @@ class EngineQueue:
         if number == 0:
             self._load()
         # Jobs wait for the model to load; if it can't be loaded, each of them raises why.
-        lowest = Priority.PAUSE if number == 0 and len(self._threads) > 1 else Priority.PARTIAL
+        lowest = Priority.PAUSE if number == 0 and len(self._threads) > 1 else Priority.SHARED
         while (job := self._next(lowest)) is not None:
             if (error := self.loaded.exception()) is not None:
                 if job.future.set_running_or_notify_cancel():

@@ -31,13 +31,20 @@ from parakeet_cli.dictate.session.insertion import TextOutputs
 from parakeet_cli.dictate.session.recovery import Recovery
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
 from parakeet_cli.dictate.session.setup import DictationSetup
+from parakeet_cli.dictate.session.shared_engine import share_queue
 from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.dictate.sinks.delivery import Delivery
 from parakeet_cli.dictate.text.edits import compose
 from parakeet_cli.dictate.text.rules import TextRules
 from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
+from parakeet_cli.engines.base import EngineChoice
 from parakeet_cli.engines.registry import make_engine
+from parakeet_cli.engines.shared.access import find_engine
+from parakeet_cli.engines.shared.engine import SharedEngine
+from parakeet_cli.engines.shared.fair_queue import Priority
+from parakeet_cli.engines.shared.host import EngineHost
+from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import EngineUnavailable, OutputError
 from parakeet_cli.transcript import words_of
 
@@ -57,6 +64,8 @@ class SessionResources:
         self._inserted: dict[tuple[str, ...], list[str]] = {}  # by those sinks, in this process
         self._delivery(request)
         self._engine_queue: EngineQueue | None = None
+        self._host: EngineHost | None = None
+        self._shares = False
         self.load_engine()
 
     def __enter__(self) -> SessionResources:
@@ -97,15 +106,27 @@ class SessionResources:
         if queue is None or (queue.loaded.done() and queue.loaded.exception()):
             queue = self._engine_queue = _make_queue(self._request)
             queue.start()
+            self._share_engine()
         return queue
+
+    def _share_engine(self) -> None:
+        """Offer the loaded engine to the user's other processes, if it is this one's."""
+        queue = self._engine_queue
+        if self._shares and queue is not None and not isinstance(queue.engine, SharedEngine):
+            self._host = share_queue(queue, _setup_of(self._request)[1])
 
     def warm_up(self) -> None:
         """Load what a dictation needs besides the engine, in the background."""
         # The speech detector's model stays loaded; without its package a dictation says so.
         Thread(target=_load_detector, name="warm-up", daemon=True).start()
+        self._shares = True  # this process lasts
+        self._share_engine()
 
     def unload_engine(self) -> None:
         """Free the engine's memory until the next dictation."""
+        if self._host is not None:
+            self._host.close()
+            self._host = None
         queue, self._engine_queue = self._engine_queue, None
         if queue is not None:
             queue.close()
@@ -185,11 +206,18 @@ def _open_delivery(specs: tuple[str, ...]) -> Delivery | None:
     return delivery
 
 
-def _make_queue(request: DictationRequest) -> EngineQueue:
+def _setup_of(request: DictationRequest) -> tuple[EngineChoice, EngineSetup]:
     choice = choose_engine(request.settings)
     options = engine_options(request.settings, trust_model=request.trust_model)
     # Two chunks at once: a final never waits for a partial.
-    engine = make_engine(choice.name, options, concurrency=2)
+    return choice, EngineSetup(choice.name, options, concurrency=2)
+
+
+def _make_queue(request: DictationRequest) -> EngineQueue:
+    choice, setup = _setup_of(request)
+    engine = find_engine(setup, "dictate", priority=Priority.INTERACTIVE)
+    if engine is None:
+        engine = make_engine(setup.name, setup.options, concurrency=setup.concurrency)
     line = EngineLine(choice)
     line.made(engine)
     return EngineQueue(engine, on_loaded=line.loaded)

@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, EngineOptions, Stream, on_source_clock
+from parakeet_cli.engines.base import (
+    ChunkResult,
+    Engine,
+    EngineOptions,
+    Stream,
+    in_language,
+    on_source_clock,
+)
 from parakeet_cli.engines.memory import NotEnoughMemory, memory_hint
 from parakeet_cli.engines.nemo.language_tags import split_tags, without_tags
 from parakeet_cli.engines.nemo.packages import require_packages
@@ -228,6 +235,9 @@ class Nemo:
             except EngineUnavailable as error:
                 _log.info("NeMo's next worker can't be used: %s Another is tried.", error)
         return self._start_worker()
+
+    def adjusted(self, options: EngineOptions) -> Engine:
+        return in_language(self, _checked_language(self._model.name, options.language))
 
     def open_stream(self) -> Stream:
         return _Utterance(self._running_worker)

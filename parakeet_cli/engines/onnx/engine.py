@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parakeet_cli.audio.segment.chunker import Chunk
-from parakeet_cli.engines.base import ChunkResult, EngineOptions, gpu_index, on_source_clock
+from parakeet_cli.engines.base import (
+    ChunkResult,
+    Engine,
+    EngineOptions,
+    gpu_index,
+    in_language,
+    on_source_clock,
+)
 from parakeet_cli.engines.memory import is_out_of_memory, memory_hint
 from parakeet_cli.engines.onnx.folder import OnnxFolder, open_folder
 from parakeet_cli.engines.parakeet_tokens import tokens_to_segments
@@ -69,6 +76,10 @@ class Onnx:
             if self._device != "auto":
                 raise _no_gpu(self._device, "ONNX Runtime can't start on it")
             self.info = self._info(on_gpu=False)
+
+    def adjusted(self, options: EngineOptions) -> Engine:
+        _check_language(self._folder.name, options.language)
+        return in_language(self, options.language)
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         assert self._model is not None, "load() comes first"

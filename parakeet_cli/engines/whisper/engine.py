@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -109,7 +110,9 @@ class Whisper:
             from parakeet_cli.engines.whisper.encoder import open_model
 
             self._model = self._open(open_model, prepared.result())
-        self._refuse_language(self._model.supported_languages)
+        self._refuse_unknown(self._options, self._model.supported_languages)
+        if self._model.supported_languages == [ENGLISH]:
+            self._foreign = ForeignSpeech(self._found.name, threads=self._threads)
         if self._options.decoding.suppress_numerals:
             self._suppressed = [-1, *numeral_tokens(self._model.hf_tokenizer)]
 
@@ -151,12 +154,25 @@ class Whisper:
                 "(model.bin, config.json, tokenizer.json, vocabulary).",
             ) from error
 
-    def _refuse_language(self, supported: list[str]) -> None:
-        language = self._options.language
-        if supported == ["en"]:
-            self._found.refuse_task(self._options.decoding.task, english_only=True)
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return () if self._model is None else tuple(self._model.supported_languages)
+
+    def adjusted(self, options: EngineOptions) -> Whisper:
+        assert self._model is not None, "load() comes first"
+        self._refuse_unknown(options, self._model.supported_languages)
+        other = copy(self)
+        other._options = options
+        other._languages = LanguageTracker()
+        other._prompts = PreviousText(options.decoding)
+        return other
+
+    def _refuse_unknown(self, options: EngineOptions, supported: list[str]) -> None:
+        """Raise UsageError for a language or a task that the loaded model doesn't know."""
+        language = options.language
+        if supported == [ENGLISH]:
+            self._found.refuse_task(options.decoding.task, english_only=True)
             self._found.refuse_language(language, english_only=True)
-            self._foreign = ForeignSpeech(self._found.name, threads=self._threads)
         elif language is not None and language not in supported:
             raise UsageError(
                 f"The model {self._found.name} doesn't know the language '{language}'.",

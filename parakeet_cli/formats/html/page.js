@@ -6,6 +6,9 @@
   const wave = $("wave");
   const duration = Number(document.body.dataset.duration);
   const root = document.documentElement;
+  // The page as it was written, for a copy with other names: nothing below has changed it yet.
+  const whos = [...document.querySelectorAll("b.who")];
+  const written = whos.length ? `<!doctype html>\n${root.outerHTML}\n` : "";
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   // ---- words: three arrays, in the order of time -------------------------------------
@@ -154,6 +157,60 @@
     if (match) seek(Number(match[1]));
   };
   addEventListener("hashchange", fromHash);
+
+  // ---- who speaks: names that can be changed, and saved in a copy of the page ---------
+  const names = new Map();
+  const rename = (number, name) => {
+    names.set(number, name);
+    for (const who of whos) if (who.dataset.who === number) who.textContent = name;
+    $("save").hidden = false;
+  };
+  const edit = (who) => {
+    const input = document.createElement("input");
+    input.className = who.className;
+    input.value = who.textContent;
+    input.setAttribute("aria-label", "Name of the speaker");
+    let ended = false;
+    const end = (accept) => {
+      if (ended) return;
+      ended = true;
+      const name = input.value.trim();
+      input.replaceWith(who);
+      if (accept && name && name !== who.textContent) rename(who.dataset.who, name);
+      who.focus();
+    };
+    input.addEventListener("blur", () => end(true));
+    input.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
+      if (event.key === "Enter") end(true);
+      if (event.key === "Escape") end(false);
+    });
+    who.replaceWith(input);
+    input.select();
+  };
+  for (const who of whos) {
+    who.tabIndex = 0;
+    who.title = "Change this speaker’s name";
+    who.setAttribute("role", "button");
+    who.addEventListener("click", () => edit(who));
+    who.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      edit(who);
+    });
+  }
+  $("save")?.addEventListener("click", () => {
+    const copy = new DOMParser().parseFromString(written, "text/html");
+    for (const who of copy.querySelectorAll("b.who")) {
+      who.textContent = names.get(who.dataset.who) ?? who.textContent;
+    }
+    const link = document.createElement("a");
+    const page = new Blob([`<!doctype html>\n${copy.documentElement.outerHTML}\n`], { type: "text/html" });
+    link.href = URL.createObjectURL(page);
+    link.download = decodeURIComponent(location.pathname.split("/").pop()) || "transcript.html";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  });
 
   // ---- the waveform as a slider ------------------------------------------------------
   if (wave) {

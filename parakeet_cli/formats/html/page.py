@@ -11,7 +11,7 @@ import base64
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -20,6 +20,7 @@ from pathlib import Path, PurePath
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats.base import Collector, FormatOptions
 from parakeet_cli.formats.html.sound import Envelope, Sound
+from parakeet_cli.formats.speakers import has_speakers
 from parakeet_cli.formats.subtitles.line_breaks import ends_sentence
 from parakeet_cli.formats.subtitles.text_width import breakable, clean
 from parakeet_cli.formats.subtitles.tokens import spaced_words
@@ -29,6 +30,7 @@ from parakeet_cli.transcript import LostInterval, Segment, Transcript, Word
 
 PARAGRAPH_PAUSE = 1.5  # seconds of silence that begin a new paragraph
 PARAGRAPH_SECONDS = 30.0  # from here on a paragraph ends with its sentence
+COLOURS = 8  # of speakers, in page.css; the ninth has that of the first
 BARS = 320
 HEIGHT = 64  # of the waveform, in units of its viewBox
 READ_BYTES = 3 * 64 * 1024  # a multiple of 3, so that pieces of base64 join
@@ -67,7 +69,7 @@ def pieces(
     yield "</section>\n"
     lang = f' lang="{escape(transcript.text_language)}"' if transcript.text_language else ""
     yield f'<main id="transcript" tabindex="-1"{lang} aria-label="Transcript">\n'
-    yield from _body(transcript)
+    yield from _body(transcript, _speakers(transcript))
     yield "</main>\n"
     yield _foot(transcript)
     yield f"<script>{_asset('page.js')}</script>\n</body>\n</html>\n"
@@ -195,6 +197,9 @@ def _controls(transcript: Transcript) -> str:
             '<label class="toggle" title="Shade words the engine was unsure of">'
             '<input type="checkbox" id="doubt" checked> <span>Doubtful words</span></label>\n'
         )
+    save = ""
+    if has_speakers(transcript.segments):
+        save = '<button id="save" type="button" hidden>Save page</button>\n'
     return (
         '<div id="controls" hidden>\n'
         '<button id="play" type="button" aria-label="Play" aria-keyshortcuts="Space">'
@@ -206,6 +211,7 @@ def _controls(transcript: Transcript) -> str:
         '<option value="1.5">1½×</option><option value="2">2×</option></select>\n'
         '<span class="gap"></span>\n'
         f"{doubt}"
+        f"{save}"
         '<button id="copy" type="button">Copy text</button>\n'
         '<button id="keys" type="button" aria-label="Keyboard shortcuts">?</button>\n'
         '<form id="search" role="search"><input id="query" type="search" placeholder="Search" '
@@ -215,12 +221,18 @@ def _controls(transcript: Transcript) -> str:
     )
 
 
-def _body(transcript: Transcript) -> Iterator[str]:
+def _speakers(transcript: Transcript) -> dict[str, int]:
+    """The speakers' numbers from 0, in the order in which they first speak."""
+    named = (segment.speaker for segment in transcript.segments if segment.speaker is not None)
+    return {name: number for number, name in enumerate(dict.fromkeys(named))}
+
+
+def _body(transcript: Transcript, speakers: Mapping[str, int]) -> Iterator[str]:
     lost = list(transcript.accounting.lost)
     empty = True
     for paragraph in _paragraphs(in_order(transcript.segments)):
         empty = False
-        yield _paragraph(paragraph, lost)
+        yield _paragraph(paragraph, lost, speakers)
     if empty:
         yield '<p class="note">No speech was heard.</p>\n'
     for interval in lost:
@@ -247,7 +259,9 @@ def _paragraphs(segments: Iterator[Segment]) -> Iterator[list[Segment]]:
         yield held
 
 
-def _paragraph(segments: list[Segment], lost: list[LostInterval]) -> str:
+def _paragraph(
+    segments: list[Segment], lost: list[LostInterval], speakers: Mapping[str, int]
+) -> str:
     """The time in the margin, and the words.
 
     Word times are one attribute, `start end start end ...` in milliseconds. Intervals in
@@ -268,16 +282,20 @@ def _paragraph(segments: list[Segment], lost: list[LostInterval]) -> str:
             times.append(f"{round(1000 * word.start)} {round(1000 * word.end)}")
             text.append((" " if spaced and text else "") + _word(word))
     anchor = f"t={start:.2f}"
+    who = _who(segments[0].speaker, speakers)
     return (
         f'<div class="para" id="{anchor}"><a class="at time" href="#{anchor}">'
-        f'{clock_time(start)}</a>{_who(segments[0])}<p dir="auto" data-t="{" ".join(times)}">'
+        f'{clock_time(start)}</a>{who}<p dir="auto" data-t="{" ".join(times)}">'
         f"{''.join(text)}</p></div>\n"
     )
 
 
-def _who(segment: Segment) -> str:
-    """The speaker's name, if there is one."""
-    return "" if segment.speaker is None else f'<b class="who">{_shown(segment.speaker)}</b>'
+def _who(speaker: str | None, speakers: Mapping[str, int]) -> str:
+    """The speaker's name in a colour, if there is one. `data-who` stays when it is changed."""
+    if speaker is None:
+        return ""
+    number = speakers[speaker]
+    return f'<b class="who s{number % COLOURS}" data-who="{number}">{_shown(speaker)}</b>'
 
 
 def _word(word: Word) -> str:

@@ -104,6 +104,19 @@ class Job(NamedTuple):
         return self.path == STDIN
 
 
+def job_below(folder: str, name: str) -> Job:
+    """The job for a file by its name below a folder, as a search of that folder makes it."""
+    root = _search_root(folder)
+    path = str(Path(folder, name))
+    return Job(path, path, folder=name.rpartition("/")[0], root=root)
+
+
+def _search_root(folder: str) -> SearchRoot:
+    top = str(Path(folder))
+    length = 0 if top == "." else len(top.rstrip("/")) + 1
+    return SearchRoot(f"{canonical(top).rstrip('/')}/", length)
+
+
 def find_jobs(inputs: Iterable[str]) -> list[Job]:
     """The jobs for files, folders, globs, URLs, manifests and `-`, each recording once."""
     return JobFinder().find(inputs)
@@ -184,7 +197,7 @@ class JobFinder:
     def _directory(self, given: str) -> Iterator[Job]:
         top = str(Path(given))
         base = "" if top == "." else f"{top.rstrip('/')}/"
-        root = SearchRoot(f"{canonical(top).rstrip('/')}/", len(base))
+        root = _search_root(given)
         unreadable: list[OSError] = []
         found = False
         pending = [""]  # folders below it, the next one last

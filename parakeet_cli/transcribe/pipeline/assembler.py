@@ -41,6 +41,11 @@ class Assembler:
         """The language of most of the audio; the first of two that have as much."""
         return max(self.languages, key=lambda name: self.languages[name], default=None)
 
+    @property
+    def settled(self) -> tuple[Segment, ...]:
+        """The segments that no later chunk changes."""
+        return tuple(self._segments)
+
     def finish(self) -> tuple[Segment, ...]:
         self._accept_pending()
         self._pending = []

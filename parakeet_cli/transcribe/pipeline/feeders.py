@@ -129,6 +129,8 @@ class Feeders:
                 if self._ending.is_set():
                     return
                 future = self._engine_threads.submit(chunk)
+                if self._options.speakers is not None:
+                    voice.speakers.add(chunk)
                 file.pending.append((chunk.without_samples(), future, voice))
                 future.add_done_callback(lambda _: self._post(_nothing))
             file.source, voice.accounting = media.source, media.accounting

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Timer
+from threading import Lock, Timer
 from types import FrameType
 
 from parakeet_cli import console
+from parakeet_cli.errors import ParakeetError
 from parakeet_cli.system.processes import (
     TERMINATIONS,
     Terminated,
@@ -130,3 +131,29 @@ def _is_ours(number: int) -> bool:
     handler = signal.getsignal(number)
     owner = getattr(handler, "__self__", None)
     return handler is raise_terminated or isinstance(owner, GracefulStop | DeferredInterrupt)
+
+
+class Cancellation:
+    """Ends a batch from another thread: it raises the error that `cancel` is given."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._post: Callable[[Callable[[], object]], object] | None = None
+        self._error: ParakeetError | None = None
+
+    def attach(self, post: Callable[[Callable[[], object]], object]) -> None:
+        """The batch has begun; `post` has a call made in its thread. Raises the error."""
+        with self._lock:
+            self._post = post
+        self._raise()
+
+    def cancel(self, error: ParakeetError) -> None:
+        with self._lock:
+            self._error = error
+            post = self._post
+        if post is not None:
+            post(self._raise)
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error

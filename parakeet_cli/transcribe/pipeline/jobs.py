@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from parakeet_cli.audio.decode.media import warm_up
-from parakeet_cli.engines.base import Engine
+from parakeet_cli.audio.segment.chunker import Chunk
+from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
 from parakeet_cli.transcribe.inputs.as_file import as_file
@@ -21,7 +23,11 @@ from parakeet_cli.transcribe.outputs.write import write_output
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.feeders import Feeders, annotator_of
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork
-from parakeet_cli.transcribe.pipeline.interrupts import DeferredInterrupt, defer_interrupts
+from parakeet_cli.transcribe.pipeline.interrupts import (
+    Cancellation,
+    DeferredInterrupt,
+    defer_interrupts,
+)
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.progress import ProgressView
 from parakeet_cli.transcribe.pipeline.results import (
@@ -48,6 +54,9 @@ def transcribe_jobs(
     feeders: int = 1,
     while_writing: AbstractContextManager[object] | None = None,
     on_loaded: Callable[[Engine], object] = lambda _: None,
+    on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None,
+    cancellation: Cancellation | None = None,
+    loads_at_once: bool = False,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -56,10 +65,18 @@ def transcribe_jobs(
     is asked for again soon. An input that fails is a result; only an engine that can't be used at
     all raises (EngineUnavailable).
     `while_writing` is entered while a job's outputs are written and the view gets its result.
-    `on_loaded` is called, in another thread, once the engine is loaded.
+    `on_loaded` is called, in another thread, once the engine is loaded. It is loaded for the first
+    job, or with `loads_at_once` before the first job is asked for. `on_result` is called with each
+    chunk of a file and its result, in their order; `cancellation` ends it from another thread.
     """
+    pipeline: _Pipeline | None = None
+    made = partial(
+        _Pipeline, engine, options, view, feeders, while_writing or nullcontext(), on_loaded
+    )
     with ExitStack() as stack:
-        pipeline: _Pipeline | None = None
+        if loads_at_once:
+            pipeline = stack.enter_context(made())
+            pipeline.wait_until_loaded()
         for item in planned:
             if item is None:
                 if pipeline is not None:
@@ -71,11 +88,10 @@ def transcribe_jobs(
                 yield result
                 continue
             if pipeline is None:
-                pipeline = stack.enter_context(
-                    _Pipeline(
-                        engine, options, view, feeders, while_writing or nullcontext(), on_loaded
-                    )
-                )
+                pipeline = stack.enter_context(made())
+                pipeline.on_result = on_result
+                if cancellation is not None:
+                    cancellation.attach(pipeline.post)
             yield from pipeline.transcribe(item, result)
         if pipeline is not None:
             yield from pipeline.finish()
@@ -91,6 +107,7 @@ class _Pipeline:
         while_writing: AbstractContextManager[object],
         on_loaded: Callable[[Engine], object],
     ) -> None:
+        self.on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None
         self._files: deque[FileInWork] = deque()
         self._feeding = 0  # files that aren't fully submitted
         # Several feeders have their next files ready: this thread may be writing an output.
@@ -133,9 +150,17 @@ class _Pipeline:
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
 
+    def post(self, call: Callable[[], object]) -> None:
+        """Have a call made in the pipeline's own thread, soon."""
+        self._calls.put(call)
+
     def _remove_copies(self) -> None:
         for file in self._files:
             file.local.close()
+
+    def wait_until_loaded(self) -> None:
+        """Wait until the engine is loaded. Raises EngineUnavailable."""
+        self._threads.wait_until_loaded()
 
     def transcribe(self, item: PlannedFile, result: FileResult | None) -> Iterator[FileResult]:
         """Give one job to a feeder, unless it has a result already.
@@ -228,6 +253,7 @@ class _Pipeline:
             else:
                 file.transcribed_chunks += 1
                 voice.assembler.add(chunk, result)
+                self.on_result(chunk, result)
             file.pending.popleft()
             self._view.advanced(file.item.job, voice.progress(chunk.end))
 
@@ -247,7 +273,7 @@ class _Pipeline:
         if file.failure is not None and not file.transcribed_chunks:
             return failed(file.item.job, file.failure)
         try:
-            transcript = transcript_of(file, self._engine.info, self._options.align)
+            transcript = transcript_of(file, self._engine.info, self._options)
         except InputError as error:
             return failed(file.item.job, error)
         try:

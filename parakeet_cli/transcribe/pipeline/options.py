@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.formats import FormatOptions
+from parakeet_cli.speakers.count import SpeakerCount
+from parakeet_cli.speakers.names import SpeakerNames
 from parakeet_cli.transcribe.align.words import GivenText
 
 
@@ -17,6 +19,8 @@ class PipelineOptions:
     language: str | None = None  # of the stream to prefer
     channel: int | None = None  # from 0; None is all, averaged
     split_channels: bool = False  # whether each is transcribed by itself
+    speakers: SpeakerCount | None = None  # how many there may be, if they are to be told apart
+    speaker_names: SpeakerNames = field(default_factory=SpeakerNames)
     vad: bool = True
     speech: SpeechLimits = field(default_factory=SpeechLimits)
     align: GivenText | None = None  # the text to put on the clock

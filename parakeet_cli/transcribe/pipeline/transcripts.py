@@ -6,10 +6,13 @@ from collections import Counter
 from dataclasses import replace
 
 from parakeet_cli.speakers.channels import Channel, by_time, without_echoes
+from parakeet_cli.speakers.count import SpeakerCount
+from parakeet_cli.speakers.names import renamed
+from parakeet_cli.speakers.words import with_speakers
 from parakeet_cli.transcribe.align.place import align_text
-from parakeet_cli.transcribe.align.words import GivenText
 from parakeet_cli.transcribe.pipeline.doubts import doubts_of
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork, Voice
+from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.pipeline.word_times import spread_words
 from parakeet_cli.transcript import (
     Accounting,
@@ -23,12 +26,25 @@ from parakeet_cli.transcript import (
 )
 
 
-def transcript_of(file: FileInWork, engine: EngineInfo, text: GivenText | None) -> Transcript:
-    """The transcript of a file whose chunks are all transcribed.
+def transcript_of(file: FileInWork, engine: EngineInfo, options: PipelineOptions) -> Transcript:
+    """The transcript of a file whose chunks are all transcribed, with its speakers' names.
 
-    `text` is put on the clock in the place of what was recognised. Raises InputError if it isn't
-    the recording's.
+    A given text is put on the clock in the place of what was recognised. Raises InputError if it
+    isn't the recording's.
     """
+    made = _unnamed(file, engine, options)
+    names = options.speaker_names.of(made.source.path)
+    if not names:
+        return made
+    channels = tuple(
+        replace(one, speaker=names.get(one.speaker, one.speaker)) for one in made.channels
+    )
+    return replace(made, segments=renamed(made.segments, names), channels=channels)
+
+
+def _unnamed(file: FileInWork, engine: EngineInfo, options: PipelineOptions) -> Transcript:
+    """The transcript with numbered speakers, if they were asked for."""
+    text = options.align
     assert file.source is not None
     # Of a part, the source's duration may be an estimate that the part goes beyond.
     duration = None if file.item.job.duration is not None else file.source.duration
@@ -39,15 +55,27 @@ def transcript_of(file: FileInWork, engine: EngineInfo, text: GivenText | None) 
     if text is not None:
         segments, alignment = align_text(segments, text)
         segments = spread_words(segments, duration)
+    doubts = doubts_of((*voice.doubts, *voice.assembler.doubts), segments)
     return Transcript(
         source=file.source,
         accounting=_accounting(voice),
         engine=engine,
         language=voice.assembler.language,
-        segments=segments,
-        doubts=doubts_of((*voice.doubts, *voice.assembler.doubts), segments),
+        segments=_with_speakers(segments, voice, options.speakers),
+        doubts=doubts,
         alignment=alignment,
     )
+
+
+def _with_speakers(
+    segments: tuple[Segment, ...], voice: Voice, count: SpeakerCount | None
+) -> tuple[Segment, ...]:
+    if count is None:
+        return segments
+    from parakeet_cli.speakers.diarize import names_of
+
+    voices = voice.speakers.finish()
+    return with_speakers(segments, lambda words: names_of(words, voices, count))
 
 
 def _of_channels(file: FileInWork, engine: EngineInfo, duration: float | None) -> Transcript:

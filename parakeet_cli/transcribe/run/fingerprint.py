@@ -43,4 +43,8 @@ def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | No
         deciding["align"] = hashlib.sha256(options.align.text.encode()).hexdigest()
     if options.split_channels:
         deciding["channels"] = "split"
+    if options.speakers is not None:
+        deciding["speakers"] = asdict(options.speakers)
+    if options.speaker_names:
+        deciding["speaker_names"] = options.speaker_names.as_json()
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@
      "root": "/data/in", "folder": "/data/out"}
     {"keys": [KEY, [KEY, PATH], [KEY, PATH, OUTPUTS], ...]}    a thousand inputs a row
     {"settled": [[KEY, STATUS, REASON], ...]}                  skipped or refused at once
+    {"added": [KEY, [KEY, PATH], ...]}                         what came to a watched folder since
 
 `plan` counts this shard's inputs, `of` those of all shards. A key stands for its path; where
 the path is another one, it follows. `OUTPUTS` are there where options don't decide them.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class PlanHeader:
     """What a session was asked to do.
 
     `options` is the fingerprint of its options, `at` when it was planned in seconds since the
-    epoch, `root` the folder that all its inputs are in, and `folder` that of its outputs.
+    epoch, `root` the folder that all its inputs are in, and `folder` that of its outputs. If that
+    root is `watched`, inputs come and go.
     """
 
     count: int
@@ -64,6 +66,7 @@ class PlanHeader:
     root: str | None = None
     folder: str | None = None
     at: float = 0.0
+    watched: bool = False
 
     def as_json(self) -> json_lines.Row:
         return {
@@ -74,6 +77,7 @@ class PlanHeader:
             "at": self.at,
             "root": self.root,
             "folder": self.folder,
+            **({"watched": True} if self.watched else {}),
         }
 
 
@@ -111,6 +115,22 @@ def write_plan(
         raise OutputError(message, hint=system_hint(error), obstacle=obstacle) from error
 
 
+def add_to_plan(
+    path: Path, planned: Iterable[PlannedFile], settled: Iterable[tuple[PlannedFile, FileResult]]
+) -> None:
+    """Add to the plan what has arrived in a watched folder. Raises OSError."""
+    here = canonical(".")
+    added = [_entry(item, here, with_outputs=False) for item in planned]
+    ends = [[item.job.key, str(end.status), end.reason or ""] for item, end in settled]
+    rows = json_lines.Appender(path, links=False)
+    try:
+        rows.append({"added": added})
+        if ends:
+            rows.append({"settled": ends})
+    finally:
+        rows.close()
+
+
 def read_header(path: Path) -> PlanHeader | None:
     """What the latest session was asked to do; None if that isn't recorded. Raises OutputError."""
     return next((_header(row) for row in _rows(path) if "plan" in row), None)
@@ -124,12 +144,22 @@ def read_plan(path: Path) -> RunPlan | None:
             plan = RunPlan(_header(row))
         elif plan is not None and "keys" in row:
             plan.inputs.update(map(_planned_input, row["keys"]))
+        elif plan is not None and "added" in row:
+            _add_inputs(plan, row["added"])
         elif plan is not None and "settled" in row:
             plan.settled.update(
                 (key, SettledInput(Status(status), reason))
                 for key, status, reason in row["settled"]
             )
     return plan
+
+
+def _add_inputs(plan: RunPlan, entries: list[Any]) -> None:
+    before = len(plan.inputs)
+    plan.inputs.update(map(_planned_input, entries))
+    more = len(plan.inputs) - before
+    header = plan.header
+    plan.header = replace(header, count=header.count + more, total=header.total + more)
 
 
 def root_of(planned: Iterable[PlannedFile]) -> str | None:
@@ -186,6 +216,7 @@ def _header(row: json_lines.Row) -> PlanHeader:
         root=row["root"],
         folder=row["folder"],
         at=row["at"],
+        watched=row.get("watched", False),
     )
 
 
@@ -230,7 +261,9 @@ _CHECKS: dict[str, Check] = {
     "at": is_number,
     "root": optional(is_text),
     "folder": optional(is_text),
+    "watched": lambda value: isinstance(value, bool),
     "keys": _are_entries,
+    "added": _are_entries,
     "settled": _are_settled,
 }
 _REQUIRED = {"plan": ("of", "shard", "options", "at", "root", "folder")}

@@ -48,6 +48,14 @@ class BatchPlan:
         return self.header.count
 
 
+@dataclass(frozen=True, slots=True)
+class WatchedInputs:
+    """The files of a watched folder: its absolute path, and what finds them."""
+
+    root: str
+    find: Callable[[], list[PlannedFile]]
+
+
 def say_what_is_repeated(plan: BatchPlan, say: Callable[[str], object]) -> None:
     """Say how many files that are done will be done again, and which lines say nothing."""
     folder = plan.folder
@@ -81,9 +89,16 @@ def record_plan(plan: BatchPlan, request: TranscribeRequest) -> None:
 
 @contextmanager
 def open_plan(
-    request: TranscribeRequest, settings: Settings, *, create_run: bool
+    request: TranscribeRequest,
+    settings: Settings,
+    *,
+    create_run: bool,
+    watched: WatchedInputs | None = None,
 ) -> Iterator[BatchPlan]:
-    """The plan, with the run's folder locked if there is one. Raises ParakeetError."""
+    """The plan, with the run's folder locked if there is one. Raises ParakeetError.
+
+    With `watched`, the inputs are those that a watched folder has now.
+    """
     request.check()
     path = request.run_folder
     with ExitStack() as stack:
@@ -92,16 +107,17 @@ def open_plan(
             folder = stack.enter_context(open_run_folder(path, options))
             warm_up()  # a long plan takes a second, and the decoder starts meanwhile
         with _without_garbage_collection():
-            every = _plan_files(request, folder.date if folder else None)
+            every = watched.find() if watched else _plan_files(request, _date_of(folder))
             planned = _of_shard(every, request.shard)
             header = PlanHeader(
                 count=len(planned),
                 total=len(every),
                 options=options,
                 shard=request.shard,
-                root=root_of(every),
+                root=watched.root if watched else root_of(every),
                 folder=recorded(to_place(request.folder or ".")),
                 at=now(),
+                watched=watched is not None,
             )
             earlier: list[EarlierResult] = []
             left = planned
@@ -114,6 +130,10 @@ def open_plan(
                 )
             schedule = make_schedule(left, request.options)
         yield BatchPlan(folder, header, planned, earlier, schedule)
+
+
+def _date_of(folder: RunFolder | None) -> str | None:
+    return folder.date if folder else None
 
 
 def _moved(

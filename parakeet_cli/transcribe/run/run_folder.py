@@ -290,6 +290,10 @@ class RunFolder:
         self._identities[item.number] = state_of(item.job.path)
         self._journal.record_start(item.job.key, self._options)
 
+    def identity_of(self, item: PlannedFile) -> Identity | None:
+        """The state of an input when it was started."""
+        return self._identities.get(item.number)
+
     def record_end(self, item: PlannedFile, result: FileResult, line: int) -> None:
         """Record how an input ended; `line` is the offset of its manifest line."""
         transcript = result.transcript
@@ -297,7 +301,7 @@ class RunFolder:
             item.job.key,
             RunEntry(
                 status=result.status,
-                identity=self._identities.pop(item.number, None),
+                identity=self._identities.get(item.number),
                 options=self._options,
                 seconds=round(transcript.accounting.decoded_seconds, 3) if transcript else 0.0,
                 outputs=tuple(
@@ -309,6 +313,7 @@ class RunFolder:
                 line=line,
             ),
         )
+        self._identities.pop(item.number, None)
 
 
 @contextmanager

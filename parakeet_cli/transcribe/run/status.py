@@ -6,12 +6,13 @@ and has in hand. What the journal holds of other plans is counted apart.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.errors import UsageError
+from parakeet_cli.errors import OutputError, UsageError
 from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import is_url, state_of
 from parakeet_cli.transcribe.run.journal import JOURNAL, JournalContent, RunEntry, read_journal
@@ -24,6 +25,7 @@ from parakeet_cli.transcribe.run.plan_file import (
 )
 from parakeet_cli.transcribe.run.run_folder import is_running
 from parakeet_cli.transcribe.run.validity import output_holds, same_state
+from parakeet_cli.transcribe.then.record import THEN, ThenContent, read_then
 from parakeet_cli.transcript import Status
 
 _DONE = (Status.OK, Status.PARTIAL)
@@ -46,6 +48,7 @@ class RunStatus:
     elapsed: float = 0.0  # that it has taken so far
     failures: list[tuple[str, str, str]] = field(default_factory=list)  # input, status, reason
     shards: tuple[int, int] | None = None  # how many have begun, and how many there are
+    then_failures: list[tuple[str, str]] = field(default_factory=list)  # input, reason
 
     @property
     def left(self) -> int:
@@ -94,6 +97,11 @@ class RunStatus:
                 {"input": name, "status": status, "reason": reason}
                 for name, status, reason in self.failures
             ],
+            **(
+                {"then_failures": [{"input": key, "reason": why} for key, why in then]}
+                if (then := self.then_failures)
+                else {}
+            ),
         }
 
 
@@ -105,6 +113,7 @@ class _Part:
     plan: RunPlan
     journal: JournalContent
     running: bool
+    then: ThenContent
 
     @property
     def at(self) -> float:
@@ -141,7 +150,10 @@ def _read_part(folder: Path) -> _Part:
     running = is_running(folder)
     journal = read_journal(folder / JOURNAL)
     plan = read_plan(folder / PLAN) or _plan_of(journal)
-    return _Part(folder, plan, journal, running)
+    then = ThenContent()
+    with suppress(OutputError):  # another user's says nothing
+        then = read_then(folder / THEN)
+    return _Part(folder, plan, journal, running, then)
 
 
 def _plan_of(journal: JournalContent) -> RunPlan:
@@ -175,11 +187,15 @@ def _count(part: _Part, status: RunStatus, counted: set[str]) -> None:
     """Add a part to the status, and to `counted` the keys whose results are of its plan."""
     plan, journal = part.plan, part.journal
     status.running = status.running or part.running
+    status.then_failures += [(key, reason) for key, (_, reason) in part.then.failed.items()]
     status.total += plan.header.count
     session: list[RunEntry] = []  # what ended since it began
     for key, planned in plan.inputs.items():
         entry = journal.entries.get(key)
-        verdict = _judge(entry, planned, plan.header.options) if entry else None
+        verdict = _judge(key, entry, planned, part) if entry else None
+        if entry is None and key not in journal.begun and _has_left(planned, plan.header):
+            status.total -= 1  # it came under this name only for a while
+            continue
         if verdict in (_Verdict.HOLDS, _Verdict.LOST):
             counted.add(key)
         if entry is not None and verdict is _Verdict.HOLDS:
@@ -198,16 +214,28 @@ def _count(part: _Part, status: RunStatus, counted: set[str]) -> None:
         status.elapsed = max(status.elapsed, elapsed)
 
 
+def _has_left(planned: PlannedInput, plan: PlanHeader) -> bool:
+    """Whether an input has left a watched folder."""
+    return plan.watched and state_of(planned.path) is None
+
+
 def _count_result(status: RunStatus, key: str, how: Status, reason: str | None) -> None:
     status.counts[how] += 1
     if how in (Status.FAILED, Status.PARTIAL):
         status.failures.append((key, str(how), reason or ""))
 
 
-def _judge(entry: RunEntry, planned: PlannedInput, options: str) -> _Verdict:
-    """Whether a result is one of this plan, and whether its outputs are still there."""
-    if entry.options != options:
+def _judge(key: str, entry: RunEntry, planned: PlannedInput, part: _Part) -> _Verdict:
+    """Whether a result is one of this plan, and whether its outputs are still there.
+
+    What has left a watched folder was done before that, and its outputs may have left with it. What
+    `--then` did with outputs is its own affair.
+    """
+    plan = part.plan.header
+    if entry.options != plan.options:
         return _Verdict.OTHER
+    if _has_left(planned, plan):
+        return _Verdict.HOLDS
     path = planned.path
     if path and not is_url(path) and not same_state(entry.identity, state_of(path)):
         return _Verdict.OTHER
@@ -215,6 +243,8 @@ def _judge(entry: RunEntry, planned: PlannedInput, options: str) -> _Verdict:
         return _Verdict.HOLDS
     if planned.outputs is not None and planned.outputs != tuple(one[0] for one in entry.outputs):
         return _Verdict.OTHER
+    if part.then.has_had(key, entry.identity, entry.options):
+        return _Verdict.HOLDS
     # Of an object it isn't asked: the status needs no credentials, and no network.
     for output in entry.outputs:
         if not is_url(output[0]) and not output_holds(output[0], output):

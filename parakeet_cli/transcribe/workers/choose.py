@@ -51,6 +51,8 @@ class Placement:
     `workers` None means as many as fit, `feeders` None as many as suit the engine. A `resumable`
     batch has a journal that even a crash must reach. With `full_transcripts` the results have all
     words, not only the text. `grace` is how many seconds what was begun has at SIGTERM and SIGHUP.
+    In an `endless` batch the items that are known aren't all: its engine is loaded at once, and
+    waits for more.
     """
 
     workers: int | None = 1
@@ -60,6 +62,7 @@ class Placement:
     resumable: bool = False
     full_transcripts: bool = False
     grace: float = GRACE_SECONDS
+    endless: bool = False
 
 
 @contextmanager
@@ -81,31 +84,50 @@ def open_runner(
         placement.full_transcripts,
         console.verbosity(),
         feeders=placement.feeders,
+        loads_at_once=placement.endless,
     )
     if placement.ray and items:
         with _open_ray_runner(items, choice, setup, placement) as runner:
             yield runner
         return
     gpus = visible_gpus() if placement.workers != 1 else ()
-    count = placement.workers or automatic_count(engine_options, gpus, len(items))
-    count = max(1, min(count, len(items)))
+    most = sys.maxsize if placement.endless else len(items)
+    count = placement.workers or automatic_count(engine_options, gpus, most)
+    count = max(1, min(count, most))
     if count > 1 and _has_stdin(items):
         raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
-    concurrency = _concurrency(items)
-    engine = make_engine(choice.name, engine_options, concurrency=concurrency)
+    concurrency = MAX_CONCURRENCY if placement.endless else _concurrency(items)
+    engine = _shared_engine(choice, engine_options, placement) if count == 1 else None
+    shared = engine is not None
+    if engine is None:
+        engine = make_engine(choice.name, engine_options, concurrency=concurrency)
     line = EngineLine(choice, f", {count} workers" if count > 1 else "")
     line.made(engine)
-    if count == 1 and not _needs_process(choice, items, resumable=placement.resumable):
+    if count == 1 and (shared or not _needs_process(choice, items, placement)):
         asked = 1 if concurrency == 1 else placement.feeders  # for a single chunk
         feeders = suitable_count(asked, engine, engine_options.cores)
-        yield partial(_run_here, engine, options, line, placement.grace, feeders)
+        yield partial(_run_here, engine, setup, line, placement.grace, feeders)
         return
     setup = replace(setup, max_items=_fair_share(len(items), count))
     with LocalWorkerPool(setup, count, gpus) as pool:
         yield _PoolRunner(pool, count, line, placement.grace)
 
 
-def _needs_process(choice: EngineChoice, items: Sequence[PlannedFile], *, resumable: bool) -> bool:
+def _shared_engine(
+    choice: EngineChoice, options: EngineOptions, placement: Placement
+) -> Engine | None:
+    """For what lasts: the same engine, if another process of the user has it loaded."""
+    if not placement.endless:
+        return None
+    from parakeet_cli.engines.shared.access import find_engine
+    from parakeet_cli.engines.shared.request import EngineSetup
+
+    return find_engine(EngineSetup(choice.name, options), "watch")
+
+
+def _needs_process(
+    choice: EngineChoice, items: Sequence[PlannedFile], placement: Placement
+) -> bool:
     """Whether the only engine must run in a worker process.
 
     A file can crash a native library and must not take other files with it, so batches and
@@ -113,7 +135,7 @@ def _needs_process(choice: EngineChoice, items: Sequence[PlannedFile], *, resuma
     """
     if ENGINES[choice.name].own_process or _has_stdin(items) or sys.platform == "win32":
         return False
-    return len(items) > 1 or (bool(items) and resumable)
+    return placement.endless or len(items) > 1 or (bool(items) and placement.resumable)
 
 
 def _has_stdin(items: Iterable[PlannedFile]) -> bool:
@@ -149,7 +171,7 @@ def _fair_share(items: int, workers: int) -> int:
 
 def _run_here(
     engine: Engine,
-    options: PipelineOptions,
+    setup: WorkerSetup,
     line: EngineLine,
     grace: float,
     feeders: int,
@@ -169,7 +191,13 @@ def _run_here(
 
     with finish_within(grace) as stop:
         results = transcribe_jobs(
-            remember_taken(), engine, options, view, feeders=feeders, on_loaded=line.loaded
+            remember_taken(),
+            engine,
+            setup.options,
+            view,
+            feeders=feeders,
+            on_loaded=line.loaded,
+            loads_at_once=setup.loads_at_once,
         )
         for result in results:
             yield taken.pop(0), result

@@ -43,7 +43,7 @@ class WorkerSetup:
 
     With `full_transcripts` its results have all words and times, else the text alone.
     `max_items` is how many it is given at once, at most; `feeders` None is as many as suit its
-    engine.
+    engine. With `loads_at_once` the engine doesn't wait for the first item.
     """
 
     engine: str
@@ -53,6 +53,7 @@ class WorkerSetup:
     verbosity: console.Verbosity
     max_items: int = sys.maxsize
     feeders: int | None = None
+    loads_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ class Worker:
             feeders=self._feeders,
             while_writing=self._writing,
             on_loaded=lambda engine: self._send(Loaded(engine.info, runs_on(engine))),
+            loads_at_once=self._setup.loads_at_once,
         )
         for _ in results:
             pass  # `ended` has sent it

@@ -31,10 +31,16 @@ def has_user_namespaces() -> bool:
 
 
 class Browser:
-    """One window; `scripts` switches the pages' own scripts off."""
+    """One window; `scripts` switches the pages' own scripts off, `more` are Chromium's options."""
 
     def __init__(
-        self, *, width: int = 1100, height: int = 900, dark: bool = False, scripts: bool = True
+        self,
+        *,
+        width: int = 1100,
+        height: int = 900,
+        dark: bool = False,
+        scripts: bool = True,
+        more: tuple[str, ...] = (),
     ) -> None:
         assert CHROMEDRIVER and CHROMIUM
         self._driver = subprocess.Popen(
@@ -42,7 +48,7 @@ class Browser:
         )
         self._session = ""
         try:
-            self._session = self._start(scripts)
+            self._session = self._start(scripts, more)
             self.cdp(
                 "Emulation.setDeviceMetricsOverride",
                 {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
@@ -53,7 +59,7 @@ class Browser:
             self.close()
             raise
 
-    def _start(self, scripts: bool) -> str:
+    def _start(self, scripts: bool, more: tuple[str, ...]) -> str:
         assert self._driver.stdout is not None
         port = None
         for line in self._driver.stdout:
@@ -61,7 +67,7 @@ class Browser:
                 port = found[1]
                 break
         self._root = f"http://127.0.0.1:{port}"
-        arguments = ["--headless=new", "--disable-gpu", "--mute-audio", "--hide-scrollbars"]
+        arguments = ["--headless=new", "--disable-gpu", "--mute-audio", "--hide-scrollbars", *more]
         arguments.append("--autoplay-policy=no-user-gesture-required")
         if os.geteuid() == 0 or not has_user_namespaces():
             arguments.append("--no-sandbox")  # the pages are our own
@@ -84,7 +90,10 @@ class Browser:
             raise RuntimeError(json.load(error)["value"]["message"]) from error
 
     def go(self, page: Path, fragment: str = "") -> None:
-        self._call("POST", f"{self._session}/url", {"url": page.as_uri() + fragment})
+        self.open(page.as_uri() + fragment)
+
+    def open(self, url: str) -> None:
+        self._call("POST", f"{self._session}/url", {"url": url})
 
     def run(self, script: str) -> Any:
         """The result of a function with this body."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import time
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -283,3 +285,40 @@ def test_every_control_has_an_accessible_name(page: Browser) -> None:
     } <= named
     workable = {"button", "slider", "combobox", "searchbox", "checkbox", "link"}
     assert not [role for role, name in named if role in workable and not name.strip()]
+
+
+def test_a_speaker_gets_another_name_and_the_page_is_saved_with_it(
+    window: Browser, tmp_path: Path
+) -> None:
+    page, saved = tmp_path / "talk.html", tmp_path / "downloads" / "talk.html"
+    saved.parent.mkdir()
+    said = speak(SENSE, start=0.5)
+    talk = make(
+        *(
+            replace(said, speaker=f"Speaker {number}", start=30.0 * at, end=30.0 * at + 9)
+            for at, number in enumerate((1, 2, 1))
+        ),
+        duration=100,
+    )
+    page.write_bytes(encode(FORMATS["html"].render(talk)))
+    window.cdp("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(saved.parent)})
+    window.go(page)
+    assert window.run("return document.getElementById('save').hidden")
+    window.click("b.who.s0")
+    window.type("input.who", "<Anna> & Co")
+    window.press("Enter")
+    names = "return [...document.querySelectorAll('b.who')].map((one) => one.textContent)"
+    assert window.run(names) == ["<Anna> & Co", "Speaker 2", "<Anna> & Co"]
+    window.click("#save")
+    for _ in range(200):
+        if saved.exists():
+            break
+        time.sleep(0.1)
+    window.go(saved)
+    assert window.run(names) == ["<Anna> & Co", "Speaker 2", "<Anna> & Co"]
+    assert window.run("return document.querySelectorAll('#hint').length") <= 1
+    window.click("b.who.s1")  # the copy can be changed, too
+    window.type("input.who", "Ben")
+    window.press("Enter")
+    assert window.run(names) == ["<Anna> & Co", "Ben", "<Anna> & Co"]
+    assert window.complaints() == []

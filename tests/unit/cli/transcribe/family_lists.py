@@ -115,7 +115,6 @@ MEANINGLESS = {
     "--compression_ratio_threshold": "2.0",
     "--device_index": "1",
     "--hallucination_silence_threshold": "2",
-    "--hf_token": "hf_x",
     "--hotwords": "Dashwood",
     "--length_penalty": "0.8",
     "--live_transcribe": "True",

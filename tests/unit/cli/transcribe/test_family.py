@@ -51,10 +51,32 @@ def test_what_would_change_the_text_and_has_no_meaning_here_is_refused(option: s
 
 
 @pytest.mark.parametrize("words", [["--hf_token", "hf_secret"], ["--hf-token=hf_secret"]])
-def test_a_token_is_not_shown_where_it_is_refused(words: list[str]) -> None:
-    with pytest.raises(UsageError, match="--hf-token has no meaning here") as refused:
-        understood("clip.wav", *words)
-    assert "secret" not in f"{refused.value} {refused.value.hint}"
+def test_a_token_asks_for_speakers_and_is_not_shown(words: list[str]) -> None:
+    made, (note,) = understood("clip.wav", *words)
+    assert made == ["clip.wav", "--speakers=auto"]
+    assert "secret" not in note
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (["--speakers", "a.wav"], ["--speakers=auto", "a.wav"]),
+        (["a.wav", "--speakers"], ["a.wav", "--speakers=auto"]),
+        (["--speakers", "3", "a.wav"], ["--speakers=3", "a.wav"]),
+        (["--speakers", "2-5", "a.wav"], ["--speakers=2-5", "a.wav"]),
+        (["--speakers=2-5", "7"], ["--speakers=2-5", "7"]),
+        (["--speakers=", "3"], ["--speakers=", "3"]),
+        (["--speakers", "3.wav"], ["--speakers=auto", "3.wav"]),
+        (["--speakers", "2-", "a.wav"], ["--speakers=auto", "2-", "a.wav"]),
+        (["--speakers", "-f", "srt", "a.wav"], ["--speakers=auto", "-f", "srt", "a.wav"]),
+        (["--speakers", "--", "3"], ["--speakers=auto", "--", "3"]),
+        (["--speaker_num", "3", "--hf_token", "x", "a.wav"], ["--speakers=3", "a.wav"]),
+    ],
+)
+def test_the_word_after_speakers_is_its_value_only_as_a_number(
+    words: list[str], made: list[str]
+) -> None:
+    assert understood(*words)[0] == made
 
 
 def test_what_changes_nothing_is_accepted_with_a_note_that_is_said_once() -> None:
@@ -114,4 +136,4 @@ def test_a_value_that_is_missing_or_no_truth_value_is_named() -> None:
 
 def test_every_row_is_an_option_of_a_peer() -> None:
     theirs = {name.replace("_", "-") for family in LISTS.values() for name in family}
-    assert set(FAMILY) <= theirs | {"--version"}
+    assert set(FAMILY) <= theirs | {"--version", "--speakers"}

@@ -13,6 +13,7 @@ from parakeet_cli.transcribe.run.plan_file import (
     PlanHeader,
     PlannedInput,
     SettledInput,
+    add_to_plan,
     read_header,
     read_plan,
     root_of,
@@ -77,3 +78,17 @@ def test_the_root_is_the_folder_that_all_inputs_are_in() -> None:
     assert root_of([PlannedFile(found, ())]) == "/data/in"
     assert root_of([PlannedFile(found, ()), PlannedFile(Job("b", "/data/b.wav"), ())]) == "/data"
     assert root_of([]) is None
+
+
+def test_what_comes_to_a_watched_folder_is_added_once(tmp_path: Path) -> None:
+    items = planned()
+    header = PlanHeader(1, 1, "options", root="/in", folder="/out", at=12.5, watched=True)
+    write_plan(tmp_path / PLAN, header, items[:1], (), with_outputs=False)
+    add_to_plan(tmp_path / PLAN, items[:2], ())
+    settled = [(items[2], FileResult("c", Status.SKIPPED, reason="It is there."))]
+    add_to_plan(tmp_path / PLAN, items[1:], settled)
+    plan = read_plan(tmp_path / PLAN)
+    assert plan is not None
+    assert (plan.header.count, plan.header.total, plan.header.watched) == (3, 3, True)
+    assert len(plan.inputs) == 3
+    assert plan.settled == {"/in/c.wav": SettledInput(Status.SKIPPED, "It is there.")}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,17 @@ def test_a_line_that_can_t_be_read_costs_that_line(tmp_path: Path) -> None:
 def test_a_folder_without_a_run_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run"):
         read_status(tmp_path / "none")
+
+
+def test_what_has_left_a_watched_folder_was_done_and_what_never_began_is_not_missed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "journal.jsonl").write_text(ROWS)
+    plan = {"plan": 3, "of": 3, "shard": None, "options": "0123456789abcdef", "at": 1000.5}
+    keys = ["/in/a.wav", "/in/b.wav", "/in/renamed.wav"]
+    for watched, counts in ((True, (2, 1, 1, 0)), (False, (3, 0, 1, 2))):
+        header = plan | {"root": "/in", "folder": "/out", "watched": watched}
+        rows = (header, {"keys": keys})
+        (tmp_path / "plan.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        found = read_status(tmp_path).as_json()
+        assert (found["total"], found["done"], found["failed"], found["left"]) == counts

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from parakeet_cli.dictate.daemon.peer_user import peer_user
+from parakeet_cli.system.safety.peer_user import peer_user
 
 
 @pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="the system can't say")

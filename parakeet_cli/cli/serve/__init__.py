@@ -1,0 +1,1 @@
+"""Defines `parakeet serve`, and how commands become services."""

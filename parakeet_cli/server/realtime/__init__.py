@@ -1,0 +1,1 @@
+"""Live speech by WebSocket, in the events of OpenAI's realtime transcription."""

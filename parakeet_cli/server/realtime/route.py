@@ -1,0 +1,177 @@
+"""The WebSocket of live speech: events in, events out, and a thread for each session."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from parakeet_cli import console
+from parakeet_cli.engines.registry import refuse_unfit
+from parakeet_cli.engines.shared.engine import SharedEngine
+from parakeet_cli.engines.shared.fair_queue import Priority
+from parakeet_cli.errors import ParakeetError, UsageError
+from parakeet_cli.server.http.app import Service
+from parakeet_cli.server.http.guard import CLIENT
+from parakeet_cli.server.languages import settle_language
+from parakeet_cli.server.realtime.session import LiveSession
+from parakeet_cli.server.realtime.settings import InvalidEvent, LiveSettings
+
+PATH = "/v1/realtime"
+_PROTOCOL = "realtime"  # that OpenAI's clients in browsers name
+_WAITING = 32  # events of a client, before it has to wait
+_TRY_AGAIN, _INTERNAL = 1013, 1011
+
+Call = Callable[[], object]
+
+
+def realtime_route(service: Service) -> WebSocketRoute:
+    async def handle(socket: WebSocket) -> None:
+        offered = socket.headers.get("sec-websocket-protocol", "")
+        names = [name.strip() for name in offered.split(",")]
+        await socket.accept(_PROTOCOL if _PROTOCOL in names else None)
+        try:
+            release = service.transcriptions.admit()
+        except ParakeetError as error:
+            await socket.close(_TRY_AGAIN, str(error)[:120])
+            return
+        try:
+            await _Exchange(service, socket).run()
+        finally:
+            release()
+
+    return WebSocketRoute(PATH, handle)
+
+
+class _Exchange:
+    """One connection."""
+
+    def __init__(self, service: Service, socket: WebSocket) -> None:
+        self._service, self._socket = service, socket
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._calls: Queue[Call | None] = Queue(_WAITING)
+
+    async def run(self) -> None:
+        """Until the client leaves."""
+        thread = Thread(target=self._work, name="live-session", daemon=True)
+        thread.start()
+        sending = asyncio.create_task(self._send_all())
+        try:
+            while True:
+                message = await self._socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                text = message.get("text")
+                event = _event(text if text is not None else message.get("bytes") or b"")
+                await asyncio.to_thread(self._calls.put, partial(self._handle, event))
+        except (WebSocketDisconnect, RuntimeError):
+            return  # it has left while it was answered
+        finally:
+            await asyncio.to_thread(self._calls.put, None)
+            await asyncio.to_thread(thread.join)
+            sending.cancel()
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        event = {"event_id": f"event_{secrets.token_hex(10)}", **event}
+        if self._service.request.log_text and "transcript" in event:
+            console.info(f"Text: {event['transcript']}")
+        with suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    async def _send_all(self) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):
+            while (event := await self._events.get()) is not None:
+                await self._socket.send_text(json.dumps(event, ensure_ascii=False))
+
+    def _work(self) -> None:
+        """The session's thread: what a client asks is done in its order."""
+        try:
+            session = self._session = LiveSession(self._make_engine, self._emit)
+            self._emit({"type": "session.created", "session": session.session})
+            while (call := self._calls.get()) is not None:
+                self._do(call)
+            session.close()
+        except Exception as error:
+            console.trace(error)
+            closing = self._socket.close(_INTERNAL, "The session failed unexpectedly.")
+            asyncio.run_coroutine_threadsafe(closing, self._loop)
+            while self._calls.get() is not None:
+                continue  # the connection ends soon
+
+    def _do(self, call: Call) -> None:
+        try:
+            call()
+        except InvalidEvent as error:
+            self._refuse(str(error), error.param)
+        except ParakeetError as error:
+            self._refuse(str(error), None)
+
+    def _make_engine(self, settings: LiveSettings) -> SharedEngine:
+        owner = self._service.owner
+        language, _ = settle_language(owner.properties, settings.language)
+        adjustment = settings.adjustment
+        options = adjustment.applied(self._service.setup.options)
+        try:
+            refuse_unfit(self._service.setup.name, options.decoding)
+        except UsageError as error:
+            raise InvalidEvent(str(error), "session") from error
+        if language != settings.language:
+            adjustment = LiveSettings(prompt=settings.prompt).adjustment
+        client = self._socket.scope[CLIENT]
+        return SharedEngine(
+            owner, client, priority=Priority.INTERACTIVE, adjustment=adjustment, attempts=2
+        )
+
+    def _refuse(self, message: str, param: str | None) -> None:
+        error = {
+            "type": "invalid_request_error",
+            "code": "invalid_value",
+            "message": message,
+            "param": param,
+        }
+        self._emit({"type": "error", "error": error})
+
+    def _handle(self, event: dict[str, Any] | InvalidEvent) -> None:
+        if isinstance(event, InvalidEvent):
+            raise event
+        kind, session = event.get("type"), self._session
+        if kind == "input_audio_buffer.append":
+            session.append(_sound(event.get("audio")))
+        elif kind == "input_audio_buffer.commit":
+            session.commit()
+        elif kind == "input_audio_buffer.clear":
+            session.clear()
+            self._emit({"type": "input_audio_buffer.cleared"})
+        elif kind in ("session.update", "transcription_session.update"):
+            session.update(event.get("session"))
+            kind = "session" if kind == "session.update" else "transcription_session"
+            self._emit({"type": f"{kind}.updated", "session": session.session})
+        else:
+            raise InvalidEvent("An event of that type isn't known here.", "type")
+
+
+def _event(data: str | bytes) -> dict[str, Any] | InvalidEvent:
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        return InvalidEvent("An event must be JSON.")
+    return event if isinstance(event, dict) else InvalidEvent("An event must be an object.")
+
+
+def _sound(text: Any) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise InvalidEvent("It must be base64.", "audio") from None

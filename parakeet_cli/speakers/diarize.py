@@ -1,0 +1,102 @@
+"""Says who spoke each word of a recording, by the voices that were collected from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parakeet_cli.speakers.clustering import centres_of
+from parakeet_cli.speakers.collector import CollectedVoices
+from parakeet_cli.speakers.count import SpeakerCount
+from parakeet_cli.speakers.embeddings import Embeddings, unit
+from parakeet_cli.transcript import Word
+
+_COHORT = Path(__file__).parent / "data" / "cohort_means.npy"
+_FRAME = 0.02  # seconds
+_WIDE_SHARE = 0.2  # of a word's score, the rest is by narrow windows; chosen like the thresholds
+
+
+def names_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCount) -> list[str]:
+    """The speaker of each word: `Speaker 1` is who speaks first."""
+    numbers = speakers_of(words, voices, count)
+    order = {number: place for place, number in enumerate(dict.fromkeys(numbers), 1)}
+    return [f"Speaker {order[number]}" for number in numbers]
+
+
+def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCount) -> list[int]:
+    """The number of each word's speaker, from 0, in no particular order."""
+    narrow, wide = voices.narrow, voices.wide
+    if not len(narrow.embeddings) or not len(wide.embeddings):
+        return [0] * len(words)
+    both = common_part(np.concatenate((narrow.embeddings, wide.embeddings)))
+    vectors = [unit(one.embeddings - both) for one in (narrow, wide)]
+    seconds = np.concatenate((narrow.seconds, wide.seconds))
+    centres = centres_of(np.concatenate(vectors), seconds, count)
+    near = _Scores(narrow.spans, vectors[0] @ centres.T)
+    far = _Scores(wide.spans, vectors[1] @ centres.T)
+    return [
+        int(
+            (
+                (1 - _WIDE_SHARE) * near.between(word.start, word.end)
+                + _WIDE_SHARE * far.between(word.start, word.end)
+            ).argmax()
+        )
+        for word in words
+    ]
+
+
+def common_part(embeddings: Embeddings) -> Embeddings:
+    """What all voices have in common on the channel of a recording, shape (192,).
+
+    It lies between the mean of other voices by telephone and that of full sound, as near as it can
+    to the mean of the recording's windows, shape (n, 192). Where only one speaks, that mean itself
+    would be their voice.
+    """
+    telephone, full = cohort_means()
+    way = full - telephone
+    share = (embeddings.mean(axis=0) - telephone) @ way / (way @ way)
+    common: Embeddings = (telephone + np.clip(share, 0, 1) * way).astype(np.float32)
+    return common
+
+
+@cache
+def cohort_means() -> Embeddings:
+    """The mean embeddings of other voices, by telephone and with full sound, shape (2, 192).
+
+    `bench/speakers.py --cohort FILE` makes them of the voices that thresholds are chosen with.
+    """
+    means: Embeddings = np.load(_COHORT, allow_pickle=False).astype(np.float32)
+    return means
+
+
+class _Scores:
+    """How well each speaker fits each moment: the mean of the windows over it."""
+
+    def __init__(self, spans: NDArray[np.float64], scores: NDArray[np.float32]) -> None:
+        self._spans, self._scores = spans, scores.astype(np.float64)
+        self._longest = float((spans[:, 1] - spans[:, 0]).max())
+        self._middles = spans.mean(axis=1)
+
+    def between(self, start: float, end: float) -> NDArray[np.float64]:
+        """The speakers' scores between two times in seconds, shape (speakers,).
+
+        Where no window is, they are those of the nearest.
+        """
+        end = max(end, start + _FRAME)
+        first = int(np.searchsorted(self._spans[:, 0], start - self._longest))
+        last = int(np.searchsorted(self._spans[:, 0], end))
+        times = np.arange(start + _FRAME / 2, end, _FRAME)
+        spans = self._spans[first:last]
+        over = (spans[:, :1] <= times) & (times < spans[:, 1:])  # windows by frames
+        covering = over.sum(axis=0)
+        if not covering.any():
+            middle = (start + end) / 2
+            nearest: NDArray[np.float64] = self._scores[np.abs(self._middles - middle).argmin()]
+            return nearest
+        shares = (over / np.maximum(covering, 1)).sum(axis=1) / (covering > 0).sum()
+        found: NDArray[np.float64] = shares @ self._scores[first:last]
+        return found

@@ -1,0 +1,1 @@
+"""Runs a command for each transcript: `--then`."""

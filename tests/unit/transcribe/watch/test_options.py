@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.errors import UsageError
+from parakeet_cli.transcribe.request import TranscribeRequest
+from parakeet_cli.transcribe.watch.options import WatchOptions, check_folder, check_watch
+
+GOOD = TranscribeRequest(("in",), formats=("txt",), run="run")
+
+
+def request(**changed: object) -> TranscribeRequest:
+    given = {"formats": ("txt",), "run": "run", **changed}
+    return TranscribeRequest(("in",), **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"run": None}, "--watch needs --run DIR"),
+        ({"formats": ()}, "--watch writes files"),
+        ({"folder": "-"}, "--watch writes files"),
+        ({"ray": True}, "--ray can't be combined with --watch"),
+        ({"shard": "1/2"}, "--shard can't be combined with --watch"),
+        ({"manifest_out": "m.jsonl"}, "--manifest-out can't be combined with --watch"),
+        ({"dry_run": True}, "--dry-run can't be combined with --watch"),
+        ({"template": "{index}-{filename}"}, "{index} can't be combined with --watch"),
+        ({"template": "{date:>12}-{filename}"}, "{date} can't be combined with --watch"),
+        ({"run": "./in/"}, "the same folder"),
+    ],
+)
+def test_what_a_watch_can_t_honour_is_refused(given: dict[str, object], why: str) -> None:
+    check_watch(WatchOptions("in"), request())
+    with pytest.raises(UsageError) as error:
+        check_watch(WatchOptions("in"), request(**given))
+    assert why in str(error.value)
+
+
+def test_a_storage_can_t_be_watched() -> None:
+    with pytest.raises(UsageError, match="a storage can't be watched"):
+        check_watch(WatchOptions("s3://bucket/in"), request())
+
+
+def test_a_folder_that_is_missing_is_waited_for_only_if_the_run_knows_it(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    (tmp_path / "file").touch()
+    check_folder(str(tmp_path), None)
+    check_folder(missing, missing)
+    for folder, before, why in (
+        (missing, None, "there is no such folder"),
+        (missing, str(tmp_path), "there is no such folder"),
+        (str(tmp_path / "file"), str(tmp_path / "file"), "it isn't a folder"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            check_folder(folder, before)
