@@ -1,8 +1,6 @@
-"""Facts about an interpreter and its machine, as frozen values.
+"""Facts about an interpreter and its machine, as frozen values: `gather_facts` reads them.
 
-Nothing is read here: `gather_facts` makes the facts, the checks judge them. A fact that
-can't be read is replaced by an `Unavailable` with the reason, and a check that requires it
-ends as `unknown`, never as a pass.
+What can't be read is `Unavailable`, with the reason, and a check of it ends as `unknown`.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from packaging.version import Version
 
+from parakeet_cli.doctor.container import Container
 from parakeet_cli.doctor.uv_command import ENSUREPIP, UV, uv_command
 from parakeet_cli.system.hardware import Gpu
 
@@ -357,6 +356,7 @@ class Facts:
     torch: TorchBuild | Unavailable | None = None
     binaries: Binaries | Unavailable = Binaries()
     gpus: Gpus | Unavailable = Gpus()
+    container: Container | Unavailable | None = None
     conda: tuple[CondaRecord, ...] | Unavailable = ()
     conda_program: str = "conda"  # or one of its equals, if that is on the PATH
     libraries: SharedLibraries | Unavailable = SharedLibraries()

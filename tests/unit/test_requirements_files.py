@@ -19,6 +19,7 @@ GUIDE = ROOT / "docs" / "ml-dependencies.md"
 POLICY_FILES = {"requirements-torch.txt", "requirements-ml.txt", "requirements-ml-nemo3.txt"}
 # The tool has its own dependencies; tests and lock files repeat versions on purpose.
 EXEMPT = {"pyproject.toml", "poetry.lock", "uv.lock", "pdm.lock"}
+LOCK = ("containers", "lock")
 EXEMPT_FOLDERS = {"tests", "samples", "build", "dist", "bench-data"}
 TEXT = {".py", ".toml", ".yml", ".yaml", ".sh", ".md", ".txt", ".cfg", ".json", ""}
 GENERATED = re.compile(r"<!-- table: [\w.-]+ -->.*?<!-- end -->", re.DOTALL)
@@ -37,7 +38,12 @@ def texts() -> Iterator[tuple[Path, str]]:
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts
         hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-        if hidden or parts[0] in EXEMPT_FOLDERS or path.name in EXEMPT | POLICY_FILES:
+        if (
+            hidden
+            or parts[:2] == LOCK
+            or parts[0] in EXEMPT_FOLDERS
+            or path.name in EXEMPT | POLICY_FILES
+        ):
             continue
         if path.is_file() and path.suffix in TEXT and path.stat().st_size < 2**20:
             text = path.read_text("utf-8", errors="replace")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple
 
+from parakeet_cli.doctor.checks import container
 from parakeet_cli.doctor.checks.common import CheckContext
 from parakeet_cli.doctor.checks.gpu import NO_GPU
-from parakeet_cli.doctor.facts import FactUnavailable, Gpus, TorchBuild, require
+from parakeet_cli.doctor.facts import Facts, FactUnavailable, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.torch_builds import (
     ALL_HIDDEN,
@@ -35,14 +36,18 @@ def cuda_driver(context: CheckContext) -> Finding:
     facts = context.facts
     gpus = require(facts.gpus)
     if gpus.nvidia_smi is None:
-        return Finding(DRIVER, CheckStatus.SKIP, NO_GPU)
+        return _without_nvidia_smi(facts, gpus)
     if not gpus.present:
         if gpus.hidden:
             return Finding(DRIVER, CheckStatus.SKIP, ALL_HIDDEN)
-        return _no_usable_gpu(gpus, DRIVER_SOURCE)
+        return _no_usable_gpu(facts, gpus)
     why = "torch brings its own CUDA, but the driver must know the GPU and support that CUDA."
     evidence = _driver_evidence(gpus)
-    problem = _libcuda_problem(gpus) or _generation_problem(context, gpus)
+    problem = (
+        _container_problem(facts, gpus)
+        or _libcuda_problem(facts, gpus)
+        or _generation_problem(context, gpus)
+    )
     build = None if problem else require(facts.torch)
     if build is not None:
         problem = _cuda_problem(context, gpus, build)
@@ -81,7 +86,29 @@ def _driver_evidence(gpus: Gpus) -> str:
     )
 
 
-def _libcuda_problem(gpus: Gpus) -> _DriverProblem | None:
+def _without_nvidia_smi(facts: Facts, gpus: Gpus) -> Finding:
+    """No GPU; in a container with a torch for CUDA, why that may be a mistake."""
+    missing = container.not_given(facts, gpus)
+    if missing is None:
+        return Finding(DRIVER, CheckStatus.SKIP, NO_GPU)
+    return Finding(
+        DRIVER,
+        CheckStatus.WARN,
+        missing.summary,
+        "This torch is built for CUDA. Without a GPU it runs on the CPU, many times slower.",
+        gpus.kernel_module or "",
+        missing.remedy,
+        missing.source,
+    )
+
+
+def _container_problem(facts: Facts, gpus: Gpus) -> _DriverProblem | None:
+    """What the container lacks of the host's driver."""
+    missing = container.lacking(facts, gpus)
+    return missing and _DriverProblem(missing.summary, missing.remedy, source=missing.source)
+
+
+def _libcuda_problem(facts: Facts, gpus: Gpus) -> _DriverProblem | None:
     """A libcuda that doesn't belong to the driver is loaded first."""
     first = gpus.libcuda[0] if gpus.libcuda else ""
     if "/compat/" in first:
@@ -90,7 +117,8 @@ def _libcuda_problem(gpus: Gpus) -> _DriverProblem | None:
             "compatibility was attempted on non supported HW",
             "Take that folder out of LD_LIBRARY_PATH, or update the driver.",
         )
-    if gpus.wsl and first and "/wsl/" not in first:
+    # In a container NVIDIA's toolkit puts WSL's own where Linux has its libraries.
+    if gpus.wsl and first and "/wsl/" not in first and not require(facts.container):
         return _DriverProblem(
             f"a Linux driver's libcuda ({first}) hides the one of WSL",
             "Remove the Linux NVIDIA driver inside WSL; WSL uses the Windows driver.",
@@ -109,17 +137,23 @@ def _generation_problem(context: CheckContext, gpus: Gpus) -> _DriverProblem | N
             needed = max(generation.driver, int(context.torch_choice.driver or 0))
             return _DriverProblem(
                 f"driver {gpu.driver} is too old for {short_name(gpu)}: install {needed} or newer",
-                f"Install an NVIDIA driver of series {needed} or newer, then restart.",
+                _install(context, f"an NVIDIA driver of series {needed} or newer"),
                 source=generation.source,
             )
         if generation.last_driver and series > generation.last_driver:
             return _DriverProblem(
                 f"driver {gpu.driver} no longer supports {short_name(gpu)}: series "
                 f"{generation.last_driver} is the last that does",
-                f"Install the NVIDIA driver of series {generation.last_driver}, then restart.",
+                _install(context, f"the NVIDIA driver of series {generation.last_driver}"),
                 source=generation.source,
             )
     return None
+
+
+def _install(context: CheckContext, driver: str) -> str:
+    """What to do about the driver, which in a container is the host's."""
+    remedy = f"Install {driver}, then restart."
+    return container.on_host(context.facts, require(context.facts.gpus), remedy)
 
 
 def _cuda_problem(context: CheckContext, gpus: Gpus, build: TorchBuild) -> _DriverProblem | None:
@@ -136,7 +170,7 @@ def _cuda_problem(context: CheckContext, gpus: Gpus, build: TorchBuild) -> _Driv
     needed = f"driver {series} or newer" if series else "a newer driver"
     choice = context.torch_choice
     pin = context.stack.pin("torch")
-    newer_driver = f"Install an NVIDIA {needed}, then restart."
+    newer_driver = _install(context, f"an NVIDIA {needed}")
     summary = (
         f"torch {build.version} is built for CUDA {build.cuda} and needs {needed}; "
         f"this is {driver}{supports}"
@@ -182,9 +216,9 @@ _SMI_CAUSES = (
 )
 
 
-def _no_usable_gpu(gpus: Gpus, source: str) -> Finding:
+def _no_usable_gpu(facts: Facts, gpus: Gpus) -> Finding:
     """nvidia-smi exists but lists no GPU: its message names the cause."""
-    message = gpus.problem
+    message, source = gpus.problem, DRIVER_SOURCE
     cause, remedy = next(
         (
             (cause, remedy)
@@ -196,6 +230,10 @@ def _no_usable_gpu(gpus: Gpus, source: str) -> Finding:
     module = gpus.kernel_module
     if "open kernel modules" in cause and module and "Open" not in module:
         cause += f" (loaded now: {module})"
+    if missing := container.why_nvidia_smi_fails(facts, gpus):
+        cause, remedy, source = missing
+    else:
+        remedy = container.on_host(facts, gpus, remedy)
     return Finding(
         DRIVER,
         CheckStatus.FAIL,

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_command
+from parakeet_cli.doctor.checks.container import small_shared_memory
 from parakeet_cli.doctor.facts import (
     Facts,
     FactUnavailable,
@@ -376,6 +377,8 @@ def disk_space(context: CheckContext) -> Finding:
     detail = join_lines(
         f"{disk.role}: {disk.free / GIB:.1f} GiB free ({disk.path})" for disk in disks
     )
+    if smallest.free >= DISK_LOW and (shared := small_shared_memory(context.facts)):
+        return Finding(check, CheckStatus.WARN, *shared)
     if smallest.free >= DISK_LOW:
         summary = f"{smallest.free / GIB:.0f} GiB free in {smallest.role}"
         return Finding(check, CheckStatus.OK, summary, why, detail, source=source)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from parakeet_cli.doctor.facts import Distribution, Facts, Interpreter, Unavailable
 from parakeet_cli.doctor.inspect import host
 from parakeet_cli.doctor.inspect.binaries import glibcxx_needed, scan_all
+from parakeet_cli.doctor.inspect.container import read_container
 from parakeet_cli.doctor.inspect.gpu import read_gpus
 from parakeet_cli.doctor.inspect.hidden import read_hidden
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
@@ -74,6 +75,7 @@ def gather_facts(
         torch=torch,
         binaries=compiled,
         gpus=_try_read(lambda: read_gpus(env, root)),
+        container=_try_read(lambda: read_container(env, root)),
         conda=conda,
         conda_program=next((one for one in CONDA_PROGRAMS if find_program(one, env)), "conda"),
         libraries=_try_read(

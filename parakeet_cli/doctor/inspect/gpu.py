@@ -18,8 +18,7 @@ MIG_LINE = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):")
 def read_gpus(environment: Mapping[str, str], root: Path = Path("/")) -> Gpus:
     """The GPUs of this machine. No nvidia-smi on PATH means no GPU."""
     listed = list_gpus(environment, with_cuda=True)
-    if listed.path is None:
-        return Gpus()
+    # Without nvidia-smi visible_indexes has nothing to choose from, and the rest is evidence still.
     indexes = visible_indexes(listed.gpus, environment)
     return Gpus(
         nvidia_smi=listed.path,

@@ -315,3 +315,17 @@ def test_40_an_import_that_crashes_the_interpreter(patient: Patient) -> None:
     finding = patient.finding("import-probe", "--deep")
     assert_finding(finding, "fail", ("numpy",))
     assert "SIGSEGV" in finding["summary"] + finding["detail"]
+
+
+def test_a_container_that_got_a_gpu_without_the_drivers_libcuda(patient: Patient) -> None:
+    with_gpu("RTX 5090", "580.65.06", "13.0")(patient)
+    root = patient.tmp / "root"
+    for path in (".dockerenv", "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("")
+    module = root / "proc/driver/nvidia/version"
+    module.parent.mkdir(parents=True)
+    module.write_text("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06\n")
+    finding = finding_with_root(patient, root, "cuda-driver")
+    assert_finding(finding, "fail", ("libcuda.so.1 is not in this container",))
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in finding["remedy"]
