@@ -62,6 +62,10 @@ def files() -> Mapping[Path, str]:
         path: get_completion_script(prog_name=NAME, complete_var=variable, shell=shell) + "\n"
         for shell, path in COMPLETIONS.items()
     }
+    # zsh reads the file when it is first asked: what it then defines has to answer, too.
+    zsh = COMPLETIONS["zsh"]
+    registered, called = f"compdef _{NAME}_completion {NAME}\n", f'_{NAME}_completion "$@"\n'
+    scripts[zsh] = scripts[zsh].replace(registered, called)
     return {MANUAL: "\n".join(manual()) + "\n", **scripts}
 
 
