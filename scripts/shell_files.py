@@ -21,7 +21,8 @@ from typer.completion import get_completion_script
 
 from parakeet_cli import __version__
 from parakeet_cli.cli.app import app
-from parakeet_cli.config import CONFIG_VARIABLE, MOCK_VARIABLE, SETTINGS
+from parakeet_cli.config import CONFIG_VARIABLE, MOCK_VARIABLE
+from parakeet_cli.config.settings import SETTINGS
 from parakeet_cli.errors import ExitCode
 
 ROOT = Path(__file__).parent.parent
