@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from parakeet_cli.api import transcribe as transcribe_by_api
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.nemo.process import FOLDER
 from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.transcript import Word
 from tests.held_out import held_out, small_parakeet
@@ -111,6 +113,18 @@ def test_a_vocabulary_that_is_none_is_a_usage_error(
     done = transcribe(tmp_path, small_clip(tmp_path).name, *options)
     assert done.code == 2
     assert message in done.err
+
+
+@pytest.mark.slow
+def test_nemo_s_loops_get_the_weights_of_the_tree(stacks: Stacks) -> None:
+    command = [
+        str(stacks("verified").python),
+        "-B",
+        str(Path(__file__).with_name("nemo_fusion.py")),
+    ]
+    done = subprocess.run([*command, str(FOLDER)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000
 
 
 @pytest.mark.slow
