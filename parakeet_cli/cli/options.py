@@ -252,9 +252,9 @@ def settings_of(
     from parakeet_cli.config import load_settings
     from parakeet_cli.vocabulary.terms import read_vocabulary
 
-    given = {name: context.params[name] for name in _ENGINE_SETTINGS}
+    given = {name: context.params.get(name) for name in _ENGINE_SETTINGS}
     given |= {name: context.params.get(name) for name in _DECODING_SETTINGS}
-    if context.params["vocabulary"] is not None:
+    if context.params.get("vocabulary") is not None:
         given["vocabulary"] = read_vocabulary(context.params["vocabulary"])
     if context.params.get("no_condition_on_previous_text"):
         given["condition_on_previous_text"] = False

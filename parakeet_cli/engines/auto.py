@@ -57,7 +57,7 @@ def choose_automatically(request: EngineRequest) -> EngineChoice:
                 return _automatic(name, f"{engine.needs} and the model {model} are available")
             obstacle = "no model for it is on this machine"
         obstacles.append(f"{name}: {obstacle}")
-    return EngineChoice(WHISPER, f"auto: {'; '.join(obstacles)}", _advice(request))
+    return EngineChoice(WHISPER, f"auto: {'; '.join(obstacles)}", advice=_advice(request))
 
 
 def _unfit(request: EngineRequest) -> str | None:

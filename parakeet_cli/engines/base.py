@@ -42,8 +42,8 @@ class EngineChoice:
 
     name: str
     reason: str
-    note: str | None = None  # what it does otherwise than asked, in a sentence
     advice: str | None = None  # how to come to a better engine, for people at a terminal
+    note: str | None = None  # what it does otherwise than asked, in a sentence
 
 
 @dataclass(frozen=True, slots=True)

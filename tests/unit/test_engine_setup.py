@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from parakeet_cli.engine_setup import EngineLine
+from parakeet_cli.config import load_settings
+from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
 from parakeet_cli.engines.base import EngineChoice
 from tests.unit.transcribe.scripted import Scripted
 
@@ -35,3 +36,12 @@ def test_an_engine_that_finds_its_device_is_announced_when_it_has(
     line.loaded(engine)
     said = "Engine: scripted none on NVIDIA T4 (cuda:0, float16) (--engine).\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(("engine", "says"), [("mock", True), ("onnx", False)])
+def test_an_engine_that_only_spells_the_words_to_expect_says_so(engine: str, says: bool) -> None:
+    settings = load_settings({"engine": engine, "hotwords": "Zoë, PyTorch"})
+    note = choose_engine(settings).note or ""
+    assert ("only writes the words to expect" in note) == says
+    assert choose_engine(load_settings({"engine": engine})).note is None
+    assert engine_options(settings).terms == ("Zoë", "PyTorch")
