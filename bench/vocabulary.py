@@ -35,14 +35,14 @@ Floats = NDArray[np.float32]
 
 SMALL = ROOT / "tests" / "fixtures" / "models"
 MODELS = [SMALL / "small-parakeet-tdt-onnx", SMALL / "small-parakeet-ctc-onnx"]
-TERMS = tuple(
+TERMS = (
     "Abernathy Lavinia Rochester Tennessee Kilimanjaro Montezuma Alexandria Birmingham "
     "Constantine Desdemona Evangeline Galveston Hathersage Indianapolis Jefferson Liverpool "
     "Manchester Napoleon Orlando Philadelphia Richmond Savannah Timbuktu Ulysses Vanderbilt "
     "Waterloo Yosemite Amsterdam Benedict Clementine Delaware Edinburgh Florentine Grafana "
-    "Prometheus Cassandra Terraform Tarragona Ravenna Ljubljana".split()
+    "Prometheus Cassandra Terraform Tarragona Ravenna Ljubljana"
 )
-SYLLABLES = tuple("ba ko ri sen to lum da vi gra po ter min as fel hu ni".split())
+SYLLABLES = "ba ko ri sen to lum da vi gra po ter min as fel hu ni"
 MANY = 5000
 TIMES_SAID = 3
 ROUNDS = 3
@@ -65,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     words = options.words.read_text().split() if options.words else list(speech.PHRASES)
     chance = random.Random("vocabulary")
-    terms = [term for term in TERMS if term.lower() not in words]
+    terms = [term for term in TERMS.split() if term.lower() not in words]
     said = [clip for term in terms * TIMES_SAID for clip in clips(chance, words, term, 1)]
     other = list(for_minutes(chance, words, options.minutes))
     many = terms + [invented(chance) for _ in range(MANY - len(terms))]
@@ -106,7 +106,7 @@ def for_minutes(chance: random.Random, words: Sequence[str], minutes: float) -> 
 
 def invented(chance: random.Random) -> str:
     """A name that nobody says: of one or two words."""
-    words = ["".join(chance.choices(SYLLABLES, k=chance.randint(2, 5))) for _ in range(2)]
+    words = ["".join(chance.choices(SYLLABLES.split(), k=chance.randint(2, 5))) for _ in range(2)]
     return " ".join(words[: chance.randint(1, 2)]).title()
 
 
@@ -134,8 +134,9 @@ def row(
     more = sorted(timed["lots"])[ROUNDS // 2] / sorted(timed["plain"])[ROUNDS // 2] - 1
     without = recall(plain, terms, said)
     found = [recall(model, terms, said) for model in (few, lots)]
+    plain_texts = texts_of(plain, other)
     wrong = [
-        insertions(plain, model, expected, other)
+        insertions(plain_texts, texts_of(model, other), expected)
         for model, expected in ((few, terms), (lots, many))
     ]
     return (
@@ -150,35 +151,31 @@ def load(folder: Path, terms: Sequence[str]) -> OnnxModel:
         return OnnxModel(model, place, threads=1, gpu=None, terms=terms)
 
 
-def heard(model: OnnxModel, clip: Clip, terms: Sequence[str]) -> list[str]:
-    """The words of a clip, with the terms as they are spelled."""
-    text = " ".join(segment.text for segment in tokens_to_segments(model.transcribe(clip.samples)))
-    return Speller(terms).text(text).split()
-
-
 def recall(model: OnnxModel, terms: Sequence[str], said: Sequence[Clip]) -> float:
-    """The share of clips in which the term that was said is recognised."""
+    """The share of clips in which the term that was said is recognised, as it is spelled."""
+    speller = Speller(terms)
     hits = 0
-    for clip in said:
+    for clip, text in zip(said, texts_of(model, said), strict=True):
         (term,) = set(clip.text.split()) & set(terms)
-        hits += term in heard(model, clip, terms)
+        hits += term in speller.text(text).split()
     return hits / len(said)
 
 
-def insertions(
-    plain: OnnxModel, model: OnnxModel, terms: Sequence[str], other: Sequence[Clip]
-) -> int:
+def texts_of(model: OnnxModel, clips: Sequence[Clip]) -> list[str]:
+    return [
+        " ".join(segment.text for segment in tokens_to_segments(model.transcribe(clip.samples)))
+        for clip in clips
+    ]
+
+
+def insertions(without: Sequence[str], found: Sequence[str], terms: Sequence[str]) -> int:
     """How many terms are recognised in speech that has none, and weren't without them."""
     speller = Speller(terms)
     count = 0
-    for clip in other:
-        texts = []
-        for one in (plain, model):
-            segments = tokens_to_segments(one.transcribe(clip.samples))
-            texts.append(f" {speller.text(' '.join(part.text for part in segments))} ")
-        count += sum(
-            max(0, texts[1].count(f" {term} ") - texts[0].count(f" {term} ")) for term in terms
-        )
+    for text, before in zip(found, without, strict=True):
+        if text != before:
+            now, then = (f" {speller.text(one)} " for one in (text, before))
+            count += sum(max(0, now.count(f" {term} ") - then.count(f" {term} ")) for term in terms)
     return count
 
 

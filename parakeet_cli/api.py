@@ -48,7 +48,7 @@ from parakeet_cli.transcript import (
 )
 
 if TYPE_CHECKING:
-    from parakeet_cli.config import Settings
+    from parakeet_cli.config.settings import Settings
     from parakeet_cli.engines.base import Engine
     from parakeet_cli.transcribe.inputs.find import Job
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
@@ -267,7 +267,8 @@ def _progress_view(on_progress: Progress | None) -> ProgressView:
 
 
 def _settings(options: Options) -> Settings:
-    from parakeet_cli.config import SETTINGS, load_settings
+    from parakeet_cli.config import load_settings
+    from parakeet_cli.config.settings import SETTINGS
     from parakeet_cli.vocabulary.terms import read_vocabulary
 
     _refuse_unknown(options, Options)

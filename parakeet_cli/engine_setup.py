@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import Lock
 
 from parakeet_cli import console
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.engines.base import DeviceFinder, Engine, EngineChoice, EngineOptions
 from parakeet_cli.engines.registry import ENGINES, choose, refuse_unfit
 from parakeet_cli.transcript import EngineInfo

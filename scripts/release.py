@@ -5,7 +5,7 @@
 In FOLDER (dist/release) are then the wheel, the sdist, a Debian package, a bill of materials
 (CycloneDX), the recipe of the container images where the checkout has one, and SHA256SUMS. The
 wheel is installed into an environment in which nothing else is, and transcribes there; the other
-files are made from that environment. What this needs is the dependency group `release`.
+files are made from that environment.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CLIP, SAID = ROOT / "samples" / "sense_0880.wav", "young man."
+TOOLS = ("build>=1.2", "twine>=6.1", "cyclonedx-bom>=6")
 RECIPE = ("Dockerfile", ".dockerignore", "compose.yaml", "containers", "docs/containers.md")
 PREFIX = "/usr/lib/parakeet"  # of the Debian package's environment
 CONTROL = """\
@@ -95,12 +96,10 @@ def _uv(*words: str | Path) -> str:
 
 
 def _tools(work: Path) -> Path:
-    """The folder of the programs of the group `release`."""
+    """The folder of the programs that build and check, in an environment of their own."""
     _uv("venv", "--quiet", "--python", sys.executable, work / "tools")
     python = work / "tools" / "bin" / "python"
-    _uv(
-        "pip", "install", "--quiet", "--python", python, "--group", f"{ROOT}/pyproject.toml:release"
-    )
+    _uv("pip", "install", "--quiet", "--python", python, *TOOLS)
     return python.parent
 
 

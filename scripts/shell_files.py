@@ -21,7 +21,8 @@ from typer.completion import get_completion_script
 
 from parakeet_cli import __version__
 from parakeet_cli.cli.app import app
-from parakeet_cli.config import CONFIG_VARIABLE, MOCK_VARIABLE, SETTINGS
+from parakeet_cli.config import CONFIG_VARIABLE, MOCK_VARIABLE
+from parakeet_cli.config.settings import SETTINGS
 from parakeet_cli.errors import ExitCode
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,10 @@ def files() -> Mapping[Path, str]:
         path: get_completion_script(prog_name=NAME, complete_var=variable, shell=shell) + "\n"
         for shell, path in COMPLETIONS.items()
     }
+    # zsh reads the file when it is first asked: what it then defines has to answer, too.
+    zsh = COMPLETIONS["zsh"]
+    registered, called = f"compdef _{NAME}_completion {NAME}\n", f'_{NAME}_completion "$@"\n'
+    scripts[zsh] = scripts[zsh].replace(registered, called)
     return {MANUAL: "\n".join(manual()) + "\n", **scripts}
 
 

@@ -9,8 +9,8 @@ import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
-from parakeet_cli.config import SETTINGS
 from parakeet_cli.config.dictate import SECTION
+from parakeet_cli.config.settings import SETTINGS
 
 _SCHEMAS = {
     "transcript": "what `parakeet transcribe -f json` writes",

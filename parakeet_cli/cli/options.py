@@ -12,8 +12,9 @@ from parakeet_cli.engines.registry import engine_help
 from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from parakeet_cli.config import Settings
+    from parakeet_cli.config.settings import Settings
 
+AUDIO_PANEL = "Audio"
 ENGINE_PANEL = "Engine"
 DECODING_PANEL = "Decoding (Whisper)"
 MESSAGES_PANEL = "Messages"
@@ -26,6 +27,23 @@ def with_rows(summary: str, rows: Mapping[str, str]) -> str:
     return f"{summary}\n\n\b\n{lines}"  # \b: Typer keeps the lines of this paragraph
 
 
+Speakers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[N|N-M]",
+        help="Say who spoke; N or N-M is how many speakers there are.",
+        rich_help_panel=AUDIO_PANEL,
+        show_default=False,
+    ),
+]
+SpeakerNames = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help='Names of speakers, in TOML: "Speaker 1" = "Anna".',
+        rich_help_panel=AUDIO_PANEL,
+    ),
+]
 Engine = Annotated[
     str | None,
     typer.Option(

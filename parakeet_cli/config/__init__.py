@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,168 +22,20 @@ from parakeet_cli.config.dictate import (
     combined,
     read_sections,
 )
-from parakeet_cli.engines.decoding import COMPUTE_TYPES, TASKS, TRANSCRIBE, Decoding
+from parakeet_cli.config.settings import (
+    COMBINED,
+    FILE_ONLY,
+    OPTIONS,
+    SETTINGS,
+    TYPE_NAMES,
+    Settings,
+)
 from parakeet_cli.errors import ConfigError
-from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.system.regular_files import read_regular
-from parakeet_cli.vocabulary.terms import split_hotwords
 
 CONFIG_VERSION = 1
 MOCK_VARIABLE = "PERSONALPARAKEET_USE_MOCK_STT"
 CONFIG_VARIABLE = "PARAKEET_CONFIG"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Every setting with its value; `origins` has where each value came from.
-
-    `dictate` has the options of dictation that the file gives, those of the profile in front,
-    by their keys there; `sections` has all that the file has for dictation.
-    """
-
-    engine: str = "auto"
-    model: str | None = None
-    device: str = "auto"
-    language: str | None = None
-    beam_size: int = 5
-    threads: int | None = None
-    offline: bool = False
-    ml_python: str | None = None
-    task: str = TRANSCRIBE
-    initial_prompt: str | None = None
-    temperature: float = 0.0
-    condition_on_previous_text: bool = False
-    suppress_numerals: bool = False
-    compute_type: str | None = None
-    vad_threshold: float = 0.5
-    vad_min_silence: float = 2.0
-    speakers: str | None = None
-    replacements: Mapping[str, str] = field(default_factory=dict)
-    vocabulary: tuple[str, ...] = ()
-    hotwords: str | None = None
-    history_days: int = 30
-    origins: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    dictate: Mapping[str, Any] = field(default_factory=dict)
-    sections: DictateSections = field(default_factory=DictateSections)
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """The words to expect, as entries of a vocabulary: each once."""
-        return tuple(dict.fromkeys((*self.vocabulary, *split_hotwords(self.hotwords or ""))))
-
-    @property
-    def decoding(self) -> Decoding:
-        """What is asked of the engine's decoder."""
-        return Decoding(**{one.name: getattr(self, one.name) for one in fields(Decoding)})
-
-    @property
-    def speaker_count(self) -> SpeakerCount | None:
-        """How many speakers there may be; None if nobody asked who spoke."""
-        return None if self.speakers is None else SpeakerCount.parse(self.speakers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """How one setting is read. In the file it has its JSON type, in a variable it is text.
-
-    A setting without a variable can only be set in the file.
-    """
-
-    read: Callable[[Any], Any]
-    json_type: type
-    variable: str | None
-    help: str
-
-
-SETTINGS: dict[str, _Setting] = {
-    "engine": _Setting(readers.text, str, "PARAKEET_ENGINE", "which engine transcribes"),
-    "model": _Setting(
-        readers.text, str, "PARAKEET_MODEL", "the model: an alias, a hub id or a path"
-    ),
-    "device": _Setting(
-        readers.device, str, "PARAKEET_DEVICE", "where it runs: auto, cpu, cuda or cuda:N"
-    ),
-    "language": _Setting(
-        readers.language, str, "PARAKEET_LANGUAGE", "the language spoken, e.g. en"
-    ),
-    "beam_size": _Setting(
-        readers.whole, int, "PARAKEET_BEAM_SIZE", "how many beams the search has"
-    ),
-    "threads": _Setting(readers.whole, int, "PARAKEET_THREADS", "how many cores to use"),
-    "offline": _Setting(
-        readers.switch, bool, "PARAKEET_OFFLINE", "download nothing from a model hub"
-    ),
-    "ml_python": _Setting(readers.text, str, "PARAKEET_ML_PYTHON", "the Python of the ML stack"),
-    "task": _Setting(
-        partial(readers.one_of, names=TASKS),
-        str,
-        "PARAKEET_TASK",
-        "transcribe, or translate into English",
-    ),
-    "initial_prompt": _Setting(
-        readers.prompt, str, "PARAKEET_INITIAL_PROMPT", "text before the first, for names and style"
-    ),
-    "temperature": _Setting(
-        partial(readers.within, least=0.0, most=1.0),
-        float,
-        "PARAKEET_TEMPERATURE",
-        "where the decoder's sampling starts, 0 to 1",
-    ),
-    "condition_on_previous_text": _Setting(
-        readers.switch, bool, "PARAKEET_CONDITION_ON_PREVIOUS_TEXT", "prompt with the text before"
-    ),
-    "suppress_numerals": _Setting(
-        readers.switch, bool, "PARAKEET_SUPPRESS_NUMERALS", "write numbers in words"
-    ),
-    "compute_type": _Setting(
-        partial(readers.one_of, names=COMPUTE_TYPES),
-        str,
-        "PARAKEET_COMPUTE_TYPE",
-        "the model's precision, e.g. int8",
-    ),
-    "vad_threshold": _Setting(
-        partial(readers.within, least=0.01, most=0.999),
-        float,
-        "PARAKEET_VAD_THRESHOLD",
-        "probability from which sound is speech",
-    ),
-    "vad_min_silence": _Setting(
-        partial(readers.within, least=0.1, most=60.0),
-        float,
-        "PARAKEET_VAD_MIN_SILENCE",
-        "seconds of silence that are left out",
-    ),
-    "speakers": _Setting(
-        readers.speakers, str, "PARAKEET_SPEAKERS", "transcribe: say who spoke: auto, N or N-M"
-    ),
-    "replacements": _Setting(readers.replacements, dict, None, "dictate: spoken to written words"),
-    "vocabulary": _Setting(
-        readers.words, list, None, "words to expect: names and terms, as they are spelled"
-    ),
-    "hotwords": _Setting(
-        readers.hotwords, str, "PARAKEET_HOTWORDS", "more of them, with commas between"
-    ),
-    "history_days": _Setting(
-        readers.days, int, "PARAKEET_HISTORY_DAYS", "dictate: days of history to keep"
-    ),
-}
-_NAMES: dict[type, str] = {
-    str: "a string",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    dict: "an object, {...}",
-    list: "a list, [...]",
-}
-_OPTIONS = {"ml_python": "--python"}  # options that aren't named like their key
-_FILE_ONLY: dict[str, type] = {
-    "version": int,
-    "use_mock_stt": bool,
-    "dictate": dict,
-    "profiles": dict,
-}
-_COMBINED = ("vocabulary", "replacements")  # each level adds to the one below
 
 
 def config_path(given: str | None = None) -> Path:
@@ -231,7 +81,7 @@ def load_settings(
         taken.take("engine", "mock", f"{MOCK_VARIABLE}=true")
     for name in SETTINGS:
         if options.get(name) is not None:
-            option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+            option = OPTIONS.get(name, "--" + name.replace("_", "-"))
             taken.add(name, options[name], option)
     if python := taken.values.get("ml_python"):
         taken.values["ml_python"] = _python_of(python)
@@ -275,7 +125,7 @@ class _Taken:
 
     def add(self, name: str, value: Any, origin: str) -> None:
         """Take it with what the levels below have, where they are added together."""
-        if name in _COMBINED and name in self.values:
+        if name in COMBINED and name in self.values:
             value = combined(self.values[name], value)
         self.take(name, value, origin)
 
@@ -284,7 +134,7 @@ class _Taken:
         for name, value in content.items():
             if name in SETTINGS:
                 self.add(name, value, origin)
-            elif name not in _FILE_ONLY:
+            elif name not in FILE_ONLY:
                 self.dictate[name], self.origins[f"dictate.{name}"] = value, origin
         self._engine = content.get("engine", self._engine)
         if "model" in content:
@@ -372,12 +222,12 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
             f"{CONFIG_VERSION}: '{key}' is unknown and was left out."
         )
 
-    known = SETTINGS.keys() | _FILE_ONLY.keys()
+    known = SETTINGS.keys() | FILE_ONLY.keys()
     for key, value in content.items():
         if key not in known:
             refuse(key, ", ".join(sorted(SETTINGS.keys() | {"dictate", "profiles"})))
         elif value is not None and not _is_of_type(value, expected := _json_type(key)):
-            raise ConfigError(f"{path}: '{key}' must be {_NAMES[expected]}, not {value!r}.")
+            raise ConfigError(f"{path}: '{key}' must be {TYPE_NAMES[expected]}, not {value!r}.")
     try:
         sections = read_sections(content, lambda key: refuse(key, ", ".join(sorted(SECTION))))
     except ValueError as error:
@@ -387,7 +237,7 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
 
 
 def _json_type(key: str) -> type:
-    return SETTINGS[key].json_type if key in SETTINGS else _FILE_ONLY[key]
+    return SETTINGS[key].json_type if key in SETTINGS else FILE_ONLY[key]
 
 
 def _is_of_type(value: Any, expected: type) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from parakeet_cli.config import CONFIG_VERSION, SETTINGS, Settings, dictate
+from parakeet_cli.config import CONFIG_VERSION, dictate
 from parakeet_cli.config import values as readers
 from parakeet_cli.config.dictate import SECTION
+from parakeet_cli.config.settings import SETTINGS, Settings
 from parakeet_cli.speakers.count import PATTERN as SPEAKERS_PATTERN
 
 _TEXT = {"type": "string", "minLength": 1}

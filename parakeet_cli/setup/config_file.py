@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from parakeet_cli.config import CONFIG_VERSION, MOCK_VARIABLE, SETTINGS
+from parakeet_cli.config import CONFIG_VERSION, MOCK_VARIABLE
+from parakeet_cli.config.settings import SETTINGS
 from parakeet_cli.errors import ConfigError, OutputError
 from parakeet_cli.system.files import atomic_writer
 from parakeet_cli.system.regular_files import read_regular

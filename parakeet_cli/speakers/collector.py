@@ -59,7 +59,7 @@ class _Windows:
         spans = np.array(self.spans, np.float64).reshape(-1, 2)
         order = np.argsort(spans[:, 0], kind="stable")
         parts = [np.zeros((0, SIZE), np.float16), *self.embeddings]
-        return Voices(spans[order], np.concatenate(parts).astype(np.float32)[order])
+        return Voices(spans[order], np.concatenate(parts)[order].astype(np.float32))
 
 
 @dataclass(slots=True)

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.speakers.clustering import centres_of
-from parakeet_cli.speakers.collector import CollectedVoices
+from parakeet_cli.speakers.collector import CollectedVoices, Voices
 from parakeet_cli.speakers.count import SpeakerCount
-from parakeet_cli.speakers.embeddings import Embeddings, unit
+from parakeet_cli.speakers.embeddings import Embeddings
 from parakeet_cli.transcript import Word
 
 _COHORT = Path(__file__).parent / "data" / "cohort_means.npy"
 _FRAME = 0.02  # seconds
+_SPOKEN = 0.3  # of a window that is in words, of which the times are rough
 _WIDE_SHARE = 0.2  # of a word's score, the rest is by narrow windows; chosen like the thresholds
 
 
@@ -29,15 +30,16 @@ def names_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCount
 
 def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCount) -> list[int]:
     """The number of each word's speaker, from 0, in no particular order."""
-    narrow, wide = voices.narrow, voices.wide
+    narrow, wide = _with_words(voices.narrow, words), _with_words(voices.wide, words)
     if not len(narrow.embeddings) or not len(wide.embeddings):
         return [0] * len(words)
-    both = common_part(np.concatenate((narrow.embeddings, wide.embeddings)))
-    vectors = [unit(one.embeddings - both) for one in (narrow, wide)]
+    vectors = np.concatenate((narrow.embeddings, wide.embeddings))
+    vectors -= common_part(vectors)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     seconds = np.concatenate((narrow.seconds, wide.seconds))
-    centres = centres_of(np.concatenate(vectors), seconds, count)
-    near = _Scores(narrow.spans, vectors[0] @ centres.T)
-    far = _Scores(wide.spans, vectors[1] @ centres.T)
+    scores = vectors @ centres_of(vectors, seconds, count).T
+    near = _Scores(narrow.spans, scores[: len(narrow.spans)])
+    far = _Scores(wide.spans, scores[len(narrow.spans) :])
     return [
         int(
             (
@@ -47,6 +49,22 @@ def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCo
         )
         for word in words
     ]
+
+
+def _with_words(voices: Voices, words: Sequence[Word]) -> Voices:
+    """The windows in which there are words: silence, noise and music are nobody's voice.
+
+    All of them, if no word is in any.
+    """
+    ends = np.maximum.accumulate(
+        [0.0, *(time for word in words for time in (word.start, word.end))]
+    )
+    spoken = np.cumsum(np.diff(ends, prepend=0.0) * (np.arange(len(ends)) % 2 == 0))
+    until = np.interp(voices.spans, ends, spoken)  # how much is spoken before each start and end
+    having = until[:, 1] - until[:, 0] >= _SPOKEN * voices.seconds
+    if having.all() or not having.any():
+        return voices
+    return Voices(voices.spans[having], voices.embeddings[having])
 
 
 def common_part(embeddings: Embeddings) -> Embeddings:

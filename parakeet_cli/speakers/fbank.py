@@ -20,6 +20,7 @@ _FFT = 512
 _LOWEST = 20.0  # Hz
 _PREEMPHASIS = 0.97
 _POVEY = 0.85  # the exponent of Povey's window
+_LOUDEST = 1e30  # power in a bin of the spectrum
 _FLOOR = float(np.finfo(np.float32).eps)  # of an energy, before its logarithm
 
 Features = NDArray[np.float32]
@@ -38,7 +39,9 @@ def fbank(samples: Samples) -> Features:
     windowed = (frames - np.float32(_PREEMPHASIS) * before) * _window()
     spectrum = np.fft.rfft(windowed, _FFT)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    energies = power[:, :-1].astype(np.float32) @ _mel_bank()
+    # Floating-point files may have any number in them, and none.
+    power = np.nan_to_num(power[:, :-1].astype(np.float64), nan=0.0, posinf=_LOUDEST)
+    energies = np.minimum(power, _LOUDEST).astype(np.float32) @ _mel_bank()
     features: Features = np.log(np.maximum(energies, np.float32(_FLOOR)))
     return features
 

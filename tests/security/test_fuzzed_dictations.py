@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.dictate.recording.journal import read_journal
 from parakeet_cli.dictate.recording.recording import Recording
 from parakeet_cli.dictate.session.events import Event

@@ -59,6 +59,7 @@ ELSEWHERE = {
     "doctor/repair/resolve.py": "integration/doctor/test_uv_and_pip.py",
     "doctor/repair/run.py": "integration/doctor/test_repair.py",
     "doctor/repair/transaction.py": "integration/doctor/test_repair_in_place.py",
+    "config/settings.py": "unit/config/test_config.py",
     "engines/nemo/": "integration/transcribe/test_nemo.py",
     "engines/onnx/": "integration/transcribe/test_onnx.py",
     "engines/whisper/": "integration/transcribe/test_engines.py",

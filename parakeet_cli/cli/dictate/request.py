@@ -9,7 +9,7 @@ import typer
 
 from parakeet_cli import console
 from parakeet_cli.cli import options
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.dictate.daemon.process import DaemonOptions
 from parakeet_cli.dictate.session.request import DictationRequest
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 
 from parakeet_cli import console
-from parakeet_cli.cli.dictate.views import make_view
+from parakeet_cli.cli.dictate.views import InteractiveView, make_view
 from parakeet_cli.dictate.desktop.players import players_paused
 from parakeet_cli.dictate.desktop.sleep import ASLEEP, SleepWatch
 from parakeet_cli.dictate.recording.recording import recordings_folder
@@ -46,7 +46,7 @@ def _dictate(resources: SessionResources, source: SoundSource, *, as_json: bool)
         dictation = resources.make_dictation(source, view)
         with (
             _stop_on_signals(dictation.stop),
-            _close_when_stopped(source),
+            _close_when_stopped(source, view),
             players_paused(wanted=resources.request.pause_players),
             SleepWatch(lambda: source.suspend(ASLEEP), source.resume),
             view.keys(dictation),
@@ -83,15 +83,16 @@ def _recover(resources: SessionResources, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def _close_when_stopped(source: SoundSource) -> AbstractContextManager[None]:
+def _close_when_stopped(source: SoundSource, view: InteractiveView) -> AbstractContextManager[None]:
     """Ctrl-Z closes the microphone first: what is said until `fg` is nobody's business."""
     if sys.platform == "win32":
         return nullcontext()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        source.suspend("this program is stopped")
-        os.kill(os.getpid(), signal.SIGSTOP)
-        source.resume()
+        with view.stopped():
+            source.suspend("this program is stopped")
+            os.kill(os.getpid(), signal.SIGSTOP)
+            source.resume()
 
     return handle_signals(handle, signal.SIGTSTP)
 

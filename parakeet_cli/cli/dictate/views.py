@@ -30,6 +30,10 @@ class InteractiveView(DictationView, Protocol):
         """Let keys pause and stop the dictation while the block runs."""
         ...
 
+    def stopped(self) -> AbstractContextManager[None]:
+        """Leave the terminal to the shell while the block runs."""
+        ...
+
 
 @contextmanager
 def make_view(*, as_json: bool, live: bool) -> Iterator[InteractiveView]:
@@ -70,6 +74,10 @@ class PlainLines:
     def keys(self, dictation: Dictation) -> Iterator[None]:
         yield
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        yield
+
 
 class JsonLines(PlainLines):
     """Every event on stdout, one JSON object a line."""
@@ -89,6 +97,7 @@ class LiveLine(PlainLines):
         self._text = ("", "")
         self._state = "starting"
         self._dictation: Dictation | None = None
+        self._reads_keys = False
 
     def __enter__(self) -> LiveLine:
         self._row.start()
@@ -145,10 +154,21 @@ class LiveLine(PlainLines):
         before = termios.tcgetattr(descriptor)
         tty.setcbreak(descriptor)
         Thread(target=self._read_keys, args=(descriptor,), daemon=True).start()
+        self._reads_keys = True
         try:
             yield
         finally:
+            self._reads_keys = False
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        with self.aside():
+            yield
+            if self._reads_keys:  # the shell has its own mode, and gives that back to us
+                import tty
+
+                tty.setcbreak(sys.stdin.fileno())
 
     def _read_keys(self, descriptor: int) -> None:
         assert self._dictation is not None

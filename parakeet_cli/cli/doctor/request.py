@@ -11,7 +11,7 @@ from parakeet_cli import console
 from parakeet_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from parakeet_cli.config import Settings
+    from parakeet_cli.config.settings import Settings
     from parakeet_cli.doctor.diagnose import DiagnosisRequest
     from parakeet_cli.doctor.facts import Sample, Unavailable
     from parakeet_cli.doctor.repair.request import RepairRequest

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.doctor.facts import Sample, Unavailable
 from parakeet_cli.errors import EngineUnavailable, UsageError
 from parakeet_cli.system.files import data_file

@@ -14,7 +14,6 @@ OUTPUT = "Output"
 BATCH = "Batch"
 WATCH = "Watched folder"
 SUBTITLES = "Subtitles"
-AUDIO = "Audio"
 
 _FORMATS = {**{name: row.help for name, row in FORMATS.items()}, ALL: "each of these"}
 
@@ -289,7 +288,7 @@ def transcribe(
         typer.Option(
             metavar="INDEX|all",
             help="Which audio stream, from 0, or each by itself.",
-            rich_help_panel=AUDIO,
+            rich_help_panel=options.AUDIO_PANEL,
             show_default="the file's default, or the one in --language",
         ),
     ] = None,
@@ -298,7 +297,7 @@ def transcribe(
         typer.Option(
             min=0,
             help="Which channel, from 0.",
-            rich_help_panel=AUDIO,
+            rich_help_panel=options.AUDIO_PANEL,
             show_default="all, averaged",
         ),
     ] = None,
@@ -307,30 +306,17 @@ def transcribe(
         typer.Option(
             metavar="split",
             help="Transcribe each channel by itself, as a speaker each.",
-            rich_help_panel=AUDIO,
+            rich_help_panel=options.AUDIO_PANEL,
         ),
     ] = None,
-    speakers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[N|N-M]",
-            help="Say who spoke; N or N-M is how many speakers there are.",
-            rich_help_panel=AUDIO,
-            show_default=False,
-        ),
-    ] = None,
-    speaker_names: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help='Names of speakers, in TOML: "Speaker 1" = "Anna".',
-            rich_help_panel=AUDIO,
-        ),
-    ] = None,
+    speakers: options.Speakers = None,
+    speaker_names: options.SpeakerNames = None,
     vad: Annotated[
         bool,
         typer.Option(
-            "--vad/--no-vad", help="Skip everything that isn't speech.", rich_help_panel=AUDIO
+            "--vad/--no-vad",
+            help="Skip everything that isn't speech.",
+            rich_help_panel=options.AUDIO_PANEL,
         ),
     ] = True,
     vad_threshold: Annotated[
@@ -339,7 +325,7 @@ def transcribe(
             metavar="P",
             help="The probability from which sound is speech.",
             show_default="0.5",
-            rich_help_panel=AUDIO,
+            rich_help_panel=options.AUDIO_PANEL,
         ),
     ] = None,
     vad_min_silence: Annotated[
@@ -348,7 +334,7 @@ def transcribe(
             metavar="SECONDS",
             help="How long a silence must be to be left out.",
             show_default="2",
-            rich_help_panel=AUDIO,
+            rich_help_panel=options.AUDIO_PANEL,
         ),
     ] = None,
     engine: options.Engine = None,

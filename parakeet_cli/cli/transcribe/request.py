@@ -9,7 +9,7 @@ from typing import Any
 from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.cli.options import seconds
 from parakeet_cli.cli.transcribe.progress import ProgressForm
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import FormatOptions
 from parakeet_cli.speakers.names import NO_NAMES, read_names

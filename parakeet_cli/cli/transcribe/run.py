@@ -8,7 +8,7 @@ from parakeet_cli import console
 from parakeet_cli.cli.transcribe.dry_run import show_dry_run
 from parakeet_cli.cli.transcribe.progress import make_view
 from parakeet_cli.cli.transcribe.summary import show_how_to_resume, show_summary, show_what_stopped
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.errors import ExitCode, ParakeetError
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.batch import dry_run, open_batch

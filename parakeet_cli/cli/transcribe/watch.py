@@ -15,7 +15,7 @@ from parakeet_cli.cli.transcribe.progress import ProgressForm
 from parakeet_cli.cli.transcribe.progress_lines import file_event, file_in_words
 from parakeet_cli.cli.transcribe.run import confirm
 from parakeet_cli.cli.transcribe.summary import show_summary
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.request import TranscribeRequest

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from parakeet_cli.engines.shared.paths import runtime_folder
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.system.safety.private_folders import NotPrivate, private_folder
 
@@ -23,14 +24,14 @@ class DaemonPaths:
 
 def find_paths() -> DaemonPaths:
     """This user's paths. Makes their folders; raises ParakeetError if they can't be private."""
-    from platformdirs import user_log_path, user_runtime_path
+    from platformdirs import user_log_path
 
     if not hasattr(os, "getuid"):
         raise ParakeetError(
             "Dictation in the background needs Unix sockets.",
             hint="`parakeet dictate` in a terminal works without them.",
         )
-    runtime, log = user_runtime_path("parakeet"), user_log_path("parakeet")
+    runtime, log = runtime_folder(), user_log_path("parakeet")
     _private_folder(runtime)
     _private_folder(log, own=2 if log.parent.name == "parakeet" else 1)
     socket = runtime / "dictate.sock"

@@ -47,6 +47,7 @@ class Insertion:
     parts: Sequence[Part] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     retry_of: Intent | None = None
+    joined: bool = False  # the rest of speech of which the last insertion is the beginning
 
 
 class TextInserter:
@@ -88,7 +89,7 @@ class TextInserter:
             return
         number = self._write_intent(insertion)
         with self._reporter.aside():
-            delivered = self._deliver(edit, retry_of.delivered_files if retry_of else ())
+            delivered = self._deliver(insertion, retry_of.delivered_files if retry_of else ())
         if edit.back and (delivered is None or delivered.replaced):
             del self._inserted[-edit.back :]
         elif edit.back:
@@ -143,14 +144,14 @@ class TextInserter:
             retry_of=insertion.retry_of.number if insertion.retry_of else None,
         )
 
-    def _deliver(self, edit: Edit, there: Collection[str]) -> DeliveryResult | None:
-        delivery = self._outputs.delivery
+    def _deliver(self, insertion: Insertion, there: Collection[str]) -> DeliveryResult | None:
+        edit, delivery = insertion.edit, self._outputs.delivery
         if delivery is None:
             return None
         if edit.back:
             replaced = self._inserted[: -edit.back - 1 : -1]
             return delivery.replace(replaced, edit.text, edit.instead)
-        return delivery.deliver(edit.text, there=there)
+        return delivery.deliver(edit.text, there=there, joined=insertion.joined)
 
     def _add_to_history(
         self,

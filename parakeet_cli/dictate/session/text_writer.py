@@ -157,6 +157,7 @@ class TextWriter:
         if result is None:
             return
         segments = list(result.segments)
+        joined = self._overlap is not None
         if self._overlap is not None:
             before, after = merge_overlap(
                 self._overlap.segments, segments, self._overlap.start, self._overlap.end
@@ -178,7 +179,9 @@ class TextWriter:
             "end": round(words[-1].end, 3) if words else None,
             "engine_seconds": round(utterance.job.seconds, 3),
         }
-        self._inserter.insert(Insertion(edit, ended.first, last, utterance.wall, parts, details))
+        self._inserter.insert(
+            Insertion(edit, ended.first, last, utterance.wall, parts, details, joined=joined)
+        )
         if edit.stop:
             self._stop()
 

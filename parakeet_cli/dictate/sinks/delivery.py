@@ -10,6 +10,7 @@ from enum import StrEnum
 from parakeet_cli.dictate.sinks import SINKS, Sink, notifications
 from parakeet_cli.dictate.sinks.clipboard import ClipboardSink
 from parakeet_cli.dictate.sinks.file import FileSink
+from parakeet_cli.dictate.sinks.stdout import StdoutSink
 from parakeet_cli.dictate.sinks.typed import TypeSink
 from parakeet_cli.errors import SinkError, SinkUnavailable
 
@@ -140,16 +141,20 @@ class Delivery:
             self._holders.clear()
         return all(following)
 
-    def deliver(self, text: str, *, there: Collection[str] = ()) -> DeliveryResult:
+    def deliver(
+        self, text: str, *, there: Collection[str] = (), joined: bool = False
+    ) -> DeliveryResult:
         """Give the text to every sink, even if others fail.
 
-        The files `there`, absolute paths, have it already and are left out.
+        The files `there`, absolute paths, have it already and are left out. `joined`: it is the
+        rest of speech of which the last text is the beginning.
         """
         return self._deliver(
             [
                 "" if isinstance(sink, FileSink) and sink.path in there else text
                 for sink in self._sinks
-            ]
+            ],
+            joined=joined,
         )
 
     def replace(self, texts: Sequence[str], text: str, instead: str) -> DeliveryResult:
@@ -212,11 +217,13 @@ class Delivery:
             self._fallback = clipboard
         return self._fallback
 
-    def _deliver(self, texts: Sequence[str]) -> DeliveryResult:
+    def _deliver(self, texts: Sequence[str], *, joined: bool = False) -> DeliveryResult:
         """Give each sink its own text; a sink whose text is empty gets nothing."""
         results, holders = zip(
             *(
-                self._insert(sink, text) if text else (SinkResult(sink.name, TextPlace.SINK), None)
+                self._insert(sink, text, joined)
+                if text
+                else (SinkResult(sink.name, TextPlace.SINK), None)
                 for sink, text in zip(self._sinks, texts, strict=True)
             ),
             strict=True,
@@ -224,10 +231,13 @@ class Delivery:
         self._holders.append(holders)
         return self._notified("Not inserted", DeliveryResult(results))
 
-    def _insert(self, sink: Sink, text: str) -> tuple[SinkResult, Sink | None]:
+    def _insert(self, sink: Sink, text: str, joined: bool) -> tuple[SinkResult, Sink | None]:
         """The result, and the sink that holds the text now."""
         try:
-            sink.insert(text)
+            if joined and isinstance(sink, StdoutSink):
+                sink.insert(text, joined=True)
+            else:
+                sink.insert(text)
         except SinkError as error:
             return self._fall_back(sink, text, str(error))
         return SinkResult(sink.name, TextPlace.SINK), sink

@@ -28,9 +28,12 @@ class StdoutSink:
     def open(self) -> str:
         return "stdout, one sentence a line."
 
-    def insert(self, text: str) -> None:
+    def insert(self, text: str, *, joined: bool = False) -> None:
+        """`joined`: it is the rest of speech of which the last text is the beginning."""
         cleaned = clean(text)
-        goes_on = bool(self._last) and (cleaned[:1] in _CLOSING or self._last[-1] in _UNFINISHED)
+        goes_on = bool(self._last) and (
+            joined or cleaned[:1] in _CLOSING or self._last[-1] in _UNFINISHED
+        )
         written = cleaned if goes_on or (self._last and cleaned[:1] == "\n") else as_lines(text)
         if not written.strip(" "):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,22 @@ class EnginePaths:
     lock: Path
 
 
-def engine_paths() -> EnginePaths | None:
-    """This user's paths, in a private folder, which is made; None where there can't be one."""
+def runtime_folder() -> Path:
+    """The folder for this user's sockets, which may have to be made."""
     from platformdirs import user_runtime_path
 
+    # Without a usable XDG_RUNTIME_DIR it is one in /tmp, of which platformdirs warns.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return user_runtime_path("parakeet")
+
+
+def engine_paths() -> EnginePaths | None:
+    """This user's paths, in a private folder, which is made; None where there can't be one."""
     if not hasattr(os, "getuid"):
         return None
     try:
-        folder = private_folder(user_runtime_path("parakeet"))
+        folder = private_folder(runtime_folder())
     except OSError:  # NotPrivate, too: an engine isn't shared there, and nothing else is wrong
         return None
     path = folder / "engine.sock"

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from parakeet_cli.audio.segment.pauses import SpeechLimits
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.transcribe.inputs.storage import canonical, to_place
 from parakeet_cli.transcribe.inputs.streams import EVERY_STREAM
 from parakeet_cli.transcribe.request import TranscribeRequest

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.errors import UsageError
 from parakeet_cli.transcribe.inputs.find import JobFinder
 from parakeet_cli.transcribe.inputs.shard import Shard

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from parakeet_cli import console
 from parakeet_cli.audio.decode.media import warm_up
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.engine_setup import choose_engine, engine_options
 from parakeet_cli.errors import ExitCode, Obstacle, OutputError
 from parakeet_cli.system.files import clear_leftovers

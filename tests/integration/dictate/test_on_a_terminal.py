@@ -7,7 +7,8 @@ import pty
 import select
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.integration.dictate.desktop import needs, until
@@ -103,18 +104,38 @@ def test_it_says_that_it_is_writing_while_text_is_decoded(tmp_path: Path) -> Non
     assert text in drawn.partition("writing")[2]
 
 
+def test_ctrl_z_leaves_the_terminal_to_the_shell(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 1, lead=600.0)
+    with in_tmux(tmp_path, "bash --norc -i") as tmux:
+        tmux("send-keys", f"{COMMAND} dictate --from-file {talk.path}", "Enter")
+
+        def screen() -> str:
+            return tmux("capture-pane", "-p")
+
+        assert until(lambda: "space pauses" in screen())
+        tmux("send-keys", "C-z")
+        assert until(lambda: "Stopped" in screen())
+        assert "space pauses" not in screen()
+        assert tmux("display", "-p", "#{cursor_flag}").strip() == "1"  # it is shown
+        tmux("send-keys", "fg", "Enter")
+        assert until(lambda: "space pauses" in screen())
+        tmux("send-keys", "Space")
+        assert until(lambda: "space resumes" in screen())
+
+
 def test_a_resize_leaves_nothing_behind(tmp_path: Path) -> None:
     """In tmux, which breaks a line in two when the window becomes narrower, as terminals do."""
-    needs("tmux")
     talk = make_talk(tmp_path, 2, lead=600.0)
-    (tmp_path / "home").mkdir()
-    tmux = ("tmux", "-f", "/dev/null", "-S", str(tmp_path / "tmux.sock"))
-    env = environment(tmp_path / "home", MOCK)
+    command = f"echo before; {COMMAND} dictate --from-file {talk.path}; echo after; sleep 600"
+    with in_tmux(tmp_path, command) as run:
+        left = resized(run)
+    assert left[0] == "before", left
+    assert left[-1] == "after"
+    assert not any("listening" in line or "Ctrl-C" in line for line in left), left
 
-    def run(*arguments: str) -> str:
-        return subprocess.run(
-            [*tmux, *arguments], env=env, check=True, capture_output=True, text=True
-        ).stdout
+
+def resized(run: Callable[..., str]) -> list[str]:
+    """What is left when the window was resized and the dictation ended."""
 
     def screen() -> list[str]:
         return run("capture-pane", "-p", "-S", "-").splitlines()
@@ -123,19 +144,34 @@ def test_a_resize_leaves_nothing_behind(tmp_path: Path) -> None:
         """Whether it was drawn again, which has that end, and nothing is left of the last one."""
         return [line[-1] for line in screen() if "listening" in line] == [end]
 
-    command = f"echo before; {COMMAND} dictate --from-file {talk.path}; echo after; sleep 600"
+    assert until(lambda: any("listening" in line for line in screen()))
+    for width, end in (("38", "…"), ("90", "s"), ("25", "…"), ("60", "s")):
+        run("resize-window", "-x", width)
+        assert until(lambda: drawn_for(end), limit=10), screen()  # noqa: B023
+    run("send-keys", "q")
+    assert until(lambda: "after" in screen())
+    return [line for line in screen() if line.strip()]
+
+
+@contextmanager
+def in_tmux(folder: Path, command: str) -> Iterator[Callable[..., str]]:
+    """Runs tmux's commands on a terminal of 100 columns in which a command runs."""
+    needs("tmux")
+    (folder / "home").mkdir()
+    env = environment(folder / "home", MOCK)
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            ["tmux", "-f", "/dev/null", "-S", str(folder / "tmux.sock"), *arguments],
+            env=env,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
     run("new-session", "-d", "-x", "100", "-y", "24", command)
     try:
         run("set-option", "window-size", "manual")
-        assert until(lambda: any("listening" in line for line in screen()))
-        for width, end in (("38", "…"), ("90", "s"), ("25", "…"), ("60", "s")):
-            run("resize-window", "-x", width)
-            assert until(lambda: drawn_for(end), limit=10), screen()  # noqa: B023
-        run("send-keys", "q")
-        assert until(lambda: "after" in screen())
-        left = [line for line in screen() if line.strip()]
+        yield run
     finally:
         run("kill-server")
-    assert left[0] == "before", left
-    assert left[-1] == "after"
-    assert not any("listening" in line or "Ctrl-C" in line for line in left), left

@@ -12,7 +12,7 @@ from tests.media_files import SAMPLES
 PROGRAM = """
 import json, sys
 from contextlib import nullcontext
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.dictate.recording.recording import recordings_folder
 from parakeet_cli.dictate.session.request import DictationRequest
 from parakeet_cli.dictate.session.resources import SessionResources

@@ -43,6 +43,14 @@ def test_text_settles_each_8_s_with_every_word_once_and_partials_in_between(tmp_
     assert all("partial" in kinds[a:b] for a, b in pairwise([0, *places[:-1]]))
 
 
+def test_on_stdout_unbroken_speech_is_one_line(tmp_path: Path) -> None:
+    talk = make_talk(tmp_path, 3, pause=0.0)
+    done = run(tmp_path, "dictate", "--from-file", talk.path, *UNBROKEN, limit=300)
+    (line,) = done.out.decode().lower().splitlines()
+    assert line.split() == [word for _, _, word in talk.words]
+    assert len(run(tmp_path, "dictate", "history", "--json").out.splitlines()) > 1
+
+
 @pytest.mark.slow
 def test_a_model_s_text_is_as_good_in_unbroken_speech(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 5, pause=0.0)

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from parakeet_cli.cli import options
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.errors import ConfigError, UsageError
 
 

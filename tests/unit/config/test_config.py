@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.config import SETTINGS, Settings, config_path, initial_config, load_settings
+from parakeet_cli.config import config_path, initial_config, load_settings
+from parakeet_cli.config.settings import SETTINGS, Settings
 from parakeet_cli.errors import ConfigError, ExitCode
 
 

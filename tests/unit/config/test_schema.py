@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from parakeet_cli.config import SETTINGS, initial_config, load_settings
+from parakeet_cli.config import initial_config, load_settings
 from parakeet_cli.config.dictate import SECTION
 from parakeet_cli.config.schema import config_schema
+from parakeet_cli.config.settings import SETTINGS
 from parakeet_cli.errors import ConfigError
 
 SCHEMA = json.loads(config_schema())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -72,7 +73,10 @@ def test_json_keeps_the_overlap_and_has_the_speaker_of_segments_and_words() -> N
 
 def test_the_page_names_each_turn_and_highlighting_keeps_the_names() -> None:
     page = FORMATS["html"].render(talk())
-    assert page.count('<b class="who">Ben</b>') >= 1
+    names = re.findall(r'<b class="who s(\d)" data-who="(\d)">(\w+)</b>', page)
+    assert "Ben" in {name for _, _, name in names}
+    assert all(colour == number for colour, number, _ in names)
+    assert len({number for _, number, _ in names}) == len({name for _, _, name in names})
     srt = FORMATS["srt"].render(talk(), FormatOptions(highlight_words=True))
     assert "- Anne: <u>Good</u> morning to you." in srt
     assert "- Anne: Good <u>morning</u> to you." in srt

@@ -52,3 +52,10 @@ def test_what_voices_have_in_common_lies_between_a_telephone_and_full_sound() ->
         mean = telephone + share * (full - telephone)
         found = common_part(np.stack([mean + 0.1, mean - 0.1]).astype(np.float32))
         assert np.allclose(found, telephone + expected * (full - telephone), atol=1e-4)
+
+
+def test_what_is_between_the_words_is_nobody() -> None:
+    turns = [0] * 20 + [2] * 60 + [1] * 20  # a minute of music between two voices
+    said = words(*range(1, 19), *range(82, 99))
+    names = names_of(said, invented(turns), SpeakerCount(2, 2))
+    assert names == ["Speaker 1"] * 18 + ["Speaker 2"] * 17

@@ -33,3 +33,11 @@ def test_there_are_as_many_frames_as_fit(count: int, frames: int) -> None:
 
 def test_silence_has_finite_features() -> None:
     assert np.isfinite(fbank(np.zeros(1_600, np.float32))).all()
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_is_no_sound_has_finite_features(value: float) -> None:
+    samples = np.zeros(1_600, np.float32)
+    samples[700] = value
+    assert np.isfinite(fbank(samples)).all()

@@ -7,7 +7,7 @@ import pytest
 
 from parakeet_cli.cli.transcribe.command import transcribe
 from parakeet_cli.cli.transcribe.request import request_of
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.errors import UsageError
 
 

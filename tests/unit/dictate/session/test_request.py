@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
 from parakeet_cli.errors import UsageError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.errors import ExitCode
 from parakeet_cli.transcribe.pipeline.progress import SilentView
 from parakeet_cli.transcribe.request import TranscribeRequest
@@ -84,7 +84,7 @@ def test_a_batch_runs_without_typer_and_without_the_command_line() -> None:
     recording("a.wav", "One.")
     code = """
 import sys
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.batch import open_batch
 

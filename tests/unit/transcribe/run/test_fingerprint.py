@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from parakeet_cli.audio.segment.pauses import SpeechLimits
-from parakeet_cli.config import Settings
+from parakeet_cli.config.settings import Settings
 from parakeet_cli.formats import FormatOptions
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.request import TranscribeRequest
