@@ -41,6 +41,7 @@ from parakeet_cli.server.work import Transcriptions, Work
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.transcript import Transcript
 
+_DRAIN_SECONDS = 5.0  # for the rest of an upload that is refused
 _LEFT = 499  # what logs write for a client that has left
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -109,6 +110,7 @@ def _audio(service: Service, task: str) -> Handler:
             if shown.code == "internal":
                 console.trace(error)
             response, status = shown.response(), shown.status
+            await _drain(request)
         service.metrics.requests.labels(request.url.path, str(status)).inc()
         seconds = time.monotonic() - began
         console.info(f"POST {request.url.path} {status} in {seconds:.2f} s")
@@ -299,6 +301,17 @@ async def _abandon(transcriptions: Transcriptions, work: Work, future: Future[Tr
         transcriptions.cancel(work)
         with suppress(BaseException):
             await asyncio.shield(asyncio.wrap_future(future))
+
+
+async def _drain(request: Request) -> None:
+    """Read what a client still sends, for a while: else it may never see why it was refused."""
+    if request._stream_consumed:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while (message := await request.receive())["type"] == "http.request":
+                if not message.get("more_body"):
+                    return
 
 
 async def _until_disconnected(request: Request) -> None:
