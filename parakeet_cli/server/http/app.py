@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from parakeet_cli.server.http.form import DIARIZED, Asked, read_asked, words_of_
 from parakeet_cli.server.http.guard import CLIENT, Guard, Policy
 from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.http.openapi import description
+from parakeet_cli.server.http.pages import page_routes
 from parakeet_cli.server.http.upload import read_form
 from parakeet_cli.server.languages import settle_language
 from parakeet_cli.server.request import ServeRequest
@@ -70,7 +70,7 @@ def make_app(service: Service, more: list[BaseRoute]) -> Starlette:
         Route("/health", _health(service), methods=["GET"]),
         Route("/metrics", _metrics(service), methods=["GET"]),
         Route("/openapi.json", _openapi(service), methods=["GET"]),
-        *(Route(path, _static(name, kind), methods=["GET"]) for path, name, kind in _STATIC),
+        *page_routes(),
         *more,
     ]
     app = Starlette(
@@ -379,27 +379,5 @@ def _metrics(service: Service) -> Handler:
 def _openapi(service: Service) -> Handler:
     async def handle(request: Request) -> Response:
         return JSONResponse(description(keys=bool(service.request.keys)))
-
-    return handle
-
-
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-
-_STATIC = (
-    ("/", "page.html", "text/html"),
-    ("/page.js", "page.js", "text/javascript"),
-    ("/worklet.js", "worklet.js", "text/javascript"),
-)
-
-
-def _static(name: str, media_type: str) -> Handler:
-    async def handle(request: Request) -> Response:
-        text = files(__package__).joinpath(name).read_text(encoding="utf-8")
-        headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
-        return Response(text, headers=headers, media_type=media_type)
 
     return handle
