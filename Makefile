@@ -70,7 +70,9 @@ bench:
 	@$(bin)/python bench/dictate.py $(BENCH_ARGS)
 	@$(bin)/python bench/batches.py $(BATCH_ARGS)
 	@$(bin)/python bench/feed.py $(FEED_ARGS)
+	@$(bin)/python bench/clip_cost.py
 	@$(bin)/python bench/clips.py $(CLIP_ARGS)
+	@$(bin)/python bench/serve.py $(BENCH_ARGS)
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/doctor.py $(BENCH_STACK); \
 	else echo "bench/doctor.py left out: BENCH_STACK names the python of an ML stack"; fi
 	@if [ -n "$(BENCH_STACK)" ]; then $(bin)/python bench/cold_nemo.py $(BENCH_STACK) \
