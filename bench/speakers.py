@@ -331,6 +331,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=75.0)
     parser.add_argument("--cohort", type=Path, help="write the mean voices there")
     options = parser.parse_args()
+    if not list(options.voices.glob("usr/lib/*")):
+        parser.error(
+            f"{options.voices} has no voices; the beginning of this file says how they come"
+        )
     if options.cohort:
         cohort(options)
     else:
