@@ -154,7 +154,7 @@ Hotwords = Annotated[
     str | None,
     typer.Option(
         metavar="WORDS",
-        help='A few of them: "PyTorch, Zoë".',
+        help='A few of them: "PyTorch, Kubernetes".',
         show_default=False,
         rich_help_panel=ENGINE_PANEL,
     ),
