@@ -272,5 +272,5 @@ def seconds(option: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0.0 <= value < math.inf:
-        raise UsageError(f"{option} {text}: it must be a number of seconds, such as 25 or 25s.")
+        raise UsageError(f"{option} {text}: it must be a number of seconds, such as 25, 25s or 2m.")
     return value
