@@ -303,12 +303,13 @@ def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
     from parakeet_cli.speakers.names import NO_NAMES, read_names
     from parakeet_cli.transcribe.align.words import read_text
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-    from parakeet_cli.transcribe.request import refuse_contradictions
+    from parakeet_cli.transcribe.request import refuse_contradictions, refuse_names_alone
 
     text, channels = options.get("align"), options.get("channels")
     speakers = settings.speakers if options.get("speakers") else None
     refuse_contradictions(channels, options.get("channel"), text, speakers=speakers)
     names = options.get("speaker_names")
+    refuse_names_alone(names, speakers=bool(settings.speakers or channels))
     given = {name: options.get(name, usual) for name, usual in _OF_THE_PIPELINE.items()}
     return PipelineOptions(
         language=settings.language,

@@ -7,7 +7,8 @@ for a sentence.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 NARROW = 60  # columns; from here on Rich's tables have room for every name
@@ -23,6 +24,7 @@ def fit_help(command: Any) -> Any:
     """The command, with its help and that of its subcommands laid out for this screen."""
     if IS_NARROW:
         command.context_class = _narrow_context(command.context_class)
+        command.get_short_help_str = _uncut(command.get_short_help_str)
         for subcommand in getattr(command, "commands", {}).values():
             fit_help(subcommand)
     return command
@@ -39,3 +41,8 @@ def _narrow_context(context: Any) -> Any:
         formatter_class = NarrowFormatter
 
     return NarrowContext
+
+
+def _uncut(sentence: Callable[[int], str]) -> Callable[..., str]:
+    """What a list of commands says of one, whole whatever the room beside its name."""
+    return lambda *_, **__: sentence(sys.maxsize)

@@ -154,7 +154,7 @@ Hotwords = Annotated[
     str | None,
     typer.Option(
         metavar="WORDS",
-        help='A few of them: "PyTorch, Zoë".',
+        help='A few of them: "PyTorch, Kubernetes".',
         show_default=False,
         rich_help_panel=ENGINE_PANEL,
     ),
@@ -272,5 +272,5 @@ def seconds(option: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0.0 <= value < math.inf:
-        raise UsageError(f"{option} {text}: it must be a number of seconds, such as 25 or 25s.")
+        raise UsageError(f"{option} {text}: it must be a number of seconds, such as 25, 25s or 2m.")
     return value

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from parakeet_cli.cli import options
+from parakeet_cli.errors import UsageError
 
 CHOICE, PLACE, KEPT = "What", "Where from, where to", "What setup keeps"
 
@@ -123,6 +124,8 @@ def setup(
     """Set up Parakeet: choose by the GPU, install, download, prove, and use it from then on."""
     from parakeet_cli.cli import setup_output
 
+    if list_kept and remove is not None:
+        raise UsageError("--list and --remove contradict each other: leave one of them out.")
     if list_kept:
         return setup_output.show_kept(config, as_json=json)
     if remove is not None:

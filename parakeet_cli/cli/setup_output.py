@@ -143,7 +143,8 @@ def show_removal(name: str, config: str | None, *, yes: bool) -> int:
     used = is_used(kept, config)
     if not yes:
         also = ", and from config.json that it is used" if used else ""
-        console.note(f"{kept.path} is removed{also}.")
+        what = kept.path if kept.made else f"{kept.name} from the list"
+        console.note(f"This removes {what}{also}.")
         screen = SetupScreen(as_json=False, bar=False, dry_run=False)
         if not screen.confirm():
             raise SetupError("Nothing was removed.", hint="Add --yes to go ahead without asking.")

@@ -227,7 +227,10 @@ def _checked(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[
         if key not in known:
             refuse(key, ", ".join(sorted(SETTINGS.keys() | {"dictate", "profiles"})))
         elif value is not None and not _is_of_type(value, expected := _json_type(key)):
-            raise ConfigError(f"{path}: '{key}' must be {TYPE_NAMES[expected]}, not {value!r}.")
+            must = TYPE_NAMES[expected]
+            if expected is str and isinstance(value, int) and not isinstance(value, bool):
+                must = f'{must} in quotes, "{value}"'
+            raise ConfigError(f"{path}: '{key}' must be {must}, not {value!r}.")
     try:
         sections = read_sections(content, lambda key: refuse(key, ", ".join(sorted(SECTION))))
     except ValueError as error:

@@ -15,8 +15,10 @@ _FALSE = {"0", "false", "no", "off"}
 
 
 def text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         raise ValueError("must be a string")
+    if not value:
+        raise ValueError("must be a string that isn't empty")
     return value
 
 

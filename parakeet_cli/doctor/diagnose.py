@@ -23,6 +23,7 @@ class DiagnosisRequest:
 
     python: str
     stack: str | None = None
+    usual_stack: str | None = None  # the environment's own, where neither NeMo nor `stack` says
     only: Collection[str] = ()
     skip: Collection[str] = ()
     deep: bool = False
@@ -57,7 +58,7 @@ def examine(request: DiagnosisRequest) -> tuple[Facts, Stack]:
         deep=request.deep and not request.mock,
     )
     nemo = facts.installed(NEMO)
-    return facts, choose_stack(nemo.version if nemo else None, request.stack)
+    return facts, choose_stack(nemo.version if nemo else None, request.stack or request.usual_stack)
 
 
 def diagnose(request: DiagnosisRequest) -> Diagnosis:

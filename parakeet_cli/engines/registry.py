@@ -87,15 +87,23 @@ def choose(asked: str, origin: str, request: EngineRequest | None = None) -> Eng
     return EngineChoice(asked, origin)
 
 
-def refuse_unfit(name: str, decoding: Decoding) -> None:
-    """Raise UsageError for what was asked of the decoder and the engine can't honour."""
+def unfit_option(name: str, decoding: Decoding) -> tuple[str, tuple[str, ...]] | None:
+    """What was asked of the decoder and the engine can't honour, and the engines that can."""
     for option in decoding.asked:
         if option not in ENGINES[name].honours:
-            able = ", ".join(f"--engine {row}" for row in ENGINES if option in ENGINES[row].honours)
-            raise UsageError(
-                f"The engine {name} has no {in_words(option)}.",
-                hint=f"Add {able}, or leave it out.",
-            )
+            return option, tuple(row for row in ENGINES if option in ENGINES[row].honours)
+    return None
+
+
+def refuse_unfit(name: str, decoding: Decoding) -> None:
+    """Raise UsageError for what was asked of the decoder and the engine can't honour."""
+    if (unfit := unfit_option(name, decoding)) is not None:
+        option, engines = unfit
+        able = ", ".join(f"--engine {row}" for row in engines)
+        raise UsageError(
+            f"The engine {name} has no {in_words(option)}.",
+            hint=f"Add {able}, or leave it out.",
+        )
 
 
 def make_engine(name: str, options: EngineOptions, *, concurrency: int) -> Engine:

@@ -10,6 +10,7 @@ import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
+from pathlib import Path
 from shutil import which
 
 _DISTRIBUTION = "parakeet-cli"
@@ -20,9 +21,17 @@ def install_command(*packages: str) -> str:
     """The command that installs these packages, within the bounds that our extras give them."""
     wanted = shlex.join(_requirement(package) for package in packages)
     python = shlex.quote(sys.executable)
-    if find_spec("pip") is None and which("uv"):  # an environment that uv made has no pip
-        return f"uv pip install --python {python} {wanted}"
+    if find_spec("pip") is None and (uv := _uv()):  # an environment that uv made has no pip
+        return f"{uv} pip install --python {python} {wanted}"
     return f"{python} -m pip install {wanted}"
+
+
+def _uv() -> str | None:
+    """The word that starts uv: from PATH, or else the one installed beside this Python."""
+    if which("uv"):
+        return "uv"
+    beside = which("uv", path=str(Path(sys.executable).parent))
+    return None if beside is None else shlex.quote(beside)
 
 
 def _requirement(package: str) -> str:

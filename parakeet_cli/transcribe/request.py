@@ -36,6 +36,15 @@ def refuse_contradictions(
         )
 
 
+def refuse_names_alone(names: str | None, *, speakers: bool) -> None:
+    """Raise UsageError if speakers are named by a file and nothing finds any."""
+    if names is not None and not speakers:
+        raise UsageError(
+            f"--speaker-names {names} names speakers, and nothing tells them apart.",
+            hint="Add --speakers, or --channels split where each has a channel.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class TranscribeRequest:
     """The options of the command, as they were written."""

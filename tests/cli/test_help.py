@@ -88,6 +88,7 @@ def test_help_on_forty_columns_cuts_no_name_and_no_sentence(
 ) -> None:
     shown = narrow_helps[words]
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    assert not [line for line in shown.partition("Commands:")[2].splitlines() if "..." in line]
     for param in commands()[words].params:
         for name in param.opts:
             if name.startswith("-") and not getattr(param, "hidden", False):
@@ -95,6 +96,13 @@ def test_help_on_forty_columns_cuts_no_name_and_no_sentence(
     sentences = [line for line in shown.splitlines() if line.startswith("        ")]
     as_written = re.compile(r"\s+\S+  .*|\s+\S{32,}")  # a table keeps its lines
     assert not [line for line in sentences if len(line) > 40 and not as_written.fullmatch(line)]
+
+
+@every_command
+def test_help_has_only_letters_that_every_terminal_shows(words: tuple[str, ...]) -> None:
+    command = commands()[words]
+    texts = [command.help, command.epilog, *(getattr(one, "help", "") for one in command.params)]
+    assert not [text for text in texts if text and not text.isascii()]
 
 
 @every_command

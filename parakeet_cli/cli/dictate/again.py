@@ -19,10 +19,15 @@ def transcribe_again(request: DictationRequest, number: int) -> None:
     """
     kept = KeptAudio(kept_audio_folder())
     entries = [entry for entry in read_history(history_path()) if kept.has(entry.audio)]
+    if not entries:
+        raise InputError(
+            "No utterance's sound is kept.",
+            hint='`--keep-audio`, or "keep_audio" in config.json, keeps it from now on.',
+        )
     if len(entries) < number:
         raise InputError(
-            f"The sound of {len(entries)} utterances is kept, not of {number}.",
-            hint='`--keep-audio`, or "keep_audio" in config.json, keeps it from now on.',
+            f"--again {number}: there are fewer utterances whose sound is kept.",
+            hint=f"The oldest of them is `history --again {len(entries)}`.",
         )
     entry = entries[-number]
     try:

@@ -135,7 +135,7 @@ def dictate(
         bool,
         typer.Option(
             "--overlay",
-            help="With `start` and `toggle`: show it in a line over the desktop (Linux).",
+            help="With `start` and `toggle`: show state and text in a line over the desktop.",
             rich_help_panel=OUTPUT,
         ),
     ] = False,
@@ -200,7 +200,7 @@ def history(
         typer.Option(
             metavar="N",
             min=1,
-            help="Transcribe the last utterance but N-1 whose sound was kept (--keep-audio) again.",
+            help="Transcribe again the N-th last utterance whose sound was kept (--keep-audio).",
             show_default=False,
         ),
     ] = None,

@@ -110,17 +110,23 @@ class DoctorRequest:
 
     def diagnosis(self) -> DiagnosisRequest:
         """With the settings of the configuration and the environment. Raises ConfigError."""
+        from platformdirs import user_data_path
+
         from parakeet_cli.config import load_settings
         from parakeet_cli.doctor.diagnose import DiagnosisRequest
+        from parakeet_cli.system.environments import kept_at
 
         settings = load_settings(
             {"model": self.model, "ml_python": self.python or None}, config=self.config
         )
         console.show_warnings(settings.warnings, show=console.note)
         named = {"--python": self.python and settings.ml_python, "--stack": self.stack}
+        python = settings.ml_python or sys.executable
+        kept = kept_at(user_data_path("parakeet"), python)
         return DiagnosisRequest(
-            python=settings.ml_python or sys.executable,
+            python=python,
             stack=self.stack,
+            usual_stack=kept.stack if kept is not None else None,
             only=self.only,
             skip=self.skip,
             deep=self.deep,
@@ -137,7 +143,7 @@ class DoctorRequest:
     def repair(self) -> RepairRequest:
         """The repair that is asked for, which always runs the probes. Raises ConfigError.
 
-        An environment that setup made for one index of torch's stays with that.
+        An environment that setup made for one stack and one index of torch's stays with those.
         """
         from platformdirs import user_data_path
 

@@ -96,7 +96,7 @@ def serve(
         typer.Option(
             metavar="SECONDS",
             min=0.0,
-            help="At the end, for requests in work.",
+            help="How long requests in work may take to be finished at the end.",
             rich_help_panel=LIMITS,
         ),
     ] = 30.0,

@@ -16,7 +16,11 @@ from parakeet_cli.speakers.names import NO_NAMES, read_names
 from parakeet_cli.transcribe.align.words import read_text
 from parakeet_cli.transcribe.inputs.streams import parse_audio_stream
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcribe.request import TranscribeRequest, refuse_contradictions
+from parakeet_cli.transcribe.request import (
+    TranscribeRequest,
+    refuse_contradictions,
+    refuse_names_alone,
+)
 from parakeet_cli.transcribe.watch.options import WatchOptions
 
 # Options that are fields of the same name.
@@ -45,6 +49,8 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
         given["channels"], given["channel"], given["align"], speakers=given["speakers"]
     )
     speakers = settings.speaker_count if given["channels"] is None else None
+    names = given["speaker_names"]
+    refuse_names_alone(names, speakers=bool(speakers or given["channels"]))
     stream_number, every_stream = parse_audio_stream(given["audio_stream"])
     format_options = FormatOptions(
         **{name: given[name] for name in _LAYOUT}, link_audio=given["html_link_audio"]
@@ -64,7 +70,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             channel=given["channel"],
             split_channels=given["channels"] is not None,
             speakers=speakers,
-            speaker_names=read_names(names) if (names := given["speaker_names"]) else NO_NAMES,
+            speaker_names=NO_NAMES if names is None else read_names(names),
             vad=given["vad"],
             speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),
             vocabulary=settings.terms,

@@ -43,9 +43,10 @@ def watch_folder(
         console.info(f"Watching {console.shown_name(options.folder)}. Ctrl-C ends it.")
         code = watch.run(WatchView(_SHOWS[ProgressForm(request.progress)]))
         counts, lost = watch.counts, watch.unrecorded
-    done = counts[Status.OK] + counts[Status.PARTIAL]
+    partial = counts[Status.PARTIAL]
     console.note(
-        f"Ended: {_files(done)} transcribed, {counts[Status.FAILED]} failed. "
+        f"Ended: {_files(counts[Status.OK] + partial)} transcribed"
+        f"{f', {partial} of them in part' if partial else ''}, {counts[Status.FAILED]} failed. "
         "The same command goes on from here."
     )
     if lost:

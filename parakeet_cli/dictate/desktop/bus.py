@@ -39,7 +39,8 @@ class Bus:
                 _address(system), enable_fds=system
             )
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise BusError(f"The D-Bus can't be reached: {error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise BusError(f"The D-Bus can't be reached: {reason}.") from error
 
     def call(
         self,

@@ -68,7 +68,7 @@ class OverlayView:
         try:
             bus = Bus()
         except BusError as error:
-            _log.info("There is no overlay: %s", error)
+            _log.warning("--overlay shows nothing: %s", error)
             return
         shown = 0
         try:
@@ -77,7 +77,7 @@ class OverlayView:
             if shown:
                 bus.call(_WHERE, "CloseNotification", "u", shown)
         except BusError as error:
-            _log.info("The overlay ended: %s", error)
+            _log.warning("--overlay shows nothing more: %s", error)
         finally:
             bus.close()
 

@@ -63,7 +63,7 @@ def _begin(paused: Owners, wanted: bool) -> None:
     try:
         bus = Bus()
     except BusError as error:
-        _log.info("No player is paused: %s", error)
+        _log.warning("--pause-players pauses nothing: %s", error)
         return
     try:
         for owner in _playing(bus):
@@ -72,7 +72,7 @@ def _begin(paused: Owners, wanted: bool) -> None:
             with suppress(BusError):
                 bus.call((owner, _PATH, _PLAYER), "Pause")
     except BusError as error:
-        _log.info("The players are unknown: %s", error)
+        _log.warning("--pause-players pauses nothing more: %s", error)
     finally:
         bus.close()
 

@@ -45,7 +45,10 @@ def find_interpreter(python: str) -> Path:
     if not separators.intersection(python) and not named.exists():
         found = find_program(python, os.environ)
         if found is None:
-            raise UsageError(f"There is no Python called {python} on PATH; {NAMED_HOW}.")
+            raise UsageError(
+                f"There is no Python called {python} on PATH; {NAMED_HOW}, "
+                "or a name that `parakeet setup --list` shows."
+            )
         named = Path(found)
     path = Path(os.path.abspath(named))
     if path.is_dir():

@@ -118,7 +118,13 @@ def _plan(request: RepairRequest, python: str, view: RepairView) -> _Planned:
     """Check the environment, make a plan and show it. Raises Refused."""
     view.show_status("Running all checks and importing every stage in a new process.")
     asked = request.diagnosis
-    before = check(python, stack=asked.stack, sample=asked.sample, options=asked.options)
+    before = check(
+        python,
+        stack=asked.stack,
+        usual_stack=asked.usual_stack,
+        sample=asked.sample,
+        options=asked.options,
+    )
     ids = select_checks(asked.only, asked.skip)
     goal = repair_goal(
         [finding for finding in before.findings if finding.id in ids],

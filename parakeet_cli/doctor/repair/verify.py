@@ -77,17 +77,20 @@ def check(
     *,
     stack: str | None,
     sample: Sample | Unavailable,
+    usual_stack: str | None = None,
     options: tuple[str, ...] = (),
     bytecode: str = "",
 ) -> CheckedEnvironment:
     """Run all checks and probes on the environment as it is now.
 
     If a stack is named, judge by it even if another NeMo is installed: the repair may be
-    migrating to it. What the imports compile goes to the folder `bytecode`, if one is named.
+    migrating to it. `usual_stack` counts where none is installed. What the imports compile goes
+    to the folder `bytecode`, if one is named.
     """
     facts = gather_facts(python, options=options, deep=True)
     nemo = facts.installed(NEMO)
-    policy = load_stack(stack) if stack else choose_stack(nemo.version if nemo else None, None)
+    version = nemo.version if nemo else None
+    policy = load_stack(stack) if stack else choose_stack(version, usual_stack)
     ids = select_checks((), ())
     probes = run_probes(facts, policy, ids, sample, bytecode=bytecode)
     facts = replace(facts, probes=probes)

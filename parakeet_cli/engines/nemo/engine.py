@@ -290,8 +290,8 @@ def _ml_python(named: str | None) -> str:
     if not os.access(path, os.X_OK) or path.is_dir():
         raise EngineUnavailable(
             f"The ML interpreter {named} isn't a program that can be run.",
-            hint='PARAKEET_ML_PYTHON or "ml_python" in config.json names it; '
-            "`parakeet doctor --python PATH` examines one.",
+            hint='PARAKEET_ML_PYTHON, --python or "ml_python" in config.json names it: a path, '
+            "or a name that `parakeet setup --list` shows.",
         )
     # Not resolved: a virtual environment's python is a link, and only its own path leads to
     # the environment.

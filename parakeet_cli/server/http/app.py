@@ -20,15 +20,19 @@ from starlette.types import Receive, Scope, Send
 
 from parakeet_cli import __version__, console
 from parakeet_cli.engines.decoding import TRANSCRIBE, TRANSLATE
-from parakeet_cli.engines.registry import refuse_unfit
 from parakeet_cli.engines.shared.access import CommonEngine
 from parakeet_cli.engines.shared.fair_queue import Priority
 from parakeet_cli.engines.shared.owner import State
 from parakeet_cli.engines.shared.request import EngineSetup
-from parakeet_cli.errors import UsageError
 from parakeet_cli.server.http import answers
 from parakeet_cli.server.http.errors import ApiError, as_api_error
-from parakeet_cli.server.http.form import DIARIZED, Asked, read_asked, words_of_prompt
+from parakeet_cli.server.http.form import (
+    DIARIZED,
+    Asked,
+    read_asked,
+    refuse_unfit_fields,
+    words_of_prompt,
+)
 from parakeet_cli.server.http.guard import CLIENT, Guard, Policy
 from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.http.openapi import description
@@ -178,10 +182,7 @@ class _Exchange:
         asked = replace(asked, language=language, left_out=asked.language if left_out else None)
         asked = words_of_prompt(asked, self._service.setup.name)
         options = asked.adjustment.applied(self._service.setup.options)
-        try:
-            refuse_unfit(self._service.setup.name, options.decoding)
-        except UsageError as error:
-            raise as_api_error(error) from error
+        refuse_unfit_fields(self._service.setup.name, options.decoding)
         return asked
 
     async def _unless_client_leaves(self, work: Work) -> Transcript:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parakeet_cli.engines.decoding import TRANSCRIBE, TRANSLATE
-from parakeet_cli.engines.registry import ENGINES
+from parakeet_cli.engines.decoding import TRANSCRIBE, TRANSLATE, Decoding
+from parakeet_cli.engines.registry import ENGINES, unfit_option
 from parakeet_cli.engines.shared.request import Adjustment
 from parakeet_cli.server.http.errors import ApiError
 from parakeet_cli.server.http.upload import FILE, Form
@@ -188,6 +188,22 @@ def words_of_prompt(asked: Asked, engine: str) -> Asked:
             code="invalid_value",
             param="prompt",
         ) from None
+
+
+def refuse_unfit_fields(engine: str, decoding: Decoding) -> None:
+    """Raise ApiError for what was asked of the decoder and the engine can't honour."""
+    if (unfit := unfit_option(engine, decoding)) is None:
+        return
+    option, engines = unfit
+    name = next((name for name, row in FIELDS.items() if row.target == option), None)
+    asked = "translate" if option == "task" else f"honour `{name or option}`"
+    able = " or ".join(f"`parakeet serve --engine {row}`" for row in engines)
+    raise ApiError(
+        400,
+        f"The engine {engine} can't {asked}; {able} can.",
+        code="unsupported_value",
+        param=name,
+    )
 
 
 def _take(values: dict[str, Any], name: str, row: Field, text: str) -> None:

@@ -40,7 +40,9 @@ def check_watch(options: WatchOptions, request: TranscribeRequest) -> None:
             hint="Add --run with a folder for it.",
         )
     if request.stdout_format is not None:
-        raise UsageError("--watch writes files: add -f FORMAT or -o DIR.")
+        raise UsageError("--watch writes files: add -f FORMAT, or -o with a folder.")
+    if options.then is not None and not options.then.strip():
+        raise UsageError("--then has no command.", hint="Leave it out, or name one.")
     for option, given, reason in (
         ("--ray", request.ray, "the nodes of a cluster start for a batch and end with it"),
         ("--shard", request.shard, "it divides a batch that is known from the start"),

@@ -181,6 +181,8 @@ def test_sound_that_was_kept_is_transcribed_again_and_deleted_by_its_age(tmp_pat
     again = dictate(tmp_path, "history", "--again", "2", engine=WHISPER)
     assert again.code == 0, again.err
     assert errors(first, spoken(again.out.decode())) <= 0.2 * len(first)
+    beyond = dictate(tmp_path, "history", "--again", "3")
+    assert (beyond.code, "`history --again 2`" in beyond.err) == (1, True)
     old = kept / f"{files[0].stat().st_mtime - 8 * 86400:.3f}.wav"
     old.write_bytes(files[0].read_bytes())
     assert dictate(tmp_path, *play).code == 0

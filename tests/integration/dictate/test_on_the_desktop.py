@@ -88,10 +88,12 @@ def test_one_line_over_the_desktop_is_replaced_in_its_place_and_removed(
     desktop.close()
 
 
-def test_without_a_session_bus_dictation_works_as_ever(tmp_path: Path) -> None:
+def test_without_a_session_bus_dictation_works_and_says_what_does_not(tmp_path: Path) -> None:
     talk = make_talk(tmp_path, 1)
     env = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
     arguments = ("--from-file", talk.path, "--fast", "--pause-players", "--overlay")
     done = run(tmp_path, "dictate", *arguments, env=env, limit=300)
     assert done.code == 0, done.err
     assert len(done.out.split()) == len(talk.words)
+    reason = "The D-Bus can't be reached: No such file or directory."
+    assert f"--pause-players pauses nothing: {reason}" in done.err

@@ -39,7 +39,8 @@ def test_an_environment_is_made_listed_judged_and_removed(with_wheels: Machine) 
     assert (one["path"], judged["healthy"]) == (str(env), True)
     again = machine.run(command=machine.believing())
     assert again.returncode == 0, again.stderr
-    assert machine.run("setup", "--remove", "nemo-2.4").returncode == 1  # nobody to ask
+    unasked = machine.run("setup", "--remove", "nemo-2.4")  # nobody to ask
+    assert (unasked.returncode, "This removes " in unasked.stderr) == (1, True)
     gone = machine.run("setup", "--remove", "nemo-2.4", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert machine.settings() == {"threads": 2}

@@ -124,6 +124,12 @@ def test_a_model_of_a_hub_is_pulled_and_goes_again_if_it_is_not_proved(machine: 
     assert heard.stdout.split() == list(held_out()[0].words)
 
 
+def test_what_contradicts_itself_is_refused(machine: Machine) -> None:
+    refused = machine.run("setup", "--list", "--remove", "nemo-3.0")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--list and --remove" in refused.stderr
+
+
 def test_without_the_model_no_environment_is_made(machine: Machine) -> None:
     machine.variables |= {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_ETAG_TIMEOUT": "1"}
     for engine in ("onnx", "nemo"):

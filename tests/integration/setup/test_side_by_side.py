@@ -110,6 +110,18 @@ def test_environments_of_three_indexes_are_made_judged_repaired_and_removed_one_
     assert content(folder / NAMES[2]) == third
 
 
+def test_an_environment_without_nemo_is_judged_by_the_stack_that_it_was_made_for(
+    machine: Machine,
+) -> None:
+    env = Environment.new(machine.data / "environments" / "nemo-3.0")
+    for stack in ("3.0", "2.4"):
+        keep(machine.data, KeptEnvironment("nemo-3.0", str(env.prefix), stack, ready=True))
+        shown = machine.run("doctor", "--python", "nemo-3.0", "--json")
+        assert json.loads(shown.stdout)["stack"] == stack
+        other = machine.run("doctor", "--python", "nemo-3.0", "--stack", "2.4", "--json")
+        assert json.loads(other.stdout)["stack"] == "2.4"
+
+
 def test_a_repair_stays_with_the_index_that_setup_was_told(machine: Machine) -> None:
     """Seen in the plan, which needs that index and can't reach it."""
     env = Environment.new(machine.data / "environments" / "nemo-3.0-cu126")
@@ -118,8 +130,6 @@ def test_a_repair_stays_with_the_index_that_setup_was_told(machine: Machine) -> 
     url = "http://127.0.0.1:9/whl/cu126"
     for index, named, expected in ((url, True, True), (url, False, False)):
         keep(machine.data, replace(row, torch_index=index, index_named=named))
-        done = machine.run(
-            *("doctor", "--fix", "--dry-run", "--python", "nemo-3.0-cu126", "--stack", "3.0")
-        )
+        done = machine.run("doctor", "--fix", "--dry-run", "--python", "nemo-3.0-cu126")
         assert done.returncode == 6, done.stdout
         assert (url in done.stderr) == expected, done.stderr

@@ -145,6 +145,7 @@ def test_programs_ask_by_the_api(talk: Path) -> None:
         (("--speakers=",), "must be a number"),
         (("--speakers", "--channels", "split"), "--channels split"),
         (("--speakers", "--speaker-names", "missing.toml"), "missing.toml"),
+        (("--speaker-names", "missing.toml"), "Add --speakers"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_starts(

@@ -224,6 +224,17 @@ def test_a_full_disk_under_the_journal_loses_no_transcript(tmp_path: Path) -> No
         assert len(files(tmp_path / "out")) == 40
 
 
+def test_the_end_of_a_watch_counts_what_was_transcribed_in_part(tmp_path: Path) -> None:
+    clip(tmp_path / "in/whole.wav")
+    whole = (tmp_path / "in/whole.wav").read_bytes()
+    (tmp_path / "in/cut.wav").write_bytes(whole[: len(whole) // 2])
+    with watching(tmp_path) as watch:
+        watch.says("Partial: ")
+        watch.says("whole.wav: ok")
+        err = watch.end()
+    assert "Ended: 2 files transcribed, 1 of them in part, 0 failed." in err
+
+
 def test_outputs_in_the_watched_folder_are_not_picked_up(tmp_path: Path) -> None:
     clip(tmp_path / "in/a.wav")
     asked = ("--watch", "in", "-f", "all", "-o", "in", "--run", "in/run", "--all-files")

@@ -154,6 +154,24 @@ def test_a_wrong_value_is_refused_with_its_key_and_file(
     assert refused.value.exit_code is ExitCode.USAGE
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"speakers": 3}, 'must be a string in quotes, "3", not 3'),
+        ({"hotwords": True}, "must be a string, not True"),
+        ({"hotwords": ""}, "must be a string that isn't empty, not ''"),
+        ({"speakers": "many"}, "must be a number from 1 to 99, a range like 2-5, or auto"),
+        ({"vocabulary": "Zoe"}, "must be a list, [...], not 'Zoe'"),
+    ],
+)
+def test_a_wrong_value_is_told_what_it_must_be(
+    tmp_path: Path, content: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_settings({}, config=written(tmp_path, content))
+    assert said in str(refused.value)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '"text"', "\N{PARROT}"])
 def test_a_file_without_an_object_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
     config = written(tmp_path, content)

@@ -36,6 +36,19 @@ def test_in_an_environment_without_pip_uv_is_named(
     assert install_command("nobody") == f"uv pip install --python {sys.executable} nobody"
 
 
+def test_without_pip_and_path_the_uv_beside_the_python_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text("#!/bin/sh\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(uv.parent / "python"))
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert install_command("nobody") == f"{uv} pip install --python {uv.parent}/python nobody"
+
+
 def test_no_hint_names_a_package_of_ours_on_an_index() -> None:
     for path in Path(module.__file__).parents[1].rglob("*.py"):
         assert "pip install 'parakeet-cli" not in path.read_text("utf-8"), path

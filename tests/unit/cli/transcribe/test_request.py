@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,19 @@ def test_options_become_the_request_s_fields() -> None:
 def test_the_defaults_are_those_of_a_request() -> None:
     request = request_of(given(inputs=["a.wav"]), Settings())
     assert (request.grace, request.folder, request.worker_count) == (25.0, None, 1)
+
+
+def test_names_for_speakers_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
+    names = tmp_path / "names.toml"
+    names.write_text('"Channel 0" = "Anna"\n')
+    with pytest.raises(UsageError, match="nothing tells them apart"):
+        request_of(given(inputs=["a.wav"], speaker_names=str(names)), Settings())
+    split = given(inputs=["a.wav"], speaker_names=str(names), channels="split")
+    for request in (
+        request_of(split, Settings()),
+        request_of(given(inputs=["a.wav"], speaker_names=str(names)), Settings(speakers="auto")),
+    ):
+        assert request.options.speaker_names
 
 
 def test_seconds_that_are_none_are_refused() -> None:

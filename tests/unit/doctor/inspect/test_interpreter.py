@@ -61,6 +61,11 @@ def test_a_folder_means_the_python_in_it(env: OnDisk) -> None:
     assert interpreter.find_interpreter(str(env.prefix)) == env.python
 
 
+def test_a_name_that_is_no_python_says_where_the_names_are() -> None:
+    with pytest.raises(UsageError, match="`parakeet setup --list`"):
+        interpreter.find_interpreter("nemo-3.0-cu999")
+
+
 @pytest.mark.usefixtures("nothing_runs")
 def test_a_conda_environment_is_read_from_its_records(tmp_path: Path) -> None:
     env = OnDisk.new(tmp_path / "conda")

@@ -38,6 +38,13 @@ def test_what_a_watch_can_t_honour_is_refused(given: dict[str, object], why: str
     assert why in str(error.value)
 
 
+def test_a_command_without_a_word_is_refused() -> None:
+    """The shell would run the first output in its place."""
+    check_watch(WatchOptions("in", then="true"), request())
+    with pytest.raises(UsageError, match="--then has no command"):
+        check_watch(WatchOptions("in", then=" "), request())
+
+
 def test_a_storage_can_t_be_watched() -> None:
     with pytest.raises(UsageError, match="a storage can't be watched"):
         check_watch(WatchOptions("s3://bucket/in"), request())
