@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.speakers.fbank import Features
 from parakeet_cli.system.files import sha256_of
+from parakeet_cli.system.install_command import install_command
 
 SIZE = 192  # values of an embedding
 MODEL = Path(__file__).parent / "data" / "campplus_zh_en.onnx"
@@ -77,6 +79,12 @@ def check_model() -> None:
 def _session() -> Any:
     """The network, on one thread: others decode and transcribe meanwhile."""
     check_model()
+    for package in ("onnxruntime", "scipy"):  # the second is imported at a recording's end
+        if find_spec(package) is None:
+            raise EngineUnavailable(
+                f"Telling speakers apart needs the package {package}, which is not installed.",
+                hint=f"{install_command(package)}, or leave out --speakers.",
+            )
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()

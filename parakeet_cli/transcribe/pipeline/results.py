@@ -70,6 +70,8 @@ def prepare_result(
     outputs: list[PreparedOutput] = []
     try:
         result = file.result or _transcribed(file, engine, options, outputs)
+    except ParakeetError as error:
+        result = failed(job, error)
     except Exception as error:
         result = failed_unexpectedly(job, error)
     return PreparedResult(job, result, tuple(outputs))

@@ -36,6 +36,14 @@ def test_the_mock_switch_in_the_configuration_is_enough(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, SAID)
 
 
+def test_speakers_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    asked = ("transcribe", CLIP, "--speakers", "-o", str(tmp_path / "out"))
+    done = run(*PARAKEET, *asked, env=BLOCKER | MOCK)
+    assert done.returncode == 3
+    assert "needs the package onnxruntime" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_the_unit_tests_pass() -> None:
     done = run(

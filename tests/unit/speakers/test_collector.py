@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("onnxruntime")
+
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.speakers.collector import VoiceCollector
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("onnxruntime")
+
 from parakeet_cli.audio.samples import to_float
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.speakers import embeddings

@@ -144,7 +144,7 @@ def test_a_path_that_is_not_an_interpreter_is_refused_before_anything_starts(
     (tmp_path / "data.txt").write_text("no program")
     with pytest.raises(EngineUnavailable, match=name) as refused:
         make_engine("nemo", options(tmp_path, tmp_path / name), concurrency=1)
-    assert "parakeet doctor --python" in (refused.value.hint or "")
+    assert "parakeet setup --list" in (refused.value.hint or "")
 
 
 def test_a_program_that_is_not_python_is_refused(tmp_path: Path) -> None:
