@@ -15,6 +15,7 @@ from parakeet_cli.system.regular_files import read_regular
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8178
 MAX_UPLOAD_MB = 1000
 MAX_WAITING = 100
+MAX_PROMPT = 8000  # characters
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

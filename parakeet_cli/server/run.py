@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
 import time
@@ -23,6 +24,7 @@ from parakeet_cli.engines.shared.paths import engine_paths
 from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import EngineUnavailable, ParakeetError
 from parakeet_cli.server.http.app import Service, make_app
+from parakeet_cli.server.http.connections import TimedH11Protocol
 from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.realtime.route import realtime_route
 from parakeet_cli.server.request import Address, ServeRequest
@@ -33,6 +35,7 @@ from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
 _BACKLOG = 512  # connections that wait to be accepted
 _KEEP_ALIVE = 30  # seconds that an idle connection stays
+_LAST_SECONDS = 2  # after the grace, for the errors to be sent; then connections are ended
 
 
 def run_server(request: ServeRequest) -> None:
@@ -121,7 +124,7 @@ class _Server(uvicorn.Server):
         self.was_ready = False
         config = uvicorn.Config(
             make_app(service, routes),
-            http="h11",
+            http=TimedH11Protocol,
             ws="websockets-sansio",
             ws_max_size=1 << 20,
             lifespan="off",
@@ -129,7 +132,8 @@ class _Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=None,
+            # Else a client that goes on sending, or that reads nothing, would keep it from ending.
+            timeout_graceful_shutdown=math.ceil(service.request.grace) + _LAST_SECONDS,
         )
         super().__init__(config)
 

@@ -132,6 +132,12 @@ def test_the_older_form_of_a_session_is_understood(server: Server) -> None:
         '{"type": "session.update", "session": {"audio": {"input": {"format": {"rate": 1}}}}}',
         '{"type": "session.update", "session": {"turn_detection": {"silence_duration_ms": 1e9}}}',
         '{"type": "session.update", "session": {"input_audio_transcription": {"prompt": "A"}}}',
+        '{"type": "session.update", "session": {"turn_detection": {"type": {}}}}',
+        '{"type": "session.update",'
+        ' "session": {"input_audio_transcription": {"prompt": "\\ud800"}}}',
+        '{"type": "session.update",'
+        ' "session": {"input_audio_transcription": {"language": "\\ud800"}}}',
+        '{"type": "session.update", "session": {"input_audio_transcription": {"language": "e n"}}}',
     ],
 )
 def test_an_event_that_cannot_be_used_is_answered_and_the_session_goes_on(

@@ -17,6 +17,10 @@ from tests.cli.running import parakeet
 from tests.integration.dictate.desktop import until
 from tests.integration.server.serving import Server, clip, mock_text, serving
 
+_HEAD = (
+    b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n"
+)
 _BEGUN = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc'
 
 
@@ -112,6 +116,11 @@ def test_the_name_of_an_upload_names_nothing(server: Server, tmp_path: Path) -> 
         ({"Host": "evil.example"}, 421),
         ({"Host": "localhost@evil.example"}, 421),
         ({"Host": "10.0.0.1"}, 421),
+        ({"Host": "127.0.0.1?evil"}, 421),
+        ({"Host": "127.0.0.1#evil"}, 421),
+        ({"Host": "127.0.0.1:port"}, 421),
+        ({"Host": "[::1"}, 421),
+        ({"Host": "[::1]:8178"}, 200),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Host": "localhost"}, 200),
@@ -257,6 +266,31 @@ def test_what_is_not_finished_in_time_is_handed_back_with_an_error(tmp_path: Pat
         assert asked.result().status_code == 503
 
 
+def test_an_upload_that_drips_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    with serving(tmp_path, "--grace", "0.5") as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(_HEAD + _BEGUN)
+            assert until(lambda: server.left_behind != [])
+            assert server.end() == 0
+            assert connection.recv(65536).startswith(b"HTTP/1.1 503")
+        assert list(server.uploads.rglob("*.audio")) == []
+
+
+@pytest.mark.parametrize(
+    "part", [b"x: " + b"a" * 100_000, b"x: a\r\n" * 5000, b"a" * 100_000 + b": x"]
+)
+def test_a_part_whose_headers_are_too_long_is_refused(server: Server, part: bytes) -> None:
+    body = b"--x\r\n" + part + b"\r\n\r\nabc\r\n--x--\r\n"
+    answer = httpx.post(
+        f"{server.url}/v1/audio/transcriptions",
+        content=body,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_form"
+
+
 def test_uploads_of_a_server_that_was_killed_are_removed_by_the_next(tmp_path: Path) -> None:
     env = {"PARAKEET_MOCK_RTF": "1000"}
     with serving(tmp_path, env=env) as server, ThreadPoolExecutor() as pool:
@@ -277,11 +311,7 @@ def test_a_form_that_breaks_off_leaves_nothing(server: Server) -> None:
         _BEGUN,
     ):
         with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(
-                b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
-                b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n"
-                + text
-            )
+            connection.sendall(_HEAD + text)
     assert until(lambda: server.left_behind == [])
     assert server.get("/health").status_code == 200
 
