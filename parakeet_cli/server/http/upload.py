@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ MAX_HEADERS = 8192  # bytes, of a part
 IDLE_SECONDS = 30.0  # in which a client that sends an upload sends nothing
 _OVERHEAD = MAX_PARTS * (MAX_FIELD + 8192)  # bytes of a body beside the recording
 FILE = "file"
+_ENCODED_NAME = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -179,7 +181,10 @@ class _FormReader:
         if self._name != FILE:
             self._text = bytearray()
             return
-        if b"filename" not in options:  # a text: a path or a URL perhaps, which nobody opens
+        # Clients in use send names beyond ASCII as `filename*` alone, which the parser leaves out.
+        if b"filename" not in options and not _ENCODED_NAME.search(
+            self._disposition
+        ):  # a text: a path or a URL perhaps, which nobody opens
             raise ApiError(
                 400, "`file` must be an uploaded file, not a text.", code="invalid_form", param=FILE
             )

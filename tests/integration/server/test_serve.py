@@ -180,6 +180,26 @@ def test_with_keys_only_those_who_send_one_are_served(tmp_path: Path) -> None:
         assert server.get("/health").status_code == 200
 
 
+def test_a_key_that_no_client_can_send_is_refused_at_the_start(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    for text in ("plain\nclé\n", "a\tb\n"):
+        keys.write_text(text, "utf-8")
+        done = parakeet("serve", "--engine", "mock", "--api-key", str(keys))
+        assert done.returncode == 2
+        assert "no client can send" in done.stderr
+
+
+def test_a_recording_whose_name_is_sent_encoded_alone_is_an_upload(server: Server) -> None:
+    head = b"Content-Disposition: form-data; name=\"file\"; filename*=utf-8''%D0%BB.wav\r\n\r\n"
+    answer = httpx.post(
+        f"{server.url}/v1/audio/transcriptions",
+        content=b"--x\r\n" + head + clip(1.0) + b"\r\n--x--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+        timeout=60,
+    )
+    assert answer.json()["text"] == mock_text(1.0)
+
+
 def test_an_upload_beyond_the_limit_is_refused_and_removed(tmp_path: Path) -> None:
     with serving(tmp_path, "--max-upload", "1") as server:
         assert server.post(clip(40.0)).status_code == 413
