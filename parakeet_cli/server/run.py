@@ -33,7 +33,9 @@ from parakeet_cli.server.work import Transcriptions
 from parakeet_cli.server.wyoming_server import WyomingServer
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
-_BACKLOG = 512  # connections that wait to be accepted
+# Connections that wait to be accepted. asyncio accepts as many at once before any of them is
+# counted, so that more would use up the files that the process may open.
+_BACKLOG = 64
 _KEEP_ALIVE = 30  # seconds that an idle connection stays
 _LAST_SECONDS = 2  # after the grace, for the errors to be sent; then connections are ended
 
@@ -130,6 +132,7 @@ class _Server(uvicorn.Server):
             lifespan="off",
             log_config=None,
             access_log=False,
+            backlog=_BACKLOG,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
             # Else a client that goes on sending, or that reads nothing, would keep it from ending.

@@ -1,17 +1,34 @@
-"""Ends connections on which no whole request comes, so that they don't hold the server's files."""
+"""Bounds connections: how many there are, and how long one may be without a request.
+
+Each takes one of the files that the process may open, which uploads and processes need, too.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 30.0  # in which the head of a request must have come
+_LEAST = 16  # connections, however few files there may be
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+    b"Connection: close\r\n\r\n"
+)
+
+
+def most_connections() -> int:
+    """Half of the files that this process may open."""
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else max(_LEAST, files // 2)
 
 
 class TimedH11Protocol(H11Protocol):
-    """uvicorn's protocol, which by itself waits for ever for the head of a request.
+    """uvicorn's protocol, which by itself takes any number of connections and waits for ever.
 
     Connections between two requests are uvicorn's own affair, and so are those that have become
     WebSockets.
@@ -23,6 +40,9 @@ class TimedH11Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            transport.write(_FULL)
+            transport.close()
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:

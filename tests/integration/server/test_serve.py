@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -309,6 +311,24 @@ def test_a_part_whose_headers_are_too_long_is_refused(server: Server, part: byte
     )
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_form"
+
+
+def test_more_connections_than_there_may_be_are_refused_and_fill_no_log(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, ExitStack() as stack:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (512, 512))
+        host, port = server.url.removeprefix("http://").split(":")
+        before = len(server.lines)
+        connections = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            for _ in range(520)
+        ]
+        assert connections[-1].recv(100).startswith(b"HTTP/1.1 503")
+        for connection in connections:
+            connection.close()
+        assert until(lambda: server.get("/health").status_code == 200)
+        assert server.post(clip()).status_code == 200
+        assert server.end() == 0
+        assert "Traceback" not in "".join(server.lines[before:])
 
 
 def test_uploads_of_a_server_that_was_killed_are_removed_by_the_next(tmp_path: Path) -> None:
