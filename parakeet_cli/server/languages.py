@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from parakeet_cli.engines.registry import ENGINES
 from parakeet_cli.engines.shared.request import EngineProperties
+
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*")
+
+
+def read_language(text: str) -> str:
+    """The code in a language's tag: `en` of `en-GB`. Raises ValueError for what is none."""
+    match = _LANGUAGE.fullmatch(text)
+    if match is None:
+        raise ValueError("must be a language's code, such as en")
+    return match[1].lower()
 
 
 def settle_language(properties: EngineProperties, asked: str | None) -> tuple[str | None, bool]:

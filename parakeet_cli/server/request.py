@@ -15,6 +15,7 @@ from parakeet_cli.system.regular_files import read_regular
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8178
 MAX_UPLOAD_MB = 1000
 MAX_WAITING = 100
+MAX_PROMPT = 8000  # characters
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -123,15 +124,22 @@ def parse_networks(option: str, texts: Iterable[str]) -> tuple[Network, ...]:
 def read_keys(path: str) -> ApiKeys:
     """The keys in a file, one a line; empty lines and those with # in front are none.
 
-    Raises UsageError for a file without a key, or that can't be read.
+    Raises UsageError for a file without a key, or that can't be read, and for a key that no header
+    can hold.
     """
     try:
-        text = read_regular(Path(path).expanduser()).decode("utf-8")
+        text = read_regular(Path(path).expanduser()).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it isn't UTF-8"
         raise UsageError(f"--api-key {path}: {reason}.") from None
     lines = (line.strip() for line in text.splitlines())
-    keys = tuple(line.encode() for line in lines if line and not line.startswith("#"))
+    given = [line for line in lines if line and not line.startswith("#")]
+    if not all(line.isascii() and line.isprintable() for line in given):
+        raise UsageError(
+            f"--api-key {path}: a key in it has characters that no client can send.",
+            hint="ASCII letters and digits are safe, such as what `openssl rand -hex 32` prints.",
+        )
+    keys = tuple(line.encode() for line in given)
     if not keys:
         raise UsageError(
             f"--api-key {path}: there is no key in that file.",

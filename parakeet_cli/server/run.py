@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
 import time
@@ -23,6 +24,7 @@ from parakeet_cli.engines.shared.paths import engine_paths
 from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import EngineUnavailable, ParakeetError
 from parakeet_cli.server.http.app import Service, make_app
+from parakeet_cli.server.http.connections import TimedH11Protocol
 from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.realtime.route import realtime_route
 from parakeet_cli.server.request import Address, ServeRequest
@@ -31,8 +33,11 @@ from parakeet_cli.server.work import Transcriptions
 from parakeet_cli.server.wyoming_server import WyomingServer
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 
-_BACKLOG = 512  # connections that wait to be accepted
+# Connections that wait to be accepted. asyncio accepts as many at once before any of them is
+# counted, so that more would use up the files that the process may open.
+_BACKLOG = 64
 _KEEP_ALIVE = 30  # seconds that an idle connection stays
+_LAST_SECONDS = 2  # after the grace, for the errors to be sent; then connections are ended
 
 
 def run_server(request: ServeRequest) -> None:
@@ -121,15 +126,17 @@ class _Server(uvicorn.Server):
         self.was_ready = False
         config = uvicorn.Config(
             make_app(service, routes),
-            http="h11",
+            http=TimedH11Protocol,
             ws="websockets-sansio",
             ws_max_size=1 << 20,
             lifespan="off",
             log_config=None,
             access_log=False,
+            backlog=_BACKLOG,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=None,
+            # Else a client that goes on sending, or that reads nothing, would keep it from ending.
+            timeout_graceful_shutdown=math.ceil(service.request.grace) + _LAST_SECONDS,
         )
         super().__init__(config)
 

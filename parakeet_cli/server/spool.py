@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from parakeet_cli.errors import ParakeetError
-from parakeet_cli.system.locks import is_locked, lock_file
+from parakeet_cli.system.locks import LockHeld, is_locked, lock_file
 from parakeet_cli.system.safety.private_folders import NotPrivate, private_folder
 
 _LOCK = "lock"
+_PATIENCE = 30.0  # seconds, while another server begins
 
 
 def spool_folder() -> Path:
@@ -40,12 +42,14 @@ class Spool:
         """Make the folder. Raises ParakeetError."""
         try:
             root = private_folder(root or spool_folder())
-            for left in root.iterdir():
-                if left.is_dir() and not left.is_symlink() and not is_locked(left / _LOCK):
-                    shutil.rmtree(left, ignore_errors=True)
-            self.folder = root / str(os.getpid())
-            self.folder.mkdir(mode=0o700)
-            self._lock = lock_file(self.folder / _LOCK, mode=0o600)
+            # One server at a time: until a new folder has its lock, it looks like one that is left.
+            beginning = lock_file(root / _LOCK, seconds=_PATIENCE, mode=0o600)
+            try:
+                self.folder, self._lock = _begin(root)
+            finally:
+                os.close(beginning)
+        except LockHeld as error:
+            raise ParakeetError(f"Another server has been beginning in {root} for long.") from error
         except NotPrivate as error:
             raise ParakeetError(f"{error.strerror}.", hint=error.hint) from error
         except OSError as error:
@@ -68,6 +72,18 @@ class Spool:
         shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):
             os.close(self._lock)
+
+
+def _begin(root: Path) -> tuple[Path, int]:
+    """Remove what is left, and make a folder; its path, and the descriptor of its lock.
+
+    Its name isn't the process's number, which processes in two containers may have in common.
+    """
+    for left in root.iterdir():
+        if left.is_dir() and not left.is_symlink() and not is_locked(left / _LOCK):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=root, prefix=f"{os.getpid()}-"))
+    return folder, lock_file(folder / _LOCK, mode=0o600)
 
 
 def create(path: Path) -> BinaryIO:

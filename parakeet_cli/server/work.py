@@ -51,6 +51,13 @@ class Busy(ParakeetError):
         self.seconds = seconds
 
 
+class Ending(EngineUnavailable):
+    """The server ends, and takes nothing more."""
+
+    def __init__(self) -> None:
+        super().__init__("The server is ending.")
+
+
 @dataclass(eq=False, slots=True)
 class Work:
     """One recording to transcribe, and its outcome.
@@ -105,6 +112,11 @@ class Transcriptions:
             thread.start()
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._ended
+
+    @property
     def waiting(self) -> int:
         return len(self._queue)
 
@@ -116,7 +128,7 @@ class Transcriptions:
         """Count a request that is about to arrive; what is returned ends that. Raises Busy."""
         with self._changed:
             if self._ended:
-                raise EngineUnavailable("The server is ending.")
+                raise Ending()
             if self.admitted >= self._limit:
                 raise Busy(self._limit, self._retry_after())
             self.admitted += 1
@@ -134,7 +146,7 @@ class Transcriptions:
         """Queue a request that was admitted."""
         with self._changed:
             if self._ended:
-                work.future.set_exception(EngineUnavailable("The server is ending."))
+                work.future.set_exception(Ending())
             else:
                 self._queue.put(work, work.client, work.priority)
                 self._changed.notify()
@@ -160,7 +172,7 @@ class Transcriptions:
             running = list(self._running)
             self._changed.notify_all()
         for work in left:
-            _fail(work, EngineUnavailable("The server is ending."))
+            _fail(work, Ending())
         for work in running:
             self.cancel(work)
 

@@ -6,8 +6,8 @@ import asyncio
 import ipaddress
 import json
 import wave
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,17 @@ from wyoming.ping import Ping, Pong
 from parakeet_cli import __version__, console
 from parakeet_cli.engines.shared.fair_queue import Priority
 from parakeet_cli.engines.shared.request import Adjustment
-from parakeet_cli.errors import ParakeetError
+from parakeet_cli.errors import ParakeetError, system_hint
 from parakeet_cli.server.http.app import Service
 from parakeet_cli.server.http.errors import as_api_error
-from parakeet_cli.server.languages import languages_of, settle_language
+from parakeet_cli.server.languages import languages_of, read_language, settle_language
 from parakeet_cli.server.request import Network, is_loopback
 from parakeet_cli.server.spool import create
 from parakeet_cli.server.work import Work
 
 _MAX_HEADER = 64 * 1024  # bytes, of a line and of an event's data
 _MAX_PAYLOAD = 1 << 20  # bytes, of an event: half a minute of sound, where clients send 0.1 s
+_LOOK_SECONDS = 0.5  # between two looks whether a client that waits is still there
 _POLL_SECONDS = 0.05  # between two looks whether connections are done, at the end
 _IDLE_SECONDS = 600.0  # that a connection may be silent; Home Assistant keeps some open
 _RATES, _WIDTHS, _CHANNELS = range(8000, 192_001), (1, 2, 4), range(1, 9)
@@ -64,17 +65,23 @@ class WyomingServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = writer.get_extra_info("peername")[:2]
+        peer = writer.get_extra_info("peername")
+        if peer is None:  # the client has left already
+            writer.close()
+            return
+        host, port = peer[:2]
         task = asyncio.current_task()
         assert task is not None
         client = f"wyoming {host}:{port}" if is_loopback(host) else f"wyoming {host}"
         connection = self._connections[task] = _Connection(self._service, reader, writer, client)
-        # The client is gone, or the server ends.
-        with suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
-            if self._is_allowed(host):
-                await connection.run()
-        del self._connections[task]
-        writer.close()
+        try:
+            # The client is gone, or the server ends.
+            with suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
+                if self._is_allowed(host):
+                    await connection.run()
+        finally:
+            del self._connections[task]
+            writer.close()
 
     def _is_allowed(self, host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0])
@@ -120,8 +127,12 @@ class _Connection:
                 await self._handle(event)
         except _Refused as error:
             await self._send(Error(str(error), "invalid-request").event())
-        except ParakeetError as error:
+        except (OSError, EOFError):
+            raise  # the client has left
+        except Exception as error:
             shown = as_api_error(error)
+            if shown.code == "internal":
+                console.trace(error)
             await self._send(Error(str(shown), shown.code).event())
         finally:
             self._drop()
@@ -158,7 +169,7 @@ class _Connection:
                 self._add(AudioChunk.from_event(event))
             elif AudioStop.is_type(event.type):
                 await self._finish()
-        except (KeyError, TypeError, AttributeError, wave.Error) as error:
+        except (KeyError, TypeError, AttributeError, UnicodeError, wave.Error) as error:
             raise _Refused(f"A `{event.type}` event can't be used: {error}.") from error
 
     def _begin(self, start: AudioStart) -> None:
@@ -167,7 +178,7 @@ class _Connection:
             (start.width, _WIDTHS),
             (start.channels, _CHANNELS),
         ):
-            if value not in allowed:
+            if type(value) is not int or value not in allowed:  # JSON may have true and 2.0
                 raise _Refused(
                     f"Sound of {start.rate} Hz, {start.width} bytes and "
                     f"{start.channels} channels can't be used."
@@ -176,16 +187,16 @@ class _Connection:
         with ExitStack() as stack:
             stack.callback(self._service.transcriptions.admit())
             path = stack.enter_context(self._service.spool.path())
-            writer = self._writer_of(path, start, stack)
-            asked = (self._asked.language or "").replace("_", "-").partition("-")[0].lower()
+            with _writing():
+                writer = self._writer_of(path, start, stack)
             properties = self._service.owner.properties
-            language, _ = settle_language(properties, asked or None)
+            language, _ = settle_language(properties, _language(self._asked.language))
             work = Work(path, self._client, Adjustment(language), Priority.INTERACTIVE)
             self._recording = _Recording(work, writer, stack.pop_all())
 
     @staticmethod
     def _writer_of(path: Path, start: AudioStart, stack: ExitStack) -> wave.Wave_write:
-        writer = wave.open(stack.enter_context(create(path)), "wb")  # noqa: SIM115
+        writer = _WaveWriter(stack.enter_context(create(path)))
         writer.setframerate(start.rate)
         writer.setsampwidth(start.width)
         writer.setnchannels(start.channels)
@@ -198,13 +209,15 @@ class _Connection:
         recording.size += len(chunk.audio)
         if recording.size > self._service.request.max_upload:
             raise _Refused("The recording is longer than this server takes.")
-        recording.writer.writeframes(chunk.audio)
+        with _writing():
+            recording.writer.writeframesraw(chunk.audio)
 
     async def _finish(self) -> None:
         recording = self._recording
         if recording is None:
             raise _Refused("`audio-stop` came before `audio-start`.")
-        recording.writer.close()
+        with _writing():
+            recording.writer.close()
         if not recording.size:
             await self._send(Transcript("").event())
             self._drop()
@@ -212,9 +225,14 @@ class _Connection:
         future = asyncio.wrap_future(self._service.transcriptions.submit(recording.work))
         self._transcribing = True
         try:
-            transcript = await future
+            while not future.done():
+                await asyncio.wait({future}, timeout=_LOOK_SECONDS)
+                if self._reader.at_eof() or self._reader.exception() is not None:
+                    raise EOFError  # it has left, and takes its work with it
+            transcript = future.result()
         finally:
             self._transcribing = False
+            await self._abandon(recording.work, future)
         if self._service.request.log_text:
             console.info(f"Text: {transcript.text}")
         self._service.metrics.audio.inc(transcript.accounting.decoded_seconds)
@@ -222,6 +240,13 @@ class _Connection:
         self._drop()
         await self._send(Transcript(transcript.text, language=transcript.text_language).event())
         self._asked = Transcribe()
+
+    async def _abandon(self, work: Work, future: asyncio.Future[Any]) -> None:
+        """Cancel work that isn't done, and wait until its file isn't used any more."""
+        if not future.done():
+            self._service.transcriptions.cancel(work)
+            with suppress(ParakeetError):
+                await future
 
     def _drop(self) -> None:
         """End the recording, whatever state it is in."""
@@ -233,6 +258,30 @@ class _Connection:
     async def _send(self, event: Event) -> None:
         with suppress(OSError):
             await async_write_event(event, self._writer)
+
+
+class _WaveWriter(wave.Wave_write):
+    """A writer that is closed, or is dropped with its file."""
+
+    def __del__(self) -> None:
+        """Write nothing: by then the file may be closed, and the disk be full."""
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Say it to the client if its recording can't be written. Raises _Refused."""
+    try:
+        yield
+    except OSError as error:
+        why = f"The recording can't be written to the disk: {error.strerror}."
+        raise _Refused(f"{why} {system_hint(error) or ''}".strip()) from error
+
+
+def _language(asked: str | None) -> str | None:
+    try:
+        return read_language(asked) if asked else None
+    except ValueError as error:
+        raise _Refused(f"`language` {error}.") from None
 
 
 def _object(data: bytes) -> dict[str, Any]:

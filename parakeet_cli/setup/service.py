@@ -6,6 +6,7 @@ own files. A unit runs the command as it was typed, in the folder in which it wa
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -28,6 +29,7 @@ _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 _INTERRUPTED = (129, 130, 143)  # the exit codes of signals, which are a service's usual end
 _USAGE = 2  # the exit code of options that no restart makes right
 _RESTART_SECONDS = 30
+_LONGEST_NAME = 200  # characters of a unit's name; systemd takes 255 with its suffix
 _SPARE_SECONDS = 10.0  # after the grace, before systemd kills
 _SYSTEMCTL_SECONDS = 60.0
 
@@ -66,9 +68,17 @@ def this_command(leaving_out: Sequence[str]) -> tuple[str, ...]:
 
 
 def unit_name(kind: str, about: str) -> str:
-    """A name of a unit that is the same for the same thing: `parakeet-watch-srv-talks`."""
-    words = re.sub(r"[^A-Za-z0-9_.]+", "-", about).strip("-.") or "root"
-    return f"parakeet-{kind}-{words}"[:200]
+    """A name of a unit that is the same for the same thing: `parakeet-watch-srv-talks`.
+
+    What `about` is can be told by the name; else a part of its SHA-256 keeps it from being that of
+    another thing, whose unit would be replaced.
+    """
+    words = re.sub(r"[^A-Za-z0-9_.]+", "-", about).strip("-.")
+    name = f"parakeet-{kind}-{words}" if words else f"parakeet-{kind}"
+    if about in (words, "/" + words.replace("-", "/")) and len(name) <= _LONGEST_NAME:
+        return name
+    mark = hashlib.sha256(os.fsencode(about)).hexdigest()[:8]
+    return f"{name[: _LONGEST_NAME - 9]}-{mark}"
 
 
 def lasting_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -84,11 +94,11 @@ def unit_text(service: Service) -> str:
     """The unit's file. Raises UsageError for what a unit can't hold."""
     lines = [
         "[Unit]",
-        f"Description={_plain(service.description)}",
+        f"Description={_plain(service.description, end='.')}",
         "",
         "[Service]",
         "Type=exec",
-        f"WorkingDirectory={_plain(service.folder)}",
+        f"WorkingDirectory={_plain(service.folder, end='/')}",
         *(
             f"Environment={_quoted(f'{name}={value}', shell=False)}"
             for name, value in service.environment.items()
@@ -159,9 +169,15 @@ def _systemctl(*arguments: str) -> str | None:
     return said.rpartition("\n")[2] or f"systemctl ended with exit code {done.returncode}"
 
 
-def _plain(text: str) -> str:
-    """A value that systemd takes to the line's end, with its specifiers escaped."""
+def _plain(text: str, *, end: str) -> str:
+    """A value that systemd takes to the line's end, with its specifiers escaped.
+
+    `end` follows a last blank, which would be left out, and a last backslash, which would have the
+    next line be a part of this one.
+    """
     _refuse_lines(text)
+    if text.endswith("\\") or text != text.rstrip():
+        text += end
     return text.replace("%", "%%")
 
 

@@ -49,16 +49,21 @@ def read_names(path: str) -> SpeakerNames:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"--speaker-names {path} can't be read: {reason}.") from error
-    except ValueError as error:  # no UTF-8, or no TOML
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or lists within lists
         raise UsageError(f"--speaker-names {path}: {error}.", hint=_EXAMPLE) from error
     by_file = {name: value for name, value in found.items() if isinstance(value, dict)}
     every = {name: value for name, value in found.items() if name not in by_file}
     for name, value in [*every.items(), *(row for one in by_file.values() for row in one.items())]:
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not _is_visible(value):
             raise UsageError(
                 f"--speaker-names {path}: the name of {name!r} must be a text.", hint=_EXAMPLE
             )
     return SpeakerNames(every, by_file)
+
+
+def _is_visible(name: str) -> bool:
+    """Whether something of a name is left when it is shown."""
+    return any(char.isprintable() and not char.isspace() for char in name)
 
 
 def renamed(segments: Sequence[Segment], names: Mapping[str, str]) -> tuple[Segment, ...]:

@@ -155,13 +155,14 @@ def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, where the system and the file system can."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | AT_ONCE)
-    try:
-        # Some network file systems can't sync a folder; the file is there all the same.
-        with suppress(OSError):
+    # Some network file systems can't sync a folder, and one that may only be written can't be
+    # opened; the file is there all the same.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | AT_ONCE)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def data_file(name: str, *, folder: str = "") -> Path:

@@ -109,9 +109,14 @@ class RemoteEngine:
             protocol.send(self._connection, message, samples)
 
     def _receive(self) -> None:
-        with contextlib.suppress(OSError, InvalidMessage):
-            while (received := protocol.receive(self._connection)) is not None:
-                self._take(received[0])
+        try:
+            with contextlib.suppress(OSError, InvalidMessage):
+                while (received := protocol.receive(self._connection)) is not None:
+                    self._take(received[0])
+        finally:  # also after a message that nothing here expects: nobody may wait for ever
+            self._lose()
+
+    def _lose(self) -> None:
         with self._lock:
             self._lost = True
             left = list(self._waiting.values())
@@ -132,12 +137,14 @@ class RemoteEngine:
         elif kind == "unusable":
             self._loaded.set_exception(protocol.read_error(message))
         else:
+            # Read first: what can't be read leaves the request among those that wait.
+            result = protocol.read_result(message) if kind == "result" else None
             with self._lock:
                 waiting = self._waiting.pop(message.get("id", -1), None)
             if waiting is None:
                 return
-            if kind == "result":
-                waiting.succeed(protocol.read_result(message))
+            if result is not None:
+                waiting.succeed(result)
             else:
                 waiting.fail(protocol.read_error(message))
 

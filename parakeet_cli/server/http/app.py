@@ -41,7 +41,7 @@ from parakeet_cli.server.http.upload import read_form
 from parakeet_cli.server.languages import settle_language
 from parakeet_cli.server.request import ServeRequest
 from parakeet_cli.server.spool import Spool
-from parakeet_cli.server.work import Transcriptions, Work
+from parakeet_cli.server.work import Ending, Transcriptions, Work
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.transcript import Transcript
 
@@ -109,6 +109,11 @@ def _audio(service: Service, task: str) -> Handler:
             status = response.status_code
         except ClientDisconnect:
             response, status = Response(status_code=_LEFT), _LEFT
+        except asyncio.CancelledError:  # an upload that is still coming when the server ends
+            if not service.transcriptions.ended:
+                raise
+            shown = as_api_error(Ending())
+            response, status = shown.response(), shown.status
         except Exception as error:
             shown = as_api_error(error)
             if shown.code == "internal":

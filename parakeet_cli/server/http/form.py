@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,8 @@ from parakeet_cli.engines.registry import ENGINES, unfit_option
 from parakeet_cli.engines.shared.request import Adjustment
 from parakeet_cli.server.http.errors import ApiError
 from parakeet_cli.server.http.upload import FILE, Form
+from parakeet_cli.server.languages import read_language
+from parakeet_cli.server.request import MAX_PROMPT
 from parakeet_cli.vocabulary.terms import phrases, split_hotwords
 
 JSON, TEXT, SRT, VTT, VERBOSE, DIARIZED = (
@@ -26,8 +27,6 @@ JSON, TEXT, SRT, VTT, VERBOSE, DIARIZED = (
 RESPONSE_FORMATS = (JSON, TEXT, SRT, VERBOSE, VTT, DIARIZED)
 STREAMED = frozenset({JSON, TEXT, DIARIZED})
 GRANULARITIES = ("segment", "word")
-MAX_PROMPT = 8000  # characters
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*")
 _LIST = "[]"
 
 
@@ -51,13 +50,6 @@ class Asked:
         task = TRANSLATE if self.task == TRANSLATE else None
         terms = phrases(self.vocabulary)
         return Adjustment(self.language, task, self.prompt, self.temperature, terms)
-
-
-def _language(value: str) -> str:
-    match = _LANGUAGE.fullmatch(value)
-    if match is None:
-        raise ValueError("must be a language's code, such as en")
-    return match[1].lower()
 
 
 def _temperature(value: str) -> float:
@@ -121,7 +113,7 @@ FIELDS: dict[str, Field] = {
         "response_format",
     ),
     "language": Field(
-        _language, {"type": "string", "example": "en"}, "language", tasks=(TRANSCRIBE,)
+        read_language, {"type": "string", "example": "en"}, "language", tasks=(TRANSCRIBE,)
     ),
     "prompt": Field(_prompt, {"type": "string", "maxLength": MAX_PROMPT}, "prompt"),
     "temperature": Field(

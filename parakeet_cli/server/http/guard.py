@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from parakeet_cli.server.request import Address, ApiKeys, is_loopback
 PUBLIC = frozenset({"/", "/page.js", "/worklet.js", "/health"})
 _WILDCARDS = frozenset({"0.0.0.0", "::", ""})
 _KEY_PROTOCOL = "openai-insecure-api-key."  # OpenAI's way for browsers, which can't set headers
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 CLIENT = "parakeet.client"  # the scope's key for who asks, as the queue counts clients
 
 
@@ -112,12 +114,12 @@ async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -
 
 
 def _host_of(header: str) -> str | None:
-    """The name in a Host header without its port; None for what is no host."""
-    try:
-        name = urlsplit(f"//{header}").hostname
-    except ValueError:
-        return None
-    return name.lower() if name and "@" not in header and "/" not in header else None
+    """The name in a Host header without its port; None for what is no host.
+
+    Nothing else may be in it: the URL of the request is made of it.
+    """
+    found = _HOST.fullmatch(header)
+    return found[1].removeprefix("[").removesuffix("]").lower() if found else None
 
 
 def _given_key(headers: Headers) -> str:

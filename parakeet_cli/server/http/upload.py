@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 MAX_PARTS = 64
 MAX_FIELD = 64 * 1024  # bytes, of a text
 MAX_NAME = 128  # bytes
+MAX_HEADERS = 8192  # bytes, of a part
 IDLE_SECONDS = 30.0  # in which a client that sends an upload sends nothing
 _OVERHEAD = MAX_PARTS * (MAX_FIELD + 8192)  # bytes of a body beside the recording
 FILE = "file"
+_ENCODED_NAME = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -109,6 +112,7 @@ class _FormReader:
         self._form = Form()
         self._parts = 0
         self._header, self._value = bytearray(), bytearray()
+        self._header_bytes = 0
         self._disposition = b""
         self._name = ""
         self._text: bytearray | None = None
@@ -142,12 +146,25 @@ class _FormReader:
         if self._parts > MAX_PARTS:
             raise ApiError(400, f"A form may have {MAX_PARTS} parts.", code="invalid_form")
         self._disposition, self._text = b"", None
+        self._header_bytes = 0
 
     def _add_header(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._header += data[start:end]
 
     def _add_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._value += data[start:end]
+
+    def _count_header(self, size: int) -> None:
+        """Older releases of the parser take headers of any length."""
+        self._header_bytes += size
+        if self._header_bytes > MAX_HEADERS:
+            raise ApiError(
+                400,
+                f"The headers of a part may have {MAX_HEADERS} bytes.",
+                code="invalid_form",
+            )
 
     def _end_header(self) -> None:
         if bytes(self._header).lower() == b"content-disposition":
@@ -164,7 +181,10 @@ class _FormReader:
         if self._name != FILE:
             self._text = bytearray()
             return
-        if b"filename" not in options:  # a text: a path or a URL perhaps, which nobody opens
+        # Clients in use send names beyond ASCII as `filename*` alone, which the parser leaves out.
+        if b"filename" not in options and not _ENCODED_NAME.search(
+            self._disposition
+        ):  # a text: a path or a URL perhaps, which nobody opens
             raise ApiError(
                 400, "`file` must be an uploaded file, not a text.", code="invalid_form", param=FILE
             )

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from queue import Queue
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -30,7 +30,8 @@ from parakeet_cli.server.realtime.settings import InvalidEvent, LiveSettings
 
 PATH = "/v1/realtime"
 _PROTOCOL = "realtime"  # that OpenAI's clients in browsers name
-_WAITING = 32  # events of a client, before it has to wait
+_BACKLOG = 2 << 20  # bytes of a client's events that wait, before it has to wait: 30 s of sound
+_EVENT = 1024  # bytes that an event takes beside its text, at most
 _TRY_AGAIN, _INTERNAL = 1013, 1011
 
 Call = Callable[[], object]
@@ -55,13 +56,20 @@ def realtime_route(service: Service) -> WebSocketRoute:
 
 
 class _Exchange:
-    """One connection."""
+    """One connection.
+
+    Nothing here waits in a thread that others need: the session's thread may wait for the engine.
+    """
 
     def __init__(self, service: Service, socket: WebSocket) -> None:
         self._service, self._socket = service, socket
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._calls: Queue[Call | None] = Queue(_WAITING)
+        self._calls: SimpleQueue[tuple[Call, int] | None] = SimpleQueue()
+        self._backlog = 0  # bytes of the events in `_calls`
+        self._room, self._ended = asyncio.Event(), asyncio.Event()
+        self._session: LiveSession | None = None
+        self._left = False
 
     async def run(self) -> None:
         """Until the client leaves."""
@@ -74,21 +82,52 @@ class _Exchange:
                 if message["type"] == "websocket.disconnect":
                     return
                 text = message.get("text")
-                event = _event(text if text is not None else message.get("bytes") or b"")
-                await asyncio.to_thread(self._calls.put, partial(self._handle, event))
+                data = text if text is not None else message.get("bytes") or b""
+                self._put(partial(self._handle, _event(data)), len(data) + _EVENT)
+                await self._room.wait()
         except (WebSocketDisconnect, RuntimeError):
             return  # it has left while it was answered
         finally:
-            await asyncio.to_thread(self._calls.put, None)
-            await asyncio.to_thread(thread.join)
+            self._leave()
+            await self._ended.wait()
             sending.cancel()
+
+    def _put(self, call: Call, size: int) -> None:
+        self._calls.put((call, size))
+        self._add_to_backlog(size)
+
+    def _add_to_backlog(self, size: int) -> None:
+        self._backlog += size
+        if self._backlog < _BACKLOG:
+            self._room.set()
+        else:
+            self._room.clear()
+
+    def _leave(self) -> None:
+        """Have the session's thread end soon, whatever it waits for."""
+        self._left = True
+        self._calls.put(None)
+        if self._session is not None:
+            self._session.cancel()
+
+    def _next(self) -> Call | None:
+        """The next call of the session's thread; None once the client has left."""
+        found = self._calls.get()
+        if found is None or self._left:
+            return None
+        call, size = found
+        self._in_loop(partial(self._add_to_backlog, -size))
+        return call
+
+    def _in_loop(self, call: Call) -> None:
+        with suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(call)
 
     def _emit(self, event: dict[str, Any]) -> None:
         event = {"event_id": f"event_{secrets.token_hex(10)}", **event}
         if self._service.request.log_text and "transcript" in event:
             console.info(f"Text: {event['transcript']}")
-        with suppress(RuntimeError):  # the server has ended
-            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+        self._in_loop(partial(self._events.put_nowait, event))
 
     async def _send_all(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError, OSError):
@@ -100,15 +139,17 @@ class _Exchange:
         try:
             session = self._session = LiveSession(self._make_engine, self._emit)
             self._emit({"type": "session.created", "session": session.session})
-            while (call := self._calls.get()) is not None:
+            while (call := self._next()) is not None:
                 self._do(call)
             session.close()
         except Exception as error:
             console.trace(error)
             closing = self._socket.close(_INTERNAL, "The session failed unexpectedly.")
             asyncio.run_coroutine_threadsafe(closing, self._loop)
-            while self._calls.get() is not None:
+            while self._next() is not None:
                 continue  # the connection ends soon
+        finally:
+            self._in_loop(self._ended.set)
 
     def _do(self, call: Call) -> None:
         try:
@@ -147,6 +188,7 @@ class _Exchange:
         if isinstance(event, InvalidEvent):
             raise event
         kind, session = event.get("type"), self._session
+        assert session is not None
         if kind == "input_audio_buffer.append":
             session.append(_sound(event.get("audio")))
         elif kind == "input_audio_buffer.commit":

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,16 @@ Emit = Callable[[dict[str, Any]], object]
 MakeEngine = Callable[[LiveSettings], SharedEngine]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An utterance, or a part of one, that an engine was asked for."""
+
+    future: Future[None]
+    engine: SharedEngine
+
+
 class LiveSession:
-    """One session. Its methods are called by one thread; `emit` may be called by others.
+    """One session. Its methods are called by one thread, but for `cancel`; `emit` by any.
 
     Memory is bounded: an utterance has half a minute, and few utterances wait for their text.
     """
@@ -50,8 +59,8 @@ class LiveSession:
         self._settings = LiveSettings()
         self._engine = make_engine(self._settings)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="live")
-        self._finals: list[Future[None]] = []
-        self._partial: Future[None] | None = None
+        self._finals: tuple[_Asked, ...] = ()
+        self._partial: _Asked | None = None
         self._due, self._took = 0.0, 0.0
         self._item = _item_id()
         self._last_item: str | None = None
@@ -114,16 +123,23 @@ class LiveSession:
         samples = self._buffer.read(0, self._buffer.end)
         self._start_over()
         engine = self._engine
-        self._end_item(lambda: _text_of_long(engine, samples))
+        self._end_item(engine, lambda: _text_of_long(engine, samples))
 
     def clear(self) -> None:
         """Drop the sound that waits."""
         self._start_over()
         self._new_item()
 
+    def cancel(self) -> None:
+        """Have nobody wait for an engine: the client has left. Any thread may call it."""
+        partial = self._partial
+        asked = self._finals if partial is None else (*self._finals, partial)
+        for engine in (self._engine, *(one.engine for one in asked)):
+            engine.cancel()
+
     def close(self) -> None:
-        """Drop everything; the client has left."""
-        self._engine.cancel()
+        """Drop everything."""
+        self.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _take(self, event: SpeechEvent) -> None:
@@ -156,17 +172,18 @@ class LiveSession:
             }
         )
         engine = self._engine
-        self._end_item(lambda: _text(engine, chunk))
+        self._end_item(engine, lambda: _text(engine, chunk))
 
-    def _end_item(self, transcribe: Callable[[], str]) -> None:
+    def _end_item(self, engine: SharedEngine, transcribe: Callable[[], str]) -> None:
         item, before = self._item, self._last_item
         self._emit(
             {"type": "input_audio_buffer.committed", "item_id": item, "previous_item_id": before}
         )
-        self._finals = [final for final in self._finals if not final.done()]
+        self._finals = tuple(final for final in self._finals if not final.future.done())
         if len(self._finals) >= _FINALS:
-            self._finals[0].result()
-        self._finals.append(self._pool.submit(self._finish, item, transcribe))
+            self._finals[0].future.result()
+        future = self._pool.submit(self._finish, item, transcribe)
+        self._finals += (_Asked(future, engine),)
         self._last_item = item
         self._new_item()
 
@@ -203,22 +220,24 @@ class LiveSession:
     def _show_partial(self) -> None:
         """Transcribe the utterance so far, if that is due."""
         now = time.monotonic()
-        busy = self._partial is not None and not self._partial.done()
+        busy = self._partial is not None and not self._partial.future.done()
         if self._first is None or now < self._due or busy or self._finals_wait():
             return
         self._due = now + max(_PARTIAL_SECONDS, _DECODE_FACTOR * self._took)
         samples = self._buffer.read(self._first, self._buffer.end)
         chunk = _chunk(samples, self._first, None)
-        self._partial = self._pool.submit(self._find_partial, self._item, chunk)
+        engine = self._engine
+        future = self._pool.submit(self._find_partial, self._item, engine, chunk)
+        self._partial = _Asked(future, engine)
 
     def _finals_wait(self) -> bool:
-        return any(not final.done() for final in self._finals)
+        return any(not final.future.done() for final in self._finals)
 
-    def _find_partial(self, item: str, chunk: Chunk) -> None:
+    def _find_partial(self, item: str, engine: SharedEngine, chunk: Chunk) -> None:
         began = time.monotonic()
         agreement = self._agreement
         with suppress(ParakeetError):  # the final says what is wrong
-            agreed, _ = agreement.feed(_text(self._engine, chunk))
+            agreed, _ = agreement.feed(_text(engine, chunk))
             self._took = time.monotonic() - began
             # What was shown stays; words that were agreed on rarely change.
             if item == self._item and len(agreed) > len(self._shown):

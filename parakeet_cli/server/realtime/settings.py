@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parakeet_cli.engines.shared.request import Adjustment
+from parakeet_cli.server.languages import read_language
+from parakeet_cli.server.request import MAX_PROMPT
 
 _RATES = range(8000, 48001)
-_VAD = frozenset({"server_vad", "semantic_vad"})
+_VAD = ("server_vad", "semantic_vad")
 
 
 class InvalidEvent(Exception):
@@ -67,7 +69,7 @@ class LiveSettings:
             text = _object(text, "transcription")
             settings = replace(
                 settings,
-                language=_text(text, "language", settings.language),
+                language=_language(_text(text, "language", settings.language)),
                 prompt=_text(text, "prompt", settings.prompt),
             )
         for place in (heard, given):
@@ -102,7 +104,29 @@ def _text(given: dict[str, Any], name: str, before: str | None) -> str | None:
     value = given.get(name, before)
     if value is not None and not isinstance(value, str):
         raise InvalidEvent("It must be a text.", f"transcription.{name}")
+    if value is not None and (len(value) > MAX_PROMPT or not _is_unicode(value)):
+        raise InvalidEvent(
+            f"It must be a text of at most {MAX_PROMPT} characters.", f"transcription.{name}"
+        )
     return value or None
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can hold halves of a character, which nothing can write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _language(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return read_language(text)
+    except ValueError as error:
+        raise InvalidEvent(f"It {error}.", "transcription.language") from None
 
 
 def _rate(value: Any) -> int:

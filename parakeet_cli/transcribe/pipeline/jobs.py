@@ -296,6 +296,7 @@ class _Pipeline:
     def _finish_first(self) -> FileResult:
         file = self._files.popleft()
         assert file.prepared is not None
+        self._defer_interrupts()  # the copy of a later input may have ended that
         with self._while_writing:
             try:
                 result = file.prepared.result().commit()

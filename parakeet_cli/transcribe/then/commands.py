@@ -100,19 +100,23 @@ class ThenCommands:
 
     def _reason_of_failure(self, due: Due) -> str | None:
         """Run the command; in a sentence why it failed, or None."""
+        try:
+            return self._run_command(due)
+        except (OSError, ValueError) as error:  # no file for its messages, or no such program
+            return f"it can't be run: {getattr(error, 'strerror', None) or error}."
+
+    def _run_command(self, due: Due) -> str | None:
+        """Raises OSError, ValueError for a command that can't be begun."""
         # A file, not a pipe: what the command leaves running would hold a pipe open.
         with tempfile.TemporaryFile(prefix="parakeet-") as messages:
-            try:
-                process = subprocess.Popen(
-                    command_line(self._command, due.outputs),
-                    stdin=subprocess.DEVNULL,
-                    stdout=sys.stderr,
-                    stderr=messages,
-                    env={**os.environ, **variables(due)},
-                    start_new_session=True,  # so that Ctrl-C here isn't one there
-                )
-            except (OSError, ValueError) as error:
-                return f"it can't be run: {getattr(error, 'strerror', None) or error}."
+            process = subprocess.Popen(
+                command_line(self._command, due.outputs),
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr,
+                stderr=messages,
+                env={**os.environ, **variables(due)},
+                start_new_session=True,  # so that Ctrl-C here isn't one there
+            )
             in_time = self._wait(process)
             if not in_time:
                 kill_group(process)

@@ -140,8 +140,14 @@ class ArrivalPlanner:
 
 
 def is_left_out(folder: str, request: TranscribeRequest) -> bool:
-    """Whether a folder isn't entered: that of the run."""
-    return request.run is not None and folder == str(Path(canonical(request.run)))
+    """Whether a folder isn't entered: that of the run, by whatever name it is given.
+
+    The folder itself is no link, so that its own name tells most of them apart.
+    """
+    if request.run is None:
+        return False
+    run = os.path.realpath(Path(request.run).expanduser())
+    return Path(run).name == Path(folder).name and os.path.realpath(folder) == run
 
 
 def absolute_outputs(result: FileResult) -> tuple[str, ...]:

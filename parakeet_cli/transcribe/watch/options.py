@@ -59,8 +59,8 @@ def check_watch(options: WatchOptions, request: TranscribeRequest) -> None:
                 "done is known by the names of its outputs.",
                 hint="{filename} and {parent} stay the same.",
             )
-    run = Path(os.path.abspath(request.run))  # as written: it may not exist yet
-    if run == Path(os.path.abspath(options.folder)):
+    run = os.path.realpath(Path(request.run).expanduser())  # it may not exist yet
+    if run == os.path.realpath(options.folder):
         raise UsageError("--watch and --run name the same folder: give the run one of its own.")
 
 

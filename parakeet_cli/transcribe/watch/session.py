@@ -84,7 +84,7 @@ def open_watch(
         planner.takes,
         settle=options.settle,
         leaves_out=lambda folder: is_left_out(folder, request),
-        say=console.note,
+        say=_say,
     )
     run = Path(request.run or "").expanduser()
     with ExitStack() as stack:
@@ -121,13 +121,18 @@ def open_watch(
         yield Watch(request, plan, runner, watched, planner, commands)
 
 
+def _say(sentence: str) -> None:
+    """Show it in one line, whatever is in the names that it has."""
+    console.note(console.shown_name(sentence))
+
+
 def _open_commands(
     options: WatchOptions, run: Path, planner: ArrivalPlanner
 ) -> ThenCommands | None:
     """What runs `--then`, with what an earlier session left; None without one."""
     if options.then is None:
         return None
-    commands = ThenCommands(options.then, run / THEN, limit=options.then_limit, say=console.note)
+    commands = ThenCommands(options.then, run / THEN, limit=options.then_limit, say=_say)
     planner.taken_over = commands.earlier.done
     left = list(unfinished(commands.earlier, retry_failed=planner.request.retry_failed))
     entries = read_journal(run / JOURNAL).entries if left else {}
@@ -162,7 +167,7 @@ class Watch:
         self._planner = planner
         self._commands = commands
         self._lines = ManifestWriter(None, plan.folder.results)
-        self._pauses = Pauses(request.wait, console.note)
+        self._pauses = Pauses(request.wait, _say)
         self._arrived: deque[Arrival] = deque()
         self._plan_after = 0.0  # by `time.monotonic`
         self._queue: deque[PlannedFile] = deque()
@@ -273,7 +278,8 @@ class Watch:
         whole = state_of(item.job.path) == began
         if result.status not in _WITH_TRANSCRIPT[:1] and not whole:
             # It was taken away or changed while it was read; where it is there, it comes again.
-            console.log_line(f"{item.job.name} was changed or removed while it was read.")
+            name = console.shown_name(item.job.name)
+            console.log_line(f"{name} was changed or removed while it was read.")
             return
         if isinstance(result.obstacle, Obstacle):
             blamed = self._pauses.hold(item, result)

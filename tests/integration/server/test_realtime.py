@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import wave
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,12 @@ def test_the_older_form_of_a_session_is_understood(server: Server) -> None:
         '{"type": "session.update", "session": {"audio": {"input": {"format": {"rate": 1}}}}}',
         '{"type": "session.update", "session": {"turn_detection": {"silence_duration_ms": 1e9}}}',
         '{"type": "session.update", "session": {"input_audio_transcription": {"prompt": "A"}}}',
+        '{"type": "session.update", "session": {"turn_detection": {"type": {}}}}',
+        '{"type": "session.update",'
+        ' "session": {"input_audio_transcription": {"prompt": "\\ud800"}}}',
+        '{"type": "session.update",'
+        ' "session": {"input_audio_transcription": {"language": "\\ud800"}}}',
+        '{"type": "session.update", "session": {"input_audio_transcription": {"language": "e n"}}}',
     ],
 )
 def test_an_event_that_cannot_be_used_is_answered_and_the_session_goes_on(
@@ -153,6 +161,29 @@ def test_a_client_that_leaves_ends_its_session(server: Server) -> None:
             socket.socket.close()
     assert until(lambda: server.metric("parakeet_chunks_waiting") == 0)
     assert server.get("/health").status_code == 200
+
+
+def test_sessions_that_wait_for_the_engine_hold_up_neither_others_nor_the_end(
+    tmp_path: Path,
+) -> None:
+    env = {"PARAKEET_MOCK_RTF": "1000"}
+    with serving(tmp_path, env=env) as server, ExitStack() as stack:
+        sound = next(pcm(silence(0.1)))
+        # More than asyncio has threads for what blocks.
+        count = min(32, (os.cpu_count() or 1) + 4) + 2
+        waiting = [stack.enter_context(opened(server)) for _ in range(count)]
+        for socket in waiting:
+            tell(socket, "session.update", session=session(turn_detection=None))
+            for _ in range(50):
+                tell(socket, "input_audio_buffer.append", audio=sound)
+                tell(socket, "input_audio_buffer.commit")
+        with opened(server) as socket:
+            tell(socket, "input_audio_buffer.clear")
+            events_until(socket, "input_audio_buffer.cleared")
+        for socket in waiting[1:]:
+            socket.socket.close()
+        assert until(lambda: server.metric("parakeet_chunks_waiting") <= 2)  # of the one that stays
+        assert server.end() == 0
 
 
 def test_pages_of_other_sites_and_those_without_a_key_are_refused(tmp_path: Path) -> None:

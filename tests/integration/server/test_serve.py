@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,10 @@ from tests.cli.running import parakeet
 from tests.integration.dictate.desktop import until
 from tests.integration.server.serving import Server, clip, mock_text, serving
 
+_HEAD = (
+    b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n"
+)
 _BEGUN = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc'
 
 
@@ -112,6 +118,11 @@ def test_the_name_of_an_upload_names_nothing(server: Server, tmp_path: Path) -> 
         ({"Host": "evil.example"}, 421),
         ({"Host": "localhost@evil.example"}, 421),
         ({"Host": "10.0.0.1"}, 421),
+        ({"Host": "127.0.0.1?evil"}, 421),
+        ({"Host": "127.0.0.1#evil"}, 421),
+        ({"Host": "127.0.0.1:port"}, 421),
+        ({"Host": "[::1"}, 421),
+        ({"Host": "[::1]:8178"}, 200),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Host": "localhost"}, 200),
@@ -169,6 +180,26 @@ def test_with_keys_only_those_who_send_one_are_served(tmp_path: Path) -> None:
         assert server.get("/v1/models").json()["error"]["code"] == "invalid_api_key"
         assert server.get("/metrics").status_code == 401
         assert server.get("/health").status_code == 200
+
+
+def test_a_key_that_no_client_can_send_is_refused_at_the_start(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    for text in ("plain\nclé\n", "a\tb\n"):
+        keys.write_text(text, "utf-8")
+        done = parakeet("serve", "--engine", "mock", "--api-key", str(keys))
+        assert done.returncode == 2
+        assert "no client can send" in done.stderr
+
+
+def test_a_recording_whose_name_is_sent_encoded_alone_is_an_upload(server: Server) -> None:
+    head = b"Content-Disposition: form-data; name=\"file\"; filename*=utf-8''%D0%BB.wav\r\n\r\n"
+    answer = httpx.post(
+        f"{server.url}/v1/audio/transcriptions",
+        content=b"--x\r\n" + head + clip(1.0) + b"\r\n--x--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+        timeout=60,
+    )
+    assert answer.json()["text"] == mock_text(1.0)
 
 
 def test_an_upload_beyond_the_limit_is_refused_and_removed(tmp_path: Path) -> None:
@@ -257,6 +288,49 @@ def test_what_is_not_finished_in_time_is_handed_back_with_an_error(tmp_path: Pat
         assert asked.result().status_code == 503
 
 
+def test_an_upload_that_drips_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    with serving(tmp_path, "--grace", "0.5") as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(_HEAD + _BEGUN)
+            assert until(lambda: server.left_behind != [])
+            assert server.end() == 0
+            assert connection.recv(65536).startswith(b"HTTP/1.1 503")
+        assert list(server.uploads.rglob("*.audio")) == []
+
+
+@pytest.mark.parametrize(
+    "part", [b"x: " + b"a" * 100_000, b"x: a\r\n" * 5000, b"a" * 100_000 + b": x"]
+)
+def test_a_part_whose_headers_are_too_long_is_refused(server: Server, part: bytes) -> None:
+    body = b"--x\r\n" + part + b"\r\n\r\nabc\r\n--x--\r\n"
+    answer = httpx.post(
+        f"{server.url}/v1/audio/transcriptions",
+        content=body,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_form"
+
+
+def test_more_connections_than_there_may_be_are_refused_and_fill_no_log(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, ExitStack() as stack:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (512, 512))
+        host, port = server.url.removeprefix("http://").split(":")
+        before = len(server.lines)
+        connections = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            for _ in range(520)
+        ]
+        assert connections[-1].recv(100).startswith(b"HTTP/1.1 503")
+        for connection in connections:
+            connection.close()
+        assert until(lambda: server.get("/health").status_code == 200)
+        assert server.post(clip()).status_code == 200
+        assert server.end() == 0
+        assert "Traceback" not in "".join(server.lines[before:])
+
+
 def test_uploads_of_a_server_that_was_killed_are_removed_by_the_next(tmp_path: Path) -> None:
     env = {"PARAKEET_MOCK_RTF": "1000"}
     with serving(tmp_path, env=env) as server, ThreadPoolExecutor() as pool:
@@ -277,11 +351,7 @@ def test_a_form_that_breaks_off_leaves_nothing(server: Server) -> None:
         _BEGUN,
     ):
         with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(
-                b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
-                b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n"
-                + text
-            )
+            connection.sendall(_HEAD + text)
     assert until(lambda: server.left_behind == [])
     assert server.get("/health").status_code == 200
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import resource
 import socket
 import wave
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from wyoming.asr import Transcribe, Transcript
@@ -89,6 +92,8 @@ def test_a_connection_serves_one_recording_after_the_other(server: Server) -> No
         AudioStart(16000, 99, 1).event(),
         AudioStop().event(),
         Event("audio-start", {"rate": "fast"}),
+        Event("audio-start", {"rate": 16000, "width": 2.0, "channels": 1}),
+        Event("audio-start", {"rate": 16000, "width": 2, "channels": True}),
         AudioChunk(16000, 2, 1, b"ab").event(),
     ],
 )
@@ -125,3 +130,63 @@ def test_damaged_events_end_the_connection_and_nothing_else(server: Server, data
     (event,) = answers(server, *recording(1.0))
     assert event is not None
     assert Transcript.from_event(event).text == mock_text(1.0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"type": "ping", "data": {"text": "\\ud800"}}\n',
+        b'{"type": "transcribe", "data": {"language": 5}}\n'
+        b'{"type": "audio-start", "data": {"rate": 16000, "width": 2, "channels": 1}}\n',
+        b'{"type": "transcribe", "data": {"language": "\\ud800"}}\n'
+        b'{"type": "audio-start", "data": {"rate": 16000, "width": 2, "channels": 1}}\n',
+    ],
+)
+def test_a_text_that_cannot_be_used_is_answered_with_an_error(server: Server, data: bytes) -> None:
+    assert server.wyoming is not None
+    with socket.create_connection(("127.0.0.1", server.wyoming), timeout=30) as connection:
+        connection.sendall(data)
+        assert json.loads(connection.makefile().readline())["type"] == "error"
+
+
+def test_a_client_that_leaves_while_its_recording_is_transcribed_takes_it_along(
+    tmp_path: Path,
+) -> None:
+    env = {"PARAKEET_MOCK_RTF": "1000"}
+    with serving(tmp_path, "--wyoming", "127.0.0.1:0", env=env) as server:
+        assert server.wyoming is not None
+
+        async def leave() -> None:
+            client = AsyncTcpClient("127.0.0.1", server.wyoming or 0)
+            async with client:
+                for event in recording(1.0):
+                    await client.write_event(event)
+                while not server.metric("parakeet_chunks_in_hand"):
+                    await asyncio.sleep(0.05)
+
+        asyncio.run(leave())
+        assert until(lambda: server.metric("parakeet_requests_running") == 0)
+        assert until(lambda: server.left_behind == [])
+
+
+def test_a_recording_that_breaks_off_leaves_nothing_in_the_log(tmp_path: Path) -> None:
+    with serving(tmp_path, "--wyoming", "127.0.0.1:0") as server:
+        before = len(server.lines)
+        for count in range(1, 4):
+            answers(server, *recording(1.0)[: 1 + count], count=0)
+        assert until(lambda: server.left_behind == [])
+        assert server.end() == 0
+        said = "".join(server.lines[before:])
+        assert "Traceback" not in said
+        assert "Exception" not in said
+
+
+def test_a_recording_for_which_there_is_no_room_is_answered_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, "--wyoming", "127.0.0.1:0") as server:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+        (answer,) = answers(server, *recording(1.0))
+        assert answer is not None
+        assert "can't be written to the disk" in Error.from_event(answer).text
+        assert server.left_behind == []

@@ -131,3 +131,12 @@ def test_what_the_command_takes_away_is_not_made_again(tmp_path: Path) -> None:
     assert {"a.txt", "b.txt", "b.wav"} <= files(tmp_path / "archive")
     found = status(tmp_path)
     assert (found["done"], found["left"]) == (1, 0)  # of what is in the folder now
+
+
+def test_a_name_with_a_line_s_end_adds_no_line_of_its_own_to_what_is_said(tmp_path: Path) -> None:
+    clip(tmp_path / "in/a\nFailed: everything.wav")
+    with watching(tmp_path, "--then", "exit 3;") as watch:
+        watch.says("--then failed for")
+        err = watch.end()
+    assert "in/a\\nFailed: everything.wav: it ended with exit code 3." in err
+    assert not any(line.startswith("Failed: everything") for line in err.splitlines())

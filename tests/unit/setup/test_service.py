@@ -62,9 +62,34 @@ def test_a_line_s_end_can_t_smuggle_a_setting_into_a_unit() -> None:
 
 
 def test_a_unit_is_named_after_what_it_is_about() -> None:
-    assert unit_name("watch", "/srv/Talks & more/") == "parakeet-watch-srv-Talks-more"
-    assert unit_name("watch", "/") == "parakeet-watch-root"
+    assert unit_name("watch", "/srv/talks.2026") == "parakeet-watch-srv-talks.2026"
+    assert unit_name("serve", "8178") == "parakeet-serve-8178"
+    assert unit_name("watch", "/srv/Talks & more").startswith("parakeet-watch-srv-Talks-more-")
     assert len(unit_name("watch", "/x" * 200)) == 200
+
+
+def test_no_two_folders_have_one_unit() -> None:
+    folders = ["/srv/a/b", "/srv/a-b", "/srv/a b", "/srv/a_b", "/srv/.a/b", "/srv-a-b", "/srv"]
+    folders += ["/", "/root", "/srv/лекции", "/srv/записи", "/srv/-", "/srv/\udcff"]
+    folders += ["/x" * 200, "/x" * 201]
+    assert len({unit_name("watch", folder) for folder in folders}) == len(folders)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd")
+@pytest.mark.parametrize("name", ["ends\\", "ends ", "ends\\\\", " begins", "50%"])
+def test_a_folder_of_any_name_is_the_one_that_systemd_works_in(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    lines = unit_text(Service("x", f"About {folder}", ("/bin/true",), str(folder))).split("\n")
+    given = next(line for line in lines if line.startswith("WorkingDirectory="))
+    assert Path(given.removeprefix("WorkingDirectory=").replace("%%", "%")).samefile(folder)
+    path = tmp_path / "x.service"
+    path.write_text("\n".join(lines))
+    runtime = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "verify", path], capture_output=True, text=True, env=runtime
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_secret_is_written_into_a_unit() -> None:

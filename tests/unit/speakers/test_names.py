@@ -38,7 +38,17 @@ def test_a_segment_without_a_speaker_gets_no_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['"Speaker 1" = 3', '"Speaker 1" = " "', "Speaker 1 = Anna", '["a.mp3"]\nx = []', "\0"]
+    "text",
+    [
+        '"Speaker 1" = 3',
+        '"Speaker 1" = " "',
+        '"Speaker 1" = "\\u202e\\u200b"',
+        "Speaker 1 = Anna",
+        '["a.mp3"]\nx = []',
+        "\0",
+        "a = " + "[" * 20_000,
+        "a = " + "{a=" * 20_000,
+    ],
 )
 def test_what_is_no_list_of_names_is_refused_with_the_file(text: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"names\.toml"):

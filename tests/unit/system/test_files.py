@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,17 @@ with atomic_writer(Path(sys.argv[1])) as stream:
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
+# Not as root, who may do everything.
+WRITTEN = """
+import os, sys
+from pathlib import Path
+from parakeet_cli.system.files import atomic_writer
+os.getuid() or os.setuid(65534)
+with atomic_writer(Path(sys.argv[1])) as stream:
+    stream.write(b"whole")
+"""
+ROOT = Path(__file__).parents[3]
+
 
 def test_a_file_has_the_permissions_asked_for_less_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o026)
@@ -50,6 +63,17 @@ def test_a_fault_leaves_the_old_file_and_nothing_else(tmp_path: Path, fault: Bas
         raise fault
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_gets_into_a_folder_that_may_only_be_written() -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o333)
+        subprocess.run([sys.executable, "-c", WRITTEN, folder / "a"], check=True, cwd=ROOT)
+        folder.chmod(0o700)
+        assert [path.name for path in folder.iterdir()] == ["a"]
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_only_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 
 from parakeet_cli.audio.segment.chunker import Chunk, Piece
 from parakeet_cli.engines.base import EngineOptions
+from parakeet_cli.engines.shared import protocol
 from parakeet_cli.engines.shared.access import CommonEngine
 from parakeet_cli.engines.shared.engine import SharedEngine
 from parakeet_cli.engines.shared.paths import EnginePaths
@@ -172,3 +174,42 @@ def test_a_socket_that_a_killed_process_left_is_replaced(make: Make, paths: Engi
     assert make().is_own
     assert not make().is_own
     assert os.path.exists(paths.socket)  # noqa: PTH110
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"type": "result", "id": 0, "result": {"segments": [1]}},
+        {"type": "result", "id": 0},
+        {"type": "result", "id": [0], "result": {"segments": [], "doubts": [], "language": None}},
+        {"type": "error", "id": {}},
+        {"type": "loaded", "runs_on": "cpu"},
+    ],
+)
+def test_nobody_waits_for_ever_after_an_answer_that_cannot_be_read(
+    make: Make, tmp_path: Path, answer: dict[str, object]
+) -> None:
+    properties = make().properties
+    paths = EnginePaths(tmp_path / "other.sock", tmp_path / "other.lock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(paths.socket))
+        listener.listen()
+
+        def respond() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                protocol.receive(connection)
+                protocol.send(connection, protocol.welcome_message(properties))
+                while (received := protocol.receive(connection)) is not None:
+                    if received[0]["type"] == "transcribe":
+                        protocol.send(connection, answer)
+
+        Thread(target=respond, daemon=True).start()
+        lost = Event()
+        remote = RemoteEngine.connect(SETUP, paths, lost.set)
+        assert remote is not None
+        future = remote.submit(EngineRequest(chunk(), "a", "b"))
+        with pytest.raises(EngineDied):
+            future.result(60)
+        assert lost.wait(60)

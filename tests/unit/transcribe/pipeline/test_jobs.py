@@ -3,8 +3,10 @@ from __future__ import annotations
 import signal
 import time
 import wave
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -13,8 +15,10 @@ from parakeet_cli.errors import EngineError, EngineUnavailable, InputError
 from parakeet_cli.formats import expand_formats
 from parakeet_cli.system.processes import raise_terminated
 from parakeet_cli.transcribe.inputs.find import Job, find_jobs
+from parakeet_cli.transcribe.inputs.storage import Place, Url
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.outputs.write import PreparedOutput
+from parakeet_cli.transcribe.pipeline import jobs
 from parakeet_cli.transcribe.pipeline import results as making
 from parakeet_cli.transcribe.pipeline.interrupts import finish_within
 from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
@@ -185,6 +189,44 @@ def test_a_missing_output_is_written_beside_an_existing_one() -> None:
     (result,) = run(plan(sound("a.wav"), formats="txt,srt"), Scripted(), skip_existing=True)
     assert result.outputs == ("out/a.srt",)
     assert Path("out/a.txt").read_bytes() == b"old"
+
+
+def test_ctrl_c_waits_for_the_outputs_although_an_input_was_copied_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copying, pressed = Event(), Event()
+
+    @contextmanager
+    def copied(place: Place) -> Iterator[Path]:
+        if isinstance(place, Url):
+            copying.set()
+        yield Path("c.wav" if isinstance(place, Url) else place)
+
+    class Prepared(PreparedOutput):
+        def __init__(self, where: Place, pieces: Iterable[str]) -> None:
+            copying.wait(60)
+            super().__init__(where, pieces)
+
+        def commit(self) -> str:
+            pressed.set()
+            signal.raise_signal(signal.SIGINT)
+            return super().commit()
+
+    def during(chunk: Chunk) -> None:
+        if chunk.source == "b.wav":  # so that the first one's outputs alone are made
+            pressed.wait(60)
+
+    monkeypatch.setattr(making, "PreparedOutput", Prepared)
+    monkeypatch.setattr(jobs, "as_file", copied)
+    first, second, third = plan(*(sound(f"{name}.wav") for name in "abc"), formats="txt,srt")
+    third = third._replace(job=third.job._replace(path=Url("memory://c.wav", "memory://")))
+    planned, engine = [first, second, third], Scripted(during=during)
+    came = []
+    with pytest.raises(KeyboardInterrupt):
+        for result in transcribe_jobs(planned, engine, PipelineOptions(), Watched()):
+            came.append(result)  # noqa: PERF402  # what came before the interrupt counts
+    assert came[0].outputs == ("out/a.txt", "out/a.srt")
+    assert written() == {Path(path).name for result in came for path in result.outputs}
 
 
 def test_ctrl_c_during_a_write_comes_after_its_result(monkeypatch: pytest.MonkeyPatch) -> None:

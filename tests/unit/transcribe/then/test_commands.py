@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from parakeet_cli.transcribe.then.commands import command_line, unfinished, variables
-from parakeet_cli.transcribe.then.record import Due, ThenContent
+from parakeet_cli.transcribe.then.commands import (
+    ThenCommands,
+    command_line,
+    unfinished,
+    variables,
+)
+from parakeet_cli.transcribe.then.record import Due, ThenContent, read_then
 
 OUTPUTS = ("/out/a b.txt", "/out/$(x).json")
 
@@ -34,3 +42,34 @@ def test_what_failed_is_left_only_if_it_is_to_be_tried_again(tmp_path: Path) -> 
     content = ThenContent(due={"due": due}, failed={"failed": (failed, "why")})
     assert list(unfinished(content, retry_failed=False)) == [due]
     assert list(unfinished(content, retry_failed=True)) == [due, failed]
+
+
+def test_a_command_that_cannot_be_begun_is_said_and_the_next_one_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    ended = Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        monkeypatch.undo()
+        ended.set()
+
+    journal, ran = tmp_path / "then.jsonl", tmp_path / "ran"
+    commands = ThenCommands(f"echo >> {ran}", journal, limit=60.0, say=say)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    for name in ("first", "second"):
+        due = Due(name, None, "", f"/in/{name}.wav", ())
+        commands.record_due(due)
+        commands.add(due)
+        assert ended.wait(60)
+    for _ in range(600):
+        if ran.exists():
+            break
+        time.sleep(0.1)
+    commands.close(60.0)
+    assert len(said) == 1
+    assert said[0].startswith("--then failed for /in/first.wav: it can't be run")
+    content = read_then(journal)
+    assert list(content.failed) == ["first"]
+    assert list(content.done) == ["second"]

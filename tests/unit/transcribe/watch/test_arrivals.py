@@ -7,7 +7,7 @@ import pytest
 
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.run_folder import RunFolder, open_run_folder
-from parakeet_cli.transcribe.watch.arrivals import ArrivalPlanner, PlannedArrivals
+from parakeet_cli.transcribe.watch.arrivals import ArrivalPlanner, PlannedArrivals, is_left_out
 from parakeet_cli.transcript import FileResult, Status
 
 OPTIONS = "options"
@@ -104,3 +104,15 @@ def test_names_that_are_taken() -> None:
     every = planner(all_files=True)
     assert every.takes("a.dat") and every.takes("a")
     assert not any(every.takes(f"a.{kind}") for kind in ("txt", "srt", "json", "html", "csv"))
+
+
+def test_the_folder_of_the_run_is_left_out_by_every_name_that_it_has(tmp_path: Path) -> None:
+    Path("in", "run").mkdir()
+    Path("in", "deep", "run").mkdir(parents=True)
+    Path("link").symlink_to("in")
+    for run in ("in/run", "link/run", str(tmp_path / "link" / "run"), "in/../in/run"):
+        request = planner(run=run).request
+        for top in ("in", "link"):
+            assert is_left_out(str(tmp_path / top / "run"), request)
+            assert not is_left_out(str(tmp_path / top / "deep"), request)
+            assert not is_left_out(str(tmp_path / top / "deep" / "run"), request)

@@ -62,3 +62,13 @@ def test_a_folder_that_is_missing_is_waited_for_only_if_the_run_knows_it(tmp_pat
     ):
         with pytest.raises(UsageError, match=why):
             check_folder(folder, before)
+
+
+def test_a_run_in_the_place_of_the_watched_folder_is_refused_by_every_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for folder, run in (("real", "link"), ("link", "real"), ("link", "link/../real")):
+        with pytest.raises(UsageError, match="the same folder"):
+            check_watch(WatchOptions(str(tmp_path / folder)), request(run=str(tmp_path / run)))
