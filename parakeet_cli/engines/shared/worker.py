@@ -146,6 +146,7 @@ def _work(owner: Connection, setup: EngineSetup) -> None:
         except OSError:
             os._exit(0)  # the owner is gone
 
-    with ThreadPoolExecutor(engine.concurrency, thread_name_prefix="engine") as pool:
-        while (call := owner.recv()) is not None:
-            pool.submit(run, call)
+    # Never shut down: that would wait for the chunks in work, which nobody wants any more.
+    pool = ThreadPoolExecutor(engine.concurrency, thread_name_prefix="engine")
+    while (call := owner.recv()) is not None:
+        pool.submit(run, call)

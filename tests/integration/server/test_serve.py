@@ -288,6 +288,16 @@ def test_what_is_not_finished_in_time_is_handed_back_with_an_error(tmp_path: Pat
         assert asked.result().status_code == 503
 
 
+def test_the_engine_goes_with_a_server_that_is_killed_whatever_it_works_on(tmp_path: Path) -> None:
+    env = {"PARAKEET_MOCK_RTF": "1000"}
+    with serving(tmp_path, env=env) as server, ThreadPoolExecutor() as pool:
+        pool.submit(server.post, clip(1.0))
+        assert until(lambda: server.metric("parakeet_chunks_in_hand") == 1)
+        command = Path(f"/proc/{server.engine_pid()}/cmdline")
+        server.process.kill()
+        assert until(lambda: not command.exists() or not command.read_bytes())
+
+
 def test_an_upload_that_drips_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
     with serving(tmp_path, "--grace", "0.5") as server:
         host, port = server.url.removeprefix("http://").split(":")
