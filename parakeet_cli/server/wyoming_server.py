@@ -126,6 +126,7 @@ class _Connection:
             while (event := await self._next()) is not None:
                 await self._handle(event)
         except _Refused as error:
+            self._drop()
             await self._send(Error(str(error), "invalid-request").event())
         except (OSError, EOFError):
             raise  # the client has left
@@ -133,6 +134,7 @@ class _Connection:
             shown = as_api_error(error)
             if shown.code == "internal":
                 console.trace(error)
+            self._drop()
             await self._send(Error(str(shown), shown.code).event())
         finally:
             self._drop()
@@ -253,7 +255,8 @@ class _Connection:
         recording, self._recording = self._recording, None
         if recording is not None:
             self._service.transcriptions.cancel(recording.work)
-            recording.stack.close()
+            with suppress(OSError):  # what was left to be written: nobody wants it
+                recording.stack.close()
 
     async def _send(self, event: Event) -> None:
         with suppress(OSError):
