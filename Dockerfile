@@ -19,7 +19,7 @@ RUN sh /tmp/build/debian.sh /tmp/build/debian.txt && rm -r /tmp/build
 # Of no rights but its own. Any other id works as well (`--user`): nothing is written outside
 # /tmp and /models.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp parakeet \
-    && install -d -m 1777 /models && install -d /work
+    && install -d -m 1777 /models && install -d /data
 # Caches in /tmp, where a read-only container has a tmpfs. Models that are pulled in a volume.
 ENV PATH=/opt/parakeet/bin:$PATH \
     HOME=/tmp \
@@ -102,7 +102,7 @@ COPY --from=tool /opt/parakeet /opt/parakeet
 COPY --from=tool /tmp/sbom.cdx.json /usr/share/doc/parakeet/sbom.cdx.json
 ENV PARAKEET_ENGINE=whisper
 VOLUME /models
-WORKDIR /work
+WORKDIR /data
 USER 10001:10001
 ENTRYPOINT ["parakeet"]
 CMD ["--help"]

@@ -37,7 +37,7 @@ mount --rbind /dev "$root/dev"
 mount -t tmpfs -o size=64m tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs "$root/tmp"
 mount -t tmpfs -o mode=1777 tmpfs "$root/models"
-mount --bind -o ro "$work" "$root/work"
+mount --bind -o ro "$work" "$root/data"
 : >"$root/run/.containerenv"
 mount -o remount,ro,bind "$root"
 cd "$root"
@@ -130,7 +130,7 @@ class Builder:
             given = [*config["Env"], *(f"{name}={value}" for name, value in variables.items())]
             isolated = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
             isolated += ["sh", "-c", INSIDE, "sh", *given]
-            inside = ["sh", "-c", 'cd /work && exec "$@"', "sh", *command]
+            inside = ["sh", "-c", 'cd /data && exec "$@"', "sh", *command]
             done = subprocess.run(
                 [*isolated, *inside], env=os.environ | names, capture_output=True, text=True
             )
@@ -251,8 +251,8 @@ def test_a_stack_is_healthy_and_transcribes_as_a_stranger(builder: Builder, nemo
         for line in (HELD_OUT / "transcripts.tsv").read_text().splitlines()
         if line.startswith("clip-13")
     )
-    model = f"/work/{MODEL.relative_to(ROOT)}"
-    clip = f"/work/{HELD_OUT.relative_to(ROOT)}/clip-13.flac"
+    model = f"/data/{MODEL.relative_to(ROOT)}"
+    clip = f"/data/{HELD_OUT.relative_to(ROOT)}/clip-13.flac"
     engine = ("--engine", "nemo", "--device", "cpu", "--model", model)
     text = builder.run(nemo, ROOT, "parakeet", "transcribe", *engine, clip)
     assert text.code == 0, text.errors
