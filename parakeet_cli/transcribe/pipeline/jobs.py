@@ -134,14 +134,14 @@ class _Pipeline:
         self._while_writing = while_writing
         self._stack = ExitStack()
         self._interrupt = DeferredInterrupt()
-        self._deferral, self._deferring = ExitStack(), False
+        self._deferral: ExitStack | None = None  # while Ctrl-C waits
 
     def __enter__(self) -> _Pipeline:
         warm_up(
             min(self._count, _STARTED_AT_ONCE), annotator_of(self._engine, self._options.speech)
         )
         with ExitStack() as stack:
-            stack.callback(self._deferral.close)
+            stack.callback(self._close_deferral)
             stack.callback(self._remove_copies)
             stack.callback(self._discard_prepared)
             stack.enter_context(self._threads)
@@ -307,14 +307,18 @@ class _Pipeline:
 
     def _defer_interrupts(self) -> None:
         """Let Ctrl-C wait until the outputs in work are in their places and handed over."""
-        if not self._deferring:
+        if self._deferral is None:
+            self._deferral = ExitStack()
             self._interrupt = self._deferral.enter_context(defer_interrupts())
-            self._deferring = True
+
+    def _close_deferral(self) -> None:
+        if self._deferral is not None:
+            self._deferral.close()
+            self._deferral = None
 
     def _end_deferral(self) -> None:
         """Raise KeyboardInterrupt if Ctrl-C was pressed meanwhile."""
-        self._deferral.close()
-        self._deferring = False
+        self._close_deferral()
         if self._interrupt.pressed:
             self._calls.put(_nothing)  # a termination may leave time for the rest
             self._interrupt.raise_if_pressed()

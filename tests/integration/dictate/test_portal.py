@@ -13,21 +13,10 @@ import pytest
 
 from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.errors import SinkError, SinkUnavailable
-from tests.integration.dictate.desktop import Desktop, end, enter, needs, until, x11
+from tests.integration.dictate.buses import bus
+from tests.integration.dictate.desktop import Desktop, end, enter, until, x11
 
 SERVICE = Path(__file__).parent / "portal_service.py"
-# How a real desktop's bus is set up, but for who may start what.
-BUS = """
-<busconfig>
-  <type>session</type>
-  <listen>unix:dir={folder}</listen>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
 
 Portal = Callable[[str], subprocess.Popen[bytes]]
 
@@ -35,18 +24,8 @@ Portal = Callable[[str], subprocess.Popen[bytes]]
 @pytest.fixture
 def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desktop]:
     """X11, and a session bus without any service."""
-    needs("dbus-daemon")
-    with x11(tmp_path) as made:
-        configuration = tmp_path / "bus.conf"
-        configuration.write_text(BUS.format(folder=tmp_path), encoding="utf-8")
-        bus = subprocess.Popen(
-            ["dbus-daemon", "--nofork", "--print-address", f"--config-file={configuration}"],
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        made.processes.append(bus)
-        assert bus.stdout is not None
-        made.env["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
+    with x11(tmp_path) as made, bus(tmp_path / "bus") as address:
+        made.env["DBUS_SESSION_BUS_ADDRESS"] = address
         made.env["XDG_STATE_HOME"] = str(tmp_path / "state")
         enter(monkeypatch, made.env)
         yield made
