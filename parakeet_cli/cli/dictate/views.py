@@ -142,9 +142,9 @@ class LiveLine(PlainLines):
 
     @contextmanager
     def keys(self, dictation: Dictation) -> Iterator[None]:
-        """Space pauses and q ends, if stdin is a terminal."""
+        """Space pauses and q ends, if stdin is a terminal whose mode can be set."""
         self._dictation = dictation
-        if not sys.stdin or not sys.stdin.isatty():
+        if not sys.stdin or not sys.stdin.isatty() or not _sets_terminal_modes():
             yield
             return
         import termios
@@ -155,6 +155,7 @@ class LiveLine(PlainLines):
         tty.setcbreak(descriptor)
         Thread(target=self._read_keys, args=(descriptor,), daemon=True).start()
         self._reads_keys = True
+        self._draw()
         try:
             yield
         finally:
@@ -200,8 +201,18 @@ class LiveLine(PlainLines):
             line.append(settled[max(0, whole - room) :], style="bright_black")
             line.append(rest[-room:], style="bright_black italic")
         else:
-            line.append("space pauses, Ctrl-C ends", style="bright_black")
+            words = "space pauses, Ctrl-C ends" if self._reads_keys else "Ctrl-C ends"
+            line.append(words, style="bright_black")
         self._row.draw(line)
+
+
+def _sets_terminal_modes() -> bool:
+    """Whether keys can be read one by one: Windows lacks the module for it."""
+    try:
+        import termios  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def meter(peak: float) -> str:

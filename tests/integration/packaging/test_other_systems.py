@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.system.locks import lock_file
+from tests.integration.doctor.terminal import Terminal
 from tests.integration.packaging.environments import CLIP, CLIP_ENDS, ROOT, run
 
 pytestmark = pytest.mark.slow
@@ -160,6 +161,23 @@ def test_on_windows_what_needs_more_is_refused_with_what_to_do(tmp_path: Path) -
     ):
         done = on("win32", tmp_path, *words, code=code, env=MOCK)
         assert expected in done.stderr
+
+
+@pytest.mark.parametrize("missing", [("termios", "tty"), ()])
+def test_without_the_module_for_keys_a_dictation_on_a_terminal_has_none_and_goes_on(
+    missing: tuple[str, ...], tmp_path: Path
+) -> None:
+    code = (
+        f"import runpy, sys; sys.modules.update(dict.fromkeys({missing})); "
+        "runpy.run_module('parakeet_cli', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", code, "dictate", "--from-file", str(CLIP)]
+    variables = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **MOCK}
+    terminal = Terminal([*command, "--sink", f"file:{tmp_path / 'text'}"], variables, columns=80)
+    terminal.wait_for("Ctrl-C ends" if missing else "space pauses")
+    assert terminal.end() == 0, terminal.written
+    assert ("space" in terminal.written) == (not missing)
+    assert "a mock transcript" in (tmp_path / "text").read_text()
 
 
 def test_on_windows_a_name_of_a_device_is_no_output(tmp_path: Path) -> None:
