@@ -33,8 +33,16 @@ wheels() { # OPTIONS...
 }
 wheels --wheel-dir "$work/wheels" --require-hashes -r "$lock/nemo-$stack.txt"
 
+# Where PyTorch's indexes are.
+indexes=$(sed -n 's|^--index-url \(.*/\)[^/]*$|\1|p' requirements-torch.txt)
 if [ "$index" = "$build" ] && [ -e "$lock/torch-$build.txt" ]; then
-    wheels --wheel-dir "$work/wheels" --require-hashes -r "$lock/torch-$build.txt"
+    # A version such as 2.11.0+cu128 is in that index alone. The sums decide which file is taken.
+    if grep -q '^torch==.*+' "$lock/torch-$build.txt"; then
+        set -- --extra-index-url "$indexes$build"
+    else
+        set --
+    fi
+    wheels "$@" --wheel-dir "$work/wheels" --require-hashes -r "$lock/torch-$build.txt"
 else
     echo "torch isn't locked for $index: the newest that the stack allows is taken." >&2
     # Of two indexes pip takes the highest version of either, which may be for another CUDA.
@@ -42,7 +50,7 @@ else
     case $index in
     default) set -- ;;
     *://*) set -- --index-url "$index" ;;
-    *) set -- --index-url "$(sed -n 's|^--index-url \(.*/\)[^/]*$|\1|p' requirements-torch.txt)$index" ;;
+    *) set -- --index-url "$indexes$index" ;;
     esac
     # torch's index doesn't have every version that is locked for what torch needs of others.
     $pip download --quiet --no-cache-dir --dest "$work/torch" "$@" \

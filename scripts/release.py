@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 CLIP, SAID = ROOT / "samples" / "sense_0880.wav", "young man."
 TOOLS = ("build>=1.2", "twine>=6.1", "cyclonedx-bom>=6")
 RECIPE = ("Dockerfile", ".dockerignore", "compose.yaml", "containers", "docs/containers.md")
+EXTRAS = ("digits", "serve")  # of the Debian package: small, and for any machine
 PREFIX = "/usr/lib/parakeet"  # of the Debian package's environment
 CONTROL = """\
 Package: parakeet-cli
@@ -42,7 +43,7 @@ Description: {summary}
  confidence for every word, on this machine and without a network: a model is built in.
  .
  Everything is in /usr/lib/parakeet: an environment of Debian's Python with all that the
- wheel requires.
+ wheel requires, and what `parakeet serve` and `--digits` need.
 """
 
 
@@ -59,6 +60,8 @@ def main(arguments: list[str]) -> int:
         wheel = _build(tools, out)
         bare = _bare_environment(work / "bare", wheel, sys.executable)
         _transcribes(bare / "bin" / "parakeet")
+        # The bill also has what is in the Debian package alone.
+        _uv("pip", "install", "--quiet", "--python", bare / "bin" / "python", _with_extras(wheel))
         _bill_of_materials(tools, bare, out / f"{_stem()}.cdx.json")
         _recipe(out / f"{_stem()}-containers.tar.gz")
         if not asked.without_deb:
@@ -117,11 +120,15 @@ def _build(tools: Path, out: Path) -> Path:
     return wheel
 
 
-def _bare_environment(prefix: Path, wheel: Path, python: str, *flags: str) -> Path:
+def _bare_environment(prefix: Path, wheel: Path | str, python: str, *flags: str) -> Path:
     """An environment of the wheel and what it requires, and nothing else."""
     _uv("venv", "--quiet", "--python", python, *flags, prefix)
     _uv("pip", "install", "--quiet", "--python", prefix / "bin" / "python", wheel)
     return prefix
+
+
+def _with_extras(wheel: Path) -> str:
+    return f"{wheel}[{','.join(EXTRAS)}]"
 
 
 def _transcribes(parakeet: Path) -> None:
@@ -175,7 +182,7 @@ def _debian_package(work: Path, wheel: Path, out: Path) -> None:
     root = work / "deb"
     prefix = root / PREFIX.lstrip("/")
     prefix.parent.mkdir(parents=True)
-    _bare_environment(prefix, wheel, python, "--relocatable")
+    _bare_environment(prefix, _with_extras(wheel), python, "--relocatable")
     _link_system_python(prefix, python)
     shutil.copytree(prefix / "share", root / "usr" / "share")
     (root / "usr" / "bin").mkdir()
@@ -193,6 +200,7 @@ def _debian_package(work: Path, wheel: Path, out: Path) -> None:
     target = out / f"parakeet-cli_{_project()['version']}_{architecture}.deb"
     _run("dpkg-deb", "--root-owner-group", "-Zzstd", "-z3", "--build", root, target)
     _transcribes(prefix / "bin" / "parakeet")  # it is relocatable
+    _run(prefix / "bin" / "parakeet", "serve", "--help")
 
 
 def _link_system_python(prefix: Path, python: str) -> None:

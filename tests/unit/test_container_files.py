@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 import subprocess
 import sys
 import venv
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -132,6 +139,112 @@ def test_a_lock_that_no_longer_suits_is_noticed(tmp_path: Path) -> None:
         "old.txt is made from nothing",
     ):
         assert words in found, found
+
+
+def a_wheel(folder: Path, name: str, version: str, *requires: str) -> str:
+    """A wheel with nothing but metadata, and the line by which an index offers it."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    path = folder / f"{stem}-py3-none-any.whl"
+    lines = [f"Requires-Dist: {line}\n" for line in requires]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            f"{stem}.dist-info/METADATA",
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{''.join(lines)}",
+        )
+        archive.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{stem}.dist-info/RECORD", "")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f'<a href="../{quote(path.name)}#sha256={digest}">{path.name}</a>\n'
+
+
+def an_index(folder: Path, *wheels: tuple[str, ...]) -> dict[str, str]:
+    """A folder as an index serves it; each wheel's sum by `name==version`."""
+    folder.mkdir()
+    sums = {}
+    for name, version, *requires in wheels:
+        line = a_wheel(folder, name, version, *requires)
+        (folder / name).mkdir(exist_ok=True)
+        with (folder / name / "index.html").open("a") as page:
+            page.write(line)
+        sums[f"{name}=={version}"] = line.partition("#sha256=")[2].partition('"')[0]
+    return sums
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The address at which the folder's indexes are."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing of requests."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_torch_of_an_index_of_its_own_is_locked_with_the_sums_from_there(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cublas = ("nvidia-cublas-cu12", "12.8.4.1")
+    own = an_index(
+        tmp_path / "cu128",
+        ("torch", "2.10.0+cu128"),
+        ("torch", "2.11.0+cu128", "nvidia-cublas-cu12==12.8.4.1", "jinja2", "triton==3.6.0"),
+        ("torch", "2.15.0+cu128"),
+        cublas,
+        ("jinja2", "3.0"),
+    )
+    ordinary = an_index(
+        tmp_path / "simple",
+        # Newer, and for another CUDA.
+        ("torch", "2.13.0", "nvidia-cublas"),
+        ("jinja2", "3.1.6"),
+        ("triton", "3.6.0"),
+    )
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"{served}/simple")
+    text = container_lock.torch_from(f"{served}/cu128", {"jinja2": "3.1.6"})
+    entries = dict(re.findall(r"^(\S+==\S+) \\\n    --hash=sha256:(\w+)$", text, re.MULTILINE))
+    assert entries == {
+        "torch==2.11.0+cu128": own["torch==2.11.0+cu128"],
+        "nvidia-cublas-cu12==12.8.4.1": own["nvidia-cublas-cu12==12.8.4.1"],
+        "triton==3.6.0": ordinary["triton==3.6.0"],
+    }
+    # It is taken for a part of the lock, and held to what is required.
+    folder = tmp_path / "lock"
+    shutil.copytree(LOCK, folder)
+    (folder / "torch-cu128.txt").write_text(text)
+    assert container_lock.problems(folder) == []
+    (folder / "torch-cu128.txt").write_text(text.replace("2.11.0+cu128", "2.15.0+cu128"))
+    assert "torch 2.15.0+cu128 is not what is required" in str(container_lock.problems(folder))
+
+
+def test_where_torchs_index_can_not_be_reached_no_lock_is_written_and_it_says_what_to_type(
+    served: str,
+) -> None:
+    before = {path: path.read_bytes() for path in LOCK.iterdir()}
+    command = [sys.executable, str(ROOT / "scripts" / "container_lock.py"), "--torch", "cu128"]
+    done = subprocess.run(
+        [*command, "--torch-url", f"{served}/none"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"no torch could be locked from {served}/none" in done.stderr
+    assert "python scripts/container_lock.py --torch cu128 [--torch-url URL]" in done.stderr
+    assert {path: path.read_bytes() for path in LOCK.iterdir()} == before
+
+
+def test_a_torch_that_is_locked_for_pytorchs_index_is_taken_from_there() -> None:
+    script = (ROOT / "containers" / "stack.sh").read_text()
+    assert container_lock.torch_url("cu128").endswith("/whl/cu128")
+    for line in re.findall(r"sed -n '(s\|\^--index-url[^']*)'", script):
+        done = subprocess.run(
+            ["sed", "-n", line, str(ROOT / "requirements-torch.txt")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"{done.stdout.strip()}cu128" == container_lock.torch_url("cu128")
 
 
 @pytest.mark.parametrize("stack", stack_names())

@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
 CLIP = ROOT / "samples" / "sense_0880.wav"
@@ -26,10 +29,11 @@ HELD_OUT = ROOT / "tests" / "fixtures" / "held_out"
 PIP_SETTINGS = ("index-url", "trusted-host", "proxy", "default-timeout", "find-links", "cert")
 STRANGER = 54321  # a user that the image doesn't know
 
-# Runs in namespaces of its own: no network, a read-only root, /tmp and /dev/shm as Docker has them,
-# and the mark that Podman leaves.
+# Runs in namespaces of its own: no network but loopback, a read-only root, /tmp and /dev/shm as
+# Docker has them, the folders and the secret of compose.yaml, and the mark that Podman leaves.
 INSIDE = """
 set -e
+ip link set lo up
 mount --make-rprivate /
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
@@ -37,7 +41,13 @@ mount --rbind /dev "$root/dev"
 mount -t tmpfs -o size=64m tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs "$root/tmp"
 mount -t tmpfs -o mode=1777 tmpfs "$root/models"
+mkdir -p "$root/recordings" "$root/transcripts"
 mount --bind -o ro "$work" "$root/data"
+mount --bind -o ro "$work" "$root/recordings"
+mount -t tmpfs -o mode=1777 tmpfs "$root/transcripts"
+if [ -e "$work/api-key" ]; then
+    install -D -o "$user" -m 600 "$work/api-key" "$root/run/secrets/api-key"
+fi
 : >"$root/run/.containerenv"
 mount -o remount,ro,bind "$root"
 cd "$root"
@@ -47,7 +57,9 @@ exec chroot --userspec="$user:$user" --groups= "$root" env -i "$@"
 
 def why_not() -> str:
     """Why images can't be built here, or ""."""
-    missing = [name for name in ("buildah", "debootstrap", "unshare") if not shutil.which(name)]
+    missing = [
+        name for name in ("buildah", "debootstrap", "unshare", "ip") if not shutil.which(name)
+    ]
     if missing:
         return f"needs {' and '.join(missing)} (Debian: apt-get install buildah debootstrap)"
     if os.geteuid() != 0:
@@ -66,6 +78,32 @@ def mirror() -> str:
 
 
 pytestmark = [pytest.mark.soak, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
+
+
+# Serves until compose.yaml's own health check is content, asks the server, and stops it as
+# `docker compose stop` does.
+SERVED = """
+"$@" & server=$!
+until sh -c "$check"; do kill -0 $server; sleep 1; done
+python3 /data/ask.py
+kill -TERM $server
+wait $server
+"""
+# Uploads the clip, without the key and with it.
+ASK = """
+import urllib.error, urllib.request
+clip = open("/data/clip.wav", "rb").read()
+head = b'--x\\r\\nContent-Disposition: form-data; name="file"; filename="clip.wav"\\r\\n\\r\\n'
+address = "http://127.0.0.1:8178/v1/audio/transcriptions"
+kind = {"Content-Type": "multipart/form-data; boundary=x", "Host": "localhost:8178"}
+for key in ("", "Bearer " + open("/run/secrets/api-key").read().strip()):
+    asked = urllib.request.Request(address, head + clip + b"\\r\\n--x--\\r\\n", kind)
+    asked.add_header("Authorization", key)
+    try:
+        print(urllib.request.urlopen(asked).read().decode())
+    except urllib.error.HTTPError as error:
+        print(error.code)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +249,41 @@ def test_the_doctor_in_cpu_says_healthy(builder: Builder, cpu: str) -> None:
     done = builder.run(cpu, ROOT, "parakeet", "doctor")
     assert done.code == 0, done.out
     assert "Healthy" in done.out
+
+
+def service(name: str) -> dict[str, Any]:
+    """One of compose.yaml's services."""
+    described: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    found: dict[str, Any] = described["services"][name]
+    return found
+
+
+def test_the_server_of_compose_answers_with_its_key_and_is_seen_to_be_healthy(
+    builder: Builder, cpu: str, tmp_path: Path
+) -> None:
+    (tmp_path / "api-key").write_text("0123456789abcdef" * 2)
+    (tmp_path / "ask.py").write_text(ASK)
+    shutil.copy(CLIP, tmp_path / "clip.wav")
+    tmp_path.chmod(0o755)
+    served = service("serve-cpu")
+    kind, *check = served["healthcheck"]["test"]
+    assert kind == "CMD"
+    command = ("sh", "-ec", SERVED, "sh", "parakeet", *served["command"])
+    done = builder.run(cpu, tmp_path, *command, check=shlex.join(check))
+    assert done.code == 0, done.errors
+    refused, text = done.out.splitlines()
+    assert refused == "401"
+    assert "ill-disposed young man" in json.loads(text)["text"]
+
+
+def test_the_batch_of_compose_reads_recordings_and_writes_transcripts(
+    builder: Builder, cpu: str
+) -> None:
+    batch = ("parakeet", *service("batch-cpu")["command"])
+    shown = 'PARAKEET_ENGINE=mock "$@" && ls /transcripts'
+    done = builder.run(cpu, CLIP.parent, "sh", "-c", shown, "sh", *batch)
+    assert done.code == 0, done.errors
+    assert {f"{CLIP.stem}.srt", f"{CLIP.stem}.json"} <= set(done.out.split())
 
 
 def test_an_image_has_no_compiler_and_no_setting_of_pip(builder: Builder, cpu: str) -> None:
