@@ -131,9 +131,9 @@ def show_kept(config: str | None, *, as_json: bool) -> int:
     for kept, used, size in rows:
         state = "in use" if used else "ready" if kept.ready else "unfinished"
         torch = f", torch from {kept.torch_index}" if kept.torch_index else ""
-        console.out(
-            f"{kept.name}  {state}, stack {kept.stack}{torch}, {megabytes(size)}\n  {kept.path}\n"
-        )
+        about = f"{kept.name}  {state}, stack {kept.stack}{torch}, {megabytes(size)}"
+        lines = [*wrapped(about, style_of(sys.stdout), 4), f"  {kept.path}"]
+        console.out("".join(f"{line}\n" for line in lines))
     return ExitCode.OK
 
 
