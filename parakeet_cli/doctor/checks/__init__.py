@@ -21,7 +21,7 @@ from parakeet_cli.doctor.checks import (
     probes,
 )
 from parakeet_cli.doctor.checks.combinations import add_combinations
-from parakeet_cli.doctor.checks.common import CheckContext, CheckFunction
+from parakeet_cli.doctor.checks.common import CheckContext, CheckFunction, is_unsupported
 from parakeet_cli.doctor.checks.pins import pin_check
 from parakeet_cli.doctor.facts import Facts, FactUnavailable
 from parakeet_cli.doctor.findings import CheckStatus, Finding
@@ -94,7 +94,7 @@ def run_few_checks(facts: Facts, stack: Stack, ids: Iterable[str]) -> tuple[Find
     """
     requested = set(ids)
     judged = {presence.STACK_INSTALLED}
-    unsupported = environment.is_unsupported(facts, stack)
+    unsupported = is_unsupported(facts, stack)
     if not (unsupported or _run("python-version", CheckContext(facts, stack)).healthy):
         judged.add("python-version")
     found = {one.id: one for one in run_checks(facts, stack, judged & requested)}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -19,6 +23,7 @@ from parakeet_cli.doctor.facts import (
 )
 from parakeet_cli.doctor.findings import Finding
 from parakeet_cli.doctor.stack.requirement_graph import Edge, RequirementGraph, smallest_conflict
+from parakeet_cli.doctor.stack.requirement_strings import allows
 from parakeet_cli.doctor.stack.stack import TORCH_FAMILY, Pin, Stack
 from parakeet_cli.doctor.stack.torch_builds import TorchChoice, choose_for_facts
 
@@ -44,6 +49,52 @@ class CheckContext:
         """The build of torch that suits the GPUs. Raises FactUnavailable if they are unknown."""
         pin = self.stack.pin("torch")
         return choose_for_facts(self.facts, pin.spec if pin else "")
+
+
+NEW_ENVIRONMENT = "python3.11 -m venv parakeet-ml"
+REPAIR_THERE = "parakeet doctor --fix --python parakeet-ml"
+
+
+def is_unsupported(facts: Facts, stack: Stack) -> bool:
+    """Whether this Python starts, and its version is known to be none of the stack's."""
+    target = facts.interpreter
+    return not target.problem and bool(target.version) and not allows(stack.python, target.version)
+
+
+class OtherEnvironment(NamedTuple):
+    """An environment that the shell has activated, and isn't the one examined."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return "this shell has activated another environment than the one examined here"
+
+    @property
+    def remedy(self) -> str:
+        """What to type to have it examined."""
+        return f"To examine that one: {shlex.join(['parakeet', 'doctor', '--python', self.path])}"
+
+
+def activated_elsewhere(facts: Facts) -> OtherEnvironment | None:
+    """The conda environment that the shell has activated, if nobody named the one examined here.
+
+    None if it is that one, or a virtual environment was made of it or activated within it. conda's
+    base, which is active in every shell of many machines, doesn't count.
+    """
+    active, target = facts.variables.get("CONDA_PREFIX", ""), facts.interpreter
+    named = "--python" in facts.options or target.executable != sys.executable
+    if not active or named or (Path(active) / "condabin").is_dir():
+        return None
+    # A virtual environment may be made from a conda environment, or be activated within one.
+    own = [target.prefix, target.base_prefix]
+    virtual = facts.variables.get("VIRTUAL_ENV", "")
+    if virtual and os.path.realpath(virtual) == os.path.realpath(target.prefix):
+        return None
+    return (
+        None
+        if os.path.realpath(active) in map(os.path.realpath, own)
+        else (OtherEnvironment(active))
+    )
 
 
 CheckFunction = Callable[[CheckContext], Finding]

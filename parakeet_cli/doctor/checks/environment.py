@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
-from parakeet_cli.doctor.checks.common import CheckContext, join_names, pip_command
+from parakeet_cli.doctor.checks.common import (
+    NEW_ENVIRONMENT,
+    REPAIR_THERE,
+    CheckContext,
+    activated_elsewhere,
+    is_unsupported,
+    join_names,
+    pip_command,
+)
 from parakeet_cli.doctor.checks.container import small_shared_memory
 from parakeet_cli.doctor.facts import (
     Facts,
@@ -19,8 +27,6 @@ from parakeet_cli.doctor.facts import (
     require,
 )
 from parakeet_cli.doctor.findings import NOTHING_TO_DO, CheckStatus, Finding, join_lines
-from parakeet_cli.doctor.stack.requirement_strings import allows
-from parakeet_cli.doctor.stack.stack import Stack
 
 GIB = 2**30
 # A stage downloads and unpacks torch: 0.2 GB for CPU, 3 GB with CUDA, and twice that meanwhile.
@@ -44,16 +50,6 @@ PIP_EFFECTS = {
 }
 
 
-NEW_ENVIRONMENT = "python3.11 -m venv parakeet-ml"
-REPAIR_THERE = "parakeet doctor --fix --python parakeet-ml"
-
-
-def is_unsupported(facts: Facts, stack: Stack) -> bool:
-    """Whether this Python starts, and its version is known to be none of the stack's."""
-    target = facts.interpreter
-    return not target.problem and bool(target.version) and not allows(stack.python, target.version)
-
-
 def python_version(context: CheckContext) -> Finding:
     """The interpreter starts, and the stack has wheels for its version."""
     check = "python-version"
@@ -69,9 +65,7 @@ def python_version(context: CheckContext) -> Finding:
         )
     if not target.version:
         raise FactUnavailable(f"the version of {target.executable} can't be found")
-    evidence = join_lines(
-        [f"{target.executable}: {KINDS[target.kind]}", f"packages: {target.site_packages}"]
-    )
+    evidence = f"{target.executable}: {KINDS[target.kind]}\npackages: {target.site_packages}"
     if is_unsupported(context.facts, stack):
         return Finding(
             check,
@@ -167,6 +161,7 @@ WHYS = {  # the beginning of a variable's name -> why it matters
         "imported than the one installed; no repair of the environment changes that."
     ),
     "PIP_": "pip does something else than its command says, in every environment.",
+    "CONDA_": "pip and python of this shell are that environment's, and the doctor's is another.",
     "CUDA_": "torch sees only the GPUs that the variable leaves.",
 }
 
@@ -191,6 +186,7 @@ def environment_variables(context: CheckContext) -> Finding:
         *_pip_variables(context.facts.variables),
         *_gpu_variables(context.facts),
         *_local_files(context),
+        *_conda_variables(context.facts),
     ]
     if not found:
         return Finding(check, CheckStatus.OK, "no variable affects the stack", LIBRARIES_WHY)
@@ -304,6 +300,12 @@ def _gpu_variables(facts: Facts) -> Iterator[_Variable]:
     elif isinstance(facts.gpus, Gpus) and facts.gpus.hidden and not facts.gpus.devices:
         effect = f"CUDA_VISIBLE_DEVICES={visible!r} names no GPU of this machine: all are hidden"
         yield _Variable("CUDA_VISIBLE_DEVICES", effect, serious=False)
+
+
+def _conda_variables(facts: Facts) -> Iterator[_Variable]:
+    if other := activated_elsewhere(facts):
+        effect = f"CONDA_PREFIX={other.path}: {other}"
+        yield _Variable("CONDA_PREFIX", effect, False, False, other.remedy)
 
 
 class _MissingLibrary(NamedTuple):

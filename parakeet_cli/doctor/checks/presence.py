@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parakeet_cli.doctor.checks.common import CheckContext, join_names
-from parakeet_cli.doctor.checks.environment import NEW_ENVIRONMENT, REPAIR_THERE, is_unsupported
+from parakeet_cli.doctor.checks.common import (
+    NEW_ENVIRONMENT,
+    REPAIR_THERE,
+    CheckContext,
+    activated_elsewhere,
+    is_unsupported,
+    join_names,
+)
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.findings import CheckStatus, Finding, join_lines
 from parakeet_cli.doctor.stack.stack import NEMO, TORCH_FAMILY
@@ -46,12 +52,19 @@ def stack_installed(context: CheckContext) -> Finding:
         by_hand = facts.repair_command
         if is_unsupported(facts, stack):
             by_hand = f"{NEW_ENVIRONMENT}, then {REPAIR_THERE}"
+        other = activated_elsewhere(facts)
         return Finding(
             STACK_INSTALLED,
             CheckStatus.FAIL,
             "nothing of PyTorch and NVIDIA NeMo is installed here",
             why,
-            remedy=join_lines([SETUP, f"by hand: {by_hand}"]),
+            remedy=join_lines(
+                [
+                    SETUP,
+                    f"by hand: {by_hand}",
+                    f"{other}: {other.path}\n{other.remedy}" if other else "",
+                ]
+            ),
             stages=tuple(stage.number for stage in stack.stages),
         )
     there = [name for name in CORE if facts.installed(name)]

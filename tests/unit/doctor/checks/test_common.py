@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from parakeet_cli.doctor.checks.common import (
     CheckContext,
+    activated_elsewhere,
     bounded_name,
     conflict_line,
     count,
@@ -119,3 +122,39 @@ def test_bounds_that_no_version_meets_are_set_against_each_other() -> None:
     assert line.startswith("no version of numpy meets all requirements: ")
     assert "(the stack)" in line
     assert "numpy>=3 (numba 0.68.1)" in line
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, False),
+        ({"CONDA_PREFIX": "{root}/other"}, True),
+        ({"CONDA_PREFIX": "{root}/env"}, False),
+        ({"CONDA_PREFIX": "{root}/link"}, False),
+        ({"CONDA_PREFIX": "{root}/its-base"}, False),  # a virtual environment made from it
+        ({"CONDA_PREFIX": "{root}/other", "VIRTUAL_ENV": "{root}/env"}, False),
+        ({"CONDA_PREFIX": "{root}/other", "VIRTUAL_ENV": "{root}/elsewhere"}, True),
+        ({"CONDA_PREFIX": "{root}/base"}, False),  # conda's base is active in every shell
+    ],
+)
+def test_another_environment_that_is_activated_is_named(
+    variables: dict[str, str], told: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "base" / "condabin").mkdir(parents=True)
+    (tmp_path / "env").mkdir()
+    (tmp_path / "link").symlink_to("env")
+    target = replace(
+        FACTS.interpreter,
+        executable=sys.executable,
+        prefix=str(tmp_path / "env"),
+        base_prefix=str(tmp_path / "its-base"),
+    )
+    given = {name: value.format(root=tmp_path) for name, value in variables.items()}
+    facts = replace(FACTS, interpreter=target, variables=given)
+    other = activated_elsewhere(facts)
+    assert (other is not None and other.path == str(tmp_path / "other")) == told
+    assert (other is None) == (not told)
+    # Whoever names an environment means that one.
+    assert activated_elsewhere(replace(facts, options=("--python", "env"))) is None
+    another = replace(target, executable="/other/bin/python")
+    assert activated_elsewhere(replace(facts, interpreter=another)) is None
