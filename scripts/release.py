@@ -3,15 +3,16 @@
     make release        or: python scripts/release.py [--without-deb] [FOLDER]
 
 In FOLDER (dist/release) are then the wheel, the sdist, a Debian package, a bill of materials
-(CycloneDX), the recipe of the container images where the checkout has one, and SHA256SUMS. The
-wheel is installed into an environment in which nothing else is, and transcribes there; the other
-files are made from that environment.
+(CycloneDX), what the container images are built from, and SHA256SUMS. The wheel is installed into
+an environment in which nothing else is, and transcribes there; the other files are made from that
+environment.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -19,12 +20,16 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+from importlib import metadata
 from pathlib import Path
+
+from sbom import license_of
 
 ROOT = Path(__file__).parent.parent
 CLIP, SAID = ROOT / "samples" / "sense_0880.wav", "young man."
 TOOLS = ("build>=1.2", "twine>=6.1", "cyclonedx-bom>=6")
-RECIPE = ("Dockerfile", ".dockerignore", "compose.yaml", "containers", "docs/containers.md")
+# Beside what .dockerignore lets into a build.
+RECIPE = ("Dockerfile", ".dockerignore", "compose.yaml", "docs/containers.md")
 EXTRAS = ("digits", "serve")  # of the Debian package: small, and for any machine
 PREFIX = "/usr/lib/parakeet"  # of the Debian package's environment
 CONTROL = """\
@@ -142,20 +147,40 @@ def _transcribes(parakeet: Path) -> None:
 
 
 def _bill_of_materials(tools: Path, bare: Path, target: Path) -> None:
+    """Written by OWASP's tool; licences that it leaves out are from the metadata."""
     _run(
         *(tools / "cyclonedx-py", "environment", "--output-reproducible", "--of", "JSON"),
         *("--pyproject", ROOT / "pyproject.toml", "--mc-type", "application", "-o", target),
         bare / "bin" / "python",
     )
+    bill = json.loads(target.read_text())
+    folders = [str(path) for path in bare.glob("lib/python*/site-packages")]
+    licences = {dist.name: license_of(dist) for dist in metadata.distributions(path=folders)}
+    for component in bill["components"]:
+        if not component.get("licenses"):
+            component["licenses"] = [{"license": {"name": licences[component["name"]]}}]
+    without = [
+        one["name"] for one in bill["components"] if one["licenses"] == [{"license": {"name": ""}}]
+    ]
+    if without:
+        raise SystemExit(f"The bill of materials names no licence of {', '.join(without)}.")
+    target.write_text(json.dumps(bill, indent=2) + "\n")
 
 
 def _recipe(target: Path) -> None:
-    """What images are built from beside the sources; nothing where the checkout has none."""
-    present = [name for name in RECIPE if (ROOT / name).exists()]
-    if "Dockerfile" in present:
-        with tarfile.open(target, "w:gz") as archive:
-            for name in present:
-                archive.add(ROOT / name, f"{_stem()}/{name}")
+    """What images are built from: a folder in which `docker build .` works.
+
+    Nothing where the checkout has no Dockerfile.
+    """
+    if not (ROOT / "Dockerfile").exists():
+        return
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    context = [line[1:] for line in lines if line.startswith("!")]
+    present = sorted({path for name in (*RECIPE, *context) for path in ROOT.glob(name)})
+    with tarfile.open(target, "w:gz") as archive:
+        for path in present:
+            name = f"{_stem()}/{path.relative_to(ROOT)}"
+            archive.add(path, name, filter=lambda one: None if "__pycache__" in one.name else one)
 
 
 def _sums(out: Path) -> None:

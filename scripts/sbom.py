@@ -34,15 +34,20 @@ def python_components(python: str) -> Iterator[Component]:
     for dist in metadata.distributions(path=list(dict.fromkeys(done.stdout.split()))):
         name = re.sub(r"[-_.]+", "-", dist.metadata["Name"]).lower()
         yield _component(
-            name, dist.version, f"pkg:pypi/{name}@{quote(dist.version)}", _license(dist)
+            name, dist.version, f"pkg:pypi/{name}@{quote(dist.version)}", license_of(dist)
         )
 
 
-def _license(dist: metadata.Distribution) -> str:
-    """As its metadata has it, in one line; "" if that is a whole text or nothing."""
+def license_of(dist: metadata.Distribution) -> str:
+    """As its metadata has it, in one line, or else as its classifiers; "" if nothing does."""
     named = [dist.metadata[x] for x in ("License-Expression", "License") if x in dist.metadata]
-    expression = next(filter(None, named), "")
-    return "" if "\n" in expression or len(expression) > 80 else expression.strip()
+    expression = next(filter(None, named), "").strip()
+    if expression and "\n" not in expression and len(expression) <= 80 and expression != "UNKNOWN":
+        return expression
+    classifiers = dist.metadata.get_all("Classifier") or []
+    found = [one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License ::")]
+    # A whole text begins with its name: "MIT License".
+    return " AND ".join(found) or (expression.splitlines() or [""])[0].strip()[:80]
 
 
 def debian_components(status: Path) -> Iterator[Component]:

@@ -9,8 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -74,6 +77,50 @@ def test_the_bill_of_materials_names_what_the_wheel_requires(release: Path) -> N
     required = {re.split(r"[^\w.-]", text)[0] for text in project["dependencies"]}
     assert {re.sub(r"[-_.]+", "-", name).lower() for name in required} <= names
     assert not {"torch", "nemo-toolkit", "pytest", "twine"} & names
+    assert {"starlette", "text2num"} <= names  # of the Debian package
+    for one in bill["components"]:
+        assert any(next(iter(licence.values())) for licence in one["licenses"]), one["name"]
+
+
+def test_the_recipe_of_the_images_has_all_that_a_build_copies(
+    release: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(release / f"parakeet-{__version__}-containers.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / f"parakeet-{__version__}"
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    for pattern in (line[1:] for line in lines if line.startswith("!")):
+        files = {path.relative_to(ROOT) for path in below(ROOT, pattern)}
+        assert files
+        assert files == {path.relative_to(unpacked) for path in below(unpacked, pattern)}
+    for name in ("Dockerfile", ".dockerignore", "compose.yaml", "docs/containers.md"):
+        assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+    assert os.access(unpacked / "containers" / "stack.sh", os.X_OK)
+    assert not (unpacked / "tests").exists()
+
+
+def below(folder: Path, pattern: str) -> list[Path]:
+    """The files that a line of .dockerignore lets in, without what Python has compiled."""
+    found = [path for named in folder.glob(pattern) for path in (named, *named.rglob("*"))]
+    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+
+
+def test_the_debian_package_serves(installed: Path, tmp_path: Path) -> None:
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PARAKEET_ENGINE": "mock"}
+    command = [str(installed / "usr/lib/parakeet/bin/parakeet"), "serve", "--port", "0"]
+    with subprocess.Popen(command, env=bare, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        address = _address(server.stderr)
+        with urlopen(f"{address}/v1/models", timeout=60) as answer:
+            assert json.load(answer)["object"] == "list"
+        server.terminate()
+        server.stderr.read()
+    assert server.returncode == 0
+
+
+def _address(lines: Iterable[str]) -> str:
+    """Where the server says that it listens."""
+    return next(found[0] for line in lines if (found := re.search(r"http://\S+", line)))
 
 
 def test_the_debian_package_transcribes_and_knows_nothing_of_where_it_was_built(
