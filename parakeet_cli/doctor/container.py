@@ -31,8 +31,10 @@ class HostSide(NamedTuple):
     setup: str  # once, so that this works; "" if nothing is to be done
     shared_memory: str  # that makes /dev/shm larger
     compute: str  # that gives the container the driver's libcuda
+    nodes: str = "sudo nvidia-modprobe -c 0 -u"  # that makes the GPU's device nodes
 
 
+_CDI = "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
 _NVIDIA_DOCKER = HostSide(
     gpu="docker run --gpus all ...",
     setup="sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
@@ -43,9 +45,10 @@ HOST_SIDES: Mapping[str, HostSide] = {
     DOCKER: _NVIDIA_DOCKER,
     PODMAN: HostSide(
         gpu="podman run --device nvidia.com/gpu=all ...",
-        setup="sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
+        setup=_CDI,
         shared_memory="podman run --shm-size=1g ...",
-        compute="sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
+        compute=_CDI,
+        nodes=f"sudo nvidia-modprobe -c 0 -u && {_CDI}",  # which names the nodes that are there
     ),
     APPTAINER: HostSide(
         gpu="apptainer exec --nv ...",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from parakeet_cli.doctor.container import Container, host_side
+from parakeet_cli.doctor.container import DOCKER, Container, host_side
 from parakeet_cli.doctor.facts import Facts, Gpus, TorchBuild, require
 from parakeet_cli.doctor.findings import join_lines
 
@@ -13,6 +13,10 @@ from parakeet_cli.doctor.findings import join_lines
 SHARED_MEMORY_LOW = 1 << 30
 TOOLKIT = "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/"
 LOST_NODES = "https://github.com/NVIDIA/nvidia-container-toolkit/issues/48"
+
+
+# The driver of WSL is that of Windows; a Linux driver that is installed in WSL hides it.
+DRIVER_OF_WSL = "On Windows, never in WSL: install NVIDIA's current driver, then: wsl --shutdown"
 
 
 class Missing(NamedTuple):
@@ -46,7 +50,9 @@ def container_of(facts: Facts, gpus: Gpus) -> Container | None:
 
 
 def on_host(facts: Facts, gpus: Gpus, remedy: str) -> str:
-    """The remedy, said of the host: a container has the host's driver, and none of its own."""
+    """The remedy, said of the host: a container has the host's driver, and WSL that of Windows."""
+    if gpus.wsl:
+        return f"On Windows, never in WSL: {remedy.replace('then restart', 'then: wsl --shutdown')}"
     if container_of(facts, gpus) is None:
         return remedy
     return f"On the host, since a container uses the host's driver: {remedy}"
@@ -64,7 +70,13 @@ def not_given(facts: Facts, gpus: Gpus) -> Missing | None:
             "examine the GPU",
             f"On the host: {side.compute}",
         )
-    if gpus.kernel_module or gpus.wsl:
+    if gpus.wsl:
+        summary = (
+            "this container was given no GPU: no nvidia-smi. Its kernel is that of WSL, where the "
+            "driver is Windows' own"
+        )
+        first = f"{DRIVER_OF_WSL}. nvidia-smi must work in WSL."
+    elif gpus.kernel_module:
         summary = (
             "the host has an NVIDIA driver, but this container was given no GPU: no nvidia-smi"
         )
@@ -72,13 +84,16 @@ def not_given(facts: Facts, gpus: Gpus) -> Missing | None:
     else:
         summary = "this container asks for a GPU, but the host has no NVIDIA driver that runs"
         first = "On the host: install NVIDIA's driver (nvidia-smi must work there) and its toolkit."
-    return Missing(summary, join_lines([first, *_give(container)]))
+    return Missing(summary, join_lines([first, *_give(container, wsl=gpus.wsl)]))
 
 
-def _give(container: Container) -> list[str]:
+def _give(container: Container, *, wsl: bool) -> list[str]:
     """The lines that say how the container gets a GPU."""
     side = host_side(container)
-    lines = [f"On the host, once: {side.setup}"] if side.setup else []
+    where = "In WSL" if wsl else "On the host"
+    if wsl and container.engine == DOCKER:
+        where = "In WSL (Docker Desktop needs nothing)"
+    lines = [f"{where}, once: {side.setup}"] if side.setup else []
     return [*lines, f"Then start the container with: {side.gpu}"]
 
 
@@ -96,7 +111,7 @@ def lacking(facts: Facts, gpus: Gpus) -> Missing | None:
     missing = _missing_nodes(facts, gpus, container)
     if not missing:
         return None
-    again = [] if gpus.wsl else ["On the host: sudo nvidia-modprobe -c 0 -u"]
+    again = [] if gpus.wsl else [f"On the host: {side.nodes}"]
     return Missing(
         f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in this container: "
         "CUDA can't reach the GPU, although nvidia-smi lists it",
@@ -135,7 +150,7 @@ def why_nvidia_smi_fails(facts: Facts, gpus: Gpus) -> Missing | None:
     if "libnvidia-ml" in said:
         return Missing(
             "the container has nvidia-smi, but not the driver's libraries",
-            join_lines(_give(container)),
+            join_lines(_give(container, wsl=gpus.wsl)),
         )
     if "permission" in said:
         return Missing(
@@ -144,7 +159,8 @@ def why_nvidia_smi_fails(facts: Facts, gpus: Gpus) -> Missing | None:
         )
     if "no devices were found" in said and not gpus.wsl and not container.nodes:
         return Missing(
-            "the container has nvidia-smi, but no GPU's device nodes", join_lines(_give(container))
+            "the container has nvidia-smi, but no GPU's device nodes",
+            join_lines(_give(container, wsl=gpus.wsl)),
         )
     return None
 

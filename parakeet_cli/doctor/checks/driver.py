@@ -232,6 +232,8 @@ def _no_usable_gpu(facts: Facts, gpus: Gpus) -> Finding:
         cause += f" (loaded now: {module})"
     if missing := container.why_nvidia_smi_fails(facts, gpus):
         cause, remedy, source = missing
+    elif gpus.wsl:
+        remedy = container.DRIVER_OF_WSL
     else:
         remedy = container.on_host(facts, gpus, remedy)
     return Finding(

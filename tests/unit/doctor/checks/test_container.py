@@ -132,6 +132,58 @@ def test_in_wsl_the_toolkit_puts_libcuda_where_linux_has_it() -> None:
     assert "hides the one of WSL" in outside.summary
 
 
+@pytest.mark.parametrize(
+    ("engine", "once", "again"),
+    [
+        (
+            "Docker",
+            "In WSL (Docker Desktop needs nothing), once: sudo nvidia-ctk runtime",
+            "--gpus all",
+        ),
+        ("Podman", "In WSL, once: sudo nvidia-ctk cdi generate", "--device nvidia.com/gpu=all"),
+        ("Apptainer", "nvidia-smi must work in WSL", "apptainer exec --nv"),
+    ],
+)
+def test_in_wsl_a_container_without_a_gpu_gets_the_driver_of_windows(
+    engine: str, once: str, again: str
+) -> None:
+    finding = check_one("cuda-driver", in_container(Gpus(wsl=True), engine=engine, nodes=()))
+    assert finding.status is CheckStatus.WARN
+    assert "this container was given no GPU" in finding.summary
+    assert "the host has an NVIDIA driver" not in finding.summary  # that can't be seen there
+    assert finding.remedy.startswith("On Windows, never in WSL: ")
+    assert once in finding.remedy
+    assert again in finding.remedy
+
+
+@pytest.mark.parametrize("engine", ["Docker", "Podman", None])
+def test_in_wsl_an_old_driver_is_replaced_on_windows(engine: str | None) -> None:
+    old = given(gpu("12.0", "GeForce RTX 5090", "565.57.01", "12.7"), wsl=True, kernel_module=None)
+    facts = in_container(old, engine=engine or "", nodes=("/dev/dxg",))
+    if engine is None:
+        facts = replace(facts, container=None, gpus=replace(old, libcuda=("/usr/lib/wsl/lib/x",)))
+    finding = check_one("cuda-driver", facts)
+    assert finding.status is CheckStatus.FAIL
+    assert "565.57.01 is too old" in finding.summary
+    assert finding.remedy.startswith("On Windows, never in WSL: Install an NVIDIA driver of series")
+    assert finding.remedy.endswith("then: wsl --shutdown.")
+
+
+def test_in_wsl_a_failing_nvidia_smi_is_no_matter_of_a_kernel_module() -> None:
+    said = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."
+    failing = Gpus(nvidia_smi="/usr/lib/wsl/lib/nvidia-smi", problem=said, wsl=True)
+    finding = check_one("cuda-driver", replace(HEALTHY, gpus=failing))
+    assert finding.status is CheckStatus.FAIL
+    assert "modprobe" not in finding.remedy
+    assert "On Windows, never in WSL" in finding.remedy
+
+
+def test_podmans_list_of_nodes_is_made_again_with_the_nodes() -> None:
+    finding = check_one("cuda-driver", in_container(given(), engine="Podman", nodes=()))
+    assert "sudo nvidia-modprobe -c 0 -u && sudo nvidia-ctk cdi generate" in finding.remedy
+    assert "podman run --device nvidia.com/gpu=all" in finding.remedy
+
+
 def test_outside_a_container_nothing_is_said_of_nodes() -> None:
     facts = replace(in_container(given(libcuda=())), container=None)
     assert check_one("cuda-driver", facts).status is CheckStatus.OK
