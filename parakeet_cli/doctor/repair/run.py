@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from parakeet_cli.doctor.checks.common import activated_elsewhere
 from parakeet_cli.doctor.diagnose import select_checks
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.findings import Diagnosis, Finding
@@ -148,6 +149,9 @@ def _plan(request: RepairRequest, python: str, view: RepairView) -> _Planned:
             constraints_file=write_constraints(before.stack, before.facts),
             on_progress=view.show_progress,
         ).resolve()
+    if other := activated_elsewhere(before.facts):
+        target = before.facts.interpreter.prefix
+        view.show_status(f"This is for {target}, although this shell has activated {other.path}.")
     view.show_plan(resolution.plan)
     return _Planned(before, pip, resolution)
 

@@ -177,7 +177,11 @@ def test_a_plan_in_an_activated_environment_is_for_that_one(made: Path, tmp_path
     assert plan, done.stderr
     commands = [command for step in plan for command in step["commands"]]
     assert all(str(made / "first") in command for command in commands), commands
+    assert "although this shell has activated" not in done.stderr
     assert tree(made / "first") == before
+    done = activated([made / "first", made / "second"], command, tmp_path)
+    said = f"This is for {made}/first, although this shell has activated {made}/second."
+    assert said in done.stderr
 
 
 def test_an_environment_that_was_activated_on_top_is_named_since_the_doctor_is_of_another(
