@@ -81,11 +81,15 @@ class EngineOwner:
         """
         Thread(target=self._run, name="engine-process", daemon=True).start()
         Thread(target=self._dispatch, name="engine-dispatch", daemon=True).start()
+        return self.wait_until_made()
+
+    def wait_until_made(self) -> EngineProperties:
         with self._changed:
-            self._changed.wait_for(lambda: self._properties or self._failure)
+            self._changed.wait_for(
+                lambda: self._properties or self._failure or self._state is State.STOPPED
+            )
             if self._properties is None:
-                assert self._failure is not None
-                raise self._failure
+                raise self._failure or _stopped()
             return self._properties
 
     @property
@@ -207,6 +211,8 @@ class EngineOwner:
             return False
         if not self._in_hand:
             return True
+        if following.request.alone or any(one.request.alone for one, _ in self._in_hand.values()):
+            return False
         seconds = sum(waiting.request.chunk.duration for waiting, _ in self._in_hand.values())
         return (
             len(self._in_hand) < self.properties.concurrency
