@@ -20,6 +20,7 @@ from parakeet_cli.engines.shared.request import EngineProperties, EngineRequest,
 from parakeet_cli.errors import EngineUnavailable, ParakeetError
 
 _LISTENING_SECONDS = 0.2  # in which a process that has the lock begins to listen
+_STARTING_SECONDS = 2.0  # that the end waits for what is about to start
 _log = logging.getLogger(__name__)
 
 
@@ -111,18 +112,18 @@ class CommonEngine:
         return True
 
     def _start(self) -> EngineProperties:
-        if self._connect():
-            return self.properties
         own = EngineOwner(self._setup, on_change=self._on_change)
-        # Before it is made: of several processes that begin at once, one makes it.
-        self._host = EngineHost.offer(own, self._setup, self._paths)
-        if self._host is None and self._paths is not None:
-            time.sleep(_LISTENING_SECONDS)
+        for pause in (0.0, _LISTENING_SECONDS):
+            time.sleep(pause)
             if self._connect():
                 return self.properties
+            # Before it is made: of several processes that begin at once, one makes it.
+            self._host = EngineHost.offer(own, self._setup, self._paths)
+            if self._host is not None or self._paths is None:
+                break
         self._own, self._remote = own, None  # `on_change` may look at it before it has started
         if self._stopped:
-            self.stop()
+            self._close()
         try:
             properties = own.start()
         except ParakeetError:
@@ -255,6 +256,11 @@ class CommonEngine:
         self._stopped = True
         with self._changed:
             self._changed.notify_all()
+        self._close()
+        if self._lock.acquire(timeout=_STARTING_SECONDS):  # it may have been about to start another
+            self._lock.release()
+
+    def _close(self) -> None:
         if self._host is not None:
             self._host.close()
         if self._remote is not None:

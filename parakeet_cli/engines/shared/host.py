@@ -82,13 +82,13 @@ class EngineHost:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes `accept`
         self._listener.close()
+        with contextlib.suppress(OSError):
+            self._paths.socket.unlink(missing_ok=True)
+        os.close(self._lock)  # before the clients are told, one of which takes it
         with self._guard:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            self._paths.socket.unlink(missing_ok=True)
-            os.close(self._lock)
 
     def _accept(self) -> None:
         while True:
@@ -143,7 +143,8 @@ class _Client:
         properties = self._access.wait_until_made()
         protocol.send(self._connection, protocol.welcome_message(properties))
         self._connection.settimeout(None)
-        threading.Thread(target=self._send, name="engine-answers", daemon=True).start()
+        sender = threading.Thread(target=self._send, name="engine-answers", daemon=True)
+        sender.start()
         try:
             while (received := protocol.receive(self._connection)) is not None:
                 message, samples = received
@@ -153,6 +154,9 @@ class _Client:
                 handle(message, samples)
         finally:
             self._outbox.put(None)
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)  # ends what is being sent
+            sender.join()  # before the connection is closed, whose number may be used again
             for job in self._jobs:
                 self._access.cancel(job)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from enum import StrEnum
 from multiprocessing.connection import Connection
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 
 from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.shared.fair_queue import FairQueue
@@ -319,6 +319,8 @@ class _Process:
                 process_group=0,  # so that Ctrl-C reaches the owner alone
             )
         self._connection = Connection(ours.detach())
+        # What is closed while it is written to may be the next process's by then.
+        self._writing = Lock()
         self.heard = time.monotonic()  # when it last sent something
         self.send(setup)
 
@@ -327,7 +329,7 @@ class _Process:
         return self._process.pid
 
     def send(self, message: object) -> None:
-        with contextlib.suppress(OSError):  # it has died, which `receive` notices
+        with self._writing, contextlib.suppress(OSError):  # it has died, which `receive` notices
             self._connection.send(message)
 
     def receive(self, seconds: float) -> WorkerEvent | str | None:
@@ -343,7 +345,8 @@ class _Process:
 
     def death(self) -> str:
         """Wait for its end; how it ended, to follow its name."""
-        self._connection.close()
+        with self._writing:
+            self._connection.close()
         code = self._process.wait()
         if code == -signal.SIGKILL and memory_kills() != self._memory_kills:
             return "was ended by the system because memory was used up"

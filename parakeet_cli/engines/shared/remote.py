@@ -121,11 +121,13 @@ class RemoteEngine:
             self._lose()
 
     def _lose(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # ends what is being sent
         with self._lock:
             self._lost = True
             left = list(self._waiting.values())
             self._waiting.clear()
-        self._connection.close()
+            self._connection.close()
         if not self._loaded.done():
             self._loaded.set_exception(EngineUnavailable(str(OwnerEnded())))
         for waiting in left:
