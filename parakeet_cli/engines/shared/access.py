@@ -134,6 +134,9 @@ class CommonEngine:
             self._changed.notify_all()
         return properties
 
+    def _is_stopped(self) -> bool:
+        return self._stopped
+
     def _await(self, remote: RemoteEngine) -> None:
         try:
             remote.wait_until_loaded()
@@ -148,7 +151,7 @@ class CommonEngine:
     def _lost(self) -> None:
         """The process that shared the engine has ended."""
         with self._lock:
-            if self._stopped:
+            if self._is_stopped():
                 return
             self._remote_state = State.LOADING
             try:
@@ -158,7 +161,7 @@ class CommonEngine:
                     "It is loaded here" if self.is_own else "Another one shares its own",
                 )
             except ParakeetError as error:
-                if self._stopped:
+                if self._is_stopped():
                     return
                 self._failure, self._remote_state = error, State.FAILED
                 self._on_change(State.FAILED)

@@ -32,7 +32,7 @@ from parakeet_cli.system.processes import exit_in_words, python_command
 
 ENTRY = "from parakeet_cli.engines.shared.worker import main; main()"
 _AGAIN = "Send it again: the engine is being loaded again."
-_POLL_SECONDS = 1.0  # between two looks at how long the process has been silent
+_POLL_SECONDS = 1.0  # between two looks, at how long the process has been silent for instance
 _FLOOR_SECONDS = 180.0  # that a chunk may take, whatever its length
 _SLOWEST = 0.05  # × real time, of engines in use
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds before a process is started again
@@ -84,10 +84,13 @@ class EngineOwner:
         return self.wait_until_made()
 
     def wait_until_made(self) -> EngineProperties:
+        def made() -> object:
+            return self._properties or self._failure or self._state is State.STOPPED
+
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._properties or self._failure or self._state is State.STOPPED
-            )
+            # A signal that comes just before a thread waits is noticed once it looks up.
+            while not self._changed.wait_for(made, _POLL_SECONDS):
+                pass
             if self._properties is None:
                 raise self._failure or _stopped()
             return self._properties
