@@ -189,15 +189,28 @@ def error_message(number: int | None, error: BaseException) -> Message:
     if isinstance(error, RequestCancelled):
         kind = "cancelled"
     hint = getattr(error, "hint", None)
-    return {"type": "error", "id": number, "kind": kind, "message": str(error), "hint": hint}
+    return {
+        "type": "error",
+        "id": number,
+        "kind": kind,
+        "message": str(error),
+        "hint": hint,
+        "option": getattr(error, "option", None),
+    }
 
 
 def read_error(message: Message) -> ParakeetError:
     if message.get("kind") == "cancelled":
         return RequestCancelled()
     kind = _KINDS.get(str(message.get("kind")), EngineError)
-    hint = message.get("hint")
-    return kind(str(message.get("message")), hint=hint if isinstance(hint, str) else None)
+    text, hint = str(message.get("message")), _text_or_none(message.get("hint"))
+    if kind is UsageError:
+        return UsageError(text, hint=hint, option=_text_or_none(message.get("option")))
+    return kind(text, hint=hint)
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def welcome_message(properties: EngineProperties) -> Message:
