@@ -138,9 +138,24 @@ class EngineUnavailable(ParakeetError):
 
 
 class UsageError(ParakeetError):
-    """Options or arguments that are invalid or can't be combined."""
+    """Options or arguments that are invalid or can't be combined.
+
+    `option` is the one at fault, as `EngineOptions` or `Decoding` names it: a server's clients know
+    it by another name.
+    """
 
     exit_code = ExitCode.USAGE
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        obstacle: Obstacle | None = None,
+        option: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, obstacle=obstacle)
+        self.option = option
 
 
 class ConfigError(UsageError):

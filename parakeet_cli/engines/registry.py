@@ -103,6 +103,7 @@ def refuse_unfit(name: str, decoding: Decoding) -> None:
         raise UsageError(
             f"The engine {name} has no {in_words(option)}.",
             hint=f"Add {able}, or leave it out.",
+            option=option,
         )
 
 

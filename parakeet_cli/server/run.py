@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -24,7 +25,7 @@ from parakeet_cli.engines.shared.paths import engine_paths
 from parakeet_cli.engines.shared.request import EngineSetup
 from parakeet_cli.errors import EngineUnavailable, ParakeetError
 from parakeet_cli.server.http.app import Service, make_app
-from parakeet_cli.server.http.connections import TimedH11Protocol
+from parakeet_cli.server.http.connections import Connections, TimedH11Protocol
 from parakeet_cli.server.http.metrics import Metrics
 from parakeet_cli.server.realtime.route import realtime_route
 from parakeet_cli.server.request import Address, ServeRequest
@@ -122,11 +123,12 @@ class _Server(uvicorn.Server):
     ) -> None:
         self._service = service
         self._wyoming_listener = wyoming
-        self._wyoming = WyomingServer(service, service.request.allowed_clients)
+        connections = Connections()
+        self._wyoming = WyomingServer(service, service.request.allowed_clients, connections)
         self.was_ready = False
         config = uvicorn.Config(
             make_app(service, routes),
-            http=TimedH11Protocol,
+            http=partial(TimedH11Protocol, open_connections=connections),  # type: ignore[arg-type]
             ws="websockets-sansio",
             ws_max_size=1 << 20,
             lifespan="off",

@@ -24,6 +24,7 @@ from parakeet_cli.engines.shared.fair_queue import Priority
 from parakeet_cli.engines.shared.request import Adjustment
 from parakeet_cli.errors import ParakeetError, system_hint
 from parakeet_cli.server.http.app import Service
+from parakeet_cli.server.http.connections import Connections
 from parakeet_cli.server.http.errors import as_api_error
 from parakeet_cli.server.languages import languages_of, read_language, settle_language
 from parakeet_cli.server.request import Network, is_loopback
@@ -45,8 +46,10 @@ class _Refused(Exception):
 class WyomingServer:
     """Answers `describe`, and a recording with its text."""
 
-    def __init__(self, service: Service, allowed: Sequence[Network]) -> None:
-        self._service, self._allowed = service, allowed
+    def __init__(
+        self, service: Service, allowed: Sequence[Network], open_connections: Connections
+    ) -> None:
+        self._service, self._allowed, self._open = service, allowed, open_connections
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], _Connection] = {}
 
@@ -78,7 +81,7 @@ class WyomingServer:
             # The client is gone, or the server ends.
             with suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
                 if self._is_allowed(host):
-                    await connection.run()
+                    await connection.run(self._open.add(writer.transport))
         finally:
             del self._connections[task]
             writer.close()
@@ -121,7 +124,11 @@ class _Connection:
         """Whether a recording is being transcribed."""
         return self._transcribing
 
-    async def run(self) -> None:
+    async def run(self, refused: str | None) -> None:
+        """Until the client leaves; only say it if the connection is `refused`."""
+        if refused is not None:
+            await self._send(Error(refused, "server_busy").event())
+            return
         try:
             while (event := await self._next()) is not None:
                 await self._handle(event)

@@ -32,6 +32,9 @@ class QueueAccess:
     def properties(self) -> EngineProperties:
         return EngineProperties.of(self._queue.engine)
 
+    def wait_until_made(self) -> EngineProperties:
+        return self.properties
+
     def wait_until_loaded(self) -> str:
         self._queue.loaded.result()
         return self.properties.info.device

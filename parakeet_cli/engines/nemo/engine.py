@@ -311,6 +311,7 @@ def _checked_language(model: str, asked: str | None) -> str | None:
             f"The model {model} {limit}; --language {asked} was asked for.",
             hint=("v3 detects 25 languages" if only else "Leave --language out: it is detected")
             + "; --engine whisper --model base can be told one of 99.",
+            option="language",
         )
     return only
 

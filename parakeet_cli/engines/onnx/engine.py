@@ -135,6 +135,7 @@ def _check_language(model: str, language: str | None) -> None:
         f"The model {model} doesn't accept a language; --language {language} was asked for.",
         hint="Leave --language out: Parakeet detects the language. "
         "--engine whisper --model base can be told one of 99.",
+        option="language",
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from threading import Condition, Lock, Thread
 
 from parakeet_cli.engines.base import ChunkResult, Engine
@@ -14,7 +17,11 @@ from parakeet_cli.engines.shared.owner import EngineOwner, State
 from parakeet_cli.engines.shared.paths import EnginePaths, engine_paths
 from parakeet_cli.engines.shared.remote import RemoteEngine
 from parakeet_cli.engines.shared.request import EngineProperties, EngineRequest, EngineSetup
-from parakeet_cli.errors import ParakeetError
+from parakeet_cli.errors import EngineUnavailable, ParakeetError
+
+_LISTENING_SECONDS = 0.2  # in which a process that has the lock begins to listen
+_STARTING_SECONDS = 2.0  # that the end waits for what is about to start
+_log = logging.getLogger(__name__)
 
 
 def find_engine(
@@ -26,8 +33,27 @@ def find_engine(
     leaves it.
     """
     common = CommonEngine.found(setup, engine_paths())
-    if common is None:
-        return None
+    return None if common is None else _for_one_client(common, setup, client, priority)
+
+
+@contextmanager
+def common_engine(setup: EngineSetup, client: str) -> Iterator[Engine]:
+    """The engine that another process shares, else one of this process, which shares it.
+
+    It serves what arrives while nobody waits for it: Priority.BATCH. At the end of the block the
+    others load their own. Raises EngineUnavailable, UsageError.
+    """
+    common = CommonEngine(setup, engine_paths())
+    try:
+        common.start()
+        yield _for_one_client(common, setup, client, Priority.BATCH)
+    finally:
+        common.stop()
+
+
+def _for_one_client(
+    common: CommonEngine, setup: EngineSetup, client: str, priority: Priority
+) -> SharedEngine:
     return SharedEngine(
         common,
         client,
@@ -41,7 +67,7 @@ def find_engine(
 class CommonEngine:
     """An `EngineAccess` to the one engine of the user's processes, wherever it is loaded.
 
-    If the process that shares it ends, what it had raises EngineDied, and this process loads its
+    If the process that shares it ends, what it had raises OwnerEnded, and this process loads its
     own, or uses the next one that is shared. `paths` None shares nothing and uses nothing shared.
     """
 
@@ -86,15 +112,30 @@ class CommonEngine:
         return True
 
     def _start(self) -> EngineProperties:
-        if self._connect():
-            return self.properties
         own = EngineOwner(self._setup, on_change=self._on_change)
+        for pause in (0.0, _LISTENING_SECONDS):
+            time.sleep(pause)
+            if self._connect():
+                return self.properties
+            # Before it is made: of several processes that begin at once, one makes it.
+            self._host = EngineHost.offer(own, self._setup, self._paths)
+            if self._host is not None or self._paths is None:
+                break
         self._own, self._remote = own, None  # `on_change` may look at it before it has started
-        properties = own.start()
+        if self._stopped:
+            self._close()
+        try:
+            properties = own.start()
+        except ParakeetError:
+            if self._host is not None:
+                self._host.close()
+            raise
         with self._changed:
             self._changed.notify_all()
-        self._host = EngineHost.offer(own, self._setup, self._paths)
         return properties
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def _await(self, remote: RemoteEngine) -> None:
         try:
@@ -110,12 +151,18 @@ class CommonEngine:
     def _lost(self) -> None:
         """The process that shared the engine has ended."""
         with self._lock:
-            if self._stopped:
+            if self._is_stopped():
                 return
             self._remote_state = State.LOADING
             try:
                 self._start()
+                _log.warning(
+                    "The process that shared its engine has ended. %s.",
+                    "It is loaded here" if self.is_own else "Another one shares its own",
+                )
             except ParakeetError as error:
+                if self._is_stopped():
+                    return
                 self._failure, self._remote_state = error, State.FAILED
                 self._on_change(State.FAILED)
                 with self._changed:
@@ -170,14 +217,35 @@ class CommonEngine:
         """How often the engine's own process died."""
         return 0 if self._own is None else self._own.deaths
 
+    def wait_until_made(self) -> EngineProperties:
+        return self._current.wait_until_made()
+
     def wait_until_loaded(self) -> str:
-        self._current.wait_until_loaded()
-        return self.runs_on
+        while True:
+            current = self._wait_until_usable()
+            try:
+                current.wait_until_loaded()
+            except EngineUnavailable:
+                if isinstance(current, RemoteEngine) and current.is_lost:
+                    continue
+                raise
+            return self.runs_on
 
     def submit(self, request: EngineRequest) -> Future[ChunkResult]:
-        with self._changed:  # between the end of one engine and the beginning of another
+        try:
+            return self._wait_until_usable().submit(request)
+        except EngineUnavailable as error:
+            failed: Future[ChunkResult] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _wait_until_usable(self) -> EngineOwner | RemoteEngine:
+        """Wait between the end of one engine and the beginning of another."""
+        with self._changed:
             self._changed.wait_for(lambda: self._usable or self._failure or self._stopped)
-        return self._current.submit(request)
+            if not self._usable:
+                raise self._failure or EngineUnavailable("The engine was stopped.")
+            return self._current
 
     @property
     def _usable(self) -> bool:
@@ -191,6 +259,11 @@ class CommonEngine:
         self._stopped = True
         with self._changed:
             self._changed.notify_all()
+        self._close()
+        if self._lock.acquire(timeout=_STARTING_SECONDS):  # it may have been about to start another
+            self._lock.release()
+
+    def _close(self) -> None:
         if self._host is not None:
             self._host.close()
         if self._remote is not None:

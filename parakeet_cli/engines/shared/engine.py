@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
@@ -17,18 +16,21 @@ from parakeet_cli.engines.shared.request import (
     EngineAccess,
     EngineDied,
     EngineRequest,
+    OwnerEnded,
 )
 from parakeet_cli.errors import EngineError
 from parakeet_cli.transcript import EngineInfo
 
+_OWNERS = 3  # processes in a row that may share an engine, and end with the same chunk
 _numbers = count()  # of jobs
 
 
 class SharedEngine:
     """One client's view, for one job. `close` drops what was asked, and leaves the engine.
 
-    A chunk that an engine takes with it when it dies is given to the next one, while there are
-    `attempts`.
+    A chunk that an engine takes with it when it dies is given to the next one, alone, while there
+    are `attempts`. The end of a process that shared its engine is no fault of a chunk's: it counts
+    as no attempt.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class SharedEngine:
         self._priority = priority
         self._adjustment = adjustment
         self.runs_on = ""
-        self.failure: EngineError | None = None  # the last one of a chunk
+        self.failure: EngineError | None = None  # why a chunk has no result, the last time
         self._job = f"{client}-{next(_numbers)}"
         self._cancelled = False
         self._attempts, self._on_close = attempts, on_close
@@ -84,20 +86,28 @@ class SharedEngine:
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:
         request = EngineRequest(chunk, self._client, self._job, self._priority, self._adjustment)
-        for _ in range(self._attempts - 1):
-            with suppress(EngineDied):
+        deaths = owners = 0
+        last: EngineDied
+        while True:
+            try:
                 return self._attempt(request)
-        return self._attempt(request)
+            except OwnerEnded as error:
+                owners, last = owners + 1, error
+            except EngineDied as error:
+                deaths, last = deaths + 1, error
+            except EngineError as error:
+                self.failure = error
+                raise
+            if deaths == self._attempts or owners == _OWNERS:
+                self.failure = last
+                raise last
+            request = replace(request, alone=True)
 
     def _attempt(self, request: EngineRequest) -> ChunkResult:
         future = self._access.submit(request)
         if self._cancelled:
             self._access.cancel(self._job)
-        try:
-            return future.result()
-        except EngineError as error:
-            self.failure = error
-            raise
+        return future.result()
 
     def cancel(self) -> None:
         """Make what is asked, and what will be asked, raise RequestCancelled."""

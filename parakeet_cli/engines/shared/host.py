@@ -28,7 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 class EngineHost:
-    """Listens while it holds the lock; `offer` gives None where another process does."""
+    """Listens while it holds the lock; `offer` gives None where another process does.
+
+    The engine needn't be made yet: who connects waits until it is.
+    """
 
     def __init__(
         self, access: EngineAccess, setup: EngineSetup, paths: EnginePaths, lock: int
@@ -38,6 +41,7 @@ class EngineHost:
         self._free = threading.BoundedSemaphore(_CLIENTS)
         self._connections: set[socket.socket] = set()
         self._guard = threading.Lock()
+        self._closed = False
 
     @classmethod
     def offer(
@@ -71,16 +75,20 @@ class EngineHost:
 
     def close(self) -> None:
         """Listen no more, and end the connections: their clients load an engine of their own."""
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes `accept`
         self._listener.close()
+        with contextlib.suppress(OSError):
+            self._paths.socket.unlink(missing_ok=True)
+        os.close(self._lock)  # before the clients are told, one of which takes it
         with self._guard:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            self._paths.socket.unlink(missing_ok=True)
-            os.close(self._lock)
 
     def _accept(self) -> None:
         while True:
@@ -99,7 +107,7 @@ class EngineHost:
         with self._guard:
             self._connections.add(connection)
         try:
-            with connection, contextlib.suppress(OSError, InvalidMessage):
+            with connection, contextlib.suppress(OSError, ParakeetError):
                 if peer_user(connection) in (os.getuid(), None):
                     _Client(connection, self._access, self._setup).serve()
         finally:
@@ -124,7 +132,7 @@ class _Client:
         }
 
     def serve(self) -> None:
-        """Answer until it leaves. Raises OSError, InvalidMessage."""
+        """Answer until it leaves. Raises OSError, ParakeetError."""
         self._connection.settimeout(_HELLO_SECONDS)
         received = protocol.receive(self._connection)
         if received is None:
@@ -132,9 +140,11 @@ class _Client:
         if not protocol.wants(received[0], self._setup):
             protocol.send(self._connection, {"type": "other"})
             return
-        protocol.send(self._connection, protocol.welcome_message(self._access.properties))
+        properties = self._access.wait_until_made()
+        protocol.send(self._connection, protocol.welcome_message(properties))
         self._connection.settimeout(None)
-        threading.Thread(target=self._send, name="engine-answers", daemon=True).start()
+        sender = threading.Thread(target=self._send, name="engine-answers", daemon=True)
+        sender.start()
         try:
             while (received := protocol.receive(self._connection)) is not None:
                 message, samples = received
@@ -144,6 +154,9 @@ class _Client:
                 handle(message, samples)
         finally:
             self._outbox.put(None)
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)  # ends what is being sent
+            sender.join()  # before the connection is closed, whose number may be used again
             for job in self._jobs:
                 self._access.cancel(job)
 

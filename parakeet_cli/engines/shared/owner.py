@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from enum import StrEnum
 from multiprocessing.connection import Connection
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 
 from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.shared.fair_queue import FairQueue
@@ -32,7 +32,7 @@ from parakeet_cli.system.processes import exit_in_words, python_command
 
 ENTRY = "from parakeet_cli.engines.shared.worker import main; main()"
 _AGAIN = "Send it again: the engine is being loaded again."
-_POLL_SECONDS = 1.0  # between two looks at how long the process has been silent
+_POLL_SECONDS = 1.0  # between two looks, at how long the process has been silent for instance
 _FLOOR_SECONDS = 180.0  # that a chunk may take, whatever its length
 _SLOWEST = 0.05  # × real time, of engines in use
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds before a process is started again
@@ -81,11 +81,18 @@ class EngineOwner:
         """
         Thread(target=self._run, name="engine-process", daemon=True).start()
         Thread(target=self._dispatch, name="engine-dispatch", daemon=True).start()
+        return self.wait_until_made()
+
+    def wait_until_made(self) -> EngineProperties:
+        def made() -> object:
+            return self._properties or self._failure or self._state is State.STOPPED
+
         with self._changed:
-            self._changed.wait_for(lambda: self._properties or self._failure)
+            # A signal that comes just before a thread waits is noticed once it looks up.
+            while not self._changed.wait_for(made, _POLL_SECONDS):
+                pass
             if self._properties is None:
-                assert self._failure is not None
-                raise self._failure
+                raise self._failure or _stopped()
             return self._properties
 
     @property
@@ -207,6 +214,8 @@ class EngineOwner:
             return False
         if not self._in_hand:
             return True
+        if following.request.alone or any(one.request.alone for one, _ in self._in_hand.values()):
+            return False
         seconds = sum(waiting.request.chunk.duration for waiting, _ in self._in_hand.values())
         return (
             len(self._in_hand) < self.properties.concurrency
@@ -313,6 +322,8 @@ class _Process:
                 process_group=0,  # so that Ctrl-C reaches the owner alone
             )
         self._connection = Connection(ours.detach())
+        # What is closed while it is written to may be the next process's by then.
+        self._writing = Lock()
         self.heard = time.monotonic()  # when it last sent something
         self.send(setup)
 
@@ -321,7 +332,7 @@ class _Process:
         return self._process.pid
 
     def send(self, message: object) -> None:
-        with contextlib.suppress(OSError):  # it has died, which `receive` notices
+        with self._writing, contextlib.suppress(OSError):  # it has died, which `receive` notices
             self._connection.send(message)
 
     def receive(self, seconds: float) -> WorkerEvent | str | None:
@@ -337,7 +348,8 @@ class _Process:
 
     def death(self) -> str:
         """Wait for its end; how it ended, to follow its name."""
-        self._connection.close()
+        with self._writing:
+            self._connection.close()
         code = self._process.wait()
         if code == -signal.SIGKILL and memory_kills() != self._memory_kills:
             return "was ended by the system because memory was used up"

@@ -31,7 +31,7 @@ from parakeet_cli.engines.shared.request import (
 from parakeet_cli.errors import EngineError, EngineUnavailable, ParakeetError, UsageError
 from parakeet_cli.transcript import Doubt, EngineInfo, Segment, Word
 
-VERSION = 1
+VERSION = 2
 MAX_JSON = 4 << 20  # bytes
 MAX_SAMPLES = 64 << 20  # bytes: a quarter of an hour
 _LENGTHS = struct.Struct("!II")
@@ -108,6 +108,7 @@ def request_message(number: int, request: EngineRequest) -> tuple[Message, bytes
         "client": request.client,
         "job": request.job,
         "priority": int(request.priority),
+        "alone": request.alone,
         "adjustment": asdict(request.adjustment),
         "chunk": {
             "pieces": [[piece.offset, piece.start] for piece in chunk.pieces],
@@ -141,6 +142,7 @@ def read_request(message: Message, samples: bytes) -> tuple[int, EngineRequest]:
             str(message["job"]),
             Priority(message["priority"]),
             _adjustment(message["adjustment"]),
+            bool(message["alone"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidMessage("A request can't be read.") from error
@@ -187,15 +189,28 @@ def error_message(number: int | None, error: BaseException) -> Message:
     if isinstance(error, RequestCancelled):
         kind = "cancelled"
     hint = getattr(error, "hint", None)
-    return {"type": "error", "id": number, "kind": kind, "message": str(error), "hint": hint}
+    return {
+        "type": "error",
+        "id": number,
+        "kind": kind,
+        "message": str(error),
+        "hint": hint,
+        "option": getattr(error, "option", None),
+    }
 
 
 def read_error(message: Message) -> ParakeetError:
     if message.get("kind") == "cancelled":
         return RequestCancelled()
     kind = _KINDS.get(str(message.get("kind")), EngineError)
-    hint = message.get("hint")
-    return kind(str(message.get("message")), hint=hint if isinstance(hint, str) else None)
+    text, hint = str(message.get("message")), _text_or_none(message.get("hint"))
+    if kind is UsageError:
+        return UsageError(text, hint=hint, option=_text_or_none(message.get("option")))
+    return kind(text, hint=hint)
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def welcome_message(properties: EngineProperties) -> Message:

@@ -15,23 +15,24 @@ from parakeet_cli.engines.shared import protocol
 from parakeet_cli.engines.shared.paths import EnginePaths
 from parakeet_cli.engines.shared.protocol import InvalidMessage, Message
 from parakeet_cli.engines.shared.request import (
-    EngineDied,
     EngineProperties,
     EngineRequest,
     EngineSetup,
+    OwnerEnded,
     Waiting,
 )
-from parakeet_cli.errors import EngineUnavailable, ParakeetError
+from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.system.safety.peer_user import peer_user
 
 _CONNECT_SECONDS = 5.0
+_WELCOME_SECONDS = 120.0  # in which the other process makes its engine, which may have to be found
 
 
 class RemoteEngine:
     """An `EngineAccess` at the other end of the user's socket.
 
     `on_loss` is called once, in another thread, when the other process has ended; what it had
-    raises EngineDied.
+    raises OwnerEnded.
     """
 
     def __init__(
@@ -81,6 +82,9 @@ class RemoteEngine:
     def is_lost(self) -> bool:
         return self._lost
 
+    def wait_until_made(self) -> EngineProperties:
+        return self._properties
+
     def wait_until_loaded(self) -> str:
         return self._loaded.result()
 
@@ -89,7 +93,7 @@ class RemoteEngine:
         number = next(self._numbers)
         with self._lock:
             if self._lost:
-                waiting.fail(_ended())
+                waiting.fail(OwnerEnded())
                 return waiting.future
             self._waiting[number] = waiting
         self._send(*protocol.request_message(number, request))
@@ -117,15 +121,17 @@ class RemoteEngine:
             self._lose()
 
     def _lose(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # ends what is being sent
         with self._lock:
             self._lost = True
             left = list(self._waiting.values())
             self._waiting.clear()
-        self._connection.close()
+            self._connection.close()
         if not self._loaded.done():
-            self._loaded.set_exception(EngineUnavailable(str(_ended())))
+            self._loaded.set_exception(EngineUnavailable(str(OwnerEnded())))
         for waiting in left:
-            waiting.fail(_ended())
+            waiting.fail(OwnerEnded())
         if not self._closed:
             self._on_loss()
 
@@ -158,12 +164,9 @@ def _introduce(
     if peer_user(connection) not in (os.getuid(), None):
         return None
     protocol.send(connection, protocol.hello(setup))
+    connection.settimeout(_WELCOME_SECONDS)
     received = protocol.receive(connection)
     if received is None or received[0].get("type") != "welcome":
         return None
     connection.settimeout(None)
     return protocol.read_properties(received[0])
-
-
-def _ended() -> ParakeetError:
-    return EngineDied("The process that shared its engine has ended.", hint="Send it again.")

@@ -27,6 +27,13 @@ class EngineDied(EngineError):
     """The process with the model ended while it had the chunk."""
 
 
+class OwnerEnded(EngineDied):
+    """The process that shared its engine ended while it had the chunk, for whatever reason."""
+
+    def __init__(self) -> None:
+        super().__init__("The process that shared its engine has ended.", hint="Send it again.")
+
+
 @dataclass(frozen=True, slots=True)
 class Adjustment:
     """What one request asks of a loaded engine; None is what the engine was loaded with.
@@ -68,7 +75,8 @@ AS_LOADED = Adjustment()
 class EngineRequest:
     """A chunk to transcribe, for whom, and how urgent it is.
 
-    Clients take turns; a job is what can be cancelled, one of a client's perhaps.
+    Clients take turns; a job is what can be cancelled, one of a client's perhaps. What may have
+    ended an engine's process is transcribed `alone`, so that nothing else can be lost with it.
     """
 
     chunk: Chunk
@@ -76,6 +84,7 @@ class EngineRequest:
     job: str
     priority: Priority = Priority.BATCH
     adjustment: Adjustment = AS_LOADED
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,10 @@ class EngineAccess(Protocol):
 
     @property
     def properties(self) -> EngineProperties: ...
+
+    def wait_until_made(self) -> EngineProperties:
+        """Wait until the engine can be used. Raises EngineUnavailable, UsageError."""
+        ...
 
     def wait_until_loaded(self) -> str:
         """Wait for the model; where it runs, in words. Raises EngineUnavailable."""

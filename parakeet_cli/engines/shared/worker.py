@@ -88,7 +88,8 @@ class AdjustedEngines:
                 if not isinstance(self._engine, Adjustable):
                     raise UsageError(
                         f"The engine {self._setup.name} can't change its language while it is "
-                        "loaded."
+                        "loaded.",
+                        option="language",
                     )
                 self._made[adjustment] = self._engine.adjusted(options)
                 while len(self._made) > _ADJUSTED:

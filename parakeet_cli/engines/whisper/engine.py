@@ -177,6 +177,7 @@ class Whisper:
             raise UsageError(
                 f"The model {self._found.name} doesn't know the language '{language}'.",
                 hint=f"It knows {', '.join(sorted(supported))}.",
+                option="language",
             )
 
     def transcribe(self, chunk: Chunk) -> ChunkResult:

@@ -46,6 +46,7 @@ class WhisperFiles:
             raise UsageError(
                 f"The model {self.name} knows English only; --language {language} was asked for.",
                 hint=multilingual_hint(),
+                option="language",
             )
 
     def refuse_task(self, task: str, *, english_only: bool | None = None) -> None:
@@ -56,6 +57,7 @@ class WhisperFiles:
             raise UsageError(
                 f"The model {self.name} knows English only, and can't translate.",
                 hint=multilingual_hint(),
+                option="task",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from parakeet_cli.errors import (
 )
 from parakeet_cli.server.work import Busy
 
+_SERVED = r"`parakeet serve --engine \1\2`"
 INVALID, SERVER, LOADED = "invalid_request_error", "server_error", "overloaded_error"
 
 
@@ -76,6 +78,29 @@ _ROWS = (
 )
 
 
+# The fields of a request, by the options that they stand for. A route stands for a translation.
+FIELDS_OF_OPTIONS = {
+    "language": "language",
+    "initial_prompt": "prompt",
+    "temperature": "temperature",
+    "terms": "prompt",
+}
+# What messages say of options, and what clients know instead; the first that fits.
+_WORDS = (
+    (re.compile(r"(?<!serve )--engine ([\w.-]+)((?: --model [\w./-]+)?)"), _SERVED),
+    (re.compile(r"--task translate"), "translation"),
+    (re.compile(r"--initial-prompt"), "`prompt`"),
+    (re.compile(r"--(language|temperature)\b"), r"`\1`"),
+)
+
+
+def in_words_of_clients(text: str) -> str:
+    """The text with the fields of requests in place of the command's options."""
+    for pattern, words in _WORDS:
+        text = pattern.sub(words, text)
+    return text
+
+
 def as_api_error(error: BaseException) -> ApiError:
     """The answer for an error; one that isn't ours says nothing of its inside."""
     if isinstance(error, ApiError):
@@ -87,5 +112,8 @@ def as_api_error(error: BaseException) -> ApiError:
             wait = str(error.seconds if isinstance(error, Busy) else 1)
             headers = {"Retry-After": wait} if row.status == 503 else {}
             param = "file" if row.code == "invalid_audio" else None
+            if isinstance(error, UsageError):
+                param = FIELDS_OF_OPTIONS.get(error.option or "")
+                message = in_words_of_clients(message)
             return ApiError(row.status, message, code=row.code, param=param, headers=headers)
     return ApiError(500, "The server failed unexpectedly; its log says how.", code="internal")

@@ -10,7 +10,7 @@ from typing import Any
 from parakeet_cli.engines.decoding import TRANSCRIBE, TRANSLATE, Decoding
 from parakeet_cli.engines.registry import ENGINES, unfit_option
 from parakeet_cli.engines.shared.request import Adjustment
-from parakeet_cli.server.http.errors import ApiError
+from parakeet_cli.server.http.errors import FIELDS_OF_OPTIONS, ApiError
 from parakeet_cli.server.http.upload import FILE, Form
 from parakeet_cli.server.languages import read_language
 from parakeet_cli.server.request import MAX_PROMPT
@@ -187,7 +187,7 @@ def refuse_unfit_fields(engine: str, decoding: Decoding) -> None:
     if (unfit := unfit_option(engine, decoding)) is None:
         return
     option, engines = unfit
-    name = next((name for name, row in FIELDS.items() if row.target == option), None)
+    name = FIELDS_OF_OPTIONS.get(option)
     asked = "translate" if option == "task" else f"honour `{name or option}`"
     able = " or ".join(f"`parakeet serve --engine {row}`" for row in engines)
     raise ApiError(

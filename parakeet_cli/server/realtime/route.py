@@ -18,14 +18,15 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from parakeet_cli import console
-from parakeet_cli.engines.registry import refuse_unfit
 from parakeet_cli.engines.shared.engine import SharedEngine
 from parakeet_cli.engines.shared.fair_queue import Priority
-from parakeet_cli.errors import ParakeetError, UsageError
+from parakeet_cli.errors import ParakeetError
 from parakeet_cli.server.http.app import Service
+from parakeet_cli.server.http.errors import ApiError, as_api_error
+from parakeet_cli.server.http.form import refuse_unfit_fields
 from parakeet_cli.server.http.guard import CLIENT
 from parakeet_cli.server.languages import settle_language
-from parakeet_cli.server.realtime.session import LiveSession
+from parakeet_cli.server.realtime.session import LiveSession, param_of
 from parakeet_cli.server.realtime.settings import InvalidEvent, LiveSettings
 
 PATH = "/v1/realtime"
@@ -157,7 +158,8 @@ class _Exchange:
         except InvalidEvent as error:
             self._refuse(str(error), error.param)
         except ParakeetError as error:
-            self._refuse(str(error), None)
+            shown = as_api_error(error)
+            self._refuse(str(shown), param_of(shown))
 
     def _make_engine(self, settings: LiveSettings) -> SharedEngine:
         owner = self._service.owner
@@ -165,9 +167,9 @@ class _Exchange:
         adjustment = settings.adjustment
         options = adjustment.applied(self._service.setup.options)
         try:
-            refuse_unfit(self._service.setup.name, options.decoding)
-        except UsageError as error:
-            raise InvalidEvent(str(error), "session") from error
+            refuse_unfit_fields(self._service.setup.name, options.decoding)
+        except ApiError as error:
+            raise InvalidEvent(str(error), param_of(error)) from error
         if language != settings.language:
             adjustment = LiveSettings(prompt=settings.prompt).adjustment
         client = self._socket.scope[CLIENT]

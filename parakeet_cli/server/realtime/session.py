@@ -26,6 +26,7 @@ from parakeet_cli.audio.segment.vad import SpeechDetector
 from parakeet_cli.dictate.session.partials import LocalAgreement
 from parakeet_cli.engines.shared.engine import SharedEngine
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.server.http.errors import ApiError, as_api_error
 from parakeet_cli.server.realtime.settings import InvalidEvent, LiveSettings
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 
@@ -195,15 +196,17 @@ class LiveSession:
         try:
             text = transcribe()
         except ParakeetError as error:
+            shown = as_api_error(error)
             self._emit(
                 {
                     "type": "conversation.item.input_audio_transcription.failed",
                     "item_id": item,
                     "content_index": 0,
                     "error": {
-                        "type": "server_error",
-                        "code": "engine_failed",
-                        "message": str(error),
+                        "type": shown.type,
+                        "code": shown.code,
+                        "message": str(shown),
+                        "param": param_of(shown),
                     },
                 }
             )
@@ -251,6 +254,11 @@ class LiveSession:
                         "delta": delta,
                     }
                 )
+
+
+def param_of(error: ApiError) -> str | None:
+    """The setting of the session that is at fault."""
+    return f"transcription.{error.param}" if error.param else None
 
 
 class _Buffer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from queue import SimpleQueue
 from threading import Condition, Semaphore, Thread
@@ -17,6 +17,7 @@ T = TypeVar("T")
 # Chunks that wait beside those in work: enough that no thread waits for the decoder, few
 # enough that memory doesn't depend on the recording's length.
 _WAITING_CHUNKS = 2
+_POLL_SECONDS = 0.5
 
 
 class EngineThreads:
@@ -65,6 +66,8 @@ class EngineThreads:
 
     def wait_until_loaded(self) -> None:
         """Wait until the model is loaded. Raises EngineUnavailable."""
+        while not self._loaded.done():  # a signal that came just before it waits is noticed
+            wait((self._loaded,), _POLL_SECONDS)
         self._loaded.result()
 
     def submit(self, chunk: Chunk) -> Future[ChunkResult]:

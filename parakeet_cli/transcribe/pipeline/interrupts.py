@@ -79,12 +79,15 @@ class GracefulStop:
 
     def __init__(self, grace: float) -> None:
         self.number: int | None = None  # the signal; nothing more is to be begun after it
+        self.has_begun = True  # something that is worth the time
         self._grace = grace
         self._at = 0.0
         self._timer: Timer | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """A signal handler."""
+        if not self.has_begun:
+            raise_terminated(number, frame)
         if self.number is None:
             self.number, self._at = number, time.monotonic()
             say_what_ends(number, self._grace)

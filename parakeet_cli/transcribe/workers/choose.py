@@ -95,16 +95,17 @@ def open_runner(
     most = sys.maxsize if placement.endless else len(items)
     count = workers or automatic_count(engine_options, gpus, most)
     count = max(1, min(count, most))
+    if count == 1 and placement.endless and sys.platform != "win32":
+        with _open_common_runner(choice, setup, placement) as runner:
+            yield runner
+        return
     if count > 1 and _has_stdin(items):
         raise UsageError("A worker process can't read stdin: leave out --workers, or -.")
     concurrency = MAX_CONCURRENCY if placement.endless else _concurrency(items)
-    engine = _shared_engine(choice, engine_options, placement) if count == 1 else None
-    shared = engine is not None
-    if engine is None:
-        engine = make_engine(choice.name, engine_options, concurrency=concurrency)
+    engine = make_engine(choice.name, engine_options, concurrency=concurrency)
     line = EngineLine(choice, f", {count} workers" if count > 1 else "")
     line.made(engine)
-    if count == 1 and (shared or not _needs_process(choice, items, placement)):
+    if count == 1 and not _needs_process(choice, items, placement):
         asked = 1 if concurrency == 1 else placement.feeders  # for a single chunk
         feeders = suitable_count(asked, engine, engine_options.cores)
         yield partial(_run_here, engine, setup, line, placement.grace, feeders)
@@ -114,16 +115,20 @@ def open_runner(
         yield _PoolRunner(pool, count, line, placement.grace)
 
 
-def _shared_engine(
-    choice: EngineChoice, options: EngineOptions, placement: Placement
-) -> Engine | None:
-    """For what lasts: the same engine, if another process of the user has it loaded."""
-    if not placement.endless:
-        return None
-    from parakeet_cli.engines.shared.access import find_engine
+@contextmanager
+def _open_common_runner(
+    choice: EngineChoice, setup: WorkerSetup, placement: Placement
+) -> Iterator[BatchRunner]:
+    """For what lasts: the engine that the user's processes share, in a process of its own."""
+    from parakeet_cli.engines.shared.access import common_engine
     from parakeet_cli.engines.shared.request import EngineSetup
 
-    return find_engine(EngineSetup(choice.name, options), "watch")
+    options = setup.engine_options
+    with common_engine(EngineSetup(choice.name, options, MAX_CONCURRENCY), "watch") as engine:
+        line = EngineLine(choice)
+        line.made(engine)
+        feeders = suitable_count(placement.feeders, engine, options.cores)
+        yield partial(_run_here, engine, setup, line, placement.grace, feeders)
 
 
 def _workers_of(placement: Placement) -> int | None:
@@ -149,7 +154,7 @@ def _needs_process(
     """
     if ENGINES[choice.name].own_process or _has_stdin(items) or sys.platform == "win32":
         return False
-    return placement.endless or len(items) > 1 or (bool(items) and placement.resumable)
+    return len(items) > 1 or (bool(items) and placement.resumable)
 
 
 def _has_stdin(items: Iterable[PlannedFile]) -> bool:
@@ -192,7 +197,7 @@ def _run_here(
     items: Iterable[PlannedFile | None],
     view: ProgressView,
 ) -> ItemResults:
-    """Use this process's own engine: results come in the order of the items."""
+    """Decode in this process, for an engine that is here or shared: results come in order."""
     taken: list[PlannedFile] = []
 
     def remember_taken() -> Iterator[PlannedFile | None]:
@@ -203,14 +208,19 @@ def _run_here(
                 taken.append(item)
             yield item
 
+    def loaded(engine: Engine) -> None:
+        line.loaded(engine)
+        stop.has_begun = True
+
     with finish_within(grace) as stop:
+        stop.has_begun = not setup.loads_at_once
         results = transcribe_jobs(
             remember_taken(),
             engine,
             setup.options,
             view,
             feeders=feeders,
-            on_loaded=line.loaded,
+            on_loaded=loaded,
             loads_at_once=setup.loads_at_once,
         )
         for result in results:

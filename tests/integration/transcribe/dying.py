@@ -10,6 +10,7 @@ from pathlib import Path
 from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.engines.mock import Mock
+from parakeet_cli.engines.shared import worker as shared_worker
 from parakeet_cli.engines.whisper.engine import Whisper
 from parakeet_cli.transcribe.workers import worker
 from parakeet_cli.transcribe.workers.ray import Actor
@@ -54,3 +55,9 @@ def main() -> None:
     Mock.transcribe = _accident  # type: ignore[method-assign,assignment]
     Whisper.transcribe = _whisper_s_accident  # type: ignore[method-assign,assignment]
     worker.main()
+
+
+def shared_main() -> None:
+    """The entry point of a shared engine's process, with crashes added."""
+    Mock.transcribe = _accident  # type: ignore[method-assign,assignment]
+    shared_worker.main()

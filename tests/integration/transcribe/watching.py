@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
@@ -67,13 +68,18 @@ class Watching:
 def watching(
     folder: Path, *more: str, asked: tuple[str, ...] = WATCH, made: bool = True, **how: Any
 ) -> Iterator[Watching]:
-    """A watch of `in`, which is made first; it is killed if the test doesn't end it."""
+    """A watch of `in`, which is made first; it is killed if the test doesn't end it.
+
+    It shares its engine with nothing else, unless `env` names a runtime folder.
+    """
     if made:
         (folder / "in").mkdir(exist_ok=True)
-    process = start(folder, "transcribe", *asked, *SETTLE, *more, **how)
-    watch = Watching(process)
-    try:
-        yield watch
-    finally:
-        process.kill()
-        process.wait()
+    with TemporaryDirectory(prefix="run-") as runtime:  # a socket's path must be short
+        env = {"XDG_RUNTIME_DIR": runtime, **how.pop("env", {})}
+        process = start(folder, "transcribe", *asked, *SETTLE, *more, env=env, **how)
+        watch = Watching(process)
+        try:
+            yield watch
+        finally:
+            process.kill()
+            process.wait()

@@ -7,6 +7,7 @@ import socket
 import stat
 import struct
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -28,7 +29,7 @@ from parakeet_cli.engines.shared.request import (
     EngineSetup,
     RequestCancelled,
 )
-from parakeet_cli.errors import UsageError
+from parakeet_cli.errors import EngineUnavailable, UsageError
 
 SETUP = EngineSetup("mock", EngineOptions(threads=1))
 Make = Callable[..., CommonEngine]
@@ -108,6 +109,57 @@ def test_when_the_process_that_shares_it_ends_the_other_loads_its_own(
         pass
     assert text_of(second).startswith("This is a mock transcript")
     assert not make().is_own  # it shares its own now
+
+
+def test_of_processes_that_begin_at_once_one_loads_the_engine(paths: EnginePaths) -> None:
+    engines = [CommonEngine(SETUP, paths) for _ in range(4)]
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(CommonEngine.start, engines))
+    owners = [engine for engine in engines if engine.is_own]
+    try:
+        assert len(owners) == 1
+        assert {text_of(engine) for engine in engines} == {
+            "This is a mock transcript of 3.00 seconds of audio."
+        }
+        owners[0].stop()  # the others make one again between them
+        left = [engine for engine in engines if engine is not owners[0]]
+        for engine in left:
+            assert text_of(engine)
+        assert sum(engine.is_own for engine in left) == 1
+    finally:
+        for engine in engines:
+            engine.stop()
+    assert not paths.socket.exists()
+
+
+def test_a_chunk_outlives_the_process_that_had_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARAKEET_MOCK_RTF", "1000")
+    first, second = make(), make()
+    shared = SharedEngine(second, "a")
+    shared.load()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(shared.transcribe, chunk())
+        while not first.in_hand:
+            pass
+        monkeypatch.setenv("PARAKEET_MOCK_RTF", "0")
+        first.stop()
+        assert asked.result().segments
+    assert shared.failure is None
+
+
+def test_who_waits_for_the_model_of_a_process_that_ends_gets_the_next_one(make: Make) -> None:
+    first, second = make(), make()
+    first.stop()
+    assert second.wait_until_loaded().startswith("cpu")
+    assert text_of(second)
+
+
+def test_an_engine_that_cannot_be_made_is_offered_to_nobody(paths: EnginePaths) -> None:
+    with pytest.raises(EngineUnavailable):
+        CommonEngine(EngineSetup("whisper", EngineOptions(model="/nowhere")), paths).start()
+    assert not paths.socket.exists()
 
 
 def test_a_job_is_cancelled_in_the_other_process_too(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +123,29 @@ def test_stopping_tells_those_who_wait() -> None:
         future.result()
     with pytest.raises(EngineUnavailable, match="was stopped"):
         engine.submit(EngineRequest(chunk(), "a", "job")).result()
+
+
+def test_a_chunk_that_ends_the_process_each_time_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = "from tests.integration.transcribe.dying import shared_main; shared_main()"
+    monkeypatch.setattr("parakeet_cli.engines.shared.owner.ENTRY", entry)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[4]))
+    monkeypatch.setenv("PARAKEET_MOCK_RTF", "0.1")
+    names = ["a.wav", "b.wav", "poison.wav", "c.wav", "d.wav"]
+    with owner(threads=len(names)) as engine, ThreadPoolExecutor(len(names)) as pool:
+        engine.wait_until_loaded()
+        asked = [
+            pool.submit(SharedEngine(engine, name, attempts=2).transcribe, chunk(source=name))
+            for name in names
+        ]
+        for name, future in zip(names, asked, strict=True):
+            if name != "poison.wav":
+                assert text_of(future.result()).startswith("This is a mock")
+                continue
+            with pytest.raises(EngineDied, match="was ended by SIGSEGV"):
+                future.result()
+        assert engine.deaths == 2
 
 
 def test_an_engine_that_cannot_be_used_says_why() -> None:
