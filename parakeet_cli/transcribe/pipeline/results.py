@@ -52,8 +52,10 @@ class PreparedResult:
             for output in self.outputs:
                 written[str(output.where)] = output.commit()
         except Exception as error:
-            expected = isinstance(error, ParakeetError)
-            result = failed(self.job, error) if expected else failed_unexpectedly(self.job, error)
+            if isinstance(error, ParakeetError):
+                result = failed(self.job, error)
+            else:
+                result = failed_unexpectedly(self.job, error)
             return _with_written(replace(result, transcript=self.result.transcript), written)
         finally:
             self.discard()

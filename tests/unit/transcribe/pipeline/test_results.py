@@ -14,7 +14,12 @@ from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile, plan_outputs
 from parakeet_cli.transcribe.outputs.write import PreparedOutput
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-from parakeet_cli.transcribe.pipeline.results import PreparedResult, failed, failed_unexpectedly, refusal
+from parakeet_cli.transcribe.pipeline.results import (
+    PreparedResult,
+    failed,
+    failed_unexpectedly,
+    refusal,
+)
 from parakeet_cli.transcript import FileResult, Status
 
 
