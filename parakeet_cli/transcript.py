@@ -285,7 +285,7 @@ class FileResult:
     transcript: Transcript | None = None
     reason: str | None = None
     hint: str | None = None
-    outputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()  # that are in place, also of a file that failed
     sums: tuple[str, ...] = ()  # the outputs' SHA-256
     notes: tuple[str, ...] = ()  # sentences about it that no output has
     # The fault of the surroundings that it failed by, an `errors.Obstacle`, if one did it.

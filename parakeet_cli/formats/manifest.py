@@ -16,7 +16,7 @@ from parakeet_cli.errors import InputError, UsageError
 from parakeet_cli.formats import row_values
 from parakeet_cli.formats.json import dumps, escaped, number
 from parakeet_cli.system.regular_files import open_regular, read_regular
-from parakeet_cli.transcript import FileResult
+from parakeet_cli.transcript import FileResult, Status
 
 PATH_KEY = "audio_filepath"
 STREAM_KEY = "audio_stream"
@@ -72,9 +72,10 @@ def manifest_line(
 
     `offset` and `duration` are those of the part, if the input is a part of a file, and
     `audio_stream` is the stream's number, if it is one of several inputs for a file. Without
-    a transcript `pred_text` is empty and `duration` is null; `status` says why.
+    a transcript `pred_text` is empty and `duration` is null; `status` says why. A file that failed
+    may have `outputs` that were written before that.
     """
-    transcript = result.transcript
+    transcript, failed = result.transcript, result.status is Status.FAILED
     whole = transcript.source.duration if transcript else None
     row = {
         PATH_KEY: result.source,
@@ -83,6 +84,7 @@ def manifest_line(
         "duration": number(duration if duration is not None else whole),
         "pred_text": transcript.text if transcript else "",
         "status": str(result.status),
+        **({"outputs": list(result.outputs)} if failed and result.outputs else {}),
     }
     return f"{dumps(row)}\n"
 

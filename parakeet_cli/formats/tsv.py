@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parakeet_cli.formats.base import FormatOptions
+from parakeet_cli.formats.formulas import harmless_in_tsv
 from parakeet_cli.formats.speakers import has_speakers
 from parakeet_cli.formats.subtitles.text_width import clean
 from parakeet_cli.formats.timeline import in_order
@@ -17,5 +18,6 @@ def pieces(transcript: Transcript, options: FormatOptions) -> Iterator[str]:
     yield "start\tend\ttext\tspeaker\n" if named else "start\tend\ttext\n"
     for segment in in_order(transcript.segments):
         if line := clean(segment.text):
-            speaker = f"\t{clean(segment.speaker or '')}" if named else ""
-            yield f"{round(1000 * segment.start)}\t{round(1000 * segment.end)}\t{line}{speaker}\n"
+            cells = [line, clean(segment.speaker or "")] if named else [line]
+            times = (str(round(1000 * time)) for time in (segment.start, segment.end))
+            yield "\t".join((*times, *map(harmless_in_tsv, cells))) + "\n"

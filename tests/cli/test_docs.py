@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli import api
 from parakeet_cli.engines.registry import engine_names
 from parakeet_cli.formats import FORMATS
 from tests.cli.running import ROOT, commands, parakeet
@@ -86,6 +88,37 @@ def test_the_readme_s_table_lists_each_format_and_engine(column: str, names: Ite
     assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) == set(names), (
         f"README.md's table of {column}s differs: add or remove a row"
     )
+
+
+def _fields(name: str) -> set[str]:
+    """The fields of one of the API's dataclasses, and its properties."""
+    kind = getattr(api, name)
+    members = vars(kind).items()
+    properties = {member for member, value in members if isinstance(value, property)}
+    return {field.name for field in dataclasses.fields(kind)} | properties
+
+
+def test_the_api_s_table_has_each_field_of_each_value() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    cells = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, flags=re.MULTILINE))
+    values = [name for name in api.__all__ if dataclasses.is_dataclass(getattr(api, name))]
+    assert values
+    for name in values:
+        described = set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", cells.get(name, ""))))
+        assert _fields(name) <= described, f"{name}: docs/api.md lacks some"
+    for name in set(api.__all__) - {"Layout", "Options"}:
+        assert name in text, f"docs/api.md lacks {name}"
+
+
+def test_each_option_is_in_the_manual_page_or_a_document() -> None:
+    page = (ROOT / "share/man/man1/parakeet.1").read_text(encoding="utf-8").replace("\\-", "-")
+    known = "\n".join((page, *(document.read_text(encoding="utf-8") for document in DOCUMENTS)))
+    words = set(re.findall(r"--?[a-z][\w-]*", known))
+    for verbs, command in commands().items():
+        for param in command.params:
+            if not getattr(param, "hidden", False) and param.opts[0].startswith("-"):
+                names = {one for one in param.opts if one.startswith("--")} or {*param.opts}
+                assert names & words, f"parakeet {' '.join(verbs)} {param.opts}"
 
 
 @every_document

@@ -117,8 +117,13 @@ def file_in_words(job: Job, result: FileResult) -> str:
 
 
 def file_event(job: Job, result: FileResult) -> dict[str, Any]:
-    """How a file ended, for programs; without passwords of URLs."""
-    event = {"event": "file", "file": job.name, "status": str(result.status)}
+    """How a file ended, for programs; without passwords of URLs.
+
+    Of a file that failed, `outputs` are those that are in place all the same.
+    """
+    event: dict[str, Any] = {"event": "file", "file": job.name, "status": str(result.status)}
+    if result.status is Status.FAILED and result.outputs:
+        event["outputs"] = list(result.outputs)
     without: dict[str, Any] = values_without_passwords(event | {"reason": result.reason})
     return without
 

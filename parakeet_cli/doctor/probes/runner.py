@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import queue
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -28,6 +27,7 @@ from parakeet_cli.doctor.facts import (
 )
 from parakeet_cli.doctor.stack.stack import NEMO, Stack
 from parakeet_cli.system.processes import exit_in_words, kill_group, signal_name
+from parakeet_cli.system.safety.scratch_folders import scratch_folder
 from parakeet_cli.system.telemetry import ml_environment
 
 # nemo.collections.asr takes 11 s warm on two cores; from a cold disk several times that.
@@ -136,7 +136,7 @@ def run_script(
 ) -> Iterator[ProbeResult]:
     """Run one script in one process: a result for each step, which may take `seconds` each."""
     source = (Path(__file__).parent / f"{script}.py").read_bytes()
-    with tempfile.TemporaryDirectory(prefix="parakeet-probe-") as folder:
+    with scratch_folder() as folder:
         environment = {
             **ml_environment(),
             "NUMBA_CACHE_DIR": f"{folder}/numba",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from parakeet_cli.doctor.facts import ProbeResult
 from parakeet_cli.doctor.probes.runner import run_script
+from parakeet_cli.system.safety.scratch_folders import scratch_folder
 
 # NeMo alone takes 11 s to import on two cores, and the model has 2.5 GB.
 LOAD_SECONDS = 900.0
@@ -76,10 +75,10 @@ def measure(
 def _steps(
     python: str, subject: Subject, plan: MeasurePlan, note: Callable[[str], None]
 ) -> Iterator[ProbeResult]:
-    with tempfile.TemporaryDirectory(prefix="parakeet-gpu-") as folder:
+    with scratch_folder() as folder:
         model = subject.model
         if model is None:
-            model = str(Path(folder) / "random.nemo")
+            model = str(folder / "random.nemo")
             note(f"Making a model with {RANDOM}.")
             sizes = (model, subject.clip, str(plan.layers))
             *_, made = run_script("random_model", python, sizes, LOAD_SECONDS)

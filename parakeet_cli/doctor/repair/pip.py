@@ -14,7 +14,6 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from packaging.version import InvalidVersion, Version
 from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.processes import exit_in_words, signal_group
+from parakeet_cli.system.safety.scratch_folders import scratch_file
 from parakeet_cli.system.safety.url_passwords import without_passwords
 
 OLDEST = "23.1"  # the first whose `install --dry-run --report` names what it would fetch
@@ -190,10 +190,8 @@ def _sources_with_passwords(arguments: Sequence[str]) -> Iterator[list[str]]:
     if not secret:
         yield passed
         return
-    with tempfile.NamedTemporaryFile("w", prefix="parakeet-", suffix="-indexes.txt") as file:
-        file.writelines(secret)
-        file.flush()
-        yield [*passed, "-r", file.name]
+    with scratch_file("indexes.txt", "".join(secret)) as path:
+        yield [*passed, "-r", path]
 
 
 def _follow(

@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +42,7 @@ from parakeet_cli.doctor.repair.uv.solve import UvFailed, find_uv
 from parakeet_cli.doctor.stack.stack import Stack
 from parakeet_cli.system.ml_versions import normalized_name
 from parakeet_cli.system.safety.private_folders import private_folder
+from parakeet_cli.system.safety.scratch_folders import scratch_file, scratch_folder
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +89,8 @@ class Resolver:
         """Raises Refused if pip finds no solution, or can't reach its sources."""
         try:
             torch = self._torch_version()
-            with _temporary_constraints(self._bounds(torch)) as bounds:
+            text = "".join(f"{line}\n" for line in self._bounds(torch))
+            with scratch_file("constraints.txt", text) as bounds:
                 self._ask_for_stages(bounds)
                 reinstalled = self._ask_for_reinstalls(bounds)
         except PipFailed as error:
@@ -232,8 +232,8 @@ class Resolver:
         self, arguments: Sequence[str], *, settings: dict[str, str] | None = None
     ) -> list[Change]:
         """What pip would install with these arguments. Raises PipFailed."""
-        with tempfile.TemporaryDirectory(prefix="parakeet-plan-") as folder:
-            report = Path(folder, "report.json")
+        with scratch_folder() as folder:
+            report = folder / "report.json"
             self._pip.run(
                 ["install", "--dry-run", "--report", str(report), *arguments],
                 on_progress=self._on_progress,
@@ -255,17 +255,6 @@ def write_constraints(stack: Stack, facts: Facts) -> Path:
     except OSError:
         return stack.files[-1]
     return path
-
-
-@contextmanager
-def _temporary_constraints(lines: Iterable[str]) -> Iterator[str]:
-    descriptor, path = tempfile.mkstemp(prefix="parakeet-", suffix="-constraints.txt")
-    try:
-        with os.fdopen(descriptor, "w") as out:
-            out.write("".join(f"{line}\n" for line in lines))
-        yield path
-    finally:
-        Path(path).unlink(missing_ok=True)
 
 
 def _change(item: dict[str, dict[str, object]], before: dict[str, str | None]) -> Change:

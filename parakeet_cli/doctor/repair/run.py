@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,6 +49,7 @@ from parakeet_cli.doctor.repair.verify import (
 from parakeet_cli.doctor.repair.wheels import fetch
 from parakeet_cli.doctor.stack.stack import load_stack
 from parakeet_cli.errors import Refused, RepairFailed, RestoreFailed
+from parakeet_cli.system.safety.scratch_folders import scratch_folder
 from parakeet_cli.system.units import megabytes
 
 
@@ -204,9 +204,9 @@ def _carry_out(
                 work.carry_out(step, on_progress=view.show_progress)
             view.show_status("Verifying: running all checks again, in new processes.")
             work.begin_verifying()
-            with tempfile.TemporaryDirectory(prefix="parakeet-bytecode-") as bytecode:
-                after = verify(planned.before, plan, request.diagnosis, bytecode=bytecode)
-                work.take_bytecode(bytecode)
+            with scratch_folder() as bytecode:
+                after = verify(planned.before, plan, request.diagnosis, bytecode=str(bytecode))
+                work.take_bytecode(str(bytecode))
             work.complete(plan.summary)
     except Refused:
         _restored(work.undo)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import urllib.parse
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from parakeet_cli.doctor.repair.wheel_members import objection
 from parakeet_cli.errors import Refused
 from parakeet_cli.system.files import sha256_of
 from parakeet_cli.system.ml_versions import normalized_name
+from parakeet_cli.system.safety.scratch_folders import scratch_file
 
 _DATA = re.compile(r"[^/]*\.data/data/([^/]+)")  # a wheel's folder for the environment's own
 
@@ -61,10 +61,9 @@ def _as_arguments(changes: Sequence[Change]) -> Iterator[list[str]]:
     if not all(change.hashes for change in changes):
         yield [change.pinned for change in changes]
         return
-    with tempfile.NamedTemporaryFile("w", prefix="parakeet-", suffix="-wheels.txt") as file:
-        file.writelines(f"{change.with_hashes}\n" for change in changes)
-        file.flush()
-        yield ["-r", file.name]
+    text = "".join(f"{change.with_hashes}\n" for change in changes)
+    with scratch_file("wheels.txt", text) as path:
+        yield ["-r", path]
 
 
 def _check_wheels(resolution: Resolution, folder: Path) -> None:

@@ -7,13 +7,13 @@ import select
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.system.regular_files import AT_ONCE
+from parakeet_cli.system.safety.scratch_folders import scratch_folder
 from parakeet_cli.transcribe.inputs.find import STDIN
 from parakeet_cli.transcribe.inputs.storage import Place, Url, downloaded, mode_of
 
@@ -64,7 +64,7 @@ def _wait_for_writer(descriptor: int, seconds: float) -> None:
 @contextmanager
 def _copied(descriptor: int, name: str) -> Iterator[Path]:
     """A temporary file with everything that can be read there. Raises InputError."""
-    with tempfile.NamedTemporaryFile(prefix="parakeet-") as file:
+    with scratch_folder() as folder, (folder / "recording").open("wb") as file:
         try:
             with open(descriptor, "rb", closefd=False) as stream:
                 shutil.copyfileobj(stream, file)

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from urllib.parse import unquote
 from parakeet_cli.errors import InputError, Obstacle, OutputError, UsageError
 from parakeet_cli.formats import encode
 from parakeet_cli.system.install_command import install_command
+from parakeet_cli.system.safety.scratch_folders import scratch_folder
 from parakeet_cli.system.safety.url_passwords import name_without_passwords, without_passwords
 from parakeet_cli.transcribe.inputs.surroundings import obstacle_of_storage
 
@@ -218,8 +218,8 @@ def downloaded(url: Url) -> Iterator[Path]:
         raise InputError(
             str(error), hint=error.hint, obstacle=obstacle if lacking else None
         ) from error
-    with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
-        local = Path(folder, f"object{split_suffix(name_of(url))[1]}")
+    with scratch_folder() as folder:
+        local = folder / f"object{split_suffix(name_of(url))[1]}"
         try:
             fs.get_file(path, str(local))
         except FileNotFoundError as error:
@@ -239,8 +239,8 @@ def upload(url: Url, pieces: Iterable[str]) -> str:
     """Write the text as an object, and return its SHA-256. Raises OutputError."""
     fs, path = _system(url.text)
     sha256 = hashlib.sha256()
-    with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
-        local = Path(folder, "object")
+    with scratch_folder() as folder:
+        local = folder / "object"
         with local.open("wb") as file:
             for piece in pieces:
                 data = encode(piece)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from parakeet_cli import console
@@ -43,23 +43,38 @@ class PreparedResult:
     outputs: tuple[PreparedOutput, ...] = ()
 
     def commit(self) -> FileResult:
-        """Put the outputs into their places; the result, which tells of a failure there."""
-        written = {}
+        """Put the outputs into their places; the result, which tells of a failure there.
+
+        A failure leaves in place what was written before, and the result names that.
+        """
+        written: dict[str, str] = {}
         try:
             for output in self.outputs:
                 written[str(output.where)] = output.commit()
-        except ParakeetError as error:
-            return replace(failed(self.job, error), transcript=self.result.transcript)
+        except Exception as error:
+            if isinstance(error, ParakeetError):
+                result = failed(self.job, error)
+            else:
+                result = failed_unexpectedly(self.job, error)
+            return _with_written(replace(result, transcript=self.result.transcript), written)
         finally:
             self.discard()
         if self.result.status is Status.FAILED:
-            return self.result
+            return _with_written(self.result, written)
         return replace(self.result, outputs=tuple(written), sums=tuple(written.values()))
 
     def discard(self) -> None:
         """Remove the outputs that aren't in their places."""
         for output in self.outputs:
             output.discard()
+
+
+def _with_written(result: FileResult, written: Mapping[str, str]) -> FileResult:
+    """The result of a file that failed, with the outputs that are in place all the same."""
+    if not written:
+        return result
+    reason = f"{result.reason} Written before that, and left: {', '.join(written)}."
+    return replace(result, reason=reason, outputs=tuple(written), sums=tuple(written.values()))
 
 
 def prepare_result(

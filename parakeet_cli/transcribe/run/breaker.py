@@ -24,6 +24,7 @@ from parakeet_cli.transcript import FileResult
 
 WAIT_SECONDS = 30.0
 _FEW = 3  # files in a row that one obstacle may stop before the batch does
+_NAMED = 10  # outputs that are named where more were written
 _NAP = 0.05  # seconds between two looks at the clock
 
 Ended = tuple[PlannedFile, FileResult]
@@ -41,6 +42,7 @@ class Breaker:
         self._todo = iter(todo)
         self._again: deque[PlannedFile] = deque()  # held back before, and to be tried again
         self._held: dict[int, Ended] = {}  # by the items' numbers
+        self._written: dict[int, dict[str, str]] = {}  # outputs in place and their sums, alike
         self._wait = wait
         self._given = 0  # items without a result so far
         self._in_a_row = 0  # results of one obstacle
@@ -75,10 +77,11 @@ class Breaker:
         if not isinstance(obstacle, Obstacle):
             self._in_a_row = 0
             self._held.pop(item.number, None)
+            self._written.pop(item.number, None)
             if self._until is not None:
                 self._go_on()
             return result
-        self._held[item.number] = item, result
+        self._held[item.number] = item, self._with_earlier_outputs(item, result)
         same = self._row is not None and self._row.cause == obstacle.cause
         self._in_a_row = self._in_a_row + 1 if same else 1
         self._row = obstacle
@@ -92,6 +95,12 @@ class Breaker:
         """What is held back at the end of a batch that wasn't stopped: each file's own fault."""
         ended, self._held = self.held, {}
         return [(item, replace(result, obstacle=None)) for item, result in ended]
+
+    def _with_earlier_outputs(self, item: PlannedFile, result: FileResult) -> FileResult:
+        """The result, with what earlier tries have left in place, too."""
+        written = self._written.setdefault(item.number, {})
+        written.update(zip(result.outputs, result.sums, strict=True))
+        return replace(result, outputs=tuple(written), sums=tuple(written.values()))
 
     def _next(self) -> PlannedFile | None:
         if self._until is None:
@@ -142,11 +151,18 @@ class HoldingView:
 
 
 def stopped_in_words(held: list[Ended], obstacle: Obstacle) -> str:
-    """One line for one cause, with the number of files and what happened to the first."""
-    alike = [result for _, result in held if result.obstacle == obstacle] or [
-        result for _, result in held
-    ]
-    return f"Stopped: {obstacle.cause}, for {_files(len(alike))}: {alike[0].reason}"
+    """One line for one cause, with the number of files and what happened to the first.
+
+    It names what is in place of the other ones, too.
+    """
+    results = [result for _, result in held]
+    alike = [result for result in results if result.obstacle == obstacle] or results
+    first = alike[0]
+    others = [path for one in results if one is not first for path in one.outputs]
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    written = f" Written of the others, and left: {', '.join(others[:_NAMED])}{more}."
+    text = f"Stopped: {obstacle.cause}, for {_files(len(alike))}: {first.reason}"
+    return text + (written if others else "")
 
 
 def try_twice(work: Callable[[], T], wait: float) -> T:

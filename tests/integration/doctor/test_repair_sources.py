@@ -88,6 +88,33 @@ main()
 """
 
 
+# The doctor, killed as it asks pip or uv for the first versions of its plan.
+KILLED_WHILE_PLANNING = """
+import os, signal
+from parakeet_cli.doctor.repair.resolve import Resolver
+from parakeet_cli.__main__ import main
+Resolver._ask_for_stages = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
+
+
+def test_killed_while_it_plans_its_temporary_files_go_with_the_next_plan(tmp_path: Path) -> None:
+    environment = Environment.new(tmp_path / "env")
+    old = Wheel("setuptools", "65.5.0", files={"setuptools/__init__.py": ""})
+    environment.install([old], tmp_path / "old")
+    case = RepairCase(environment, tmp_path, tmp_path / "old")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    case.variables = {"TMPDIR": str(temporary)}
+    words = ("--dry-run", "--wheelhouse", str(case.wheelhouse))
+    command = case.command(*words)
+    command[1:3] = ["-c", KILLED_WHILE_PLANNING]
+    assert start(case, command).wait() == -signal.SIGKILL
+    assert [path.name for path in temporary.rglob("*.txt")] == ["constraints.txt"]
+    assert case.run(*words).returncode == 6  # nothing there has the stack's packages
+    assert list(temporary.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [1, 2, 30])
 def test_killed_while_it_moves_what_uv_unpacked_the_environment_is_as_it_was(
     tmp_path: Path, number: int

@@ -140,6 +140,22 @@ def test_a_full_disk_fails_the_files_that_do_not_fit_alone(tmp_path: Path) -> No
         assert files(out) == {"a.txt", "c.txt"}
 
 
+def test_a_disk_that_is_full_at_the_second_output_leaves_none_unmentioned(tmp_path: Path) -> None:
+    clip(tmp_path / "in/a.wav")
+    asked = ("in/a.wav", "-f", "txt,json", "-o", "out", "--manifest-out", "manifest.jsonl")
+    with mounted(tmp_path / "out", "size=64k") as out:
+        (out / "ballast").write_bytes(bytes(60 << 10))
+        done = transcribe(tmp_path, *asked, "--wait", "0")
+        assert done.code == 4, done.err
+        assert files(out) == {"a.txt", "ballast"}
+        assert "a.json can't be written: No space left on device" in done.err
+        assert "Written before that, and left: out/a.txt." in done.err
+        (out / "ballast").unlink()
+        again = transcribe(tmp_path, *asked, "--skip-existing")
+        assert again.code == 0, again.err
+        assert files(out) == {"a.txt", "a.json"}
+
+
 def test_a_read_only_folder_fails_its_files_alone(tmp_path: Path) -> None:
     clip(tmp_path / "in/a.wav")
     clip(tmp_path / "in/locked/b.wav")

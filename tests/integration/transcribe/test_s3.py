@@ -256,6 +256,7 @@ def test_a_storage_that_falls_silent_fails_no_file_and_the_run_goes_on(
     gate.closed.set()
     assert done.code == 4, done.err
     assert "Stopped: the storage can't be reached, for " in done.err
+    assert "Written before that, and left: s3://bucket/out/" in done.err
     assert "Failed: " not in done.err
     assert "Traceback" not in done.err
     found = json.loads(transcribe(tmp_path, "--status", "run", "--json").out)

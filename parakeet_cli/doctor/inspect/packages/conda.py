@@ -31,6 +31,7 @@ DISTRIBUTION = re.compile(
 NAME_AND_VERSION = re.compile(r"(.+?)-(\d[^-]*)")  # and "-py3.11" in the names of eggs
 IN_SITE = re.compile(r"^lib/python[\d.]+/site-packages/(.+)$")
 SHARED_FROM = 1 << 20  # bytes of records; a process takes as long to start
+_MOST_FILE = 4 << 30  # bytes; the largest file of code, of CUDA's libraries, has half of that
 MOST_RECORD = 64 << 20  # bytes; that of a package with 100,000 files has 40 MiB
 
 
@@ -188,11 +189,16 @@ def _size(path: str) -> int | None:
 
 
 def _is_same(path: str, file: _File) -> bool:
-    """Whether its content is the recorded one, as far as that is known and can be read."""
+    """Whether its content is the recorded one, as far as that is known and can be read.
+
+    A file whose size isn't recorded may have become any size, and isn't read to its end then.
+    """
     if not file.sha256:
         return True
     try:
         with open(open_regular(path), "rb") as stream:
+            if os.fstat(stream.fileno()).st_size > _MOST_FILE and file.size is None:
+                return False
             return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
     except (OSError, ValueError):
         return True

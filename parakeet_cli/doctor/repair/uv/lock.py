@@ -7,7 +7,6 @@ that suit it, or the source. The annotations of a second answer say what require
 from __future__ import annotations
 
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from parakeet_cli.doctor.repair.uv.configuration import UvSettings
 from parakeet_cli.doctor.repair.uv.solve import Uv, UvFailed, run_all, write_requirements
 from parakeet_cli.system.ml_versions import normalized_name
+from parakeet_cli.system.safety.scratch_folders import scratch_folder
 from parakeet_cli.system.safety.url_passwords import without_passwords
 
 # `name==1.0    # via other, third, -r requirements.txt`
@@ -48,8 +48,7 @@ class RequirementList:
 def lock(uv: Uv, lists: Iterable[RequirementList], settings: UvSettings) -> list[LockedPackage]:
     """The versions and files of each list, as in an empty environment. Raises UvFailed."""
     locked: list[LockedPackage] = []
-    with tempfile.TemporaryDirectory(prefix="parakeet-plan-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         commands: list[list[str]] = []
         answers: list[tuple[Path, Path]] = []
         for number, asked in enumerate(lists):

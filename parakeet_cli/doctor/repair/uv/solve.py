@@ -9,7 +9,6 @@ import logging
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from parakeet_cli.doctor.facts import Distribution, Facts
 from parakeet_cli.doctor.repair.pip import end_group
 from parakeet_cli.doctor.repair.uv.configuration import UvSettings
 from parakeet_cli.system.regular_files import others_can_write
+from parakeet_cli.system.safety.scratch_folders import scratch_folder
 from parakeet_cli.system.safety.url_passwords import without_passwords
 
 OLDEST = "0.9"  # the oldest whose answers the tests compare with pip's
@@ -58,13 +58,13 @@ class Uv:
 
         Raises UvFailed.
         """
-        with tempfile.TemporaryDirectory(prefix="parakeet-plan-") as folder:
+        with scratch_folder() as folder:
             # uv leaves a lock file where it looks, and doesn't see what an environment inherits:
             # it gets a folder that describes what is installed, and no path to the environment.
-            target = Path(folder, "installed")
+            target = folder / "installed"
             target.mkdir()
             _describe(self.installed, target)
-            file = write_requirements(Path(folder), "requirements.txt", settings, lines)
+            file = write_requirements(folder, "requirements.txt", settings, lines)
             command = [
                 *self.command("install", settings, lines),
                 *("--dry-run", "--target", str(target), "-r", str(file)),

@@ -140,3 +140,30 @@ def test_a_batch_without_its_model_ends_with_the_code_of_the_surroundings() -> N
     assert "The same command goes on" in (stopped.value.hint or "")
     with pytest.raises(EngineUnavailable), blaming_the_surroundings():
         raise EngineUnavailable("No such model.")
+
+
+def test_what_files_left_in_place_is_named_whichever_try_wrote_it() -> None:
+    tries: dict[int, int] = {}
+    todo = [PlannedFile(Job(f"{n}.wav", f"{n}.wav"), (), n) for n in range(2)]
+    breaker = Breaker(todo, 0.01)
+    for item in breaker.items():
+        if item is None:
+            continue
+        tries[item.number] = tries.get(item.number, 0) + 1
+        written = (f"{item.number}.txt",) if tries[item.number] == 1 else ()
+        reason = f"{item.number}.srt can't be written."
+        breaker.take(
+            item,
+            FileResult(
+                item.job.name,
+                Status.FAILED,
+                reason=reason,
+                outputs=written,
+                sums=written,
+                obstacle=FULL,
+            ),
+        )
+    assert tries == {0: 2, 1: 1}
+    assert [result.outputs for _, result in breaker.held] == [("0.txt",), ("1.txt",)]
+    said = stopped_in_words(breaker.held, FULL)
+    assert said.endswith("0.srt can't be written. Written of the others, and left: 1.txt.")

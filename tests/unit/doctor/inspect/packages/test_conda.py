@@ -97,6 +97,16 @@ def test_a_prefix_in_a_program_changes_its_content_but_not_its_size(env: OnDisk)
     assert read(env)[0].resized == (WrongSize("lib/libx.so", 0, 100),)
 
 
+def test_a_file_without_a_recorded_size_is_not_read_however_large_it_has_become(
+    env: OnDisk,
+) -> None:
+    record(env, "x", {"bin/x": b"#!/opt/python"}, size_in_bytes=None)
+    assert read(env, deep=True)[0].altered == ()
+    with (env.prefix / "bin/x").open("r+b") as file:
+        file.truncate(8 << 40)  # of which nothing is on the disk; reading it would take an hour
+    assert read(env, deep=True)[0].altered == ("bin/x",)
+
+
 # Whose a file is
 
 ONE = Distribution("one", "1.0", f"/c/{SITE}", f"/c/{SITE}/one-1.0.dist-info", conda=True)
