@@ -1,9 +1,9 @@
 """Counts the speakers by their embeddings, and finds the centre of each one's.
 
 Average linkage of cosine distances makes small clusters, likelihood says which of these are one
-speaker, and spectral clustering with that number divides the windows among them. Memory is bounded:
-of a long recording, parts become small clusters first. SciPy does the clustering, and is imported
-for this alone.
+speaker, and spectral clustering with that number divides the windows among them, unless the nearest
+centres do it better. Memory is bounded: of a long recording, parts become small clusters first.
+SciPy does the clustering, and is imported for this alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.speakers.clustering.likelihood import joined
+from parakeet_cli.speakers.clustering.likelihood import evidence, joined
 from parakeet_cli.speakers.clustering.space import voice_space
 from parakeet_cli.speakers.clustering.spectral import spectral_labels
 from parakeet_cli.speakers.count import SpeakerCount
@@ -43,12 +43,28 @@ def centres_of(
     chosen, weights = _joined(vectors[long], seconds[long] / _FULL)
     centres = _counted(chosen, weights, count)
     if 1 < len(centres) < len(chosen) // 2:
-        labels = spectral_labels(chosen, (chosen @ centres.T).argmax(axis=1), len(centres))
+        labels = _divided(chosen, weights, centres)
         centres = unit(_sums(chosen, weights, labels, centres))
     for _ in range(_ROUNDS):
         nearest = (vectors @ centres.T).argmax(axis=1)
         centres = unit(_sums(vectors, seconds, nearest, centres))
     return centres
+
+
+def _divided(
+    vectors: Embeddings, weights: NDArray[np.float64], centres: Embeddings
+) -> NDArray[np.intp]:
+    """The labels by spectral clustering, or by the nearest centres if these are likelier."""
+    space = voice_space()
+    nearest: NDArray[np.intp] = (vectors @ centres.T).argmax(axis=1)
+    ways = (spectral_labels(vectors, nearest, len(centres)), nearest)
+
+    def likelihood(labels: NDArray[np.intp]) -> float:
+        sizes = np.bincount(labels, weights, len(centres)).astype(np.float64)
+        sums = _sums(vectors, weights, labels, np.zeros_like(centres))
+        return evidence(sums @ space.axes, sizes, space.between)
+
+    return max(ways, key=likelihood)
 
 
 def _sums(

@@ -51,6 +51,14 @@ def joined(sums: Values, sizes: Values, between: Values) -> Labels:
     return numbers
 
 
+def evidence(sums: Values, sizes: Values, between: Values) -> float:
+    """The logarithm of how likely it is that each cluster is a speaker, but for a constant.
+
+    It compares the ways to divide the same windows: all of them count.
+    """
+    return float(_evidence(_SHARE * sums, _SHARE * sizes, between).sum())
+
+
 def _gains(sums: Values, sizes: Values, one: int, others: Labels, between: Values) -> Values:
     """The logarithm of how much likelier one speaker is than two, of one cluster with others."""
     counts = _SHARE * sizes / (1 + sizes / _MOST)
