@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.speakers.embeddings import Embeddings
-
-FILE = Path(__file__).parent.parent / "data" / "voice_space.npz"
+from parakeet_cli.speakers.embeddings import VOICE_SPACE, Embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +43,8 @@ class VoiceSpace:
 
 @cache
 def voice_space() -> VoiceSpace:
-    """The space in our package."""
-    with np.load(FILE, allow_pickle=False) as arrays:
+    """The space in our package, whose sum was compared before any embedding was made."""
+    with np.load(VOICE_SPACE, allow_pickle=False) as arrays:
         telephone, full = arrays["means"].astype(np.float32)
         axes, between = arrays["axes"].astype(np.float64), arrays["between"].astype(np.float64)
     return VoiceSpace(telephone, full, axes, between)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parakeet_cli.speakers.clustering.likelihood import Labels, Values, joined
+from parakeet_cli.speakers.clustering.likelihood import Labels, Values, evidence, joined
 
 BETWEEN = np.linspace(12.0, 0.5, 192)
 
@@ -46,3 +46,22 @@ def test_who_speaks_little_is_a_speaker_beside_one_who_speaks_for_hours() -> Non
 def test_one_cluster_is_one_speaker() -> None:
     sizes = np.array([3.0])
     assert joined(clusters([0], sizes), sizes, BETWEEN).tolist() == [0]
+
+
+def test_the_right_way_to_divide_windows_is_the_likeliest() -> None:
+    sizes = np.array([20.0, 30.0, 15.0, 40.0])
+    sums = clusters([0, 0, 1, 1], sizes)
+
+    def likelihood(*parts: list[int]) -> float:
+        joint = np.array([sums[part].sum(axis=0) for part in parts])
+        return evidence(joint, np.array([sizes[part].sum() for part in parts]), BETWEEN)
+
+    right = likelihood([0, 1], [2, 3])
+    assert right > likelihood([0, 2], [1, 3])
+    assert right > likelihood([0], [1, 2, 3])
+
+
+def test_a_speaker_who_says_nothing_changes_no_likelihood() -> None:
+    sizes = np.array([20.0, 0.0])
+    sums = np.concatenate((clusters([0], sizes[:1]), np.zeros((1, 192))))
+    assert evidence(sums, sizes, BETWEEN) == evidence(sums[:1], sizes[:1], BETWEEN)
