@@ -36,7 +36,7 @@ from parakeet_cli.audio.decode.media import open_media
 from parakeet_cli.audio.samples import Block
 from parakeet_cli.audio.segment.chunker import cut_fixed
 from parakeet_cli.errors import InputError
-from parakeet_cli.speakers.collector import CollectedVoices, VoiceCollector, Voices
+from parakeet_cli.speakers.collector import CollectedVoices, VoiceCollector
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.speakers.diarize import speakers_of
 from parakeet_cli.transcript import Word
@@ -142,11 +142,11 @@ def _trimmed(samples: Samples) -> Samples:
 def pool_of(voice: Voice, folder: Path) -> Samples:
     """All that the voice says, equally loud, with 80 ms between two utterances."""
     gap = np.zeros(RATE * 8 // 100, np.float32)
-    parts = [each for part in speech_of(voice, folder) for each in (_levelled(part), gap)]
+    parts = [each for part in speech_of(voice, folder) for each in (levelled(part), gap)]
     return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
-def _levelled(samples: Samples) -> Samples:
+def levelled(samples: Samples) -> Samples:
     level = np.sqrt(np.square(samples).mean() + 1e-12)
     return np.clip(samples * (0.05 / level), -1, 1)
 
@@ -170,7 +170,7 @@ def splice(
             length = max(length, 3.0)
         wanted = np.arange(int(length * RATE)) + places[speaker]
         places[speaker] = int(wanted[-1] + 1) % len(pools[speaker])
-        said = _levelled(np.take(pools[speaker], wanted, mode="wrap"))
+        said = levelled(np.take(pools[speaker], wanted, mode="wrap"))
         turns.append(Turn(clock, clock + length, speaker))
         pause = np.zeros(int(random.uniform(0.1, 0.6) * RATE), np.float32)
         parts += [said.astype(np.float32), pause]
@@ -264,34 +264,6 @@ def collected(samples: Samples) -> CollectedVoices:
     return collector.finish()
 
 
-def cohort(options: argparse.Namespace) -> None:
-    """Write the mean embedding of the voices, by telephone and with full sound."""
-    means = []
-    for sound in BANDS:
-        options.sound = sound
-        found = []
-        for samples, turns, count in recordings(options):
-            voices = collected(samples)
-            for kind in (voices.narrow, voices.wide):
-                found += _means(kind, turns, count)
-        means.append(np.mean(found, axis=0))
-    np.save(options.cohort, np.array(means, np.float32))
-
-
-def _means(voices: Voices, turns: list[Turn], count: int) -> list[NDArray[np.float32]]:
-    """Each speaker's mean over the windows that lie in a turn of theirs."""
-    starts, ends = voices.spans.T
-    found = []
-    for speaker in range(count):
-        own = np.zeros(len(starts), bool)
-        for turn in turns:
-            if turn.speaker == speaker:
-                own |= (starts >= turn.start - 0.05) & (ends <= turn.end + 0.05)
-        if own.any():
-            found.append(voices.embeddings[own].mean(axis=0))
-    return found
-
-
 def measure(options: argparse.Namespace) -> None:
     """Print a line for each recording, and the sums, with and without the number given."""
     totals = {"counted": Score(), "given": Score()}
@@ -329,16 +301,12 @@ def main() -> None:
     parser.add_argument("--sentences", action="store_true", help="without letters and syllables")
     parser.add_argument("--files", type=int, default=48)
     parser.add_argument("--seconds", type=float, default=75.0)
-    parser.add_argument("--cohort", type=Path, help="write the mean voices there")
     options = parser.parse_args()
     if not list(options.voices.glob("usr/lib/*")):
         parser.error(
             f"{options.voices} has no voices; the beginning of this file says how they come"
         )
-    if options.cohort:
-        cohort(options)
-    else:
-        measure(options)
+    measure(options)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.speakers.clustering import centres_of
+from parakeet_cli.speakers.clustering.centres import centres_of
+from parakeet_cli.speakers.clustering.space import voice_space
 from parakeet_cli.speakers.collector import CollectedVoices, Voices
 from parakeet_cli.speakers.count import SpeakerCount
-from parakeet_cli.speakers.embeddings import Embeddings
 from parakeet_cli.transcript import Word
 
-_COHORT = Path(__file__).parent / "data" / "cohort_means.npy"
 _FRAME = 0.02  # seconds
 _SPOKEN = 0.3  # of a window that is in words, of which the times are rough
 _WIDE_SHARE = 0.2  # of a word's score, the rest is by narrow windows; chosen like the thresholds
@@ -34,7 +31,7 @@ def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCo
     if not len(narrow.embeddings) or not len(wide.embeddings):
         return [0] * len(words)
     vectors = np.concatenate((narrow.embeddings, wide.embeddings))
-    vectors -= common_part(vectors)
+    vectors -= voice_space().common_part(vectors)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     seconds = np.concatenate((narrow.seconds, wide.seconds))
     scores = vectors @ centres_of(vectors, seconds, count).T
@@ -65,30 +62,6 @@ def _with_words(voices: Voices, words: Sequence[Word]) -> Voices:
     if having.all() or not having.any():
         return voices
     return Voices(voices.spans[having], voices.embeddings[having])
-
-
-def common_part(embeddings: Embeddings) -> Embeddings:
-    """What all voices have in common on the channel of a recording, shape (192,).
-
-    It lies between the mean of other voices by telephone and that of full sound, as near as it can
-    to the mean of the recording's windows, shape (n, 192). Where only one speaks, that mean itself
-    would be their voice.
-    """
-    telephone, full = cohort_means()
-    way = full - telephone
-    share = (embeddings.mean(axis=0) - telephone) @ way / (way @ way)
-    common: Embeddings = (telephone + np.clip(share, 0, 1) * way).astype(np.float32)
-    return common
-
-
-@cache
-def cohort_means() -> Embeddings:
-    """The mean embeddings of other voices, by telephone and with full sound, shape (2, 192).
-
-    `bench/speakers.py --cohort FILE` makes them of the voices that thresholds are chosen with.
-    """
-    means: Embeddings = np.load(_COHORT, allow_pickle=False).astype(np.float32)
-    return means
 
 
 class _Scores:

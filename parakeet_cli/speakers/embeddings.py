@@ -23,7 +23,9 @@ from parakeet_cli.system.install_command import install_command
 
 SIZE = 192  # values of an embedding
 MODEL = Path(__file__).parent / "data" / "campplus_zh_en.onnx"
+VOICE_SPACE = Path(__file__).parent / "data" / "voice_space.npz"  # read by clustering/space.py
 MODEL_SHA256 = "55e2c9c3f6215c37d3419a8cabb268d28bb1eefbddabea4e5a00d090494e5f45"
+VOICE_SPACE_SHA256 = "b5ca5888def2b87250d10fa9ba082eb099a28a44614e115919ceb3ce35412484"
 LONGEST = 200  # frames: beyond 2 s the network would take means that the file doesn't have
 
 _REINSTALL = "Install parakeet again in the way in which you installed it."
@@ -58,27 +60,28 @@ def unit(vectors: Embeddings) -> Embeddings:
     return scaled
 
 
-def check_model() -> None:
-    """Raise EngineUnavailable where the network's file is missing or was changed."""
-    try:
-        found = sha256_of(MODEL)
-    except OSError as error:
-        raise EngineUnavailable(
-            f"--speakers needs {MODEL}, which can't be read ({error.strerror or error}).",
-            hint=_REINSTALL,
-        ) from error
-    if found != MODEL_SHA256:
-        raise EngineUnavailable(
-            f"{MODEL} was changed: it has the SHA-256 sum {found[:16]}… and not "
-            f"{MODEL_SHA256[:16]}…. It was not loaded.",
-            hint=_REINSTALL,
-        )
+def check_models() -> None:
+    """Raise EngineUnavailable where the network or the voice space is missing or was changed."""
+    for path, expected in ((MODEL, MODEL_SHA256), (VOICE_SPACE, VOICE_SPACE_SHA256)):
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise EngineUnavailable(
+                f"--speakers needs {path}, which can't be read ({error.strerror or error}).",
+                hint=_REINSTALL,
+            ) from error
+        if found != expected:
+            raise EngineUnavailable(
+                f"{path} was changed: it has the SHA-256 sum {found[:16]}… and not "
+                f"{expected[:16]}…. It was not loaded.",
+                hint=_REINSTALL,
+            )
 
 
 @cache
 def _session() -> Any:
     """The network, on one thread: others decode and transcribe meanwhile."""
-    check_model()
+    check_models()
     for package in ("onnxruntime", "scipy"):  # the second is imported at a recording's end
         if find_spec(package) is None:
             raise EngineUnavailable(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from parakeet_cli.speakers.count import SpeakerCount
-from parakeet_cli.speakers.diarize import cohort_means, common_part, names_of
+from parakeet_cli.speakers.diarize import names_of
 from parakeet_cli.transcript import Word
 from tests.unit.speakers.voices import STEP, invented
 
@@ -44,14 +42,6 @@ def test_a_word_between_two_windows_has_the_speaker_of_the_nearest() -> None:
 def test_words_without_any_voice_have_one_speaker() -> None:
     assert names_of(words(0, 1), invented([]), ANY) == ["Speaker 1", "Speaker 1"]
     assert names_of([], invented([0, 1]), ANY) == []
-
-
-def test_what_voices_have_in_common_lies_between_a_telephone_and_full_sound() -> None:
-    telephone, full = cohort_means()
-    for share, expected in ((-1.0, 0.0), (0.0, 0.0), (0.3, 0.3), (1.0, 1.0), (2.0, 1.0)):
-        mean = telephone + share * (full - telephone)
-        found = common_part(np.stack([mean + 0.1, mean - 0.1]).astype(np.float32))
-        assert np.allclose(found, telephone + expected * (full - telephone), atol=1e-4)
 
 
 def test_what_is_between_the_words_is_nobody() -> None:

@@ -51,22 +51,26 @@ def test_no_window_has_no_embedding() -> None:
     assert embeddings.embed([]).shape == (0, 192)
 
 
+@pytest.mark.parametrize("name", ["MODEL", "VOICE_SPACE"])
 def test_a_file_that_was_changed_is_not_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = tmp_path / "model.onnx"
-    content = bytearray(embeddings.MODEL.read_bytes())
+    changed = tmp_path / "changed"
+    content = bytearray(getattr(embeddings, name).read_bytes())
     content[-1] ^= 1
     changed.write_bytes(content)
-    monkeypatch.setattr(embeddings, "MODEL", changed)
+    monkeypatch.setattr(embeddings, name, changed)
     with pytest.raises(EngineUnavailable, match="was changed"):
-        embeddings.check_model()
+        embeddings.check_models()
 
 
-def test_a_file_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "MODEL", tmp_path / "model.onnx")
-    with pytest.raises(EngineUnavailable, match=r"model\.onnx"):
-        embeddings.check_model()
+@pytest.mark.parametrize("name", ["MODEL", "VOICE_SPACE"])
+def test_a_file_that_is_missing_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, name, tmp_path / "absent.file")
+    with pytest.raises(EngineUnavailable, match=r"absent\.file"):
+        embeddings.check_models()
 
 
 def test_the_network_is_small_and_has_its_licence_beside_it() -> None:

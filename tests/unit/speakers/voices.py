@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from parakeet_cli.speakers.clustering.space import voice_space
 from parakeet_cli.speakers.collector import CollectedVoices, Voices
-from parakeet_cli.speakers.diarize import cohort_means
 from parakeet_cli.speakers.embeddings import Embeddings, unit
 
 STEP = 1.0  # seconds between two windows
@@ -23,5 +23,5 @@ def invented(turns: Sequence[int], *, spread: float = 0.6, seed: int = 0) -> Col
     own: Embeddings = centres[list(turns)] + np.float32(spread) * scatter
     starts = np.arange(len(turns)) * STEP
     # Where the mean of all voices is taken off, what is left is this.
-    voices = Voices(np.stack((starts, starts + LENGTH), 1), own + cohort_means()[0])
+    voices = Voices(np.stack((starts, starts + LENGTH), 1), own + voice_space().telephone)
     return CollectedVoices(voices, voices)

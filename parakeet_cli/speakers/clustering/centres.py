@@ -1,7 +1,8 @@
 """Counts the speakers by their embeddings, and finds the centre of each one's.
 
-Average linkage of cosine distances counts them, and spectral clustering with that number divides
-the windows among them. Memory is bounded: of a long recording, parts become small clusters first.
+Average linkage of cosine distances makes small clusters, likelihood says which of these are one
+speaker, and spectral clustering with that number divides the windows among them, unless the nearest
+centres do it better. Memory is bounded: of a long recording, parts become small clusters first.
 SciPy does the clustering, and is imported for this alone.
 """
 
@@ -10,14 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from parakeet_cli.speakers.clustering.likelihood import evidence, joined
+from parakeet_cli.speakers.clustering.space import voice_space
+from parakeet_cli.speakers.clustering.spectral import spectral_labels
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.speakers.embeddings import Embeddings, unit
-from parakeet_cli.speakers.spectral import spectral_labels
 
-# Chosen with the voices of `bench/speakers.py --set dev`.
-_APART = 0.81  # cosine distance at which two clusters are two speakers
-_LEAST = 4.0  # windows of 1.5 s in which somebody speaks at least, unless the number is given
-_ALIKE = 0.4  # cosine of two centres that are one speaker's
+# Chosen with the voices of `bench/speakers.py --set dev`, each with a `VoiceSpace` without them.
+_START = 64  # small clusters, of which likelihood joins those of one speaker
+_LEAST = 3.0  # windows of 1.5 s in which somebody speaks at least, unless the number is given
+_ALIKE = 0.5  # cosine of two centres that are one speaker's, whatever is likelier
 _LONG = 0.68  # seconds of a window that says enough to count by
 _FULL = 1.5  # seconds of a window that counts as one
 
@@ -40,12 +43,28 @@ def centres_of(
     chosen, weights = _joined(vectors[long], seconds[long] / _FULL)
     centres = _counted(chosen, weights, count)
     if 1 < len(centres) < len(chosen) // 2:
-        labels = spectral_labels(chosen, (chosen @ centres.T).argmax(axis=1), len(centres))
+        labels = _divided(chosen, weights, centres)
         centres = unit(_sums(chosen, weights, labels, centres))
     for _ in range(_ROUNDS):
         nearest = (vectors @ centres.T).argmax(axis=1)
         centres = unit(_sums(vectors, seconds, nearest, centres))
     return centres
+
+
+def _divided(
+    vectors: Embeddings, weights: NDArray[np.float64], centres: Embeddings
+) -> NDArray[np.intp]:
+    """The labels by spectral clustering, or by the nearest centres if these are likelier."""
+    space = voice_space()
+    nearest: NDArray[np.intp] = (vectors @ centres.T).argmax(axis=1)
+    ways = (spectral_labels(vectors, nearest, len(centres)), nearest)
+
+    def likelihood(labels: NDArray[np.intp]) -> float:
+        sizes = np.bincount(labels, weights, len(centres)).astype(np.float64)
+        sums = _sums(vectors, weights, labels, np.zeros_like(centres))
+        return evidence(sums @ space.axes, sizes, space.between)
+
+    return max(ways, key=likelihood)
 
 
 def _sums(
@@ -94,7 +113,7 @@ def _counted(vectors: Embeddings, weights: NDArray[np.float64], count: SpeakerCo
     if len(vectors) < 2:
         return unit(vectors)
     tree = _tree(vectors)
-    labels = _cut(tree, _APART)
+    labels = _likeliest(vectors, weights, _cut_number(tree, _START))
     centres, sizes = _centres(vectors, weights, labels)
     found = max(1, int((sizes >= _LEAST).sum()))
     centres, sizes = centres[:found], sizes[:found]
@@ -103,6 +122,17 @@ def _counted(vectors: Embeddings, weights: NDArray[np.float64], count: SpeakerCo
     if wanted == len(centres):
         return centres
     return _of_number(vectors, weights, tree, wanted)
+
+
+def _likeliest(
+    vectors: Embeddings, weights: NDArray[np.float64], labels: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """The labels of clusters, of which those that seem to have one speaker are joined."""
+    space = voice_space()
+    sizes = np.bincount(labels, weights).astype(np.float64)
+    sums = _sums(vectors, weights, labels, np.zeros((len(sizes), vectors.shape[1]), np.float32))
+    found: NDArray[np.intp] = joined(sums @ space.axes, sizes, space.between)[labels]
+    return found
 
 
 def _of_number(
@@ -155,14 +185,6 @@ def _tree(vectors: Embeddings) -> NDArray[np.float64]:
     np.fill_diagonal(distances, 0)
     tree: NDArray[np.float64] = linkage(squareform(distances, checks=False), "average")
     return tree
-
-
-def _cut(tree: NDArray[np.float64], distance: float) -> NDArray[np.intp]:
-    """The label of each vector, from 0, of clusters that are so far apart."""
-    from scipy.cluster.hierarchy import fcluster
-
-    labels: NDArray[np.intp] = fcluster(tree, distance, "distance") - 1
-    return labels
 
 
 def _cut_number(tree: NDArray[np.float64], number: int) -> NDArray[np.intp]:

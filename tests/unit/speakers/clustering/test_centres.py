@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parakeet_cli.speakers.clustering import centres_of
+from parakeet_cli.speakers.clustering.centres import centres_of
+from parakeet_cli.speakers.clustering.space import voice_space
 from parakeet_cli.speakers.count import SpeakerCount
-from parakeet_cli.speakers.diarize import cohort_means
 from parakeet_cli.speakers.embeddings import Embeddings, unit
 from tests.unit.speakers.voices import invented
 
@@ -20,7 +20,7 @@ def number(turns: list[int], count: SpeakerCount = ANY) -> int:
 
 def centres(turns: list[int], count: SpeakerCount = ANY) -> Embeddings:
     voices = invented(turns).narrow
-    return centres_of(unit(voices.embeddings - cohort_means()[0]), voices.seconds, count)
+    return centres_of(unit(voices.embeddings - voice_space().telephone), voices.seconds, count)
 
 
 @pytest.mark.parametrize("speakers", [1, 2, 3, 6, 9])

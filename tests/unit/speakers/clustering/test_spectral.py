@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parakeet_cli.speakers.spectral import spectral_labels
+from parakeet_cli.speakers.clustering.spectral import spectral_labels
 from tests.unit.speakers.voices import invented
 
 

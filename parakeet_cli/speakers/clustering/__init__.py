@@ -1,0 +1,1 @@
+"""Counts the speakers by the embeddings of their voices, and finds the centre of each one's."""
