@@ -111,8 +111,11 @@ def blaming(where: str) -> Iterator[None]:
         raise UnusableError(*reason, memory=is_out_of_memory(error)) from error
 
 
-def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
-    """The model on its device, in evaluation mode. Raises UnusableError."""
+def restore(request: LoadRequest, cuda: Cuda | None = None, family: Any = None) -> Any:
+    """The model on its device, in evaluation mode. Raises UnusableError.
+
+    `family` is the class of NeMo's that restores it; None is the one that transcribes.
+    """
     import torch
 
     cuda = cuda or choose_device(request.device)[0]
@@ -121,7 +124,7 @@ def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
     _silence_nemo()
 
     try:
-        model = _restore_from(request.path)
+        model = _restore_from(request.path, family)
     except Exception as error:  # for a file that it can't read, NeMo raises any kind of error
         if is_out_of_memory(error):
             raise
@@ -148,20 +151,21 @@ def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
     return model
 
 
-def _restore_from(path: str) -> Any:
+def _restore_from(path: str, family: Any) -> Any:
     import torch
     from nemo.collections.asr.models import ASRModel
     from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
 
+    family = family or ASRModel
     if not Path(path).is_dir():
-        return ASRModel.restore_from(path, map_location=torch.device("cpu"))
+        return family.restore_from(path, map_location=torch.device("cpu"))
     connector = SaveRestoreConnector()
     connector.model_extracted_dir = path
     # NeMo looks for the files that a configuration names in the working directory first.
     before = Path.cwd()
     os.chdir(path)
     try:
-        return ASRModel.restore_from(
+        return family.restore_from(
             path, map_location=torch.device("cpu"), save_restore_connector=connector
         )
     finally:
