@@ -73,6 +73,7 @@ def config(*, streaming: bool) -> dict[str, Any]:
 
 def main(folder: Path, sizes: dict[str, int], sound: Path | None) -> None:
     """Write the models, and the frames of the sound."""
+    torch.set_num_threads(1)  # of two, one would wait for the other on a busy machine
     torch.manual_seed(3)
     SortformerEncLabelModel(DictConfig(config(streaming=False))).save_to(folder / "whole.nemo")
     model = SortformerEncLabelModel(DictConfig(config(streaming=True)))
