@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .cuda import Cuda
 from .faults import is_out_of_memory
-from .loading import LoadRequest, UnusableError, blaming, choose_device, restore
+from .loading import LoadRequest, UnusableError, blaming, prepared_device, restore
 
 if TYPE_CHECKING:
     import torch
@@ -42,14 +42,10 @@ class LoadedDiarizer:
 
 def load_diarizer(request: LoadRequest, streaming: Mapping[str, int]) -> LoadedDiarizer:
     """The model on its device, with these sizes of its streaming. Raises UnusableError."""
-    import torch
     from nemo import __version__ as nemo_version
     from nemo.collections.asr.models import SortformerEncLabelModel
 
-    if request.threads:
-        torch.set_num_threads(request.threads)
-    with blaming(request.device):
-        cuda, why_cpu = choose_device(request.device)
+    cuda, why_cpu = prepared_device(request)
     where = cuda.name()
     with blaming(where or "the CPU"):
         cuda.try_out()

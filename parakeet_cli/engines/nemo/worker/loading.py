@@ -67,10 +67,7 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
     from .decoding import make_decoder
     from .encoding import Encoder
 
-    if request.threads:
-        torch.set_num_threads(request.threads)
-    with blaming(request.device):
-        cuda, why_cpu = choose_device(request.device)
+    cuda, why_cpu = prepared_device(request)
     where = cuda.name()
     with blaming(where or "the CPU"):
         cuda.try_out()
@@ -95,6 +92,16 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
         "ways": encoder.ways(),
     }
     return LoadedModel(encoder, decoder, cuda, facts)
+
+
+def prepared_device(request: LoadRequest) -> tuple[Cuda, str | None]:
+    """As `choose_device`, with the threads that were asked for."""
+    import torch
+
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    with blaming(request.device):
+        return choose_device(request.device)
 
 
 @contextmanager

@@ -49,7 +49,6 @@ def load(request: LoadRequest, streaming: Mapping[str, int]) -> LoadedDiarizer:
 @pytest.fixture
 def server() -> RecordingServer:
     made = RecordingServer(load)
-    assert made.cuda is None
     head: dict[str, Any] = {"model": {"path": "x"}, "streaming": {"chunk_len": 3}}
     assert made.load(head) == {"path": "x", "chunk": 3}
     assert made.cuda is not None
