@@ -50,6 +50,7 @@ from parakeet_cli.transcript import (
 if TYPE_CHECKING:
     from parakeet_cli.config.settings import Settings
     from parakeet_cli.engines.base import Engine
+    from parakeet_cli.transcribe.diarizers import Diarizer
     from parakeet_cli.transcribe.inputs.find import Job
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
     from parakeet_cli.transcribe.pipeline.progress import ProgressView
@@ -114,6 +115,7 @@ class Options(TypedDict, total=False):
     channels: str  # "split": each is transcribed by itself, as a speaker each
     audio_stream: int  # from 0; without it, the file's default
     speakers: int | str | bool  # say who spoke: True, 3 or "2-5" (not with channels)
+    speakers_model: str  # what tells them apart: cam++ (default), sortformer or a .nemo
     speaker_names: str  # a TOML file with names for them: "Speaker 1" = "Anna"
     align: str  # a file with the text of the recording, to be put on the clock
     config: str  # a configuration file in the place of the usual one
@@ -154,7 +156,7 @@ class Transcriber:
         self._busy = False
         self._settings = _settings(options)
         self._pipeline = _pipeline_options(options, self._settings)
-        self._kept = _kept_engine(self._settings)
+        self._kept, self._diarizer = _kept_engine(self._settings, self._pipeline)
 
     def __enter__(self) -> Transcriber:
         return self
@@ -194,7 +196,9 @@ class Transcriber:
         from parakeet_cli.transcribe.pipeline.jobs import transcribe_jobs
 
         view = _progress_view(on_progress)
-        (result,) = transcribe_jobs([PlannedFile(job, ())], self._kept, self._pipeline, view)
+        (result,) = transcribe_jobs(
+            [PlannedFile(job, ())], self._kept, self._pipeline, view, diarizer=self._diarizer
+        )
         if result.transcript is None or result.status is Status.FAILED:
             raise TranscriptionError(result.reason or "It failed.", hint=result.hint)
         return result.transcript
@@ -205,6 +209,8 @@ class Transcriber:
 
         with self._turn():
             release(self._kept)
+            if self._diarizer is not None:
+                self._diarizer.close()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -303,18 +309,25 @@ def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
     from parakeet_cli.speakers.names import NO_NAMES, read_names
     from parakeet_cli.transcribe.align.words import read_text
     from parakeet_cli.transcribe.pipeline.options import PipelineOptions
-    from parakeet_cli.transcribe.request import refuse_contradictions, refuse_names_alone
+    from parakeet_cli.transcribe.request import (
+        refuse_contradictions,
+        refuse_names_alone,
+        refuse_unfit_speakers_model,
+    )
 
     text, channels = options.get("align"), options.get("channels")
     speakers = settings.speakers if options.get("speakers") else None
     refuse_contradictions(channels, options.get("channel"), text, speakers=speakers)
     names = options.get("speaker_names")
     refuse_names_alone(names, speakers=bool(settings.speakers or channels))
+    count = settings.speaker_count if channels is None else None
+    refuse_unfit_speakers_model(options.get("speakers_model"), settings.speakers_model, count)
     given = {name: options.get(name, usual) for name, usual in _OF_THE_PIPELINE.items()}
     return PipelineOptions(
         language=settings.language,
         split_channels=channels is not None,
-        speakers=settings.speaker_count if channels is None else None,
+        speakers=count,
+        speakers_model=settings.speakers_model,
         speaker_names=read_names(names) if names is not None else NO_NAMES,
         vocabulary=settings.terms,
         align=read_text(text) if text is not None else None,
@@ -323,12 +336,16 @@ def _pipeline_options(options: Options, settings: Settings) -> PipelineOptions:
     )
 
 
-def _kept_engine(settings: Settings) -> Engine:
+def _kept_engine(settings: Settings, options: PipelineOptions) -> tuple[Engine, Diarizer | None]:
+    """The engine, and what tells speakers apart if they are asked for; both stay loaded."""
     from parakeet_cli.engine_setup import choose_engine, engine_options
     from parakeet_cli.engines.kept import keep
     from parakeet_cli.engines.registry import make_engine
+    from parakeet_cli.transcribe.diarizers import make_diarizer
     from parakeet_cli.transcribe.workers.worker import MAX_CONCURRENCY
 
     choice = choose_engine(settings)
     quiet = replace(engine_options(settings), progress=False)
-    return keep(make_engine(choice.name, quiet, concurrency=MAX_CONCURRENCY))
+    engine = make_engine(choice.name, quiet, concurrency=MAX_CONCURRENCY)
+    diarizer = make_diarizer(options.speakers_model, quiet, options.speakers)
+    return keep(engine), diarizer

@@ -29,7 +29,7 @@ Name = Annotated[
 Kind = Annotated[
     str | None,
     typer.Option(
-        help="The engine it is for: nemo, onnx or whisper.", show_default="the name's own"
+        help="What it is for: nemo, onnx, whisper or speakers.", show_default="the name's own"
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON on stdout.")]

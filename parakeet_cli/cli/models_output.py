@@ -18,7 +18,7 @@ from parakeet_cli.models.inventory import FileCheck, ListedModel, Outcome
 from parakeet_cli.models.progress import show_progress
 from parakeet_cli.models.resolve import OFFLINE_BY_SETTING
 from parakeet_cli.models.scan.model import every_problem
-from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel
+from parakeet_cli.models.types import KINDS, NEMO, NEMO_FILES, ONNX, SPEAKERS, WHISPER, KnownModel
 from parakeet_cli.system.units import bytes_in_words, megabytes
 
 # The list's columns; those at the end are left out where the terminal is too narrow for them.
@@ -27,6 +27,7 @@ _TITLES = {
     NEMO: "Engine nemo: Parakeet by NVIDIA NeMo",
     ONNX: "Engine onnx: Parakeet without torch and NeMo",
     WHISPER: "Engine whisper",
+    SPEAKERS: "Who spoke: --speakers-model, by NVIDIA NeMo",
 }
 
 
@@ -114,7 +115,7 @@ def show_pull(name: str, kind: str | None, *, offline: bool | None, progress: bo
         console.info(f"{known.name} is cached; it was not compared with the hub's.")
         show_path(name, kind)
         return
-    if known.kind == NEMO:
+    if known.kind in NEMO_FILES:
         refuse_older_nemo(settings.ml_python or sys.executable, known)
     with show_progress(visible=console.shows_progress()) as shown:
         model = hub.fetch(known, shown)

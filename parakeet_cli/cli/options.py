@@ -36,6 +36,15 @@ Speakers = Annotated[
         show_default=False,
     ),
 ]
+SpeakersModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="What tells them apart: cam++, or sortformer (NeMo 3.0; 4 speakers at most).",
+        rich_help_panel=AUDIO_PANEL,
+        show_default="cam++",
+    ),
+]
 SpeakerNames = Annotated[
     str | None,
     typer.Option(
@@ -239,6 +248,7 @@ _DECODING_SETTINGS = (
     "vad_threshold",
     "vad_min_silence",
     "speakers",
+    "speakers_model",
 )
 
 

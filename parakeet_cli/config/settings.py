@@ -10,7 +10,7 @@ from typing import Any
 from parakeet_cli.config import values as readers
 from parakeet_cli.config.dictate import DictateSections
 from parakeet_cli.engines.decoding import COMPUTE_TYPES, TASKS, TRANSCRIBE, Decoding
-from parakeet_cli.speakers.count import SpeakerCount
+from parakeet_cli.speakers.count import CAM, SpeakerCount
 from parakeet_cli.vocabulary.terms import split_hotwords
 
 
@@ -39,6 +39,7 @@ class Settings:
     vad_threshold: float = 0.5
     vad_min_silence: float = 2.0
     speakers: str | None = None
+    speakers_model: str = CAM
     replacements: Mapping[str, str] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
     hotwords: str | None = None
@@ -133,6 +134,12 @@ SETTINGS: dict[str, Setting] = {
     ),
     "speakers": Setting(
         readers.speakers, str, "PARAKEET_SPEAKERS", "transcribe: say who spoke: auto, N or N-M"
+    ),
+    "speakers_model": Setting(
+        readers.text,
+        str,
+        "PARAKEET_SPEAKERS_MODEL",
+        "transcribe: what tells speakers apart: cam++, sortformer or a .nemo",
     ),
     "replacements": Setting(readers.replacements, dict, None, "dictate: spoken to written words"),
     "vocabulary": Setting(

@@ -14,7 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO
 
-from parakeet_cli.models.types import NEMO, KnownModel, LocalModel
+from parakeet_cli.models.types import NEMO_FILES, KnownModel, LocalModel
 from parakeet_cli.system.regular_files import read_regular
 
 _PREFIX = "models--"
@@ -91,7 +91,7 @@ def find_cached(known: KnownModel) -> LocalModel | None:
     for revision, folder in cached_revisions(known.repository, first=known.revision):
         files = matching_files(folder, known.files)
         if all(any(fnmatch(file.name, pattern) for file in files) for pattern in required):
-            path = files[0] if known.kind == NEMO else folder
+            path = files[0] if known.kind in NEMO_FILES else folder
             return LocalModel(path, known.name, known.kind, revision, known.quantization)
     return None
 

@@ -11,7 +11,7 @@ from json import JSONDecodeError
 
 from parakeet_cli.errors import EngineUnavailable, Obstacle, system_hint
 from parakeet_cli.models.cache import cache_folder
-from parakeet_cli.models.types import KnownModel
+from parakeet_cli.models.types import KnownModel, option_of
 
 DISK_IS_FULL = Obstacle("the disk of the models is full")
 _UNREACHABLE = Obstacle("the model hub can't be reached")
@@ -51,7 +51,7 @@ def offline_error(known: KnownModel, why: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"The model {known.name} ({known.repository}) is not on this machine, and {why}.",
         hint=f"With a network, type once: parakeet models pull {known.name}; or name a file or "
-        "folder with --model.",
+        f"folder with {option_of(known.kind)}.",
     )
 
 
@@ -93,8 +93,8 @@ def readable_errors(known: KnownModel) -> Iterator[None]:
         raise EngineUnavailable(
             f"The hub no longer has the revision {known.revision} of {known.repository}, "
             "whose checksums this program knows.",
-            hint=f"`--model {known.repository}` takes another, checked against the hub's own "
-            "checksums only.",
+            hint=f"`{option_of(known.kind)} {known.repository}` takes another, checked against "
+            "the hub's own checksums only.",
         ) from error
     except RepositoryNotFoundError as error:
         raise EngineUnavailable(

@@ -22,7 +22,7 @@ from parakeet_cli.models.embedded import EMBEDDED, TINY
 from parakeet_cli.models.progress import FileProgress
 from parakeet_cli.models.registry import KNOWN, TINY_ROW, by_repository, look_up
 from parakeet_cli.models.resolve import cached_models, resolve_name
-from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER, KnownModel, LocalModel
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, SPEAKERS, WHISPER, KnownModel, LocalModel
 from parakeet_cli.system.files import sha256_of
 
 _SHA256_DIGITS = 64
@@ -82,7 +82,8 @@ def list_models() -> list[ListedModel]:
 def _unnamed() -> Iterator[tuple[KnownModel, LocalModel]]:
     names = {row.name for row in KNOWN}
     for kind in KINDS:
-        for cached in cached_models(kind):
+        # What a .nemo without a name of its own is for isn't known: it counts as nemo's.
+        for cached in cached_models(kind) if kind != SPEAKERS else ():
             if cached.name not in names:
                 yield by_repository(cached.name, kind), cached
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from parakeet_cli.models.embedded import BASE, TINY
-from parakeet_cli.models.types import NEMO, ONNX, WHISPER, KnownModel
+from parakeet_cli.models.types import NEMO, ONNX, SPEAKERS, WHISPER, KnownModel
 
 DEFAULT = "v3"
 
@@ -233,6 +233,31 @@ PARAKEETS = (
     _onnx("rnnt-onnx", "parakeet-rnnt-0.6b", _ONNX_FILES, optional=("encoder-model.onnx.data",)),
 )
 
+SORTFORMER = "sortformer"
+_SORTFORMER_NEMO = "3.0"  # the first with `spkcache_update_period`, which their files have
+MOST_SPEAKERS = 4  # that those know apart
+_SORTFORMER_SPEAKERS = f"up to {MOST_SPEAKERS} speakers"
+
+SORTFORMERS = (
+    _nemo(
+        SORTFORMER,
+        "diar_streaming_sortformer_4spk-v2",
+        _SORTFORMER_SPEAKERS,
+        kind=SPEAKERS,
+        size=471 * _MB,
+        oldest_nemo=_SORTFORMER_NEMO,
+    ),
+    _nemo(
+        "sortformer-2.1",
+        "diar_streaming_sortformer_4spk-v2.1",
+        _SORTFORMER_SPEAKERS,
+        kind=SPEAKERS,
+        licence=_NVIDIA_OPEN,
+        size=471 * _MB,
+        oldest_nemo=_SORTFORMER_NEMO,
+    ),
+)
+
 # The files of a hub repository that a CTranslate2 Whisper needs.
 WHISPER_FILES = (
     "config.json",
@@ -301,7 +326,11 @@ def _whisper(name: str, repository: str) -> KnownModel:
     return replace(model, **_PINNED.get(name, {}))
 
 
-KNOWN = (*PARAKEETS, *(_whisper(name, repository) for name, repository in HUB_NAMES.items()))
+KNOWN = (
+    *PARAKEETS,
+    *(_whisper(name, repository) for name, repository in HUB_NAMES.items()),
+    *SORTFORMERS,
+)
 
 
 def look_up(name: str, kind: str | None = None) -> KnownModel | None:
@@ -334,6 +363,9 @@ def by_repository(repository: str, kind: str) -> KnownModel:
     short = repository.rpartition("/")[2]
     if kind == NEMO:
         return KnownModel(repository, NEMO, repository, (f"{short}.nemo",))
+    if kind == SPEAKERS:
+        oldest = _SORTFORMER_NEMO
+        return KnownModel(repository, SPEAKERS, repository, (f"{short}.nemo",), oldest_nemo=oldest)
     if kind == ONNX:
         data = ("*.onnx.data", "*.onnx_data", "config.yaml")
         return KnownModel(

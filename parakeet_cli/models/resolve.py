@@ -14,7 +14,7 @@ from parakeet_cli.models.registry import (
     names,
     similar_names,
 )
-from parakeet_cli.models.types import NEMO, KnownModel, LocalModel
+from parakeet_cli.models.types import NEMO_FILES, SPEAKERS, KnownModel, LocalModel, option_of
 
 OFFLINE_BY_SETTING = 'downloads are off (--offline, PARAKEET_OFFLINE or "offline" in config.json)'
 
@@ -70,19 +70,24 @@ def resolve_name(name: str, kind: str) -> KnownModel:
 def unknown_name(name: str, kind: str) -> EngineUnavailable:
     """The error for a name that no model of that kind has, with the names that come close."""
     others = [row.kind for row in KNOWN if name in (row.name, *row.aliases)]
-    other = f"; that is a name for {others[0]}" if others else ""
+    other = f"; that is a name for {_short(others[0])}" if others else ""
     if Path(name).exists():
-        hint = f"For the one in this folder, name its path: --model ./{name}"
+        hint = f"For the one in this folder, name its path: {option_of(kind)} ./{name}"
+    elif others == [SPEAKERS]:
+        hint = f"It says who spoke: --speakers {option_of(SPEAKERS)} {name}"
     elif similar := similar_names(name, kind) or similar_names(name):
         hint = f"Did you mean {' or '.join(similar)}? All names: parakeet models list"
     else:
-        hint = (
-            f"Known names: {', '.join(names(kind))}; or a hub id such as "
-            "nvidia/parakeet-tdt-0.6b-v3, or a path."
-        )
+        example = next(row.repository for row in KNOWN if row.kind == kind)
+        hint = f"Known names: {', '.join(names(kind))}; or a hub id such as {example}, or a path."
+    user = "" if kind == SPEAKERS else "the engine "
     return EngineUnavailable(
-        f"There is no model called '{name}' for the engine {kind}{other}.", hint=hint
+        f"There is no model called '{name}' for {user}{_short(kind)}{other}.", hint=hint
     )
+
+
+def _short(kind: str) -> str:
+    return option_of(kind) if kind == SPEAKERS else kind
 
 
 def cached_models(kind: str) -> list[LocalModel]:
@@ -94,11 +99,11 @@ def cached_models(kind: str) -> list[LocalModel]:
 
 
 def _model_at(path: Path, kind: str) -> LocalModel:
-    if kind == NEMO and path.is_file():
+    if kind in NEMO_FILES and path.is_file():
         return LocalModel(path, path.stem, kind)
-    if kind != NEMO and path.is_dir():
+    if kind not in NEMO_FILES and path.is_dir():
         return LocalModel(path, path.resolve().name, kind)
-    expected = "a .nemo file" if kind == NEMO else f"a folder with a model for {kind}"
+    expected = "a .nemo file" if kind in NEMO_FILES else f"a folder with a model for {kind}"
     problem = f"is not {expected}" if path.exists() else "does not exist"
     raise EngineUnavailable(
         f"The model {path} {problem}.",

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 NEMO, ONNX, WHISPER = "nemo", "onnx", "whisper"
-KINDS = (NEMO, ONNX, WHISPER)
+SPEAKERS = "speakers"  # a .nemo that says who speaks, for --speakers-model
+KINDS = (NEMO, ONNX, WHISPER, SPEAKERS)
+NEMO_FILES = (NEMO, SPEAKERS)  # the kinds that are a .nemo each
+
+
+def option_of(kind: str) -> str:
+    """The option of `parakeet transcribe` that takes a model of that kind."""
+    return "--speakers-model" if kind == SPEAKERS else "--model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class KnownModel:
     """
 
     name: str
-    kind: str  # nemo, onnx or whisper
+    kind: str  # one of KINDS
     repository: str
     files: tuple[str, ...]
     aliases: tuple[str, ...] = ()  # other names of it, for engines of its kind

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 AUTO = "auto"  # any number
+CAM = "cam++"  # the embedded model; the others have names in the table of models
 MOST = 99  # more than any recording that this can tell apart
 
 PATTERN = "^(auto|0*[1-9][0-9]?(-0*[1-9][0-9]?)?)$"  # the smaller number first

@@ -20,7 +20,11 @@ _WIDE_SHARE = 0.2  # of a word's score, the rest is by narrow windows; chosen li
 
 def names_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCount) -> list[str]:
     """The speaker of each word: `Speaker 1` is who speaks first."""
-    numbers = speakers_of(words, voices, count)
+    return numbered(speakers_of(words, voices, count))
+
+
+def numbered(numbers: Sequence[int]) -> list[str]:
+    """A name for each number: `Speaker 1` is the first."""
     order = {number: place for place, number in enumerate(dict.fromkeys(numbers), 1)}
     return [f"Speaker {order[number]}" for number in numbers]
 
@@ -35,8 +39,8 @@ def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCo
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     seconds = np.concatenate((narrow.seconds, wide.seconds))
     scores = vectors @ centres_of(vectors, seconds, count).T
-    near = _Scores(narrow.spans, scores[: len(narrow.spans)])
-    far = _Scores(wide.spans, scores[len(narrow.spans) :])
+    near = Scores(narrow.spans, scores[: len(narrow.spans)])
+    far = Scores(wide.spans, scores[len(narrow.spans) :])
     return [
         int(
             (
@@ -64,7 +68,7 @@ def _with_words(voices: Voices, words: Sequence[Word]) -> Voices:
     return Voices(voices.spans[having], voices.embeddings[having])
 
 
-class _Scores:
+class Scores:
     """How well each speaker fits each moment: the mean of the windows over it."""
 
     def __init__(self, spans: NDArray[np.float64], scores: NDArray[np.float32]) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from parakeet_cli.errors import UsageError
 from parakeet_cli.formats import Format, expand_formats
+from parakeet_cli.models.registry import MOST_SPEAKERS, look_up
+from parakeet_cli.models.types import SPEAKERS
+from parakeet_cli.speakers.count import CAM, SpeakerCount
 from parakeet_cli.transcribe.inputs.shard import Shard
 from parakeet_cli.transcribe.inputs.storage import is_url
 from parakeet_cli.transcribe.pipeline.interrupts import GRACE_SECONDS
@@ -42,6 +45,28 @@ def refuse_names_alone(names: str | None, *, speakers: bool) -> None:
         raise UsageError(
             f"--speaker-names {names} names speakers, and nothing tells them apart.",
             hint="Add --speakers, or --channels split where each has a channel.",
+        )
+
+
+def refuse_unfit_speakers_model(
+    asked: str | None, model: str, speakers: SpeakerCount | None
+) -> None:
+    """Raise UsageError for a model that nothing uses, or that knows too few speakers apart.
+
+    `asked` is what this command asks for, and `model` what the settings have.
+    """
+    if asked is not None and speakers is None:
+        raise UsageError(
+            f"--speakers-model {asked} tells speakers apart, and nothing asks who spoke.",
+            hint="Add --speakers.",
+        )
+    if speakers is None or look_up(model, SPEAKERS) is None:
+        return
+    if (speakers.most or 0) > MOST_SPEAKERS:
+        raise UsageError(
+            f"The model {model} knows at most {MOST_SPEAKERS} speakers apart, and there may be "
+            f"{speakers.most} by --speakers.",
+            hint=f"--speakers-model {CAM} has no such limit.",
         )
 
 

@@ -310,6 +310,7 @@ def transcribe(
         ),
     ] = None,
     speakers: options.Speakers = None,
+    speakers_model: options.SpeakersModel = None,
     speaker_names: options.SpeakerNames = None,
     vad: Annotated[
         bool,

@@ -20,6 +20,7 @@ from parakeet_cli.transcribe.request import (
     TranscribeRequest,
     refuse_contradictions,
     refuse_names_alone,
+    refuse_unfit_speakers_model,
 )
 from parakeet_cli.transcribe.watch.options import WatchOptions
 
@@ -51,6 +52,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
     speakers = settings.speaker_count if given["channels"] is None else None
     names = given["speaker_names"]
     refuse_names_alone(names, speakers=bool(speakers or given["channels"]))
+    refuse_unfit_speakers_model(given["speakers_model"], settings.speakers_model, speakers)
     stream_number, every_stream = parse_audio_stream(given["audio_stream"])
     format_options = FormatOptions(
         **{name: given[name] for name in _LAYOUT}, link_audio=given["html_link_audio"]
@@ -70,6 +72,7 @@ def request_of(given: Mapping[str, Any], settings: Settings) -> TranscribeReques
             channel=given["channel"],
             split_channels=given["channels"] is not None,
             speakers=speakers,
+            speakers_model=settings.speakers_model,
             speaker_names=NO_NAMES if names is None else read_names(names),
             vad=given["vad"],
             speech=SpeechLimits(settings.vad_threshold, settings.vad_min_silence),

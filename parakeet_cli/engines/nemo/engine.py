@@ -91,7 +91,7 @@ class Nemo:
     def __init__(self, options: EngineOptions, *, concurrency: int) -> None:
         self._options = options
         self._tuning = Tuning.from_environment()
-        self._python = _ml_python(options.ml_python)
+        self._python = ml_python(options.ml_python)
         require_packages(self._python, look_up(options.model or DEFAULT, NEMO))
         self._model = find_model(
             options.model, kind=NEMO, offline=options.offline, progress=options.progress
@@ -282,7 +282,7 @@ def _unused_gpu(why: str, python: str) -> EngineUnavailable:
     )
 
 
-def _ml_python(named: str | None) -> str:
+def ml_python(named: str | None) -> str:
     """The ML interpreter. Raises EngineUnavailable where it can't be run."""
     if named is None:
         return default_python()

@@ -31,7 +31,7 @@ class SoundInHand(ProgressClock):
         if not self._seconds:
             self._since = self.now
         self._seconds[number] = seconds
-        if operation == "load":
+        if operation.startswith("load"):
             self._loading.add(number)
 
     def progressed(self) -> None:

@@ -40,8 +40,17 @@ class _Versions:
     torch: str | None
 
 
-def require_packages(python: str, model: KnownModel | None = None) -> None:
-    """Raise EngineUnavailable if NeMo or torch is missing, or NeMo is too old for the model."""
+def require_packages(
+    python: str,
+    model: KnownModel | None = None,
+    *,
+    user: str = "The engine nemo",
+    instead: str = "`--engine onnx` runs the same models without NeMo.",
+) -> None:
+    """Raise EngineUnavailable if NeMo or torch is missing, or NeMo is too old for the model.
+
+    `user` is what needs them, and `instead` what works without.
+    """
     versions = _read(python)
     if versions.nemo is None or versions.torch is None:
         # They may be where an environment's packages usually aren't: the interpreter knows.
@@ -55,9 +64,9 @@ def require_packages(python: str, model: KnownModel | None = None) -> None:
     ]
     if missing:
         raise EngineUnavailable(
-            f"The engine nemo needs {' and '.join(missing)}, which {python} doesn't have.",
+            f"{user} needs {' and '.join(missing)}, which {python} doesn't have.",
             hint=f"`parakeet doctor {_options(python)}` says what is missing and what to type; "
-            "`--engine onnx` runs the same models without NeMo.",
+            f"{instead}",
         )
     if model is not None:
         _require_nemo_for(model, versions.nemo, python)

@@ -37,11 +37,14 @@ def scan_nemo(stream: IO[bytes], size: int, where: str) -> Iterator[Problem]:
         yield from _scan_content(content, member.size, name, members, where)  # type: ignore[arg-type]
 
 
-def unpack_nemo(stream: IO[bytes], size: int, where: str, folder: Path) -> list[Problem]:
+def unpack_nemo(
+    stream: IO[bytes], size: int, where: str, folder: Path, *, any_kind: bool = False
+) -> list[Problem]:
     """Copy the members into an empty private folder, and scan the copies.
 
     Whatever happens to the archive meanwhile, the problems are those of the files that lie in
-    the folder. With problems, it may have only some of the files. Raises OSError.
+    the folder. With problems, it may have only some of the files. With `any_kind` the harmless
+    ones don't count, so that also a model that transcribes nothing is unpacked. Raises OSError.
     """
     members, problems = _listed(stream, size, where)
     if problems:
@@ -51,7 +54,8 @@ def unpack_nemo(stream: IO[bytes], size: int, where: str, folder: Path) -> list[
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _copy(stream, member, path)
         with path.open("rb") as copy:
-            problems += _scan_content(copy, member.size, name, members, where)
+            found = _scan_content(copy, member.size, name, members, where)
+            problems += (one for one in found if not (any_kind and one.harmless))
         if problems:
             break
     return problems

@@ -69,22 +69,22 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
 
 
 @contextmanager
-def private_copy(path: Path) -> Iterator[Path]:
+def private_copy(path: Path, *, any_kind: bool = False) -> Iterator[Path]:
     """A `.nemo` in a form that nobody else can change, for NeMo to load within the block.
 
     It is a folder of its members, which are those that were scanned: the file itself is opened
     once, and not read again. Where its checksum is a published model's, it is a copy of the
     file. NeMo would unpack it into such a folder by itself, so this takes no more time or room.
 
-    Raises EngineUnavailable, with the reasons, for a model that could run code, and for one
-    of a kind that parakeet doesn't run.
+    Raises EngineUnavailable, with the reasons, for a model that could run code, and unless
+    `any_kind` is set for one that can't transcribe.
     """
     with ExitStack() as kept:
         try:
             folder = tempfile.TemporaryDirectory(prefix="parakeet-model-")  # mode 0700
             private = Path(kept.enter_context(folder))
             with _opened(path) as (stream, size):
-                copy = _copied(stream, size, path, private)
+                copy = _copied(stream, size, path, private, any_kind=any_kind)
         except OSError as error:
             raise EngineUnavailable(
                 f"The model {path} can't be read and unpacked: {error.strerror or error}.",
@@ -93,10 +93,10 @@ def private_copy(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def _copied(stream: IO[bytes], size: int, path: Path, private: Path) -> Path:
+def _copied(stream: IO[bytes], size: int, path: Path, private: Path, *, any_kind: bool) -> Path:
     folder = private / path.name
     folder.mkdir(mode=0o700)
-    problems = unpack_nemo(stream, size, path.name, folder)
+    problems = unpack_nemo(stream, size, path.name, folder, any_kind=any_kind)
     if not problems:
         return folder
     shutil.rmtree(folder)
@@ -149,7 +149,8 @@ def _refusal(path: Path, problems: Sequence[Problem]) -> EngineUnavailable:
         return EngineUnavailable(
             f"The model {path} was not loaded, because parakeet doesn't run models of its kind: "
             f"{problems[0]}.",
-            hint="Parakeet's TDT, RNNT, CTC and hybrid models work: parakeet models list",
+            hint="Parakeet's TDT, RNNT, CTC and hybrid models work: parakeet models list; "
+            "a Sortformer says who spoke: --speakers --speakers-model FILE.",
         )
     problems = [one for one in problems if not one.harmless]
     shown = "; ".join(str(problem) for problem in problems[:_SHOWN])

@@ -23,6 +23,7 @@ from parakeet_cli.audio.segment.speech import SPARSE, WHOLE, ReceivedSpeech
 from parakeet_cli.engines.base import Engine
 from parakeet_cli.errors import InputError
 from parakeet_cli.formats import Collector
+from parakeet_cli.transcribe.diarizers import Diarizer
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.pipeline.engine_threads import EngineThreads
 from parakeet_cli.transcribe.pipeline.file_in_work import FileInWork, Voice
@@ -48,6 +49,7 @@ class Feeders:
         options: PipelineOptions,
         post: Post,
         *,
+        diarizer: Diarizer | None,
         on_opened: Callable[[FileInWork, float | None], object],
         on_submitted: Callable[[FileInWork, Exception | None], object],
     ) -> None:
@@ -57,6 +59,7 @@ class Feeders:
         self._engine_threads = threads
         self._options = options
         self._annotator = annotator_of(engine, options.speech)
+        self._diarizer = diarizer
         self._post = post
         self._on_opened, self._on_submitted = on_opened, on_submitted
         self._queue: SimpleQueue[tuple[FileInWork, Path] | None] = SimpleQueue()
@@ -112,7 +115,11 @@ class Feeders:
         job = file.item.job
         speech = ReceivedSpeech()
         work = SharedWork(speech, self._places, shares=self._annotator == SPARSE)
-        with self._places.own(), self._opened(path, job, work, voice.channel) as media:
+        with (
+            self._places.own(),
+            self._opened(path, job, work, voice.channel) as media,
+            self._collected_speakers(voice),
+        ):
             voice.seconds = job.duration or media.source.duration
             if voice.channel == 0:
                 voice.count = media.source.channels or 1
@@ -129,7 +136,7 @@ class Feeders:
                 if self._ending.is_set():
                     return
                 future = self._engine_threads.submit(chunk)
-                if self._options.speakers is not None:
+                if voice.speakers is not None:
                     voice.speakers.add(chunk)
                 file.pending.append((chunk.without_samples(), future, voice))
                 future.add_done_callback(lambda _: self._post(_nothing))
@@ -139,6 +146,18 @@ class Feeders:
                 raise InputError(
                     f"{job.name} ends before second {job.offset:g}, where the part begins."
                 )
+
+    @contextlib.contextmanager
+    def _collected_speakers(self, voice: Voice) -> Iterator[None]:
+        """Let what tells speakers apart take the chunks in the block, and end with them."""
+        if self._diarizer is None:
+            yield
+            return
+        voice.speakers = self._diarizer.open()
+        try:
+            yield
+        finally:
+            voice.speakers.close()
 
     @contextlib.contextmanager
     def _opened(

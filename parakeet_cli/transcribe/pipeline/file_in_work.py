@@ -12,8 +12,8 @@ from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult
 from parakeet_cli.errors import EngineError
 from parakeet_cli.formats import Collector
-from parakeet_cli.speakers.collector import VoiceCollector
 from parakeet_cli.speakers.levels import Levels
+from parakeet_cli.transcribe.diarizers import SpeakersOfRecording
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.assembler import Assembler
 from parakeet_cli.transcript import Accounting, Doubt, FileResult, LostInterval, Source
@@ -34,7 +34,7 @@ class Voice:
     assembler: Assembler = field(default_factory=Assembler)
     lost: list[LostInterval] = field(default_factory=list)  # chunks on which the engine failed
     levels: Levels = field(default_factory=Levels)  # of a channel
-    speakers: VoiceCollector = field(default_factory=VoiceCollector)  # if they are asked for
+    speakers: SpeakersOfRecording | None = None  # if they are asked for
     seconds: float | None = None  # how long it is, as far as that is known
     accounting: Accounting = field(default_factory=Accounting)
     doubts: tuple[Doubt, ...] = ()  # about its sound

@@ -16,6 +16,7 @@ from parakeet_cli.audio.segment.chunker import Chunk
 from parakeet_cli.engines.base import ChunkResult, Engine
 from parakeet_cli.errors import EngineError, InputError, ParakeetError
 from parakeet_cli.formats import Collector
+from parakeet_cli.transcribe.diarizers import CamPlusPlus, Diarizer
 from parakeet_cli.transcribe.inputs.as_file import as_file
 from parakeet_cli.transcribe.inputs.storage import Url, name_of
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
@@ -56,6 +57,7 @@ def transcribe_jobs(
     on_result: Callable[[Chunk, ChunkResult], object] = lambda _, __: None,
     cancellation: Cancellation | None = None,
     loads_at_once: bool = False,
+    diarizer: Diarizer | None = None,
 ) -> Iterator[FileResult]:
     """Every job's result, in the jobs' order, as soon as it is known.
 
@@ -67,13 +69,17 @@ def transcribe_jobs(
     `on_loaded` is called, in another thread, once the engine is loaded. It is loaded for the first
     job, or with `loads_at_once` before the first job is asked for. `on_result` is called with each
     chunk of a file and its result, in their order; `cancellation` ends it from another thread.
+    `diarizer` tells speakers apart if the options ask for it; None is the embedded one.
     """
     pipeline: _Pipeline | None = None
     with ExitStack() as stack:
 
         def begin() -> _Pipeline:
             writing = while_writing or nullcontext()
-            made = _Pipeline(engine, options, view, feeders, writing, on_loaded, on_result)
+            speakers = (diarizer or CamPlusPlus()) if options.speakers is not None else None
+            made = _Pipeline(
+                engine, options, view, feeders, writing, on_loaded, on_result, speakers
+            )
             stack.enter_context(made)
             if cancellation is not None:
                 cancellation.attach(made.post)
@@ -109,6 +115,7 @@ class _Pipeline:
         while_writing: AbstractContextManager[object],
         on_loaded: Callable[[Engine], object],
         on_result: Callable[[Chunk, ChunkResult], object],
+        diarizer: Diarizer | None,
     ) -> None:
         self._files: deque[FileInWork] = deque()
         self._feeding = 0  # files that aren't fully submitted
@@ -124,6 +131,7 @@ class _Pipeline:
             self._threads,
             options,
             self._calls.put,
+            diarizer=diarizer,
             on_opened=self._opened,
             on_submitted=self._submitted,
         )
@@ -248,7 +256,7 @@ class _Pipeline:
         file.local.close()
         if error is None:
             return
-        if isinstance(error, InputError):
+        if isinstance(error, (InputError, EngineError)):  # the second by what tells speakers apart
             file.result = failed(file.item.job, error)
         elif isinstance(error, ParakeetError):  # the engine can't be used, by no other file either
             raise error

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.formats import FormatOptions
-from parakeet_cli.speakers.count import SpeakerCount
+from parakeet_cli.speakers.count import CAM, SpeakerCount
 from parakeet_cli.speakers.names import SpeakerNames
 from parakeet_cli.transcribe.align.words import GivenText
 
@@ -20,6 +20,7 @@ class PipelineOptions:
     channel: int | None = None  # from 0; None is all, averaged
     split_channels: bool = False  # whether each is transcribed by itself
     speakers: SpeakerCount | None = None  # how many there may be, if they are to be told apart
+    speakers_model: str = CAM  # what tells them apart
     speaker_names: SpeakerNames = field(default_factory=SpeakerNames)
     vad: bool = True
     speech: SpeechLimits = field(default_factory=SpeechLimits)

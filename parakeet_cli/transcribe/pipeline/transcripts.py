@@ -80,12 +80,10 @@ def _segments(
 def _with_speakers(
     segments: tuple[Segment, ...], voice: Voice, count: SpeakerCount | None
 ) -> tuple[Segment, ...]:
-    if count is None:
+    speakers = voice.speakers
+    if count is None or speakers is None:
         return segments
-    from parakeet_cli.speakers.diarize import names_of
-
-    voices = voice.speakers.finish()
-    return with_speakers(segments, lambda words: names_of(words, voices, count))
+    return with_speakers(segments, lambda words: speakers.names_of(words, count))
 
 
 def _of_channels(

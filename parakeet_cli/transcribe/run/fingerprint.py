@@ -9,6 +9,7 @@ from typing import Any
 
 from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.config.settings import Settings
+from parakeet_cli.speakers.count import CAM
 from parakeet_cli.transcribe.inputs.storage import canonical, to_place
 from parakeet_cli.transcribe.inputs.streams import EVERY_STREAM
 from parakeet_cli.transcribe.request import TranscribeRequest
@@ -47,6 +48,8 @@ def fingerprint(request: TranscribeRequest, settings: Settings, folder: str | No
         deciding["channels"] = "split"
     if options.speakers is not None:
         deciding["speakers"] = asdict(options.speakers)
+        if options.speakers_model != CAM:
+            deciding["speakers_model"] = options.speakers_model
     if options.speaker_names:
         deciding["speaker_names"] = options.speaker_names.as_json()
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

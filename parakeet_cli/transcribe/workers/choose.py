@@ -17,6 +17,7 @@ from parakeet_cli.engines.base import Engine, EngineChoice, EngineOptions
 from parakeet_cli.engines.registry import ENGINES, make_engine
 from parakeet_cli.errors import UsageError
 from parakeet_cli.system.hardware import visible_gpus
+from parakeet_cli.transcribe.diarizers import Diarizer, open_diarizer
 from parakeet_cli.transcribe.inputs.storage import is_regular
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.feeders import suitable_count
@@ -108,7 +109,8 @@ def open_runner(
     if count == 1 and not _needs_process(choice, items, placement):
         asked = 1 if concurrency == 1 else placement.feeders  # for a single chunk
         feeders = suitable_count(asked, engine, engine_options.cores)
-        yield partial(_run_here, engine, setup, line, placement.grace, feeders)
+        with open_diarizer(options.speakers_model, engine_options, options.speakers) as diarizer:
+            yield partial(_run_here, engine, setup, line, placement.grace, feeders, diarizer)
         return
     setup = replace(setup, max_items=_fair_share(len(items), count))
     with LocalWorkerPool(setup, count, gpus) as pool:
@@ -194,6 +196,7 @@ def _run_here(
     line: EngineLine,
     grace: float,
     feeders: int,
+    diarizer: Diarizer | None,
     items: Iterable[PlannedFile | None],
     view: ProgressView,
 ) -> ItemResults:
@@ -222,6 +225,7 @@ def _run_here(
             feeders=feeders,
             on_loaded=loaded,
             loads_at_once=setup.loads_at_once,
+            diarizer=diarizer,
         )
         for result in results:
             yield taken.pop(0), result

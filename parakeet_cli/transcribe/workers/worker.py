@@ -26,6 +26,7 @@ from parakeet_cli.engines.registry import make_engine
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.system.files import discard_pending
 from parakeet_cli.system.processes import leave_signals_to_the_parent
+from parakeet_cli.transcribe.diarizers import make_diarizer
 from parakeet_cli.transcribe.inputs.find import Job
 from parakeet_cli.transcribe.outputs.plan import PlannedFile
 from parakeet_cli.transcribe.pipeline.feeders import suitable_count
@@ -114,6 +115,8 @@ class Worker:
         self._setup = setup
         self._send = send
         self._engine: Engine = make_engine(setup.engine, options, concurrency=MAX_CONCURRENCY)
+        speakers = setup.options.speakers
+        self._diarizer = make_diarizer(setup.options.speakers_model, options, speakers)
         self._feeders = suitable_count(setup.feeders, self._engine, options.cores)
         self._inbox: SimpleQueue[PlannedFile | None] = SimpleQueue()  # None: look at `_ending`
         self._ending = Event()
@@ -145,6 +148,7 @@ class Worker:
             while_writing=self._writing,
             on_loaded=lambda engine: self._send(Loaded(engine.info, runs_on(engine))),
             loads_at_once=self._setup.loads_at_once,
+            diarizer=self._diarizer,
         )
         for _ in results:
             pass  # `ended` has sent it

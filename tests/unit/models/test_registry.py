@@ -5,7 +5,7 @@ import re
 import pytest
 
 from parakeet_cli.models.registry import HUB_NAMES, KNOWN, by_repository, look_up, names
-from parakeet_cli.models.types import NEMO, ONNX, WHISPER
+from parakeet_cli.models.types import NEMO, ONNX, SPEAKERS, WHISPER
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,20 @@ def test_a_repository_without_a_name_has_the_files_of_its_kind() -> None:
     onnx = by_repository("someone/mine", ONNX)
     assert {"*.onnx", "vocab.txt", "config.json"} == set(onnx.files) - set(onnx.optional)
     assert "model.bin" in by_repository("someone/mine", WHISPER).files
+
+
+def test_the_sortformers_are_named_with_their_licences_and_need_nemo_3() -> None:
+    first, second = (look_up(name, SPEAKERS) for name in ("sortformer", "sortformer-2.1"))
+    assert first is not None
+    assert second is not None
+    assert (first.repository, first.licence) == (
+        "nvidia/diar_streaming_sortformer_4spk-v2",
+        "CC-BY-4.0",
+    )
+    assert (second.repository, second.licence) == (
+        "nvidia/diar_streaming_sortformer_4spk-v2.1",
+        "NVIDIA-Open-Model",
+    )
+    hub = by_repository("someone/diar_mine", SPEAKERS)
+    assert hub.files == ("diar_mine.nemo",)
+    assert {one.oldest_nemo for one in (first, second, hub)} == {"3.0"}

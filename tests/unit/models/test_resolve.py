@@ -8,7 +8,7 @@ import pytest
 from parakeet_cli.errors import EngineUnavailable, ExitCode
 from parakeet_cli.models.registry import look_up
 from parakeet_cli.models.resolve import cached_models, find_model
-from parakeet_cli.models.types import KINDS, NEMO, ONNX, WHISPER
+from parakeet_cli.models.types import KINDS, NEMO, ONNX, SPEAKERS, WHISPER
 from tests.unit.models.hub_cache import put
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -144,3 +144,22 @@ def test_an_unknown_name_is_an_error_with_the_known_ones(kind: str) -> None:
 def test_a_name_for_another_engine_is_an_error_that_names_it() -> None:
     with pytest.raises(EngineUnavailable, match="a name for onnx"):
         find_model("v3-int8", kind=NEMO)
+
+
+def test_what_says_who_spoke_is_no_engine_s_model(cache: Path, tmp_path: Path) -> None:
+    known = look_up("sortformer")
+    assert known is not None
+    folder = put(cache, known.repository, "a" * 40, *known.files, main=True)
+    found = find_model("sortformer", kind=SPEAKERS, offline=True)
+    assert found.path == folder / known.files[0]
+    for kind in (NEMO, ONNX):
+        assert cached_models(kind) == []  # so `auto` never takes it for a Parakeet
+        with pytest.raises(EngineUnavailable, match="a name for --speakers-model") as refused:
+            find_model("sortformer", kind=kind, offline=True)
+        assert refused.value.hint == "It says who spoke: --speakers --speakers-model sortformer"
+    with pytest.raises(EngineUnavailable, match="--speakers-model") as unknown:
+        find_model("mine", kind=SPEAKERS, offline=True)
+    assert "nvidia/diar_streaming_sortformer_4spk-v2" in (unknown.value.hint or "")
+    model = tmp_path / "mine.nemo"
+    model.touch()
+    assert find_model(str(model), kind=SPEAKERS).path == model

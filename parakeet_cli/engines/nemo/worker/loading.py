@@ -67,10 +67,7 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
     from .decoding import make_decoder
     from .encoding import Encoder
 
-    if request.threads:
-        torch.set_num_threads(request.threads)
-    with blaming(request.device):
-        cuda, why_cpu = choose_device(request.device)
+    cuda, why_cpu = prepared_device(request)
     where = cuda.name()
     with blaming(where or "the CPU"):
         cuda.try_out()
@@ -97,6 +94,16 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
     return LoadedModel(encoder, decoder, cuda, facts)
 
 
+def prepared_device(request: LoadRequest) -> tuple[Cuda, str | None]:
+    """As `choose_device`, with the threads that were asked for."""
+    import torch
+
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    with blaming(request.device):
+        return choose_device(request.device)
+
+
 @contextmanager
 def blaming(where: str) -> Iterator[None]:
     """Raises UnusableError in the place of an error of the device `where`."""
@@ -111,8 +118,11 @@ def blaming(where: str) -> Iterator[None]:
         raise UnusableError(*reason, memory=is_out_of_memory(error)) from error
 
 
-def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
-    """The model on its device, in evaluation mode. Raises UnusableError."""
+def restore(request: LoadRequest, cuda: Cuda | None = None, family: Any = None) -> Any:
+    """The model on its device, in evaluation mode. Raises UnusableError.
+
+    `family` is the class of NeMo's that restores it; None is the one that transcribes.
+    """
     import torch
 
     cuda = cuda or choose_device(request.device)[0]
@@ -121,7 +131,7 @@ def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
     _silence_nemo()
 
     try:
-        model = _restore_from(request.path)
+        model = _restore_from(request.path, family)
     except Exception as error:  # for a file that it can't read, NeMo raises any kind of error
         if is_out_of_memory(error):
             raise
@@ -148,20 +158,21 @@ def restore(request: LoadRequest, cuda: Cuda | None = None) -> Any:
     return model
 
 
-def _restore_from(path: str) -> Any:
+def _restore_from(path: str, family: Any) -> Any:
     import torch
     from nemo.collections.asr.models import ASRModel
     from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
 
+    family = family or ASRModel
     if not Path(path).is_dir():
-        return ASRModel.restore_from(path, map_location=torch.device("cpu"))
+        return family.restore_from(path, map_location=torch.device("cpu"))
     connector = SaveRestoreConnector()
     connector.model_extracted_dir = path
     # NeMo looks for the files that a configuration names in the working directory first.
     before = Path.cwd()
     os.chdir(path)
     try:
-        return ASRModel.restore_from(
+        return family.restore_from(
             path, map_location=torch.device("cpu"), save_restore_connector=connector
         )
     finally:

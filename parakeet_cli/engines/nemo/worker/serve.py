@@ -1,9 +1,10 @@
 """Runs the worker: loads a model, then transcribes batches until the tool closes the pipe.
 
 Requests (`operation`): `load` first; `transcribe` for a chunk; `open_stream`, `accept` and
-`close_stream` for live speech. Answers carry the request's `id` and a `result` or an `error`.
-`started` names the chunks that are being worked on, so that the tool knows which they were if
-the worker dies; `note` is a line for --verbose.
+`close_stream` for live speech. Another model says who speaks: `load_diarizer` first, then
+`accept_recording` for each part of a recording. Answers carry the request's `id` and a `result`
+or an `error`. `started` names the chunks that are being worked on, so that the tool knows which
+they were if the worker dies; `note` is a line for --verbose.
 
 After an error that leaves CUDA broken for this process, the process ends: the tool starts
 another. If it came of making CUDA graphs, `graphs` names what the next one may try.
@@ -26,6 +27,7 @@ import numpy as np
 
 from . import messages
 from .batches import MAX_BATCH, Batch, WorkerRequest, next_batch
+from .diarizing import Frames, RecordingServer
 from .faults import DeviceLostError, LostInCaptureError, first_line, is_out_of_memory, is_sticky
 from .loading import LoadedModel, LoadRequest, UnusableError, load_model
 from .pipeline import BatchPipeline, FailedBatch, without_tensors
@@ -82,6 +84,7 @@ class ModelServer:
     import_error: Exception | None = None
     loaded: LoadedModel | None = None
     running: BatchPipeline | None = None
+    recordings: RecordingServer = field(default_factory=RecordingServer)
 
     def run(self) -> None:
         """Serve for ever. Raises DeviceLostError, and BrokenPipeError once the tool is gone."""
@@ -157,18 +160,29 @@ class ModelServer:
     def _end_if_broken(self, error: Exception) -> None:
         if isinstance(error, DeviceLostError):
             raise error
-        if is_sticky(error) or (self.loaded is not None and not self.loaded.cuda.works()):
+        cuda = self.loaded.cuda if self.loaded is not None else self.recordings.cuda
+        if is_sticky(error) or (cuda is not None and not cuda.works()):
             raise DeviceLostError(first_line(error)) from error
 
     def _do_load(self, request: WorkerRequest) -> dict[str, Any]:
+        self._refuse_broken_stack()
+        self.loaded = self.load(LoadRequest(**request.head["model"]), self._note)
+        self.running = BatchPipeline(self.loaded, self.send, self.requests.put)
+        return self.loaded.facts
+
+    def _do_load_diarizer(self, request: WorkerRequest) -> dict[str, Any]:
+        self._refuse_broken_stack()
+        return self.recordings.load(request.head)
+
+    def _do_accept_recording(self, request: WorkerRequest) -> Frames:
+        return self.recordings.accept(request.head, request.samples)
+
+    def _refuse_broken_stack(self) -> None:
         if self.import_error is not None:
             raise UnusableError(
                 f"The ML stack in {sys.prefix} can't be imported: {self.import_error}",
                 f"parakeet doctor --python {sys.executable}",
             ) from self.import_error
-        self.loaded = self.load(LoadRequest(**request.head["model"]), self._note)
-        self.running = BatchPipeline(self.loaded, self.send, self.requests.put)
-        return self.loaded.facts
 
     def _transcribe_next_batch(self) -> None:
         oldest = self.queued_chunks[0]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from parakeet_cli.audio.segment.pauses import SpeechLimits
 from parakeet_cli.config.settings import Settings
 from parakeet_cli.formats import FormatOptions
+from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 from parakeet_cli.transcribe.request import TranscribeRequest
 from parakeet_cli.transcribe.run.fingerprint import fingerprint
@@ -44,6 +45,16 @@ def test_a_fingerprint_knows_what_was_asked_of_the_decoder_and_the_detector() ->
         *(
             fingerprint(replace(request(), options=PipelineOptions(speech=limits)), SETTINGS)
             for limits in (SpeechLimits(threshold=0.6), SpeechLimits(min_silence=1.0))
+        ),
+        *(
+            fingerprint(
+                replace(
+                    request(),
+                    options=PipelineOptions(speakers=SpeakerCount(), speakers_model=model),
+                ),
+                SETTINGS,
+            )
+            for model in ("cam++", "sortformer")
         ),
     ]
     assert len({usual, *asked}) == 1 + len(asked)

@@ -56,7 +56,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     model = SimpleNamespace(eval=lambda: made.append("eval"), **parts)
     torch = SimpleNamespace(**{name: name for name in ("float32", "float16", "bfloat16")})
     monkeypatch.setitem(sys.modules, "torch", torch)
-    monkeypatch.setattr(loading, "_restore_from", lambda path: model)
+    monkeypatch.setattr(loading, "_restore_from", lambda *_: model)
     monkeypatch.setattr(loading, "_silence_nemo", lambda: None)
     return made
 
