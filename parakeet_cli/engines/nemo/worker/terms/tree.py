@@ -73,8 +73,11 @@ class TokenTree:
         # A piece that isn't the rest of a word ends the term before it.
         self.ends_words = np.array([_ends_a_word(piece) for piece in pieces], bool)
         letters = {letter for piece in pieces for letter in piece}
-        for term in terms:
-            for spelling in spellings(term, letters):
+        self.terms = 0  # how many of them the pieces can write
+        for term in dict.fromkeys(terms):
+            ways = spellings(term, letters)
+            self.terms += bool(ways)
+            for spelling in ways:
                 self._add(MARK + spelling.replace(" ", MARK))
         self._lasting = [0.0] * len(self._children)  # of finished terms on the way to a node
         self._finished = [0.0] * len(self._children)  # of the longest term that ends at a node

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parakeet_cli.engines.nemo.worker.terms.spotting import greedy_runs, runs_with_terms
-from parakeet_cli.engines.nemo.worker.terms.tree import Floats, TokenTree, make_tree
+from parakeet_cli.engines.nemo.worker.terms.spotting import (
+    greedy_runs,
+    make_spotting_tree,
+    runs_with_terms,
+)
+from parakeet_cli.engines.nemo.worker.terms.tree import Floats, TokenTree
 
 PIECES = ["<unk>", "▁win", "ter", "bo", "n", "ur", "ne", "▁is", "▁to"]
 BLANK = len(PIECES)
@@ -37,7 +42,7 @@ HEARD = (
     None,
     {"▁to": 0.0},
 )
-TREE = make_tree(PIECES, ["Winterbourne"])
+TREE = make_spotting_tree(PIECES, ["Winterbourne"])
 
 
 def test_a_term_takes_the_place_of_a_word_with_fewer_pieces() -> None:
@@ -49,13 +54,54 @@ def test_a_term_takes_the_place_of_a_word_with_fewer_pieces() -> None:
 
 
 def test_a_term_that_costs_more_than_it_earns_stays_out() -> None:
-    assert text(make_tree(PIECES, ["winbo"]), frames(*HEARD)) == "▁is▁winterbon▁to"
-    assert text(make_tree(PIECES, ["isto"]), frames(*HEARD)) == "▁is▁winterbon▁to"
+    assert text(make_spotting_tree(PIECES, ["winbo"]), frames(*HEARD)) == "▁is▁winterbon▁to"
+    assert text(make_spotting_tree(PIECES, ["isto"]), frames(*HEARD)) == "▁is▁winterbon▁to"
+
+
+def dearest(terms: list[str], last: str, *before: str, own: str) -> float:
+    """The most that a term's last piece may cost where the model finds the piece `own`."""
+    tree = make_spotting_tree(PIECES, terms)
+    table = np.full((len(before) + 1, BLANK + 1), -60.0, np.float32)
+    for row, piece in zip(table, [*before, own], strict=True):
+        row[PIECES.index(piece)] = 0.0
+    costs = np.arange(0.25, 40, 0.25)
+    fits = []
+    for cost in costs:
+        table[-1, PIECES.index(last)] = -cost
+        fits.append("".join(before) + last in text(tree, table))
+    assert fits == sorted(fits, reverse=True)
+    return float(costs[sum(fits) - 1]) if fits[0] else -1.0
+
+
+WINTERBOURNE = ("▁win", "ter", "bo", "ur")
+
+
+def test_one_of_many_terms_has_to_cost_less_than_one_of_a_few() -> None:
+    letters = "bnetour"
+    others = ["".join(letters[int(one)] for one in np.base_repr(at, 7)) for at in range(999)]
+    many = ["winterbourne", *(f"isto{one}" for one in others)]
+    few = dearest(["winterbourne"], "ne", *WINTERBOURNE, own="n")
+    assert few - dearest(many, "ne", *WINTERBOURNE, own="n") == pytest.approx(np.log(1000), abs=0.3)
+    # The same term in another case, and one that the model can't write, are no more of them.
+    same = ["winterbourne", "Winterbourne", "Łódź"]
+    assert make_spotting_tree(PIECES, same).terms == 2
+    assert dearest(["winterbourne"] * 50, "ne", *WINTERBOURNE, own="n") == few
+
+
+def test_a_word_that_is_there_is_no_evidence_for_the_other_of_a_phrase() -> None:
+    word = dearest(["winne"], "ne", "▁win", own="ter")
+    phrase = dearest(["to winne"], "ne", "▁to", "▁win", own="ter")
+    assert phrase < word
+
+
+def test_what_has_few_letters_in_common_with_what_is_there_has_to_cost_less() -> None:
+    alike = dearest(["winterbourne"], "ne", *WINTERBOURNE, own="n")
+    assert dearest(["winterbourne"], "ne", *WINTERBOURNE, own="▁is") < alike
 
 
 def test_nothing_is_left_of_a_word_that_a_term_takes_the_place_of() -> None:
     for term in ("winter", "terbourne"):  # parts of the word
-        assert text(make_tree(PIECES, [term]), frames(*HEARD)) == "▁is▁winterbon▁to"
+        assert text(make_spotting_tree(PIECES, [term]), frames(*HEARD)) == "▁is▁winterbon▁to"
 
 
 def test_without_a_sound_or_speech_there_are_no_runs() -> None:
@@ -73,10 +119,10 @@ def test_only_whole_terms_take_the_place_of_whole_words(rows: list[list[float]])
     greedy = greedy_runs(logprobs, BLANK)
     plain = "".join(PIECES[run[0]] for run in greedy)
     terms = ["winterbo", "uris", "is to"]
-    runs = runs_with_terms(make_tree(PIECES, terms), logprobs, BLANK)
+    runs = runs_with_terms(make_spotting_tree(PIECES, terms), logprobs, BLANK)
     found = "".join(PIECES[run[0]] for run in runs)
     if found != plain:
         assert any("▁" + term.replace(" ", "▁") in found for term in terms)
     assert all(start < end for _, start, end in runs)
     assert [run[1] for run in runs] == sorted(run[1] for run in runs)
-    assert runs_with_terms(make_tree(PIECES, []), logprobs, BLANK) == greedy
+    assert runs_with_terms(make_spotting_tree(PIECES, []), logprobs, BLANK) == greedy
