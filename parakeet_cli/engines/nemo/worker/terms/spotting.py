@@ -2,7 +2,7 @@
 
 A term is aligned with the frames by passing tokens along the tree, as in CTC: any label may last,
 and blanks may stand between. Its cost is how much less probable that is than the labels that the
-model finds best in those frames. What it earns is evidence: for its letters, for its tokens, and
+model finds best in those frames, and a part of how unsure the model is of those. What it earns is evidence: for its letters, for its tokens, and
 for what it has in common with the letters that the model finds there. The longer the list is, the
 more of that it takes, since one of many terms is sooner found by chance. A term that earns more
 than it costs takes the place of the words there: of whole words, so that nothing is left of one
@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,21 +25,25 @@ from .tree import MARK, ROOT, Floats, TokenTree, make_tree
 # A run of frames with the same label: (id, first frame, frame after the last).
 Run = tuple[int, int, int]
 
-# All of these are natural logarithms of probabilities, chosen on the development terms and voices
-# of bench/vocabulary.py. What each letter of a term earns, and each of its tokens:
+# All of these are natural logarithms of probabilities, or their factors, chosen with two models on
+# the development terms and voices of bench/vocabulary.py. What each letter of a term earns, each of
+# its tokens, and all of them if they are the very letters which the model finds there:
 _EARNINGS = (1.25,)
-_TOKEN = 1.5
-_ALIKE = 4.0  # what a term earns that has the very letters which the model finds there
-# What a term has to earn: its first word, each other word, and the logarithm of how many terms
+_TOKEN = 2.5
+_ALIKE = 12.0
+# What a term has to earn: its first word, each other word, and for the logarithm of how many terms
 # there are. So words that the model knows are no evidence for a phrase with another one.
-_PRICE = 8.0
+_PRICE = 17.5
 _WORD = 6.0
-_AHEAD = 1.0  # what a term may cost beyond what its letters and tokens have earned so far
+_LIST = 0.75
+_UNSURE = 0.75  # of how improbable what the model finds best is: there anything costs little
+# What a term may cost beyond what its tokens have earned so far, and a share of its letters' part.
+_AHEAD = 0.0
+_SHARE = 0.2
 _MOST = 150  # of the ways to go on from a frame
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(NamedTuple):
     """A way through the tree that ends in a frame; `before` are its earlier labels."""
 
     cost: float  # less what its tokens have earned
@@ -119,18 +124,21 @@ def _spotted(
 
     Its gain is as if it had the very letters that the model finds there.
     """
-    price = _PRICE + math.log(max(tree.terms, 1)) - _ALIKE
-    costs = logprobs.max(axis=1, keepdims=True) - logprobs
+    price = _PRICE + _LIST * math.log(max(tree.terms, 1)) - _ALIKE
+    costs = (1 - _UNSURE) * logprobs.max(axis=1, keepdims=True) - logprobs
     roots = tree.arcs(ROOT)
+    most = _AHEAD + _TOKEN + _SHARE * roots.weights
     ways: dict[tuple[int, int], _Way] = {}  # by node, and the label that the frame has
     for frame, row in enumerate(costs):
         after: dict[tuple[int, int], _Way] = {}
-        for (node, label), way in ways.items():
-            _go_on(tree, after, (node, label), way, row, frame, blank)
+        if ways:
+            by_label = row.tolist()
+            for place, way in ways.items():
+                _go_on(tree, after, place, way, by_label, frame, blank)
         if starts[frame]:
-            first = row[roots.ids] - _TOKEN
-            for at in np.flatnonzero(first <= roots.weights + _AHEAD).tolist():
-                label, cost = int(roots.ids[at]), float(first[at])
+            first = row[roots.ids]
+            for at in np.flatnonzero(first <= most).tolist():
+                label, cost = int(roots.ids[at]), float(first[at]) - _TOKEN
                 _keep(after, int(roots.nodes[at]), label, _Way(cost, frame, label, frame, None))
         ways = after
         if len(ways) > _MOST:
@@ -178,29 +186,26 @@ def _go_on(
     after: dict[tuple[int, int], _Way],
     place: tuple[int, int],
     way: _Way,
-    row: Floats,
+    row: Sequence[float],
     frame: int,
     blank: int,
 ) -> None:
     """Add the ways that a way can go on in the next frame."""
     node, label = place
-    limit = tree.earned(node) + _AHEAD
-    lasting = way.cost + float(row[label])
+    cost, start, _, since, before = way
+    limit = _AHEAD + _SHARE * tree.earned(node)
+    lasting = cost + row[label]
     if lasting <= limit:
-        _keep(after, node, label, _Way(lasting, way.start, label, way.since, way.before))
+        _keep(after, node, label, _Way(lasting, start, label, since, before))
     if label != blank:
-        silent = way.cost + float(row[blank])
+        silent = cost + row[blank]
         if silent <= limit:
-            _keep(after, node, blank, _Way(silent, way.start, blank, frame, way))
-    arcs = tree.arcs(node)
-    if not len(arcs.ids):
-        return
-    next_costs = way.cost + row[arcs.ids] - _TOKEN
-    fits = arcs.continues & (next_costs <= limit + arcs.weights) & (arcs.ids != label)
-    for at in np.flatnonzero(fits).tolist():
-        following = int(arcs.ids[at])
-        cost = float(next_costs[at])
-        _keep(after, int(arcs.nodes[at]), following, _Way(cost, way.start, following, frame, way))
+            _keep(after, node, blank, _Way(silent, start, blank, frame, way))
+    limit += _TOKEN - cost
+    for token, following, weight in tree.continuing(node):
+        if row[token] <= limit + _SHARE * weight and token != label:
+            one = _Way(cost + row[token] - _TOKEN, start, token, frame, way)
+            _keep(after, following, token, one)
 
 
 def _keep(after: dict[tuple[int, int], _Way], node: int, label: int, way: _Way) -> None:
