@@ -33,13 +33,14 @@ _TOKEN = 2.5
 _ALIKE = 12.0
 # What a term has to earn: its first word, each other word, and for the logarithm of how many terms
 # there are. So words that the model knows are no evidence for a phrase with another one.
-_PRICE = 17.5
-_WORD = 6.0
-_LIST = 0.75
+_PRICE = 16.0
+_WORD = 5.0
+_LIST = 1.0
 _UNSURE = 0.75  # of how improbable what the model finds best is: there anything costs little
 # What a term may cost beyond what its tokens have earned so far, and a share of its letters' part.
-_AHEAD = 0.0
+_AHEAD = 1.0
 _SHARE = 0.2
+_WORST = 6.0  # what a frame of it may cost: a letter without evidence is another word's
 _MOST = 150  # of the ways to go on from a frame
 
 
@@ -126,6 +127,7 @@ def _spotted(
     """
     price = _PRICE + _LIST * math.log(max(tree.terms, 1)) - _ALIKE
     costs = (1 - _UNSURE) * logprobs.max(axis=1, keepdims=True) - logprobs
+    costs[costs > _WORST] = np.inf
     roots = tree.arcs(ROOT)
     most = _AHEAD + _TOKEN + _SHARE * roots.weights
     ways: dict[tuple[int, int], _Way] = {}  # by node, and the label that the frame has
