@@ -2,12 +2,12 @@
 
 A term is aligned with the frames by passing tokens along the tree, as in CTC: any label may last,
 and blanks may stand between. Its cost is how much less probable that is than the labels that the
-model finds best in those frames, and a part of how unsure the model is of those. What it earns is evidence: for its letters, for its tokens, and
-for what it has in common with the letters that the model finds there. The longer the list is, the
-more of that it takes, since one of many terms is sooner found by chance. A term that earns more
-than it costs takes the place of the words there: of whole words, so that nothing is left of one
-of them. (Andrusenko and others, "Fast Context-Biasing for CTC and Transducer ASR models with
-CTC-based Word Spotter", 2024.)
+model finds best in those frames, and a part of how unsure the model is of those. What it earns is
+evidence: for its letters, for its tokens, and for what it has in common with the letters that the
+model finds there. The longer the list is, the more of that it takes, since one of many terms is
+sooner found by chance. A term that earns more than it costs takes the place of the words there: of
+whole words, so that nothing is left of one of them. (Andrusenko and others, "Fast Context-Biasing
+for CTC and Transducer ASR models with CTC-based Word Spotter", 2024.)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _EARNINGS = (1.25,)
 _TOKEN = 2.5
 _ALIKE = 12.0
 # What a term has to earn: its first word, each other word, and for the logarithm of how many terms
-# there are. So words that the model knows are no evidence for a phrase with another one.
+# there are. So words that the model knows are little evidence for a phrase with another one.
 _PRICE = 16.0
 _WORD = 5.0
 _LIST = 1.0

@@ -11,7 +11,7 @@ from parakeet_cli.engines.nemo.worker.terms.spotting import (
 )
 from parakeet_cli.engines.nemo.worker.terms.tree import Floats, TokenTree
 
-PIECES = ["<unk>", "▁win", "ter", "bo", "n", "ur", "ne", "▁is", "▁to"]
+PIECES = ["<unk>", "▁win", "ter", "bo", "n", "ur", "ne", "▁is", "▁to", "▁ter"]
 BLANK = len(PIECES)
 _OTHERS = -12.0
 
@@ -86,10 +86,10 @@ def test_one_of_many_terms_has_to_cost_less_than_one_of_a_few() -> None:
     assert dearest(["winne"] * 50, "ne", "▁win", own="n") == few
 
 
-def test_a_word_that_is_there_is_no_evidence_for_the_other_of_a_phrase() -> None:
-    word = dearest(["winne"], "ne", "▁win", own="n")
-    phrase = dearest(["to winne"], "ne", "▁to", "▁win", own="n")
-    assert phrase < word
+def test_each_word_of_a_phrase_has_to_be_worth_it() -> None:
+    word = dearest(["winterne"], "ne", "▁win", "ter", own="bo")
+    phrase = dearest(["win terne"], "ne", "▁win", "▁ter", own="bo")
+    assert 0 < phrase < word
 
 
 def test_what_has_few_letters_in_common_with_what_is_there_has_to_cost_less() -> None:
