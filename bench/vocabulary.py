@@ -5,7 +5,8 @@
 A MODEL is a folder with a Parakeet in ONNX; by default the small ones of the tests. espeak-ng says
 the listed terms, each three times among other words, and then other words alone, by voices that
 the small Parakeets weren't trained on. The other words are those of --words, a line each, or the 30
-that the tests' models know. The weights in engines/nemo/worker/terms/ were chosen on other terms.
+that the tests' models know. The weights in engines/nemo/worker/terms/ were chosen with
+--development: on other terms, other voices and other sentences.
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ TERMS = (
     "Waterloo Yosemite Amsterdam Benedict Clementine Delaware Edinburgh Florentine Grafana "
     "Prometheus Cassandra Terraform Tarragona Ravenna Ljubljana"
 )
+DEVELOPMENT = (
+    "Winterbourne Forester Silverlake Coppermine Lemonade Tamarind Gallagher Montague Kubernetes "
+    "Pandora Zanzibar Melbourne Ottawa Casablanca Valparaiso Hendrickson Ferdinand Isolde "
+    "Marguerite Barnaby Petronella Caledonia Minnesota Dashwood Wellington Bartholomew Rosalind "
+    "Octavia Solomon Nightingale Tobermory Penelope Sullivan Bergamot Cardamom Saffron Marmalade "
+    "Peppermint Cinnamon Ginger"
+)
 SYLLABLES = "ba ko ri sen to lum da vi gra po ter min as fel hu ni"
 MANY = 5000
 TIMES_SAID = 3
@@ -62,12 +70,22 @@ def main() -> None:
     parser.add_argument("--words", type=Path, help="the other words, a line each")
     parser.add_argument("--minutes", type=float, default=60, help="of other speech (default 60)")
     parser.add_argument("--write", type=Path, help="replace the table in this file")
+    parser.add_argument(
+        "--development", action="store_true", help="with the terms and voices to choose weights on"
+    )
     options = parser.parse_args()
     words = options.words.read_text().split() if options.words else list(speech.PHRASES)
-    chance = random.Random("vocabulary")
-    terms = [term for term in TERMS.split() if term.lower() not in words]
-    said = [clip for term in terms * TIMES_SAID for clip in clips(chance, words, term, 1)]
-    other = list(for_minutes(chance, words, options.minutes))
+    held_out = speech.voices(1)[1]
+    half = len(held_out) // 2
+    if options.development:
+        listed, voices, seed = DEVELOPMENT, held_out[:half], "development"
+    else:
+        listed, voices, seed = TERMS, held_out[half:], "vocabulary"
+    chance = random.Random(seed)
+    terms = [term for term in listed.split() if term.lower() not in words]
+    sentences = Sentences(chance, words, voices)
+    said = [sentences.clip(term) for term in terms * TIMES_SAID]
+    other = list(sentences.without_terms(options.minutes))
     many = terms + [invented(chance) for _ in range(MANY - len(terms))]
     rows = [row(model, terms, many, said, other) for model in options.models]
     table = (
@@ -83,23 +101,30 @@ def main() -> None:
         write_table(options.write, "vocabulary", table)
 
 
-def clips(chance: random.Random, words: Sequence[str], term: str, count: int) -> Iterator[Clip]:
-    """Sentences of a few words, one of which is the term, unless that is empty."""
-    for _ in range(count):
-        before, after = (chance.choices(words, k=chance.randint(1, 4)) for _ in range(2))
+@dataclass(frozen=True)
+class Sentences:
+    """Says a few words at random."""
+
+    chance: random.Random
+    words: Sequence[str]
+    voices: Sequence[str]
+
+    def clip(self, term: str = "") -> Clip:
+        """A sentence with the term among its words, unless that is empty."""
+        chance = self.chance
+        before, after = (chance.choices(self.words, k=chance.randint(1, 4)) for _ in range(2))
         text = " ".join([*before, *([term] if term else []), *after])
-        voice = f"{chance.choice(speech.ACCENTS)}+{chance.choice(speech.voices(1)[1])}"
+        voice = f"{chance.choice(speech.ACCENTS)}+{chance.choice(self.voices)}"
         spoken = speech.speak(
             speech.Utterance(text, voice, chance.randint(115, 175), chance.randint(35, 65), 1)
         )
         quiet = speech.silence(0.3)
-        yield Clip(text, np.concatenate([quiet, spoken, quiet]))
+        return Clip(text, np.concatenate([quiet, spoken, quiet]))
 
-
-def for_minutes(chance: random.Random, words: Sequence[str], minutes: float) -> Iterator[Clip]:
-    seconds = 0.0
-    while seconds < 60 * minutes:
-        for clip in clips(chance, words, "", 1):
+    def without_terms(self, minutes: float) -> Iterator[Clip]:
+        seconds = 0.0
+        while seconds < 60 * minutes:
+            clip = self.clip()
             seconds += len(clip.samples) / speech.RATE
             yield clip
 

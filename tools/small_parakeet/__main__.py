@@ -40,6 +40,7 @@ class Options:
     epochs: int
     begin: Path | None
     workers: int
+    batch_seconds: float
     max_batches: int | None
     seed: int
     held_out: int
@@ -85,6 +86,7 @@ def train(options: Options) -> None:
     schedule = training.Schedule(
         ctc_epochs=options.ctc_epochs,
         transducer_epochs=options.epochs,
+        seconds=options.batch_seconds,
         workers=options.workers,
         seed=options.seed,
         max_batches=options.max_batches,
@@ -223,6 +225,9 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="a folder in WORK with the initial weights; head, mels and pieces may differ",
     )  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
+    parser.add_argument(
+        "--batch-seconds", type=float, default=64, help="of speech in a batch, over all workers"
+    )
     parser.add_argument("--max-batches", type=int, help="in an epoch, for a short trial")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--held-out", type=int, default=300, help="clips to measure on")

@@ -24,7 +24,11 @@ from onnx_asr.preprocessors.numpy_preprocessor import NemoPreprocessorNumpy
 from parakeet_cli.audio.samples import SAMPLE_RATE
 from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
 from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser
-from parakeet_cli.engines.nemo.worker.terms.spotting import greedy_runs, runs_with_terms
+from parakeet_cli.engines.nemo.worker.terms.spotting import (
+    greedy_runs,
+    make_spotting_tree,
+    runs_with_terms,
+)
 from parakeet_cli.engines.nemo.worker.terms.tree import TokenTree, make_tree
 from parakeet_cli.engines.onnx.folder import OnnxFolder
 from parakeet_cli.engines.parakeet_tokens import MARK, Token
@@ -123,7 +127,8 @@ class OnnxModel:
 
     def _tree_of(self, terms: Sequence[str]) -> TokenTree | None:
         pieces = [self._pieces[number] for number in range(len(self._pieces))]
-        return make_tree(pieces, terms) if terms else None
+        make = make_spotting_tree if "model" in self._sessions else make_tree
+        return make(pieces, terms) if terms else None
 
     def expecting(self, terms: Sequence[str]) -> OnnxModel:
         """The same loaded model, with other words to expect."""

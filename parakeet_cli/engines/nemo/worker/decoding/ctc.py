@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..cuda import Cuda
-from ..terms.spotting import Run, runs_with_terms
-from ..terms.tree import make_tree
+from ..terms.spotting import Run, make_spotting_tree, runs_with_terms
 from .tokens import (
     PROBABILITY_DIGITS,
     PaddedRows,
@@ -32,7 +31,7 @@ class Ctc:
         self, model: Any, pieces: list[str], cuda: Cuda, terms: Sequence[str] = ()
     ) -> None:
         self._pieces, self._cuda = pieces, cuda
-        self._tree = make_tree(pieces, terms) if terms else None
+        self._tree = make_spotting_tree(pieces, terms) if terms else None
         self._head = model.decoder
         self._blank = len(pieces)
 

@@ -73,13 +73,17 @@ class TokenTree:
         # A piece that isn't the rest of a word ends the term before it.
         self.ends_words = np.array([_ends_a_word(piece) for piece in pieces], bool)
         letters = {letter for piece in pieces for letter in piece}
-        for term in terms:
-            for spelling in spellings(term, letters):
+        self.terms = 0  # how many of them the pieces can write
+        for term in dict.fromkeys(terms):
+            ways = spellings(term, letters)
+            self.terms += bool(ways)
+            for spelling in ways:
                 self._add(MARK + spelling.replace(" ", MARK))
         self._lasting = [0.0] * len(self._children)  # of finished terms on the way to a node
         self._finished = [0.0] * len(self._children)  # of the longest term that ends at a node
         self._link()
         self._arcs: dict[int, Arcs] = {}
+        self._continuing: dict[int, list[tuple[int, int, float]]] = {}
         self._root_weights = np.zeros(len(pieces), np.float32)
         roots = self.arcs(ROOT)
         self._root_weights[roots.ids] = roots.weights
@@ -113,6 +117,15 @@ class TokenTree:
         found = self._arcs.get(node)
         if found is None:
             found = self._arcs[node] = self._find_arcs(node)
+        return found
+
+    def continuing(self, node: int) -> list[tuple[int, int, float]]:
+        """The tokens that lead on within the same term: their ids, nodes and weights."""
+        found = self._continuing.get(node)
+        if found is None:
+            arcs = self.arcs(node)
+            columns = (one[arcs.continues].tolist() for one in (arcs.ids, arcs.nodes, arcs.weights))
+            found = self._continuing[node] = list(zip(*columns, strict=True))
         return found
 
     def weights(self, node: int) -> Floats:
