@@ -158,7 +158,9 @@ class CommonEngine:
                 self._start()
                 _log.warning(
                     "The process that shared its engine has ended. %s.",
-                    "It is loaded here" if self.is_own else "Another one shares its own",
+                    "The engine is loaded here now"
+                    if self.is_own
+                    else "Another process shares its own",
                 )
             except ParakeetError as error:
                 if self._is_stopped():
