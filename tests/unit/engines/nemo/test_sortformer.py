@@ -45,6 +45,7 @@ class Worker:
             assert Path(more["model"]["path"]).is_dir()  # what was scanned, and not the file
             return {"speakers": 4, "frame_seconds": 0.08, "gpu": None, "why_cpu": None, "nemo": "3"}
         assert samples is not None
+        assert more["earlier_seconds"] <= 30.5
         if self.dies:
             self.dead = True
             raise WorkerDiedError("it was ended by SIGSEGV", started=True)
@@ -208,6 +209,22 @@ def test_a_worker_that_always_dies_ends_the_run(model: str) -> None:
     with pytest.raises(EngineUnavailable, match="died 3 times in a row") as caught:
         diarizer.open()
     assert "parakeet doctor --deep" in (caught.value.hint or "")
+
+
+def test_what_can_t_be_loaded_is_tried_once(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(worker: Worker, operation: str, **_: Any) -> Any:
+        raise EngineUnavailable(f"There is no memory for {operation}.")
+
+    monkeypatch.setattr(Worker, "request", fail)
+    diarizer = Sortformer(model, EngineOptions())
+    for _ in range(3):  # as many feeders
+        with pytest.raises(EngineUnavailable, match="no memory"):
+            diarizer.open()
+    assert len(Worker.started) == 1
+    diarizer.close()
+    with pytest.raises(EngineUnavailable, match="no memory"):
+        diarizer.open()
+    assert len(Worker.started) == 2
 
 
 def test_more_speakers_than_the_model_knows_are_refused(model: str) -> None:
