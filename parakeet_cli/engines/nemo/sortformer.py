@@ -71,6 +71,7 @@ class Sortformer:
         )
         self._lock = Lock()  # one thread starts the next worker
         self._worker: NemoProcess | None = None
+        self._loading: NemoProcess | None = None  # the worker that loads the model
         self._deaths = 0  # of workers, since the last whole recording
         self._facts: dict[str, Any] = {}
         self._unusable: EngineUnavailable | None = None  # why it can't be loaded
@@ -95,7 +96,12 @@ class Sortformer:
         self._deaths = 0
 
     def close(self) -> None:
-        """Free the model. The next recording would load it again."""
+        """Free the model. The next recording would load it again.
+
+        A thread that waits for the model to be loaded gets an error: it isn't waited for.
+        """
+        if (loading := self._loading) is not None:
+            loading.kill()
         with self._lock:
             if self._worker is not None:
                 self._worker.close()
@@ -108,7 +114,7 @@ class Sortformer:
                 "speakers apart.",
                 hint=self._doctor,
             )
-        worker = NemoProcess(self._python, self._worker)
+        worker = self._loading = NemoProcess(self._python, self._worker)
         try:
             self._facts = self._load_in(worker)
         except WorkerDiedError as death:
@@ -119,6 +125,8 @@ class Sortformer:
         except BaseException:
             worker.kill()
             raise
+        finally:
+            self._loading = None
         known = self._facts["speakers"]
         if self._most is not None and self._most > known:
             worker.kill()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
@@ -225,6 +227,27 @@ def test_what_can_t_be_loaded_is_tried_once(model: str, monkeypatch: pytest.Monk
     with pytest.raises(EngineUnavailable, match="no memory"):
         diarizer.open()
     assert len(Worker.started) == 2
+
+
+def test_closing_doesn_t_wait_for_a_model_that_is_loading(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, killed = Event(), Event()
+
+    def load(worker: Worker, operation: str, **_: Any) -> Any:
+        begun.set()
+        assert killed.wait(60)
+        raise WorkerDiedError("it was ended by SIGKILL", started=True)
+
+    monkeypatch.setattr(Worker, "request", load)
+    monkeypatch.setattr(Worker, "kill", lambda _: killed.set())
+    diarizer = Sortformer(model, EngineOptions())
+    with ThreadPoolExecutor(1) as feeder:
+        opened = feeder.submit(diarizer.open)
+        assert begun.wait(60)
+        diarizer.close()
+        with pytest.raises(EngineUnavailable, match="died while it loaded"):
+            opened.result()
 
 
 def test_more_speakers_than_the_model_knows_are_refused(model: str) -> None:
