@@ -79,8 +79,11 @@ def _row(model: ListedModel) -> tuple[str, ...]:
 
 
 def _notes(models: Sequence[ListedModel]) -> Iterator[str]:
-    for oldest in sorted({one.known.oldest_nemo or "" for one in models} - {""}):
-        names = [one.known.name for one in models if one.known.oldest_nemo == oldest]
+    needing: dict[tuple[str, str], list[str]] = {}  # names by their NeMo and their kind
+    for one in models:
+        if one.known.oldest_nemo is not None:
+            needing.setdefault((one.known.oldest_nemo, one.known.kind), []).append(one.known.name)
+    for (oldest, _), names in sorted(needing.items()):
         verb = "needs" if len(names) == 1 else "need"
         yield f"{' and '.join(names)} {verb} NeMo {oldest} or newer."
     yield "? is not known. With all columns: --json"

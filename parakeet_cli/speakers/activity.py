@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.speakers.diarize import Scores, numbered
+from parakeet_cli.speakers.diarize import numbered, word_scores
 from parakeet_cli.transcript import Word
 
 _SURE = 0.5  # a probability from which somebody is taken to speak
@@ -27,8 +27,7 @@ def names_by_activity(
     """
     if not words or not len(spans):
         return numbered([0] * len(words))
-    scores = Scores(spans, probabilities)
-    each = np.array([scores.between(word.start, word.end) for word in words])
+    each = word_scores(words, spans, probabilities)
     likely = each.argmax(axis=1)
     seconds = np.array([word.end - word.start for word in words])
     present = np.unique(likely[each.max(axis=1) >= _SURE])

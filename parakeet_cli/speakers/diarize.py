@@ -39,8 +39,8 @@ def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCo
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     seconds = np.concatenate((narrow.seconds, wide.seconds))
     scores = vectors @ centres_of(vectors, seconds, count).T
-    near = Scores(narrow.spans, scores[: len(narrow.spans)])
-    far = Scores(wide.spans, scores[len(narrow.spans) :])
+    near = _Scores(narrow.spans, scores[: len(narrow.spans)])
+    far = _Scores(wide.spans, scores[len(narrow.spans) :])
     return [
         int(
             (
@@ -68,7 +68,7 @@ def _with_words(voices: Voices, words: Sequence[Word]) -> Voices:
     return Voices(voices.spans[having], voices.embeddings[having])
 
 
-class Scores:
+class _Scores:
     """How well each speaker fits each moment: the mean of the windows over it."""
 
     def __init__(self, spans: NDArray[np.float64], scores: NDArray[np.float32]) -> None:
@@ -95,3 +95,15 @@ class Scores:
         shares = (over / np.maximum(covering, 1)).sum(axis=1) / (covering > 0).sum()
         found: NDArray[np.float64] = shares @ self._scores[first:last]
         return found
+
+
+def word_scores(
+    words: Sequence[Word], spans: NDArray[np.float64], scores: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """How well each speaker fits each word, shape (words, speakers).
+
+    `spans` has the start and end in seconds of each window or frame, shape (n, 2), by their
+    starts, and `scores` how well each speaker fits it, shape (n, speakers).
+    """
+    found = _Scores(spans, scores)
+    return np.array([found.between(word.start, word.end) for word in words])

@@ -65,13 +65,14 @@ def make_diarizer(
 def open_diarizer(
     model: str, options: EngineOptions, count: SpeakerCount | None
 ) -> Iterator[Diarizer | None]:
-    """The same, closed after the block."""
+    """The same, closed after the block.
+
+    After an error or Ctrl-C the end of this process closes it: a thread may be loading its model.
+    """
     made = make_diarizer(model, options, count)
-    try:
-        yield made
-    finally:
-        if made is not None:
-            made.close()
+    yield made
+    if made is not None:
+        made.close()
 
 
 class CamPlusPlus:

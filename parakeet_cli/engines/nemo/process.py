@@ -99,9 +99,16 @@ class NemoProcess:
         return self._process.pid
 
     def request(
-        self, operation: str, samples: NDArray[np.float32] | None = None, **more: Any
+        self,
+        operation: str,
+        samples: NDArray[np.float32] | None = None,
+        *,
+        earlier_seconds: float = 0.0,
+        **more: Any,
     ) -> Any:
         """Send one request and wait for its answer.
+
+        `earlier_seconds` are of sound that the worker has already and may work on now.
 
         Raises EngineError for a failed request, EngineUnavailable for a model or a device that
         can't be used at all, and WorkerDiedError.
@@ -113,7 +120,7 @@ class NemoProcess:
                 raise WorkerDiedError(f"it had ended before: {self._cause_of_death}", started=False)
             self._pending[number] = future
             seconds = 0.0 if samples is None else len(samples) / SAMPLE_RATE
-            self._in_hand.add(number, operation, seconds)
+            self._in_hand.add(number, operation, seconds + earlier_seconds)
             self._lock.notify()
         head = {"operation": operation, "id": number, **more}
         data = b"" if samples is None else _bytes(samples)

@@ -40,6 +40,8 @@ STREAMING = {
     "spkcache_update_period": 300,
     "spkcache_len": 188,
 }
+# Seconds of a recording that wait for what follows them: a chunk and its context.
+_WAITING = 0.08 * (STREAMING["chunk_len"] + STREAMING["chunk_right_context"])
 _PART = 30 * SAMPLE_RATE  # samples in one request: a message of 2 MB
 _MAX_DEATHS = 3  # of workers in a row, without one recording: then it isn't the audio
 _NUMBERS = count(1)
@@ -69,16 +71,24 @@ class Sortformer:
         )
         self._lock = Lock()  # one thread starts the next worker
         self._worker: NemoProcess | None = None
+        self._loading: NemoProcess | None = None  # the worker that loads the model
         self._deaths = 0  # of workers, since the last whole recording
         self._facts: dict[str, Any] = {}
+        self._unusable: EngineUnavailable | None = None  # why it can't be loaded
 
     def open(self) -> SortformerRecording:
         """Begin a recording. Raises EngineUnavailable, and UsageError for too many speakers."""
         with self._lock:
+            if self._unusable is not None:  # other threads needn't try it in their turn
+                raise self._unusable
             if self._worker is not None and self._worker.dead:
                 self._deaths += 1
             if self._worker is None or self._worker.dead:
-                self._worker = self._start_worker()
+                try:
+                    self._worker = self._start_worker()
+                except EngineUnavailable as error:
+                    self._unusable = error
+                    raise
             return SortformerRecording(self, self._worker, self._facts["frame_seconds"])
 
     def count_success(self) -> None:
@@ -86,11 +96,16 @@ class Sortformer:
         self._deaths = 0
 
     def close(self) -> None:
-        """Free the model. The next recording would load it again."""
+        """Free the model. The next recording would load it again.
+
+        A thread that waits for the model to be loaded gets an error: it isn't waited for.
+        """
+        if (loading := self._loading) is not None:
+            loading.kill()
         with self._lock:
             if self._worker is not None:
                 self._worker.close()
-                self._worker = None
+            self._worker = self._unusable = None
 
     def _start_worker(self) -> NemoProcess:
         if self._deaths >= _MAX_DEATHS:
@@ -99,7 +114,7 @@ class Sortformer:
                 "speakers apart.",
                 hint=self._doctor,
             )
-        worker = NemoProcess(self._python, self._worker)
+        worker = self._loading = NemoProcess(self._python, self._worker)
         try:
             self._facts = self._load_in(worker)
         except WorkerDiedError as death:
@@ -110,6 +125,8 @@ class Sortformer:
         except BaseException:
             worker.kill()
             raise
+        finally:
+            self._loading = None
         known = self._facts["speakers"]
         if self._most is not None and self._most > known:
             worker.kill()
@@ -195,7 +212,11 @@ class SortformerRecording:
     def _send(self, samples: NDArray[np.float32], *, last: bool) -> None:
         try:
             frames = self._worker.request(
-                "accept_recording", samples, recording=self._number, last=last
+                "accept_recording",
+                samples,
+                earlier_seconds=min(_WAITING, self._sent / SAMPLE_RATE),
+                recording=self._number,
+                last=last,
             )
         except WorkerDiedError as death:
             at = self._on_clock(np.array([self._sent / SAMPLE_RATE]))[0] if self._places else 0.0

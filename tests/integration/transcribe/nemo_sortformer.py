@@ -1,10 +1,10 @@
 """Made by the ML stack's interpreter: small Sortformers, and NeMo's own frames of a recording.
 
-    python nemo_sortformer.py FOLDER SIZES.json [SOUND.npy]
+    python nemo_sortformer.py FOLDER SIZES.json SOUND.npy
 
 Writes sortformer.nemo, and whole.nemo, which must see a recording as a whole, into the folder;
-SIZES.json are the sizes of the streaming. With a sound (mono float32 at 16 kHz), frames.json gets
-the probabilities by NeMo's own `diarize`. The weights are random: what they make of a voice means
+SIZES.json are the sizes of the streaming. frames.json gets the probabilities in the sound (mono
+float32 at 16 kHz) by NeMo's own `diarize`. The weights are random: what they make of a voice means
 nothing, but is the same for everyone who computes it rightly.
 """
 
@@ -71,31 +71,36 @@ def config(*, streaming: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main(folder: Path, sizes: dict[str, int], sound: Path | None) -> None:
+def main(folder: Path, sizes: dict[str, int], sound: Path) -> None:
     """Write the models, and the frames of the sound."""
     torch.set_num_threads(1)  # of two, one would wait for the other on a busy machine
     torch.manual_seed(3)
     SortformerEncLabelModel(DictConfig(config(streaming=False))).save_to(folder / "whole.nemo")
     model = SortformerEncLabelModel(DictConfig(config(streaming=True)))
-    with torch.no_grad():  # probabilities on both sides of a half, which change with the sound
-        model.sortformer_modules.single_hidden_to_spks.weight *= 30
-        for part in model.encoder.layers:
-            part.norm_out.weight *= 3
-    model.save_to(str(folder / "sortformer.nemo"))
-    if sound is None:
-        return
     model.eval()
     for name, value in sizes.items():
         setattr(model.sortformer_modules, name, value)
+    # Probabilities on both sides of a half, which change with the sound, and as high for each.
+    with torch.no_grad():
+        last = model.sortformer_modules.single_hidden_to_spks
+        last.weight *= 30
+        for part in model.encoder.layers:
+            part.norm_out.weight *= 3
+        for _ in range(2):  # the cache depends on them
+            frames = torch.tensor(by_nemo(model, sound)).clamp(1e-4, 1 - 1e-4)
+            last.bias -= torch.logit(frames).median(dim=0).values
+    model.save_to(str(folder / "sortformer.nemo"))
+    (folder / "frames.json").write_text(json.dumps(by_nemo(model, sound)))
+
+
+def by_nemo(model: SortformerEncLabelModel, sound: Path) -> list[list[float]]:
+    """The probabilities of each speaker in each frame."""
     _, frames = model.diarize(
         np.load(sound), sample_rate=16000, include_tensor_outputs=True, verbose=False
     )
-    (folder / "frames.json").write_text(json.dumps(frames[0].squeeze(0).tolist()))
+    made: list[list[float]] = frames[0].squeeze(0).tolist()
+    return made
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]),
-        json.loads(Path(sys.argv[2]).read_text()),
-        Path(sys.argv[3]) if len(sys.argv) > 3 else None,
-    )
+    main(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()), Path(sys.argv[3]))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
@@ -45,6 +47,7 @@ class Worker:
             assert Path(more["model"]["path"]).is_dir()  # what was scanned, and not the file
             return {"speakers": 4, "frame_seconds": 0.08, "gpu": None, "why_cpu": None, "nemo": "3"}
         assert samples is not None
+        assert more["earlier_seconds"] <= 30.5
         if self.dies:
             self.dead = True
             raise WorkerDiedError("it was ended by SIGSEGV", started=True)
@@ -208,6 +211,43 @@ def test_a_worker_that_always_dies_ends_the_run(model: str) -> None:
     with pytest.raises(EngineUnavailable, match="died 3 times in a row") as caught:
         diarizer.open()
     assert "parakeet doctor --deep" in (caught.value.hint or "")
+
+
+def test_what_can_t_be_loaded_is_tried_once(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(worker: Worker, operation: str, **_: Any) -> Any:
+        raise EngineUnavailable(f"There is no memory for {operation}.")
+
+    monkeypatch.setattr(Worker, "request", fail)
+    diarizer = Sortformer(model, EngineOptions())
+    for _ in range(3):  # as many feeders
+        with pytest.raises(EngineUnavailable, match="no memory"):
+            diarizer.open()
+    assert len(Worker.started) == 1
+    diarizer.close()
+    with pytest.raises(EngineUnavailable, match="no memory"):
+        diarizer.open()
+    assert len(Worker.started) == 2
+
+
+def test_closing_doesn_t_wait_for_a_model_that_is_loading(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, killed = Event(), Event()
+
+    def load(worker: Worker, operation: str, **_: Any) -> Any:
+        begun.set()
+        assert killed.wait(60)
+        raise WorkerDiedError("it was ended by SIGKILL", started=True)
+
+    monkeypatch.setattr(Worker, "request", load)
+    monkeypatch.setattr(Worker, "kill", lambda _: killed.set())
+    diarizer = Sortformer(model, EngineOptions())
+    with ThreadPoolExecutor(1) as feeder:
+        opened = feeder.submit(diarizer.open)
+        assert begun.wait(60)
+        diarizer.close()
+        with pytest.raises(EngineUnavailable, match="died while it loaded"):
+            opened.result()
 
 
 def test_more_speakers_than_the_model_knows_are_refused(model: str) -> None:
