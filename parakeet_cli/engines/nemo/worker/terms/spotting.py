@@ -38,10 +38,10 @@ _WORD = 5.0
 _LIST = 1.0
 _UNSURE = 0.75  # of how improbable what the model finds best is: there anything costs little
 # What a term may cost beyond what its tokens have earned so far, and a share of its letters' part.
-_AHEAD = 1.0
+_AHEAD = 0.0
 _SHARE = 0.2
 _WORST = 6.0  # what a frame of it may cost: a letter without evidence is another word's
-_MOST = 150  # of the ways to go on from a frame
+_MOST = 16  # of the ways to go on from a frame
 
 
 class _Way(NamedTuple):
@@ -129,19 +129,22 @@ def _spotted(
     costs = (1 - _UNSURE) * logprobs.max(axis=1, keepdims=True) - logprobs
     costs[costs > _WORST] = np.inf
     roots = tree.arcs(ROOT)
-    most = _AHEAD + _TOKEN + _SHARE * roots.weights
+    first = costs[:, roots.ids]
+    begins = (first <= _AHEAD + _TOKEN + _SHARE * roots.weights) & np.array(starts)[:, None]
+    beginning: dict[int, list[int]] = {}
+    for frame, at in zip(*(one.tolist() for one in begins.nonzero()), strict=True):
+        beginning.setdefault(frame, []).append(at)
     ways: dict[tuple[int, int], _Way] = {}  # by node, and the label that the frame has
     for frame, row in enumerate(costs):
         after: dict[tuple[int, int], _Way] = {}
         if ways:
-            by_label = row.tolist()
+            likely = np.flatnonzero(row < np.inf)
+            by_label = dict(zip(likely.tolist(), row[likely].tolist(), strict=True))
             for place, way in ways.items():
                 _go_on(tree, after, place, way, by_label, frame, blank)
-        if starts[frame]:
-            first = row[roots.ids]
-            for at in np.flatnonzero(first <= most).tolist():
-                label, cost = int(roots.ids[at]), float(first[at]) - _TOKEN
-                _keep(after, int(roots.nodes[at]), label, _Way(cost, frame, label, frame, None))
+        for at in beginning.get(frame, ()):
+            label, cost = int(roots.ids[at]), float(first[frame, at]) - _TOKEN
+            _keep(after, int(roots.nodes[at]), label, _Way(cost, frame, label, frame, None))
         ways = after
         if len(ways) > _MOST:
             by_gain = sorted(ways.items(), key=lambda one: one[1].cost - tree.earned(one[0][0]))
@@ -188,24 +191,28 @@ def _go_on(
     after: dict[tuple[int, int], _Way],
     place: tuple[int, int],
     way: _Way,
-    row: Sequence[float],
+    row: dict[int, float],
     frame: int,
     blank: int,
 ) -> None:
-    """Add the ways that a way can go on in the next frame."""
+    """Add the ways that a way can go on in the next frame, of which `row` has the labels' costs."""
     node, label = place
     cost, start, _, since, before = way
     limit = _AHEAD + _SHARE * tree.earned(node)
-    lasting = cost + row[label]
+    lasting = cost + row.get(label, math.inf)
     if lasting <= limit:
         _keep(after, node, label, _Way(lasting, start, label, since, before))
     if label != blank:
-        silent = cost + row[blank]
+        silent = cost + row.get(blank, math.inf)
         if silent <= limit:
             _keep(after, node, blank, _Way(silent, start, blank, frame, way))
     limit += _TOKEN - cost
-    for token, following, weight in tree.continuing(node):
-        if row[token] <= limit + _SHARE * weight and token != label:
+    onward = tree.continuing(node)
+    for token in row if len(row) < len(onward) else onward:
+        if token == label or token not in row or token not in onward:
+            continue
+        following, weight = onward[token]
+        if row[token] <= limit + _SHARE * weight:
             one = _Way(cost + row[token] - _TOKEN, start, token, frame, way)
             _keep(after, following, token, one)
 

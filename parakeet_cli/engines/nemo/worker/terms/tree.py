@@ -83,7 +83,7 @@ class TokenTree:
         self._finished = [0.0] * len(self._children)  # of the longest term that ends at a node
         self._link()
         self._arcs: dict[int, Arcs] = {}
-        self._continuing: dict[int, list[tuple[int, int, float]]] = {}
+        self._continuing: dict[int, dict[int, tuple[int, float]]] = {}
         self._root_weights = np.zeros(len(pieces), np.float32)
         roots = self.arcs(ROOT)
         self._root_weights[roots.ids] = roots.weights
@@ -119,13 +119,14 @@ class TokenTree:
             found = self._arcs[node] = self._find_arcs(node)
         return found
 
-    def continuing(self, node: int) -> list[tuple[int, int, float]]:
-        """The tokens that lead on within the same term: their ids, nodes and weights."""
+    def continuing(self, node: int) -> dict[int, tuple[int, float]]:
+        """The nodes and weights of the tokens that lead on within the same term, by their ids."""
         found = self._continuing.get(node)
         if found is None:
             arcs = self.arcs(node)
-            columns = (one[arcs.continues].tolist() for one in (arcs.ids, arcs.nodes, arcs.weights))
-            found = self._continuing[node] = list(zip(*columns, strict=True))
+            ids, *columns = (one[arcs.continues] for one in (arcs.ids, arcs.nodes, arcs.weights))
+            places = zip(*(column.tolist() for column in columns), strict=True)
+            found = self._continuing[node] = dict(zip(ids.tolist(), places, strict=True))
         return found
 
     def weights(self, node: int) -> Floats:
