@@ -154,7 +154,14 @@ def note(text: str, *, style: str | None = None) -> None:
     """Write a line to stderr; `style` is one of Rich's, for terminals only."""
     log_line(text)
     if style is None or not is_terminal() or "NO_COLOR" in os.environ:
-        print(_shown(text), file=sys.stderr)
+        try:
+            print(_shown(text), file=sys.stderr)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            # A log on a full disk: the outputs matter more, and nobody can be told. What is in
+            # the buffer goes the same way.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     else:
         rich_console().print(_shown(text), style=style, soft_wrap=True)
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from os.path import lexists as exists
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ def suggest(error: Any, words: Sequence[str], commands: Mapping[str, Any]) -> Us
     elif not path and (match := _NO_OPTION.match(message)):
         line = ["transcribe", *words] if any(map(_is_recording, words)) else None
         told = f"The option {match[1]} belongs to a command, whose name is missing."
+    elif path and (match := _NO_OPTION.match(message)) and (files := _files_like_options(words)):
+        others = [word for word in words[len(path) :] if word not in files]
+        line = [*path, *others, "--", *files]
+        told = f"There is no option {match[1]}. A name that begins with a hyphen goes after --."
     else:
         return None
     if line is None:
@@ -58,6 +63,11 @@ def _for_command(
         if typed in getattr(command, "commands", {}):
             return [name, *words]
     return None
+
+
+def _files_like_options(words: Sequence[str]) -> list[str]:
+    """The files that are there, and whose names look like options."""
+    return [word for word in words if word.startswith("-") and len(word) > 1 and exists(word)]
 
 
 def _commands_at(path: Sequence[str], commands: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -49,7 +49,11 @@ def read_names(path: str) -> SpeakerNames:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"--speaker-names {path} can't be read: {reason}.") from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or lists within lists
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"--speaker-names {path}: it isn't text in UTF-8.", hint=_EXAMPLE
+        ) from None
+    except (ValueError, RecursionError) as error:  # no TOML, or lists within lists
         raise UsageError(f"--speaker-names {path}: {error}.", hint=_EXAMPLE) from error
     by_file = {name: value for name, value in found.items() if isinstance(value, dict)}
     every = {name: value for name, value in found.items() if name not in by_file}

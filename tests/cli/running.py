@@ -22,23 +22,23 @@ PLAIN = {"COLUMNS": "80", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "NO_COLOR": "1",
 
 
 def run_python(
-    *arguments: str, env: Mapping[str, str] | None = None
+    *arguments: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """This interpreter with the checkout's package; output is decoded as UTF-8."""
     return subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,
         encoding="utf-8",
-        cwd=ROOT,
+        cwd=cwd,
         env={**os.environ, **PLAIN, **(env or {})},
         stdin=subprocess.DEVNULL,
     )
 
 
 def parakeet(
-    *arguments: str, env: Mapping[str, str] | None = None
+    *arguments: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    return run_python(str(COMMAND), *arguments, env=env)
+    return run_python(str(COMMAND), *arguments, env=env, cwd=cwd)
 
 
 @cache

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import venv
 import wave
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from parakeet_cli.cli.doctor.sample import CLIP, TEXT
 from parakeet_cli.doctor.checks import CHECKS
 from parakeet_cli.system.environments import KeptEnvironment, keep
+from tests.cli.running import parakeet
 from tests.doctor_facts import OnDisk
 
 ROOT = Path(__file__).parents[2]
@@ -432,3 +434,11 @@ def test_a_sample_of_another_rate_is_refused_with_how_to_make_one(
 def test_the_built_in_sample_and_its_text_match_the_samples_folder() -> None:
     rows = (ROOT / "samples" / "transcripts.tsv").read_text().splitlines()
     assert f"{CLIP}\t{TEXT}" in rows
+
+
+def test_an_index_that_is_unknown_is_refused_before_anything_is_examined(tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    python = str(tmp_path / "env" / "bin" / "python")
+    done = parakeet("doctor", "--python", python, "--dry-run", "--torch-index", "nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0] == "Error: There is no index nonsense for torch."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,14 @@ def test_without_a_guess_the_parser_speaks_for_itself(typed: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such" in done.stderr
     assert "Did you mean" not in done.stderr
+
+
+def test_a_file_whose_name_looks_like_an_option_goes_after_two_hyphens(tmp_path: Path) -> None:
+    (tmp_path / "-a.wav").touch()
+    done = parakeet("transcribe", "-a.wav", "-f", "srt", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "Error: There is no option -a. A name that begins with a hyphen goes after --.",
+        "  Did you mean: parakeet transcribe -f srt -- -a.wav",
+    ]
+    assert "No such option" in parakeet("transcribe", "-b.wav", cwd=tmp_path).stderr

@@ -87,8 +87,13 @@ def show_matches(text: str, environment: DiagnosisRequest | None, *, as_json: bo
     Exit 1 if there are none; then the next step is named.
     """
     from parakeet_cli.doctor.explain.match import match
+    from parakeet_cli.doctor.explain.pasted_text import MOST_TEXT
 
     pasted = _pasted(text)
+    if len(pasted) > MOST_TEXT:
+        console.note(
+            f"The text is long: its first and last {MOST_TEXT // 2} characters are searched."
+        )
     found = match(pasted)
     here = _confirmations(found, environment)
     step = None if found else _next_step(pasted, environment)

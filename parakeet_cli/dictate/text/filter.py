@@ -18,7 +18,8 @@ def filter_text(command: str, text: str) -> str:
         output = programs.pipe(command, text.encode("utf-8", "replace"), limit=LIMIT)
         return output.decode("utf-8").strip()
     except SinkError as error:
-        raise FilterFailed(f"--filter: {error} The text is inserted as it was.") from error
+        reason = str(error).rstrip(".")
+        raise FilterFailed(f"--filter: {reason}. The text is inserted as it was.") from error
     except UnicodeDecodeError as error:
         raise FilterFailed(
             f"--filter: {command} printed something that isn't UTF-8. "

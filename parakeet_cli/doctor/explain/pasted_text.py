@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
 from parakeet_cli.doctor.explain.frames import Frame, frame, frames_of_line
 
+MOST_TEXT = 1 << 19  # characters; a log of more is read at its beginning and its end
+LONGEST_LINE = 4000  # characters; a longer one is broken, as a terminal does it
 EVIDENCE_LENGTH = 200  # characters of the line that is shown
 
 # Colours and other terminal sequences, and what is left of them if a log lost the escape.
@@ -41,7 +43,7 @@ PREFIX = re.compile(
     )\s?""",
     re.VERBOSE,
 )
-SUFFIX = re.compile(r"\s*[│┃║╎┆|·]*\s*$")
+BOX = "│┃║╎┆|·"
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)", re.IGNORECASE)
 CHAINED = re.compile(
     r"During handling of the above exception|The above exception was the direct cause"
@@ -98,7 +100,8 @@ class PastedText:
     def __init__(self, text: str) -> None:
         text = text.lstrip("\ufeff").replace("\0", "")  # UTF-16 that was read as UTF-8
         plain = TERMINAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-        self.lines = [cleaned(line) for line in plain.split("\n")]
+        lines = _broken(_without_middle(plain).split("\n"))
+        self.lines = [cleaned(line) for line in lines]
         self.by_line = "\n".join("".join(line.split()) for line in self.lines)
         self.joined = self.by_line.replace("\n", "")
         self._line_starts = [0]
@@ -223,8 +226,19 @@ def is_exception(line: str) -> bool:
     return EXCEPTION.match(line.strip()) is not None and not line.startswith((" ", "\t"))
 
 
+def _without_middle(text: str) -> str:
+    half = MOST_TEXT // 2
+    return text if len(text) <= MOST_TEXT else f"{text[:half]}\n{text[-half:]}"
+
+
+def _broken(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        for start in range(0, max(1, len(line)), LONGEST_LINE):
+            yield line[start : start + LONGEST_LINE]
+
+
 def cleaned(line: str) -> str:
     """The line without what loggers, containers and boxes put around it."""
     while (prefix := PREFIX.match(line)) and prefix.end() and prefix.end() < len(line):
         line = line[prefix.end() :]
-    return SUFFIX.sub("", line)
+    return line.rstrip().rstrip(BOX).rstrip()

@@ -327,6 +327,9 @@ def _closing(diagnosis: Diagnosis, page: _Page) -> Iterator[str]:
     warnings = [one for one in diagnosis.findings if one.status is CheckStatus.WARN]
     unseen = not page.verbose and not all(map(needs_action, warnings))
     hint = " What needs nothing is shown with --verbose." if unseen else ""
+    reasons = {finding.summary for finding in diagnosis.findings}
+    if counts[CheckStatus.SKIP] == len(diagnosis.findings) and len(reasons) == 1:
+        parts[-1] += f", since {reasons.pop()}"  # else it would look as if all were well
     for line in wrapped(f"{verdict}: {', '.join(parts)}.{hint}", style, 2):
         yield line.replace(verdict, style.paint(verdict, colour), 1)
     command = next_step(diagnosis, page.shell)

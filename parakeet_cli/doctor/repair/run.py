@@ -15,7 +15,7 @@ from parakeet_cli.doctor.facts import Facts
 from parakeet_cli.doctor.findings import Diagnosis, Finding
 from parakeet_cli.doctor.inspect.interpreter import find_interpreter, read_interpreter
 from parakeet_cli.doctor.repair.goal import repair_goal
-from parakeet_cli.doctor.repair.indexes import choose_sources
+from parakeet_cli.doctor.repair.indexes import choose_sources, named_sources
 from parakeet_cli.doctor.repair.pip import Pip, PipFailed, find_pip
 from parakeet_cli.doctor.repair.plan import Plan
 from parakeet_cli.doctor.repair.preconditions import (
@@ -47,7 +47,7 @@ from parakeet_cli.doctor.repair.verify import (
     verify,
 )
 from parakeet_cli.doctor.repair.wheels import fetch
-from parakeet_cli.doctor.stack.stack import load_stack
+from parakeet_cli.doctor.stack.stack import load_stack, stack_names
 from parakeet_cli.errors import Refused, RepairFailed, RestoreFailed
 from parakeet_cli.system.safety.scratch_folders import scratch_folder
 from parakeet_cli.system.units import megabytes
@@ -94,8 +94,9 @@ def run_repair(request: RepairRequest, view: RepairView) -> RepairOutcome:
     check_environment(target)
     # Names that don't exist are refused before anything takes long.
     select_checks(request.diagnosis.only, request.diagnosis.skip)
-    if request.diagnosis.stack:
-        load_stack(request.diagnosis.stack)
+    stack = load_stack(request.diagnosis.stack or stack_names()[0])
+    if request.torch_index is not None and (request.download or not request.wheelhouse):
+        named_sources(stack, request.torch_index)  # which refuses an unknown one before all checks
     if request.dry_run:
         with refused_on_ctrl_c():
             planned = _plan(request, python, view)

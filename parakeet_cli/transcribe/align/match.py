@@ -19,6 +19,7 @@ _MOST_CELLS = 40_000  # of a matrix: a few tenths of a second
 _PHRASES = (4, 3, 2, 1)  # words of an anchor, the surest first
 _GAP = 0.7  # the cost of a word that only one side has; two of them cost more than unlike words
 _JOINED_ALIKE = 0.8  # from which likeness on several words are one
+_LONGEST = 200  # letters of a word; what is longer is no speech, and would take minutes
 _NUMERAL = 0.5  # the likeness of "20" and "twenty", as far as can be told
 
 Words = Sequence[str]
@@ -40,6 +41,8 @@ def likeness(one: str, other: str) -> float:
         return 1.0
     if any(map(str.isdigit, one)) or any(map(str.isdigit, other)):
         return _NUMERAL
+    if max(len(one), len(other)) > _LONGEST:
+        return 0.0
     return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 

@@ -11,6 +11,8 @@ from parakeet_cli.formats.subtitles.text_width import clean, unspaced
 from parakeet_cli.system.regular_files import read_regular
 from parakeet_cli.transcript import Segment, Word, bare_letters, words_of
 
+_HINT = "It is a text file in UTF-8, with what is said in the recording."
+
 
 @dataclass(frozen=True, slots=True)
 class GivenText:
@@ -39,11 +41,13 @@ def read_text(path: str) -> GivenText:
     try:
         text = read_regular(Path(path).expanduser()).decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"--align {path}: it can't be read: {error.strerror}.") from error
+        raise UsageError(
+            f"--align {path}: it can't be read: {error.strerror}.", hint=_HINT
+        ) from error
     except UnicodeDecodeError:
-        raise UsageError(f"--align {path}: it isn't text in UTF-8.") from None
+        raise UsageError(f"--align {path}: it isn't text in UTF-8.", hint=_HINT) from None
     if not any(given_words(text)):
-        raise UsageError(f"--align {path}: there is no word in it.")
+        raise UsageError(f"--align {path}: there is no word in it.", hint=_HINT)
     return GivenText(Path(path).name, text)
 
 

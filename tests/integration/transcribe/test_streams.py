@@ -105,6 +105,16 @@ def test_a_full_or_closed_stdout_is_an_error_in_plain_words(tmp_path: Path) -> N
     assert written.code == 0, written.err
 
 
+def test_a_full_stderr_costs_no_output(tmp_path: Path) -> None:
+    clip(tmp_path / "a.wav")
+    words = ("sh", "-c", 'exec "$@" 2> /dev/full', "sh")
+    done = transcribe(
+        tmp_path, "a.wav", "-f", "txt", "-o", "out", "--progress", "json", through=words
+    )
+    assert done.code == 0
+    assert (tmp_path / "out/a.txt").is_file()
+
+
 def test_closed_stderr_sends_its_words_nowhere_else(tmp_path: Path) -> None:
     clip(tmp_path / "a.wav")
     done = transcribe(

@@ -60,3 +60,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_names(str(tmp_path / "missing.toml"))
     with pytest.raises(UsageError, match="can't be read"):
         read_names(str(tmp_path))
+
+
+def test_a_file_that_is_no_text_is_refused_in_plain_words(tmp_path: Path) -> None:
+    path = tmp_path / "names.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"names\.toml: it isn't text in UTF-8\.$"):
+        read_names(str(path))

@@ -28,3 +28,9 @@ def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_filter, "LIMIT", 0.2)
     with pytest.raises(FilterFailed, match=r"not ended after 0\.2 seconds"):
         filter_text("sleep 60", "text")
+
+
+def test_what_a_command_printed_last_is_a_sentence_of_its_own() -> None:
+    with pytest.raises(FilterFailed) as failed:
+        filter_text("echo not found >&2; exit 3", "text")
+    assert str(failed.value).endswith("3: not found. The text is inserted as it was.")

@@ -81,3 +81,10 @@ def test_no_row_writes_a_pin_of_the_stack() -> None:
     spec = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(\[\w+\])?\s*[=<>~!]=?\s*\d")
     for row in ALL:
         assert not spec.search(f"{row.title} {row.cause} {row.detect} {row.remedy}"), row.number
+
+
+@pytest.mark.parametrize("row", (*ALL, *posted()), ids=lambda row: str(row.number))
+def test_no_pattern_begins_with_a_run_of_any_length(row: Failure) -> None:
+    """Each place of a long text would be tried to its end: hours for a few megabytes."""
+    endless = re.compile(r"\(?(?:\?P<\w+>)?(?:\[[^\]]*\]|\\[wdsWDS]|\.)[+*]")
+    assert not [text for text in row.messages if endless.match(text)]

@@ -6,7 +6,13 @@ import re
 
 import pytest
 
-from parakeet_cli.doctor.explain.pasted_text import LineKind, PastedText
+from parakeet_cli.doctor.explain.pasted_text import (
+    LONGEST_LINE,
+    MOST_TEXT,
+    LineKind,
+    PastedText,
+    cleaned,
+)
 
 CHAIN = """Traceback (most recent call last):
   File "/env/lib/python3.11/site-packages/numba/a.py", line 1, in <module>
@@ -83,3 +89,24 @@ def test_the_evidence_of_a_match_over_several_long_lines_is_shown() -> None:
     hit = text.find(re.compile(r"Collectinga[^\n]*\n[^\n]*error"))
     assert hit is not None
     assert text.evidence(hit).startswith("Collecting a xxx")
+
+
+def test_a_line_that_is_too_long_is_broken_and_loses_nothing() -> None:
+    text = "x" * (LONGEST_LINE - 10) + "cannot import name 'a'" + "y" * LONGEST_LINE
+    pasted = PastedText(text)
+    assert max(map(len, pasted.lines)) == LONGEST_LINE
+    hit = pasted.find(re.compile("cannotimportname"))
+    assert hit is not None
+    assert (hit.first, hit.last) == (0, 1)
+
+
+def test_of_a_huge_log_the_beginning_and_the_end_are_read() -> None:
+    middle = "nothing to see here\n" * MOST_TEXT
+    pasted = PastedText(f"ImportError: first\n{middle}RuntimeError: last")
+    assert pasted.contains(re.compile("ImportError:first"))
+    assert pasted.contains(re.compile("RuntimeError:last"))
+    assert len(pasted.by_line) <= MOST_TEXT + 1
+
+
+def test_boxes_and_spaces_at_the_end_of_a_line_are_left_out() -> None:
+    assert cleaned("No module named 'torch'  ││ ") == "No module named 'torch'"

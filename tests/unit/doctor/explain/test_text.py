@@ -227,3 +227,12 @@ def test_only_the_colours_of_the_report_reach_a_terminal() -> None:
     text = render(diagnosis, Style(colour=True), verbose=True, shell=shell)
     assert "\x1b[1m" in text
     assert re.sub(r"\x1b\[[0-9;]*m|\n", "", text).isprintable()
+
+
+def test_where_everything_is_skipped_for_one_reason_the_last_line_has_it() -> None:
+    reason = "no ML package is needed: the engine mock is chosen (config.json)"
+    whole = diagnosis_of(healthy())
+    skipped = tuple(replace(one, status=CheckStatus.SKIP, summary=reason) for one in whole.findings)
+    text = " ".join(render(replace(whole, findings=skipped), Style()).split())
+    assert f"skipped, since {reason}." in text
+    assert "since" not in shown(healthy())

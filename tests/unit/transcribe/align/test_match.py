@@ -87,3 +87,8 @@ def test_a_long_text_of_one_word_again_and_again_ends() -> None:
     assert matches[-1].second[1] == 2500
     assert match_words([], []) == []
     assert match_words(["a"], []) == [Match((0, 1), (0, 0))]
+
+
+def test_a_word_of_a_million_letters_is_like_no_other() -> None:
+    assert likeness("x" * 1_000_000, "xylophone" * 100_000) == 0.0
+    assert likeness("x" * 1_000_000, "x" * 1_000_000) == 1.0

@@ -57,3 +57,13 @@ def test_a_missing_file_is_refused_and_a_byte_order_mark_ignored(tmp_path: Path)
         read_text(str(tmp_path / "none.txt"))
     (tmp_path / "text.txt").write_bytes(b"\xef\xbb\xbfYes.")
     assert read_text(str(tmp_path / "text.txt")).text == "Yes."
+
+
+def test_a_text_that_cannot_be_used_is_refused_with_what_it_has_to_be(tmp_path: Path) -> None:
+    empty, binary = tmp_path / "empty.txt", tmp_path / "binary.txt"
+    empty.touch()
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (empty, binary, tmp_path / "none.txt", tmp_path):
+        with pytest.raises(UsageError) as refused:
+            read_text(str(path))
+        assert "a text file in UTF-8" in (refused.value.hint or "")
