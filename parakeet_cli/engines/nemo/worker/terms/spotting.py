@@ -103,7 +103,7 @@ def _boundaries(
 ) -> tuple[list[bool], set[int]]:
     """In which frames a term may begin, and at which it may end: where no word is divided.
 
-    It begins in a pause or with the first piece of a word, and ends behind the beginning of a
+    It begins in a pause or in the first frame of a word, and ends behind the beginning of a
     word's last piece, at most where the next word begins.
     """
     begins = [at for at, run in enumerate(runs) if at == 0 or pieces[run[0]].startswith(MARK)]
@@ -111,7 +111,7 @@ def _boundaries(
     ends = set(range(runs[-1][1] + 1, count + 1))
     for first, following in pairwise([*begins, len(runs)]):
         last = runs[following - 1]
-        for frame in range(runs[first][2], last[2]):
+        for frame in range(runs[first][1] + 1, last[2]):
             starts[frame] = False
         if following < len(runs):
             ends.update(range(last[1] + 1, runs[following][1] + 1))

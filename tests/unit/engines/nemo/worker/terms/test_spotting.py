@@ -107,6 +107,12 @@ def test_nothing_is_left_of_a_word_that_a_term_takes_the_place_of() -> None:
         assert text(make_spotting_tree(PIECES, [term]), frames(*HEARD)) == "▁is▁winterbon▁to"
 
 
+def test_nothing_is_left_of_a_first_piece_that_lasts() -> None:
+    unsure = {"▁win": -1.0, "▁is": -1.5}
+    rows = frames(unsure, unsure, {"ter": 0.0}, {"ne": -0.5, "n": 0.0}, None)
+    assert text(make_spotting_tree(PIECES, ["winterne"]), rows) == "▁winterne"
+
+
 def test_without_a_sound_or_speech_there_are_no_runs() -> None:
     assert runs_with_terms(TREE, np.zeros((0, BLANK + 1), np.float32), BLANK) == []
     assert runs_with_terms(TREE, frames(None, None), BLANK) == []
