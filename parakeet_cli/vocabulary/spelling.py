@@ -22,6 +22,7 @@ _TWO_WRONG = 10
 _FIRST_WRONG = 8  # where it may be a first letter that sounds otherwise: bright is not Wright
 _SOUNDS = ("ckq", "sczx", "fvp", "gj", "iye", "bp", "dt", "vw", "jy", "mn", "ou", "ao")
 _EDGES = ".,;:!?…\"'()[]“”‘’«»¿¡"
+_POINT = re.compile(r"\d[.,:/](?=\d)")
 _POSSESSIVES = ("'s", "’s")
 
 
@@ -130,9 +131,11 @@ class Speller:
         letters = [_letters(word) for word in words]
         whole = "".join(letters)
         known = self._terms.get(whole)
-        if known is not None and (self._corrects or _inner_ends(letters) <= known.breaks):
+        points = _points(words)
+        within = points if self._corrects else points | _inner_ends(letters)
+        if known is not None and within <= known.breaks:
             return known.written
-        if self._near is None or len(words) > _MAX_TERM_WORDS:
+        if self._near is None or points or len(words) > _MAX_TERM_WORDS:
             return None
         near = self._near.nearest(whole)
         return None if near is None else self._terms[near].written
@@ -180,6 +183,12 @@ def _inner_ends(letters: Sequence[str]) -> set[int]:
         total += len(part)
         ends.add(total)
     return ends
+
+
+def _points(words: Sequence[str]) -> set[int]:
+    """After how many letters a number is divided by a mark: 7.10 isn't 710."""
+    text = " ".join(words)
+    return {len(_letters(text[: one.start() + 1])) for one in _POINT.finditer(text)}
 
 
 def _breaks(term: str) -> frozenset[int]:

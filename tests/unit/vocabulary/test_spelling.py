@@ -40,6 +40,14 @@ def test_a_term_is_written_as_given_where_its_letters_are_all_there(
     assert Speller(TERMS).text(text) == written
 
 
+@pytest.mark.parametrize("corrects", [False, True])
+def test_a_number_keeps_the_mark_that_divides_it(corrects: bool) -> None:
+    speller = Speller(["710", "Python 311", "CUDA 12.8", "1000000"], corrects=corrects)
+    text = "At 7.10 it was 7:10, with Python 3.11, 1.00000 and 1/2."
+    assert speller.text(text) == text
+    assert speller.text("cuda 12.8 and python 311") == "CUDA 12.8 and Python 311"
+
+
 def test_words_that_are_one_term_become_one_word_with_their_times() -> None:
     words = (
         Word(0.0, 0.5, "Use", 0.9),
