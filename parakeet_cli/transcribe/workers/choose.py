@@ -125,12 +125,15 @@ def _open_common_runner(
     from parakeet_cli.engines.shared.access import common_engine
     from parakeet_cli.engines.shared.request import EngineSetup
 
-    options = setup.engine_options
-    with common_engine(EngineSetup(choice.name, options, MAX_CONCURRENCY), "watch") as engine:
+    options, asked = setup.engine_options, setup.options
+    with (
+        common_engine(EngineSetup(choice.name, options, MAX_CONCURRENCY), "watch") as engine,
+        open_diarizer(asked.speakers_model, options, asked.speakers) as diarizer,
+    ):
         line = EngineLine(choice)
         line.made(engine)
         feeders = suitable_count(placement.feeders, engine, options.cores)
-        yield partial(_run_here, engine, setup, line, placement.grace, feeders)
+        yield partial(_run_here, engine, setup, line, placement.grace, feeders, diarizer)
 
 
 def _workers_of(placement: Placement) -> int | None:
