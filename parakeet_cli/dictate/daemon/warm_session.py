@@ -48,7 +48,7 @@ class WarmSession:
         if not request.from_file:
             self._ready.prepare(request.input_device)
         self._sleep_watch = SleepWatch(self._suspend, self._resume)
-        self._resources = SessionResources(self._request)
+        self._resources = SessionResources(self._request, shares=True)
         self._resources.warm_up()
 
     def begin(self, profile: str | None = None) -> None:

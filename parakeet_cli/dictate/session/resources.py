@@ -31,17 +31,16 @@ from parakeet_cli.dictate.session.insertion import TextOutputs
 from parakeet_cli.dictate.session.recovery import Recovery
 from parakeet_cli.dictate.session.request import DictationRequest, check_request
 from parakeet_cli.dictate.session.setup import DictationSetup
-from parakeet_cli.dictate.session.shared_engine import share_queue
+from parakeet_cli.dictate.session.shared_engine import QueueAccess
 from parakeet_cli.dictate.sinks import make_sink
 from parakeet_cli.dictate.sinks.delivery import Delivery
 from parakeet_cli.dictate.text.edits import compose
 from parakeet_cli.dictate.text.rules import TextRules
 from parakeet_cli.dictate.text.vocabulary import make_text_change
 from parakeet_cli.engine_setup import EngineLine, choose_engine, engine_options
-from parakeet_cli.engines.base import EngineChoice
+from parakeet_cli.engines.base import Engine, EngineChoice
 from parakeet_cli.engines.registry import make_engine
-from parakeet_cli.engines.shared.access import find_engine
-from parakeet_cli.engines.shared.engine import SharedEngine
+from parakeet_cli.engines.shared.access import find_engine, find_or_offer
 from parakeet_cli.engines.shared.fair_queue import Priority
 from parakeet_cli.engines.shared.host import EngineHost
 from parakeet_cli.engines.shared.request import EngineSetup
@@ -56,8 +55,11 @@ if TYPE_CHECKING:
 class SessionResources:
     """Makes dictations and recoveries, one at a time, that share an engine and sinks."""
 
-    def __init__(self, request: DictationRequest) -> None:
-        """Open the sinks and start loading the engine. Raises ParakeetError."""
+    def __init__(self, request: DictationRequest, *, shares: bool = False) -> None:
+        """Open the sinks and start loading the engine. Raises ParakeetError.
+
+        `shares` offers the engine to the user's other processes: this process lasts.
+        """
         check_request(request)
         self._request = request
         self._deliveries: dict[tuple[str, ...], Delivery | None] = {}
@@ -65,7 +67,7 @@ class SessionResources:
         self._delivery(request)
         self._engine_queue: EngineQueue | None = None
         self._host: EngineHost | None = None
-        self._shares = False
+        self._shares = shares
         self.load_engine()
 
     def __enter__(self) -> SessionResources:
@@ -101,26 +103,41 @@ class SessionResources:
         return self._engine_queue
 
     def load_engine(self) -> EngineQueue:
-        """Start loading the engine, unless it is loaded. Raises EngineUnavailable."""
+        """Start loading the engine, unless it is loaded. Raises EngineUnavailable, UsageError."""
         queue = self._engine_queue
-        if queue is None or (queue.loaded.done() and queue.loaded.exception()):
-            queue = self._engine_queue = _make_queue(self._request)
+        if queue is not None and queue.loaded.done() and queue.loaded.exception():
+            self.unload_engine()  # and offer it no more
+            queue = None
+        if queue is None:
+            queue = self._engine_queue = self._make_queue()
             queue.start()
-            self._share_engine()
         return queue
 
-    def _share_engine(self) -> None:
-        """Offer the loaded engine to the user's other processes, if it is this one's."""
-        queue = self._engine_queue
-        if self._shares and queue is not None and not isinstance(queue.engine, SharedEngine):
-            self._host = share_queue(queue, _setup_of(self._request)[1])
+    def _make_queue(self) -> EngineQueue:
+        """The queue of another process's engine, or else of one of this process."""
+        choice, setup = _setup_of(self._request)
+        access = QueueAccess(setup) if self._shares else None
+        found = _find_or_offer(setup, access)
+        if isinstance(found, EngineHost):
+            self._host, found = found, None
+        try:
+            engine = found or make_engine(setup.name, setup.options, concurrency=setup.concurrency)
+        except BaseException as error:
+            if access is not None:
+                access.fail(error)
+            self.unload_engine()
+            raise
+        line = EngineLine(choice)
+        line.made(engine)
+        queue = EngineQueue(engine, on_loaded=line.loaded)
+        if access is not None:
+            access.set_queue(queue)
+        return queue
 
     def warm_up(self) -> None:
         """Load what a dictation needs besides the engine, in the background."""
         # The speech detector's model stays loaded; without its package a dictation says so.
         Thread(target=_load_detector, name="warm-up", daemon=True).start()
-        self._shares = True  # this process lasts
-        self._share_engine()
 
     def unload_engine(self) -> None:
         """Free the engine's memory until the next dictation."""
@@ -213,11 +230,7 @@ def _setup_of(request: DictationRequest) -> tuple[EngineChoice, EngineSetup]:
     return choice, EngineSetup(choice.name, options, concurrency=2)
 
 
-def _make_queue(request: DictationRequest) -> EngineQueue:
-    choice, setup = _setup_of(request)
-    engine = find_engine(setup, "dictate", priority=Priority.INTERACTIVE)
-    if engine is None:
-        engine = make_engine(setup.name, setup.options, concurrency=setup.concurrency)
-    line = EngineLine(choice)
-    line.made(engine)
-    return EngineQueue(engine, on_loaded=line.loaded)
+def _find_or_offer(setup: EngineSetup, access: QueueAccess | None) -> Engine | EngineHost | None:
+    if access is None:
+        return find_engine(setup, "dictate", priority=Priority.INTERACTIVE)
+    return find_or_offer(setup, "dictate", access, priority=Priority.INTERACTIVE)

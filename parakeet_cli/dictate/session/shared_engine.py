@@ -7,8 +7,6 @@ from threading import Lock
 
 from parakeet_cli.dictate.session.engine_queue import EngineQueue, Priority
 from parakeet_cli.engines.base import ChunkResult
-from parakeet_cli.engines.shared.host import EngineHost
-from parakeet_cli.engines.shared.paths import engine_paths
 from parakeet_cli.engines.shared.request import (
     EngineProperties,
     EngineRequest,
@@ -20,38 +18,46 @@ from parakeet_cli.engines.shared.worker import AdjustedEngines, transcribe
 
 
 class QueueAccess:
-    """An `EngineAccess` to the queue of a dictation, behind everything that is spoken."""
+    """An `EngineAccess` to the queue of a dictation, behind everything that is spoken.
 
-    def __init__(self, queue: EngineQueue, setup: EngineSetup) -> None:
-        self._queue = queue
-        self._engines = AdjustedEngines(queue.engine, setup)
+    It can be offered before the queue is made: clients wait for `set_queue` or `fail`.
+    """
+
+    def __init__(self, setup: EngineSetup) -> None:
+        self._setup = setup
+        self._made: Future[tuple[EngineQueue, AdjustedEngines]] = Future()
         self._waiting: set[Waiting] = set()
         self._lock = Lock()
 
+    def set_queue(self, queue: EngineQueue) -> None:
+        """Give the queue to the clients."""
+        self._made.set_result((queue, AdjustedEngines(queue.engine, self._setup)))
+
+    def fail(self, error: BaseException) -> None:
+        """Say that the engine can't be made."""
+        self._made.set_exception(error)
+
     @property
     def properties(self) -> EngineProperties:
-        return EngineProperties.of(self._queue.engine)
+        queue, _ = self._made.result()
+        return EngineProperties.of(queue.engine)
 
     def wait_until_made(self) -> EngineProperties:
         return self.properties
 
     def wait_until_loaded(self) -> str:
-        self._queue.loaded.result()
+        queue, _ = self._made.result()
+        queue.loaded.result()
         return self.properties.info.device
 
     def submit(self, request: EngineRequest) -> Future[ChunkResult]:
+        queue, engines = self._made.result()
         waiting = Waiting(request)
         with self._lock:
             self._waiting.add(waiting)
-        job = self._queue.submit(lambda: self._transcribe(waiting), Priority.SHARED)
+        job = queue.submit(lambda: _transcribe(engines, waiting), Priority.SHARED)
         job.future.add_done_callback(lambda future: self._done(waiting, future))
         return waiting.future
-
-    def _transcribe(self, waiting: Waiting) -> ChunkResult:
-        if waiting.future.done():  # its client has left
-            raise RequestCancelled
-        request = waiting.request
-        return transcribe(self._engines, request.chunk, request.adjustment)
 
     def _done(self, waiting: Waiting, future: Future[ChunkResult]) -> None:
         with self._lock:
@@ -70,6 +76,8 @@ class QueueAccess:
             waiting.fail(RequestCancelled())
 
 
-def share_queue(queue: EngineQueue, setup: EngineSetup) -> EngineHost | None:
-    """Offer a dictation's engine to others; None where another process offers one."""
-    return EngineHost.offer(QueueAccess(queue, setup), setup, engine_paths())
+def _transcribe(engines: AdjustedEngines, waiting: Waiting) -> ChunkResult:
+    if waiting.future.done():  # its client has left
+        raise RequestCancelled
+    request = waiting.request
+    return transcribe(engines, request.chunk, request.adjustment)

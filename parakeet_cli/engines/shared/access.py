@@ -16,7 +16,12 @@ from parakeet_cli.engines.shared.host import EngineHost
 from parakeet_cli.engines.shared.owner import EngineOwner, State
 from parakeet_cli.engines.shared.paths import EnginePaths, engine_paths
 from parakeet_cli.engines.shared.remote import RemoteEngine
-from parakeet_cli.engines.shared.request import EngineProperties, EngineRequest, EngineSetup
+from parakeet_cli.engines.shared.request import (
+    EngineAccess,
+    EngineProperties,
+    EngineRequest,
+    EngineSetup,
+)
 from parakeet_cli.errors import EngineUnavailable, ParakeetError
 
 _LISTENING_SECONDS = 0.2  # in which a process that has the lock begins to listen
@@ -34,6 +39,30 @@ def find_engine(
     """
     common = CommonEngine.found(setup, engine_paths())
     return None if common is None else _for_one_client(common, setup, client, priority)
+
+
+def find_or_offer(
+    setup: EngineSetup,
+    client: str,
+    access: EngineAccess,
+    *,
+    priority: Priority = Priority.BATCH,
+) -> Engine | EngineHost | None:
+    """The engine that another process shares, as in `find_engine`; else the offer of `access`.
+
+    What `access` leads to needn't be made yet. None if nothing can be shared here, or another
+    process shares another engine.
+    """
+    paths = engine_paths()
+    for pause in (0.0, _LISTENING_SECONDS):
+        time.sleep(pause)
+        common = CommonEngine.found(setup, paths)
+        if common is not None:
+            return _for_one_client(common, setup, client, priority)
+        host = EngineHost.offer(access, setup, paths)
+        if host is not None or paths is None:
+            return host
+    return None
 
 
 @contextmanager
