@@ -100,6 +100,8 @@ def watch_of(given: Mapping[str, Any]) -> WatchOptions | None:
             f"--watch {given['watch']} takes no other inputs: leave out {given['inputs'][0]}.",
             hint="What is in the folder already is transcribed, too.",
         )
+    if given["then_timeout"] is not None and given["then"] is None:
+        raise UsageError("--then-timeout needs --then CMD, the command that it limits.")
     options = WatchOptions(given["watch"], then=given["then"])
     if given["settle"] is not None:
         options = replace(options, settle=seconds("--settle", given["settle"]))

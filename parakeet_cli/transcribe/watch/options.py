@@ -29,6 +29,8 @@ class WatchOptions:
 
 def check_watch(options: WatchOptions, request: TranscribeRequest) -> None:
     """Raise UsageError for what can't be watched, and for options that a watch can't honour."""
+    if not options.folder:
+        raise UsageError("--watch has no folder.", hint="`--watch .` is the working folder.")
     if is_url(options.folder):
         raise UsageError(
             f"--watch {options.folder}: a storage can't be watched, only a folder.",
@@ -43,6 +45,10 @@ def check_watch(options: WatchOptions, request: TranscribeRequest) -> None:
         raise UsageError("--watch writes files: add -f FORMAT, or -o with a folder.")
     if options.then is not None and not options.then.strip():
         raise UsageError("--then has no command.", hint="Leave it out, or name one.")
+    if not options.then_limit:
+        raise UsageError(
+            "--then-timeout 0 would kill each command as it starts: it must be more than 0."
+        )
     for option, given, reason in (
         ("--ray", request.ray, "the nodes of a cluster start for a batch and end with it"),
         ("--shard", request.shard, "it divides a batch that is known from the start"),

@@ -162,6 +162,7 @@ class Watch:
         self._folder: RunFolder = plan.folder
         self._options = plan.header.options
         self._total = plan.total
+        self._said_again = Counter(plan.folder.again)  # at the start, before they arrive
         self._runner = runner
         self._watched = watched
         self._planner = planner
@@ -249,8 +250,12 @@ class Watch:
         self._queue.extend(found.todo)
 
     def _say_again(self) -> None:
-        """Say how many files that were done are done again, and why."""
-        for change, count in self._folder.again.items():
+        """Say how many files that were done are done again, and why; each file once."""
+        for change, found in self._folder.again.items():
+            count = max(0, found - self._said_again[change])
+            self._said_again[change] = max(0, self._said_again[change] - found)
+            if not count:
+                continue
             files = "1 file that is done" if count == 1 else f"{count} files that are done"
             console.info(f"{files} will be transcribed again, because {change}.")
 

@@ -124,6 +124,10 @@ def test_other_content_under_the_same_name_is_transcribed_and_replaces_the_text(
         watch.end()
     assert (tmp_path / "out/a.txt").read_text() == "The third.\n"
     assert status(tmp_path)["left"] == 0
+    words(path, "The fourth, while nobody watches.")
+    with watching(tmp_path) as watch:
+        watch.says("a.wav: ok")
+        assert watch.end().count("because the recording has changed") == 1
 
 
 def test_a_file_that_can_t_be_read_is_reported_once_and_again_only_if_asked(tmp_path: Path) -> None:
@@ -291,6 +295,7 @@ def test_existing_outputs_are_skipped_replaced_or_refused_as_in_a_batch(tmp_path
         (("--watch", "nowhere", *WATCH[2:]), "there is no such folder"),
         (("--watch", "file", *WATCH[2:]), "it isn't a folder"),
         (("in", "--then", "true"), "--then needs --watch"),
+        ((*WATCH, "--then-timeout", "5"), "--then-timeout needs --then"),
         ((*WATCH, "--settle", "soon"), "--settle soon"),
     ],
 )

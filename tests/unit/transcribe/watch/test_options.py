@@ -45,6 +45,17 @@ def test_a_command_without_a_word_is_refused() -> None:
         check_watch(WatchOptions("in", then=" "), request())
 
 
+def test_a_command_without_time_is_refused() -> None:
+    with pytest.raises(UsageError, match="--then-timeout 0 would kill each command"):
+        check_watch(WatchOptions("in", then="true", then_limit=0.0), request())
+
+
+def test_a_folder_without_a_name_is_refused() -> None:
+    """As a variable of a script that isn't set; it would be the working folder."""
+    with pytest.raises(UsageError, match="--watch has no folder"):
+        check_watch(WatchOptions(""), request())
+
+
 def test_a_storage_can_t_be_watched() -> None:
     with pytest.raises(UsageError, match="a storage can't be watched"):
         check_watch(WatchOptions("s3://bucket/in"), request())
