@@ -117,7 +117,8 @@ def _paths(voice: Voice, folder: Path) -> Iterator[Path]:
         path = folder / f"flite-{voice.flite}-{number}.wav"
         if not path.exists():
             libraries = next(folder.glob("usr/lib/*"))
-            command = [folder / "usr/bin/flite", "-voice", voice.flite, "-t", sentence, "-o", path]
+            flite = str(folder / "usr/bin/flite")
+            command = [flite, "-voice", voice.flite, "-t", sentence, "-o", str(path)]
             subprocess.run(command, check=True, env={"LD_LIBRARY_PATH": str(libraries)})
         yield path
 
@@ -148,7 +149,8 @@ def pool_of(voice: Voice, folder: Path) -> Samples:
 
 def levelled(samples: Samples) -> Samples:
     level = np.sqrt(np.square(samples).mean() + 1e-12)
-    return np.clip(samples * (0.05 / level), -1, 1)
+    levelled: Samples = np.clip(samples * (0.05 / level), -1, 1)
+    return levelled
 
 
 def splice(
@@ -157,7 +159,8 @@ def splice(
     """A recording in which the voices of `pools` take turns, with the frequencies in `band`."""
     random = np.random.default_rng(seed)
     places = [int(random.integers(len(pool))) for pool in pools]
-    parts, turns, clock, last = [np.zeros(RATE // 2, np.float32)], [], 0.5, -1
+    parts, clock, last = [np.zeros(RATE // 2, np.float32)], 0.5, -1
+    turns: list[Turn] = []
     while clock < seconds or len({turn.speaker for turn in turns}) < len(pools):
         others = [number for number in range(len(pools)) if number != last or len(pools) == 1]
         speaker = int(random.choice(others))

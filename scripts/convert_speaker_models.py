@@ -193,8 +193,8 @@ def campplus(weights: dict[str, Array]) -> onnx.ModelProto:
     )
     value = graph.add("Relu", value)
     for number, (layers, dilation) in enumerate(BLOCKS, 1):
-        for layer in range(1, layers + 1):
-            name = f"xvector.block{number}.tdnnd{layer}"
+        for place in range(1, layers + 1):
+            name = f"xvector.block{number}.tdnnd{place}"
             value = dense_layer(graph, value, name, dilation)
         name = f"xvector.transit{number}"
         value = graph.norm_relu(value, f"{name}.nonlinear.batchnorm")

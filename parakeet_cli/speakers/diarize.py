@@ -15,7 +15,8 @@ from parakeet_cli.transcript import Word
 
 _FRAME = 0.02  # seconds
 _SPOKEN = 0.3  # of a window that is in words, of which the times are rough
-_WIDE_SHARE = 0.2  # of a word's score, the rest is by narrow windows; chosen like the thresholds
+_AROUND = 0.2  # seconds before and after a word that say something of its speaker, too
+_WIDE_SHARE = 0.1  # of a word's score, the rest is by narrow windows; chosen like the thresholds
 
 
 def names_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCount) -> list[str]:
@@ -44,8 +45,8 @@ def speakers_of(words: Sequence[Word], voices: CollectedVoices, count: SpeakerCo
     return [
         int(
             (
-                (1 - _WIDE_SHARE) * near.between(word.start, word.end)
-                + _WIDE_SHARE * far.between(word.start, word.end)
+                (1 - _WIDE_SHARE) * near.between(word.start - _AROUND, word.end + _AROUND)
+                + _WIDE_SHARE * far.between(word.start - _AROUND, word.end + _AROUND)
             ).argmax()
         )
         for word in words

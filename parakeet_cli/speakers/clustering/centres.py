@@ -2,8 +2,8 @@
 
 Average linkage of cosine distances makes small clusters, likelihood says which of these are one
 speaker, and spectral clustering with that number divides the windows among them, unless the nearest
-centres do it better. Memory is bounded: of a long recording, parts become small clusters first.
-SciPy does the clustering, and is imported for this alone.
+centres do it better; `moves.py` improves that. Memory is bounded: of a long recording, parts become
+small clusters first. SciPy does the clustering, and is imported for this alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.speakers.clustering.likelihood import evidence, joined
+from parakeet_cli.speakers.clustering.moves import LEAST, improved
 from parakeet_cli.speakers.clustering.space import voice_space
 from parakeet_cli.speakers.clustering.spectral import spectral_labels
 from parakeet_cli.speakers.count import SpeakerCount
@@ -19,7 +20,6 @@ from parakeet_cli.speakers.embeddings import Embeddings, unit
 
 # Chosen with the voices of `bench/speakers.py --set dev`, each with a `VoiceSpace` without them.
 _START = 64  # small clusters, of which likelihood joins those of one speaker
-_LEAST = 3.0  # windows of 1.5 s in which somebody speaks at least, unless the number is given
 _ALIKE = 0.5  # cosine of two centres that are one speaker's, whatever is likelier
 _LONG = 0.68  # seconds of a window that says enough to count by
 _FULL = 1.5  # seconds of a window that counts as one
@@ -44,6 +44,7 @@ def centres_of(
     centres = _counted(chosen, weights, count)
     if 1 < len(centres) < len(chosen) // 2:
         labels = _divided(chosen, weights, centres)
+        labels = improved(chosen, weights, labels, len(centres))
         centres = unit(_sums(chosen, weights, labels, centres))
     for _ in range(_ROUNDS):
         nearest = (vectors @ centres.T).argmax(axis=1)
@@ -115,7 +116,7 @@ def _counted(vectors: Embeddings, weights: NDArray[np.float64], count: SpeakerCo
     tree = _tree(vectors)
     labels = _likeliest(vectors, weights, _cut_number(tree, _START))
     centres, sizes = _centres(vectors, weights, labels)
-    found = max(1, int((sizes >= _LEAST).sum()))
+    found = max(1, int((sizes >= LEAST).sum()))
     centres, sizes = centres[:found], sizes[:found]
     centres, sizes = _merged(centres, sizes)
     wanted = max(count.least, min(len(centres), count.most or len(centres)))
@@ -145,7 +146,7 @@ def _of_number(
         if len(centres) < number:
             continue
         best = centres[:number] if best is None else best
-        if sizes[number - 1] >= _LEAST:
+        if sizes[number - 1] >= LEAST:
             return centres[:number]
     return unit(vectors[:number]) if best is None else best
 

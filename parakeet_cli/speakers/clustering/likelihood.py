@@ -30,23 +30,23 @@ def joined(sums: Values, sizes: Values, between: Values) -> Labels:
     sums, sizes = sums.copy(), sizes.copy()
     count = len(sizes)
     labels = np.arange(count)
-    gains = np.full((count, count), -np.inf)
+    likelier = np.full((count, count), -np.inf)
     for one in range(count - 1):
-        gains[one, one + 1 :] = _gains(sums, sizes, one, np.arange(one + 1, count), between)
+        likelier[one, one + 1 :] = gains(sums, sizes, one, np.arange(one + 1, count), between)
     alive = np.ones(count, bool)
     while alive.sum() > 1:
-        one, other = divmod(int(gains.argmax()), count)
-        if gains[one, other] <= 0:
+        one, other = divmod(int(likelier.argmax()), count)
+        if likelier[one, other] <= 0:
             break
         sums[one] += sums[other]
         sizes[one] += sizes[other]
         labels[labels == other] = one
         alive[other] = False
-        gains[other], gains[:, other] = -np.inf, -np.inf
+        likelier[other], likelier[:, other] = -np.inf, -np.inf
         others = np.flatnonzero(alive)
         others = others[others != one]
-        found = _gains(sums, sizes, one, others, between)
-        gains[np.minimum(one, others), np.maximum(one, others)] = found
+        found = gains(sums, sizes, one, others, between)
+        likelier[np.minimum(one, others), np.maximum(one, others)] = found
     numbers: Labels = np.unique(labels, return_inverse=True)[1]
     return numbers
 
@@ -59,14 +59,17 @@ def evidence(sums: Values, sizes: Values, between: Values) -> float:
     return float(_evidence(_SHARE * sums, _SHARE * sizes, between).sum())
 
 
-def _gains(sums: Values, sizes: Values, one: int, others: Labels, between: Values) -> Values:
-    """The logarithm of how much likelier one speaker is than two, of one cluster with others."""
+def gains(sums: Values, sizes: Values, one: int, others: Labels, between: Values) -> Values:
+    """The logarithm of how much likelier one speaker is than two, of one cluster with others.
+
+    With an empty cluster it is 0.
+    """
     counts = _SHARE * sizes / (1 + sizes / _MOST)
-    scaled = sums * (counts / sizes)[:, None]
+    scaled = sums * (counts / np.maximum(sizes, 1e-9))[:, None]
     alone = _evidence(scaled, counts, between)
     both = _evidence(scaled[one] + scaled[others], counts[one] + counts[others], between)
-    gains: Values = both - alone[one] - alone[others]
-    return gains
+    found: Values = both - alone[one] - alone[others]
+    return found
 
 
 def _evidence(sums: Values, counts: Values, between: Values) -> Values:
