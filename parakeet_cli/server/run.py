@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import FrameType
@@ -39,6 +40,11 @@ from parakeet_cli.transcribe.pipeline.options import PipelineOptions
 _BACKLOG = 64
 _KEEP_ALIVE = 30  # seconds that an idle connection stays
 _LAST_SECONDS = 2  # after the grace, for the errors to be sent; then connections are ended
+_NO_ADDRESS = "Name an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them."
+_LISTENING_HINTS: Mapping[int | None, str] = {
+    errno.EADDRINUSE: "Another program may have that port: name another one (--port, --wyoming).",
+    errno.EACCES: "Ports below 1024 may be root's alone: name another one (--port, --wyoming).",
+}
 
 
 def run_server(request: ServeRequest) -> None:
@@ -105,11 +111,11 @@ def listening(address: Address) -> Iterator[socket.socket]:
         listener = socket.create_server(
             (address.host, address.port), family=family, backlog=_BACKLOG
         )
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no host"
+    except (OSError, UnicodeError, TypeError) as error:  # the last two for what no name can be
+        reason = (getattr(error, "strerror", None) or "it is no host").partition(" (while")[0]
         raise ParakeetError(
             f"Nobody can listen at {address}: {reason}.",
-            hint="Another server may have that port: --port names another one.",
+            hint=_LISTENING_HINTS.get(getattr(error, "errno", None), _NO_ADDRESS),
         ) from error
     with listener:
         yield listener

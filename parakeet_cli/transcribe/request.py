@@ -64,7 +64,7 @@ def refuse_unfit_speakers_model(
         return
     if (speakers.most or 0) > MOST_SPEAKERS:
         raise UsageError(
-            f"The model {model} knows at most {MOST_SPEAKERS} speakers apart, and there may be "
+            f"The model {model} tells at most {MOST_SPEAKERS} speakers apart, and there may be "
             f"{speakers.most} by --speakers.",
             hint=f"--speakers-model {CAM} has no such limit.",
         )

@@ -141,6 +141,11 @@ def serve(
     from parakeet_cli.server import request as values
     from parakeet_cli.server.run import run_server
 
+    if allow_client and wyoming is None:
+        raise UsageError(
+            "--allow-client says who may use Wyoming, and there is no --wyoming.",
+            hint="Over HTTP keys say who may use it: --api-key FILE.",
+        )
     keys = values.ApiKeys() if api_key is None else values.read_keys(api_key)
     if api_key is not None and values.readable_by_others(api_key):
         console.note(f"Warning: other users of this machine can read {api_key}: chmod 600 it.")

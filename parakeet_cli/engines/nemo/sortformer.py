@@ -131,7 +131,7 @@ class Sortformer:
         if self._most is not None and self._most > known:
             worker.kill()
             raise UsageError(
-                f"{self._model.name} knows {known} speakers apart, and --speakers {self._most} "
+                f"{self._model.name} tells {known} speakers apart, and --speakers {self._most} "
                 "was asked for.",
                 hint="Without --speakers-model there is no such limit.",
             )

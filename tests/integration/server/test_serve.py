@@ -161,6 +161,25 @@ def test_a_port_that_is_taken_is_said(server: Server) -> None:
     assert "--port" in done.stderr
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "ä" * 70])
+def test_a_host_that_is_none_is_said_and_no_port_is_blamed(tmp_path: Path, host: str) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("key\n")
+    keys.chmod(0o600)
+    done = parakeet("serve", "--engine", "mock", "--host", host, "--api-key", str(keys))
+    assert done.returncode == 1, done.stderr
+    assert f"Nobody can listen at {host}:8178: " in done.stderr
+    assert "Name an address of this machine" in done.stderr
+    assert "while attempting" not in done.stderr
+
+
+def test_clients_of_wyoming_without_wyoming_are_refused() -> None:
+    """Whoever names them might believe that HTTP is for them alone, too."""
+    done = parakeet("serve", "--engine", "mock", "--allow-client", "192.0.2.1")
+    assert done.returncode == 2
+    assert "there is no --wyoming" in done.stderr
+
+
 def test_with_keys_only_those_who_send_one_are_served(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("# for the editor\nfirst key\nsecond\n")

@@ -34,7 +34,7 @@ SORTFORMERS = ("sortformer", "nvidia/diar_streaming_sortformer_4spk-v2", "sortfo
 @pytest.mark.parametrize("model", SORTFORMERS)
 @pytest.mark.parametrize("count", ["5", "2-6", "5-9"])
 def test_more_speakers_than_a_sortformer_knows_are_refused(model: str, count: str) -> None:
-    with pytest.raises(UsageError, match="knows at most 4 speakers apart"):
+    with pytest.raises(UsageError, match="tells at most 4 speakers apart"):
         refuse_unfit_speakers_model(model, model, SpeakerCount.parse(count))
 
 

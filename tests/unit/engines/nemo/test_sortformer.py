@@ -252,7 +252,7 @@ def test_closing_doesn_t_wait_for_a_model_that_is_loading(
 
 def test_more_speakers_than_the_model_knows_are_refused(model: str) -> None:
     Sortformer(model, EngineOptions(), most=4).open()
-    with pytest.raises(UsageError, match="knows 4 speakers apart, and --speakers 5"):
+    with pytest.raises(UsageError, match="tells 4 speakers apart, and --speakers 5"):
         Sortformer(model, EngineOptions(), most=5).open()
     assert Worker.started[-1].dead
 
