@@ -14,6 +14,7 @@ from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.transcript import Word
 
 _FRAME = 0.02  # seconds
+_MOST_FRAMES = 200  # of a word; an engine without times of its own may say that one lasts hours
 _SPOKEN = 0.3  # of a window that is in words, of which the times are rough
 _AROUND = 0.2  # seconds before and after a word that say something of its speaker, too
 _WIDE_SHARE = 0.1  # of a word's score, the rest is by narrow windows; chosen like the thresholds
@@ -85,7 +86,8 @@ class _Scores:
         end = max(end, start + _FRAME)
         first = int(np.searchsorted(self._spans[:, 0], start - self._longest))
         last = int(np.searchsorted(self._spans[:, 0], end))
-        times = np.arange(start + _FRAME / 2, end, _FRAME)
+        step = max(_FRAME, (end - start) / _MOST_FRAMES)
+        times = np.arange(start + step / 2, end, step)
         spans = self._spans[first:last]
         over = (spans[:, :1] <= times) & (times < spans[:, 1:])  # windows by frames
         covering = over.sum(axis=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from parakeet_cli.speakers.count import SpeakerCount
 from parakeet_cli.speakers.diarize import names_of
 from parakeet_cli.transcript import Word
@@ -49,3 +51,17 @@ def test_what_is_between_the_words_is_nobody() -> None:
     said = words(*range(1, 19), *range(82, 99))
     names = names_of(said, invented(turns), SpeakerCount(2, 2))
     assert names == ["Speaker 1"] * 18 + ["Speaker 2"] * 17
+
+
+def test_words_of_hours_take_no_memory_for_each_of_their_frames() -> None:
+    turns = [0] * 6_000 + [1] * 6_000
+    middle = 6_000 * STEP
+    said = [Word(0, middle, "one"), Word(middle, 2 * middle, "other")]
+    voices = invented(turns)
+    tracemalloc.start()
+    try:
+        assert names_of(said, voices, ANY) == ["Speaker 1", "Speaker 2"]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 300e6, "bytes; a mask of all windows by all frames has 2 GB"
