@@ -1,0 +1,274 @@
+"""Aligns words of a text with frames: each in turn, at the best place, or left out.
+
+A word's cost is how much less probable it is, step by step, than what the model finds best there;
+what it may cost depends on the model's head. A word that costs more than
+that at every place is left out. Between words any frames may lie, at no cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..terms.tree import Floats
+
+# Natural logarithms: by how much each token of a word may on average be less probable than what a
+# CTC head finds best; and by how much all of a word may with a transducer, which is sure of the
+# rest of a word, whatever is said, once it has the beginning. Chosen with the small models of the
+# tests, on their speech in noise and on words that nobody says.
+CTC_EARNED = 6.0
+TRANSDUCER_EARNED = 7.0
+
+Form = Sequence[int]  # the ids of a word's tokens
+# (id, first frame, frame after the last), and of a transducer the probability, too
+Run = tuple[Any, ...]
+
+
+class Chain(NamedTuple):
+    """Words that are placed, the last first, and what they have gained."""
+
+    gain: float
+    word: int = -1
+    runs: Any = None  # the word's, linked as (run, those before)
+    before: Any = None  # the Chain of the words before
+
+
+class Way(NamedTuple):
+    """A way to place a part of a word behind the words of a chain."""
+
+    gain: float
+    chain: Chain
+    runs: Any = None  # complete ones, linked as (run, those before)
+    since: int = 0  # the first frame of the token that isn't complete
+
+
+Ends = Iterable[tuple[int, Way]]  # the frame after a word, and the way there
+
+
+class WordAligner(Protocol):
+    """A decoder's scores in some frames, of which the first is 0."""
+
+    @property
+    def frames(self) -> int: ...
+
+    def earned(self, form: Form) -> float:
+        """What a word may cost."""
+        ...
+
+    def ends(self, form: Form, starts: Sequence[Chain]) -> Ends:
+        """The ways to place a word that begins in a frame behind the chain that ends there.
+
+        Their gains are those of the chains, less what the word costs.
+        """
+        ...
+
+    def advance(self, form: Form) -> None:
+        """Go on to the next word."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A word of those that were to be aligned, by its number, and where its tokens are."""
+
+    word: int
+    runs: list[Run]
+
+
+def place_words(aligner: WordAligner, words: Sequence[Sequence[Form]]) -> list[Placed]:
+    """The words that are there, in order; each is given as the ways to write it."""
+    best = [Chain(0.0)] * (aligner.frames + 1)
+    for number, forms in enumerate(words):
+        after = list(best)
+        for form in forms:
+            earned = aligner.earned(form)
+            for frame, way in aligner.ends(form, best):
+                if way.gain + earned > after[frame].gain:
+                    after[frame] = Chain(way.gain + earned, number, way.runs, way.chain)
+        for frame in range(1, len(after)):
+            if after[frame - 1].gain >= after[frame].gain:
+                after[frame] = after[frame - 1]
+        best = after
+        if forms:
+            aligner.advance(forms[0])
+    placed: list[Placed] = []
+    chain: Chain | None = best[-1]
+    while chain is not None and chain.word >= 0:
+        placed.append(Placed(chain.word, _unlinked(chain.runs)))
+        chain = chain.before
+    return placed[::-1]
+
+
+def _unlinked(linked: Any) -> list[Run]:
+    runs: list[Run] = []
+    while linked is not None:
+        run, linked = linked
+        runs.append(run)
+    return runs[::-1]
+
+
+class CtcAligner:
+    """Aligns by the logarithms of a CTC head's probabilities, shape (frames, labels)."""
+
+    def __init__(self, logprobs: Floats, blank: int) -> None:
+        self._costs = logprobs.max(axis=1, keepdims=True) - logprobs
+        self._blank = blank
+        self.frames = len(logprobs)
+
+    def earned(self, form: Form) -> float:
+        return CTC_EARNED * len(form)
+
+    def ends(self, form: Form, starts: Sequence[Chain]) -> Ends:
+        """A token may last; blanks may stand between two, and must where they are the same."""
+        costs = self._costs[:, [*form, self._blank]].tolist()
+        within: list[Way | None] = [None] * len(form)  # ways whose last label is that token
+        behind: list[Way | None] = [None] * len(form)  # ... is the blank after it
+        for frame, row in enumerate(costs):
+            begin: Way | None = Way(starts[frame].gain, starts[frame])
+            following, silent = list(within), list(behind)
+            for at, token in enumerate(form):
+                lasting = within[at]
+                if begin is not None and (lasting is None or begin.gain > lasting.gain):
+                    lasting = Way(begin.gain, begin.chain, begin.runs, frame)
+                following[at] = _less(lasting, row[at])
+                done = _complete(within[at], token, frame)
+                silent[at] = _less(_better(behind[at], done), row[-1])
+                same = at + 1 < len(form) and form[at + 1] == token
+                begin = behind[at] if same else _better(behind[at], done)
+            within, behind = following, silent
+            end = _complete(within[-1], form[-1], frame + 1)
+            if end is not None:
+                yield frame + 1, end
+
+    def advance(self, form: Form) -> None:
+        """Nothing: the labels of a CTC head don't depend on those before."""
+
+
+def _less(way: Way | None, cost: float) -> Way | None:
+    return None if way is None else way._replace(gain=way.gain - cost)
+
+
+def _better(one: Way | None, other: Way | None) -> Way | None:
+    if one is None or (other is not None and other.gain > one.gain):
+        return other
+    return one
+
+
+def _complete(way: Way | None, token: int, end: int) -> Way | None:
+    if way is None:
+        return None
+    return Way(way.gain, way.chain, ((token, way.since, end), way.runs))
+
+
+@dataclass(frozen=True, slots=True)
+class StepScores:
+    """What a transducer finds in each frame behind the same tokens.
+
+    `logits` have shape (frames, labels); `durations` (frames, durations), or None for RNN-T.
+    """
+
+    logits: Floats
+    durations: Floats | None
+
+
+class Predictor(Protocol):
+    """A transducer in some frames; a place is what it needs of the tokens before."""
+
+    @property
+    def frames(self) -> int: ...
+
+    def scores(self, place: Any) -> tuple[StepScores, Any]:
+        """The scores behind the tokens of a place, and its state after them."""
+        ...
+
+    def after(self, state: Any, token: int) -> Any:
+        """The place behind a token more."""
+        ...
+
+
+class TransducerAligner:
+    """Aligns by the steps of a TDT or RNN-T decoder, from a place on.
+
+    `durations` are the frames that a step of TDT may take; 0, 1, 2 and so on if there are none.
+    """
+
+    def __init__(
+        self, predictor: Predictor, place: Any, blank: int, durations: Sequence[int] = ()
+    ) -> None:
+        self._predictor, self._place = predictor, place
+        self._blank, self._durations = blank, durations
+        self._known: dict[tuple[int, ...], tuple[_Costs, Any]] = {}
+        self.frames = predictor.frames
+
+    def earned(self, form: Form) -> float:
+        return TRANSDUCER_EARNED
+
+    def ends(self, form: Form, starts: Sequence[Chain]) -> Ends:
+        """Blanks may stand between two tokens. A word's first step is its first token."""
+        costs = [self._costs(form[:count])[0] for count in range(len(form))]
+        ways: list[dict[int, Way]] = [{} for _ in (*form, None)]  # by their tokens and frame
+        for frame, start in enumerate(starts[: self.frames]):
+            ways[0] = {frame: Way(start.gain, start)}
+            for count, token in enumerate(form):
+                way = ways[count].get(frame)
+                if way is None:
+                    continue
+                row = costs[count]
+                for step, cost in row.steps(frame, token):
+                    at = min(frame + step, self.frames)
+                    run = token, frame, max(at, frame + 1), row.probability(frame, token)
+                    _keep(ways[count + 1], at, Way(way.gain - cost, way.chain, (run, way.runs)))
+                for step, cost in row.steps(frame, self._blank):
+                    _keep(ways[count], frame + max(step, 1), way._replace(gain=way.gain - cost))
+        return ways[-1].items()
+
+    def advance(self, form: Form) -> None:
+        self._place = self._place_after(form)
+        self._known.clear()
+
+    def _costs(self, before: Form) -> tuple[_Costs, Any]:
+        known = self._known.get(tuple(before))
+        if known is None:
+            place = self._place_after(before)
+            scores, state = self._predictor.scores(place)
+            known = self._known[tuple(before)] = _Costs(scores, self._durations), state
+        return known
+
+    def _place_after(self, tokens: Form) -> Any:
+        if not tokens:
+            return self._place
+        return self._predictor.after(self._costs(tokens[:-1])[1], tokens[-1])
+
+
+def _keep(ways: dict[int, Way], frame: int, way: Way) -> None:
+    known = ways.get(frame)
+    if known is None or way.gain > known.gain:
+        ways[frame] = way
+
+
+class _Costs:
+    """How much less probable a step is than the best of its frame."""
+
+    def __init__(self, scores: StepScores, durations: Sequence[int]) -> None:
+        self._labels = scores.logits.max(axis=1, keepdims=True) - scores.logits
+        self._best = 1 / np.exp(-self._labels, dtype=np.float64).sum(axis=1)
+        self._steps: list[list[float]] | None = None
+        self._durations = durations
+        if scores.durations is not None:
+            found = scores.durations
+            self._durations = durations or range(found.shape[1])
+            self._steps = (found.max(axis=1, keepdims=True) - found).tolist()
+
+    def steps(self, frame: int, label: int) -> list[tuple[int, float]]:
+        """The frames that a label may take, and what that costs. RNN-T's tokens take none."""
+        cost = float(self._labels[frame, label])
+        if self._steps is None:
+            return [(0, cost)]
+        row = zip(self._durations, self._steps[frame], strict=True)
+        return [(duration, cost + more) for duration, more in row]
+
+    def probability(self, frame: int, label: int) -> float:
+        return float(self._best[frame] * np.exp(-self._labels[frame, label]))
