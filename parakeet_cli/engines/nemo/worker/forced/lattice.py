@@ -2,11 +2,12 @@
 
 A word's cost is how much less probable it is, step by step, than what the model finds best there;
 what it may cost depends on the model's head. A word that costs more than
-that at every place is left out. Between words any frames may lie, at no cost.
+that at every place is left out. Any frames may lie between words.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +22,9 @@ from ..terms.tree import Floats
 # tests, on their speech in noise and on words that nobody says.
 CTC_EARNED = 6.0
 TRANSDUCER_EARNED = 7.0
+# What a frame between words may cost at most where a transducer finds a token probable.
+_MOST_OF_A_SILENCE = 3.0
+_CERTAINLY = 1e6  # what a word may cost that is known to be there
 
 Form = Sequence[int]  # the ids of a word's tokens
 # (id, first frame, frame after the last), and of a transducer the probability, too
@@ -65,8 +69,16 @@ class WordAligner(Protocol):
         """
         ...
 
+    def silences(self) -> Sequence[float]:
+        """What each frame costs before the next word, where it is none of a word's."""
+        ...
+
     def advance(self, form: Form) -> None:
         """Go on to the next word."""
+        ...
+
+    def restart(self) -> None:
+        """Go back to the first."""
         ...
 
 
@@ -80,22 +92,46 @@ class Placed:
 
 def place_words(aligner: WordAligner, words: Sequence[Sequence[Form]]) -> list[Placed]:
     """The words that are there, in order; each is given as the ways to write it."""
-    best = [Chain(0.0)] * (aligner.frames + 1)
+    found = _chained(_best_chain(aligner, words))
+    if not found:
+        return []
+    # Once it is known which words are there, all that is said has to be one of them.
+    forms = [[[run[0] for run in one.runs]] for one in found]
+    again = _chained(_best_chain(aligner, forms, certain=True))
+    return [Placed(found[one.word].word, one.runs) for one in again]
+
+
+def _best_chain(
+    aligner: WordAligner, words: Sequence[Sequence[Form]], *, certain: bool = False
+) -> Chain:
+    aligner.restart()
+    best = [Chain(0.0), *[Chain(-math.inf)] * aligner.frames]
+    _go_on(best, aligner, certain)
     for number, forms in enumerate(words):
         after = list(best)
         for form in forms:
-            earned = aligner.earned(form)
+            earned = _CERTAINLY if certain else aligner.earned(form)
             for frame, way in aligner.ends(form, best):
                 if way.gain + earned > after[frame].gain:
                     after[frame] = Chain(way.gain + earned, number, way.runs, way.chain)
-        for frame in range(1, len(after)):
-            if after[frame - 1].gain >= after[frame].gain:
-                after[frame] = after[frame - 1]
-        best = after
         if forms:
             aligner.advance(forms[0])
+        _go_on(after, aligner, certain)
+        best = after
+    return best[-1]
+
+
+def _go_on(chains: list[Chain], aligner: WordAligner, certain: bool) -> None:
+    """Let each chain end later, too."""
+    costs = aligner.silences() if certain else [0.0] * aligner.frames
+    for frame, cost in enumerate(costs, 1):
+        before = chains[frame - 1]
+        if before.gain - cost >= chains[frame].gain:
+            chains[frame] = before._replace(gain=before.gain - cost)
+
+
+def _chained(chain: Chain | None) -> list[Placed]:
     placed: list[Placed] = []
-    chain: Chain | None = best[-1]
     while chain is not None and chain.word >= 0:
         placed.append(Placed(chain.word, _unlinked(chain.runs)))
         chain = chain.before
@@ -143,8 +179,15 @@ class CtcAligner:
             if end is not None:
                 yield frame + 1, end
 
+    def silences(self) -> Sequence[float]:
+        """Nothing: each label of a CTC head is where it is heard."""
+        return [0.0] * self.frames
+
     def advance(self, form: Form) -> None:
         """Nothing: the labels of a CTC head don't depend on those before."""
+
+    def restart(self) -> None:
+        """Nothing."""
 
 
 def _less(way: Way | None, cost: float) -> Way | None:
@@ -198,7 +241,7 @@ class TransducerAligner:
     def __init__(
         self, predictor: Predictor, place: Any, blank: int, durations: Sequence[int] = ()
     ) -> None:
-        self._predictor, self._place = predictor, place
+        self._predictor, self._place, self._first = predictor, place, place
         self._blank, self._durations = blank, durations
         self._known: dict[tuple[int, ...], tuple[_Costs, Any]] = {}
         self.frames = predictor.frames
@@ -224,6 +267,14 @@ class TransducerAligner:
                 for step, cost in row.steps(frame, self._blank):
                     _keep(ways[count], frame + max(step, 1), way._replace(gain=way.gain - cost))
         return ways[-1].items()
+
+    def silences(self) -> Sequence[float]:
+        """Blank's cost, up to a limit: a transducer also begins words later than they are heard."""
+        return self._costs(())[0].limited(self._blank, _MOST_OF_A_SILENCE)
+
+    def restart(self) -> None:
+        self._place = self._first
+        self._known.clear()
 
     def advance(self, form: Form) -> None:
         self._place = self._place_after(form)
@@ -269,6 +320,11 @@ class _Costs:
             return [(0, cost)]
         row = zip(self._durations, self._steps[frame], strict=True)
         return [(duration, cost + more) for duration, more in row]
+
+    def limited(self, label: int, most: float) -> list[float]:
+        """What a label costs in each frame, up to a limit."""
+        limited: list[float] = np.minimum(self._labels[:, label], most).tolist()
+        return limited
 
     def probability(self, frame: int, label: int) -> float:
         return float(self._best[frame] * np.exp(-self._labels[frame, label]))

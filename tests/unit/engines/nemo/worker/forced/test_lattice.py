@@ -99,6 +99,16 @@ def test_a_transducer_leaves_out_a_word_whose_beginning_is_improbable() -> None:
     assert [one.word for one in placed] == [1]
 
 
+def test_a_transducer_begins_a_word_where_it_first_finds_its_sound() -> None:
+    """A later beginning costs less, but leaves sounds that are none of a word's."""
+    durations = np.array([[-9.0, 0.0]] * 4, np.float32)
+    logits = frames(A, C, A, B)
+    logits[1, B] = -2.0
+    logits[2:, BLANK] = -0.2
+    (placed,) = place_words(TransducerAligner(Steps(logits, durations), (), BLANK), [[(A, B)]])
+    assert [run[:3] for run in placed.runs] == [(A, 0, 1), (B, 1, 2)]
+
+
 WORDS = st.lists(
     st.lists(st.lists(st.integers(A, C), min_size=1, max_size=3).map(tuple), max_size=2), max_size=4
 )
