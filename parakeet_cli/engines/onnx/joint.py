@@ -14,7 +14,7 @@ from parakeet_cli.engines.nemo.worker.forced.lattice import StepScores, Transduc
 _MOST_VALUES = 1 << 24  # of a batch of frames: 64 MB of scores
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # states have no hash
 class _Place:
     """The last token, and the state of the network that predicts, before that token."""
 

@@ -16,7 +16,7 @@ from .tokens import PROBABILITY_DIGITS, Tokens, TokenTable
 _FRAMES_AT_ONCE = 256  # of scores: up to 8 MB of logits for 8,000 pieces
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # states have no hash
 class _Place:
     """The prediction network's output behind the tokens before, and its state."""
 

@@ -8,7 +8,7 @@ that at every place is left out. Any frames may lie between words.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -21,7 +21,7 @@ from ..terms.tree import Floats
 # rest of a word, whatever is said, once it has the beginning. Chosen with the small models of the
 # tests, on their speech in noise and on words that nobody says.
 CTC_EARNED = 6.0
-TRANSDUCER_EARNED = 7.0
+TRANSDUCER_EARNED = 5.0
 # What a frame between words may cost at most where a transducer finds a token probable.
 _MOST_OF_A_SILENCE = 3.0
 _CERTAINLY = 1e6  # what a word may cost that is known to be there
@@ -62,10 +62,11 @@ class WordAligner(Protocol):
         """What a word may cost."""
         ...
 
-    def ends(self, form: Form, starts: Sequence[Chain]) -> Ends:
+    def ends(self, form: Form, starts: Sequence[Chain], before: int) -> Ends:
         """The ways to place a word that begins in a frame behind the chain that ends there.
 
-        Their gains are those of the chains, less what the word costs.
+        Their gains are those of the chains, less what the word costs. `before` is the number of
+        the word before, which some of the chains end with.
         """
         ...
 
@@ -111,7 +112,7 @@ def _best_chain(
         after = list(best)
         for form in forms:
             earned = _CERTAINLY if certain else aligner.earned(form)
-            for frame, way in aligner.ends(form, best):
+            for frame, way in aligner.ends(form, best, number - 1):
                 if way.gain + earned > after[frame].gain:
                     after[frame] = Chain(way.gain + earned, number, way.runs, way.chain)
         if forms:
@@ -157,7 +158,7 @@ class CtcAligner:
     def earned(self, form: Form) -> float:
         return CTC_EARNED * len(form)
 
-    def ends(self, form: Form, starts: Sequence[Chain]) -> Ends:
+    def ends(self, form: Form, starts: Sequence[Chain], before: int) -> Ends:
         """A token may last; blanks may stand between two, and must where they are the same."""
         costs = self._costs[:, [*form, self._blank]].tolist()
         within: list[Way | None] = [None] * len(form)  # ways whose last label is that token
@@ -243,18 +244,33 @@ class TransducerAligner:
     ) -> None:
         self._predictor, self._place, self._first = predictor, place, place
         self._blank, self._durations = blank, durations
-        self._known: dict[tuple[int, ...], tuple[_Costs, Any]] = {}
+        self._known: dict[tuple[Any, tuple[int, ...]], tuple[_Costs, Any]] = {}
         self.frames = predictor.frames
 
     def earned(self, form: Form) -> float:
         return TRANSDUCER_EARNED
 
-    def ends(self, form: Form, starts: Sequence[Chain]) -> Ends:
-        """Blanks may stand between two tokens. A word's first step is its first token."""
-        costs = [self._costs(form[:count])[0] for count in range(len(form))]
+    def ends(self, form: Form, starts: Sequence[Chain], before: int) -> Ends:
+        """Blanks may stand between two tokens. A word's first step is its first token.
+
+        Behind a word that was left out, what was recognised before all of them counts: a word
+        often follows another so surely that the other alone would speak for it.
+        """
+        for follows, place in ((True, self._place), (False, self._first)):
+            chains = {
+                frame: chain
+                for frame, chain in enumerate(starts[: self.frames])
+                if (chain.word == before) == follows and chain.gain > -math.inf
+            }
+            if chains:
+                yield from self._ends(form, chains, place)
+
+    def _ends(self, form: Form, starts: Mapping[int, Chain], place: Any) -> Ends:
+        costs = [self._costs(form[:count], place)[0] for count in range(len(form))]
         ways: list[dict[int, Way]] = [{} for _ in (*form, None)]  # by their tokens and frame
-        for frame, start in enumerate(starts[: self.frames]):
-            ways[0] = {frame: Way(start.gain, start)}
+        for frame in range(self.frames):
+            start = starts.get(frame)
+            ways[0] = {frame: Way(start.gain, start)} if start is not None else {}
             for count, token in enumerate(form):
                 way = ways[count].get(frame)
                 if way is None:
@@ -270,28 +286,27 @@ class TransducerAligner:
 
     def silences(self) -> Sequence[float]:
         """Blank's cost, up to a limit: a transducer also begins words later than they are heard."""
-        return self._costs(())[0].limited(self._blank, _MOST_OF_A_SILENCE)
+        return self._costs((), self._place)[0].limited(self._blank, _MOST_OF_A_SILENCE)
 
     def restart(self) -> None:
         self._place = self._first
-        self._known.clear()
 
     def advance(self, form: Form) -> None:
-        self._place = self._place_after(form)
-        self._known.clear()
+        self._place = self._after(form, self._place)
+        self._known = {key: value for key, value in self._known.items() if key[0] is self._first}
 
-    def _costs(self, before: Form) -> tuple[_Costs, Any]:
-        known = self._known.get(tuple(before))
-        if known is None:
-            place = self._place_after(before)
-            scores, state = self._predictor.scores(place)
-            known = self._known[tuple(before)] = _Costs(scores, self._durations), state
-        return known
+    def _costs(self, before: Form, place: Any) -> tuple[_Costs, Any]:
+        """The costs behind some tokens from a place on, and the state there."""
+        key = place, tuple(before)
+        if key not in self._known:
+            scores, state = self._predictor.scores(self._after(before, place))
+            self._known[key] = _Costs(scores, self._durations), state
+        return self._known[key]
 
-    def _place_after(self, tokens: Form) -> Any:
+    def _after(self, tokens: Form, place: Any) -> Any:
         if not tokens:
-            return self._place
-        return self._predictor.after(self._costs(tokens[:-1])[1], tokens[-1])
+            return place
+        return self._predictor.after(self._costs(tokens[:-1], place)[1], tokens[-1])
 
 
 def _keep(ways: dict[int, Way], frame: int, way: Way) -> None:

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from itertools import pairwise
 
 from ..terms.tree import MARK, spellings
@@ -15,6 +15,7 @@ _PHRASE = 3  # words of a phrase that says where a chunk is; else single words d
 _MOST_PLACES = 64  # of a phrase or word in the text: one that is everywhere says nothing
 _BUCKET = 32  # words by which what was recognised may drift from the text within a chunk
 _SLACK = 16  # words that the part may begin earlier and end later
+_MOST_MISSED = 8  # words of the text between two that were recognised, where no other was
 _MORE = 2  # words of the text that are tried at a chunk's ends beyond those recognised there
 _MOST_WORDS = 40  # of the text between two words that were recognised
 _MOST_FORMS = 4  # ways to write a word
@@ -61,6 +62,7 @@ class TextToAlign:
         if not blocks:
             whole = last - first if last - first <= _MOST_WORDS else 0
             return [Gap((0, len(recognised)), (first, first + whole))] if whole else []
+        blocks = _together(blocks)
         opening, closing = blocks[0], blocks[-1]
         found = [
             Gap(
@@ -134,6 +136,17 @@ def bare_letters(word: str) -> str:
     """A word without case and punctuation."""
     folded = unicodedata.normalize("NFKC", word).casefold()
     return "".join(letter for letter in folded if letter.isalnum())
+
+
+def _together(blocks: Sequence[Match]) -> list[Match]:
+    """Those of the blocks, in order, that are near each other in the text: the most words of it."""
+    groups = [[blocks[0]]]
+    for before, block in pairwise(blocks):
+        missed = block.b - before.b - before.size
+        if missed > _MOST_MISSED + 2 * (block.a - before.a - before.size):
+            groups.append([])
+        groups[-1].append(block)
+    return max(groups, key=lambda group: sum(block.size for block in group))
 
 
 def _is_text(piece: str) -> bool:
