@@ -21,7 +21,7 @@ from ..terms.tree import Floats
 # rest of a word, whatever is said, once it has the beginning. Chosen with the small models of the
 # tests, on their speech in noise and on words that nobody says.
 CTC_EARNED = 6.0
-TRANSDUCER_EARNED = 5.0
+TRANSDUCER_EARNED = 4.0
 # What a frame between words may cost at most where a transducer finds a token probable.
 _MOST_OF_A_SILENCE = 3.0
 _CERTAINLY = 1e6  # what a word may cost that is known to be there
