@@ -345,7 +345,7 @@ def _kept_engine(settings: Settings, options: PipelineOptions) -> tuple[Engine, 
     from parakeet_cli.transcribe.workers.worker import MAX_CONCURRENCY
 
     choice = choose_engine(settings)
-    quiet = replace(engine_options(settings), progress=False)
+    quiet = replace(engine_options(settings, text=options.given_words), progress=False)
     engine = make_engine(choice.name, quiet, concurrency=MAX_CONCURRENCY)
     diarizer = make_diarizer(options.speakers_model, quiet, options.speakers)
     return keep(engine), diarizer

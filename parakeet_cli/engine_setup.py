@@ -36,8 +36,13 @@ def _asks_for_terms(settings: Settings) -> bool:
     return bool(settings.terms) and any(origin.startswith("--") for origin in asked)
 
 
-def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOptions:
-    """The engine's part of the settings; prints a warning if the model is to be trusted."""
+def engine_options(
+    settings: Settings, *, trust_model: bool = False, text: tuple[str, ...] = ()
+) -> EngineOptions:
+    """The engine's part of the settings; prints a warning if the model is to be trusted.
+
+    `text` are the words of a given text.
+    """
     if trust_model:
         _warn_of_trust()
     return EngineOptions(
@@ -47,6 +52,7 @@ def engine_options(settings: Settings, *, trust_model: bool = False) -> EngineOp
         beam_size=settings.beam_size,
         decoding=settings.decoding,
         terms=phrases(settings.terms),
+        text=text,
         threads=settings.threads,
         offline=settings.offline,
         ml_python=settings.ml_python,

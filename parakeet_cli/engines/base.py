@@ -24,6 +24,7 @@ class EngineOptions:
     beam_size: int = 5
     decoding: Decoding = field(default_factory=Decoding)
     terms: tuple[str, ...] = ()  # words to expect, as they are spoken or written
+    text: tuple[str, ...] = ()  # the words of a given text, which are found if they are probable
     threads: int | None = None  # None is every core this process may use
     offline: bool = False
     progress: bool = False  # whether a download may draw a bar on stderr

@@ -170,6 +170,7 @@ class Nemo:
                     "precision": self._tuning.precision,
                     "graphs": self._graphs,
                     "terms": self._options.terms,
+                    "text": self._options.text,
                     "max_chunk_seconds": self.max_chunk_seconds,
                 },
             )

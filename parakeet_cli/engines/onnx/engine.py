@@ -58,7 +58,7 @@ class Onnx:
         _check_language(self._folder.name, options.language)
         self._language = options.language
         self._device = options.device
-        self._terms = options.terms
+        self._terms, self._text = options.terms, options.text
         self._gpu = _gpu_number(options.device)
         most = options.cores if self._gpu is None else _GPU_CONCURRENCY
         self.concurrency = max(1, min(concurrency, most))
@@ -75,7 +75,12 @@ class Onnx:
             from parakeet_cli.engines.onnx.model import OnnxModel
 
             self._model = OnnxModel(
-                self._folder, place, threads=self._threads, gpu=self._gpu, terms=self._terms
+                self._folder,
+                place,
+                threads=self._threads,
+                gpu=self._gpu,
+                terms=self._terms,
+                text=self._text,
             )
         if self._gpu is not None and not self._model.on_gpu:
             if self._device != "auto":

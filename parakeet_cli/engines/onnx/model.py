@@ -23,6 +23,9 @@ from onnx_asr.preprocessors.numpy_preprocessor import NemoPreprocessorNumpy
 
 from parakeet_cli.audio.samples import SAMPLE_RATE
 from parakeet_cli.engines.memory import NotEnoughMemory, is_out_of_memory, memory_hint
+from parakeet_cli.engines.nemo.worker.forced.lattice import CtcAligner
+from parakeet_cli.engines.nemo.worker.forced.replacing import with_given_words
+from parakeet_cli.engines.nemo.worker.forced.text import TextToAlign
 from parakeet_cli.engines.nemo.worker.terms.choice import TermChooser
 from parakeet_cli.engines.nemo.worker.terms.spotting import (
     greedy_runs,
@@ -31,6 +34,7 @@ from parakeet_cli.engines.nemo.worker.terms.spotting import (
 )
 from parakeet_cli.engines.nemo.worker.terms.tree import TokenTree, make_tree
 from parakeet_cli.engines.onnx.folder import OnnxFolder
+from parakeet_cli.engines.onnx.joint import make_transducer_aligner
 from parakeet_cli.engines.parakeet_tokens import MARK, Token
 from parakeet_cli.errors import EngineUnavailable
 from parakeet_cli.models.types import ONNX
@@ -78,7 +82,8 @@ class _Place:
 class OnnxModel:
     """A model in memory. Making one raises EngineUnavailable if it can't be loaded.
 
-    `place` has the files of the folder that were checked; `terms` are words to expect.
+    `place` has the files of the folder that were checked; `terms` are words to expect, and `text`
+    the words of a given text.
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class OnnxModel:
         threads: int,
         gpu: int | None,
         terms: Sequence[str] = (),
+        text: Sequence[str] = (),
     ) -> None:
         options = rt.SessionOptions()
         options.intra_op_num_threads = threads
@@ -124,6 +130,8 @@ class OnnxModel:
             number: piece.replace(" ", MARK) for number, piece in self._asr._vocab.items()
         }
         self._tree = self._tree_of(terms)
+        pieces = [self._pieces[number] for number in range(len(self._pieces))]
+        self._text = TextToAlign(pieces, text) if text else None
 
     def _tree_of(self, terms: Sequence[str]) -> TokenTree | None:
         pieces = [self._pieces[number] for number in range(len(self._pieces))]
@@ -157,7 +165,12 @@ class OnnxModel:
         features = self._asr._preprocessor(padded, np.array([length], np.int64))
         encoded, lengths = self._asr._encode(*features)
         frames = encoded[0, : int(lengths[0])]
-        tokens = self._ctc(frames) if "model" in self._sessions else self._transducer(frames)
+        if "model" in self._sessions:
+            tokens = self._ctc(frames)
+        else:
+            tokens = self._transducer(frames)
+            if self._text is not None:
+                tokens = self._with_given_words(self._text, tokens, frames)
         most = len(samples) / SAMPLE_RATE
         return [
             Token(
@@ -204,6 +217,18 @@ class OnnxModel:
             found.append((number, place.at, until, _probability(logits, number)))
             place = _Place(place.at, emitted, after, (number,), len(found)).moved(following)
 
+    def _with_given_words(
+        self, text: TextToAlign, tokens: list[FoundToken], frames: Floats
+    ) -> list[FoundToken]:
+        """The text's words in the place of others."""
+        asr = self._asr
+        return with_given_words(
+            text,
+            tokens,
+            len(frames),
+            lambda start, end, history: make_transducer_aligner(asr, frames[start:end], history),
+        )
+
     def _ctc(self, logprobs: Floats) -> list[FoundToken]:
         """The same for a CTC head: each run of the same id, blanks excepted, is a token."""
         blank = self._asr._blank_idx
@@ -211,6 +236,13 @@ class OnnxModel:
             runs = greedy_runs(logprobs, blank)
         else:
             runs = runs_with_terms(self._tree, logprobs, blank)
+        if self._text is not None:
+            runs = with_given_words(
+                self._text,
+                runs,
+                len(logprobs),
+                lambda start, end, _: CtcAligner(logprobs[start:end], blank),
+            )
         return [
             (number, start, end, min(1.0, float(np.exp(logprobs[start:end, number].max()))))
             for number, start, end in runs

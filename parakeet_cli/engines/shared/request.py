@@ -147,6 +147,7 @@ class EngineSetup:
             "ml_python": options.ml_python,
             "trust_model": options.trust_model,
             "terms": list(options.terms),
+            **({"text": list(options.text)} if options.text else {}),
         }
 
     @property

@@ -39,9 +39,10 @@ def align_text(
 ) -> tuple[tuple[Segment, ...], Alignment]:
     """The text's lines as segments with times, and how they came to them.
 
-    A word's time is `exact` if the same word was recognised there, and `interpolated` if something
-    else was, whose time is shared by letters. Where nothing was, the word is missing, and is in no
-    segment. Raises InputError if hardly a word of the text was recognised.
+    A word's time is `exact` if the same word was recognised there, or found there by an engine that
+    was given the text, and `interpolated` if something else was, whose time is shared by letters.
+    Where nothing was, the word is missing, and is in no segment. Raises InputError if hardly a word
+    of the text was recognised.
     """
     words = list(given_words(given.text))
     found = list(recognised_words(segments))

@@ -21,6 +21,11 @@ class GivenText:
     name: str
     text: str
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its words in order, as they are written."""
+        return tuple(word.text for word in given_words(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class GivenWord:

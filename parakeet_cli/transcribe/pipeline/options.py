@@ -30,3 +30,8 @@ class PipelineOptions:
     overwrite: bool = False
     accept_partial: bool = False  # whether a partial transcript counts as done
     format_options: FormatOptions = field(default_factory=FormatOptions)
+
+    @property
+    def given_words(self) -> tuple[str, ...]:
+        """The words of the text to put on the clock."""
+        return self.align.words if self.align is not None else ()

@@ -105,7 +105,9 @@ def open_batch(
         ahead = None
         if request.stdout_format is None and len(todo) > 1:
             ahead = stack.enter_context(LookAhead(todo, cores=usable_cores()))
-        options = engine_options(settings, trust_model=request.trust_model)
+        options = engine_options(
+            settings, trust_model=request.trust_model, text=request.options.given_words
+        )
         placement = Placement(
             workers=request.worker_count,
             feeders=request.feeder_count,

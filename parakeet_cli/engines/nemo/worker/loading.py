@@ -47,6 +47,7 @@ class LoadRequest:
     precision: str | None = None  # float32, bfloat16 or float16; None is the device's own
     graphs: str | None = None  # the best CUDA graphs to try, after a worker was lost over better
     terms: Sequence[str] = ()  # words to expect
+    text: Sequence[str] = ()  # the words of a given text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def load_model(request: LoadRequest, note: Callable[[str], None]) -> LoadedModel
     with blaming(where or "the CPU"):
         cuda.try_out()
         model = restore(request, cuda)
-        decoder = make_decoder(model, cuda, note, request.graphs, request.terms)
+        decoder = make_decoder(model, cuda, note, request.graphs, request.terms, request.text)
         encoder = Encoder(model, note, cuda, workers=request.workers)
         decoder.prime(MAX_BATCH, math.ceil(request.max_chunk_seconds / encoder.frame_seconds) + 1)
         cuda.synchronize()

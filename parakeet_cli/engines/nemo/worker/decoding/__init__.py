@@ -59,18 +59,20 @@ def make_decoder(
     log: Callable[[str], None] = _ignore,
     graphs: str | None = None,
     terms: Sequence[str] = (),
+    text: Sequence[str] = (),
 ) -> Decoder:
     """The decoder for the model's head. Raises UnusableError.
 
     `log` gets a line for --verbose when CUDA graphs can't be made; `graphs` is NeMo's name of the
-    best of them to try, or "off". `terms` are words to expect.
+    best of them to try, or "off". `terms` are words to expect, and `text`
+    the words of a given text.
     """
     cuda = cuda or NoCuda()
     pieces = _pieces(model)
     if hasattr(model, "joint"):
-        return Transducer(model, pieces, cuda, log, graphs, terms)
+        return Transducer(model, pieces, cuda, log, graphs, terms, text)
     if hasattr(model, "decoder") and hasattr(model.decoder, "vocabulary"):
-        return Ctc(model, pieces, cuda, terms)
+        return Ctc(model, pieces, cuda, terms, text)
     raise UnusableError(
         f"{type(model).__name__} has neither a transducer nor a CTC head.",
         "Parakeet's TDT, RNNT, CTC and hybrid models work.",

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..cuda import Cuda
-from ..terms.spotting import Run, make_spotting_tree, runs_with_terms
+from ..forced.lattice import CtcAligner
+from ..forced.replacing import with_given_words
+from ..forced.text import TextToAlign
+from ..terms.spotting import Run, greedy_runs, make_spotting_tree, runs_with_terms
 from .tokens import (
     PROBABILITY_DIGITS,
     PaddedRows,
@@ -19,7 +22,8 @@ from .tokens import (
     tokens_of_frames,
 )
 
-# Of each frame, where terms are expected: a less probable id would never be preferred.
+# Of each frame, where terms are expected or a text is given: a less probable id would never be
+# preferred.
 _CANDIDATES = 64
 _IMPROBABLE = -30.0  # the logarithm of the probability of the other ids
 
@@ -28,10 +32,16 @@ class Ctc:
     """CTC: the best id of each frame, without repeats and blanks."""
 
     def __init__(
-        self, model: Any, pieces: list[str], cuda: Cuda, terms: Sequence[str] = ()
+        self,
+        model: Any,
+        pieces: list[str],
+        cuda: Cuda,
+        terms: Sequence[str] = (),
+        text: Sequence[str] = (),
     ) -> None:
         self._pieces, self._cuda = pieces, cuda
         self._tree = make_spotting_tree(pieces, terms) if terms else None
+        self._text = TextToAlign(pieces, text) if text else None
         self._head = model.decoder
         self._blank = len(pieces)
 
@@ -42,13 +52,18 @@ class Ctc:
         pass
 
     def decode(self, encoded: Any, lengths: Any) -> PendingTokens:
-        best = self._best(encoded) if self._tree is None else self._most_probable(encoded)
+        best = self._most_probable(encoded) if self._needs_others else self._best(encoded)
         table = PaddedRows(lengths, best)
         return PendingTokens(self._cuda, [table], encoded.shape[1], self._from_frames)
 
+    @property
+    def _needs_others(self) -> bool:
+        """Whether a frame's best id isn't enough."""
+        return self._tree is not None or self._text is not None
+
     def _from_frames(self, tables: list[list[Any]]) -> list[Tokens]:
         ((best, logarithms, lengths),) = tables
-        if self._tree is not None:
+        if self._needs_others:
             rows = zip(best, logarithms, lengths.tolist(), strict=True)
             return [self._expected(*row) for row in rows]
         return tokens_of_frames(best, logarithms, lengths, self._blank).split(self._pieces)
@@ -67,9 +82,17 @@ class Ctc:
         return ids, logarithms
 
     def _expected(self, ids: Any, logarithms: Any, length: int) -> Tokens:
-        """The tokens of one item, from `_most_probable`'s rows, where terms are expected."""
+        """The tokens of one item, from `_most_probable`'s rows."""
         logprobs = self._dense(ids[:length], logarithms[:length])
         runs = self._runs(logprobs)
+        if self._text is not None:
+            blank = self._blank
+            runs = with_given_words(
+                self._text,
+                runs,
+                len(logprobs),
+                lambda start, end, _: CtcAligner(logprobs[start:end], blank),
+            )
         found = [float(logprobs[start:end, number].max()) for number, start, end in runs]
         return Tokens(
             [self._pieces[number] for number, _, _ in runs],
@@ -84,7 +107,8 @@ class Ctc:
         return logprobs
 
     def _runs(self, logprobs: Any) -> list[Run]:
-        assert self._tree is not None
+        if self._tree is None:
+            return greedy_runs(logprobs, self._blank)
         return runs_with_terms(self._tree, logprobs, self._blank)
 
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:

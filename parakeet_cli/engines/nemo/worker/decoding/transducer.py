@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..cuda import Cuda
+from ..forced.text import TextToAlign
 from ..loading import UnusableError
+from .forced import GivenTextFinder
 from .graphs import FULL, GraphRunner, asked_mode
 from .tokens import (
     PaddedRows,
     PendingTokens,
     Tokens,
+    TokenTable,
     join_pieces,
     tokens_and_visits,
     tokens_of_steps,
@@ -35,10 +38,16 @@ class Transducer:
         log: Callable[[str], None],
         graphs: str | None = None,
         terms: Sequence[str] = (),
+        text: Sequence[str] = (),
     ) -> None:
         self._pieces, self._cuda = pieces, cuda
         self._blank = int(model.decoding.blank_id)
-        self._computer = _computer(model, pieces, terms)
+        durations = _durations(model)
+        self._computer = _computer(model, durations, pieces, terms)
+        self._given = None
+        if text:
+            given = TextToAlign(pieces, text)
+            self._given = GivenTextFinder(model, given, self._blank, tuple(durations))
         self._expects_terms = bool(terms)
         width = int(model.joint.encoder_hidden)
         self._runner = GraphRunner(self._computer, width, cuda, log, asked_mode() or graphs)
@@ -58,27 +67,49 @@ class Transducer:
         self._runner.prime(batch, frames)
 
     def decode(self, encoded: Any, lengths: Any) -> PendingTokens:
+        if self._given is None:
+            return self._launch(encoded, lengths, self._split)
+        # One recording is aligned: it is waited for, and nothing else is in flight beside it.
+        given = self._given
+        pending = self._launch(
+            encoded, lengths, lambda table: given.put_into(table, encoded, lengths)
+        )
+        found = pending.result()
+        return PendingTokens(self._cuda, [], 0, lambda _: found)
+
+    def _split(self, table: TokenTable) -> list[Tokens]:
+        return table.split(self._pieces)
+
+    def _launch(
+        self, encoded: Any, lengths: Any, finish: Callable[[TokenTable], list[Tokens]]
+    ) -> PendingTokens:
         rows, frames = encoded.shape[:2]
         result, *visits, _ = self._runner.run(encoded, lengths, None)
         width = _VISITS_PER_FRAME * frames + _MORE_VISITS
         if not visits:  # 3.0: one table of steps, with blanks
             steps = _padded(result, rows, "transcript", "timestamps", "step_confidence")
-            return PendingTokens(self._cuda, [steps], width, self._from_steps)
+            return PendingTokens(
+                self._cuda, [steps], width, lambda tables: finish(self._from_steps(tables))
+            )
         tokens = _padded(result, rows, "transcript", "timestamps")
         # 2.4: the tokens and all visits are apart. With graphs it returns no visits unless they
         # are asked for with their logits. They are in its state, which the next batch overwrites.
         own = visits[0] if visits[0] is not None else self._computer.state.alignments
         visited = _padded(own, rows, "timestamps", "frame_confidence", copied=own is not visits[0])
-        return PendingTokens(self._cuda, [tokens, visited], width, self._from_visits)
+        return PendingTokens(
+            self._cuda,
+            [tokens, visited],
+            width,
+            lambda tables: finish(self._from_visits(tables)),
+        )
 
-    def _from_steps(self, tables: list[list[Any]]) -> list[Tokens]:
+    def _from_steps(self, tables: list[list[Any]]) -> TokenTable:
         ((labels, frames, logarithms, lengths),) = tables
-        return tokens_of_steps(labels, frames, logarithms, lengths, self._blank).split(self._pieces)
+        return tokens_of_steps(labels, frames, logarithms, lengths, self._blank)
 
-    def _from_visits(self, tables: list[list[Any]]) -> list[Tokens]:
+    def _from_visits(self, tables: list[list[Any]]) -> TokenTable:
         (ids, at, counts), (visited, logarithms, lengths) = tables
-        table = tokens_and_visits((ids, at, counts), (visited, logarithms, lengths))
-        return table.split(self._pieces)
+        return tokens_and_visits((ids, at, counts), (visited, logarithms, lengths))
 
     def advance(self, encoded: Any, state: Any) -> tuple[list[int], Any]:
         import torch
@@ -109,7 +140,17 @@ def _padded(result: Any, rows: int, *names: str, copied: bool = False) -> Padded
     return PaddedRows(lengths, tuple(columns))
 
 
-def _computer(model: Any, pieces: list[str], terms: Sequence[str]) -> Any:
+def _durations(model: Any) -> list[int]:
+    """The frames that a step of TDT may take; none for RNN-T. Raises UnusableError."""
+    durations = list(model.cfg.decoding.get("durations", None) or [])
+    if not durations and model.joint.num_extra_outputs:
+        durations = list(model.cfg.get("model_defaults", {}).get("tdt_durations", None) or [])
+        if len(durations) != model.joint.num_extra_outputs:
+            raise UnusableError(f"{type(model).__name__} has a head that is neither TDT nor RNN-T.")
+    return durations
+
+
+def _computer(model: Any, durations: list[int], pieces: list[str], terms: Sequence[str]) -> Any:
     """NeMo's label-looping computer, set to return the probability of every visit.
 
     It is not made by a decoding configuration, because that gives TDT's frame confidence only
@@ -117,11 +158,6 @@ def _computer(model: Any, pieces: list[str], terms: Sequence[str]) -> Any:
     """
     from omegaconf import OmegaConf, open_dict
 
-    durations = list(model.cfg.decoding.get("durations", None) or [])
-    if not durations and model.joint.num_extra_outputs:
-        durations = list(model.cfg.get("model_defaults", {}).get("tdt_durations", None) or [])
-        if len(durations) != model.joint.num_extra_outputs:
-            raise UnusableError(f"{type(model).__name__} has a head that is neither TDT nor RNN-T.")
     with open_dict(model.cfg):
         strategy = OmegaConf.create(OmegaConf.to_container(model.cfg.decoding))
     strategy.strategy = "greedy_batch"

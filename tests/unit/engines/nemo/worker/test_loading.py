@@ -171,7 +171,7 @@ class Loading:
         return self._model
 
     def _make_decoder(
-        self, model: Any, cuda: Any, note: Any, graphs: str | None, terms: Sequence[str]
+        self, model: Any, cuda: Any, note: Any, graphs: str | None, *words: Sequence[str]
     ) -> Decoder:
         self.calls.append(f"decoder with {graphs or 'the best'} graphs")
         return Decoder(self.calls, self._failure)
