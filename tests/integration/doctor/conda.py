@@ -13,6 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+# The marks of the modules whose tests make such environments.
+REAL_CONDA = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the packages are for Linux"),
+    pytest.mark.skipif(sys.version_info >= (3, 13), reason="no stack supports it"),
+]
 # What conda-build leaves in files that name the prefix; the installer replaces it.
 PLACEHOLDER = "/opt/placeholder" + "_placehold" * 20
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"

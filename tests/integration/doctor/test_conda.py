@@ -16,6 +16,7 @@ import pytest
 from tests.integration.doctor.conda import (
     MINOR,
     PLACEHOLDER,
+    REAL_CONDA,
     SITE,
     CondaPackage,
     distribution_files,
@@ -25,11 +26,7 @@ from tests.integration.doctor.conda import (
 )
 
 pytest.importorskip("rattler", reason="py-rattler isn't installed")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="the packages are for Linux"),
-    pytest.mark.skipif(sys.version_info >= (3, 13), reason="no stack supports it"),
-]
+pytestmark = REAL_CONDA
 
 CHECKS = ("python-version", "duplicate-dists", "broken-dists")
 COMPILED = b"\x7fELF" + bytes(60) + PLACEHOLDER.encode() + bytes(40)

@@ -16,6 +16,7 @@ import pytest
 from parakeet_cli import __version__
 from tests.integration.doctor.conda import (
     MINOR,
+    REAL_CONDA,
     SITE,
     CondaPackage,
     distribution_files,
@@ -28,11 +29,7 @@ from tests.integration.doctor.repairing import pinned_wheels, tree
 
 pytest.importorskip("rattler", reason="py-rattler isn't installed")
 yaml = pytest.importorskip("yaml")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="the packages are for Linux"),
-    pytest.mark.skipif(sys.version_info >= (3, 13), reason="no stack supports it"),
-]
+pytestmark = REAL_CONDA
 
 ROOT = Path(__file__).parents[3]
 CUDAS = {

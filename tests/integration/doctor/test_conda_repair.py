@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from tests.integration.doctor.conda import (
     MINOR,
+    REAL_CONDA,
     SITE,
     CondaPackage,
     distribution_files,
@@ -25,11 +25,7 @@ from tests.integration.doctor.fake_stack import Environment
 from tests.integration.doctor.repairing import RepairCase, pinned_wheels, tree
 
 pytest.importorskip("rattler", reason="py-rattler isn't installed")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="the packages are for Linux"),
-    pytest.mark.skipif(sys.version_info >= (3, 13), reason="no stack supports it"),
-]
+pytestmark = REAL_CONDA
 
 SPECS = ["python", "numpy", "fsspec", "sox"]
 

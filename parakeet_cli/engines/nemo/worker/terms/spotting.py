@@ -37,8 +37,7 @@ _PRICE = 16.0
 _WORD = 5.0
 _LIST = 1.0
 _UNSURE = 0.75  # of how improbable what the model finds best is: there anything costs little
-# What a term may cost beyond what its tokens have earned so far, and a share of its letters' part.
-_AHEAD = 0.0
+# What a term may cost beyond what its tokens have earned so far: a share of its letters' part.
 _SHARE = 0.2
 _WORST = 6.0  # what a frame of it may cost: a letter without evidence is another word's
 _MOST = 16  # of the ways to go on from a frame
@@ -130,7 +129,7 @@ def _spotted(
     costs[costs > _WORST] = np.inf
     roots = tree.arcs(ROOT)
     first = costs[:, roots.ids]
-    begins = (first <= _AHEAD + _TOKEN + _SHARE * roots.weights) & np.array(starts)[:, None]
+    begins = (first <= _TOKEN + _SHARE * roots.weights) & np.array(starts)[:, None]
     beginning: dict[int, list[int]] = {}
     for frame, at in zip(*(one.tolist() for one in begins.nonzero()), strict=True):
         beginning.setdefault(frame, []).append(at)
@@ -198,7 +197,7 @@ def _go_on(
     """Add the ways that a way can go on in the next frame, of which `row` has the labels' costs."""
     node, label = place
     cost, start, _, since, before = way
-    limit = _AHEAD + _SHARE * tree.earned(node)
+    limit = _SHARE * tree.earned(node)
     lasting = cost + row.get(label, math.inf)
     if lasting <= limit:
         _keep(after, node, label, _Way(lasting, start, label, since, before))
